@@ -1,0 +1,1 @@
+//! Overlays, units, accounts and identity, laid over the configured tree.

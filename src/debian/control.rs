@@ -1,0 +1,1 @@
+//! Stanzas of `Field: value` lines (deb822).

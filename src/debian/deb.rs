@@ -1,0 +1,1 @@
+//! A .deb file: ar members, two tar archives.

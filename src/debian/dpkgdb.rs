@@ -1,0 +1,1 @@
+//! `/var/lib/dpkg`, as dpkg writes it.

@@ -1,0 +1,13 @@
+//! Debian archives and packages.
+
+pub mod control;
+pub mod deb;
+pub mod dpkgdb;
+pub mod index;
+pub mod relation;
+pub mod release;
+pub mod repository;
+pub mod solve;
+pub mod sources;
+pub mod unpack;
+pub mod version;

@@ -1,0 +1,1 @@
+//! Signed InRelease files.

@@ -1,0 +1,1 @@
+//! Archives: from a mirror to verified indices.

@@ -1,0 +1,1 @@
+//! Which packages to install.

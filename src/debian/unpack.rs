@@ -1,0 +1,1 @@
+//! Packages, unpacked into a tree.

@@ -1,0 +1,1 @@
+//! Debian versions and their order.

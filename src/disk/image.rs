@@ -1,0 +1,194 @@
+//! An image: regions that cover `[0, len)` exactly once, in ascending order.
+
+use crate::digest::Sha256;
+use std::sync::Arc;
+
+/// Where the bytes of a region come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Bytes in memory; as many as the region is long.
+    Bytes(Arc<[u8]>),
+    /// A slice of a stored object that starts at `offset`.
+    Object {
+        /// The object.
+        object: Sha256,
+        /// First byte within it.
+        offset: u64,
+    },
+    /// Zeros; a sink may leave a hole.
+    Zeros,
+}
+
+/// A span of an image, or of a filesystem that becomes a part of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Offset in bytes.
+    pub start: u64,
+    /// Length in bytes; never 0 in an [`Image`].
+    pub len: u64,
+    /// The content.
+    pub source: Source,
+}
+
+impl Region {
+    /// `bytes` at `start`.
+    pub fn bytes(start: u64, bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        let len = u64::try_from(bytes.len()).expect("a length fits 64 bits");
+        Self {
+            start,
+            len,
+            source: Source::Bytes(bytes),
+        }
+    }
+
+    /// The same region `by` bytes further on.
+    pub fn shifted(self, by: u64) -> Self {
+        Self {
+            start: self
+                .start
+                .checked_add(by)
+                .expect("an image is smaller than 2^64"),
+            ..self
+        }
+    }
+
+    /// The first offset behind the region.
+    pub fn end(&self) -> u64 {
+        self.start
+            .checked_add(self.len)
+            .expect("an image is smaller than 2^64")
+    }
+}
+
+/// Regions that overlap or lie outside the image: a mistake of the layout, found before writing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// Two regions claim the same byte.
+    #[error("region at byte {second} begins inside the region at byte {first}")]
+    Overlap {
+        /// Start of the earlier region.
+        first: u64,
+        /// Start of the later one.
+        second: u64,
+    },
+    /// A region ends behind the image.
+    #[error("region at byte {start} ends at byte {end}, behind the image of {len} bytes")]
+    OutOfRange {
+        /// Start of the region.
+        start: u64,
+        /// Its end.
+        end: u64,
+        /// Length of the image.
+        len: u64,
+    },
+}
+
+/// A sealed image: every byte is decided, none is written yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    regions: Vec<Region>,
+    len: u64,
+}
+
+impl Image {
+    /// Orders `regions`, checks that they fit into `len` bytes without overlap, and fills what
+    /// they leave out with zeros.
+    pub fn new(len: u64, mut regions: Vec<Region>) -> Result<Self, ImageError> {
+        regions.retain(|region| region.len > 0);
+        regions.sort_by_key(|region| region.start);
+        let mut covered = Vec::with_capacity(regions.len() * 2 + 1);
+        let mut at = 0;
+        let mut previous = 0;
+        for region in regions {
+            if region.start < at {
+                return Err(ImageError::Overlap {
+                    first: previous,
+                    second: region.start,
+                });
+            }
+            if region.end() > len {
+                return Err(ImageError::OutOfRange {
+                    start: region.start,
+                    end: region.end(),
+                    len,
+                });
+            }
+            if region.start > at {
+                covered.push(Region {
+                    start: at,
+                    len: region.start - at,
+                    source: Source::Zeros,
+                });
+            }
+            previous = region.start;
+            at = region.end();
+            covered.push(region);
+        }
+        if at < len {
+            covered.push(Region {
+                start: at,
+                len: len - at,
+                source: Source::Zeros,
+            });
+        }
+        Ok(Self {
+            regions: covered,
+            len,
+        })
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the image has no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The regions, ascending, without gap or overlap.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// The regions, to be placed in a larger image.
+    pub fn into_regions(self) -> Vec<Region> {
+        self.regions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_become_zeros_and_the_whole_is_covered_once() {
+        let image =
+            Image::new(10, vec![Region::bytes(6, *b"cd"), Region::bytes(1, *b"ab")]).unwrap();
+        let spans: Vec<_> = image.regions().iter().map(|r| (r.start, r.len)).collect();
+        assert_eq!(spans, [(0, 1), (1, 2), (3, 3), (6, 2), (8, 2)]);
+    }
+
+    #[test]
+    fn overlap_and_overrun_are_refused() {
+        let overlap = Image::new(10, vec![Region::bytes(0, *b"abc"), Region::bytes(2, *b"x")]);
+        assert_eq!(
+            overlap,
+            Err(ImageError::Overlap {
+                first: 0,
+                second: 2
+            })
+        );
+        let overrun = Image::new(2, vec![Region::bytes(0, *b"abc")]);
+        assert_eq!(
+            overrun,
+            Err(ImageError::OutOfRange {
+                start: 0,
+                end: 3,
+                len: 2
+            })
+        );
+    }
+}

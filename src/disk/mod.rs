@@ -1,0 +1,3 @@
+//! Disk images as ordered regions, and the partition tables in them.
+
+pub mod image;

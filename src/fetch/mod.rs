@@ -1,0 +1,1 @@
+//! Inputs over the network, into the store, verified.

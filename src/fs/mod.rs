@@ -1,0 +1,4 @@
+//! Filesystems, read and written without mounting them.
+
+pub mod ext4;
+pub mod fat;

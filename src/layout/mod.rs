@@ -1,0 +1,1 @@
+//! Where every table, blob and partition lies.

@@ -1,0 +1,35 @@
+//! Builds ready-to-flash disk images for single-board computers and x86 machines, without root.
+//!
+//! ```text
+//! Definitions → Spec → Lock → Plan → Inputs → Trees → Layout → Image → Sinks
+//!  as written  meant  pinned  +ids  verified  virtual  LBAs   regions
+//! ```
+//!
+//! Each value is made from the one before it; `DESIGN.md` beside this file is the contract between
+//! them. Only `cli` knows the environment, the clock and the terminal.
+
+pub mod architecture;
+pub mod digest;
+pub mod epoch;
+pub mod event;
+pub mod listing;
+pub mod seed;
+pub mod units;
+
+pub mod disk;
+pub mod store;
+pub mod tree;
+
+pub mod define;
+pub mod diag;
+pub mod lock;
+pub mod spec;
+
+pub mod boot;
+pub mod compose;
+pub mod debian;
+pub mod fetch;
+pub mod fs;
+pub mod layout;
+pub mod sandbox;
+pub mod sink;

@@ -1,0 +1,64 @@
+//! The lock: every input of a build, pinned by name, version, size and digest.
+
+use crate::architecture::Architecture;
+use crate::digest::Sha256;
+use crate::epoch::Epoch;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the lock format that this imgbuild reads and writes.
+pub const LOCK_VERSION: u32 = 1;
+
+/// Every input of one build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lock {
+    /// [`LOCK_VERSION`].
+    pub version: u32,
+    /// Digest of the Spec that was resolved; another Spec makes the lock stale.
+    pub spec: Sha256,
+    /// The newest `Date` of the archives used.
+    pub epoch: Epoch,
+    /// The archives at the moment of resolution.
+    pub repositories: Vec<LockedRepository>,
+    /// The packages of the image, sorted by name and architecture.
+    pub packages: Vec<LockedPackage>,
+    /// By architecture of the building host: packages that run in the sandbox and reach no image.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<Architecture, Vec<LockedPackage>>,
+}
+
+/// An archive's suite as it was when the lock was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LockedRepository {
+    /// The name that packages refer to: `debian/trixie`, `debian-security/trixie-security`.
+    pub name: String,
+    /// Digest of its InRelease.
+    pub in_release: Sha256,
+    /// Its `Date`, in seconds since 1970-01-01 UTC.
+    pub date: Epoch,
+}
+
+/// One package file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LockedPackage {
+    /// Package name.
+    pub name: String,
+    /// Its `Architecture` field: one of ours, or `all`.
+    pub architecture: String,
+    /// Its version.
+    pub version: String,
+    /// Name of the [`LockedRepository`] it came from.
+    pub repository: String,
+    /// Path below the archive's root: `pool/main/t/tor/tor_….deb`.
+    pub path: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// Digest of the file.
+    pub sha256: Sha256,
+    /// Whether it is here only because another package needs it (apt: `Auto-Installed`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub automatic: bool,
+}

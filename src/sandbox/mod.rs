@@ -1,0 +1,1 @@
+//! Maintainer scripts, run without privilege and without the host.

@@ -1,0 +1,66 @@
+//! Every identifier of an image, derived from one seed instead of drawn at random.
+
+use crate::digest::{Hasher, Sha256};
+
+/// Where identifiers come from. Equal seeds give equal identifiers; one name, one identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub Sha256);
+
+impl Seed {
+    fn derive(&self, name: &str) -> [u8; 32] {
+        let mut hasher = Hasher::new();
+        hasher.field(&self.0.0);
+        hasher.field(name.as_bytes());
+        hasher.finish().0
+    }
+
+    /// A UUID of version 8 (RFC 9562: vendor-made), as its 16 bytes in text order.
+    pub fn uuid(&self, name: &str) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.derive(name)[..16]);
+        bytes[6] = 0x80 | bytes[6] & 0x0f;
+        bytes[8] = 0x80 | bytes[8] & 0x3f;
+        bytes
+    }
+
+    /// A non-zero 32-bit identifier: an MBR disk id or a FAT volume id.
+    pub fn id32(&self, name: &str) -> u32 {
+        let [a, b, c, d, ..] = self.derive(name);
+        u32::from_le_bytes([a, b, c, d]).max(1)
+    }
+}
+
+/// A UUID as text: 8-4-4-4-12 lower-case hexadecimal digits.
+pub fn uuid_text(uuid: &[u8; 16]) -> String {
+    let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_depend_on_seed_and_name_and_nothing_else() {
+        let (one, two) = (Seed(Sha256::of(b"1")), Seed(Sha256::of(b"2")));
+        assert_eq!(one.uuid("root"), one.uuid("root"));
+        assert_ne!(one.uuid("root"), one.uuid("boot"));
+        assert_ne!(one.uuid("root"), two.uuid("root"));
+        assert_ne!(one.id32("disk"), two.id32("disk"));
+    }
+
+    #[test]
+    fn a_uuid_is_of_version_8_and_the_rfc_variant() {
+        let text = uuid_text(&Seed(Sha256::of(b"")).uuid("x"));
+        assert_eq!(text.len(), 36);
+        assert_eq!(&text[14..15], "8");
+        assert!(["8", "9", "a", "b"].contains(&&text[19..20]));
+    }
+}

@@ -1,0 +1,226 @@
+//! The store: content-addressed objects and the memo of finished stages.
+//!
+//! ```text
+//! objects/ab/cdef…   an object, read-only, named by its SHA-256
+//! memo/<stage>/<key> the digest of the object that <stage> made for <key>, as text
+//! partial/<digest>   a download that was cut off, to be resumed
+//! scratch/<unique>   unfinished objects and sandboxes; removed when their owner ends
+//! ```
+//!
+//! An object appears whole or not at all: it is written in `scratch`, synced, made read-only and
+//! renamed. Two builds at once write the same object twice and rename it to the same name.
+
+use crate::digest::{HashingWriter, Sha256};
+use crate::tree::Objects;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A directory that holds everything a build fetches and everything it need not do twice.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    /// Numbers the scratch names of this process.
+    next_scratch: AtomicU64,
+}
+
+impl Store {
+    /// Opens the store at `root`, making it where it is missing.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        for part in ["objects", "memo", "partial", "scratch"] {
+            fs_err::create_dir_all(root.join(part))?;
+        }
+        let root = fs_err::canonicalize(root)?;
+        Ok(Self {
+            root,
+            next_scratch: AtomicU64::new(0),
+        })
+    }
+
+    /// The folder of the store.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where object `digest` lies, or would.
+    pub fn object_path(&self, digest: &Sha256) -> PathBuf {
+        let name = digest.to_string();
+        self.root.join("objects").join(&name[..2]).join(&name[2..])
+    }
+
+    /// Where a cut-off download of `digest` waits to be resumed.
+    pub fn partial_path(&self, digest: &Sha256) -> PathBuf {
+        self.root.join("partial").join(digest.to_string())
+    }
+
+    /// Whether object `digest` is here.
+    pub fn contains(&self, digest: &Sha256) -> bool {
+        self.object_path(digest).exists()
+    }
+
+    /// A fresh path for something unfinished; nothing is there yet.
+    pub fn scratch_path(&self) -> PathBuf {
+        let number = self.next_scratch.fetch_add(1, Ordering::Relaxed);
+        self.root
+            .join("scratch")
+            .join(format!("{}-{number}", std::process::id()))
+    }
+
+    /// Starts an object whose digest is known only when it is complete.
+    pub fn writer(&self) -> io::Result<ObjectWriter<'_>> {
+        let path = self.scratch_path();
+        let file = fs_err::File::create(&path)?;
+        Ok(ObjectWriter {
+            store: self,
+            path,
+            file: HashingWriter::new(file),
+            kept: false,
+        })
+    }
+
+    /// Stores `bytes`.
+    pub fn insert(&self, bytes: &[u8]) -> io::Result<Sha256> {
+        let digest = Sha256::of(bytes);
+        if self.contains(&digest) {
+            return Ok(digest);
+        }
+        let mut writer = self.writer()?;
+        writer.write_all(bytes)?;
+        writer.commit()
+    }
+
+    /// Moves the file at `path`, whose content is known to have `digest`, into the store.
+    pub fn adopt(&self, path: &Path, digest: &Sha256) -> io::Result<()> {
+        let target = self.object_path(digest);
+        fs_err::create_dir_all(target.parent().expect("an object lies in a folder"))?;
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o444))?;
+        fs_err::File::open(path)?.sync_all()?;
+        fs_err::rename(path, &target)
+    }
+
+    /// What `stage` made for `key` before, if that is still here.
+    pub fn memo(&self, stage: &str, key: &Sha256) -> Option<Sha256> {
+        let text = fs_err::read_to_string(self.memo_path(stage, key)).ok()?;
+        let digest = text.trim_end().parse().ok()?;
+        self.contains(&digest).then_some(digest)
+    }
+
+    /// Notes that `stage` makes object `value` for `key`.
+    pub fn set_memo(&self, stage: &str, key: &Sha256, value: &Sha256) -> io::Result<()> {
+        let path = self.memo_path(stage, key);
+        fs_err::create_dir_all(path.parent().expect("a memo lies in a folder"))?;
+        let scratch = self.scratch_path();
+        fs_err::write(&scratch, format!("{value}\n"))?;
+        fs_err::rename(&scratch, &path)
+    }
+
+    fn memo_path(&self, stage: &str, key: &Sha256) -> PathBuf {
+        self.root.join("memo").join(stage).join(key.to_string())
+    }
+}
+
+impl Objects for Store {
+    fn open(&self, digest: &Sha256) -> io::Result<fs_err::File> {
+        fs_err::File::open(self.object_path(digest))
+    }
+}
+
+/// An object being written. Dropped without [`ObjectWriter::commit`], it leaves nothing behind.
+pub struct ObjectWriter<'a> {
+    store: &'a Store,
+    path: PathBuf,
+    file: HashingWriter<fs_err::File>,
+    kept: bool,
+}
+
+impl ObjectWriter<'_> {
+    /// Makes the object visible under its digest.
+    pub fn commit(mut self) -> io::Result<Sha256> {
+        let empty = HashingWriter::new(fs_err::File::open(&self.path)?);
+        let (file, digest) = std::mem::replace(&mut self.file, empty).finish();
+        drop(file);
+        self.store.adopt(&self.path, &digest)?;
+        self.kept = true;
+        Ok(digest)
+    }
+}
+
+impl Write for ObjectWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for ObjectWriter<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Nothing can be done about a failure here, and scratch is swept anyway.
+            let _ = fs_err::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing;
+    use crate::tree::{Content, Slice};
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn an_object_is_found_under_its_digest_and_is_read_only() {
+        let (_folder, store) = store();
+        let digest = store.insert(b"hello").unwrap();
+        assert_eq!(digest, Sha256::of(b"hello"));
+        let mode = fs_err::metadata(store.object_path(&digest))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o444);
+        let slice = Content::Stored(Slice {
+            object: digest,
+            offset: 1,
+            len: 3,
+        });
+        assert_eq!(&*slice.read(&store).unwrap(), b"ell");
+    }
+
+    #[test]
+    fn an_abandoned_object_leaves_nothing() {
+        let (_folder, store) = store();
+        let mut writer = store.writer().unwrap();
+        writer.write_all(b"half").unwrap();
+        drop(writer);
+        for part in ["objects", "scratch"] {
+            assert!(
+                listing::sorted(&store.root().join(part))
+                    .unwrap()
+                    .is_empty()
+            );
+        }
+    }
+
+    #[test]
+    fn a_memo_without_its_object_is_forgotten() {
+        let (_folder, store) = store();
+        let key = Sha256::of(b"key");
+        store
+            .set_memo("unpack", &key, &Sha256::of(b"gone"))
+            .unwrap();
+        assert_eq!(store.memo("unpack", &key), None);
+        let value = store.insert(b"here").unwrap();
+        store.set_memo("unpack", &key, &value).unwrap();
+        assert_eq!(store.memo("unpack", &key), Some(value));
+        assert_eq!(store.memo("configure", &key), None);
+    }
+}

@@ -1,0 +1,317 @@
+//! The canonical text form of a tree: one line per name, read back without loss.
+//!
+//! ```text
+//! /                d 755 0 0 1757663741.0 builtin
+//! /bin             l 777 0 0 1757663741.0 package:base-files usr/bin
+//! /etc/hostname    f 644 0 0 1757663741.0 overlay:base "imgbuild\n"
+//! /usr/bin/perl    f 755 0 0 1757663741.0 package:perl-base <sha256>+<offset>+<len>
+//! /usr/bin/perl5   h /usr/bin/perl
+//! ```
+//!
+//! Fields are separated by one space. Bytes outside printable ASCII, and space, `%` and `"`, are
+//! `%XX`. Inline content is `=` followed by its bytes; extended attributes follow as ` name=value`.
+
+use super::{Content, Kind, Meta, Name, Node, NodeId, Origin, Slice, Tree, TreeError, TreePath};
+use crate::epoch::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Writes `tree` as text.
+pub fn dump(tree: &Tree) -> String {
+    let mut text = String::new();
+    let mut first_names: BTreeMap<NodeId, TreePath> = BTreeMap::new();
+    for (path, id) in tree.walk() {
+        text.push_str(&escape(&path.to_bytes()));
+        match first_names.get(&id) {
+            Some(first) => {
+                writeln!(text, " h {}", escape(&first.to_bytes())).expect("a String takes all");
+            }
+            None => {
+                line(&mut text, tree.node(id));
+                first_names.insert(id, path);
+            }
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, node: &Node) {
+    let (letter, rest) = match &node.kind {
+        Kind::Directory(_) => ('d', String::new()),
+        Kind::File(Content::Inline(bytes)) => ('f', format!(" ={}", escape(bytes))),
+        Kind::File(Content::Stored(Slice {
+            object,
+            offset,
+            len,
+        })) => ('f', format!(" {object}+{offset}+{len}")),
+        Kind::Symlink(target) => ('l', format!(" {}", escape(target))),
+        Kind::BlockDevice { major, minor } => ('b', format!(" {major}:{minor}")),
+        Kind::CharDevice { major, minor } => ('c', format!(" {major}:{minor}")),
+        Kind::Fifo => ('p', String::new()),
+        Kind::Socket => ('s', String::new()),
+    };
+    let Meta {
+        mode,
+        uid,
+        gid,
+        mtime,
+    } = node.meta;
+    let Timestamp {
+        seconds,
+        nanoseconds,
+    } = mtime;
+    let origin = match &node.origin {
+        Origin::Base => "base".to_owned(),
+        Origin::Package(name) => format!("package:{}", escape(name.as_bytes())),
+        Origin::Script => "script".to_owned(),
+        Origin::Overlay(name) => format!("overlay:{}", escape(name.as_bytes())),
+        Origin::Builtin => "builtin".to_owned(),
+    };
+    write!(
+        text,
+        " {letter} {mode:o} {uid} {gid} {seconds}.{nanoseconds} {origin}{rest}"
+    )
+    .expect("a String takes all");
+    for (name, value) in &node.xattrs {
+        write!(text, " {}={}", escape(name), escape(value)).expect("a String takes all");
+    }
+    text.push('\n');
+}
+
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'%' | b'"' | b'=' => write!(text, "%{byte:02X}").expect("a String takes all"),
+            0x21..=0x7e => text.push(char::from(*byte)),
+            _ => write!(text, "%{byte:02X}").expect("a String takes all"),
+        }
+    }
+    text
+}
+
+/// A text that is no dump of a tree.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DumpError {
+    /// A line cannot be read.
+    #[error("line {line} of the tree dump cannot be read: {found}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// The line.
+        found: String,
+    },
+    /// A line contradicts the lines before it.
+    #[error("line {line} of the tree dump does not fit the tree")]
+    Tree {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
+}
+
+/// Reads what [`dump`] wrote.
+pub fn parse_dump(text: &str) -> Result<Tree, DumpError> {
+    let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        let unreadable = || DumpError::Line {
+            line: number,
+            found: line.to_owned(),
+        };
+        let (path, entry) = parse_line(line).ok_or_else(unreadable)?;
+        let placed = match entry {
+            Entry::Node(node) => tree.insert(&path, *node).map(|_| ()),
+            Entry::Link(target) => match tree.at(&target) {
+                Some(id) => tree.link(&path, id),
+                None => Err(TreeError::Missing { path: target }),
+            },
+        };
+        placed.map_err(|source| DumpError::Tree {
+            line: number,
+            source,
+        })?;
+    }
+    Ok(tree)
+}
+
+enum Entry {
+    Node(Box<Node>),
+    Link(TreePath),
+}
+
+fn parse_line(line: &str) -> Option<(TreePath, Entry)> {
+    let mut fields = line.split(' ');
+    let path = TreePath::parse(&unescape(fields.next()?)?).ok()?;
+    let letter = fields.next()?;
+    if letter == "h" {
+        let target = TreePath::parse(&unescape(fields.next()?)?).ok()?;
+        return Some((path, Entry::Link(target)));
+    }
+    let mode = u16::from_str_radix(fields.next()?, 8).ok()?;
+    let uid = fields.next()?.parse().ok()?;
+    let gid = fields.next()?.parse().ok()?;
+    let (seconds, nanoseconds) = pair(fields.next()?, '.')?;
+    let meta = Meta {
+        mode,
+        uid,
+        gid,
+        mtime: Timestamp {
+            seconds,
+            nanoseconds,
+        },
+    };
+    let origin = parse_origin(fields.next()?)?;
+    let kind = match letter {
+        "d" => Kind::Directory(BTreeMap::new()),
+        "f" => Kind::File(parse_content(fields.next()?)?),
+        "l" => Kind::Symlink(unescape(fields.next()?)?.into()),
+        "b" => {
+            pair(fields.next()?, ':').map(|(major, minor)| Kind::BlockDevice { major, minor })?
+        }
+        "c" => pair(fields.next()?, ':').map(|(major, minor)| Kind::CharDevice { major, minor })?,
+        "p" => Kind::Fifo,
+        "s" => Kind::Socket,
+        _ => return None,
+    };
+    let mut node = Node::new(kind, meta, origin);
+    for field in fields {
+        let (name, value) = field.split_once('=')?;
+        node.xattrs.insert(unescape(name)?, unescape(value)?);
+    }
+    Some((path, Entry::Node(Box::new(node))))
+}
+
+fn parse_origin(text: &str) -> Option<Origin> {
+    let named = |name: &str| Some(Arc::from(String::from_utf8(unescape(name)?).ok()?));
+    Some(match text.split_once(':') {
+        None if text == "base" => Origin::Base,
+        None if text == "script" => Origin::Script,
+        None if text == "builtin" => Origin::Builtin,
+        Some(("package", name)) => Origin::Package(named(name)?),
+        Some(("overlay", name)) => Origin::Overlay(named(name)?),
+        _ => return None,
+    })
+}
+
+fn parse_content(text: &str) -> Option<Content> {
+    if let Some(bytes) = text.strip_prefix('=') {
+        return Some(Content::Inline(unescape(bytes)?.into()));
+    }
+    let mut parts = text.split('+');
+    let object = parts.next()?.parse().ok()?;
+    let offset = parts.next()?.parse().ok()?;
+    let len = parts.next()?.parse().ok()?;
+    Some(Content::Stored(Slice {
+        object,
+        offset,
+        len,
+    }))
+}
+
+fn pair<A: FromStr, B: FromStr>(text: &str, separator: char) -> Option<(A, B)> {
+    let (a, b) = text.split_once(separator)?;
+    Some((a.parse().ok()?, b.parse().ok()?))
+}
+
+fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, tail) = rest.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = tail;
+    }
+    Some(bytes)
+}
+
+/// A name as the dump spells it, for messages and snapshots.
+impl Name {
+    /// Printable, without spaces.
+    pub fn escaped(&self) -> String {
+        escape(self.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+
+    fn sample() -> Tree {
+        let meta = Meta::root(
+            0o755,
+            Timestamp {
+                seconds: -1,
+                nanoseconds: 5,
+            },
+        );
+        let mut tree = Tree::new(meta);
+        let mut put = |path: &[u8], kind: Kind, origin: Origin| {
+            let node = Node::new(kind, meta, origin);
+            tree.insert(&TreePath::parse(path).unwrap(), node).unwrap()
+        };
+        put(b"/d", Kind::Directory(BTreeMap::new()), Origin::Base);
+        put(
+            b"/d/\xff a%\"",
+            Kind::Symlink(b"x y\0".as_slice().into()),
+            Origin::Script,
+        );
+        let slice = Slice {
+            object: Sha256::of(b"x"),
+            offset: 7,
+            len: 9,
+        };
+        let stored = put(
+            b"/s",
+            Kind::File(Content::Stored(slice)),
+            Origin::Package("tor".into()),
+        );
+        let empty = Kind::File(Content::inline(b""));
+        put(b"/empty", empty, Origin::Overlay("base".into()));
+        put(
+            b"/i",
+            Kind::File(Content::inline(b"a=b\n")),
+            Origin::Builtin,
+        );
+        put(
+            b"/b",
+            Kind::BlockDevice {
+                major: 259,
+                minor: 70_000,
+            },
+            Origin::Builtin,
+        );
+        put(b"/p", Kind::Fifo, Origin::Builtin);
+        tree.link(&TreePath::parse(b"/d/s2").unwrap(), stored)
+            .unwrap();
+        tree.node_mut(stored)
+            .xattrs
+            .insert(b"user.x=y".to_vec(), b"\x00=".to_vec());
+        tree
+    }
+
+    #[test]
+    fn a_dump_reads_back_to_the_same_dump() {
+        let text = dump(&sample());
+        assert_eq!(dump(&parse_dump(&text).unwrap()), text);
+        assert!(text.contains("/s h /d/s2\n"), "{text}");
+    }
+
+    #[test]
+    fn a_line_that_is_no_node_is_named() {
+        let wrong = "/ d 755 0 0 0.0 builtin\n/x q 644 0 0 0.0 builtin\n";
+        let error = parse_dump(wrong).unwrap_err();
+        let found = "/x q 644 0 0 0.0 builtin".to_owned();
+        assert_eq!(error, DumpError::Line { line: 2, found });
+    }
+}

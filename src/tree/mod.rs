@@ -1,0 +1,489 @@
+//! The root filesystem as a value: nodes that an ordinary user can hold, with any owner, mode,
+//! device number and extended attribute.
+//!
+//! Names are bytes. A hard link is one node under two names. No path of a tree can name a path of
+//! the host: symlinks are followed inside the tree only, and `..` stops at its root.
+
+mod content;
+mod dump;
+mod path;
+
+pub use content::{Content, Objects, Slice};
+pub use dump::{DumpError, dump, parse_dump};
+pub use path::{BadName, Name, TreePath};
+
+use crate::epoch::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Which node of a [`Tree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(u32);
+
+/// Who put a node where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The base image.
+    Base,
+    /// A package, by name.
+    Package(Arc<str>),
+    /// A maintainer script.
+    Script,
+    /// An overlay, by name.
+    Overlay(Arc<str>),
+    /// imgbuild itself.
+    Builtin,
+}
+
+/// Permissions, owner and time of modification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Permission bits with setuid, setgid and sticky: 0 to 0o7777.
+    pub mode: u16,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Time of modification; the other times of a node are set from it.
+    pub mtime: Timestamp,
+}
+
+impl Meta {
+    /// Owned by root.
+    pub fn root(mode: u16, mtime: Timestamp) -> Self {
+        Self {
+            mode,
+            uid: 0,
+            gid: 0,
+            mtime,
+        }
+    }
+}
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory and its entries.
+    Directory(BTreeMap<Name, NodeId>),
+    /// A regular file.
+    File(Content),
+    /// A symbolic link and its target.
+    Symlink(Arc<[u8]>),
+    /// A block device.
+    BlockDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A character device.
+    CharDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+/// One inode: what POSIX calls a file, whatever its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Permissions, owner, time.
+    pub meta: Meta,
+    /// Extended attributes by full name (`security.capability`), as the kernel's xattr calls give them.
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What it is.
+    pub kind: Kind,
+    /// Who made it.
+    pub origin: Origin,
+}
+
+impl Node {
+    /// A node without extended attributes.
+    pub fn new(kind: Kind, meta: Meta, origin: Origin) -> Self {
+        Self {
+            meta,
+            xattrs: BTreeMap::new(),
+            kind,
+            origin,
+        }
+    }
+
+    /// Whether this is a directory.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::Directory(_))
+    }
+}
+
+/// Why a change to a tree is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TreeError {
+    /// A parent is missing.
+    #[error("`{path}` has no parent directory in the tree")]
+    NoParent {
+        /// The path that was to be made.
+        path: TreePath,
+    },
+    /// A parent is not a directory, or symlinks lead in a circle.
+    #[error("a parent of `{path}` is not a directory")]
+    NotADirectory {
+        /// The path that was to be made or read.
+        path: TreePath,
+    },
+    /// A directory would be replaced by something else.
+    #[error("`{path}` is a directory and cannot be replaced by a file")]
+    IsADirectory {
+        /// The directory.
+        path: TreePath,
+    },
+    /// Nothing is there.
+    #[error("`{path}` is not in the tree")]
+    Missing {
+        /// The path.
+        path: TreePath,
+    },
+}
+
+/// As many symlinks as Linux follows in one path before it gives up.
+const MAX_SYMLINKS: usize = 40;
+
+/// A filesystem held in memory. File content is inline or a slice of a stored object.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// Node 0 is the root directory. Nodes that were removed stay here, unreachable.
+    nodes: Vec<Node>,
+}
+
+impl Tree {
+    /// An empty root directory.
+    pub fn new(meta: Meta) -> Self {
+        let root = Node::new(Kind::Directory(BTreeMap::new()), meta, Origin::Builtin);
+        Self { nodes: vec![root] }
+    }
+
+    /// The root directory.
+    pub fn root(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    /// The node `id`.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// The node `id`, to be changed. Its kind stays a directory if it is one.
+    pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[id.0 as usize]
+    }
+
+    /// The entries of directory `id`; none for anything else.
+    pub fn entries(&self, id: NodeId) -> impl Iterator<Item = (&Name, NodeId)> {
+        let entries = match &self.node(id).kind {
+            Kind::Directory(entries) => Some(entries),
+            _ => None,
+        };
+        entries.into_iter().flatten().map(|(name, id)| (name, *id))
+    }
+
+    /// The node at `path`. Symlinks in its parents are followed, a final symlink is not.
+    pub fn at(&self, path: &TreePath) -> Option<NodeId> {
+        self.find(path, false)
+    }
+
+    /// The node at `path`, with a final symlink followed too.
+    pub fn resolve(&self, path: &TreePath) -> Option<NodeId> {
+        self.find(path, true)
+    }
+
+    /// The path without any symlink under which the node at `path` is found, as [`Tree::resolve`]
+    /// finds it.
+    pub fn real_path(&self, path: &TreePath) -> Option<TreePath> {
+        let (ids, names) = self.locate(path, true)?;
+        debug_assert_eq!(ids.len(), names.len() + 1);
+        Some(TreePath::from_names(names))
+    }
+
+    fn find(&self, path: &TreePath, follow_last: bool) -> Option<NodeId> {
+        self.locate(path, follow_last)
+            .and_then(|(ids, _)| ids.last().copied())
+    }
+
+    /// The chain of nodes from the root to `path`, and their names.
+    fn locate(&self, path: &TreePath, follow_last: bool) -> Option<(Vec<NodeId>, Vec<Name>)> {
+        let mut ids = vec![self.root()];
+        let mut names: Vec<Name> = Vec::new();
+        // What is still to be walked, the next component last.
+        let mut ahead: Vec<Vec<u8>> = path
+            .components()
+            .rev()
+            .map(|n| n.as_bytes().to_vec())
+            .collect();
+        let mut n_symlinks = 0;
+        while let Some(component) = ahead.pop() {
+            match component.as_slice() {
+                b"" | b"." => continue,
+                b".." => {
+                    if ids.len() > 1 {
+                        ids.pop();
+                        names.pop();
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+            let name = Name::new(&component).ok()?;
+            let Kind::Directory(entries) = &self.node(*ids.last()?).kind else {
+                return None;
+            };
+            let id = *entries.get(&name)?;
+            match &self.node(id).kind {
+                Kind::Symlink(target) if follow_last || !ahead.is_empty() => {
+                    n_symlinks += 1;
+                    if n_symlinks > MAX_SYMLINKS {
+                        return None;
+                    }
+                    if target.first() == Some(&b'/') {
+                        ids.truncate(1);
+                        names.clear();
+                    }
+                    ahead.extend(target.split(|b| *b == b'/').rev().map(<[u8]>::to_vec));
+                }
+                _ => {
+                    ids.push(id);
+                    names.push(name);
+                }
+            }
+        }
+        Some((ids, names))
+    }
+
+    /// Puts `node` at `path`. Its parent must exist (symlinks to it are followed). What is no
+    /// directory is replaced; over a directory, a directory changes its metadata only.
+    pub fn insert(&mut self, path: &TreePath, mut node: Node) -> Result<NodeId, TreeError> {
+        let old = self.at(path);
+        if let Some(old) = old.filter(|old| self.node(*old).is_directory()) {
+            let Kind::Directory(new_entries) = node.kind else {
+                return Err(TreeError::IsADirectory { path: path.clone() });
+            };
+            debug_assert!(
+                new_entries.is_empty(),
+                "a directory is inserted without entries"
+            );
+            let Kind::Directory(entries) = &mut self.node_mut(old).kind else {
+                unreachable!()
+            };
+            node.kind = Kind::Directory(std::mem::take(entries));
+            *self.node_mut(old) = node;
+            return Ok(old);
+        }
+        let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
+        self.nodes.push(node);
+        self.link(path, id)?;
+        Ok(id)
+    }
+
+    /// Gives node `id` the further name `path`; what is there, unless a directory, is replaced.
+    pub fn link(&mut self, path: &TreePath, id: NodeId) -> Result<(), TreeError> {
+        let (parent, name) = self.entry_of(path)?;
+        let existing = match &self.node(parent).kind {
+            Kind::Directory(entries) => entries.get(&name).copied(),
+            _ => return Err(TreeError::NotADirectory { path: path.clone() }),
+        };
+        if existing.is_some_and(|existing| self.node(existing).is_directory()) {
+            return Err(TreeError::IsADirectory { path: path.clone() });
+        }
+        let Kind::Directory(entries) = &mut self.node_mut(parent).kind else {
+            unreachable!()
+        };
+        entries.insert(name, id);
+        Ok(())
+    }
+
+    /// Makes every missing directory down to `path`, with `meta` and `origin`; gives the last.
+    pub fn make_directories(
+        &mut self,
+        path: &TreePath,
+        meta: Meta,
+        origin: &Origin,
+    ) -> Result<NodeId, TreeError> {
+        let mut last = self.root();
+        for ancestor in path.ancestors() {
+            last = match self.resolve(&ancestor) {
+                Some(id) if self.node(id).is_directory() => id,
+                Some(_) => return Err(TreeError::NotADirectory { path: path.clone() }),
+                None => {
+                    let directory = Kind::Directory(BTreeMap::new());
+                    self.insert(&ancestor, Node::new(directory, meta, origin.clone()))?
+                }
+            };
+        }
+        Ok(last)
+    }
+
+    /// Takes the name `path` away, with everything below it.
+    pub fn remove(&mut self, path: &TreePath) -> Result<NodeId, TreeError> {
+        let (parent, name) = self.entry_of(path)?;
+        let Kind::Directory(entries) = &mut self.node_mut(parent).kind else {
+            return Err(TreeError::NotADirectory { path: path.clone() });
+        };
+        entries
+            .remove(&name)
+            .ok_or_else(|| TreeError::Missing { path: path.clone() })
+    }
+
+    fn entry_of(&self, path: &TreePath) -> Result<(NodeId, Name), TreeError> {
+        let no_parent = || TreeError::NoParent { path: path.clone() };
+        let (parent, name) = path.split_last().ok_or_else(no_parent)?;
+        let id = self.resolve(&parent).ok_or_else(no_parent)?;
+        if !self.node(id).is_directory() {
+            return Err(TreeError::NotADirectory { path: path.clone() });
+        }
+        Ok((id, name))
+    }
+
+    /// Every path with its node, parents before their entries, entries in byte order.
+    pub fn walk(&self) -> Vec<(TreePath, NodeId)> {
+        let mut found = Vec::new();
+        self.walk_into(self.root(), &TreePath::root(), &mut found);
+        found
+    }
+
+    fn walk_into(&self, id: NodeId, path: &TreePath, found: &mut Vec<(TreePath, NodeId)>) {
+        found.push((path.clone(), id));
+        for (name, entry) in self.entries(id) {
+            self.walk_into(entry, &path.join(name), found);
+        }
+    }
+
+    /// How many names each node has, by node index; directories count once.
+    pub fn link_counts(&self) -> BTreeMap<NodeId, u32> {
+        let mut counts = BTreeMap::new();
+        for (_, id) in self.walk() {
+            *counts.entry(id).or_insert(0) += 1;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta() -> Meta {
+        Meta::root(0o755, Timestamp::default())
+    }
+
+    fn directory() -> Node {
+        Node::new(Kind::Directory(BTreeMap::new()), meta(), Origin::Builtin)
+    }
+
+    fn file(text: &str) -> Node {
+        Node::new(
+            Kind::File(Content::inline(text.as_bytes())),
+            meta(),
+            Origin::Builtin,
+        )
+    }
+
+    fn symlink(target: &str) -> Node {
+        Node::new(
+            Kind::Symlink(target.as_bytes().into()),
+            meta(),
+            Origin::Builtin,
+        )
+    }
+
+    fn path(text: &str) -> TreePath {
+        TreePath::parse(text.as_bytes()).unwrap()
+    }
+
+    fn merged_usr() -> Tree {
+        let mut tree = Tree::new(meta());
+        for (at, node) in [
+            ("/usr", directory()),
+            ("/usr/bin", directory()),
+            ("/bin", symlink("usr/bin")),
+            ("/bin/sh", file("shell")),
+            ("/loop", symlink("loop")),
+            ("/up", symlink("../../../usr")),
+            ("/abs", symlink("/bin/sh")),
+        ] {
+            tree.insert(&path(at), node).unwrap();
+        }
+        tree
+    }
+
+    #[test]
+    fn parents_are_followed_through_symlinks_inside_the_tree() {
+        let tree = merged_usr();
+        assert_eq!(tree.at(&path("/bin/sh")), tree.at(&path("/usr/bin/sh")));
+        assert_eq!(tree.resolve(&path("/abs")), tree.at(&path("/usr/bin/sh")));
+        assert_ne!(tree.at(&path("/abs")), tree.resolve(&path("/abs")));
+        assert_eq!(tree.real_path(&path("/abs")), Some(path("/usr/bin/sh")));
+    }
+
+    #[test]
+    fn no_symlink_leaves_the_tree_or_loops_forever() {
+        let tree = merged_usr();
+        assert_eq!(tree.resolve(&path("/up")), tree.at(&path("/usr")));
+        assert_eq!(tree.resolve(&path("/loop")), None);
+        assert_eq!(tree.at(&path("/bin/sh/x")), None);
+    }
+
+    #[test]
+    fn a_directory_is_never_replaced_by_a_file() {
+        let mut tree = merged_usr();
+        let refused = tree.insert(&path("/usr/bin"), file(""));
+        assert_eq!(
+            refused,
+            Err(TreeError::IsADirectory {
+                path: path("/usr/bin")
+            })
+        );
+    }
+
+    #[test]
+    fn a_directory_over_a_directory_keeps_the_entries() {
+        let mut tree = merged_usr();
+        let private = Node {
+            meta: Meta {
+                mode: 0o700,
+                ..meta()
+            },
+            ..directory()
+        };
+        let id = tree.insert(&path("/usr/bin"), private).unwrap();
+        assert_eq!(tree.node(id).meta.mode, 0o700);
+        assert!(tree.at(&path("/usr/bin/sh")).is_some());
+    }
+
+    #[test]
+    fn two_names_of_a_node_are_counted_as_links() {
+        let mut tree = merged_usr();
+        let shell = tree.at(&path("/bin/sh")).unwrap();
+        tree.link(&path("/usr/bin/dash"), shell).unwrap();
+        assert_eq!(tree.link_counts()[&shell], 2);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let mut tree = merged_usr();
+        let refused = tree.insert(&path("/no/where"), file(""));
+        assert_eq!(
+            refused,
+            Err(TreeError::NoParent {
+                path: path("/no/where")
+            })
+        );
+        assert_eq!(
+            tree.remove(&path("/none")),
+            Err(TreeError::Missing {
+                path: path("/none")
+            })
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests in which a foreign program decides. A missing program is a failure, never a skip.
+
+mod archive;
+mod boot;
+mod definitions;
+mod disk;
+mod dpkg;
+mod ext4;
+mod fat;
+mod sandbox;
+mod solve;
+mod support;
