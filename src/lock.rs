@@ -34,6 +34,9 @@ pub struct Lock {
 pub struct LockedRepository {
     /// The name that packages refer to: `debian/trixie`, `debian-security/trixie-security`.
     pub name: String,
+    /// Root of the archive when the lock was made; the device fetches its upgrades from there. A
+    /// build may fetch from another mirror, since every package is known by its digest.
+    pub url: String,
     /// Digest of its InRelease.
     pub in_release: Sha256,
     /// Its `Date`, in seconds since 1970-01-01 UTC.

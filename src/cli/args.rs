@@ -1,0 +1,179 @@
+//! The command line exactly as typed. What it means is decided elsewhere.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Builds ready-to-flash disk images, without root.
+#[derive(Debug, Parser)]
+#[command(
+    name = "imgbuild",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
+        Exit codes: 0 done, 1 definitions or settings, 2 usage, 3 lock missing or stale,\n\
+        4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
+}
+
+/// What to do other than build.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Choose and pin every input of a build, and write the lock.
+    Lock(LockArgs),
+    /// Say what would be built, and build nothing.
+    Plan(PlanArgs),
+    /// List boards or profiles.
+    List {
+        /// What to list.
+        #[arg(value_enum)]
+        what: Listed,
+        #[command(flatten)]
+        definitions: DefinitionArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one definition.
+    Show {
+        #[command(subcommand)]
+        what: Shown,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// What `list` lists.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Listed {
+    /// Every board there is a definition of.
+    Boards,
+    /// Every profile there is a definition of.
+    Profiles,
+}
+
+/// What `show` shows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Shown {
+    /// A profile: its settings with help and defaults.
+    Profile {
+        /// Name of the profile.
+        name: String,
+        #[command(flatten)]
+        definitions: DefinitionArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where definitions are found.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct DefinitionArgs {
+    /// A folder with boards/, profiles/ and overlays/ that goes before all others.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) definitions: Vec<PathBuf>,
+}
+
+/// What is meant to be built.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// The board the image is for (`imgbuild list boards`).
+    #[arg(long, short, required = true)]
+    pub(crate) board: String,
+    /// What the image should do (`imgbuild list profiles`).
+    #[arg(long, short, required = true)]
+    pub(crate) profile: String,
+    #[command(flatten)]
+    pub(crate) definitions: DefinitionArgs,
+    /// Set a setting of the profile (`imgbuild show profile NAME`).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// A TOML file with settings.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Vec<PathBuf>,
+    /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment.
+    #[arg(long, value_name = "KEY=FILE")]
+    pub(crate) secret: Vec<String>,
+}
+
+/// Where inputs come from and where they are kept.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct InputArgs {
+    /// The Debian archive to fetch from; otherwise `IMGBUILD_MIRROR`, the configuration file, or
+    /// the apt sources of this machine.
+    #[arg(long, value_name = "URL")]
+    pub(crate) mirror: Option<String>,
+    /// Never touch the network: everything must be in the store.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// The folder that keeps what was fetched and made (`IMGBUILD_STORE`).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Accept an archive whose Valid-Until has passed.
+    #[arg(long)]
+    pub(crate) allow_expired: bool,
+}
+
+/// How to build.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The image to write; otherwise BOARD-PROFILE.img here.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The lock to use; otherwise BOARD.lock beside the profile, if it is there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
+    /// Insist on a lock that fits the definitions and settings.
+    #[arg(long)]
+    pub(crate) locked: bool,
+}
+
+/// How to lock.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LockArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The lock to write; otherwise BOARD.lock beside the profile.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// How to show the plan.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) build: BuildArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How much to say.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct TalkArgs {
+    /// Say nothing but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}

@@ -1,0 +1,135 @@
+//! Draws events: bars on a terminal, one plain line a stage elsewhere.
+
+use crate::event::{Event, Reporter, Stage};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// How events are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// Not at all.
+    Nothing,
+    /// One line a stage, when it ends.
+    Lines,
+    /// Bars that move.
+    Bars,
+}
+
+impl Show {
+    /// What suits standard error and the flags.
+    pub(crate) fn suited(quiet: bool) -> Self {
+        match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Self::Nothing,
+            (false, true) => Self::Bars,
+            (false, false) => Self::Lines,
+        }
+    }
+}
+
+/// Shows events on standard error.
+pub(crate) struct Progress {
+    show: Show,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    stage: Stage,
+    began: Instant,
+    done: u64,
+    bytes: bool,
+    bar: ProgressBar,
+}
+
+fn title(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "resolve",
+        Stage::Fetch => "fetch",
+        Stage::Unpack => "unpack",
+        Stage::Configure => "configure",
+        Stage::Compose => "compose",
+        Stage::Seal => "seal",
+        Stage::Write => "write",
+    }
+}
+
+impl Progress {
+    /// Shows events as `show` says.
+    pub(crate) fn new(show: Show) -> Self {
+        Self { show, running: Mutex::new(None) }
+    }
+
+    fn start(&self, stage: Stage, total: u64, bytes: bool) -> Running {
+        let bar = match self.show {
+            Show::Bars => ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()),
+            Show::Nothing | Show::Lines => ProgressBar::hidden(),
+        };
+        let counted = if bytes { "{bytes}/{total_bytes} {bytes_per_sec}" } else { "{pos}/{len}" };
+        let template = match total {
+            0 => "{prefix:>10} {spinner} {elapsed}".to_owned(),
+            _ => format!("{{prefix:>10}} [{{bar:30}}] {counted} {{elapsed}}"),
+        };
+        let style = ProgressStyle::with_template(&template).expect("the template is sound");
+        bar.set_style(style.progress_chars("=> "));
+        bar.set_prefix(title(stage));
+        Running { stage, began: now(), done: 0, bytes, bar }
+    }
+
+    fn finish(&self, running: Running, memoized: bool) {
+        running.bar.finish_and_clear();
+        let amount = match (running.done, running.bytes) {
+            (0, _) => String::new(),
+            (done, true) => format!(" {}", indicatif::HumanBytes(done)),
+            (done, false) => format!(" {done}"),
+        };
+        let how = match memoized {
+            true => "from the store".to_owned(),
+            false => format!("{:.1} s", running.began.elapsed().as_secs_f64()),
+        };
+        say(&format!("{:>10}{amount} {how}", title(running.stage)));
+    }
+}
+
+impl Reporter for Progress {
+    fn report(&self, event: Event) {
+        if self.show == Show::Nothing {
+            return;
+        }
+        let mut running = self.running.lock().expect("no listener panics");
+        match event {
+            Event::Started { stage, total, bytes } => *running = Some(self.start(stage, total, bytes)),
+            Event::Advanced { amount, .. } => {
+                if let Some(running) = running.as_mut() {
+                    running.done += amount;
+                    running.bar.inc(amount);
+                }
+            }
+            Event::Finished { memoized, .. } => {
+                if let Some(running) = running.take() {
+                    self.finish(running, memoized);
+                }
+            }
+            Event::Note(text) => match running.as_ref() {
+                Some(running) if self.show == Show::Bars => running.bar.println(text),
+                _ => say(&text),
+            },
+            Event::Warning(text) => match running.as_ref() {
+                Some(running) => running.bar.suspend(|| say(&format!("warning: {text}"))),
+                None => say(&format!("warning: {text}")),
+            },
+            Event::Done { .. } => {}
+        }
+    }
+}
+
+/// Writes `line` to standard error; a closed one is nobody's loss.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The clock, for what a person sees only.
+#[expect(clippy::disallowed_methods, reason = "elapsed time is shown and decides nothing")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
