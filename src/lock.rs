@@ -23,6 +23,9 @@ pub struct Lock {
     pub repositories: Vec<LockedRepository>,
     /// The packages of the image, sorted by name and architecture.
     pub packages: Vec<LockedPackage>,
+    /// Packages of the same archives whose files serve as boot blobs; they are not installed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub donors: Vec<LockedPackage>,
     /// By architecture of the building host: packages that run in the sandbox and reach no image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<Architecture, Vec<LockedPackage>>,

@@ -1,0 +1,110 @@
+//! The Plan: what is meant and what is pinned, with every identifier derived from both.
+
+use crate::digest::{Hasher, Sha256};
+use crate::epoch::Epoch;
+use crate::lock::{Lock, LockedPackage};
+use crate::seed::{Seed, uuid_text};
+use crate::spec::Spec;
+
+/// Spec and Lock, with identifiers. From here on nothing but these two decides a byte.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What is meant.
+    pub spec: Spec,
+    /// Every input.
+    pub lock: Lock,
+    /// Digest of everything that decides the image, secrets left out: the build id.
+    pub build_id: Sha256,
+    seed: Seed,
+}
+
+/// The lock was made for another Spec.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the lock was made for other definitions or settings (Spec {found}, expected {expected}); run \
+     `imgbuild lock` with the same flags"
+)]
+pub struct StaleLock {
+    /// Digest of the Spec that is meant now.
+    pub expected: Sha256,
+    /// Digest of the Spec in the lock.
+    pub found: Sha256,
+}
+
+impl Plan {
+    /// Joins `spec` and the `lock` that was made for it.
+    pub fn new(spec: Spec, lock: Lock) -> Result<Self, StaleLock> {
+        let expected = spec.digest();
+        if lock.spec != expected {
+            return Err(StaleLock { expected, found: lock.spec });
+        }
+        let mut hasher = Hasher::new();
+        hasher.field(b"imgbuild plan");
+        hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.field(&expected.0);
+        hasher.field(&lock.epoch.0.to_le_bytes());
+        for repository in &lock.repositories {
+            hasher.field(repository.name.as_bytes());
+            hasher.field(repository.url.as_bytes());
+        }
+        // The tools of the building host are left out: they must decide no byte.
+        for package in lock.packages.iter().chain(&lock.donors) {
+            hash_package(&mut hasher, package);
+        }
+        let build_id = hasher.finish();
+        Ok(Self { spec, lock, build_id, seed: Seed(build_id) })
+    }
+
+    /// The one point in time that the image knows.
+    pub fn epoch(&self) -> Epoch {
+        self.lock.epoch
+    }
+
+    /// Disk GUID of a GPT.
+    pub fn disk_guid(&self) -> [u8; 16] {
+        self.seed.uuid("disk")
+    }
+
+    /// Disk id of an MBR.
+    pub fn disk_id(&self) -> u32 {
+        self.seed.id32("disk")
+    }
+
+    /// Partition GUID of partition `name` in a GPT.
+    pub fn partition_guid(&self, name: &str) -> [u8; 16] {
+        self.seed.uuid(&format!("partition/{name}"))
+    }
+
+    /// UUID of the ext4 in partition `name`.
+    pub fn filesystem_uuid(&self, name: &str) -> [u8; 16] {
+        self.seed.uuid(&format!("filesystem/{name}"))
+    }
+
+    /// Hash seed of the directories of the ext4 in partition `name`.
+    pub fn hash_seed(&self, name: &str) -> [u8; 16] {
+        self.seed.uuid(&format!("hash-seed/{name}"))
+    }
+
+    /// Volume id of the FAT in partition `name`.
+    pub fn fat_volume_id(&self, name: &str) -> u32 {
+        self.seed.id32(&format!("fat/{name}"))
+    }
+
+    /// What `blkid` calls the UUID of the FAT in partition `name`: `89AB-CDEF`.
+    pub fn fat_uuid_text(&self, name: &str) -> String {
+        let id = self.fat_volume_id(name);
+        format!("{:04X}-{:04X}", id >> 16, id & 0xffff)
+    }
+
+    /// The UUID of the ext4 in partition `name`, as text.
+    pub fn filesystem_uuid_text(&self, name: &str) -> String {
+        uuid_text(&self.filesystem_uuid(name))
+    }
+}
+
+fn hash_package(hasher: &mut Hasher, package: &LockedPackage) {
+    hasher.field(package.name.as_bytes());
+    hasher.field(package.architecture.as_bytes());
+    hasher.field(&package.sha256.0);
+    hasher.field(&[u8::from(package.automatic)]);
+}
