@@ -4,6 +4,7 @@ pub mod control;
 pub mod deb;
 pub mod dpkgdb;
 pub mod index;
+pub mod keyring;
 pub mod relation;
 pub mod release;
 pub mod repository;
