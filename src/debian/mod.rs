@@ -1,6 +1,7 @@
 //! Debian archives and packages.
 
 pub mod control;
+mod date;
 pub mod deb;
 pub mod dpkgdb;
 pub mod index;

@@ -4,6 +4,7 @@
 //! Bindings are checked one by one with the rules of RFC 9580; the keyring itself is trusted, so its
 //! own signatures may use the hash of their time.
 
+use crate::debian::date::Utc;
 use crate::epoch::Epoch;
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
@@ -14,7 +15,7 @@ use pgp::types::{KeyDetails, SignedUser, Tag};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unacceptable {
     /// Beyond the key's life.
-    #[error("the key expired at {0:?}")]
+    #[error("the key expired at {}", Utc(*.0))]
     KeyExpired(Epoch),
     /// Its owner took it back.
     #[error("the key is revoked")]
@@ -26,10 +27,10 @@ pub enum Unacceptable {
     #[error("it uses {0}, expected SHA-256, SHA-384 or SHA-512")]
     WeakHash(String),
     /// A clock is wrong.
-    #[error("it was made at {0:?}, which is still to come; check the clock of this machine")]
+    #[error("it was made at {}, which is still to come; check the clock of this machine", Utc(*.0))]
     FromTheFuture(Epoch),
     /// Beyond the signature's life.
-    #[error("it expired at {0:?}")]
+    #[error("it expired at {}", Utc(*.0))]
     Expired(Epoch),
     /// Neither a text nor a binary signature, without date, or with a condition unknown here.
     #[error("it is of a kind that does not vouch for a text")]
