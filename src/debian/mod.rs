@@ -1,9 +1,11 @@
 //! Debian archives and packages.
 
 pub mod control;
+mod date;
 pub mod deb;
 pub mod dpkgdb;
 pub mod index;
+pub mod keyring;
 pub mod relation;
 pub mod release;
 pub mod repository;

@@ -1,1 +1,12 @@
 //! Inputs over the network, into the store, verified.
+//!
+//! What is named by its digest comes through [`Client::download`] and is visible only when it has
+//! that digest; what is not (signed indices) comes through [`Client::get`], and who asks verifies it.
+
+mod client;
+mod download;
+mod url;
+
+pub use client::{Client, FetchError, Network, Options};
+pub use download::Download;
+pub use url::{BadUrl, Url};

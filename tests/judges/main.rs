@@ -7,6 +7,7 @@ mod disk;
 mod dpkg;
 mod ext4;
 mod fat;
+pub mod mirror;
 mod sandbox;
 mod solve;
 mod support;

@@ -1,0 +1,247 @@
+//! Keyrings, and the check of a clear-signed text against one.
+//!
+//! A text is accepted if at least one signature on it is good and comes from an acceptable key of the
+//! ring: apt's rule. Only the signed text is handed out. The `pgp` crate is seen by this module only.
+//! Its trap that is fenced here: `verify_bindings` of a whole key demands that third-party
+//! certifications verify too, which they cannot, so each binding that matters is checked by itself.
+
+mod acceptable;
+
+pub use acceptable::Unacceptable;
+
+use crate::epoch::Epoch;
+use acceptable::{Signer, signature_acceptable};
+use pgp::composed::{CleartextSignedMessage, Deserializable, SignedPublicKey};
+use pgp::packet::Signature;
+use pgp::types::{Fingerprint, KeyDetails, KeyId};
+
+/// Keys that may sign.
+#[derive(Clone, Debug)]
+pub struct Keyring(Vec<SignedPublicKey>);
+
+/// A text whose signature was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedText {
+    /// What was signed, with `\n` at line ends.
+    pub text: String,
+    /// Fingerprints of the keys whose signatures are good, in the order of the signatures.
+    pub signers: Vec<String>,
+}
+
+/// Why bytes are no keyring.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// Not OpenPGP, or damaged.
+    #[error("not an OpenPGP keyring, armored or binary")]
+    Malformed(#[source] pgp::errors::Error),
+    /// No key in it.
+    #[error("the keyring holds no public key")]
+    Empty,
+}
+
+/// Why a signed text is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SignatureError {
+    /// There is something before or behind the signed message.
+    #[error("unsigned text stands before or behind the signed message")]
+    UnsignedText,
+    /// No clear-signed message.
+    #[error("not an OpenPGP clear-signed message")]
+    Malformed(#[source] pgp::errors::Error),
+    /// A message with an empty list of signatures.
+    #[error("the message carries no signature")]
+    Unsigned,
+    /// More signatures than any archive makes.
+    #[error("the message carries {found} signatures, more than {MOST_SIGNATURES}")]
+    TooManySignatures {
+        /// Their number.
+        found: usize,
+    },
+    /// Only keys that are not in the ring.
+    #[error(
+        "signed by {}, none of which is in the keyring; name the archive's own keyring for it",
+        .found.join(", ")
+    )]
+    UnknownKey {
+        /// Fingerprints or key ids that the signatures name.
+        found: Vec<String>,
+    },
+    /// A known key, but not this text.
+    #[error("the signature of key {key} does not fit the text: it was changed on the way")]
+    Bad {
+        /// Fingerprint.
+        key: String,
+    },
+    /// A signature of a known key that today's rules do not accept.
+    #[error("the signature of key {key} is not accepted: {reason}")]
+    NotAccepted {
+        /// Fingerprint.
+        key: String,
+        /// The rule.
+        reason: Unacceptable,
+    },
+}
+
+/// trixie carries three; the bound keeps a hostile mirror from making us verify thousands.
+const MOST_SIGNATURES: usize = 32;
+
+impl Keyring {
+    /// The keys of Debian's archives, of the newest stable release.
+    pub fn debian() -> Self {
+        let bytes = include_bytes!("../../../keyrings/debian-archive-keyring.pgp");
+        Self::parse(bytes).expect("the keyring in the program is well-formed")
+    }
+
+    /// Reads a binary keyring, or one or several armored blocks.
+    pub fn parse(bytes: &[u8]) -> Result<Self, KeyringError> {
+        const BEGIN: &[u8] = b"-----BEGIN ";
+        let starts = bytes.windows(BEGIN.len()).enumerate();
+        let mut starts: Vec<usize> = starts
+            .filter(|(_, window)| *window == BEGIN)
+            .map(|(at, _)| at)
+            .collect();
+        // A binary keyring begins with a packet tag, whose high bit is set (RFC 9580, 4.2).
+        if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
+            starts = vec![0];
+        }
+        starts.push(bytes.len());
+        let mut keys = Vec::new();
+        for block in starts.windows(2) {
+            let block = &bytes[block[0]..block[1]];
+            let (found, _) =
+                SignedPublicKey::from_reader_many(block).map_err(KeyringError::Malformed)?;
+            for key in found {
+                keys.push(key.map_err(KeyringError::Malformed)?);
+            }
+        }
+        if keys.is_empty() {
+            Err(KeyringError::Empty)
+        } else {
+            Ok(Self(keys))
+        }
+    }
+
+    /// Checks the clear-signed `message` at the moment `now`.
+    pub fn verify(&self, message: &str, now: Epoch) -> Result<SignedText, SignatureError> {
+        const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
+        const END: &str = "-----END PGP SIGNATURE-----";
+        if !message.starts_with(BEGIN) || !message.trim_end().ends_with(END) {
+            let elsewhere = message.contains(BEGIN) && message.contains(END);
+            if elsewhere {
+                return Err(SignatureError::UnsignedText);
+            }
+        }
+        let (parsed, _) =
+            CleartextSignedMessage::from_string(message).map_err(SignatureError::Malformed)?;
+        let signatures = parsed.signatures();
+        if signatures.len() > MOST_SIGNATURES {
+            return Err(SignatureError::TooManySignatures {
+                found: signatures.len(),
+            });
+        }
+        let signed = parsed.signed_text();
+        let mut signers = Vec::new();
+        let mut errors = Vec::new();
+        for signature in signatures {
+            match self.check(signature, signed.as_bytes(), now) {
+                Ok(signer) => signers.push(signer),
+                Err(error) => errors.push(error),
+            }
+        }
+        if signers.is_empty() {
+            return Err(worst(errors));
+        }
+        Ok(SignedText {
+            text: signed.replace("\r\n", "\n"),
+            signers,
+        })
+    }
+
+    /// The fingerprint of the key that made `signature` over `text`, if both are acceptable.
+    fn check(
+        &self,
+        signature: &Signature,
+        text: &[u8],
+        now: Epoch,
+    ) -> Result<String, SignatureError> {
+        let claimed = Claimed::of(signature);
+        let mut outcome = Err(SignatureError::UnknownKey {
+            found: vec![claimed.to_string()],
+        });
+        for key in &self.0 {
+            let subkeys = key.public_subkeys.iter().map(Signer::Sub);
+            for signer in std::iter::once(Signer::Primary).chain(subkeys) {
+                let key_part = signer.details(key);
+                if !claimed.may_be(key_part) {
+                    continue;
+                }
+                let name = key_part.fingerprint().to_string();
+                if !signer.made(key, signature, text) {
+                    outcome = Err(SignatureError::Bad { key: name });
+                    continue;
+                }
+                let acceptable =
+                    signature_acceptable(signature, now).and_then(|()| signer.acceptable(key, now));
+                match acceptable {
+                    Ok(()) => return Ok(name),
+                    Err(reason) => {
+                        outcome = Err(SignatureError::NotAccepted { key: name, reason });
+                    }
+                }
+            }
+        }
+        outcome
+    }
+}
+
+/// Of the errors of all signatures, the one that tells most: what known keys say comes before
+/// unknown keys, which are named together.
+fn worst(errors: Vec<SignatureError>) -> SignatureError {
+    let mut unknown = Vec::new();
+    for error in errors {
+        match error {
+            SignatureError::UnknownKey { found } => unknown.extend(found),
+            known => return known,
+        }
+    }
+    if unknown.is_empty() {
+        return SignatureError::Unsigned;
+    }
+    SignatureError::UnknownKey { found: unknown }
+}
+
+/// Who a signature says has made it: fingerprints if it names any, else key ids.
+struct Claimed {
+    fingerprints: Vec<Fingerprint>,
+    key_ids: Vec<KeyId>,
+}
+
+impl Claimed {
+    fn of(signature: &Signature) -> Self {
+        Self {
+            fingerprints: signature
+                .issuer_fingerprint()
+                .into_iter()
+                .cloned()
+                .collect(),
+            key_ids: signature.issuer_key_id().into_iter().copied().collect(),
+        }
+    }
+
+    fn may_be(&self, key: &dyn KeyDetails) -> bool {
+        if self.fingerprints.is_empty() {
+            return self.key_ids.contains(&key.legacy_key_id());
+        }
+        self.fingerprints.contains(&key.fingerprint())
+    }
+}
+
+impl std::fmt::Display for Claimed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.fingerprints.first(), self.key_ids.first()) {
+            (Some(fingerprint), _) => write!(f, "{fingerprint}"),
+            (None, Some(key_id)) => write!(f, "key id {key_id}"),
+            (None, None) => f.write_str("an unnamed key"),
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Archives: from a mirror to verified indices.

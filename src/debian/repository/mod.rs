@@ -1,0 +1,378 @@
+//! Archives: from a mirror to verified package indices.
+//!
+//! ```text
+//! dists/<suite>/InRelease                              signed, small, asked for anew each time
+//! dists/<suite>/<component>/binary-<arch>/Packages.xz  its size and digest stand in InRelease
+//! pool/…/<package>.deb                                 its size and digest stand in Packages
+//! ```
+//!
+//! A mirror may be stale, hostile, or in the middle of a sync. What it serves counts only behind a
+//! good signature, inside `Valid-Until`, and not older than what this store has seen before.
+
+mod error;
+
+pub use error::RepositoryError;
+
+use super::keyring::Keyring;
+use super::release::{ListedFile, Release};
+use crate::architecture::Architecture;
+use crate::digest::{Hasher, Sha256};
+use crate::epoch::Epoch;
+use crate::event::{Event, Reporter, Silent};
+use crate::fetch::{Client, Download, FetchError, Network, Url};
+use crate::lock::LockedPackage;
+use crate::store::Store;
+use crate::tree::Objects;
+use std::io::{self, Read};
+
+/// One suite of an archive.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// The name that locks and messages use: `debian/trixie`.
+    pub name: String,
+    /// Mirrors of the archive's root, best first.
+    pub base_urls: Vec<Url>,
+    /// The suite or its codename: `trixie-updates`.
+    pub suite: String,
+    /// The components wanted: `main`.
+    pub components: Vec<String>,
+    /// Who may sign.
+    pub keyring: Keyring,
+    /// Whether its age matters.
+    pub freshness: Freshness,
+}
+
+/// Whether the age of an archive matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Refuse what is past its `Valid-Until` or older than what was seen before.
+    Checked,
+    /// Take any signed state: a snapshot, or an explicit wish.
+    Ignored,
+}
+
+/// One fetched package index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// Its component.
+    pub component: String,
+    /// Its architecture. Packages of `Architecture: all` stand in the index of each.
+    pub architecture: Architecture,
+    /// The decompressed text, an object of the store.
+    pub text: Sha256,
+}
+
+/// A suite as it was at one moment: the Release and all wanted indices that it lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indices {
+    /// The Release.
+    pub release: Release,
+    /// By component, then by architecture, in the order asked for.
+    pub indices: Vec<Index>,
+}
+
+/// How many times InRelease is asked for again when an index does not fit it.
+const MID_SYNC_RETRIES: u32 = 3;
+
+/// The largest InRelease accepted; trixie's has 140 KB.
+const RELEASE_LIMIT: u64 = 16 << 20;
+
+/// The largest index accepted where its size is not listed; trixie's main has 57 MB.
+const INDEX_LIMIT: u64 = 1 << 30;
+
+/// A `Date` may be this many seconds ahead of the clock of this machine.
+const CLOCK_SKEW: u64 = 300;
+
+impl Repository {
+    /// How to fetch `package`, whose path is below this archive's root.
+    pub fn download(&self, package: &LockedPackage) -> Result<Download, RepositoryError> {
+        Ok(Download {
+            name: format!("{} {}", package.name, package.version),
+            urls: self.urls(&package.path)?,
+            size: package.size,
+            sha256: package.sha256,
+        })
+    }
+
+    fn urls(&self, path: &str) -> Result<Vec<Url>, RepositoryError> {
+        let urls = self.base_urls.iter().map(|base| base.join(path));
+        urls.collect::<Result<_, _>>()
+            .map_err(|source| RepositoryError::Address {
+                repository: self.name.clone(),
+                source,
+            })
+    }
+
+    fn dists(&self, path: &str) -> Result<Vec<Url>, RepositoryError> {
+        self.urls(&format!("dists/{}/{path}", self.suite))
+    }
+
+    fn fetch_error(&self, source: FetchError) -> RepositoryError {
+        RepositoryError::Fetch {
+            repository: self.name.clone(),
+            source,
+        }
+    }
+}
+
+/// Fetches from archives into a store.
+pub struct Archives<'a> {
+    /// Over which network, if any.
+    pub client: &'a Client,
+    /// Where everything goes and what is remembered lies.
+    pub store: &'a Store,
+    /// The time that signatures and `Valid-Until` are judged by.
+    pub now: Epoch,
+    /// Who hears of a mirror in mid-sync.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl Archives<'_> {
+    /// The Release of `repository` and its indices for `architectures`, which all fit each other.
+    /// Remembers the InRelease for offline builds.
+    pub fn fetch_indices(
+        &self,
+        repository: &Repository,
+        architectures: &[Architecture],
+    ) -> Result<Indices, RepositoryError> {
+        let mut retries = 0;
+        loop {
+            let release = self.fetch_release(repository)?;
+            match self.all_indices(repository, &release, architectures) {
+                Ok(indices) => {
+                    let key = release_key(repository);
+                    self.store.set_memo("in-release", &key, &release.digest)?;
+                    return Ok(Indices { release, indices });
+                }
+                Err(RepositoryError::MidSync { .. }) if retries < MID_SYNC_RETRIES => {
+                    retries += 1;
+                    self.reporter.report(Event::Note(format!(
+                        "the mirror of `{}` seems to be in the middle of a sync; asking again",
+                        repository.name
+                    )));
+                    // A sync takes minutes rather than milliseconds.
+                    self.client.back_off(retries.saturating_add(3));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The newest Release of `repository`; offline, the one that its indices were last fetched by.
+    pub fn fetch_release(&self, repository: &Repository) -> Result<Release, RepositoryError> {
+        let name = format!("InRelease of {}", repository.name);
+        let bytes = if self.client.network() == Network::Offline {
+            let known = self.store.memo("in-release", &release_key(repository));
+            let missing = || repository.fetch_error(FetchError::Offline { name: name.clone() });
+            let mut file = self.store.open(&known.ok_or_else(missing)?)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            bytes
+        } else {
+            let urls = repository.dists("InRelease")?;
+            let fetched = self.client.get(&name, &urls, RELEASE_LIMIT);
+            fetched.map_err(|source| repository.fetch_error(source))?
+        };
+        let release = Release::verify(&bytes, &repository.keyring, self.now);
+        let release = release.map_err(|source| RepositoryError::Release {
+            repository: repository.name.clone(),
+            source,
+        })?;
+        self.judge(repository, &release)?;
+        self.store.insert(&bytes)?;
+        Ok(release)
+    }
+
+    /// The decompressed index of `component` for `architecture` that `release` lists.
+    pub fn fetch_index(
+        &self,
+        repository: &Repository,
+        release: &Release,
+        component: &str,
+        architecture: Architecture,
+    ) -> Result<Sha256, RepositoryError> {
+        let folder = format!("{component}/binary-{architecture}");
+        let plain = release.files.get(&format!("{folder}/Packages"));
+        let listed = ["Packages.xz", "Packages.gz", "Packages"]
+            .into_iter()
+            .find_map(|name| {
+                let path = format!("{folder}/{name}");
+                Some((*release.files.get(&path)?, path))
+            });
+        let (file, path) = listed.ok_or_else(|| RepositoryError::NoIndex {
+            repository: repository.name.clone(),
+            component: component.to_owned(),
+            architecture,
+            components: release.components.clone(),
+            architectures: release.architectures.clone(),
+        })?;
+        if let Some(text) = self.store.memo("packages-text", &file.sha256) {
+            return Ok(text);
+        }
+        let mut urls = Vec::new();
+        if release.by_hash {
+            urls = repository.dists(&format!("{folder}/by-hash/SHA256/{}", file.sha256))?;
+        }
+        urls.extend(repository.dists(&path)?);
+        let name = format!("{path} of {}", repository.name);
+        let download = Download {
+            name,
+            urls,
+            size: file.size,
+            sha256: file.sha256,
+        };
+        let fetched = self.client.download(self.store, &download, &Silent);
+        fetched.map_err(|source| match source {
+            FetchError::Status { .. } | FetchError::Size { .. } | FetchError::Digest { .. } => {
+                RepositoryError::MidSync {
+                    repository: repository.name.clone(),
+                    suite: repository.suite.clone(),
+                    architecture,
+                    source,
+                }
+            }
+            source => repository.fetch_error(source),
+        })?;
+        let text = self.decompress(&path, &file, plain);
+        let text = text.map_err(|source| RepositoryError::Compression {
+            repository: repository.name.clone(),
+            path,
+            source,
+        })?;
+        self.store.set_memo("packages-text", &file.sha256, &text)?;
+        Ok(text)
+    }
+
+    fn all_indices(
+        &self,
+        repository: &Repository,
+        release: &Release,
+        architectures: &[Architecture],
+    ) -> Result<Vec<Index>, RepositoryError> {
+        let mut indices = Vec::new();
+        for component in &repository.components {
+            for &architecture in architectures {
+                let text = self.fetch_index(repository, release, component, architecture)?;
+                indices.push(Index {
+                    component: component.clone(),
+                    architecture,
+                    text,
+                });
+            }
+        }
+        Ok(indices)
+    }
+
+    /// Whether a genuine `release` is the one wanted, and young enough.
+    fn judge(&self, wanted: &Repository, release: &Release) -> Result<(), RepositoryError> {
+        let repository = || wanted.name.clone();
+        let (date, now) = (release.date, self.now);
+        if !release.is_suite(&wanted.suite) {
+            let names = [&release.suite, &release.codename].into_iter().flatten();
+            let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+            return Err(RepositoryError::Suite {
+                repository: repository(),
+                expected: wanted.suite.clone(),
+                found: if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                },
+            });
+        }
+        if date.0 > now.0.saturating_add(CLOCK_SKEW) {
+            return Err(RepositoryError::FromTheFuture {
+                repository: repository(),
+                date,
+                now,
+            });
+        }
+        if wanted.freshness == Freshness::Ignored {
+            return Ok(());
+        }
+        if let Some(valid_until) = release.valid_until.filter(|end| *end < now) {
+            return Err(RepositoryError::Expired {
+                repository: repository(),
+                valid_until,
+                now,
+            });
+        }
+        let key = identity_key(release);
+        match self.newest_seen(&key)? {
+            Some(newest) if newest > date => Err(RepositoryError::Replayed {
+                repository: repository(),
+                date,
+                newest,
+            }),
+            Some(newest) if newest == date => Ok(()),
+            _ => {
+                let seen = self.store.insert(date.0.to_string().as_bytes())?;
+                Ok(self.store.set_memo("newest-release", &key, &seen)?)
+            }
+        }
+    }
+
+    /// The newest `Date` that this store has seen of an archive.
+    fn newest_seen(&self, key: &Sha256) -> io::Result<Option<Epoch>> {
+        let Some(seen) = self.store.memo("newest-release", key) else {
+            return Ok(None);
+        };
+        let text = io::read_to_string(self.store.open(&seen)?)?;
+        let number = text.parse().map_err(|_| {
+            let what = format!("`{text}`, remembered as a date, is not a number of seconds");
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        })?;
+        Ok(Some(Epoch(number)))
+    }
+
+    /// The text of the stored index `file`, as an object of its own.
+    fn decompress(
+        &self,
+        path: &str,
+        file: &ListedFile,
+        plain: Option<&ListedFile>,
+    ) -> io::Result<Sha256> {
+        /// What an xz decoder may use; Debian's indices need 10 MB.
+        const MEMORY: u64 = 256 << 20;
+        let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let stored = self.store.open(&file.sha256)?;
+        let reader: Box<dyn Read> = match path.rsplit_once('.') {
+            Some((_, "xz")) => {
+                let flags = liblzma::stream::CONCATENATED;
+                let stream = liblzma::stream::Stream::new_stream_decoder(MEMORY, flags)?;
+                Box::new(liblzma::read::XzDecoder::new_stream(stored, stream))
+            }
+            Some((_, "gz")) => Box::new(flate2::read::MultiGzDecoder::new(stored)),
+            _ => return Ok(file.sha256),
+        };
+        let limit = plain.map_or(INDEX_LIMIT, |plain| plain.size);
+        let mut writer = self.store.writer()?;
+        let len = io::copy(&mut reader.take(limit.saturating_add(1)), &mut writer)?;
+        if len > limit {
+            return Err(wrong("the text is longer than it may be"));
+        }
+        let text = writer.commit()?;
+        match plain {
+            Some(plain) if plain.sha256 != text => Err(wrong("the text has another digest")),
+            _ => Ok(text),
+        }
+    }
+}
+
+/// What a repository is remembered by, whatever mirror it comes from.
+fn release_key(repository: &Repository) -> Sha256 {
+    let mut hasher = Hasher::new();
+    hasher.field(repository.name.as_bytes());
+    hasher.field(repository.suite.as_bytes());
+    hasher.finish()
+}
+
+/// What a Release says it is. The codename stays when `Suite` moves from stable to oldstable.
+fn identity_key(release: &Release) -> Sha256 {
+    let mut hasher = Hasher::new();
+    let name = release.codename.as_ref().or(release.suite.as_ref());
+    for field in [release.origin.as_ref(), release.label.as_ref(), name] {
+        hasher.field(field.map_or(b"", |field| field.as_bytes()));
+    }
+    hasher.finish()
+}

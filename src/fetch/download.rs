@@ -1,0 +1,282 @@
+//! Downloads of what is named by its digest: resumed, verified while they stream, visible when whole.
+//!
+//! A download grows in `partial/<digest>` under an exclusive lock, so that builds at once (threads
+//! or processes) fetch an object one after the other, and the second finds it done.
+
+use super::Url;
+use super::client::{Client, FetchError, Trouble, transfer};
+use crate::digest::{Hasher, Sha256};
+use crate::event::{Event, Reporter, Stage};
+use crate::store::Store;
+use rustix::fs::FlockOperation;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Something to fetch, pinned by size and digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// What to call it in messages.
+    pub name: String,
+    /// Where it may be had, best first.
+    pub urls: Vec<Url>,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its digest, the name of the object in the store.
+    pub sha256: Sha256,
+}
+
+impl Client {
+    /// Brings `download` into the store. Reports exactly `size` units of [`Stage::Fetch`] when it
+    /// succeeds, whether the bytes came over the network or were there.
+    pub fn download(
+        &self,
+        store: &Store,
+        download: &Download,
+        reporter: &dyn Reporter,
+    ) -> Result<(), FetchError> {
+        let mut progress = Progress {
+            reporter,
+            reported: 0,
+        };
+        if let Some(mut partial) = Partial::claim(store, download)? {
+            let fetched = partial
+                .resume(&mut progress)
+                .map_err(FetchError::File)
+                .and_then(|()| {
+                    self.try_each(&download.name, &download.urls, |url| {
+                        self.transfer(&mut partial, url, &mut progress)
+                    })
+                });
+            match fetched {
+                Ok(()) => store.adopt(&partial.path, &download.sha256)?,
+                Err(error) => {
+                    partial.leave();
+                    return Err(error);
+                }
+            }
+        }
+        progress.reach(download.size);
+        Ok(())
+    }
+
+    /// Brings all `downloads` into the store, `jobs` at a time. After a failure no further one is
+    /// begun; of several failures the first in the order of `downloads` is returned.
+    pub fn download_all(
+        &self,
+        store: &Store,
+        downloads: &[Download],
+        jobs: NonZeroUsize,
+        reporter: &dyn Reporter,
+    ) -> Result<(), FetchError> {
+        let next = AtomicUsize::new(0);
+        let failed = AtomicBool::new(false);
+        let failures = Mutex::new(Vec::new());
+        let work = || {
+            while !failed.load(Ordering::Relaxed) {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(download) = downloads.get(index) else {
+                    return;
+                };
+                if let Err(error) = self.download(store, download, reporter) {
+                    failed.store(true, Ordering::Relaxed);
+                    failures
+                        .lock()
+                        .expect("no thread panics here")
+                        .push((index, error));
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..jobs.get().min(downloads.len()) {
+                scope.spawn(work);
+            }
+        });
+        let failures = failures.into_inner().expect("no thread panics here");
+        match failures.into_iter().min_by_key(|(index, _)| *index) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Completes `partial` from `url`.
+    fn transfer(
+        &self,
+        partial: &mut Partial<'_>,
+        url: &Url,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Trouble> {
+        let Download { size, sha256, .. } = *partial.download;
+        let resumed = partial.len > 0;
+        if partial.len < size {
+            self.append(partial, url, progress)?;
+        }
+        let received = partial.hasher.clone().finish();
+        if received == sha256 {
+            return Ok(());
+        }
+        partial.restart().map_err(Trouble::Ours)?;
+        let error = FetchError::Digest {
+            url: url.clone(),
+            expected: sha256,
+            received,
+        };
+        // The older bytes may be the wrong ones: from another mirror, or lost in a crash.
+        Err(if resumed {
+            Trouble::Passing(error)
+        } else {
+            Trouble::Lasting(error)
+        })
+    }
+
+    fn append(
+        &self,
+        partial: &mut Partial<'_>,
+        url: &Url,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Trouble> {
+        let expected = partial.download.size;
+        let wrong_size = |found| {
+            Trouble::Lasting(FetchError::Size {
+                url: url.clone(),
+                expected,
+                found,
+            })
+        };
+        let mut body = self.open(url, partial.len)?;
+        if let Some(found) = body.total.filter(|total| *total != expected) {
+            return Err(wrong_size(found));
+        }
+        if body.start != partial.len {
+            partial.restart().map_err(Trouble::Ours)?;
+        }
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let count = match body.reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(transfer(url, error)),
+            };
+            let chunk = &buffer[..count];
+            let room = expected.saturating_sub(partial.len);
+            if u64::try_from(count).map_or(true, |count| count > room) {
+                partial.restart().map_err(Trouble::Ours)?;
+                return Err(wrong_size(expected.saturating_add(1)));
+            }
+            partial.append(chunk).map_err(Trouble::Ours)?;
+            progress.reach(partial.len);
+        }
+        if partial.len < expected {
+            let url = url.clone();
+            return Err(Trouble::Passing(FetchError::CutOff {
+                url,
+                expected,
+                received: partial.len,
+            }));
+        }
+        Ok(())
+    }
+}
+
+/// Reports each byte once, also where a download starts again.
+struct Progress<'a> {
+    reporter: &'a dyn Reporter,
+    reported: u64,
+}
+
+impl Progress<'_> {
+    fn reach(&mut self, total: u64) {
+        let amount = total.saturating_sub(self.reported);
+        if amount > 0 {
+            self.reported = total;
+            self.reporter.report(Event::Advanced {
+                stage: Stage::Fetch,
+                amount,
+            });
+        }
+    }
+}
+
+/// The locked file in which a download grows, with the hash of its content.
+struct Partial<'a> {
+    download: &'a Download,
+    path: PathBuf,
+    file: fs_err::File,
+    hasher: Hasher,
+    len: u64,
+}
+
+impl<'a> Partial<'a> {
+    /// Locks the partial file of `download`; `None` if the object is in the store by then.
+    fn claim(store: &Store, download: &'a Download) -> io::Result<Option<Self>> {
+        let path = store.partial_path(&download.sha256);
+        let mut options = fs_err::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        while !store.contains(&download.sha256) {
+            let file = options.open(&path)?;
+            rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))?;
+            // Whoever held the lock may have moved the file into the store, or removed it.
+            let ours = file.metadata()?;
+            let current = fs_err::metadata(&path).is_ok_and(|at_path| at_path.ino() == ours.ino());
+            if current && !store.contains(&download.sha256) {
+                let hasher = Hasher::new();
+                return Ok(Some(Self {
+                    download,
+                    path,
+                    file,
+                    hasher,
+                    len: 0,
+                }));
+            }
+            if current {
+                fs_err::remove_file(&path)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes over what an earlier run has left.
+    fn resume(&mut self, progress: &mut Progress<'_>) -> io::Result<()> {
+        if self.file.metadata()?.len() > self.download.size {
+            return self.restart();
+        }
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let count = self.file.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            self.hasher.update(&buffer[..count]);
+        }
+        self.len = self.file.stream_position()?;
+        progress.reach(self.len);
+        Ok(())
+    }
+
+    fn append(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.file.write_all(chunk)?;
+        self.hasher.update(chunk);
+        self.len = self.file.stream_position()?;
+        Ok(())
+    }
+
+    fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.hasher = Hasher::new();
+        self.len = 0;
+        Ok(())
+    }
+
+    /// Leaves what came for the next run, and nothing where nothing came.
+    fn leave(self) {
+        if self.len == 0 {
+            // The error of the download says more than one of this removal.
+            let _ = fs_err::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Addresses of inputs: `http:`, `https:` or `file:`, shown without their password.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// An absolute address whose scheme this program can fetch.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Url(reqwest::Url);
+
+/// Why a text is no usable address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// It is no URL at all.
+    #[error("`{text}` is not a URL: {reason}")]
+    Malformed {
+        /// The text.
+        text: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// Nothing here can fetch it.
+    #[error("`{text}` has the scheme `{scheme}`, expected http, https or file")]
+    Scheme {
+        /// The text.
+        text: String,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// It could leave the folder it should stay below.
+    #[error(
+        "path `{path}` is not a plain relative path: expected names joined by `/`, without `..`"
+    )]
+    Path {
+        /// The path.
+        path: String,
+    },
+}
+
+impl Url {
+    /// The address of `path` below this one; what is special in a URL is quoted.
+    ///
+    /// `path` comes from an index or a lock, so `..`, empty names and a leading `/` are refused.
+    pub fn join(&self, path: &str) -> Result<Self, BadUrl> {
+        let refused = || BadUrl::Path {
+            path: path.to_owned(),
+        };
+        let plain = |name: &str| {
+            !matches!(name, "" | "." | "..")
+                && !name.contains(|c: char| c == '\\' || c.is_control())
+        };
+        if !path.split('/').all(plain) {
+            return Err(refused());
+        }
+        let mut joined = self.0.clone();
+        let mut segments = joined.path_segments_mut().map_err(|()| refused())?;
+        segments.pop_if_empty().extend(path.split('/'));
+        drop(segments);
+        Ok(Self(joined))
+    }
+
+    /// The path, without a slash at its end: `/debian`.
+    pub fn path(&self) -> &str {
+        self.0.path().trim_end_matches('/')
+    }
+
+    /// This address with `suffix` appended to its last name: `…/debian` → `…/debian-security`.
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        let mut other = self.0.clone();
+        other.set_path(&format!("{}{suffix}", self.path()));
+        Self(other)
+    }
+
+    /// The file it names, for a `file:` address.
+    pub(super) fn file_path(&self) -> Option<PathBuf> {
+        if self.0.scheme() == "file" {
+            self.0.to_file_path().ok()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn inner(&self) -> &reqwest::Url {
+        &self.0
+    }
+}
+
+impl FromStr for Url {
+    type Err = BadUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadUrl> {
+        let malformed = |reason: String| BadUrl::Malformed {
+            text: text.to_owned(),
+            reason,
+        };
+        let url = reqwest::Url::parse(text).map_err(|error| malformed(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https" | "file") {
+            return Err(BadUrl::Scheme {
+                text: text.to_owned(),
+                scheme: url.scheme().to_owned(),
+            });
+        }
+        if url.scheme() == "file" && url.to_file_path().is_err() {
+            return Err(malformed("a file address names no other host".to_owned()));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.password().is_none() {
+            return f.write_str(self.0.as_str());
+        }
+        let mut shown = self.0.clone();
+        // Cannot fail: an address with a password has a host.
+        let _ = shown.set_password(Some("***"));
+        f.write_str(shown.as_str())
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_path_is_joined_whether_or_not_the_base_ends_in_a_slash() {
+        for base in ["http://deb.example/debian", "http://deb.example/debian/"] {
+            let joined = url(base).join("pool/main/g/g++/g++_4%3a12~1.deb").unwrap();
+            assert_eq!(
+                joined.to_string(),
+                "http://deb.example/debian/pool/main/g/g++/g++_4%253a12~1.deb"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_that_leaves_the_base_is_refused() {
+        for path in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/.",
+            "a\\..\\b",
+            "a\nb",
+        ] {
+            let refused = BadUrl::Path {
+                path: path.to_owned(),
+            };
+            assert_eq!(url("http://deb.example/debian").join(path), Err(refused));
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let text = format!("{:?}", url("https://user:hunter2@deb.example/debian"));
+        assert_eq!(text, "https://user:***@deb.example/debian");
+    }
+
+    #[test]
+    fn other_schemes_and_files_of_other_hosts_are_refused() {
+        for text in [
+            "ftp://deb.example/debian",
+            "cdrom:[x]/",
+            "debian",
+            "file://host/debian",
+        ] {
+            assert!(text.parse::<Url>().is_err(), "{text}");
+        }
+        assert_eq!(
+            url("file:///srv/debian").file_path(),
+            Some(PathBuf::from("/srv/debian"))
+        );
+    }
+}

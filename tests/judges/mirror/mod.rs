@@ -1,0 +1,26 @@
+//! A Debian archive for tests: packages, a signed repository, and a server that misbehaves on wish.
+//!
+//! ```ignore
+//! let folder = tempfile::tempdir().unwrap();
+//! TestArchive::new().package(DebSpec::new("hello", "1.0", "amd64")).write(folder.path());
+//! let server = Server::start(folder.path());
+//! server.fault("/dists/trixie/InRelease", Fault::Status(503), Times::Once);
+//! ```
+//!
+//! Everything is dated [`NOW`] unless told otherwise, and equal calls make equal bytes.
+#![allow(dead_code, reason = "each judge uses a part")]
+
+mod archive;
+mod deb;
+mod key;
+mod server;
+
+pub(crate) use archive::TestArchive;
+pub(crate) use deb::{Compression, DebSpec};
+pub(crate) use key::TestKey;
+pub(crate) use server::{Fault, Server, Times};
+
+use imgbuild::epoch::Epoch;
+
+/// 2025-06-01 12:00:00 UTC, the present of every test.
+pub(crate) const NOW: Epoch = Epoch(1_748_779_200);
