@@ -68,6 +68,13 @@ impl fmt::Debug for Bytes {
     }
 }
 
+impl serde::Serialize for Bytes {
+    /// As it is shown.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for Lba {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)

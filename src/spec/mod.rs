@@ -1,1 +1,72 @@
-//! What is meant: board, profile and settings with every default applied and every rule checked.
+//! What is meant: one board and one profile with all that it extends, every setting checked and
+//! every default applied.
+//!
+//! A [`Spec`] exists only if nothing is wrong. Secrets are in it, but no digest, JSON or text of it
+//! holds them: those say only whether one was given.
+
+mod check;
+mod merge;
+mod secret;
+mod settings;
+mod show;
+
+pub use check::check;
+pub use secret::Secret;
+pub use settings::{Assigned, GivenSecret, Settings, SettingsFile, UserSettings};
+
+use crate::define::{Board, Overlay, Setting};
+use crate::units::Bytes;
+use std::collections::BTreeMap;
+
+/// What an image is to be.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The hardware.
+    pub board: Board,
+    /// The purpose.
+    pub profile: Profile,
+    /// The packages to install, of board and profile, sorted: names without versions.
+    pub packages: Vec<String>,
+    /// The packages that must not come in as anything's dependency, sorted.
+    pub never: Vec<String>,
+    /// The packages whose files the board uses without installing them, sorted.
+    pub donors: Vec<String>,
+    /// Whether recommended packages come along.
+    pub recommends: bool,
+    /// The overlays in the order in which they are laid over each other.
+    pub overlays: Vec<Overlay>,
+    /// The systemd units.
+    pub units: Units,
+    /// Free space that the root filesystem has in the image.
+    pub root_margin: Bytes,
+    /// What the settings are.
+    pub settings: Settings,
+}
+
+/// A profile with all that it extends merged in.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// What it is, in a few words.
+    pub title: String,
+    /// What a person should know, in a few lines.
+    pub help: String,
+    /// It and every profile that it extends, in the order in which they were merged.
+    pub lineage: Vec<String>,
+    /// The program in the image that says whether the device does its job.
+    pub health: Option<String>,
+    /// What can be set.
+    pub settings: BTreeMap<String, Setting>,
+}
+
+/// What happens to systemd units; no unit stands in two lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Units {
+    /// Started at boot.
+    pub enable: Vec<String>,
+    /// Not started at boot.
+    pub disable: Vec<String>,
+    /// Not startable at all.
+    pub mask: Vec<String>,
+}

@@ -1,0 +1,338 @@
+//! `boards/<name>/board.toml`: what a hardware target needs. `boards/README.md` explains each key.
+
+mod file;
+mod rules;
+
+pub use file::TABLES;
+
+use crate::architecture::Architecture;
+use crate::units::Bytes;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// A hardware target.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Board {
+    /// Name of its folder: `rpi4`.
+    pub name: String,
+    /// The models, as their makers call them.
+    pub title: String,
+    /// What a person should know before using it; may be empty.
+    pub notes: String,
+    /// The architecture of its packages.
+    pub architecture: Architecture,
+    /// The partition table.
+    pub disk: Disk,
+    /// The partitions by rising address.
+    pub partitions: Vec<Partition>,
+    /// Raw bytes outside of filesystems.
+    pub blobs: Vec<Blob>,
+    /// Files of packages that stand in the image although the package does not.
+    pub files: Vec<BoardFile>,
+    /// Where its packages come from.
+    pub suite: Suite,
+    /// Its packages.
+    pub packages: BoardPackages,
+    /// How it starts.
+    pub boot: Boot,
+    /// How its root partition takes the whole card in the first boot.
+    pub growth: Growth,
+    /// The radio that is built in.
+    pub wifi: Option<Wifi>,
+}
+
+/// The partition table and what all partitions obey.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Disk {
+    /// Its kind.
+    pub table: Table,
+    /// Every partition starts at a multiple of this.
+    pub alignment: Bytes,
+    /// The smallest card or disk that the image is meant for.
+    pub min_size: Bytes,
+}
+
+/// A kind of partition table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Table {
+    /// Master boot record: four primary partitions.
+    Mbr,
+    /// GUID partition table.
+    Gpt,
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Partition {
+    /// How this file refers to it; in a GPT also its partition label.
+    pub name: String,
+    /// Its type in the table.
+    #[serde(rename = "type")]
+    pub kind: PartitionType,
+    /// Where it starts; behind the partition before where not given.
+    pub start: Option<Bytes>,
+    /// How long it is.
+    pub size: Size,
+    /// What it is formatted as.
+    pub filesystem: Filesystem,
+    /// The filesystem label; may be empty.
+    pub label: String,
+    /// Where it is mounted: the part of the root tree below this path is its content.
+    pub mount: Option<String>,
+    /// Mount options.
+    pub options: Vec<String>,
+    /// Whether an MBR marks it active.
+    pub bootable: bool,
+}
+
+/// The length of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Size {
+    /// This many bytes.
+    Fixed(Bytes),
+    /// As long as its content needs, with the profile's `root-margin`.
+    Content,
+}
+
+/// What stands in the table as the type of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartitionType {
+    /// EFI system partition.
+    Esp,
+    /// Where GRUB's core image lies for BIOS machines.
+    BiosBoot,
+    /// The root filesystem; in a GPT the type that names the architecture.
+    Root,
+    /// A Linux filesystem.
+    Linux,
+    /// FAT32 with LBA addressing, as Raspberry Pi firmware looks for it.
+    Fat32Lba,
+}
+
+impl PartitionType {
+    /// The type byte of an MBR; nothing where only a GPT has such a type.
+    pub fn mbr(self) -> Option<u8> {
+        match self {
+            Self::Esp => Some(0xef),
+            Self::BiosBoot => None,
+            Self::Root | Self::Linux => Some(0x83),
+            Self::Fat32Lba => Some(0x0c),
+        }
+    }
+
+    /// The type GUID of a GPT (UEFI 2.10 §5.3.3, the Discoverable Partitions Specification, GRUB's
+    /// manual).
+    pub fn gpt(self, architecture: Architecture) -> &'static str {
+        match (self, architecture) {
+            (Self::Esp, _) => "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
+            (Self::BiosBoot, _) => "21686148-6449-6E6F-744E-656564454649",
+            (Self::Root, Architecture::Amd64) => "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
+            (Self::Root, Architecture::Arm64) => "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
+            (Self::Root, Architecture::Armhf) => "69DAD710-2CE4-4E3C-B16C-21A1D49ABED3",
+            (Self::Linux, _) => "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+            (Self::Fat32Lba, _) => "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7",
+        }
+    }
+}
+
+/// A filesystem, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filesystem {
+    /// ext4.
+    Ext4,
+    /// FAT32.
+    Fat32,
+    /// Nothing, or a blob.
+    None,
+}
+
+/// Raw bytes at a fixed place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Blob {
+    /// Its name, for messages and origins.
+    pub name: String,
+    /// Where it goes.
+    pub place: BlobPlace,
+    /// Only this many bytes of the source are written.
+    pub take: Option<Bytes>,
+    /// Where it comes from.
+    pub source: BlobSource,
+    /// Bytes that are replaced before it is written, by offset in the source.
+    pub patches: Vec<Patch>,
+}
+
+/// Where a blob goes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlobPlace {
+    /// To this offset of the disk.
+    Offset(Bytes),
+    /// To the start of the partition of this name.
+    Partition(String),
+}
+
+/// Where a blob comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlobSource {
+    /// A file of a package.
+    Package(PackageFile),
+    /// GRUB's core image for BIOS, assembled from the images and modules of a package.
+    GrubCore {
+        /// The package, `grub-pc-bin`.
+        package: String,
+        /// The modules built into it, without those they depend on.
+        modules: Vec<String>,
+    },
+}
+
+/// A file of a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PackageFile {
+    /// The package.
+    pub package: String,
+    /// The file in it, as an absolute path.
+    pub path: String,
+}
+
+/// Bytes of a blob that are replaced.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Patch {
+    /// Offset in the source.
+    pub at: u64,
+    /// What is put there.
+    pub value: PatchValue,
+}
+
+/// What a patch puts in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PatchValue {
+    /// The first LBA of the partition of this name, 64 bits, little-endian.
+    PartitionLba(String),
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+/// A file of a package that stands in the image although the package does not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BoardFile {
+    /// Where it stands, as an absolute path of the root tree.
+    pub path: String,
+    /// Where it comes from.
+    pub source: PackageFile,
+}
+
+/// Where a board's packages come from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Suite {
+    /// Debian's suite: `trixie`; its updates and security fixes come along.
+    pub name: String,
+    /// The components: `main`.
+    pub components: Vec<String>,
+}
+
+/// A board's packages.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BoardPackages {
+    /// The kernel.
+    pub kernel: String,
+    /// What the board needs beside it.
+    pub install: Vec<String>,
+    /// What no profile may bring in, because its scripts would spoil the image.
+    pub never: Vec<String>,
+}
+
+/// How a board starts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Boot {
+    /// The family of boot chains.
+    pub flow: BootFlow,
+    /// How the kernel's command line names the root filesystem.
+    pub root: RootBy,
+    /// The values of `console=`; the last one is `/dev/console`.
+    pub consoles: Vec<String>,
+    /// The other words of the command line.
+    pub command_line: Vec<String>,
+    /// Files of `/usr/lib/raspi-firmware` that the firmware reads from its partition.
+    pub firmware_files: Vec<String>,
+    /// Patterns of device trees below the kernel's folder: `broadcom/bcm2711-rpi-*.dtb`.
+    pub dtbs: Vec<String>,
+    /// Lines of `config.txt`, before those that name the kernel and the initramfs.
+    pub config_txt: Vec<String>,
+}
+
+/// A family of boot chains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootFlow {
+    /// The Raspberry Pi's firmware reads config.txt, cmdline.txt and the kernel from FAT.
+    RpiFirmware,
+    /// GRUB, started by BIOS from the boot sector and by UEFI through shim.
+    GrubHybrid,
+}
+
+/// A name for the root filesystem that no second card shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootBy {
+    /// `PARTUUID=`.
+    Partuuid,
+    /// `UUID=`.
+    Uuid,
+}
+
+/// How the root partition grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Growth {
+    /// A one-shot unit that runs sfdisk and partx.
+    Sfdisk,
+    /// systemd-repart.
+    Repart,
+}
+
+/// A built-in radio.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Wifi {
+    /// The kernel's driver.
+    pub driver: String,
+    /// Bands that it can serve as an access point: `2.4`, `5`.
+    pub bands: Vec<String>,
+    /// Whether clients can join it with WPA3.
+    pub wpa3: bool,
+}
+
+impl Board {
+    /// The partition that is mounted at `/`.
+    pub fn root(&self) -> &Partition {
+        let mut partitions = self.partitions.iter();
+        let root = partitions.find(|partition| partition.mount.as_deref() == Some("/"));
+        root.expect("a board was refused unless one partition is mounted at `/`")
+    }
+
+    /// The packages whose files blobs and files use; none of them need be installed.
+    pub fn donors(&self) -> BTreeSet<&str> {
+        let blobs = self.blobs.iter().map(|blob| match &blob.source {
+            BlobSource::Package(file) => file.package.as_str(),
+            BlobSource::GrubCore { package, .. } => package.as_str(),
+        });
+        let files = self.files.iter().map(|file| file.source.package.as_str());
+        blobs.chain(files).collect()
+    }
+}

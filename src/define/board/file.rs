@@ -1,0 +1,508 @@
+//! Reads `board.toml`: its keys and the rules among them.
+
+use super::*;
+use crate::define::read::{self, Keys, Section};
+use crate::diag::{Diagnostic, Diagnostics, Located};
+use crate::tree::TreePath;
+use crate::units::Bytes;
+
+static TOP: Keys = Keys {
+    table: "",
+    keys: &[
+        "schema",
+        "title",
+        "notes",
+        "architecture",
+        "disk",
+        "partition",
+        "blob",
+        "file",
+        "suite",
+        "packages",
+        "boot",
+        "growth",
+        "wifi",
+    ],
+};
+static DISK: Keys = Keys {
+    table: "[disk]",
+    keys: &["table", "alignment", "min-size"],
+};
+static PARTITION: Keys = Keys {
+    table: "[[partition]]",
+    keys: &[
+        "name",
+        "type",
+        "start",
+        "size",
+        "filesystem",
+        "label",
+        "mount",
+        "options",
+        "bootable",
+    ],
+};
+static BLOB: Keys = Keys {
+    table: "[[blob]]",
+    keys: &["name", "offset", "partition", "take", "source", "patches"],
+};
+static BLOB_SOURCE: Keys = Keys {
+    table: "[blob.source]",
+    keys: &["package", "path", "builtin", "modules"],
+};
+static PATCH: Keys = Keys {
+    table: "[[blob.patches]]",
+    keys: &["at", "bytes", "partition-lba"],
+};
+static FILE: Keys = Keys {
+    table: "[[file]]",
+    keys: &["path", "source"],
+};
+static FILE_SOURCE: Keys = Keys {
+    table: "[file.source]",
+    keys: &["package", "path"],
+};
+static SUITE: Keys = Keys {
+    table: "[suite]",
+    keys: &["name", "components"],
+};
+static PACKAGES: Keys = Keys {
+    table: "[packages]",
+    keys: &["kernel", "install", "never"],
+};
+static BOOT: Keys = Keys {
+    table: "[boot]",
+    keys: &[
+        "flow",
+        "root",
+        "consoles",
+        "command-line",
+        "firmware-files",
+        "dtbs",
+        "config-txt",
+    ],
+};
+static GROWTH: Keys = Keys {
+    table: "[growth]",
+    keys: &["method"],
+};
+static WIFI: Keys = Keys {
+    table: "[wifi]",
+    keys: &["driver", "bands", "wpa3"],
+};
+
+/// Every table of the format.
+pub static TABLES: [&Keys; 13] = [
+    &TOP,
+    &DISK,
+    &PARTITION,
+    &BLOB,
+    &BLOB_SOURCE,
+    &PATCH,
+    &FILE,
+    &FILE_SOURCE,
+    &SUITE,
+    &PACKAGES,
+    &BOOT,
+    &GROWTH,
+    &WIFI,
+];
+
+impl Board {
+    /// Reads the text of `path`, the definition of board `name`.
+    pub fn parse(
+        diagnostics: &mut Diagnostics,
+        name: &str,
+        path: &str,
+        text: &str,
+    ) -> Option<Self> {
+        read::definition(diagnostics, path, text, &TOP, |top| board(name, top))
+    }
+}
+
+/// A value under way, with the words that the rules point at.
+pub(super) struct Draft<'s, T> {
+    pub(super) section: &'s Section<'s>,
+    pub(super) name: Option<Located<String>>,
+    pub(super) value: Option<T>,
+}
+
+fn board(name: &str, top: &Section<'_>) -> Option<Board> {
+    let title = top.need("title", top.text("title"));
+    let notes = top.text("notes");
+    let architecture = top.need("architecture", top.parsed("architecture"));
+    let disk = needed(top, "disk", &DISK, disk);
+    let partition_sections = top.sections("partition", &PARTITION);
+    let partitions: Vec<_> = partition_sections.iter().map(partition).collect();
+    let blob_sections = top.sections("blob", &BLOB);
+    let names: Vec<&str> = (partitions.iter().filter_map(|draft| draft.name.as_ref()))
+        .map(|name| name.value.as_str())
+        .collect();
+    let blobs: Vec<_> = (blob_sections.iter())
+        .map(|section| blob(section, &names))
+        .collect();
+    let files: Vec<_> = top.sections("file", &FILE).iter().map(file).collect();
+    let suite = needed(top, "suite", &SUITE, suite);
+    let packages = needed(top, "packages", &PACKAGES, packages);
+    let boot = needed(top, "boot", &BOOT, boot);
+    let growth = needed(top, "growth", &GROWTH, growth);
+    let wifi = top.section("wifi", &WIFI).map(|section| wifi(&section));
+
+    rules::names(&partitions);
+    rules::names(&blobs);
+    rules::root(top, &partitions);
+    if let Some(disk) = &disk {
+        partitions
+            .iter()
+            .for_each(|draft| rules::table(draft, disk));
+        rules::count(&partitions, disk);
+    }
+    Some(Board {
+        name: name.to_owned(),
+        title: title?.value,
+        notes: notes.map_or_else(String::new, |notes| notes.value),
+        architecture: architecture?.value,
+        disk: disk?,
+        partitions: values(partitions)?,
+        blobs: values(blobs)?,
+        files: files.into_iter().collect::<Option<_>>()?,
+        suite: suite?,
+        packages: packages?,
+        boot: boot?,
+        growth: growth?,
+        wifi: wifi.map_or(Some(None), |wifi| wifi.map(Some))?,
+    })
+}
+
+fn needed<T>(
+    top: &Section<'_>,
+    key: &str,
+    keys: &'static Keys,
+    read: impl FnOnce(&Section<'_>) -> Option<T>,
+) -> Option<T> {
+    let section = top.need(key, top.section(key, keys))?;
+    read(&section)
+}
+
+fn values<T>(drafts: Vec<Draft<'_, T>>) -> Option<Vec<T>> {
+    drafts.into_iter().map(|draft| draft.value).collect()
+}
+
+fn plain(texts: Vec<Located<String>>) -> Vec<String> {
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+fn disk(section: &Section<'_>) -> Option<Disk> {
+    let tables = [("mbr", Table::Mbr), ("gpt", Table::Gpt)];
+    let table = section.need("table", section.choice("table", &tables));
+    let alignment = section.need("alignment", section.parsed::<Bytes>("alignment"));
+    let min_size = section.need("min-size", section.parsed("min-size"));
+    if let Some(alignment) = &alignment
+        && (alignment.value.0 == 0 || alignment.value.sectors().is_none())
+    {
+        section.report(
+            Diagnostic::new("board::alignment", "the alignment is not whole sectors")
+                .label(&alignment.span, "expected a multiple of 512 bytes"),
+        );
+    }
+    Some(Disk {
+        table: table?.value,
+        alignment: alignment?.value,
+        min_size: min_size?.value,
+    })
+}
+
+fn partition<'s>(section: &'s Section<'s>) -> Draft<'s, Partition> {
+    let name = section.need("name", section.text("name"));
+    let value = partition_value(section, name.as_ref());
+    Draft {
+        section,
+        name,
+        value,
+    }
+}
+
+fn partition_value(section: &Section<'_>, name: Option<&Located<String>>) -> Option<Partition> {
+    let kinds = [
+        ("esp", PartitionType::Esp),
+        ("bios-boot", PartitionType::BiosBoot),
+        ("root", PartitionType::Root),
+        ("linux", PartitionType::Linux),
+        ("fat32-lba", PartitionType::Fat32Lba),
+    ];
+    let kind = section.need("type", section.choice("type", &kinds));
+    let filesystems = [
+        ("ext4", Filesystem::Ext4),
+        ("fat32", Filesystem::Fat32),
+        ("none", Filesystem::None),
+    ];
+    let filesystem = section.choice("filesystem", &filesystems);
+    let filesystem = section.need("filesystem", filesystem);
+    let start = section.parsed::<Bytes>("start");
+    let size = size(section, filesystem.as_ref().map(|word| word.value));
+    let label = label(section, filesystem.as_ref().map(|word| word.value));
+    let mount = section.text("mount");
+    let sound_mount = mount.as_ref().is_none_or(|mount| absolute(section, mount));
+    let options = plain(section.texts("options"));
+    let bootable = section.flag("bootable").is_some_and(|flag| flag.value);
+    let readable_start = start.is_some() || !section.has("start");
+    Some(Partition {
+        name: name?.value.clone(),
+        kind: kind?.value,
+        start: readable_start.then(|| start.map(|start| start.value))?,
+        size: size?,
+        filesystem: filesystem?.value,
+        label: label?,
+        mount: sound_mount.then(|| mount.map(|mount| mount.value))?,
+        options,
+        bootable,
+    })
+}
+
+fn size(section: &Section<'_>, filesystem: Option<Filesystem>) -> Option<Size> {
+    let text = section.need("size", section.text("size"))?;
+    if text.value != "content" {
+        let bytes = section.convert::<Bytes>(&text)?;
+        return Some(Size::Fixed(bytes.value));
+    }
+    if filesystem == Some(Filesystem::None) {
+        section.report(
+            Diagnostic::new("board::size", "without a filesystem there is no content")
+                .label(&text.span, "expected a size, such as `1MiB`"),
+        );
+    }
+    Some(Size::Content)
+}
+
+fn label(section: &Section<'_>, filesystem: Option<Filesystem>) -> Option<String> {
+    let Some(label) = section.text("label") else {
+        return (!section.has("label")).then(String::new);
+    };
+    // ext4: s_volume_name has 16 bytes; FAT: a volume label is a directory entry's 8.3 name.
+    let longest = match filesystem? {
+        Filesystem::Ext4 => 16,
+        Filesystem::Fat32 => 11,
+        Filesystem::None => 0,
+    };
+    if label.value.len() > longest {
+        section.report(
+            Diagnostic::new(
+                "board::label",
+                format!("the label has {} bytes", label.value.len()),
+            )
+            .label(
+                &label.span,
+                format!("this filesystem takes {longest} bytes at most"),
+            ),
+        );
+    }
+    Some(label.value)
+}
+
+fn absolute(section: &Section<'_>, path: &Located<String>) -> bool {
+    let sound = path.value.starts_with('/') && TreePath::parse(path.value.as_bytes()).is_ok();
+    if !sound {
+        section.report(
+            Diagnostic::new("define::path", "not a path of the image")
+                .label(&path.span, "expected a path from `/` on, without `..`"),
+        );
+    }
+    sound
+}
+
+fn blob<'s>(section: &'s Section<'s>, partitions: &[&str]) -> Draft<'s, Blob> {
+    let name = section.need("name", section.text("name"));
+    let place = blob_place(section, partitions);
+    let source = section.need("source", section.section("source", &BLOB_SOURCE));
+    let source = source.and_then(|source| blob_source(&source));
+    let take = section.parsed("take").map(|take| take.value);
+    let patches = section.sections("patches", &PATCH);
+    let patches: Option<Vec<_>> = (patches.iter())
+        .map(|section| patch(section, partitions))
+        .collect();
+    let value = || {
+        Some(Blob {
+            name: name.as_ref()?.value.clone(),
+            place: place?,
+            take: (take.is_some() || !section.has("take")).then_some(take)?,
+            source: source?,
+            patches: patches?,
+        })
+    };
+    let value = value();
+    Draft {
+        section,
+        name,
+        value,
+    }
+}
+
+fn blob_place(section: &Section<'_>, partitions: &[&str]) -> Option<BlobPlace> {
+    let offset = section.parsed("offset");
+    let partition = section.text("partition");
+    if section.has("offset") == section.has("partition") {
+        section.report(
+            Diagnostic::new("board::blob-place", "a blob goes to one place")
+                .label(section.span(), "expected either `offset` or `partition`"),
+        );
+        return None;
+    }
+    match (offset, partition) {
+        (Some(offset), _) => Some(BlobPlace::Offset(offset.value)),
+        (_, Some(name)) => known_partition(section, name, partitions).map(BlobPlace::Partition),
+        _ => None,
+    }
+}
+
+fn known_partition(
+    section: &Section<'_>,
+    name: Located<String>,
+    partitions: &[&str],
+) -> Option<String> {
+    if !partitions.contains(&name.value.as_str()) {
+        section.report(
+            Diagnostic::new(
+                "board::unknown-partition",
+                format!("no partition is called `{}`", name.value),
+            )
+            .label(&name.span, "")
+            .suggest(&name.value, partitions.iter().copied()),
+        );
+        return None;
+    }
+    Some(name.value)
+}
+
+fn blob_source(section: &Section<'_>) -> Option<BlobSource> {
+    let package = section.need("package", section.text("package"));
+    let builtin = section.choice("builtin", &[("grub-core", ())]);
+    if section.has("builtin") == section.has("path") {
+        section.report(
+            Diagnostic::new("board::blob-source", "a blob has one source")
+                .label(section.span(), "expected either `path` or `builtin`"),
+        );
+        return None;
+    }
+    if section.has("builtin") {
+        builtin?;
+        let modules = plain(section.texts("modules"));
+        let package = package?.value;
+        return Some(BlobSource::GrubCore { package, modules });
+    }
+    let path = section.text("path")?;
+    absolute(section, &path).then_some(())?;
+    Some(BlobSource::Package(PackageFile {
+        package: package?.value,
+        path: path.value,
+    }))
+}
+
+fn patch(section: &Section<'_>, partitions: &[&str]) -> Option<Patch> {
+    let at = section.need("at", section.number("at"));
+    let bytes = section.texts("bytes");
+    let lba = section.text("partition-lba");
+    if section.has("bytes") == section.has("partition-lba") {
+        section.report(
+            Diagnostic::new("board::patch", "a patch puts in one thing")
+                .label(section.span(), "expected either `bytes` or `partition-lba`"),
+        );
+        return None;
+    }
+    let value = match lba {
+        Some(name) => PatchValue::PartitionLba(known_partition(section, name, partitions)?),
+        None => PatchValue::Bytes(
+            (bytes.iter().map(|text| byte(section, text))).collect::<Option<_>>()?,
+        ),
+    };
+    let at = at?;
+    let at = u64::try_from(at.value).ok()?;
+    Some(Patch { at, value })
+}
+
+fn byte(section: &Section<'_>, text: &Located<String>) -> Option<u8> {
+    let byte = (text.value.len() == 2)
+        .then(|| u8::from_str_radix(&text.value, 16).ok())
+        .flatten();
+    if byte.is_none() {
+        section.report(
+            Diagnostic::new("board::patch", format!("`{}` is no byte", text.value))
+                .label(&text.span, "expected two hexadecimal digits"),
+        );
+    }
+    byte
+}
+
+fn file(section: &Section<'_>) -> Option<BoardFile> {
+    let path = section.need("path", section.text("path"));
+    let path = path.filter(|path| absolute(section, path));
+    let source = section.need("source", section.section("source", &FILE_SOURCE));
+    let source = source.and_then(|source| {
+        let package = source.need("package", source.text("package"));
+        let path = source.need("path", source.text("path"));
+        let path = path.filter(|path| absolute(&source, path));
+        Some(PackageFile {
+            package: package?.value,
+            path: path?.value,
+        })
+    });
+    Some(BoardFile {
+        path: path?.value,
+        source: source?,
+    })
+}
+
+fn suite(section: &Section<'_>) -> Option<Suite> {
+    let name = section.need("name", section.text("name"));
+    let components = plain(section.need("components", Some(section.texts("components")))?);
+    Some(Suite {
+        name: name?.value,
+        components,
+    })
+}
+
+fn packages(section: &Section<'_>) -> Option<BoardPackages> {
+    let kernel = section.need("kernel", section.text("kernel"));
+    let install = plain(section.texts("install"));
+    let never = plain(section.texts("never"));
+    Some(BoardPackages {
+        kernel: kernel?.value,
+        install,
+        never,
+    })
+}
+
+fn boot(section: &Section<'_>) -> Option<Boot> {
+    let flows = [
+        ("rpi-firmware", BootFlow::RpiFirmware),
+        ("grub-hybrid", BootFlow::GrubHybrid),
+    ];
+    let flow = section.need("flow", section.choice("flow", &flows));
+    let roots = [("partuuid", RootBy::Partuuid), ("uuid", RootBy::Uuid)];
+    let root = section.need("root", section.choice("root", &roots));
+    Some(Boot {
+        flow: flow?.value,
+        root: root?.value,
+        consoles: plain(section.texts("consoles")),
+        command_line: plain(section.texts("command-line")),
+        firmware_files: plain(section.texts("firmware-files")),
+        dtbs: plain(section.texts("dtbs")),
+        config_txt: plain(section.texts("config-txt")),
+    })
+}
+
+fn growth(section: &Section<'_>) -> Option<Growth> {
+    let methods = [("sfdisk", Growth::Sfdisk), ("repart", Growth::Repart)];
+    let method = section.need("method", section.choice("method", &methods))?;
+    Some(method.value)
+}
+
+fn wifi(section: &Section<'_>) -> Option<Wifi> {
+    let driver = section.need("driver", section.text("driver"));
+    let bands = plain(section.need("bands", Some(section.texts("bands")))?);
+    let wpa3 = section.need("wpa3", section.flag("wpa3"));
+    Some(Wifi {
+        driver: driver?.value,
+        bands,
+        wpa3: wpa3?.value,
+    })
+}

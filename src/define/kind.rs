@@ -1,0 +1,382 @@
+//! The kinds of settings: what a value of each kind looks like, and how text becomes one.
+
+use super::read::Raw;
+use crate::diag::Located;
+use crate::units::Bytes;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// A value with its meaning: what templates see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "serde_json::Value")]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A number.
+    Integer(i64),
+    /// Yes or no.
+    Boolean(bool),
+    /// Several values of one kind.
+    List(Vec<Value>),
+    /// Named values.
+    Table(BTreeMap<String, Value>),
+}
+
+impl From<Value> for serde_json::Value {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Text(text) => text.into(),
+            Value::Integer(number) => number.into(),
+            Value::Boolean(flag) => flag.into(),
+            Value::List(items) => items.into_iter().map(Self::from).collect(),
+            Value::Table(fields) => {
+                let fields = fields.into_iter();
+                Self::Object(fields.map(|(name, value)| (name, value.into())).collect())
+            }
+        }
+    }
+}
+
+/// What a setting's value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any line of text.
+    String,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// One of the words in `values`.
+    Enum,
+    /// Several values; `items` says of which kind.
+    List,
+    /// Named values; `fields` says which.
+    Table,
+    /// A TCP or UDP port that the device listens on.
+    Port,
+    /// An IP address.
+    Address,
+    /// An address of the device with its prefix length: `192.168.42.1/24`.
+    Cidr,
+    /// A number of bytes: `256MiB`.
+    Size,
+    /// A time span: `90s`, `30min`, `12h`, `7d`.
+    Duration,
+    /// A time of day: `04:30`.
+    Time,
+    /// A host name of one label.
+    Hostname,
+    /// A Wi-Fi network's name.
+    Ssid,
+    /// A WPA passphrase.
+    Passphrase,
+    /// A password.
+    Password,
+    /// A country of the wireless regulations, or `00` for the rules that hold everywhere.
+    Country,
+    /// A name of the time zone database.
+    TimeZone,
+    /// A locale.
+    Locale,
+    /// A line of authorized_keys.
+    SshKey,
+    /// The name of an account.
+    Username,
+    /// A word that configuration files take as a name.
+    Name,
+    /// A server behind a load balancer: `web1=10.0.0.11:8080`.
+    Server,
+}
+
+impl Kind {
+    /// Every kind under its name in a profile.
+    pub const WORDS: [(&'static str, Self); 23] = [
+        ("string", Self::String),
+        ("integer", Self::Integer),
+        ("boolean", Self::Boolean),
+        ("enum", Self::Enum),
+        ("list", Self::List),
+        ("table", Self::Table),
+        ("port", Self::Port),
+        ("address", Self::Address),
+        ("cidr", Self::Cidr),
+        ("size", Self::Size),
+        ("duration", Self::Duration),
+        ("time", Self::Time),
+        ("hostname", Self::Hostname),
+        ("ssid", Self::Ssid),
+        ("passphrase", Self::Passphrase),
+        ("password", Self::Password),
+        ("country", Self::Country),
+        ("time-zone", Self::TimeZone),
+        ("locale", Self::Locale),
+        ("ssh-key", Self::SshKey),
+        ("username", Self::Username),
+        ("name", Self::Name),
+        ("server", Self::Server),
+    ];
+
+    /// Its name in a profile.
+    pub fn word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
+        found.expect("every kind has a word").0
+    }
+
+    /// What a value looks like, for messages.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::String => "one line of text without control characters",
+            Self::Integer => "a whole number",
+            Self::Boolean => "`true` or `false`",
+            Self::Enum => "one of the known words",
+            Self::List => "a list",
+            Self::Table => "a table",
+            Self::Port => "a port from 1 to 65535",
+            Self::Address => "an IP address, such as `192.0.2.1`",
+            Self::Cidr => {
+                "a private IPv4 address with its prefix length, such as `192.168.42.1/24`"
+            }
+            Self::Size => "a size, such as `256MiB`",
+            Self::Duration => "a time span, such as `90s`, `30min`, `12h` or `7d`",
+            Self::Time => "a time of day, such as `04:30`",
+            Self::Hostname => "1 to 63 letters, digits and inner hyphens",
+            Self::Ssid => "1 to 32 bytes without control characters",
+            Self::Passphrase => "8 to 63 printable ASCII characters",
+            Self::Password => "12 to 128 printable ASCII characters",
+            Self::Country => "two letters of ISO 3166, such as `DE`, or `00`",
+            Self::TimeZone => "a name such as `Europe/Berlin` or `Etc/UTC`",
+            Self::Locale => "a UTF-8 locale, such as `C.UTF-8` or `de_DE.UTF-8`",
+            Self::SshKey => "a public key as in a `.pub` file: type, key, comment",
+            Self::Username => "1 to 32 small letters, digits, `-` and `_`, a letter first",
+            Self::Name => "1 to 32 letters, digits, `-`, `_` and `.`, a letter or digit first",
+            Self::Server => "`name=host:port`, or a table with `name`, `address` and `port`",
+        }
+    }
+
+    /// Reads one value that has no parts; `None` where it is not of this kind.
+    pub fn read(self, raw: &Raw) -> Option<Value> {
+        match (self, raw) {
+            (Self::Boolean, Raw::Boolean(flag)) => Some(Value::Boolean(*flag)),
+            (Self::Boolean, Raw::Text(text)) => text.parse().ok().map(Value::Boolean),
+            (Self::Integer | Self::Port, Raw::Integer(number)) => self.number(*number),
+            (Self::Integer | Self::Port, Raw::Text(text)) => self.number(text.parse().ok()?),
+            (Self::Server, Raw::Text(text)) => server_from_text(text),
+            (Self::Server, Raw::Table(fields)) => server_from_table(fields),
+            (Self::Boolean | Self::Integer | Self::Port | Self::Server, _) => None,
+            (Self::List | Self::Table, _) => None,
+            (_, Raw::Text(text)) => self.fits(text).then(|| Value::Text(text.clone())),
+            _ => None,
+        }
+    }
+
+    fn number(self, number: i64) -> Option<Value> {
+        let sound = self != Self::Port || (1..=65535).contains(&number);
+        sound.then_some(Value::Integer(number))
+    }
+
+    fn fits(self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let printable = || bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+        let no_control = || !text.chars().any(char::is_control);
+        let between = |low, high| (low..=high).contains(&bytes.len());
+        match self {
+            Self::String => no_control(),
+            Self::Enum => true,
+            Self::Address => text.parse::<IpAddr>().is_ok(),
+            Self::Cidr => is_private_cidr(text),
+            Self::Size => text.parse::<Bytes>().is_ok(),
+            Self::Duration => seconds(text).is_some(),
+            Self::Time => is_time(text),
+            Self::Hostname => is_label(text),
+            Self::Ssid => between(1, 32) && no_control(),
+            Self::Passphrase => between(8, 63) && printable(),
+            Self::Password => between(12, 128) && printable(),
+            Self::Country => {
+                text == "00" || bytes.len() == 2 && bytes.iter().all(u8::is_ascii_uppercase)
+            }
+            Self::TimeZone => is_time_zone(text),
+            Self::Locale => is_locale(text),
+            Self::SshKey => is_ssh_key(text) && no_control(),
+            Self::Username => {
+                between(1, 32)
+                    && bytes[0].is_ascii_lowercase()
+                    && all_of(text, |byte| {
+                        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
+                    })
+            }
+            Self::Name => {
+                between(1, 32)
+                    && bytes[0].is_ascii_alphanumeric()
+                    && all_of(text, |byte| {
+                        byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
+                    })
+            }
+            Self::Integer | Self::Boolean | Self::Port => false,
+            Self::List | Self::Table | Self::Server => false,
+        }
+    }
+}
+
+fn all_of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    text.bytes().all(allowed)
+}
+
+/// RFC 1123 §2.1, one label; a name with dots belongs to DNS, not to /etc/hostname.
+fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && all_of(text, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// An RFC 1918 address that a network of /24 to /28 can give to a host.
+fn is_private_cidr(text: &str) -> bool {
+    let Some((address, prefix)) = text.split_once('/') else {
+        return false;
+    };
+    let (Ok(address), Ok(prefix)) = (address.parse::<std::net::Ipv4Addr>(), prefix.parse::<u32>())
+    else {
+        return false;
+    };
+    if !(24..=28).contains(&prefix) || !address.is_private() {
+        return false;
+    }
+    let host_mask = u32::MAX >> prefix;
+    let host = address.to_bits() & host_mask;
+    host != 0 && host != host_mask
+}
+
+/// The seconds of `90s`, `30min`, `12h`, `7d`.
+fn seconds(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "s" => 1,
+        "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let plain = !digits.is_empty() && all_of(digits, |byte| byte.is_ascii_digit());
+    digits
+        .parse::<u64>()
+        .ok()
+        .filter(|_| plain)?
+        .checked_mul(unit)
+}
+
+fn is_time(text: &str) -> bool {
+    let Some((hour, minute)) = text.split_once(':') else {
+        return false;
+    };
+    let below = |part: &str, limit: u8| {
+        let digits = part.len() == 2 && all_of(part, |byte| byte.is_ascii_digit());
+        digits && part.parse::<u8>().is_ok_and(|number| number < limit)
+    };
+    below(hour, 24) && below(minute, 60)
+}
+
+/// A name as the time zone database spells them; whether it exists is known in the image only.
+fn is_time_zone(text: &str) -> bool {
+    let part = |part: &str| {
+        part.bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_uppercase())
+            && all_of(part, |byte| {
+                byte.is_ascii_alphanumeric() || b"_+-".contains(&byte)
+            })
+    };
+    text.len() <= 64 && text.split('/').count() <= 3 && text.split('/').all(part)
+}
+
+fn is_locale(text: &str) -> bool {
+    let Some(name) = text.strip_suffix(".UTF-8") else {
+        return false;
+    };
+    let (language, country) = name.split_once('_').unwrap_or((name, ""));
+    let sound_language =
+        matches!(language.len(), 2 | 3) && all_of(language, |byte| byte.is_ascii_lowercase());
+    let sound_country = !name.contains('_')
+        || country.len() == 2 && all_of(country, |byte| byte.is_ascii_uppercase());
+    name == "C" || sound_language && sound_country
+}
+
+fn is_ssh_key(text: &str) -> bool {
+    const TYPES: [&str; 7] = [
+        "ssh-ed25519",
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+    ];
+    let mut words = text.split(' ');
+    let (Some(kind), Some(key)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    TYPES.contains(&kind) && key.starts_with("AAAA") && key.len() >= 40 && all_of(key, base64)
+}
+
+/// A host name of dots, or an address.
+fn is_host(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)
+}
+
+fn server_from_text(text: &str) -> Option<Value> {
+    let (name, target) = text.split_once('=')?;
+    let (address, port) = target.rsplit_once(':')?;
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    server(name, address, port.parse().ok()?, 1, false)
+}
+
+fn server_from_table(fields: &BTreeMap<String, Located<Raw>>) -> Option<Value> {
+    let known = ["name", "address", "port", "weight", "backup"];
+    if fields.keys().any(|key| !known.contains(&key.as_str())) {
+        return None;
+    }
+    let field = |key: &str| fields.get(key).map(|located| &located.value);
+    let text = |key: &str| match field(key)? {
+        Raw::Text(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let number = |key: &str| match field(key)? {
+        Raw::Integer(number) => Some(*number),
+        _ => None,
+    };
+    let backup = match field("backup") {
+        None => false,
+        Some(Raw::Boolean(flag)) => *flag,
+        Some(_) => return None,
+    };
+    let weight = if field("weight").is_some() {
+        number("weight")?
+    } else {
+        1
+    };
+    server(
+        text("name")?,
+        text("address")?,
+        number("port")?,
+        weight,
+        backup,
+    )
+}
+
+fn server(name: &str, address: &str, port: i64, weight: i64, backup: bool) -> Option<Value> {
+    // HAProxy: weights go from 0 to 256.
+    let sound = Kind::Name.fits(name)
+        && is_host(address)
+        && (1..=65535).contains(&port)
+        && (0..=256).contains(&weight);
+    let fields = [
+        ("name", Value::Text(name.to_owned())),
+        ("address", Value::Text(address.to_owned())),
+        ("port", Value::Integer(port)),
+        ("weight", Value::Integer(weight)),
+        ("backup", Value::Boolean(backup)),
+    ];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    sound.then(|| Value::Table(fields.into_iter().collect()))
+}

@@ -1,0 +1,387 @@
+//! `overlays/<name>/`: files and templates that are laid over the root filesystem.
+//! `overlays/README.md` explains each key of `overlay.toml`.
+//!
+//! Files come from a folder or from inside the binary, where no file has a mode; so modes and
+//! owners come from rules, never from the host's filesystem.
+
+use super::folder::{Entry, Folder};
+use super::read::{self, Keys, Section};
+use crate::diag::{Diagnostic, Diagnostics, Located};
+use crate::tree::TreePath;
+use std::sync::Arc;
+
+/// A folder of files, with who owns them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overlay {
+    /// Name of its folder.
+    pub name: String,
+    /// What it does, in one line.
+    pub help: String,
+    /// The files by rising path.
+    pub files: Vec<OverlayFile>,
+    /// The directories that it makes or changes; parents of files need not be among them.
+    pub directories: Vec<OverlayDirectory>,
+    /// The symlinks.
+    pub symlinks: Vec<OverlaySymlink>,
+}
+
+/// Permissions and owner of what an overlay makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    /// Permission bits.
+    pub mode: u16,
+    /// Name of a user of the image.
+    pub owner: String,
+    /// Name of a group of the image.
+    pub group: String,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverlayFile {
+    /// Where it goes.
+    pub path: TreePath,
+    /// The file in the overlay, for messages: `overlays/hotspot/root/etc/hotspot/env.hbs`.
+    pub source: String,
+    /// Its bytes, or the text of its template.
+    pub bytes: Arc<[u8]>,
+    /// Whether it is rendered.
+    pub template: bool,
+    /// Permissions and owner.
+    pub ownership: Ownership,
+    /// It is left out unless this holds.
+    pub when: Option<Condition>,
+}
+
+/// One directory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverlayDirectory {
+    /// Where it is.
+    pub path: TreePath,
+    /// Permissions and owner.
+    pub ownership: Ownership,
+    /// It is left out unless this holds.
+    pub when: Option<Condition>,
+}
+
+/// One symlink.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverlaySymlink {
+    /// Where it is.
+    pub path: TreePath,
+    /// What it points to.
+    pub target: String,
+    /// It is left out unless this holds.
+    pub when: Option<Condition>,
+}
+
+/// Something about a setting: `name`, `!name` or `name=value`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// The setting.
+    pub setting: Located<String>,
+    /// What must hold.
+    pub test: Test,
+}
+
+/// What a [`Condition`] asks of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// It is true, or has a value that is not empty.
+    Set,
+    /// It is false, empty or absent.
+    Unset,
+    /// Its value, as text, is this.
+    Is(String),
+}
+
+static TOP: Keys = Keys {
+    table: "",
+    keys: &["schema", "help", "file", "directory", "symlink"],
+};
+static FILE: Keys = Keys {
+    table: "[[file]]",
+    keys: &["path", "mode", "owner", "group", "when"],
+};
+static DIRECTORY: Keys = Keys {
+    table: "[[directory]]",
+    keys: &["path", "mode", "owner", "group", "when"],
+};
+static SYMLINK: Keys = Keys {
+    table: "[[symlink]]",
+    keys: &["path", "target", "when"],
+};
+
+/// Every table of the format.
+pub static TABLES: [&Keys; 4] = [&TOP, &FILE, &DIRECTORY, &SYMLINK];
+
+/// Templates end in this; the file they make does not.
+const TEMPLATE: &str = ".hbs";
+
+/// Files below these are programs.
+const PROGRAM_FOLDERS: [&str; 6] = [
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/libexec",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/lib/imgbuild",
+];
+
+/// What `[[file]]` says about the files that its path matches.
+struct FileRule {
+    path: Located<String>,
+    mode: Option<u16>,
+    owner: Option<String>,
+    group: Option<String>,
+    when: Option<Condition>,
+}
+
+impl Overlay {
+    /// Reads the overlay `name` of `folder`; `text` is its `overlay.toml`, `path` where that lies.
+    pub(crate) fn parse(
+        diagnostics: &mut Diagnostics,
+        name: &str,
+        folder: &Folder,
+        path: &str,
+        text: &str,
+    ) -> Option<Self> {
+        let entries = match folder.files(&format!("overlays/{name}/root")) {
+            Ok(entries) => entries,
+            Err(error) => {
+                diagnostics.push(Diagnostic::new("define::unreadable", error.to_string()));
+                return None;
+            }
+        };
+        let source = path.strip_suffix("overlay.toml").unwrap_or(path);
+        read::definition(diagnostics, path, text, &TOP, |top| {
+            overlay(name, source, top, entries)
+        })
+    }
+}
+
+fn overlay(
+    name: &str,
+    source: &str,
+    top: &Section<'_>,
+    entries: Vec<(String, Entry)>,
+) -> Option<Overlay> {
+    let help = top.need("help", top.text("help"));
+    let rules = top.sections("file", &FILE);
+    let rules: Vec<_> = rules.iter().filter_map(file_rule).collect();
+    let directories = top.sections("directory", &DIRECTORY);
+    let directories: Vec<_> = directories.iter().map(directory).collect();
+    let symlinks = top.sections("symlink", &SYMLINK);
+    let mut symlinks: Vec<_> = symlinks.iter().filter_map(symlink).collect();
+    let mut files = Vec::new();
+    let mut used = vec![false; rules.len()];
+    for (relative, entry) in entries {
+        let source = format!("{source}root/{relative}");
+        let plain = relative.strip_suffix(TEMPLATE);
+        let path = TreePath::parse(plain.unwrap_or(&relative).as_bytes()).ok()?;
+        match entry {
+            Entry::Symlink(target) => symlinks.push(OverlaySymlink {
+                path: TreePath::parse(relative.as_bytes()).ok()?,
+                target,
+                when: None,
+            }),
+            Entry::File(bytes) => {
+                let template = plain.is_some();
+                let mut ownership = default_ownership(&path, &bytes);
+                let mut when = None;
+                let text = path.to_string();
+                for (rule, used) in rules.iter().zip(&mut used) {
+                    if matches(&rule.path.value, &text) {
+                        *used = true;
+                        rule.apply(&mut ownership, &mut when);
+                    }
+                }
+                files.push(OverlayFile {
+                    path,
+                    source,
+                    bytes,
+                    template,
+                    ownership,
+                    when,
+                });
+            }
+        }
+    }
+    for (rule, _) in rules.iter().zip(used).filter(|(_, used)| !used) {
+        let known: Vec<String> = files.iter().map(|file| file.path.to_string()).collect();
+        top.report(
+            Diagnostic::new(
+                "overlay::no-file",
+                format!("no file matches `{}`", rule.path.value),
+            )
+            .label(&rule.path.span, "expected a file below `root/`")
+            .suggest(&rule.path.value, known.iter().map(String::as_str)),
+        );
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Some(Overlay {
+        name: name.to_owned(),
+        help: help?.value,
+        files,
+        directories: directories.into_iter().collect::<Option<_>>()?,
+        symlinks,
+    })
+}
+
+impl FileRule {
+    fn apply(&self, ownership: &mut Ownership, when: &mut Option<Condition>) {
+        if let Some(mode) = self.mode {
+            ownership.mode = mode;
+        }
+        if let Some(owner) = &self.owner {
+            ownership.owner.clone_from(owner);
+        }
+        if let Some(group) = &self.group {
+            ownership.group.clone_from(group);
+        }
+        if self.when.is_some() {
+            when.clone_from(&self.when);
+        }
+    }
+}
+
+fn default_ownership(path: &TreePath, bytes: &[u8]) -> Ownership {
+    let text = path.to_string();
+    let in_program_folder = PROGRAM_FOLDERS.iter().any(|folder| {
+        let rest = text.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    });
+    let program = bytes.starts_with(b"#!") || in_program_folder;
+    root_owned(if program { 0o755 } else { 0o644 })
+}
+
+fn root_owned(mode: u16) -> Ownership {
+    Ownership {
+        mode,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+    }
+}
+
+fn file_rule(section: &Section<'_>) -> Option<FileRule> {
+    let path = section.need("path", section.text("path"));
+    let mode = mode(section);
+    let owner = section.text("owner").map(|text| text.value);
+    let group = section.text("group").map(|text| text.value);
+    let when = condition(section);
+    Some(FileRule {
+        path: path?,
+        mode,
+        owner,
+        group,
+        when,
+    })
+}
+
+fn directory(section: &Section<'_>) -> Option<OverlayDirectory> {
+    let path = tree_path(section);
+    let mode = mode(section);
+    let mut ownership = root_owned(mode.unwrap_or(0o755));
+    if let Some(owner) = section.text("owner") {
+        ownership.owner = owner.value;
+    }
+    if let Some(group) = section.text("group") {
+        ownership.group = group.value;
+    }
+    let when = condition(section);
+    Some(OverlayDirectory {
+        path: path?,
+        ownership,
+        when,
+    })
+}
+
+fn symlink(section: &Section<'_>) -> Option<OverlaySymlink> {
+    let path = tree_path(section);
+    let target = section.need("target", section.text("target"));
+    let when = condition(section);
+    Some(OverlaySymlink {
+        path: path?,
+        target: target?.value,
+        when,
+    })
+}
+
+fn tree_path(section: &Section<'_>) -> Option<TreePath> {
+    let text = section.need("path", section.text("path"))?;
+    let path = TreePath::parse(text.value.as_bytes()).ok();
+    let path = path.filter(|_| text.value.starts_with('/'));
+    if path.is_none() {
+        section.report(
+            Diagnostic::new("define::path", "not a path of the image")
+                .label(&text.span, "expected a path from `/` on, without `..`"),
+        );
+    }
+    path
+}
+
+fn mode(section: &Section<'_>) -> Option<u16> {
+    let text = section.text("mode")?;
+    let digits = text.value.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    let mode = u16::from_str_radix(&text.value, 8).ok();
+    let mode = mode.filter(|mode| digits && *mode <= 0o7777 && text.value.len() == 4);
+    if mode.is_none() {
+        section.report(
+            Diagnostic::new("overlay::mode", format!("`{}` is no mode", text.value))
+                .label(&text.span, "expected four octal digits, such as `0640`"),
+        );
+    }
+    mode
+}
+
+fn condition(section: &Section<'_>) -> Option<Condition> {
+    let text = section.text("when")?;
+    let (name, test) = match (text.value.strip_prefix('!'), text.value.split_once('=')) {
+        (Some(name), _) => (name, Test::Unset),
+        (None, Some((name, value))) => (name, Test::Is(value.to_owned())),
+        (None, None) => (text.value.as_str(), Test::Set),
+    };
+    let setting = text.with(name.to_owned());
+    Some(Condition { setting, test })
+}
+
+/// Whether `pattern` means `path`. `*` stands for any bytes of one name.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (patterns, names) = (pattern.split('/'), path.split('/'));
+    patterns.clone().count() == names.clone().count()
+        && patterns
+            .zip(names)
+            .all(|(pattern, name)| matches_name(pattern, name))
+}
+
+fn matches_name(pattern: &str, name: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(rest) = name.strip_prefix(before) else {
+        return false;
+    };
+    let starts = (0..=rest.len()).filter(|start| rest.is_char_boundary(*start));
+    starts
+        .into_iter()
+        .any(|start| matches_name(after, &rest[start..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stays_within_one_name() {
+        for (pattern, path, expected) in [
+            ("/etc/a", "/etc/a", true),
+            ("/etc/*.conf", "/etc/x.conf", true),
+            ("/etc/*", "/etc/x/y", false),
+            ("/etc/*/y", "/etc/x/y", true),
+            ("/etc/a*b*c", "/etc/a1b2c", true),
+            ("/etc/a*b", "/etc/a", false),
+        ] {
+            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+}

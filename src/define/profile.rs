@@ -1,0 +1,234 @@
+//! `profiles/<name>/profile.toml`: what an image contains and how it is set up.
+//! `profiles/README.md` explains each key.
+
+use super::read::{self, Keys, Raw, Section};
+use super::setting::{self, SETTING, SettingEdit};
+use crate::diag::{Diagnostic, Diagnostics, Located, Span};
+use crate::units::Bytes;
+
+/// A profile as one file writes it, before those that it extends are merged in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProfileFile {
+    /// Name of its folder.
+    pub name: String,
+    /// What it is, in a few words.
+    pub title: String,
+    /// What a person should know, in a few lines.
+    pub help: String,
+    /// The profiles that it builds on, first to last.
+    pub extends: Vec<Located<String>>,
+    /// The boards that it works on; all where empty.
+    pub boards: Vec<Located<String>>,
+    /// Whether recommended packages come along.
+    pub recommends: Option<bool>,
+    /// Free space of the root filesystem in the image.
+    pub root_margin: Option<Bytes>,
+    /// The program that says whether the device does its job.
+    pub health: Option<String>,
+    /// Overlays.
+    pub overlays: ListEdit,
+    /// Packages.
+    pub install: ListEdit,
+    /// Units.
+    pub units: UnitEdits,
+    /// Settings.
+    pub settings: Vec<SettingEdit>,
+    /// Values that do not go together.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A change of an inherited list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListEdit {
+    /// The whole list anew.
+    pub replace: Option<Vec<Located<String>>>,
+    /// What is added at its end.
+    pub append: Vec<Located<String>>,
+    /// What is taken out.
+    pub remove: Vec<Located<String>>,
+}
+
+/// Changes of the systemd units.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnitEdits {
+    /// Started at boot.
+    pub enable: ListEdit,
+    /// Not started at boot.
+    pub disable: ListEdit,
+    /// Not startable at all.
+    pub mask: ListEdit,
+}
+
+/// Values of settings that do not go together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict {
+    /// Each setting and the values it must have, all at once, for the conflict to be there.
+    pub when: Vec<(Located<String>, Vec<Located<Raw>>)>,
+    /// What is wrong about it.
+    pub because: String,
+    /// What to do.
+    pub help: String,
+    /// Where it is written.
+    pub span: Span,
+}
+
+static TOP: Keys = Keys {
+    table: "",
+    keys: &[
+        "schema",
+        "title",
+        "help",
+        "extends",
+        "boards",
+        "recommends",
+        "root-margin",
+        "health",
+        "overlays",
+        "packages",
+        "units",
+        "settings",
+        "conflict",
+    ],
+};
+static LIST: Keys = Keys {
+    table: "list",
+    keys: &["append", "remove", "replace"],
+};
+static PACKAGES: Keys = Keys {
+    table: "[packages]",
+    keys: &["install"],
+};
+static UNITS: Keys = Keys {
+    table: "[units]",
+    keys: &["enable", "disable", "mask"],
+};
+static CONFLICT: Keys = Keys {
+    table: "[[conflict]]",
+    keys: &["when", "because", "help"],
+};
+
+/// Every table of the format.
+pub static TABLES: [&Keys; 6] = [&TOP, &LIST, &PACKAGES, &UNITS, &SETTING, &CONFLICT];
+
+impl ProfileFile {
+    /// Reads the text of `path`, the definition of profile `name`.
+    pub fn parse(
+        diagnostics: &mut Diagnostics,
+        name: &str,
+        path: &str,
+        text: &str,
+    ) -> Option<Self> {
+        read::definition(diagnostics, path, text, &TOP, |top| profile(name, top))
+    }
+}
+
+fn profile(name: &str, top: &Section<'_>) -> Option<ProfileFile> {
+    let title = top.need("title", top.text("title"));
+    let packages = top.section("packages", &PACKAGES);
+    let units = top.section("units", &UNITS);
+    let settings = top.named_sections("settings", &SETTING);
+    let conflicts = top.sections("conflict", &CONFLICT);
+    let conflicts: Vec<_> = conflicts.iter().map(conflict).collect();
+    let recommends = top.flag("recommends").map(|flag| flag.value);
+    let root_margin = top.parsed("root-margin").map(|size| size.value);
+    Some(ProfileFile {
+        name: name.to_owned(),
+        title: title?.value,
+        help: top.text("help").map_or_else(String::new, |text| text.value),
+        extends: top.texts("extends"),
+        boards: top.texts("boards"),
+        recommends,
+        root_margin,
+        health: top.text("health").map(|text| text.value),
+        overlays: list(top, "overlays"),
+        install: packages.map_or_else(ListEdit::default, |table| list(&table, "install")),
+        units: units.map_or_else(UnitEdits::default, |table| unit_edits(&table)),
+        settings: (settings.into_iter())
+            .map(|(name, section)| setting::read(name, &section))
+            .collect(),
+        conflicts: conflicts.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+/// An array, which is appended, or a table that says what else to do.
+fn list(section: &Section<'_>, key: &str) -> ListEdit {
+    if !section.is_table(key) {
+        return ListEdit {
+            append: section.texts(key),
+            ..ListEdit::default()
+        };
+    }
+    let Some(edit) = section.section(key, &LIST) else {
+        return ListEdit::default();
+    };
+    ListEdit {
+        replace: edit.has("replace").then(|| edit.texts("replace")),
+        append: edit.texts("append"),
+        remove: edit.texts("remove"),
+    }
+}
+
+fn unit_edits(section: &Section<'_>) -> UnitEdits {
+    let edits = UnitEdits {
+        enable: list(section, "enable"),
+        disable: list(section, "disable"),
+        mask: list(section, "mask"),
+    };
+    let lists = [&edits.enable, &edits.disable, &edits.mask];
+    let names = lists.into_iter().flat_map(|list| &list.append);
+    let mut seen: Vec<&Located<String>> = Vec::new();
+    for unit in names {
+        if let Some(first) = seen.iter().find(|first| first.value == unit.value) {
+            section.report(
+                Diagnostic::new(
+                    "profile::unit-twice",
+                    format!("`{}` stands in two lists", unit.value),
+                )
+                .label(&unit.span, "")
+                .label(&first.span, "the first one"),
+            );
+        }
+        if !unit.value.contains('.') {
+            section.report(
+                Diagnostic::new(
+                    "profile::unit-name",
+                    format!("`{}` is no unit name", unit.value),
+                )
+                .label(
+                    &unit.span,
+                    format!("expected a suffix, such as `{}.service`", unit.value),
+                ),
+            );
+        }
+        seen.push(unit);
+    }
+    edits
+}
+
+fn conflict(section: &Section<'_>) -> Option<Conflict> {
+    let when = section.need("when", section.raw("when"));
+    let because = section.need("because", section.text("because"));
+    let help = section.need("help", section.text("help"));
+    let when = when?;
+    let Raw::Table(settings) = when.value else {
+        section.report(
+            Diagnostic::new("define::wrong-type", "expected a table")
+                .label(&when.span, "expected `{ setting = value }`"),
+        );
+        return None;
+    };
+    let settings = settings.into_iter().map(|(name, raw)| {
+        let name = raw.with(name);
+        let values = match raw.value {
+            Raw::List(values) => values,
+            value => vec![name.with(value)],
+        };
+        (name, values)
+    });
+    Some(Conflict {
+        when: settings.collect(),
+        because: because?.value,
+        help: help?.value,
+        span: section.span().clone(),
+    })
+}

@@ -1,0 +1,372 @@
+//! `[settings.NAME]` of a profile: what a person may set, of which kind and within which bounds.
+
+use super::kind::{Kind, Value};
+use super::read::{Keys, Raw, Section};
+use crate::diag::{Diagnostic, Located, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More values than this in one list are a mistake or an attack.
+const MAX_ITEMS: usize = 1_000;
+
+/// What the device makes in its first boot where a person gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generate {
+    /// Five groups of four unambiguous characters, 99 bits.
+    Passphrase,
+    /// A name that ends in digits of the machine's own id.
+    Suffix,
+}
+
+/// A setting, as the profile and those it extends define it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// What its value is.
+    pub kind: Kind,
+    /// One line for a person.
+    pub help: String,
+    /// Its value where a person gives none.
+    pub default: Option<Located<Raw>>,
+    /// Whether a person has to give it.
+    pub required: bool,
+    /// Whether no log, lock, digest or manifest may hold its value.
+    pub secret: bool,
+    /// Whether the image holds only its SHA-512 crypt hash.
+    pub hashed: bool,
+    /// What the device makes in its first boot where it is absent.
+    pub generate: Option<Generate>,
+    /// Smallest number.
+    pub min: Option<i64>,
+    /// Largest number.
+    pub max: Option<i64>,
+    /// The words of an `enum`.
+    pub values: Vec<String>,
+    /// What a `list` is made of.
+    pub items: Option<Box<Setting>>,
+    /// The field of a list's tables that no two of them share.
+    pub unique: Option<String>,
+    /// What a `table` is made of.
+    pub fields: BTreeMap<String, Setting>,
+    /// Where it is defined.
+    pub span: Span,
+}
+
+/// What one profile writes about a setting: a definition, or a change of an inherited one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SettingEdit {
+    /// Its name and where it stands.
+    pub name: Located<String>,
+    /// Present in a definition, absent in a change.
+    pub kind: Option<Located<Kind>>,
+    help: Option<String>,
+    default: Option<Located<Raw>>,
+    required: Option<bool>,
+    secret: Option<bool>,
+    hashed: Option<bool>,
+    generate: Option<Generate>,
+    min: Option<i64>,
+    max: Option<i64>,
+    values: Option<Vec<String>>,
+    items: Option<Box<SettingEdit>>,
+    unique: Option<String>,
+    fields: Vec<SettingEdit>,
+}
+
+/// The keys of a setting, of a list's items and of a table's fields.
+pub static SETTING: Keys = Keys {
+    table: "[settings.NAME]",
+    keys: &[
+        "type", "help", "default", "required", "secret", "hashed", "generate", "min", "max",
+        "values", "items", "unique", "fields",
+    ],
+};
+
+/// Reads `[settings.NAME]`.
+pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit {
+    let generate = [
+        ("passphrase", Generate::Passphrase),
+        ("suffix", Generate::Suffix),
+    ];
+    let values = section.has("values").then(|| section.texts("values"));
+    let items = section.section("items", &SETTING);
+    let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
+    let fields = section.named_sections("fields", &SETTING);
+    let kind = section.choice("type", &Kind::WORDS);
+    let edit = SettingEdit {
+        kind,
+        help: section.text("help").map(|text| text.value),
+        default: section.raw("default"),
+        required: section.flag("required").map(|flag| flag.value),
+        secret: section.flag("secret").map(|flag| flag.value),
+        hashed: section.flag("hashed").map(|flag| flag.value),
+        generate: section.choice("generate", &generate).map(|word| word.value),
+        min: section.number("min").map(|number| number.value),
+        max: section.number("max").map(|number| number.value),
+        values: values.map(|values| values.into_iter().map(|text| text.value).collect()),
+        items,
+        unique: section.text("unique").map(|text| text.value),
+        fields: fields
+            .into_iter()
+            .map(|(name, section)| read(name, &section))
+            .collect(),
+        name,
+    };
+    check_parts(&edit, section);
+    edit
+}
+
+/// A definition has the parts that its kind needs, and parts are definitions.
+fn check_parts(edit: &SettingEdit, section: &Section<'_>) {
+    let Some(kind) = &edit.kind else { return };
+    let needs = match kind.value {
+        Kind::List => ("items", edit.items.is_some()),
+        Kind::Table => ("fields", !edit.fields.is_empty()),
+        Kind::Enum => ("values", edit.values.is_some()),
+        _ => return check_secret(edit, section),
+    };
+    if !needs.1 && !section.has(needs.0) {
+        let title = format!(
+            "a setting of type `{}` needs `{}`",
+            kind.value.word(),
+            needs.0
+        );
+        section.report(Diagnostic::new("setting::parts", title).label(&kind.span, ""));
+    }
+    let parts = edit.items.iter().map(Box::as_ref).chain(&edit.fields);
+    for part in parts.filter(|part| part.kind.is_none()) {
+        section.report(
+            Diagnostic::new(
+                "setting::parts",
+                format!("`{}` has no `type`", part.name.value),
+            )
+            .label(&part.name.span, "expected `type = …` in it"),
+        );
+    }
+}
+
+/// A secret in a definition would be the same on every device.
+fn check_secret(edit: &SettingEdit, section: &Section<'_>) {
+    if let (Some(true), Some(default)) = (edit.secret, &edit.default) {
+        section.report(
+            Diagnostic::new("setting::shared-secret", "a secret has no default")
+                .label(&default.span, "every device would share it")
+                .help("use `generate` to have each device make its own"),
+        );
+    }
+}
+
+impl SettingEdit {
+    /// The setting that this defines. A part without a type, which was reported, is a string.
+    pub fn define(&self) -> Setting {
+        let fields = self.fields.iter();
+        Setting {
+            kind: self.kind.as_ref().map_or(Kind::String, |kind| kind.value),
+            help: self.help.clone().unwrap_or_default(),
+            default: self.default.clone(),
+            required: self.required.unwrap_or(false),
+            secret: self.secret.unwrap_or(false),
+            hashed: self.hashed.unwrap_or(false),
+            generate: self.generate,
+            min: self.min,
+            max: self.max,
+            values: self.values.clone().unwrap_or_default(),
+            items: self.items.as_ref().map(|items| Box::new(items.define())),
+            unique: self.unique.clone(),
+            fields: fields
+                .map(|field| (field.name.value.clone(), field.define()))
+                .collect(),
+            span: self.name.span.clone(),
+        }
+    }
+
+    /// `inherited` with what this changes.
+    pub fn change(&self, inherited: Setting) -> Setting {
+        Setting {
+            help: self.help.clone().unwrap_or(inherited.help),
+            default: self.default.clone().or(inherited.default),
+            required: self.required.unwrap_or(inherited.required),
+            secret: self.secret.unwrap_or(inherited.secret),
+            hashed: self.hashed.unwrap_or(inherited.hashed),
+            generate: self.generate.or(inherited.generate),
+            min: self.min.or(inherited.min),
+            max: self.max.or(inherited.max),
+            values: self.values.clone().unwrap_or(inherited.values),
+            ..inherited
+        }
+    }
+}
+
+impl Setting {
+    /// What `raw` means here; `None` where a part of it is wrong, which is reported.
+    pub fn read(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        match self.kind {
+            Kind::List => self.read_list(name, raw, report),
+            Kind::Table => self.read_table(name, raw, report),
+            _ => self.read_one(name, raw, report),
+        }
+    }
+
+    fn read_one(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        let Some(value) = self.kind.read(&raw.value) else {
+            let title = match &raw.value {
+                Raw::Text(text) if !self.secret => format!("`{text}` cannot be `{name}`"),
+                Raw::Text(_) => format!("this cannot be `{name}`"),
+                other => format!("{} cannot be `{name}`", other.what()),
+            };
+            report(
+                Diagnostic::new("setting::kind", title)
+                    .label(&raw.span, format!("expected {}", self.kind.expected())),
+            );
+            return None;
+        };
+        match &value {
+            Value::Integer(number) => self.check_range(name, *number, &raw.span, report)?,
+            Value::Text(word) if self.kind == Kind::Enum && !self.values.contains(word) => {
+                let title = format!("`{word}` is no value of `{name}`");
+                report(
+                    Diagnostic::new("setting::value", title)
+                        .label(&raw.span, "")
+                        .suggest(word, self.values.iter().map(String::as_str)),
+                );
+                return None;
+            }
+            _ => {}
+        }
+        Some(value)
+    }
+
+    fn check_range(&self, name: &str, number: i64, span: &Span, report: Report<'_>) -> Option<()> {
+        let low = self.min.is_some_and(|min| number < min);
+        let high = self.max.is_some_and(|max| number > max);
+        if !low && !high {
+            return Some(());
+        }
+        let bounds = match (self.min, self.max) {
+            (Some(min), Some(max)) => format!("expected {min} to {max}"),
+            (Some(min), None) => format!("expected {min} or more"),
+            (None, Some(max)) => format!("expected {max} or less"),
+            (None, None) => String::new(),
+        };
+        let title = format!("`{name}` cannot be {number}");
+        report(Diagnostic::new("setting::range", title).label(span, bounds));
+        None
+    }
+
+    fn read_list(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        if !matches!(raw.value, Raw::List(_) | Raw::Text(_)) {
+            let title = format!("{} cannot be `{name}`", raw.value.what());
+            report(Diagnostic::new("setting::kind", title).label(&raw.span, "expected a list"));
+            return None;
+        }
+        let items = items(raw.clone());
+        if items.len() > MAX_ITEMS {
+            let title = format!("`{name}` has {} values", items.len());
+            let expected = format!("expected {MAX_ITEMS} at most");
+            report(Diagnostic::new("setting::range", title).label(&raw.span, expected));
+            return None;
+        }
+        let kind = self.items.as_ref()?;
+        let read: Vec<Option<Value>> = (items.iter())
+            .map(|item| kind.read(name, item, report))
+            .collect();
+        let values: Vec<Value> = read.into_iter().collect::<Option<_>>()?;
+        self.check_unique(name, &items, &values, report)?;
+        Some(Value::List(values))
+    }
+
+    fn check_unique(
+        &self,
+        name: &str,
+        items: &[Located<Raw>],
+        values: &[Value],
+        report: Report<'_>,
+    ) -> Option<()> {
+        let Some(field) = &self.unique else {
+            return Some(());
+        };
+        let mut seen = BTreeSet::new();
+        for (item, value) in items.iter().zip(values) {
+            let Value::Table(fields) = value else {
+                continue;
+            };
+            let Some(Value::Text(text)) = fields.get(field) else {
+                continue;
+            };
+            if !seen.insert(text) {
+                let title = format!("two values of `{name}` have the {field} `{text}`");
+                report(Diagnostic::new("setting::unique", title).label(&item.span, ""));
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn read_table(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        let Raw::Table(given) = &raw.value else {
+            let title = format!("{} cannot be `{name}`", raw.value.what());
+            report(Diagnostic::new("setting::kind", title).label(&raw.span, "expected a table"));
+            return None;
+        };
+        let mut sound = true;
+        for (key, value) in given
+            .iter()
+            .filter(|(key, _)| !self.fields.contains_key(*key))
+        {
+            sound = false;
+            let title = format!("`{name}` has no field `{key}`");
+            report(
+                Diagnostic::new("setting::field", title)
+                    .label(&value.span, "")
+                    .suggest(key, self.fields.keys().map(String::as_str)),
+            );
+        }
+        let mut fields = BTreeMap::new();
+        for (key, field) in &self.fields {
+            let raw_field = given.get(key).or(field.default.as_ref());
+            if raw_field.is_none() && field.required {
+                sound = false;
+                let title = format!("`{key}` is missing in `{name}`");
+                let expected = format!("expected {}", field.kind.expected());
+                report(Diagnostic::new("setting::field", title).label(&raw.span, expected));
+            }
+            if let Some(raw_field) = raw_field {
+                match field.read(key, raw_field, report) {
+                    Some(value) => drop(fields.insert(key.clone(), value)),
+                    None => sound = false,
+                }
+            }
+        }
+        sound.then_some(Value::Table(fields))
+    }
+}
+
+/// Who takes note of mistakes.
+pub type Report<'r> = &'r dyn Fn(Diagnostic);
+
+/// The items of a list: those of an array, or the parts of `a,b` with their places.
+pub(crate) fn items(raw: Located<Raw>) -> Vec<Located<Raw>> {
+    let span = raw.span;
+    let text = match raw.value {
+        Raw::List(items) => return items,
+        Raw::Text(text) if text.is_empty() => return Vec::new(),
+        Raw::Text(text) => text,
+        value => return vec![Located { value, span }],
+    };
+    let mut start = span.range.start;
+    let mut parts = Vec::new();
+    for part in text.split(',') {
+        let end = start + part.len();
+        // A quoted string of a file is longer than its text; its parts are not told apart.
+        let exact = span.range.len() == text.len();
+        let range = if exact {
+            start..end
+        } else {
+            span.range.clone()
+        };
+        let file = span.file;
+        let span = Span { file, range };
+        let value = Raw::Text(part.to_owned());
+        parts.push(Located { value, span });
+        start = end + 1;
+    }
+    parts
+}

@@ -1,0 +1,129 @@
+//! The texts that diagnostics point into: definition files, settings files and flags.
+
+use std::ops::Range;
+
+/// Which source of a [`SourceMap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(usize);
+
+/// A stretch of one source, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The source.
+    pub file: FileId,
+    /// From the first byte to the one behind the last.
+    pub range: Range<usize>,
+}
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub span: Span,
+}
+
+impl<T> Located<T> {
+    /// The same place with another value.
+    pub fn with<U>(&self, value: U) -> Located<U> {
+        let span = self.span.clone();
+        Located { value, span }
+    }
+}
+
+/// A place as a person counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Character in the line, from 1.
+    pub column: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Source {
+    name: String,
+    text: String,
+}
+
+/// Every source that was read, in reading order.
+#[derive(Clone, Debug, Default)]
+pub struct SourceMap {
+    sources: Vec<Source>,
+}
+
+impl SourceMap {
+    /// Adds a source. `name` is a path, or says what else the text is.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        let (name, text) = (name.into(), text.into());
+        self.sources.push(Source { name, text });
+        FileId(self.sources.len() - 1)
+    }
+
+    /// The path or the name of a source.
+    pub fn name(&self, file: FileId) -> &str {
+        &self.sources[file.0].name
+    }
+
+    /// Its text.
+    pub fn text(&self, file: FileId) -> &str {
+        &self.sources[file.0].text
+    }
+
+    /// The whole of a source.
+    pub fn whole(&self, file: FileId) -> Span {
+        let range = 0..self.text(file).len();
+        Span { file, range }
+    }
+
+    /// Covers a stretch with `*`, so that no message can show it. Places stay what they were.
+    pub fn mask(&mut self, span: &Span) {
+        let text = &mut self.sources[span.file.0].text;
+        let Some(covered) = text.get(span.range.clone()) else {
+            return;
+        };
+        let stars: String = covered
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { '*' })
+            .collect();
+        text.replace_range(span.range.clone(), &stars);
+    }
+
+    /// Line and column of byte `offset`.
+    pub fn position(&self, file: FileId, offset: usize) -> Position {
+        let text = self.text(file);
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters() {
+        let mut sources = SourceMap::default();
+        let file = sources.add("x", "a\nüb\n");
+        let position = |offset| {
+            let Position { line, column } = sources.position(file, offset);
+            (line, column)
+        };
+        assert_eq!(position(0), (1, 1));
+        assert_eq!(position(4), (2, 2));
+        assert_eq!(position(99), (3, 1));
+    }
+
+    #[test]
+    fn a_masked_stretch_keeps_its_length() {
+        let mut sources = SourceMap::default();
+        let file = sources.add("x", "key = \"gehürn\"\nb");
+        sources.mask(&Span { file, range: 6..15 });
+        assert_eq!(sources.text(file), "key = *********\nb");
+    }
+}

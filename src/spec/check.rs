@@ -1,0 +1,232 @@
+//! Definitions and a person's settings become a Spec, or the list of all that is wrong.
+
+use super::Spec;
+use super::merge::{self, Merged};
+use super::settings::{self, Settings, UserSettings};
+use crate::define::overlay::Condition;
+use crate::define::profile::Conflict;
+use crate::define::{Board, Definitions, Kind, Overlay, Raw, Setting, Value};
+use crate::diag::{Diagnostic, Diagnostics, Located, Span};
+use std::collections::BTreeMap;
+
+/// What `board` and `profile` with the settings of `user` mean.
+pub fn check(
+    definitions: &Definitions,
+    board: &str,
+    profile: &str,
+    user: &UserSettings,
+) -> Result<Spec, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let board = definitions.board(&mut diagnostics, board);
+    let merged = merge::profile(&mut diagnostics, definitions, profile);
+    let Some(merged) = merged else {
+        return Err(diagnostics);
+    };
+    let (settings, places) = settings::assign(&mut diagnostics, &merged.profile.settings, user);
+    let overlays = overlays(&mut diagnostics, definitions, &merged);
+    check_conflicts(&mut diagnostics, &merged, &settings, &places);
+    check_ports(&mut diagnostics, &merged, &settings, &places);
+    if let Some(board) = &board {
+        check_board(&mut diagnostics, board, &merged);
+    }
+    match board {
+        Some(board) if diagnostics.is_empty() => Ok(spec(board, merged, settings, overlays)),
+        _ => Err(diagnostics),
+    }
+}
+
+fn spec(board: Board, merged: Merged, settings: Settings, overlays: Vec<Overlay>) -> Spec {
+    let mut packages = board.packages.install.clone();
+    packages.push(board.packages.kernel.clone());
+    packages.extend(merged.packages.into_iter().map(|package| package.value));
+    Spec {
+        packages: sorted(packages),
+        never: sorted(board.packages.never.clone()),
+        donors: board.donors().into_iter().map(str::to_owned).collect(),
+        board,
+        profile: merged.profile,
+        recommends: merged.recommends,
+        overlays,
+        units: merged.units,
+        root_margin: merged.root_margin,
+        settings,
+    }
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn overlays(
+    diagnostics: &mut Diagnostics,
+    definitions: &Definitions,
+    merged: &Merged,
+) -> Vec<Overlay> {
+    let mut overlays = Vec::new();
+    for name in &merged.overlays {
+        if let Some(overlay) = definitions.overlay(diagnostics, name) {
+            check_conditions(diagnostics, &overlay, &merged.profile.settings);
+            overlays.push(overlay);
+        }
+    }
+    overlays
+}
+
+/// A condition is about a setting that exists.
+fn check_conditions(
+    diagnostics: &mut Diagnostics,
+    overlay: &Overlay,
+    known: &BTreeMap<String, Setting>,
+) {
+    let files = overlay.files.iter().filter_map(|file| file.when.as_ref());
+    let directories = overlay.directories.iter();
+    let directories = directories.filter_map(|directory| directory.when.as_ref());
+    let symlinks = overlay.symlinks.iter();
+    let symlinks = symlinks.filter_map(|symlink| symlink.when.as_ref());
+    for Condition { setting, .. } in files.chain(directories).chain(symlinks) {
+        if !known.contains_key(&setting.value) {
+            diagnostics.push(
+                Diagnostic::new(
+                    "overlay::unknown-setting",
+                    format!("no setting is called `{}`", setting.value),
+                )
+                .label(&setting.span, "")
+                .suggest(&setting.value, known.keys().map(String::as_str)),
+            );
+        }
+    }
+}
+
+/// The profile works on the board, and neither brings in what the other must not have.
+fn check_board(diagnostics: &mut Diagnostics, board: &Board, merged: &Merged) {
+    let boards = &merged.boards;
+    if let Some(first) = boards.first()
+        && !boards.iter().any(|known| known.value == board.name)
+    {
+        let title = format!(
+            "`{}` does not work on `{}`",
+            merged.profile.name, board.name
+        );
+        let list: Vec<&str> = boards.iter().map(|board| board.value.as_str()).collect();
+        diagnostics.push(
+            Diagnostic::new("profile::board", title)
+                .label(&first.span, format!("it works on {}", list.join(", "))),
+        );
+    }
+    for package in &merged.packages {
+        if board.packages.never.contains(&package.value) {
+            let title = format!(
+                "`{}` would spoil an image of `{}`",
+                package.value, board.name
+            );
+            diagnostics.push(
+                Diagnostic::new("profile::never", title)
+                    .label(&package.span, "the board's `never` names it")
+                    .help("remove it from the profile"),
+            );
+        }
+    }
+}
+
+/// Values that do not go together.
+fn check_conflicts(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    settings: &Settings,
+    places: &BTreeMap<String, Span>,
+) {
+    for conflict in &merged.conflicts {
+        let mut met = true;
+        for (name, values) in &conflict.when {
+            let Some(setting) = merged.profile.settings.get(&name.value) else {
+                let known = merged.profile.settings.keys().map(String::as_str);
+                diagnostics.push(
+                    Diagnostic::new(
+                        "profile::unknown-setting",
+                        format!("no setting is called `{}`", name.value),
+                    )
+                    .label(&name.span, "")
+                    .suggest(&name.value, known),
+                );
+                met = false;
+                continue;
+            };
+            let value = settings.value(&name.value);
+            met &= value.is_some_and(|value| is_one_of(setting, value, values));
+        }
+        if met {
+            diagnostics.push(conflict_found(conflict, places));
+        }
+    }
+}
+
+fn is_one_of(setting: &Setting, value: &Value, values: &[Located<Raw>]) -> bool {
+    let values = values.iter();
+    let mut values = values.filter_map(|raw| setting.kind.read(&raw.value));
+    values.any(|known| known == *value)
+}
+
+fn conflict_found(conflict: &Conflict, places: &BTreeMap<String, Span>) -> Diagnostic {
+    let problem = Diagnostic::new("setting::conflict", conflict.because.clone());
+    let named = conflict.when.iter();
+    let mut named: Vec<&Span> = named
+        .filter_map(|(name, _)| places.get(&name.value))
+        .collect();
+    // What was given last is what a person would change.
+    named.sort_by_key(|span| std::cmp::Reverse((span.file, span.range.start)));
+    let problem = named
+        .into_iter()
+        .fold(problem, |problem, span| problem.label(span, ""));
+    problem.help(conflict.help.clone())
+}
+
+/// No two settings give the device the same port to listen on.
+fn check_ports(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    settings: &Settings,
+    places: &BTreeMap<String, Span>,
+) {
+    let mut taken: BTreeMap<i64, &str> = BTreeMap::new();
+    for (name, setting) in &merged.profile.settings {
+        let Some(value) = settings.value(name) else {
+            continue;
+        };
+        let mut ports = Vec::new();
+        listening(setting, value, &mut ports);
+        for port in ports {
+            let Some(other) = taken.insert(port, name) else {
+                continue;
+            };
+            let title = format!("`{name}` and `{other}` both listen on port {port}");
+            let spans = [places.get(name), places.get(other)];
+            let problem = Diagnostic::new("setting::port-twice", title);
+            diagnostics.push(
+                (spans.into_iter().flatten())
+                    .fold(problem, |problem, span| problem.label(span, ""))
+                    .help("give one of them another port"),
+            );
+        }
+    }
+}
+
+fn listening(setting: &Setting, value: &Value, ports: &mut Vec<i64>) {
+    match (setting.kind, value) {
+        (Kind::Port, Value::Integer(port)) => ports.push(*port),
+        (Kind::List, Value::List(items)) => {
+            let kind = setting.items.iter();
+            let pairs = kind.flat_map(|kind| items.iter().map(move |item| (kind, item)));
+            pairs.for_each(|(kind, item)| listening(kind, item, ports));
+        }
+        (Kind::Table, Value::Table(fields)) => {
+            let pairs = fields.iter().filter_map(|(name, value)| {
+                let field = setting.fields.get(name)?;
+                Some((field, value))
+            });
+            pairs.for_each(|(field, value)| listening(field, value, ports));
+        }
+        _ => {}
+    }
+}

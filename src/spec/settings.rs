@@ -1,0 +1,324 @@
+//! The values of settings: defaults of the profile, then files, then flags, each over the one
+//! before; secrets from where no log and no process list sees them.
+
+use super::Secret;
+use crate::define::overlay::{Condition, Test};
+use crate::define::read::free_table;
+use crate::define::{Raw, Setting, Value};
+use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// What a person gives.
+#[derive(Clone, Debug, Default)]
+pub struct UserSettings {
+    /// Settings files; later ones win.
+    pub files: Vec<SettingsFile>,
+    /// The texts of `--set`: `name=value`. The last one wins; those of a list add up.
+    pub flags: Vec<String>,
+    /// Secrets; the last one wins.
+    pub secrets: Vec<GivenSecret>,
+}
+
+/// A TOML file of settings.
+#[derive(Clone, Debug)]
+pub struct SettingsFile {
+    /// Its path, for messages.
+    pub path: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// A secret and where it came from.
+#[derive(Clone, Debug)]
+pub struct GivenSecret {
+    /// The setting.
+    pub name: String,
+    /// What was typed, without the secret: `--secret wifi-passphrase=@wifi.key`.
+    pub origin: String,
+    /// The secret.
+    pub value: Secret,
+}
+
+/// What a setting is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assigned {
+    /// Nothing: the device makes it, or does without.
+    Absent,
+    /// A value.
+    Plain(Value),
+    /// A secret.
+    Secret(Secret),
+}
+
+/// Every setting of a profile and what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    pub(super) values: BTreeMap<String, Assigned>,
+}
+
+impl Settings {
+    /// Every setting by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Assigned)> {
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// What the setting `name` is, unless it is secret or absent.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        match self.values.get(name)? {
+            Assigned::Plain(value) => Some(value),
+            Assigned::Absent | Assigned::Secret(_) => None,
+        }
+    }
+
+    /// The secret `name`, if it was given.
+    pub fn secret(&self, name: &str) -> Option<&Secret> {
+        match self.values.get(name)? {
+            Assigned::Secret(secret) => Some(secret),
+            Assigned::Absent | Assigned::Plain(_) => None,
+        }
+    }
+
+    /// Whether `condition` holds.
+    pub fn holds(&self, condition: &Condition) -> bool {
+        let value = self.value(&condition.setting.value);
+        let set = match value {
+            None => self.secret(&condition.setting.value).is_some(),
+            Some(Value::Boolean(flag)) => *flag,
+            Some(Value::Text(text)) => !text.is_empty(),
+            Some(Value::List(items)) => !items.is_empty(),
+            Some(Value::Integer(_) | Value::Table(_)) => true,
+        };
+        match &condition.test {
+            Test::Set => set,
+            Test::Unset => !set,
+            Test::Is(text) => value.is_some_and(|value| is(value, text)),
+        }
+    }
+}
+
+fn is(value: &Value, text: &str) -> bool {
+    match value {
+        Value::Text(value) => value == text,
+        Value::Integer(number) => number.to_string() == text,
+        Value::Boolean(flag) => flag.to_string() == text,
+        Value::List(_) | Value::Table(_) => false,
+    }
+}
+
+/// What was given for one setting.
+struct Given {
+    raw: Located<Raw>,
+    /// Of a flag; those of a list add up.
+    flag: bool,
+}
+
+/// The values of `definitions` with what `user` gives over their defaults, and the place of each.
+pub(super) fn assign(
+    diagnostics: &mut Diagnostics,
+    definitions: &BTreeMap<String, Setting>,
+    user: &UserSettings,
+) -> (Settings, BTreeMap<String, Span>) {
+    let mut given = BTreeMap::new();
+    for file in &user.files {
+        read_file(diagnostics, definitions, file, &mut given);
+    }
+    for flag in &user.flags {
+        read_flag(diagnostics, definitions, flag, &mut given);
+    }
+    let mut secrets = read_secrets(diagnostics, definitions, &user.secrets);
+    let (mut settings, mut places) = (Settings::default(), BTreeMap::new());
+    for (name, setting) in definitions {
+        let assigned = match secrets.remove(name) {
+            Some(secret) => Assigned::Secret(secret),
+            None => {
+                let raw = given.get(name).map(|given: &Given| &given.raw);
+                let raw = raw.or(setting.default.as_ref());
+                if let Some(raw) = raw {
+                    places.insert(name.clone(), raw.span.clone());
+                }
+                value_of(diagnostics, name, setting, raw)
+            }
+        };
+        if assigned == Assigned::Absent && setting.required {
+            diagnostics.push(missing(name, setting));
+        }
+        settings.values.insert(name.clone(), assigned);
+    }
+    (settings, places)
+}
+
+fn value_of(
+    diagnostics: &mut Diagnostics,
+    name: &str,
+    setting: &Setting,
+    raw: Option<&Located<Raw>>,
+) -> Assigned {
+    let Some(raw) = raw.filter(|_| !setting.secret) else {
+        return Assigned::Absent;
+    };
+    let problems = RefCell::new(Vec::new());
+    let report = |problem| problems.borrow_mut().push(problem);
+    let value = setting.read(name, raw, &report);
+    let problems = problems.into_inner();
+    let failed = value.is_none();
+    problems
+        .into_iter()
+        .for_each(|problem| diagnostics.push(problem));
+    match value {
+        Some(value) => Assigned::Plain(value),
+        // Not Absent: a wrong value is reported once, not as missing too.
+        None => {
+            debug_assert!(failed && !diagnostics.is_empty(), "a refusal is reported");
+            Assigned::Plain(Value::Text(String::new()))
+        }
+    }
+}
+
+fn missing(name: &str, setting: &Setting) -> Diagnostic {
+    let how = match setting.secret {
+        true => format!("give it with `--secret {name}=@FILE`"),
+        false => format!("give it with `--set {name}=…`"),
+    };
+    Diagnostic::new("setting::missing", format!("`{name}` has to be given"))
+        .label(&setting.span, setting.help.clone())
+        .help(format!("{how}; expected {}", setting.kind.expected()))
+}
+
+fn read_file(
+    diagnostics: &mut Diagnostics,
+    definitions: &BTreeMap<String, Setting>,
+    file: &SettingsFile,
+    given: &mut BTreeMap<String, Given>,
+) {
+    let id = diagnostics.sources.add(&file.path, &file.text);
+    let Some(pairs) = free_table(diagnostics, id, &file.text) else {
+        // A line that cannot be read may hold a secret; a message shows its key only.
+        mask_values(diagnostics, id, &file.text);
+        return;
+    };
+    for (name, raw) in pairs {
+        match definitions.get(&name.value) {
+            Some(setting) if !setting.secret => {
+                let flag = false;
+                given.insert(name.value, Given { raw, flag });
+            }
+            // What is mistyped may have been meant to be a secret.
+            found => {
+                diagnostics.sources.mask(&raw.span);
+                diagnostics.push(match found {
+                    Some(_) => open_secret(&name.value, &name.span),
+                    None => unknown(&name.value, &name.span, definitions),
+                });
+            }
+        }
+    }
+}
+
+fn mask_values(diagnostics: &mut Diagnostics, file: FileId, text: &str) {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let value = line.find('=').map_or(start, |equals| start + equals + 1);
+        let range = value..end;
+        diagnostics.sources.mask(&Span { file, range });
+        start = end;
+    }
+}
+
+fn read_flag(
+    diagnostics: &mut Diagnostics,
+    definitions: &BTreeMap<String, Setting>,
+    flag: &str,
+    given: &mut BTreeMap<String, Given>,
+) {
+    const BEFORE: &str = "--set ";
+    let file = (diagnostics.sources).add("<command line>", format!("{BEFORE}{flag}"));
+    let at = |from: usize, to: usize| Span {
+        file,
+        range: BEFORE.len() + from..BEFORE.len() + to,
+    };
+    let Some((name, text)) = flag.split_once('=') else {
+        let problem = Diagnostic::new("setting::flag", "not a setting");
+        let problem = problem.label(&at(0, flag.len()), "expected `name=value`");
+        return diagnostics.push(problem);
+    };
+    let (name_span, span) = (at(0, name.len()), at(name.len() + 1, flag.len()));
+    let setting = match definitions.get(name) {
+        Some(setting) if !setting.secret => setting,
+        found => {
+            diagnostics.sources.mask(&span);
+            return diagnostics.push(match found {
+                Some(_) => open_secret(name, &name_span),
+                None => unknown(name, &name_span, definitions),
+            });
+        }
+    };
+    let value = Raw::Text(text.to_owned());
+    let raw = Located { value, span };
+    let raw = match given.remove(name) {
+        Some(earlier) if earlier.flag && setting.items.is_some() => append(earlier.raw, raw),
+        _ => raw,
+    };
+    given.insert(name.to_owned(), Given { raw, flag: true });
+}
+
+/// The items of two flags for one list.
+fn append(earlier: Located<Raw>, later: Located<Raw>) -> Located<Raw> {
+    let span = later.span.clone();
+    let items = [earlier, later]
+        .into_iter()
+        .flat_map(crate::define::setting::items);
+    let value = Raw::List(items.collect());
+    Located { value, span }
+}
+
+fn read_secrets(
+    diagnostics: &mut Diagnostics,
+    definitions: &BTreeMap<String, Setting>,
+    secrets: &[GivenSecret],
+) -> BTreeMap<String, Secret> {
+    let mut found = BTreeMap::new();
+    for given in secrets {
+        let file = diagnostics.sources.add("<secrets>", &given.origin);
+        let span = diagnostics.sources.whole(file);
+        match definitions.get(&given.name) {
+            None => diagnostics.push(unknown(&given.name, &span, definitions)),
+            Some(setting) if !setting.secret => diagnostics.push(
+                Diagnostic::new(
+                    "setting::no-secret",
+                    format!("`{}` is no secret", given.name),
+                )
+                .label(&span, "")
+                .help(format!("give it with `--set {}=…`", given.name)),
+            ),
+            Some(setting) => {
+                let raw = Raw::Text(given.value.reveal().to_owned());
+                if setting.kind.read(&raw).is_none() {
+                    let title = format!("this cannot be `{}`", given.name);
+                    let expected = format!("expected {}", setting.kind.expected());
+                    let problem = Diagnostic::new("setting::kind", title);
+                    diagnostics.push(problem.label(&span, expected));
+                }
+                found.insert(given.name.clone(), given.value.clone());
+            }
+        }
+    }
+    found
+}
+
+fn open_secret(name: &str, span: &Span) -> Diagnostic {
+    Diagnostic::new("setting::open-secret", format!("`{name}` is a secret"))
+        .label(span, "others can read it here")
+        .help(format!(
+            "write it to a file and give `--secret {name}=@FILE`"
+        ))
+}
+
+fn unknown(name: &str, span: &Span, definitions: &BTreeMap<String, Setting>) -> Diagnostic {
+    Diagnostic::new("setting::unknown", format!("no setting is called `{name}`"))
+        .label(span, "")
+        .suggest(name, definitions.keys().map(String::as_str))
+}

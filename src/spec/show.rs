@@ -1,0 +1,187 @@
+//! A Spec as JSON, text, digests and the context of templates.
+
+use super::{Assigned, Secret, Spec};
+use crate::define::Overlay;
+use crate::define::overlay::{Condition, Ownership, Test};
+use crate::digest::{Hasher, Sha256};
+use serde_json::{Map, Value as Json, json};
+use std::fmt::Write;
+
+/// Changes whenever the canonical form of a Spec does, so that no old digest fits a new form.
+const FORM: &str = "imgbuild spec 1";
+
+impl Spec {
+    /// The canonical form: everything that decides a byte of the image, but of a secret only whether
+    /// it was given.
+    pub fn to_json(&self) -> Json {
+        json!({
+            "board": self.board,
+            "profile": {
+                "name": self.profile.name,
+                "title": self.profile.title,
+                "lineage": self.profile.lineage,
+                "health": self.profile.health,
+            },
+            "packages": self.packages,
+            "never": self.never,
+            "donors": self.donors,
+            "recommends": self.recommends,
+            "overlays": self.overlays.iter().map(overlay).collect::<Vec<_>>(),
+            "units": self.units,
+            "root-margin": self.root_margin,
+            "settings": self.settings.iter().map(shown).collect::<Map<_, _>>(),
+        })
+    }
+
+    /// The digest of the canonical form. Equal for two Specs that differ in a secret only: what is
+    /// made with secrets in it must not be stored under this digest.
+    pub fn digest(&self) -> Sha256 {
+        digest(&self.to_json())
+    }
+
+    /// The digest of what decides the packages: a lock made for another one is stale.
+    pub fn resolution_digest(&self) -> Sha256 {
+        digest(&json!({
+            "architecture": self.board.architecture,
+            "suite": self.board.suite,
+            "packages": self.packages,
+            "never": self.never,
+            "donors": self.donors,
+            "recommends": self.recommends,
+        }))
+    }
+
+    /// Whether a secret was given, so that the image must not be published.
+    pub fn has_secrets(&self) -> bool {
+        self.settings
+            .iter()
+            .any(|(_, assigned)| matches!(assigned, Assigned::Secret(_)))
+    }
+
+    /// What templates see as `settings`: every setting, absent ones as null. It holds the secrets in
+    /// the clear (hashed where the profile says so) and must reach nothing but the image.
+    pub fn template_settings(&self) -> Json {
+        let settings = self.settings.iter().map(|(name, assigned)| {
+            let value = match assigned {
+                Assigned::Absent => Json::Null,
+                Assigned::Plain(value) => value.clone().into(),
+                Assigned::Secret(secret) => self.stored(name, secret).into(),
+            };
+            (name.to_owned(), value)
+        });
+        Json::Object(settings.collect())
+    }
+
+    /// What templates see as `board`.
+    pub fn template_board(&self) -> Json {
+        json!(self.board)
+    }
+
+    fn stored(&self, name: &str, secret: &Secret) -> String {
+        let setting = self.profile.settings.get(name);
+        match setting.is_some_and(|setting| setting.hashed) {
+            true => secret.crypt(&self.digest(), name),
+            false => secret.reveal().to_owned(),
+        }
+    }
+
+    /// For a person: what the image is to be, one fact a line.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |key: &str, value: &str| {
+            let _ = writeln!(text, "{key:<10} {value}");
+        };
+        line(
+            "board",
+            &format!("{} ({})", self.board.name, self.board.title),
+        );
+        line(
+            "profile",
+            &format!("{} ({})", self.profile.name, self.profile.title),
+        );
+        line("merged", &self.profile.lineage.join(" "));
+        line("suite", &self.board.suite.name);
+        line("packages", &self.packages.join(" "));
+        let overlays = self.overlays.iter().map(|overlay| overlay.name.as_str());
+        line("overlays", &overlays.collect::<Vec<_>>().join(" "));
+        line("enable", &self.units.enable.join(" "));
+        line("disable", &self.units.disable.join(" "));
+        line("mask", &self.units.mask.join(" "));
+        line("margin", &self.root_margin.to_string());
+        for (name, assigned) in self.settings.iter() {
+            let value = match assigned {
+                Assigned::Absent => "(none)".to_owned(),
+                Assigned::Plain(value) => Json::from(value.clone()).to_string(),
+                Assigned::Secret(_) => "(secret, given)".to_owned(),
+            };
+            line("setting", &format!("{name} = {value}"));
+        }
+        text
+    }
+}
+
+fn digest(json: &Json) -> Sha256 {
+    let mut hasher = Hasher::new();
+    hasher.field(FORM.as_bytes());
+    // serde_json keeps objects sorted by key; the form has no floats and no insignificant space.
+    hasher.field(json.to_string().as_bytes());
+    hasher.finish()
+}
+
+fn shown((name, assigned): (&str, &Assigned)) -> (String, Json) {
+    let value = match assigned {
+        Assigned::Absent => Json::Null,
+        Assigned::Plain(value) => value.clone().into(),
+        Assigned::Secret(_) => json!({ "secret": "given" }),
+    };
+    (name.to_owned(), value)
+}
+
+fn overlay(overlay: &Overlay) -> Json {
+    let files = overlay.files.iter().map(|file| {
+        json!({
+            "path": file.path.to_string(),
+            "sha256": Sha256::of(&file.bytes).to_string(),
+            "template": file.template,
+            "owned": owned(&file.ownership),
+            "when": when(file.when.as_ref()),
+        })
+    });
+    let directories = overlay.directories.iter().map(|directory| {
+        json!({
+            "path": directory.path.to_string(),
+            "owned": owned(&directory.ownership),
+            "when": when(directory.when.as_ref()),
+        })
+    });
+    let symlinks = overlay.symlinks.iter().map(|symlink| {
+        json!({
+            "path": symlink.path.to_string(),
+            "target": symlink.target,
+            "when": when(symlink.when.as_ref()),
+        })
+    });
+    json!({
+        "name": overlay.name,
+        "files": files.collect::<Vec<_>>(),
+        "directories": directories.collect::<Vec<_>>(),
+        "symlinks": symlinks.collect::<Vec<_>>(),
+    })
+}
+
+fn owned(ownership: &Ownership) -> String {
+    let Ownership { mode, owner, group } = ownership;
+    format!("{mode:04o} {owner}:{group}")
+}
+
+fn when(condition: Option<&Condition>) -> Json {
+    let Some(Condition { setting, test }) = condition else {
+        return Json::Null;
+    };
+    let name = &setting.value;
+    Json::String(match test {
+        Test::Set => name.clone(),
+        Test::Unset => format!("!{name}"),
+        Test::Is(value) => format!("{name}={value}"),
+    })
+}
