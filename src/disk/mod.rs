@@ -1,3 +1,17 @@
 //! Disk images as ordered regions, and the partition tables in them.
 
+pub mod gpt;
 pub mod image;
+pub mod mbr;
+mod scratch;
+
+use crate::units::Lba;
+
+/// Where a partition lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// First sector.
+    pub start: Lba,
+    /// Number of sectors; never 0.
+    pub n_sectors: u64,
+}

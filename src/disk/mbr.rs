@@ -1,0 +1,99 @@
+//! Writes the classic partition table: the last 72 bytes of sector 0.
+//!
+//! ```text
+//! 0..440    boot code; belongs to whoever supplies it, never to the table
+//! 440..444  disk id       446..510  four entries of 16 bytes       510..512  55 aa
+//! ```
+
+use super::Extent;
+use super::image::Region;
+use crate::units::Lba;
+
+/// First byte of the disk that the table owns; what lies before is boot code.
+pub const TABLE_START: u64 = 440;
+/// How many primary partitions there can be. Extended partitions are not made.
+pub const MAX_PARTITIONS: usize = 4;
+/// The first sector that no entry can reach: 32-bit addresses end at 2 TiB.
+pub const END: Lba = Lba(1 << 32);
+
+/// What an entry says besides where the partition lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Partition type: 0x0c is FAT32 by LBA, 0x83 Linux.
+    pub type_byte: u8,
+    /// Whether firmware and U-Boot may boot from it.
+    pub active: bool,
+}
+
+/// The table with `partitions`, at most four, each below [`END`]; `layout` has checked both.
+pub fn table(disk_id: u32, partitions: &[(Extent, Entry)]) -> Region {
+    let mut bytes = [0; 72];
+    bytes[..4].copy_from_slice(&disk_id.to_le_bytes());
+    for ((extent, entry), slot) in partitions.iter().zip(bytes[6..70].chunks_mut(16)) {
+        slot.copy_from_slice(&encode(*extent, *entry));
+    }
+    bytes[70..].copy_from_slice(&[0x55, 0xaa]);
+    Region::bytes(TABLE_START, bytes)
+}
+
+fn encode(extent: Extent, entry: Entry) -> [u8; 16] {
+    let word = |sectors: u64| u32::try_from(sectors).expect("layout checked: below 2 TiB");
+    let mut slot = [0; 16];
+    slot[0] = if entry.active { 0x80 } else { 0 };
+    slot[1..4].copy_from_slice(&chs(extent.start.0));
+    slot[4] = entry.type_byte;
+    slot[5..8].copy_from_slice(&chs(extent.start.0 + extent.n_sectors - 1));
+    slot[8..12].copy_from_slice(&word(extent.start.0).to_le_bytes());
+    slot[12..].copy_from_slice(&word(extent.n_sectors).to_le_bytes());
+    slot
+}
+
+/// Cylinder, head and sector as BIOSes and fdisk translate an LBA: 255 heads of 63 sectors, and
+/// the last address for everything above 8 GB.
+fn chs(lba: u64) -> [u8; 3] {
+    let byte = |n: u64| u8::try_from(n & 0xff).expect("masked to 8 bits");
+    let (cylinder, head, sector) = (lba / (255 * 63), lba / 63 % 255, lba % 63 + 1);
+    if cylinder > 1023 {
+        return [0xfe, 0xff, 0xff];
+    }
+    [
+        byte(head),
+        byte(sector | cylinder >> 8 << 6),
+        byte(cylinder),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::image::Source;
+
+    #[test]
+    fn a_table_holds_id_entries_and_signature_and_no_boot_code() {
+        let extent = Extent {
+            start: Lba(8192),
+            n_sectors: 16384,
+        };
+        let entry = Entry {
+            type_byte: 0x0c,
+            active: true,
+        };
+        let region = table(0x1234_5678, &[(extent, entry)]);
+        let Source::Bytes(bytes) = &region.source else {
+            panic!("a table is bytes")
+        };
+        assert_eq!((region.start, region.len), (440, 72));
+        assert_eq!(bytes[..6], [0x78, 0x56, 0x34, 0x12, 0, 0]);
+        assert_eq!(bytes[6..14], [0x80, 130, 3, 0, 0x0c, 135, 6, 1]);
+        assert_eq!(bytes[14..22], [0, 0x20, 0, 0, 0, 0x40, 0, 0]);
+        assert!(bytes[22..70].iter().all(|byte| *byte == 0));
+        assert_eq!(bytes[70..], [0x55, 0xaa]);
+    }
+
+    #[test]
+    fn what_lies_above_8_gb_has_the_last_chs_address() {
+        assert_eq!(chs(0), [0, 1, 0]);
+        assert_eq!(chs(1024 * 255 * 63 - 1), [254, 0xff, 0xff]);
+        assert_eq!(chs(1024 * 255 * 63), [0xfe, 0xff, 0xff]);
+    }
+}

@@ -1,0 +1,205 @@
+//! The tree as a list of directories and files that FAT can hold, checked, with all names chosen.
+
+use super::geometry::{ENTRY_SIZE, Geometry, ROOT_ENTRIES};
+use super::name::{self, LongName, Short};
+use super::{FatBits, FatError};
+use crate::epoch::Timestamp;
+use crate::tree::{Content, Kind, Name, NodeId, Tree, TreePath};
+use crate::units::Bytes;
+use std::collections::BTreeMap;
+
+/// The most entries of a directory: its length is at most 2 MiB.
+const MAX_ENTRIES: usize = 65_536;
+
+/// What an entry leads to, by index in the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    Directory(usize),
+    File(usize),
+}
+
+/// One name in a directory.
+pub(super) struct Entry {
+    pub(super) short: Short,
+    /// Absent where the 8.3 name says it all.
+    pub(super) long: Option<LongName>,
+    pub(super) target: Target,
+}
+
+pub(super) struct Directory {
+    pub(super) path: TreePath,
+    /// The directory above; the root is its own.
+    pub(super) parent: usize,
+    pub(super) mtime: Timestamp,
+    pub(super) entries: Vec<Entry>,
+    /// How many slots of 32 bytes it takes.
+    pub(super) n_slots: usize,
+}
+
+pub(super) struct File {
+    pub(super) content: Content,
+    pub(super) mtime: Timestamp,
+}
+
+/// Directories and files in the order in which they lie on the disk; directory 0 is the root.
+pub(super) struct Catalogue {
+    pub(super) directories: Vec<Directory>,
+    pub(super) files: Vec<File>,
+}
+
+impl Catalogue {
+    /// Lists `tree`, directory by directory, each by the bytes of its names.
+    pub(super) fn of(tree: &Tree, has_label: bool) -> Result<Self, FatError> {
+        let mut catalogue = Self {
+            directories: Vec::new(),
+            files: Vec::new(),
+        };
+        let mut nodes = vec![tree.root()];
+        let root = catalogue.directory(tree, TreePath::root(), tree.root(), 0);
+        catalogue.directories.push(root);
+        let mut index = 0;
+        while index < nodes.len() {
+            catalogue.list(tree, &mut nodes, index, has_label)?;
+            index += 1;
+        }
+        Ok(catalogue)
+    }
+
+    fn directory(&self, tree: &Tree, path: TreePath, id: NodeId, parent: usize) -> Directory {
+        let mtime = tree.node(id).meta.mtime;
+        Directory {
+            path,
+            parent,
+            mtime,
+            entries: Vec::new(),
+            n_slots: 0,
+        }
+    }
+
+    /// Fills directory `index` and appends what it leads to.
+    fn list(
+        &mut self,
+        tree: &Tree,
+        nodes: &mut Vec<NodeId>,
+        index: usize,
+        has_label: bool,
+    ) -> Result<(), FatError> {
+        let path = self.directories[index].path.clone();
+        let names = spelled(tree, nodes[index], &path)?;
+        let texts: Vec<&str> = names.iter().map(|(_, _, text)| *text).collect();
+        let mut entries = Vec::with_capacity(names.len());
+        // The label stands in the root, `.` and `..` in every other directory.
+        let mut n_slots = if index > 0 { 2 } else { usize::from(has_label) };
+        for ((id, long, text), short) in names.iter().zip(name::short_names(&texts)) {
+            let is_short = name::is_short(text);
+            n_slots += long.n_entries(is_short);
+            let at = || path.join(&Name::new(text.as_bytes()).expect("it comes from a tree"));
+            let target = self.target(tree, nodes, *id, index, at)?;
+            let long = (!is_short).then(|| long.clone());
+            entries.push(Entry {
+                short,
+                long,
+                target,
+            });
+        }
+        if n_slots > MAX_ENTRIES {
+            return Err(FatError::DirectoryFull {
+                path,
+                found: n_slots,
+                max: MAX_ENTRIES,
+            });
+        }
+        let directory = &mut self.directories[index];
+        (directory.entries, directory.n_slots) = (entries, n_slots);
+        Ok(())
+    }
+
+    fn target(
+        &mut self,
+        tree: &Tree,
+        nodes: &mut Vec<NodeId>,
+        id: NodeId,
+        parent: usize,
+        path: impl Fn() -> TreePath,
+    ) -> Result<Target, FatError> {
+        let node = tree.node(id);
+        let kind = match &node.kind {
+            Kind::Directory(_) => {
+                let directory = self.directory(tree, path(), id, parent);
+                self.directories.push(directory);
+                nodes.push(id);
+                return Ok(Target::Directory(nodes.len() - 1));
+            }
+            Kind::File(content) => {
+                if u32::try_from(content.len()).is_err() {
+                    let len = Bytes(content.len());
+                    return Err(FatError::FileTooLong { path: path(), len });
+                }
+                let (content, mtime) = (content.clone(), node.meta.mtime);
+                self.files.push(File { content, mtime });
+                return Ok(Target::File(self.files.len() - 1));
+            }
+            Kind::Symlink(_) => "symbolic link",
+            Kind::BlockDevice { .. } => "block device",
+            Kind::CharDevice { .. } => "character device",
+            Kind::Fifo => "named pipe",
+            Kind::Socket => "socket",
+        };
+        Err(FatError::Kind { path: path(), kind })
+    }
+
+    /// Refuses more entries than the fixed root directory of FAT12 and FAT16 holds.
+    pub(super) fn check_root(&self, bits: FatBits) -> Result<(), FatError> {
+        let root = &self.directories[0];
+        if bits != FatBits::Fat32 && root.n_slots > ROOT_ENTRIES {
+            let (path, found) = (root.path.clone(), root.n_slots);
+            return Err(FatError::DirectoryFull {
+                path,
+                found,
+                max: ROOT_ENTRIES,
+            });
+        }
+        Ok(())
+    }
+
+    /// How many clusters everything takes.
+    pub(super) fn clusters(&self, geometry: &Geometry) -> u128 {
+        let directories = (0..self.directories.len()).map(|n| self.directory_clusters(n, geometry));
+        let files = self
+            .files
+            .iter()
+            .map(|file| geometry.clusters_for(file.content.len()));
+        directories.chain(files).map(u128::from).sum()
+    }
+
+    /// How many clusters directory `index` takes: none for a root that lies before them.
+    pub(super) fn directory_clusters(&self, index: usize, geometry: &Geometry) -> u64 {
+        if index == 0 && geometry.bits != FatBits::Fat32 {
+            return 0;
+        }
+        let len = self.directories[index].n_slots * ENTRY_SIZE;
+        geometry.clusters_for(len as u64).max(1)
+    }
+}
+
+/// The entries of directory `id` with their names checked.
+fn spelled<'a>(
+    tree: &'a Tree,
+    id: NodeId,
+    path: &TreePath,
+) -> Result<Vec<(NodeId, LongName, &'a str)>, FatError> {
+    let mut names = Vec::new();
+    let mut seen: BTreeMap<String, &Name> = BTreeMap::new();
+    for (name, entry) in tree.entries(id) {
+        let (long, text) = LongName::new(name.as_bytes()).map_err(|reason| FatError::Name {
+            path: path.join(name),
+            reason,
+        })?;
+        if let Some(first) = seen.insert(name::folded(text), name) {
+            let (first, second) = (path.join(first), path.join(name));
+            return Err(FatError::Case { first, second });
+        }
+        names.push((entry, long, text));
+    }
+    Ok(names)
+}

@@ -1,0 +1,160 @@
+//! The bytes of a directory.
+
+use super::allocation::{Allocation, Run};
+use super::catalogue::{Catalogue, Target};
+use super::geometry::ENTRY_SIZE;
+use super::name::Short;
+use crate::epoch::Timestamp;
+
+const ATTR_VOLUME_LABEL: u8 = 0x08;
+const ATTR_DIRECTORY: u8 = 0x10;
+const ATTR_ARCHIVE: u8 = 0x20;
+
+/// All entries of directory `index`; the root begins with the label.
+pub(super) fn encode(
+    catalogue: &Catalogue,
+    allocation: &Allocation,
+    index: usize,
+    label: Option<(Short, Timestamp)>,
+) -> Vec<u8> {
+    let directory = &catalogue.directories[index];
+    let mut bytes = Vec::with_capacity(directory.n_slots * ENTRY_SIZE);
+    if index == 0 {
+        if let Some((label, time)) = label {
+            bytes.extend_from_slice(&entry(&label, ATTR_VOLUME_LABEL, NOWHERE, 0, time));
+        }
+    } else {
+        bytes.extend_from_slice(&dots(catalogue, allocation, index));
+    }
+    for it in &directory.entries {
+        if let Some(long) = &it.long {
+            bytes.extend_from_slice(&long.encode(&it.short));
+        }
+        let (attributes, len, time) = match it.target {
+            Target::Directory(index) => (ATTR_DIRECTORY, 0, catalogue.directories[index].mtime),
+            Target::File(index) => {
+                let file = &catalogue.files[index];
+                let len = u32::try_from(file.content.len()).expect("the catalogue checked");
+                (ATTR_ARCHIVE, len, file.mtime)
+            }
+        };
+        let run = allocation.run(it.target);
+        bytes.extend_from_slice(&entry(&it.short, attributes, run, len, time));
+    }
+    bytes
+}
+
+const NOWHERE: Run = Run {
+    first: 0,
+    n_clusters: 0,
+};
+
+/// `.` and `..`. For the root, whatever its cluster, `..` says 0.
+fn dots(catalogue: &Catalogue, allocation: &Allocation, index: usize) -> Vec<u8> {
+    let directory = &catalogue.directories[index];
+    let up = match directory.parent {
+        0 => NOWHERE,
+        parent => allocation.directories[parent],
+    };
+    let up_mtime = catalogue.directories[directory.parent].mtime;
+    let own = allocation.directories[index];
+    [
+        entry(b".          ", ATTR_DIRECTORY, own, 0, directory.mtime),
+        entry(b"..         ", ATTR_DIRECTORY, up, 0, up_mtime),
+    ]
+    .concat()
+}
+
+fn entry(name: &Short, attributes: u8, run: Run, len: u32, mtime: Timestamp) -> [u8; ENTRY_SIZE] {
+    let time = DosTime::from(mtime);
+    let first = run.first.to_le_bytes();
+    let mut entry = [0; ENTRY_SIZE];
+    entry[..11].copy_from_slice(name);
+    entry[11] = attributes;
+    // Creation: the one field that can say an odd second.
+    entry[13] = time.hundredths;
+    entry[14..16].copy_from_slice(&time.time);
+    entry[16..18].copy_from_slice(&time.date);
+    // Last access: a date only.
+    entry[18..20].copy_from_slice(&time.date);
+    entry[20..22].copy_from_slice(&first[2..]);
+    entry[22..24].copy_from_slice(&time.time);
+    entry[24..26].copy_from_slice(&time.date);
+    entry[26..28].copy_from_slice(&first[..2]);
+    entry[28..].copy_from_slice(&len.to_le_bytes());
+    entry
+}
+
+/// A time as FAT has it: in UTC, in steps of two seconds, from 1980 to 2107.
+#[derive(Debug, PartialEq, Eq)]
+struct DosTime {
+    date: [u8; 2],
+    time: [u8; 2],
+    /// What is above the two-second step.
+    hundredths: u8,
+}
+
+impl From<Timestamp> for DosTime {
+    fn from(timestamp: Timestamp) -> Self {
+        /// 1980-01-01 and 2107-12-31 23:59:59.
+        const RANGE: (i64, i64) = (315_532_800, 4_354_819_199);
+        let seconds = timestamp.seconds.clamp(RANGE.0, RANGE.1);
+        let seconds = u32::try_from(seconds - RANGE.0).expect("clamped");
+        let (mut day, second) = (seconds / 86_400, seconds % 86_400);
+        // From 1980 to 2107, every fourth year is a leap year but 2100.
+        let is_leap = |year: u32| year.is_multiple_of(4) && year != 120;
+        let mut year = 0;
+        while day >= 365 + u32::from(is_leap(year)) {
+            day -= 365 + u32::from(is_leap(year));
+            year += 1;
+        }
+        let february = 28 + u32::from(is_leap(year));
+        let mut month = 1;
+        for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+            if day < days {
+                break;
+            }
+            day -= days;
+            month += 1;
+        }
+        let word = |n: u32| {
+            u16::try_from(n)
+                .expect("16 bits by construction")
+                .to_le_bytes()
+        };
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        Self {
+            date: word(year << 9 | month << 5 | (day + 1)),
+            time: word(hour << 11 | minute << 5 | second / 2),
+            hundredths: if second % 2 == 1 { 100 } else { 0 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc_and_stay_in_range() {
+        let fields = |seconds: i64| {
+            let time = DosTime::from(Timestamp {
+                seconds,
+                nanoseconds: 0,
+            });
+            let (d, t) = (u16::from_le_bytes(time.date), u16::from_le_bytes(time.time));
+            let date = (1980 + (d >> 9), d >> 5 & 15, d & 31);
+            (date, (t >> 11, t >> 5 & 63, (t & 31) * 2), time.hundredths)
+        };
+        for (seconds, expected) in [
+            (i64::MIN, ((1980, 1, 1), (0, 0, 0), 0)),
+            (951_782_399, ((2000, 2, 28), (23, 59, 58), 100)),
+            (951_868_799, ((2000, 2, 29), (23, 59, 58), 100)),
+            (1_735_689_600, ((2025, 1, 1), (0, 0, 0), 0)),
+            (4_107_542_400, ((2100, 3, 1), (0, 0, 0), 0)),
+            (i64::MAX, ((2107, 12, 31), (23, 59, 58), 100)),
+        ] {
+            assert_eq!(fields(seconds), expected, "{seconds}");
+        }
+    }
+}

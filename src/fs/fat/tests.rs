@@ -1,0 +1,167 @@
+use super::*;
+use crate::digest::Sha256;
+use crate::epoch::Timestamp;
+use crate::tree::{Kind, Meta, Node, Origin, Slice, TreePath};
+use std::collections::BTreeMap;
+
+const META: Meta = Meta {
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    mtime: Timestamp {
+        seconds: 1_735_689_600,
+        nanoseconds: 0,
+    },
+};
+
+fn path(text: &str) -> TreePath {
+    TreePath::parse(text.as_bytes()).unwrap()
+}
+
+fn tree(entries: Vec<(&str, Kind)>) -> Tree {
+    let mut tree = Tree::new(META);
+    for (at, kind) in entries {
+        tree.insert(&path(at), Node::new(kind, META, Origin::Builtin))
+            .unwrap();
+    }
+    tree
+}
+
+fn directory() -> Kind {
+    Kind::Directory(BTreeMap::new())
+}
+
+fn file(text: &str) -> Kind {
+    Kind::File(Content::inline(text.as_bytes()))
+}
+
+fn params(mib: u64) -> Params {
+    Params {
+        len: Bytes::mib(mib),
+        bits: None,
+        volume_id: 0x1234_abcd,
+        label: "BOOT".into(),
+        epoch: Epoch(1_735_689_600),
+        start: Lba(8192),
+    }
+}
+
+#[test]
+fn content_is_passed_on_and_not_read() {
+    let slice = Slice {
+        object: Sha256::of(b"nowhere"),
+        offset: 100,
+        len: 5000,
+    };
+    let image = seal(
+        &tree(vec![("/a", Kind::File(Content::Stored(slice)))]),
+        &params(64),
+    )
+    .unwrap();
+    let found = image
+        .regions()
+        .iter()
+        .find_map(|region| match region.source {
+            Source::Object { object, offset } => Some((object, offset, region.len)),
+            _ => None,
+        });
+    assert_eq!(found, Some((slice.object, 100, 5000)));
+}
+
+#[test]
+fn what_fat_cannot_hold_is_named() {
+    let long = Slice {
+        object: Sha256::of(b""),
+        offset: 0,
+        len: 1 << 32,
+    };
+    for (entries, expected) in [
+        (
+            vec![("/d", directory()), ("/d/l", Kind::Symlink((*b"x").into()))],
+            "`/d/l` is a symbolic link",
+        ),
+        (
+            vec![("/tty", Kind::CharDevice { major: 5, minor: 0 })],
+            "`/tty` is a character device",
+        ),
+        (
+            vec![("/README", file("")), ("/readme", file(""))],
+            "`/README` and `/readme` differ only in case",
+        ),
+        (
+            vec![("/Ä", file("")), ("/ä", file(""))],
+            "`/Ä` and `/ä` differ only in case",
+        ),
+        (vec![("/a:b", file(""))], "the name of `/a:b`"),
+        (
+            vec![("/big", Kind::File(Content::Stored(long)))],
+            "`/big` has 4294967296 bytes",
+        ),
+    ] {
+        let refused = seal(&tree(entries), &params(64)).unwrap_err().to_string();
+        assert!(refused.starts_with(expected), "{refused}");
+    }
+}
+
+#[test]
+fn a_full_partition_says_what_is_needed() {
+    let slice = Slice {
+        object: Sha256::of(b""),
+        offset: 0,
+        len: 2 << 20,
+    };
+    let big = tree(vec![("/big", Kind::File(Content::Stored(slice)))]);
+    let refused = seal(&big, &params(1)).unwrap_err();
+    assert!(
+        matches!(refused, FatError::Full { needed: 4096, .. }),
+        "{refused}"
+    );
+
+    let names: Vec<String> = (0..512).map(|n| format!("/F{n}")).collect();
+    let many = tree(names.iter().map(|name| (name.as_str(), file(""))).collect());
+    let refused = seal(&many, &params(4)).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("directory `/` needs 513 entries"),
+        "{refused}"
+    );
+    assert!(seal(&many, &params(33)).is_ok());
+}
+
+#[test]
+fn the_measured_length_is_enough_and_little_more() {
+    for (len, files) in [
+        (0, 0),
+        (1, 100),
+        (5 << 20, 1),
+        (300 << 20, 2),
+        (3_000_000, 100),
+    ] {
+        let names: Vec<String> = (0..files).map(|n| format!("/some long name {n}")).collect();
+        let content = Kind::File(Content::Stored(Slice {
+            object: Sha256::of(b""),
+            offset: 0,
+            len,
+        }));
+        let tree = tree(
+            names
+                .iter()
+                .map(|name| (name.as_str(), content.clone()))
+                .collect(),
+        );
+        for bits in [None, Some(FatBits::Fat32)] {
+            let measured = measure(&tree, bits, Bytes::mib(1)).unwrap();
+            let all = Params {
+                len: measured,
+                bits,
+                ..params(0)
+            };
+            assert!(
+                seal(&tree, &all).is_ok(),
+                "{len} {files} {bits:?} {measured}"
+            );
+            let floor =
+                geometry::shortest(bits).max(Bytes(len * files + (len * files / 20) + (4 << 20)));
+            assert!(measured <= floor, "{measured} for {files} times {len}");
+        }
+    }
+}

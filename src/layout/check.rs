@@ -1,0 +1,408 @@
+//! The rules of a layout. All violations are collected, each names what it is about, so that the
+//! caller can point at the definition.
+
+use super::{BlobRequest, Entry, PartitionRequest, Request, Table};
+use crate::disk::{gpt, mbr};
+use crate::units::{Bytes, Lba, SECTOR_SIZE};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The longest disk: file offsets are signed 64-bit numbers.
+const MAX_LEN: u64 = i64::MAX.unsigned_abs();
+
+/// Who claims a span of the disk.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claimant {
+    /// Disk id, partition entries and signature in sector 0.
+    MbrTable,
+    /// The first copy of a GPT.
+    GptPrimary,
+    /// A blob, by id.
+    Blob(String),
+    /// A partition, by name.
+    Partition(String),
+}
+
+impl fmt::Display for Claimant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MbrTable => f.write_str("the partition table in sector 0"),
+            Self::GptPrimary => f.write_str("the GPT"),
+            Self::Blob(id) => write!(f, "blob `{id}`"),
+            Self::Partition(name) => write!(f, "partition `{name}`"),
+        }
+    }
+}
+
+/// A span of the disk that somebody claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Who.
+    pub by: Claimant,
+    /// First byte.
+    pub start: Bytes,
+    /// First byte behind.
+    pub end: Bytes,
+}
+
+impl Claim {
+    fn new(by: Claimant, start: Bytes, len: Bytes) -> Self {
+        let end = Bytes(start.0.saturating_add(len.0));
+        Self { by, start, end }
+    }
+
+    pub(super) fn of_partition(partition: &PartitionRequest, start: Bytes) -> Self {
+        Self::new(
+            Claimant::Partition(partition.name.clone()),
+            start,
+            partition.size,
+        )
+    }
+
+    pub(super) fn of_blob(blob: &BlobRequest) -> Self {
+        let len = blob.len.max(blob.max_len.unwrap_or_default());
+        Self::new(Claimant::Blob(blob.id.clone()), blob.offset, len)
+    }
+
+    /// The tables at the start of the disk. The second copy of a GPT needs no claim: the disk is
+    /// made long enough to hold it behind everything else.
+    pub(super) fn of_tables(table: &Table) -> Vec<Self> {
+        let sector_0 = Bytes(SECTOR_SIZE);
+        let len = Bytes(SECTOR_SIZE - mbr::TABLE_START);
+        let mut claims = vec![Self::new(Claimant::MbrTable, Bytes(mbr::TABLE_START), len)];
+        if matches!(table, Table::Gpt { .. }) {
+            let len = Lba(gpt::TABLE_SECTORS).bytes();
+            claims.push(Self::new(Claimant::GptPrimary, sector_0, len));
+        }
+        claims
+    }
+
+    /// Whether the two share a byte.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+}
+
+/// One rule broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Two claims share bytes. `second` is the one to move: never a table, and of two others the
+    /// one that starts later.
+    #[error("{} (bytes {} to {}) overlaps {} (bytes {} to {}){}",
+        .second.by, .second.start.0, .second.end.0, .first.by, .first.start.0, .first.end.0,
+        overlap_help(.first, .second))]
+    Overlap {
+        /// The one that stays.
+        first: Claim,
+        /// The other.
+        second: Claim,
+    },
+    /// A partition starts off the alignment.
+    #[error(
+        "partition `{partition}` starts at {start}, which is no multiple of the alignment {alignment}"
+    )]
+    Misaligned {
+        /// The partition.
+        partition: String,
+        /// Its start.
+        start: Bytes,
+        /// The alignment.
+        alignment: Bytes,
+    },
+    /// A partition is empty or ends within a sector.
+    #[error("partition `{partition}` has {size} bytes; expected a multiple of 512 above 0", size = .size.0)]
+    BadSize {
+        /// The partition.
+        partition: String,
+        /// Its size.
+        size: Bytes,
+    },
+    /// The alignment is 0 or not whole sectors.
+    #[error("the alignment is {} bytes; expected a multiple of 512 above 0", .0.0)]
+    BadAlignment(Bytes),
+    /// A blob is longer than the room kept for it.
+    #[error("blob `{blob}` has {} bytes, more than the {} that are kept for it", .len.0, .max_len.0)]
+    BlobTooLong {
+        /// The blob.
+        blob: String,
+        /// Its length.
+        len: Bytes,
+        /// The most that fits.
+        max_len: Bytes,
+    },
+    /// A blob without content.
+    #[error("blob `{blob}` is empty")]
+    EmptyBlob {
+        /// The blob.
+        blob: String,
+    },
+    /// The table has no further entry.
+    #[error("{found} partitions, but the table holds {max}; use `gpt` or fewer partitions")]
+    TooManyPartitions {
+        /// How many are wanted.
+        found: usize,
+        /// How many there can be.
+        max: usize,
+    },
+    /// An MBR entry cannot address the partition.
+    #[error("partition `{partition}` ends at {end}, but an MBR reaches only 2TiB; use `gpt`")]
+    BeyondMbr {
+        /// The partition.
+        partition: String,
+        /// Its end.
+        end: Bytes,
+    },
+    /// The disk would be longer than a file can be.
+    #[error("the disk would be longer than 2^63 bytes; reduce start or size of {by}")]
+    TooLong {
+        /// Who reaches furthest.
+        by: Claimant,
+    },
+    /// The partition speaks of the other kind of table.
+    #[error(
+        "partition `{partition}` has the type of another table than the disk's; give a GUID for `gpt`, a byte for `mbr`"
+    )]
+    WrongTable {
+        /// The partition.
+        partition: String,
+    },
+    /// A type that marks an unused entry.
+    #[error("partition `{partition}` has type 0, which marks an unused entry")]
+    UnusedType {
+        /// The partition.
+        partition: String,
+    },
+    /// The label does not fit a GPT entry.
+    #[error(
+        "the label of partition `{partition}` has {units} UTF-16 units; a GPT holds {}",
+        gpt::MAX_LABEL
+    )]
+    LabelTooLong {
+        /// The partition.
+        partition: String,
+        /// Its length.
+        units: usize,
+    },
+    /// Two partitions or two blobs of one name.
+    #[error("two of one name: {0}")]
+    SameName(Claimant),
+    /// Two partitions of one GUID.
+    #[error("partition `{partition}` has the GUID of another partition")]
+    SameGuid {
+        /// The later one.
+        partition: String,
+    },
+}
+
+/// What to do about an overlap.
+fn overlap_help(first: &Claim, second: &Claim) -> String {
+    match (&first.by, &second.by) {
+        (Claimant::MbrTable, Claimant::Blob(_)) => {
+            "; split it: its first 440 bytes at offset 0, and what follows byte 512 at 512".into()
+        }
+        (Claimant::GptPrimary, Claimant::Blob(_)) => {
+            "; a blob in sectors 1 to 33 needs an `mbr` table".into()
+        }
+        (_, Claimant::Partition(_)) => format!("; start it at {} or later", first.end),
+        (Claimant::Partition(_), _) => format!("; start the partition at {} or later", second.end),
+        _ => String::new(),
+    }
+}
+
+impl Violation {
+    /// Whom it is about, the most concerned first; nobody where it concerns the whole disk.
+    pub fn subjects(&self) -> Vec<Claimant> {
+        match self {
+            Self::Overlap { first, second } => vec![second.by.clone(), first.by.clone()],
+            Self::BlobTooLong { blob, .. } | Self::EmptyBlob { blob } => {
+                vec![Claimant::Blob(blob.clone())]
+            }
+            Self::Misaligned { partition, .. }
+            | Self::BadSize { partition, .. }
+            | Self::BeyondMbr { partition, .. }
+            | Self::WrongTable { partition }
+            | Self::UnusedType { partition }
+            | Self::LabelTooLong { partition, .. }
+            | Self::SameGuid { partition } => vec![Claimant::Partition(partition.clone())],
+            Self::TooLong { by } | Self::SameName(by) => vec![by.clone()],
+            Self::BadAlignment(_) | Self::TooManyPartitions { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Everything that is wrong with a request; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayoutErrors(pub Vec<Violation>);
+
+impl fmt::Display for LayoutErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.0.iter().map(Violation::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for LayoutErrors {}
+
+/// Collects violations of one request.
+pub(super) struct Checker<'a> {
+    request: &'a Request,
+    found: Vec<Violation>,
+}
+
+impl<'a> Checker<'a> {
+    /// Checks what needs no addresses.
+    pub(super) fn new(request: &'a Request) -> Self {
+        let mut checker = Self {
+            request,
+            found: Vec::new(),
+        };
+        if request.alignment.0 == 0 || request.alignment.sectors().is_none() {
+            checker
+                .found
+                .push(Violation::BadAlignment(request.alignment));
+        }
+        let max = match request.table {
+            Table::Gpt { .. } => gpt::MAX_PARTITIONS,
+            Table::Mbr { .. } => mbr::MAX_PARTITIONS,
+        };
+        let found = request.partitions.len();
+        if found > max {
+            checker
+                .found
+                .push(Violation::TooManyPartitions { found, max });
+        }
+        let mut guids = BTreeSet::new();
+        for partition in &request.partitions {
+            checker.partition(partition, &mut guids);
+        }
+        request.blobs.iter().for_each(|blob| checker.blob(blob));
+        checker.names();
+        checker
+    }
+
+    fn partition(&mut self, request: &PartitionRequest, guids: &mut BTreeSet<[u8; 16]>) {
+        let partition = || request.name.clone();
+        if request.size.0 == 0 || request.size.sectors().is_none() {
+            let size = request.size;
+            self.found.push(Violation::BadSize {
+                partition: partition(),
+                size,
+            });
+        }
+        let (unused, label) = match (&request.entry, self.request.table) {
+            (Entry::Gpt(entry), Table::Gpt { .. }) => {
+                if !guids.insert(entry.guid) {
+                    self.found.push(Violation::SameGuid {
+                        partition: partition(),
+                    });
+                }
+                (entry.type_guid == [0; 16], entry.label.as_str())
+            }
+            (Entry::Mbr(entry), Table::Mbr { .. }) => (entry.type_byte == 0, ""),
+            _ => {
+                return self.found.push(Violation::WrongTable {
+                    partition: partition(),
+                });
+            }
+        };
+        if unused {
+            self.found.push(Violation::UnusedType {
+                partition: partition(),
+            });
+        }
+        let units = label.encode_utf16().count();
+        if units > gpt::MAX_LABEL {
+            self.found.push(Violation::LabelTooLong {
+                partition: partition(),
+                units,
+            });
+        }
+    }
+
+    fn blob(&mut self, request: &BlobRequest) {
+        let blob = request.id.clone();
+        if request.len.0 == 0 {
+            self.found.push(Violation::EmptyBlob { blob: blob.clone() });
+        }
+        let len = request.len;
+        if let Some(max_len) = request.max_len.filter(|max_len| len > *max_len) {
+            self.found
+                .push(Violation::BlobTooLong { blob, len, max_len });
+        }
+    }
+
+    fn names(&mut self) {
+        let partitions = self.request.partitions.iter();
+        let blobs = self.request.blobs.iter();
+        let all = partitions
+            .map(|partition| Claimant::Partition(partition.name.clone()))
+            .chain(blobs.map(|blob| Claimant::Blob(blob.id.clone())));
+        let mut seen = BTreeSet::new();
+        for name in all {
+            if !seen.insert(name.clone()) {
+                self.found.push(Violation::SameName(name));
+            }
+        }
+    }
+
+    /// Checks where everything came to lie; `len` is the length of the disk, if it has one.
+    pub(super) fn claims(&mut self, partitions: impl Iterator<Item = Claim>, len: Option<Bytes>) {
+        let alignment = self.request.alignment;
+        let mut claims: Vec<Claim> = Claim::of_tables(&self.request.table);
+        claims.extend(self.request.blobs.iter().map(Claim::of_blob));
+        for (claim, request) in partitions.zip(&self.request.partitions) {
+            let partition = request.name.clone();
+            if alignment.0 != 0 && !claim.start.0.is_multiple_of(alignment.0) {
+                let start = claim.start;
+                let violation = Violation::Misaligned {
+                    partition,
+                    start,
+                    alignment,
+                };
+                self.found.push(violation);
+            } else if matches!(self.request.table, Table::Mbr { .. })
+                && claim.end > mbr::END.bytes()
+            {
+                self.found.push(Violation::BeyondMbr {
+                    partition,
+                    end: claim.end,
+                });
+            }
+            claims.push(claim);
+        }
+        self.overlaps(claims.clone());
+        if len.is_none_or(|len| len.0 > MAX_LEN) {
+            let furthest = claims.into_iter().max_by_key(|claim| claim.end);
+            let by = furthest.expect("there is always a table").by;
+            self.found.push(Violation::TooLong { by });
+        }
+    }
+
+    /// Compares each claim with every later one that starts before its end.
+    fn overlaps(&mut self, mut claims: Vec<Claim>) {
+        claims.sort_by_key(|claim| claim.start);
+        for (n, first) in claims.iter().enumerate() {
+            let later = claims[n + 1..].iter();
+            for second in later.take_while(|second| second.start < first.end) {
+                if second.meets(first) {
+                    let (first, second) = (first.clone(), second.clone());
+                    self.found.push(match second.by {
+                        Claimant::MbrTable | Claimant::GptPrimary => Violation::Overlap {
+                            first: second,
+                            second: first,
+                        },
+                        _ => Violation::Overlap { first, second },
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<(), LayoutErrors> {
+        if self.found.is_empty() {
+            Ok(())
+        } else {
+            Err(LayoutErrors(self.found))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A layout as text: the map of the disk, for people, snapshots and diffs.
+
+use super::{Claim, Entry, Layout, Table};
+use crate::disk::gpt;
+use crate::seed::uuid_text;
+use crate::units::{Bytes, Lba, SECTOR_SIZE};
+use std::fmt;
+
+impl fmt::Display for Layout {
+    /// One line for the table, then one for each span, ascending: first byte, length, what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.table {
+            Table::Gpt { disk_guid } => writeln!(f, "gpt {}", uuid_text(&disk_guid))?,
+            Table::Mbr { disk_id } => writeln!(f, "mbr {disk_id:08x}")?,
+        }
+        let mut lines: Vec<(Bytes, Bytes, String)> = Claim::of_tables(&self.table)
+            .into_iter()
+            .chain(self.blobs.iter().map(Claim::of_blob))
+            .map(|claim| {
+                (
+                    claim.start,
+                    Bytes(claim.end.0 - claim.start.0),
+                    claim.by.to_string(),
+                )
+            })
+            .collect();
+        for (number, placed) in (1..).zip(&self.partitions) {
+            let len = Lba(placed.extent.n_sectors).bytes();
+            let what = format!(
+                "partition {number} `{}` {}",
+                placed.name,
+                described(&placed.entry)
+            );
+            lines.push((placed.extent.start.bytes(), len, what));
+        }
+        if matches!(self.table, Table::Gpt { .. }) {
+            let len = Lba(gpt::TABLE_SECTORS).bytes();
+            let start = Bytes(self.len.0 - len.0);
+            lines.push((start, len, "the second copy of the GPT".into()));
+        }
+        lines.sort();
+        for (start, len, what) in lines {
+            writeln!(f, "{:>12} {:>9}  {what}", at(start), len.to_string())?;
+        }
+        writeln!(f, "{:>12} {:>9}  end", at(self.len), "")
+    }
+}
+
+/// An address: the sector where there is one, else the byte.
+fn at(start: Bytes) -> String {
+    match start.sectors() {
+        Some(lba) => format!("{lba}s"),
+        None => format!("{}s+{}", start.0 / SECTOR_SIZE, start.0 % SECTOR_SIZE),
+    }
+}
+
+fn described(entry: &Entry) -> String {
+    match entry {
+        Entry::Mbr(entry) => {
+            let active = if entry.active { " active" } else { "" };
+            format!("type {:02x}{active}", entry.type_byte)
+        }
+        Entry::Gpt(entry) => {
+            let attributes = match entry.attributes {
+                0 => String::new(),
+                bits => format!(" attributes {bits:x}"),
+            };
+            format!(
+                "type {} guid {} label `{}`{attributes}",
+                uuid_text(&entry.type_guid),
+                uuid_text(&entry.guid),
+                entry.label,
+            )
+        }
+    }
+}
