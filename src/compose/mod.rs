@@ -1,1 +1,3 @@
 //! Overlays, units, accounts and identity, laid over the configured tree.
+
+pub mod template;
