@@ -3,4 +3,5 @@
 pub mod accounts;
 pub mod identity;
 pub mod layer;
+pub mod template;
 pub mod units;

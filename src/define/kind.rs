@@ -57,6 +57,8 @@ pub enum Kind {
     Port,
     /// An IP address.
     Address,
+    /// An address that the device listens on, or `*` for all.
+    Bind,
     /// An address of the device with its prefix length: `192.168.42.1/24`.
     Cidr,
     /// A number of bytes: `256MiB`.
@@ -85,13 +87,15 @@ pub enum Kind {
     Username,
     /// A word that configuration files take as a name.
     Name,
+    /// A path that a web server answers: `/healthz`.
+    UrlPath,
     /// A server behind a load balancer: `web1=10.0.0.11:8080`.
     Server,
 }
 
 impl Kind {
     /// Every kind under its name in a profile.
-    pub const WORDS: [(&'static str, Self); 23] = [
+    pub const WORDS: [(&'static str, Self); 25] = [
         ("string", Self::String),
         ("integer", Self::Integer),
         ("boolean", Self::Boolean),
@@ -100,6 +104,7 @@ impl Kind {
         ("table", Self::Table),
         ("port", Self::Port),
         ("address", Self::Address),
+        ("bind", Self::Bind),
         ("cidr", Self::Cidr),
         ("size", Self::Size),
         ("duration", Self::Duration),
@@ -114,6 +119,7 @@ impl Kind {
         ("ssh-key", Self::SshKey),
         ("username", Self::Username),
         ("name", Self::Name),
+        ("url-path", Self::UrlPath),
         ("server", Self::Server),
     ];
 
@@ -134,6 +140,8 @@ impl Kind {
             Self::Table => "a table",
             Self::Port => "a port from 1 to 65535",
             Self::Address => "an IP address, such as `192.0.2.1`",
+            Self::Bind => "`*` or an IP address",
+            Self::UrlPath => "a path from `/` on, of printable ASCII without spaces and quotes",
             Self::Cidr => {
                 "a private IPv4 address with its prefix length, such as `192.168.42.1/24`"
             }
@@ -184,6 +192,15 @@ impl Kind {
             Self::String => no_control(),
             Self::Enum => true,
             Self::Address => text.parse::<IpAddr>().is_ok(),
+            Self::Bind => text == "*" || text.parse::<IpAddr>().is_ok(),
+            // Quotes, backslash and # mean something in the configuration of the programs that ask.
+            Self::UrlPath => {
+                text.starts_with('/')
+                    && bytes.len() <= 256
+                    && all_of(text, |byte| {
+                        byte.is_ascii_graphic() && !b"\"'\\#".contains(&byte)
+                    })
+            }
             Self::Cidr => is_private_cidr(text),
             Self::Size => text.parse::<Bytes>().is_ok(),
             Self::Duration => seconds(text).is_some(),

@@ -38,7 +38,7 @@ pub struct Setting {
     pub min: Option<i64>,
     /// Largest number.
     pub max: Option<i64>,
-    /// The words of an `enum`.
+    /// The words of an `enum`, or the only numbers of an `integer`, as text.
     pub values: Vec<String>,
     /// What a `list` is made of.
     pub items: Option<Box<Setting>>,
@@ -86,7 +86,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         ("passphrase", Generate::Passphrase),
         ("suffix", Generate::Suffix),
     ];
-    let values = section.has("values").then(|| section.texts("values"));
+    let values = section.raw("values").map(words);
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
     let fields = section.named_sections("fields", &SETTING);
@@ -101,7 +101,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         generate: section.choice("generate", &generate).map(|word| word.value),
         min: section.number("min").map(|number| number.value),
         max: section.number("max").map(|number| number.value),
-        values: values.map(|values| values.into_iter().map(|text| text.value).collect()),
+        values,
         items,
         unique: section.text("unique").map(|text| text.value),
         fields: fields
@@ -112,6 +112,16 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
     };
     check_parts(&edit, section);
     edit
+}
+
+/// Words and numbers as text.
+fn words(raw: Located<Raw>) -> Vec<String> {
+    let words = items(raw).into_iter().filter_map(|item| match item.value {
+        Raw::Text(text) => Some(text),
+        Raw::Integer(number) => Some(number.to_string()),
+        Raw::Boolean(_) | Raw::List(_) | Raw::Table(_) => None,
+    });
+    words.collect()
 }
 
 /// A definition has the parts that its kind needs, and parts are definitions.
@@ -219,19 +229,28 @@ impl Setting {
             return None;
         };
         match &value {
-            Value::Integer(number) => self.check_range(name, *number, &raw.span, report)?,
-            Value::Text(word) if self.kind == Kind::Enum && !self.values.contains(word) => {
-                let title = format!("`{word}` is no value of `{name}`");
-                report(
-                    Diagnostic::new("setting::value", title)
-                        .label(&raw.span, "")
-                        .suggest(word, self.values.iter().map(String::as_str)),
-                );
-                return None;
+            Value::Integer(number) => {
+                self.check_range(name, *number, &raw.span, report)?;
+                self.check_values(name, &number.to_string(), &raw.span, report)?;
             }
-            _ => {}
+            Value::Text(word) => self.check_values(name, word, &raw.span, report)?,
+            Value::Boolean(_) | Value::List(_) | Value::Table(_) => {}
         }
         Some(value)
+    }
+
+    fn check_values(&self, name: &str, word: &str, span: &Span, report: Report<'_>) -> Option<()> {
+        if self.values.is_empty() || self.values.iter().any(|known| known == word) {
+            return Some(());
+        }
+        let title = format!("`{word}` is no value of `{name}`");
+        let known = self.values.iter().map(String::as_str);
+        report(
+            Diagnostic::new("setting::value", title)
+                .label(span, "")
+                .suggest(word, known),
+        );
+        None
     }
 
     fn check_range(&self, name: &str, number: i64, span: &Span, report: Report<'_>) -> Option<()> {

@@ -7,6 +7,7 @@ use crate::define::overlay::Condition;
 use crate::define::profile::Conflict;
 use crate::define::{Board, Definitions, Kind, Overlay, Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// What `board` and `profile` with the settings of `user` mean.
@@ -153,8 +154,9 @@ fn check_conflicts(
                 met = false;
                 continue;
             };
+            let values = meant(diagnostics, &name.value, setting, values);
             let value = settings.value(&name.value);
-            met &= value.is_some_and(|value| is_one_of(setting, value, values));
+            met &= value.is_some_and(|value| values.contains(value));
         }
         if met {
             diagnostics.push(conflict_found(conflict, places));
@@ -162,10 +164,23 @@ fn check_conflicts(
     }
 }
 
-fn is_one_of(setting: &Setting, value: &Value, values: &[Located<Raw>]) -> bool {
+/// The values that a conflict names; a value that the setting cannot have is a mistake.
+fn meant(
+    diagnostics: &mut Diagnostics,
+    name: &str,
+    setting: &Setting,
+    values: &[Located<Raw>],
+) -> Vec<Value> {
+    let problems = RefCell::new(Vec::new());
+    let report = |problem| problems.borrow_mut().push(problem);
     let values = values.iter();
-    let mut values = values.filter_map(|raw| setting.kind.read(&raw.value));
-    values.any(|known| known == *value)
+    let values = values.filter_map(|raw| setting.read(name, raw, &report));
+    let values = values.collect();
+    let problems = problems.into_inner();
+    problems
+        .into_iter()
+        .for_each(|problem| diagnostics.push(problem));
+    values
 }
 
 fn conflict_found(conflict: &Conflict, places: &BTreeMap<String, Span>) -> Diagnostic {

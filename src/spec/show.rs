@@ -58,9 +58,10 @@ impl Spec {
             .any(|(_, assigned)| matches!(assigned, Assigned::Secret(_)))
     }
 
-    /// What templates see as `settings`: every setting, absent ones as null. It holds the secrets in
-    /// the clear (hashed where the profile says so) and must reach nothing but the image.
-    pub fn template_settings(&self) -> Json {
+    /// What templates see, with what only the compose stage knows as `image`. Absent settings are
+    /// null. It holds the secrets in the clear (hashed where the profile says so) and must reach
+    /// nothing but the image.
+    pub fn context(&self, image: Json) -> Json {
         let settings = self.settings.iter().map(|(name, assigned)| {
             let value = match assigned {
                 Assigned::Absent => Json::Null,
@@ -69,12 +70,17 @@ impl Spec {
             };
             (name.to_owned(), value)
         });
-        Json::Object(settings.collect())
-    }
-
-    /// What templates see as `board`.
-    pub fn template_board(&self) -> Json {
-        json!(self.board)
+        json!({
+            "settings": settings.collect::<Map<_, _>>(),
+            "board": self.board,
+            "profile": {
+                "name": self.profile.name,
+                "title": self.profile.title,
+                "health": self.profile.health,
+            },
+            "units": self.units,
+            "image": image,
+        })
     }
 
     fn stored(&self, name: &str, secret: &Secret) -> String {
