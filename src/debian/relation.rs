@@ -76,7 +76,7 @@ pub fn parse(text: &str) -> Result<Vec<Alternatives<'_>>, RelationError> {
     let parts = text.split(',').map(str::trim_ascii);
     parts
         .filter(|part| !part.is_empty())
-        .map(|part| part.split('|').map(relation).collect::<Result<_, _>>())
+        .map(|part| part.split('|').map(parse_one).collect::<Result<_, _>>())
         .map(|relations| relations.map(Alternatives))
         .collect()
 }
@@ -121,7 +121,8 @@ impl Relation<'_> {
     }
 }
 
-fn relation(text: &str) -> Result<Relation<'_>, RelationError> {
+/// The one relation that `text` is, without `,` and `|`.
+pub fn parse_one(text: &str) -> Result<Relation<'_>, RelationError> {
     let refuse = |problem| RelationError {
         text: text.trim_ascii().chars().take(100).collect(),
         problem,

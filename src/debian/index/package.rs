@@ -1,0 +1,217 @@
+//! One package of an index.
+
+use super::Index;
+use crate::digest::Sha256;
+use std::fmt;
+
+/// How much a system wants a package (Debian policy 2.5), most wanted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Part of the smallest system that works.
+    Required,
+    /// Expected on any Unix-like system.
+    Important,
+    /// A small system for the terminal.
+    Standard,
+    /// Everything else.
+    Optional,
+    /// Everything else, in old archives.
+    Extra,
+    /// Without or with another priority.
+    Unknown,
+}
+
+impl Priority {
+    pub(super) fn of(text: &str) -> Self {
+        match text {
+            "required" => Self::Required,
+            "important" => Self::Important,
+            "standard" => Self::Standard,
+            "optional" => Self::Optional,
+            "extra" => Self::Extra,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The fields that are kept as text, in the order in which apt reads those that name packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Text {
+    /// `Package`
+    Name,
+    /// `Version`
+    Version,
+    /// `Architecture`
+    Architecture,
+    /// `Source`
+    Source,
+    /// `Filename`
+    Filename,
+    /// `Pre-Depends`
+    PreDepends,
+    /// `Depends`
+    Depends,
+    /// `Conflicts`
+    Conflicts,
+    /// `Breaks`
+    Breaks,
+    /// `Recommends`
+    Recommends,
+    /// `Suggests`
+    Suggests,
+    /// `Replaces`
+    Replaces,
+    /// `Enhances`
+    Enhances,
+    /// `Provides`
+    Provides,
+}
+
+impl Text {
+    pub(super) const COUNT: usize = 14;
+    /// The fields that name other packages, in apt's order.
+    pub const RELATIONS: [Self; 9] = [
+        Self::PreDepends,
+        Self::Depends,
+        Self::Conflicts,
+        Self::Breaks,
+        Self::Recommends,
+        Self::Suggests,
+        Self::Replaces,
+        Self::Enhances,
+        Self::Provides,
+    ];
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "Package",
+            Self::Version => "Version",
+            Self::Architecture => "Architecture",
+            Self::Source => "Source",
+            Self::Filename => "Filename",
+            Self::PreDepends => "Pre-Depends",
+            Self::Depends => "Depends",
+            Self::Conflicts => "Conflicts",
+            Self::Breaks => "Breaks",
+            Self::Recommends => "Recommends",
+            Self::Suggests => "Suggests",
+            Self::Replaces => "Replaces",
+            Self::Enhances => "Enhances",
+            Self::Provides => "Provides",
+        })
+    }
+}
+
+/// Where a value stands in the text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) length: u32,
+}
+
+/// What an index keeps of a package.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) texts: [Span; Text::COUNT],
+    pub(super) size: u64,
+    pub(super) sha256: Sha256,
+    pub(super) priority: Priority,
+    pub(super) essential: bool,
+    pub(super) protected: bool,
+    pub(super) any_architecture: bool,
+    pub(super) held: bool,
+}
+
+/// A package of an index.
+#[derive(Clone, Copy, Debug)]
+pub struct Package<'a> {
+    pub(super) index: &'a Index,
+    pub(super) record: &'a Record,
+}
+
+impl<'a> Package<'a> {
+    /// The value of `field`; empty where the package has none.
+    pub fn text(&self, field: Text) -> &'a str {
+        let Span { start, length } = self.record.texts[field as usize];
+        let (start, length) = (start as usize, length as usize);
+        &self.index.text[start..start + length]
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.text(Text::Name)
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &'a str {
+        self.text(Text::Version)
+    }
+
+    /// Its architecture, or `all`.
+    pub fn architecture(&self) -> &'a str {
+        self.text(Text::Architecture)
+    }
+
+    /// The repository whose index names it.
+    pub fn repository(&self) -> &'a str {
+        &self.index.repository
+    }
+
+    /// The source package that it was built from, and that one's version.
+    pub fn source(&self) -> (&'a str, &'a str) {
+        match self.text(Text::Source).split_once('(') {
+            Some((name, version)) => (name.trim_ascii(), version.trim_end_matches(')')),
+            None if self.text(Text::Source).is_empty() => (self.name(), self.version()),
+            None => (self.text(Text::Source), self.version()),
+        }
+    }
+
+    /// Path of its file below the archive's root.
+    pub fn filename(&self) -> &'a str {
+        self.text(Text::Filename)
+    }
+
+    /// Length of its file in bytes.
+    pub fn size(&self) -> u64 {
+        self.record.size
+    }
+
+    /// Digest of its file.
+    pub fn sha256(&self) -> Sha256 {
+        self.record.sha256
+    }
+
+    /// How much a system wants it.
+    pub fn priority(&self) -> Priority {
+        self.record.priority
+    }
+
+    /// Whether no system works without it.
+    pub fn essential(&self) -> bool {
+        self.record.essential
+    }
+
+    /// Whether no system of its kind starts without it (`Protected`, or apt's `Important`).
+    pub fn protected(&self) -> bool {
+        self.record.protected
+    }
+
+    /// Whether it satisfies `name:any` (`Multi-Arch: allowed`).
+    pub fn any_architecture(&self) -> bool {
+        self.record.any_architecture
+    }
+
+    /// Whether its user forbade to change it (dpkg's `hold`).
+    pub fn held(&self) -> bool {
+        self.record.held
+    }
+}
+
+impl fmt::Display for Package<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, version, from) = (self.name(), self.version(), self.repository());
+        write!(f, "{name} {version} ({from})")
+    }
+}

@@ -1,1 +1,0 @@
-//! Which packages to install.
