@@ -1,1 +1,346 @@
-//! Judges of fat.
+//! fsck.fat and mtools judge the FAT writer.
+#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+
+use crate::support::judge;
+use imgbuild::epoch::{Epoch, Timestamp};
+use imgbuild::event::Silent;
+use imgbuild::fs::fat::{FatBits, FatError, Params, measure, seal};
+use imgbuild::sink::{self, Digest};
+use imgbuild::store::Store;
+use imgbuild::tree::{Content, Kind, Meta, Name, Node, Origin, Slice, Tree, TreePath};
+use imgbuild::units::{Bytes, Lba};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const EPOCH: i64 = 1_735_689_600;
+
+/// A folder with a store, in which filesystems are made.
+struct Scene {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+fn scene() -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    Scene { folder, store }
+}
+
+impl Scene {
+    /// Writes the filesystem of `tree` to a file.
+    fn make(&self, tree: &Tree, params: &Params) -> Result<PathBuf, FatError> {
+        let image = seal(tree, params)?;
+        let path = self.folder.path().join("fat.img");
+        sink::write(&image, &self.store, &path, Digest::Skip, &Silent).unwrap();
+        Ok(path)
+    }
+
+    /// A file of `len` bytes that differ by `seed`, as part of a stored object.
+    fn stored(&self, seed: u8, len: usize) -> Content {
+        let bytes: Vec<u8> = (0..len + 9).map(|n| (n / 7 + n) as u8 ^ seed).collect();
+        let object = self.store.insert(&bytes).unwrap();
+        Content::Stored(Slice {
+            object,
+            offset: 9,
+            len: len as u64,
+        })
+    }
+}
+
+fn params(mib: u64, bits: Option<FatBits>) -> Params {
+    Params {
+        len: Bytes::mib(mib),
+        bits,
+        volume_id: 0x1234_abcd,
+        label: "BOOT".into(),
+        epoch: Epoch(EPOCH as u64),
+        start: Lba(8192),
+    }
+}
+
+fn meta(seconds: i64) -> Meta {
+    Meta::root(
+        0o755,
+        Timestamp {
+            seconds,
+            nanoseconds: 5,
+        },
+    )
+}
+
+fn path(text: &str) -> TreePath {
+    TreePath::parse(text.as_bytes()).unwrap()
+}
+
+/// A tree in which the parents of every file exist.
+fn tree(files: Vec<(TreePath, Content)>) -> Tree {
+    let mut tree = Tree::new(meta(EPOCH));
+    for (n, (at, content)) in files.into_iter().enumerate() {
+        let (parent, _) = at.split_last().unwrap();
+        tree.make_directories(&parent, meta(EPOCH), &Origin::Builtin)
+            .unwrap();
+        let node = Node::new(Kind::File(content), meta(EPOCH + n as i64), Origin::Builtin);
+        tree.insert(&at, node).unwrap();
+    }
+    tree
+}
+
+fn mtools(program: &str, image: &Path) -> Command {
+    let mut command = Command::new(program);
+    let environment = [
+        ("TZ", "UTC"),
+        ("LC_ALL", "C.UTF-8"),
+        ("MTOOLSRC", "/dev/null"),
+    ];
+    command.envs(environment).arg("-i").arg(image);
+    command
+}
+
+/// fsck.fat finds nothing to say but the count.
+fn assert_clean(image: &Path) {
+    let output = judge(Command::new("fsck.fat").arg("-n").arg(image));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+/// mtools finds exactly the directories and files of `tree`, with their bytes and times.
+fn assert_same(scene: &Scene, tree: &Tree, image: &Path) {
+    let copy = tempfile::tempdir_in(scene.folder.path()).unwrap();
+    // mcopy fails where there is nothing to copy.
+    if tree.entries(tree.root()).next().is_some() {
+        judge(
+            mtools("mcopy", image)
+                .args(["-s", "-n", "-m", "::*"])
+                .arg(copy.path()),
+        );
+    }
+    let mut found = BTreeMap::new();
+    collect(copy.path(), &TreePath::root(), &mut found);
+    let mut expected = BTreeMap::new();
+    for (at, id) in tree.walk().into_iter().skip(1) {
+        let node = tree.node(id);
+        let content = match &node.kind {
+            Kind::File(content) => Some((
+                node.meta.mtime.seconds / 2 * 2,
+                content.read(&scene.store).unwrap().to_vec(),
+            )),
+            _ => None,
+        };
+        expected.insert(at, content);
+    }
+    let names = |found: &BTreeMap<TreePath, _>| found.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&found), names(&expected));
+    for (at, content) in &expected {
+        assert!(found[at] == *content, "{at} differs");
+    }
+}
+
+type Found = BTreeMap<TreePath, Option<(i64, Vec<u8>)>>;
+
+fn collect(folder: &Path, at: &TreePath, found: &mut Found) {
+    for name in imgbuild::listing::sorted(folder).unwrap() {
+        let file = folder.join(&name);
+        let at = at.join(&Name::new(name.as_encoded_bytes()).unwrap());
+        let metadata = fs_err::metadata(&file).unwrap();
+        if metadata.is_dir() {
+            found.insert(at.clone(), None);
+            collect(&file, &at, found);
+        } else {
+            found.insert(
+                at,
+                Some((metadata.mtime() / 2 * 2, fs_err::read(&file).unwrap())),
+            );
+        }
+    }
+}
+
+/// Everything a boot partition has: short and long names, empty files, files around a cluster's end.
+fn boot_tree(scene: &Scene) -> Tree {
+    let content = |seed, len| scene.stored(seed, len);
+    tree(vec![
+        (path("/config.txt"), Content::inline(b"arm_64bit=1\n")),
+        (path("/CMDLINE.TXT"), Content::inline(b"")),
+        (path("/EFI/BOOT/BOOTX64.EFI"), content(1, 300_001)),
+        (path("/EFI/debian/grub.cfg"), content(2, 511)),
+        (path("/overlays/vc4-kms-v3d.dtbo"), content(3, 512)),
+        (path("/overlays/vc4-kms-v3d-pi4.dtbo"), content(4, 513)),
+        (path("/initrd.img-6.12.57+deb13-arm64"), content(5, 700_000)),
+        (
+            path("/a/b/c/d/e/f/Ünïcödé und mehr als dreizehn Zeichen.txt"),
+            content(6, 4096),
+        ),
+        (path("/thirteenchars"), content(7, 1)),
+        (path("/日本語.テキスト"), content(8, 4097)),
+        (path("/.hidden"), content(9, 2048)),
+    ])
+}
+
+#[test]
+fn every_width_holds_a_boot_partition() {
+    let scene = scene();
+    let tree = boot_tree(&scene);
+    for (mib, bits) in [
+        (2, None),
+        (31, Some(FatBits::Fat12)),
+        (8, None),
+        (300, Some(FatBits::Fat16)),
+        (33, None),
+        (64, Some(FatBits::Fat32)),
+        (512, None),
+    ] {
+        let image = scene.make(&tree, &params(mib, bits)).unwrap();
+        assert_clean(&image);
+        assert_same(&scene, &tree, &image);
+    }
+}
+
+#[test]
+fn a_fat32_says_of_itself_what_was_asked() {
+    let scene = scene();
+    let image = scene
+        .make(&boot_tree(&scene), &params(512, Some(FatBits::Fat32)))
+        .unwrap();
+    let output = judge(mtools("minfo", &image).arg("::"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "sector size: 512 bytes",
+        "cluster size: 8 sectors",
+        "fats: 2",
+        "media descriptor byte: 0xf8",
+        "hidden sectors: 8192",
+        "big size: 1048576 sectors",
+        "physical drive id: 0x80",
+        "serial number: 1234ABCD",
+        "disk label=\"BOOT       \"",
+        "disk type=\"FAT32   \"",
+        "infoSector location=1",
+        "backup boot sector=6",
+        "last allocated cluster=266",
+    ] {
+        let found = text
+            .lines()
+            .any(|found| found.trim().eq_ignore_ascii_case(line));
+        assert!(found, "no `{line}` in\n{text}");
+    }
+    let output = judge(mtools("mlabel", &image).args(["-s", "::"]));
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap().trim(),
+        "Volume label is BOOT"
+    );
+}
+
+#[test]
+fn two_runs_give_equal_bytes() {
+    let scene = scene();
+    let tree = boot_tree(&scene);
+    let image = || seal(&tree, &params(64, None)).unwrap();
+    assert_eq!(image(), image());
+}
+
+#[test]
+fn thousands_of_like_names_and_deep_directories_are_sound() {
+    let scene = scene();
+    let name = |n| format!("/many/the same beginning of a name {n}.dat");
+    let many = (0..4000).map(|n| (path(&name(n)), Content::inline(n.to_string().as_bytes())));
+    let deep = (1..40).map(|n| {
+        (
+            path(&format!("{}/f", "/d".repeat(n))),
+            Content::inline(b"x"),
+        )
+    });
+    let tree = tree(many.chain(deep).collect());
+    for mib in [40, 300] {
+        let image = scene
+            .make(&tree, &params(mib, Some(FatBits::Fat32)))
+            .unwrap();
+        assert_clean(&image);
+        assert_same(&scene, &tree, &image);
+    }
+}
+
+#[test]
+fn a_file_of_two_names_becomes_two_files() {
+    let scene = scene();
+    let mut tree = tree(vec![(path("/one"), Content::inline(b"content"))]);
+    let one = tree.at(&path("/one")).unwrap();
+    tree.link(&path("/two"), one).unwrap();
+    let image = scene.make(&tree, &params(2, None)).unwrap();
+    assert_clean(&image);
+    assert_same(&scene, &tree, &image);
+}
+
+#[test]
+fn a_partition_of_the_measured_length_may_be_full_to_the_last_cluster() {
+    let scene = scene();
+    let tree = tree(vec![(path("/all"), scene.stored(1, 0))]);
+    let len = measure(&tree, Some(FatBits::Fat32), Bytes(0)).unwrap();
+    let fits = |len_of_file: usize| {
+        let mut tree = tree.clone();
+        let node = Node::new(
+            Kind::File(scene.stored(1, len_of_file)),
+            meta(EPOCH),
+            Origin::Builtin,
+        );
+        tree.insert(&path("/all"), node).unwrap();
+        scene.make(
+            &tree,
+            &Params {
+                len,
+                ..params(0, Some(FatBits::Fat32))
+            },
+        )
+    };
+    let Err(FatError::Full { found, .. }) = fits(40 << 20) else {
+        panic!("40 MiB fit {len}")
+    };
+    // One cluster is the root directory's.
+    let image = fits((found as usize - 1) * 512).unwrap();
+    assert_clean(&image);
+    assert!(fits((found as usize - 1) * 512 + 1).is_err());
+}
+
+/// Names of every kind: 8.3, longer than 8.3, near each other, with dots, in other scripts.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[A-Z0-9_]{1,8}(\\.[A-Z]{1,3})?",
+        "[a-z]{1,9}(\\.[a-z]{1,4}){0,2}",
+        "[aB~1]{1,10}",
+        "[a-zA-Z0-9][-+=;,\\[\\] .a-z0-9äöüßÄéжЖ漢字]{0,60}[a-z0-9]",
+        "[a-c]{13}",
+        "[a-z]{200,255}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_tree_comes_out_as_it_went_in(
+        files in proptest::collection::vec(
+            (proptest::collection::vec(name(), 1..4), 0_usize..5000),
+            0..40,
+        ),
+        bits in prop_oneof![Just(None), Just(Some(FatBits::Fat12)), Just(Some(FatBits::Fat32))],
+    ) {
+        let scene = scene();
+        let mut tree = tree(Vec::new());
+        for (n, (names, len)) in files.into_iter().enumerate() {
+            let at = path(&names.join("/"));
+            let (parent, _) = at.split_last().unwrap();
+            // A generated file may stand where a directory is wanted, or the reverse.
+            if tree.make_directories(&parent, meta(EPOCH), &Origin::Builtin).is_ok() {
+                let kind = Kind::File(scene.stored(n as u8, len));
+                let _ = tree.insert(&at, Node::new(kind, meta(EPOCH), Origin::Builtin));
+            }
+        }
+        match scene.make(&tree, &params(33, bits)) {
+            Ok(image) => {
+                assert_clean(&image);
+                assert_same(&scene, &tree, &image);
+            }
+            Err(refused) => prop_assert!(matches!(refused, FatError::Case { .. }), "{refused}"),
+        }
+    }
+}

@@ -108,16 +108,16 @@ fn boot_sector(params: &Params, label: Option<[u8; 11]>, geometry: &Geometry) ->
     sector
 }
 
-/// How many clusters are free, and where to look for one.
+/// How many clusters are free, and the last one that is not: readers look for a free one behind it.
 fn fsinfo(geometry: &Geometry, allocation: &Allocation) -> [u8; SECTOR] {
     let used = u64::from(allocation.next - FIRST_CLUSTER);
     let free = u32::try_from(geometry.n_clusters - used).expect("clusters are 28-bit numbers");
-    let next = if free == 0 { u32::MAX } else { allocation.next };
+    let last = allocation.next - 1;
     let mut sector = [0; SECTOR];
     sector[..4].copy_from_slice(b"RRaA");
     sector[484..488].copy_from_slice(b"rrAa");
     sector[488..492].copy_from_slice(&free.to_le_bytes());
-    sector[492..496].copy_from_slice(&next.to_le_bytes());
+    sector[492..496].copy_from_slice(&last.to_le_bytes());
     sector[510..].copy_from_slice(&[0x55, 0xaa]);
     sector
 }

@@ -124,8 +124,8 @@ impl From<Timestamp> for DosTime {
         };
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         Self {
-            date: word(year << 9 | month << 5 | (day + 1)),
-            time: word(hour << 11 | minute << 5 | second / 2),
+            date: word((year << 9) | (month << 5) | (day + 1)),
+            time: word((hour << 11) | (minute << 5) | (second / 2)),
             hundredths: if second % 2 == 1 { 100 } else { 0 },
         }
     }

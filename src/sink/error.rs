@@ -1,0 +1,62 @@
+//! Why an image could not be written.
+
+use crate::digest::Sha256;
+use crate::units::Bytes;
+use std::io;
+use std::path::PathBuf;
+
+/// Why an image could not be written. Nothing is left under the final name but what was there.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The disk is full.
+    #[error("`{}` is full: the image needs {needed} bytes there and {free} are free; make room or choose another folder", .folder.display(), needed = .needed.0, free = .free.0)]
+    NoSpace {
+        /// The folder of the output.
+        folder: PathBuf,
+        /// Bytes that the image takes, holes left out.
+        needed: Bytes,
+        /// Bytes that an ordinary user can still write there, now that the attempt is removed.
+        free: Bytes,
+    },
+    /// The folder is missing.
+    #[error("there is no folder `{}` to write the image to; make it first", .0.display())]
+    NoFolder(PathBuf),
+    /// The folder cannot be written to.
+    #[error("the folder `{}` cannot be written to", .folder.display())]
+    ReadOnly {
+        /// The folder of the output.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The output is a folder.
+    #[error("`{}` is a folder; give the name of a file", .0.display())]
+    IsADirectory(PathBuf),
+    /// The output is a device, a pipe or a socket.
+    #[error("`{}` is no regular file; write the image to a file, and that to the device", .0.display())]
+    NotAFile(PathBuf),
+    /// An object of the store cannot be read.
+    #[error("cannot read object {object} of the store; fetch it again")]
+    Object {
+        /// The object.
+        object: Sha256,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An object is shorter than the image expects.
+    #[error("object {object} of the store ends before byte {}; remove it and fetch it again", .expected.0)]
+    ShortObject {
+        /// The object.
+        object: Sha256,
+        /// How long it must be at least.
+        expected: Bytes,
+    },
+    /// Anything else that goes wrong with the output.
+    #[error("cannot write `{}`", .path.display())]
+    Write {
+        /// The unfinished file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,193 @@
+use super::*;
+use crate::disk::image::{Region, Source};
+use crate::event::{Event, Silent};
+use crate::listing;
+use crate::store::Store;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Mutex;
+
+struct Scene {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+fn scene() -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    Scene { folder, store }
+}
+
+impl Scene {
+    fn output(&self) -> std::path::PathBuf {
+        self.folder.path().join("x.img")
+    }
+
+    /// What lies beside the store.
+    fn names(&self) -> Vec<String> {
+        let names = listing::sorted(self.folder.path()).unwrap();
+        let names = names.into_iter().map(|name| name.into_string().unwrap());
+        names.filter(|name| name != "store").collect()
+    }
+
+    fn write(&self, image: &Image) -> Result<Written, SinkError> {
+        write(image, &self.store, &self.output(), Digest::Sha256, &Silent)
+    }
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_le_bytes()[3]
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
+/// An image of all kinds of regions, and the bytes that it must become.
+fn everything(store: &Store) -> (Image, Vec<u8>) {
+    let content = noise(3 << 20);
+    let object = store.insert(&content).unwrap();
+    let slice = |start, offset, len| Region {
+        start,
+        len,
+        source: Source::Object { object, offset },
+    };
+    let regions = vec![
+        Region::bytes(0, b"boot".as_slice()),
+        Region::bytes(512, content[..700].to_vec()),
+        slice(4096, 5, 10_001),
+        slice(1 << 20, 1, (2 << 20) + 3),
+        Region::bytes((4 << 20) + 7, content[..(1 << 20) + 1].to_vec()),
+        slice(6 << 20, 0, 300_000),
+        slice((6 << 20) + 300_000, 7, 1000),
+    ];
+    let image = Image::new((16 << 20) + 100, regions).unwrap();
+    let mut bytes = vec![0; (16 << 20) + 100];
+    for region in image.regions() {
+        let place = &mut bytes[region.start as usize..region.end() as usize];
+        match &region.source {
+            Source::Zeros => {}
+            Source::Bytes(source) => place.copy_from_slice(source),
+            Source::Object { offset, .. } => {
+                let offset = *offset as usize;
+                place.copy_from_slice(&content[offset..offset + place.len()]);
+            }
+        }
+    }
+    (image, bytes)
+}
+
+#[test]
+fn an_image_is_written_byte_for_byte_with_holes_and_hashed() {
+    let scene = scene();
+    let (image, bytes) = everything(&scene.store);
+    fs_err::write(scene.output(), "what was there before").unwrap();
+    let written = scene.write(&image).unwrap();
+    assert!(fs_err::read(scene.output()).unwrap() == bytes);
+    assert_eq!(
+        written,
+        Written {
+            len: image.len(),
+            sha256: Some(Sha256::of(&bytes))
+        }
+    );
+    let blocks = fs_err::metadata(scene.output()).unwrap().blocks();
+    assert!(blocks * 512 < 6 << 20, "{blocks} blocks");
+    assert_eq!(scene.names(), ["x.img"]);
+}
+
+#[test]
+fn without_digest_the_bytes_are_the_same() {
+    let scene = scene();
+    let (image, bytes) = everything(&scene.store);
+    let written = write(&image, &scene.store, &scene.output(), Digest::Skip, &Silent).unwrap();
+    assert_eq!(written.sha256, None);
+    assert!(fs_err::read(scene.output()).unwrap() == bytes);
+}
+
+#[test]
+fn progress_adds_up_to_the_length() {
+    struct Sum(Mutex<Vec<Event>>);
+    impl Reporter for Sum {
+        fn report(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+    let scene = scene();
+    let (image, _) = everything(&scene.store);
+    for digest in [Digest::Sha256, Digest::Skip] {
+        let sum = Sum(Mutex::default());
+        write(&image, &scene.store, &scene.output(), digest, &sum).unwrap();
+        let advanced = |event: &Event| match event {
+            Event::Advanced { amount, .. } => *amount,
+            _ => 0,
+        };
+        let events = sum.0.into_inner().unwrap();
+        assert_eq!(events.iter().map(advanced).sum::<u64>(), image.len());
+    }
+}
+
+#[test]
+fn an_object_that_is_missing_or_short_is_named_and_nothing_is_left() {
+    let scene = scene();
+    let short = scene.store.insert(b"short").unwrap();
+    let missing = Sha256::of(b"missing");
+    for (object, len, expected) in [
+        (short, 6, "ends before byte 6"),
+        (short, 1 << 20, "ends before byte 1048576"),
+        (missing, 6, "cannot read object"),
+    ] {
+        let source = Source::Object { object, offset: 0 };
+        let image = Image::new(
+            len,
+            vec![Region {
+                start: 0,
+                len,
+                source,
+            }],
+        )
+        .unwrap();
+        let refused = scene.write(&image).unwrap_err().to_string();
+        assert!(
+            refused.contains(expected) && refused.contains(&object.to_string()),
+            "{refused}"
+        );
+        assert!(scene.names().is_empty());
+    }
+}
+
+#[test]
+fn an_output_that_is_no_file_is_refused_before_anything_is_written() {
+    let scene = scene();
+    let path = scene.folder.path();
+    let refused = |path: &Path| Output::create(path).unwrap_err();
+    assert!(matches!(
+        refused(&path.join("store")),
+        SinkError::IsADirectory(_)
+    ));
+    assert!(matches!(
+        refused(Path::new("/")),
+        SinkError::IsADirectory(_)
+    ));
+    assert!(matches!(
+        refused(Path::new("/dev/null")),
+        SinkError::NotAFile(_)
+    ));
+    assert!(matches!(
+        refused(&path.join("none/x.img")),
+        SinkError::NoFolder(_)
+    ));
+}
+
+#[test]
+fn an_abandoned_output_leaves_what_was_there() {
+    let scene = scene();
+    fs_err::write(scene.output(), "before").unwrap();
+    let one = Output::create(&scene.output()).unwrap();
+    let two = Output::create(&scene.output()).unwrap();
+    assert_ne!(one.partial(), two.partial());
+    assert_eq!(scene.names().len(), 3);
+    drop((one, two));
+    assert_eq!(scene.names(), ["x.img"]);
+    assert_eq!(fs_err::read(scene.output()).unwrap(), b"before");
+}

@@ -1,0 +1,227 @@
+//! Writes the regions of an image to a file: small ones gathered, large ones by the kernel, zeros
+//! not at all.
+
+use super::hash::Span;
+use crate::digest::Sha256;
+use crate::disk::image::{Image, Region, Source};
+use crate::tree::Objects;
+use crate::units::Bytes;
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// What stops a writer.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The output cannot be written.
+    Output(io::Error),
+    /// An object cannot be read.
+    Object(Sha256, io::Error),
+    /// An object is shorter than this.
+    ShortObject(Sha256, Bytes),
+}
+
+/// As much as is gathered before it is written.
+const BUFFER: usize = 1 << 20;
+/// From this length on, the kernel copies, or shares the blocks where the filesystem can.
+const COPY_BY_KERNEL: u64 = 256 << 10;
+/// As much as one call of the kernel copies, so that progress is seen.
+const KERNEL_CHUNK: u64 = 16 << 20;
+/// Zeros from this length on become a hole; shorter ones are cheaper to write.
+const MIN_HOLE: u64 = 32 << 10;
+/// How many objects stay open; an ordinary process may have 1,024 files.
+const MAX_OPEN: usize = 256;
+
+/// Whether the region is left out of the file.
+pub(super) fn is_hole(region: &Region) -> bool {
+    region.source == Source::Zeros && region.len >= MIN_HOLE
+}
+
+/// A file being filled from its start to its end.
+pub(super) struct Writer<'a> {
+    file: &'a fs_err::File,
+    objects: &'a dyn Objects,
+    /// Hears of every span that is finished.
+    done: &'a mut dyn FnMut(Span),
+    open: BTreeMap<Sha256, fs_err::File>,
+    /// Bytes that belong behind `written`.
+    buffer: Vec<u8>,
+    /// Everything before is in the file.
+    written: u64,
+    /// Off once the kernel has refused to copy between these filesystems.
+    kernel_copies: bool,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        file: &'a fs_err::File,
+        objects: &'a dyn Objects,
+        done: &'a mut dyn FnMut(Span),
+    ) -> Self {
+        Self {
+            file,
+            objects,
+            done,
+            open: BTreeMap::new(),
+            buffer: Vec::with_capacity(BUFFER),
+            written: 0,
+            kernel_copies: true,
+        }
+    }
+
+    /// Writes all of `image`; the file has its length already.
+    pub(super) fn image(mut self, image: &Image) -> Result<(), Fault> {
+        for region in image.regions() {
+            match &region.source {
+                Source::Zeros if is_hole(region) => self.hole(region.len)?,
+                Source::Zeros => self.zeros(region.len)?,
+                Source::Bytes(bytes) => self.bytes(bytes)?,
+                Source::Object { object, offset } => self.object(object, *offset, region.len)?,
+            }
+        }
+        self.flush()
+    }
+
+    fn hole(&mut self, len: u64) -> Result<(), Fault> {
+        self.flush()?;
+        self.finished(len, true);
+        Ok(())
+    }
+
+    fn zeros(&mut self, len: u64) -> Result<(), Fault> {
+        let len = usize::try_from(len).expect("shorter than a hole");
+        self.make_room(len)?;
+        self.buffer.resize(self.buffer.len() + len, 0);
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.make_room(bytes.len())?;
+        if bytes.len() < BUFFER {
+            self.buffer.extend_from_slice(bytes);
+            return Ok(());
+        }
+        for chunk in bytes.chunks(BUFFER) {
+            self.put(chunk)?;
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, object: &Sha256, offset: u64, len: u64) -> Result<(), Fault> {
+        let mut at = offset;
+        let end = offset.saturating_add(len);
+        if len >= COPY_BY_KERNEL && self.kernel_copies {
+            self.flush()?;
+            at = self.copy(object, offset, end)?;
+        }
+        while at < end {
+            let n = usize::try_from(end - at).map_or(BUFFER, |left| left.min(BUFFER));
+            self.make_room(n)?;
+            self.read(object, at, n)?;
+            at += n as u64;
+        }
+        Ok(())
+    }
+
+    /// Lets the kernel copy up to `end`; says how far it came before it refused.
+    fn copy(&mut self, object: &Sha256, offset: u64, end: u64) -> Result<u64, Fault> {
+        let mut at = offset;
+        while at < end {
+            let chunk = usize::try_from((end - at).min(KERNEL_CHUNK)).expect("16 MiB");
+            let (mut from, mut to) = (at, self.written);
+            let source = opened(&mut self.open, self.objects, object)?;
+            let copied = rustix::fs::copy_file_range(
+                source,
+                Some(&mut from),
+                self.file,
+                Some(&mut to),
+                chunk,
+            );
+            match copied {
+                Ok(0) => return Err(Fault::ShortObject(*object, Bytes(end))),
+                Ok(n) => {
+                    at += n as u64;
+                    self.finished(n as u64, false);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::XDEV | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => {
+                    self.kernel_copies = false;
+                    return Ok(at);
+                }
+                Err(error) => return Err(Fault::Output(error.into())),
+            }
+        }
+        Ok(at)
+    }
+
+    /// Appends `n` bytes of `object` to the buffer, which has room for them.
+    fn read(&mut self, object: &Sha256, offset: u64, n: usize) -> Result<(), Fault> {
+        let start = self.buffer.len();
+        self.buffer.resize(start + n, 0);
+        let source = opened(&mut self.open, self.objects, object)?;
+        let read = source
+            .file()
+            .read_exact_at(&mut self.buffer[start..], offset);
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Fault::ShortObject(*object, Bytes(offset.saturating_add(n as u64)))
+            }
+            _ => Fault::Object(*object, error),
+        })
+    }
+
+    fn make_room(&mut self, n: usize) -> Result<(), Fault> {
+        if self.buffer.len().saturating_add(n) > BUFFER {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.put(&buffer)?;
+        self.buffer = buffer;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.file
+            .file()
+            .write_all_at(bytes, self.written)
+            .map_err(Fault::Output)?;
+        self.finished(bytes.len() as u64, false);
+        Ok(())
+    }
+
+    fn finished(&mut self, len: u64, is_hole: bool) {
+        if len > 0 {
+            let start = self.written;
+            self.written += len;
+            (self.done)(Span {
+                start,
+                len,
+                is_hole,
+            });
+        }
+    }
+}
+
+/// The opened object; those that were opened stay open, within bounds.
+fn opened<'a>(
+    open: &'a mut BTreeMap<Sha256, fs_err::File>,
+    objects: &dyn Objects,
+    object: &Sha256,
+) -> Result<&'a fs_err::File, Fault> {
+    if !open.contains_key(object) {
+        if open.len() >= MAX_OPEN {
+            open.clear();
+        }
+        let file = objects
+            .open(object)
+            .map_err(|error| Fault::Object(*object, error))?;
+        open.insert(*object, file);
+    }
+    Ok(&open[object])
+}
