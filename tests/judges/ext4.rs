@@ -1,1 +1,99 @@
-//! Judges of ext4.
+//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB and the kernel judge the ext4 filesystems we write.
+
+mod image;
+mod manifest;
+
+use image::{Objects, all_features, check, params, seal_with_margin, write};
+use imgbuild::epoch::Timestamp;
+use imgbuild::tree::{Content, Kind, Meta, Node, NodeId, Origin, Tree, TreePath};
+use std::collections::BTreeMap;
+
+const MIB: u64 = 1 << 20;
+
+fn meta(mode: u16) -> Meta {
+    Meta::root(
+        mode,
+        Timestamp {
+            seconds: 1_700_000_000,
+            nanoseconds: 123_456_789,
+        },
+    )
+}
+
+fn put(tree: &mut Tree, path: &[u8], kind: Kind) -> NodeId {
+    let mode = match kind {
+        Kind::Directory(_) => 0o755,
+        Kind::Symlink(_) => 0o777,
+        _ => 0o644,
+    };
+    put_with(tree, path, kind, meta(mode))
+}
+
+fn put_with(tree: &mut Tree, path: &[u8], kind: Kind, meta: Meta) -> NodeId {
+    let node = Node::new(kind, meta, Origin::Builtin);
+    tree.insert(&TreePath::parse(path).unwrap(), node).unwrap()
+}
+
+fn directory() -> Kind {
+    Kind::Directory(BTreeMap::new())
+}
+
+fn inline(bytes: &[u8]) -> Kind {
+    Kind::File(Content::inline(bytes))
+}
+
+/// e2fsck has no remark, and debugfs and the kernel find what the tree holds.
+fn judge_tree(tree: &Tree, objects: &Objects, image: &imgbuild::disk::image::Image) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ext4");
+    write(image, &path, objects);
+    check(&path);
+    let expected = manifest::expected(tree, objects);
+    assert_manifest(&manifest::debugfs(&path), &expected, "debugfs");
+    if let Some(found) = manifest::kernel(&path) {
+        assert_manifest(&found, &expected, "the kernel");
+    }
+}
+
+fn assert_manifest(found: &manifest::Manifest, expected: &manifest::Manifest, witness: &str) {
+    for (path, facts) in expected {
+        assert_eq!(
+            found.get(path),
+            Some(facts),
+            "{path} according to {witness}"
+        );
+    }
+    assert_eq!(
+        found.len(),
+        expected.len(),
+        "{witness} finds names that the tree does not hold"
+    );
+}
+
+#[test]
+fn an_empty_tree_is_clean_with_all_features() {
+    let tree = Tree::new(meta(0o755));
+    for features in all_features() {
+        let params = imgbuild::fs::ext4::Params {
+            features,
+            ..params(0)
+        };
+        for margin in [0, 4 * MIB, 300 * MIB] {
+            let image = seal_with_margin(&tree, &params, margin);
+            judge_tree(&tree, &Objects::default(), &image);
+        }
+    }
+}
+
+#[test]
+fn a_first_tree() {
+    let mut objects = Objects::default();
+    let mut tree = Tree::new(meta(0o755));
+    put(&mut tree, b"/etc", directory());
+    put(&mut tree, b"/etc/hostname", inline(b"imgbuild\n"));
+    put(&mut tree, b"/empty", inline(b""));
+    let stored = objects.stored(&b"0123456789".repeat(1000));
+    put(&mut tree, b"/stored", Kind::File(stored));
+    let image = seal_with_margin(&tree, &params(0), 0);
+    judge_tree(&tree, &objects, &image);
+}

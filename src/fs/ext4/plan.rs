@@ -1,0 +1,108 @@
+//! Which block holds what.
+//!
+//! ```text
+//! group tables │ resize inode │ journal │ directories │ symlinks, attributes │ files
+//! ```
+//!
+//! Everything is laid in this order, ascending, without gaps; within a kind in the order of the
+//! tree. So what lies behind the last file is free, but for the tables of later groups.
+
+use super::Params;
+use super::alloc::Allocator;
+use super::extent;
+use super::geometry::Geometry;
+use super::inventory::{Body, Inventory};
+use std::ops::Range;
+
+/// The blocks of one inode.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    /// Its content, in order.
+    pub(super) runs: Vec<Range<u64>>,
+    /// The nodes of its extent tree.
+    pub(super) nodes: Vec<Range<u64>>,
+    /// The block of its attributes.
+    pub(super) xattrs: Option<u64>,
+}
+
+impl Blocks {
+    /// How many there are.
+    pub(super) fn len(&self) -> u64 {
+        let ranges = self.runs.iter().chain(&self.nodes);
+        let n: u64 = ranges.map(|run| run.end - run.start).sum();
+        n + u64::from(self.xattrs.is_some())
+    }
+}
+
+/// A filesystem with every block decided.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) geometry: Geometry,
+    /// The double-indirect block of the resize inode.
+    pub(super) resize: u64,
+    pub(super) journal: Blocks,
+    /// As the items of the inventory.
+    pub(super) items: Vec<Blocks>,
+    /// The first block that is free but for reserved ones.
+    pub(super) end: u64,
+}
+
+impl Plan {
+    /// Places everything, if need be behind the end: see [`Plan::excess`].
+    pub(super) fn new(inventory: &Inventory<'_>, geometry: Geometry, params: &Params) -> Self {
+        let mut free = Allocator::new(&geometry.reserved);
+        let resize = take_one(&mut free);
+        let n_journal = params.features.journal_blocks.map_or(0, u64::from);
+        let journal = take_content(&mut free, n_journal);
+        let mut items: Vec<Blocks> = Vec::new();
+        items.resize_with(inventory.items.len(), Blocks::default);
+
+        let is_directory = |body: &Body<'_>| matches!(body, Body::Directory(_));
+        let is_file = |body: &Body<'_>| matches!(body, Body::File(_));
+        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
+            if is_directory(&item.body) {
+                *blocks = take_content(&mut free, item.body.n_blocks());
+            }
+        }
+        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
+            if !is_directory(&item.body) && !is_file(&item.body) {
+                *blocks = take_content(&mut free, item.body.n_blocks());
+            }
+            blocks.xattrs = item.xattrs.need_block().then(|| take_one(&mut free));
+        }
+        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
+            if is_file(&item.body) {
+                let xattrs = blocks.xattrs;
+                *blocks = take_content(&mut free, item.body.n_blocks());
+                blocks.xattrs = xattrs;
+            }
+        }
+        let end = free.end();
+        Self {
+            geometry,
+            resize,
+            journal,
+            items,
+            end,
+        }
+    }
+
+    /// By how many blocks the filesystem is too short.
+    pub(super) fn excess(&self) -> u64 {
+        self.end.saturating_sub(self.geometry.n_blocks)
+    }
+}
+
+fn take_one(free: &mut Allocator<'_>) -> u64 {
+    free.take(1)[0].start
+}
+
+fn take_content(free: &mut Allocator<'_>, n_blocks: u64) -> Blocks {
+    let runs = free.take(n_blocks);
+    let nodes = free.take(extent::n_nodes(&runs));
+    Blocks {
+        runs,
+        nodes,
+        xattrs: None,
+    }
+}

@@ -1,0 +1,255 @@
+//! Extended attributes: in the free part of an inode, and in one block of their own.
+//!
+//! ```text
+//! inode   magic | entry entry … 0 0 0 0 |      free      | … value value |
+//! block   header (32 bytes) | entry entry … 0 0 0 0 | free | … value value |
+//! entry   name length u8, name index u8, value offset u16, value inode u32, value size u32,
+//!         hash u32, name without its prefix, zeros up to a multiple of 4
+//! ```
+
+use super::acl;
+use super::csum::Seed;
+use super::spec::{BLOCK_SIZE, EXTRA_ISIZE, INODE_SIZE, put16, put32};
+use std::collections::BTreeMap;
+
+const MAGIC: u32 = 0xea02_0000;
+const HEADER: usize = 32;
+const ENTRY: usize = 16;
+/// Bytes of an inode behind its fields.
+const IN_INODE: usize = INODE_SIZE - 128 - EXTRA_ISIZE as usize;
+/// What prefixes of names are stored as; the longest that fits comes first.
+const PREFIXES: [(&[u8], u8); 5] = [
+    (b"user.", 1),
+    (b"system.posix_acl_access", ACL_ACCESS),
+    (b"system.posix_acl_default", ACL_DEFAULT),
+    (b"trusted.", 4),
+    (b"security.", 6),
+];
+const ACL_ACCESS: u8 = 2;
+const ACL_DEFAULT: u8 = 3;
+
+/// Why the attributes of a node cannot be stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum XattrError {
+    /// A name that Linux has no place for on ext4.
+    #[error(
+        "attribute `{}` has no known prefix: expected user., trusted., security. or a POSIX ACL, and up to 255 bytes behind it",
+        .name.escape_ascii()
+    )]
+    Name {
+        /// The attribute.
+        name: Vec<u8>,
+    },
+    /// An access control list that the kernel would not take.
+    #[error("attribute `{}` is no valid POSIX ACL of {len} bytes; set it again with setfacl", .name.escape_ascii())]
+    Acl {
+        /// The attribute.
+        name: Vec<u8>,
+        /// Length of its value.
+        len: usize,
+    },
+    /// More than an inode and a block hold.
+    #[error(
+        "attribute `{}` of {len} bytes does not fit: an inode and one block hold at most about 4 KiB of attributes",
+        .name.escape_ascii()
+    )]
+    TooLarge {
+        /// The first attribute that does not fit.
+        name: Vec<u8>,
+        /// Length of its value.
+        len: usize,
+    },
+}
+
+/// The attributes of one node, ready to be written.
+#[derive(Debug, Default)]
+pub(super) struct Xattrs {
+    in_inode: Vec<Attribute>,
+    in_block: Vec<Attribute>,
+}
+
+/// As they are compared: blocks are sorted like this.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Attribute {
+    index: u8,
+    name_len: u8,
+    name: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Attribute {
+    fn new(name: &[u8], value: &[u8], is_directory: bool) -> Result<Self, XattrError> {
+        let bad_name = || XattrError::Name {
+            name: name.to_vec(),
+        };
+        let (prefix, index) = PREFIXES
+            .into_iter()
+            .find(|(prefix, _)| name.starts_with(prefix))
+            .ok_or_else(bad_name)?;
+        let is_acl = matches!(index, ACL_ACCESS | ACL_DEFAULT);
+        let rest = &name[prefix.len()..];
+        let name_len = u8::try_from(rest.len()).map_err(|_| bad_name())?;
+        if rest.is_empty() != is_acl || rest.contains(&0) {
+            return Err(bad_name());
+        }
+        let value = if is_acl {
+            let bad_acl = || XattrError::Acl {
+                name: name.to_vec(),
+                len: value.len(),
+            };
+            // What new entries inherit has a meaning for directories only.
+            let in_place = index == ACL_ACCESS || is_directory;
+            acl::to_disk(value)
+                .filter(|_| in_place)
+                .ok_or_else(bad_acl)?
+        } else {
+            value.to_vec()
+        };
+        Ok(Self {
+            index,
+            name_len,
+            name: rest.to_vec(),
+            value,
+        })
+    }
+
+    fn entry_len(&self) -> usize {
+        (ENTRY + self.name.len()).next_multiple_of(4)
+    }
+
+    fn value_len(&self) -> usize {
+        self.value.len().next_multiple_of(4)
+    }
+
+    fn len(&self) -> usize {
+        self.entry_len() + self.value_len()
+    }
+
+    /// `ext4_xattr_hash_entry`: over the name, then over the value in words.
+    fn hash(&self) -> u32 {
+        let name = self
+            .name
+            .iter()
+            .fold(0_u32, |hash, byte| hash.rotate_left(5) ^ u32::from(*byte));
+        let mut value = self.value.clone();
+        value.resize(self.value_len(), 0);
+        value.chunks_exact(4).fold(name, |hash, word| {
+            hash.rotate_left(16) ^ u32::from_le_bytes(word.try_into().expect("chunks of 4"))
+        })
+    }
+}
+
+impl Xattrs {
+    /// Decides what goes where: as much as fits into the inode, in the order of the disk, the
+    /// rest into a block.
+    pub(super) fn new(
+        xattrs: &BTreeMap<Vec<u8>, Vec<u8>>,
+        is_directory: bool,
+    ) -> Result<Self, XattrError> {
+        // The magic number and the end mark; the header and the end mark.
+        let mut inode_room = IN_INODE - 4 - 4;
+        let mut block_room = BLOCK_SIZE - HEADER - 4;
+        let mut all = Vec::new();
+        for (name, value) in xattrs {
+            let attribute = Attribute::new(name, value, is_directory)?;
+            let len = attribute.len();
+            let in_inode = len <= inode_room;
+            let room = if in_inode {
+                &mut inode_room
+            } else {
+                &mut block_room
+            };
+            let too_large = || XattrError::TooLarge {
+                name: name.clone(),
+                len: value.len(),
+            };
+            *room = room.checked_sub(len).ok_or_else(too_large)?;
+            all.push((attribute, in_inode));
+        }
+        all.sort();
+        let mut sorted = Self::default();
+        for (attribute, in_inode) in all {
+            match in_inode {
+                true => sorted.in_inode.push(attribute),
+                false => sorted.in_block.push(attribute),
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// Whether a block is needed.
+    pub(super) fn need_block(&self) -> bool {
+        !self.in_block.is_empty()
+    }
+
+    /// Fills the part of an inode behind its fields.
+    pub(super) fn write_inode(&self, free_part: &mut [u8]) {
+        if self.in_inode.is_empty() {
+            return;
+        }
+        put32(free_part, 0, MAGIC);
+        // Offsets of values count from behind the magic number; hashes are not kept in inodes.
+        write_entries(&self.in_inode, &mut free_part[4..], 0, |_| 0);
+    }
+
+    /// The block, which will be number `block`.
+    pub(super) fn block(&self, block: u64, seed: Option<Seed>) -> Vec<u8> {
+        let mut bytes = vec![0; BLOCK_SIZE];
+        write_entries(&self.in_block, &mut bytes, HEADER, Attribute::hash);
+        put32(&mut bytes, 0x00, MAGIC);
+        put32(&mut bytes, 0x04, 1); // h_refcount: blocks are not shared
+        put32(&mut bytes, 0x08, 1); // h_blocks
+        put32(&mut bytes, 0x0c, block_hash(&self.in_block));
+        if let Some(seed) = seed {
+            let sum = seed.over(&[&block.to_le_bytes(), &bytes]);
+            put32(&mut bytes, 0x10, sum);
+        }
+        bytes
+    }
+}
+
+/// `ext4_xattr_rehash`: an entry without a hash makes the block one that is never shared.
+fn block_hash(attributes: &[Attribute]) -> u32 {
+    let hashes: Vec<u32> = attributes.iter().map(Attribute::hash).collect();
+    if hashes.contains(&0) {
+        return 0;
+    }
+    hashes
+        .into_iter()
+        .fold(0, |sum, hash: u32| sum.rotate_left(16) ^ hash)
+}
+
+/// Writes entries from `at` upwards and values from the end downwards.
+fn write_entries(
+    attributes: &[Attribute],
+    space: &mut [u8],
+    mut at: usize,
+    hash: fn(&Attribute) -> u32,
+) {
+    let mut values = space.len();
+    for attribute in attributes {
+        values -= attribute.value_len();
+        // An empty value lies nowhere.
+        let offset = if attribute.value.is_empty() {
+            0
+        } else {
+            values
+        };
+        space[at] = attribute.name_len;
+        space[at + 1] = attribute.index;
+        put16(
+            space,
+            at + 2,
+            u16::try_from(offset).expect("an offset in a block"),
+        );
+        put32(
+            space,
+            at + 8,
+            u32::try_from(attribute.value.len()).expect("shorter than a block"),
+        );
+        put32(space, at + 12, hash(attribute));
+        space[at + ENTRY..][..attribute.name.len()].copy_from_slice(&attribute.name);
+        space[values..][..attribute.value.len()].copy_from_slice(&attribute.value);
+        at += attribute.entry_len();
+    }
+}

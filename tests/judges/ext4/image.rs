@@ -1,0 +1,110 @@
+//! Writes images into sparse files and shows them to e2fsck.
+
+use crate::support::judge;
+use imgbuild::digest::Sha256;
+use imgbuild::disk::image::{Image, Source};
+use imgbuild::epoch::Epoch;
+use imgbuild::fs::ext4::{Features, Params, measure, seal};
+use imgbuild::tree::{Content, Slice, Tree};
+use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Objects by digest. What is missing is taken to be zeros: for content that nobody reads.
+#[derive(Default)]
+pub(super) struct Objects(BTreeMap<Sha256, Vec<u8>>);
+
+impl Objects {
+    /// Stores `bytes` between others, and gives them as a slice.
+    pub(super) fn stored(&mut self, bytes: &[u8]) -> Content {
+        let object = [b"before", bytes, b"after"].concat();
+        let digest = Sha256::of(&object);
+        self.0.insert(digest, object);
+        let len = bytes.len() as u64;
+        Content::Stored(Slice {
+            object: digest,
+            offset: 6,
+            len,
+        })
+    }
+
+    /// The bytes of `content`.
+    pub(super) fn read(&self, content: &Content) -> Vec<u8> {
+        match content {
+            Content::Inline(bytes) => bytes.to_vec(),
+            Content::Stored(slice) => self.slice(&slice.object, slice.offset, slice.len).to_vec(),
+        }
+    }
+
+    fn slice(&self, object: &Sha256, offset: u64, len: u64) -> &[u8] {
+        &self.0[object][offset as usize..][..len as usize]
+    }
+}
+
+pub(super) fn params(len: u64) -> Params {
+    let seed = *b"\x51\x0f\xc3 hash seed \xff\x80";
+    Params {
+        label: "rootfs".to_owned(),
+        ..Params::new(len, *b"filesystem uuid!", seed, Epoch(1_757_663_741))
+    }
+}
+
+/// Every combination of features that a board may ask for.
+pub(super) fn all_features() -> Vec<Features> {
+    let mut all = Vec::new();
+    for metadata_csum in [true, false] {
+        for sixty_four_bit in [true, false] {
+            for journal_blocks in [Some(1024), None] {
+                all.push(Features {
+                    metadata_csum,
+                    sixty_four_bit,
+                    journal_blocks,
+                });
+            }
+        }
+    }
+    all
+}
+
+/// Seals `tree` into the least that holds it, and `margin` bytes more.
+pub(super) fn seal_with_margin(tree: &Tree, params: &Params, margin: u64) -> Image {
+    let len = measure(tree, params).unwrap() + margin;
+    seal(
+        tree,
+        &Params {
+            len,
+            ..params.clone()
+        },
+    )
+    .unwrap()
+}
+
+/// Writes `image` to `path`, with holes for zeros.
+pub(super) fn write(image: &Image, path: &Path, objects: &Objects) {
+    let file = fs_err::File::create(path).unwrap();
+    file.set_len(image.len()).unwrap();
+    for region in image.regions() {
+        let bytes = match &region.source {
+            Source::Bytes(bytes) => bytes,
+            Source::Object { object, offset } => match objects.0.contains_key(object) {
+                true => objects.slice(object, *offset, region.len),
+                false => continue,
+            },
+            Source::Zeros => continue,
+        };
+        assert_eq!(bytes.len() as u64, region.len);
+        file.file().write_all_at(bytes, region.start).unwrap();
+    }
+}
+
+/// e2fsck finds nothing to repair and nothing to remark.
+pub(super) fn check(path: &Path) {
+    let output = judge(Command::new("e2fsck").arg("-fn").arg(path));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let remarks: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with("Pass ") && !line.contains(" files ("))
+        .collect();
+    assert_eq!(remarks, [""; 0], "e2fsck remarks on {}", path.display());
+}

@@ -1,0 +1,341 @@
+//! What a filesystem holds, as three witnesses tell it: the tree, the kernel, debugfs.
+
+use super::image::Objects;
+use crate::support::judge;
+use imgbuild::listing;
+use imgbuild::tree::{Kind, Tree};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// By path; `/lost+found` is left out.
+pub(super) type Manifest = BTreeMap<String, Facts>;
+
+/// Everything about one name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// Type and permissions.
+    pub(super) mode: u32,
+    pub(super) owner: (u32, u32),
+    pub(super) mtime: (i64, u32),
+    pub(super) links: u32,
+    pub(super) xattrs: BTreeMap<String, Vec<u8>>,
+    pub(super) body: Body,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    Directory,
+    File(Vec<u8>),
+    Symlink(String),
+    Device(u32, u32),
+    Nothing,
+}
+
+fn text(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+/// What the tree says.
+pub(super) fn expected(tree: &Tree, objects: &Objects) -> Manifest {
+    let counts = tree.link_counts();
+    let mut manifest = Manifest::new();
+    for (path, id) in tree.walk() {
+        let node = tree.node(id);
+        let (file_type, body) = match &node.kind {
+            Kind::Directory(_) => (0o040_000, Body::Directory),
+            Kind::File(content) => (0o100_000, Body::File(objects.read(content))),
+            Kind::Symlink(target) => (0o120_000, Body::Symlink(text(target))),
+            Kind::BlockDevice { major, minor } => (0o060_000, Body::Device(*major, *minor)),
+            Kind::CharDevice { major, minor } => (0o020_000, Body::Device(*major, *minor)),
+            Kind::Fifo => (0o010_000, Body::Nothing),
+            Kind::Socket => (0o140_000, Body::Nothing),
+        };
+        let n_directories = tree
+            .entries(id)
+            .filter(|(_, id)| tree.node(*id).is_directory())
+            .count();
+        // The root has `lost+found` too.
+        let is_root = path.components().len() == 0;
+        let links = match n_directories + usize::from(is_root) + 2 {
+            _ if !node.is_directory() => counts[&id],
+            links @ ..=65_000 => links as u32,
+            _ => 1,
+        };
+        let facts = Facts {
+            mode: file_type | u32::from(node.meta.mode),
+            owner: (node.meta.uid, node.meta.gid),
+            mtime: (node.meta.mtime.seconds, node.meta.mtime.nanoseconds),
+            links,
+            xattrs: node
+                .xattrs
+                .iter()
+                .map(|(name, value)| (text(name), value.clone()))
+                .collect(),
+            body,
+        };
+        manifest.insert(text(&path.to_bytes()), facts);
+    }
+    manifest
+}
+
+/// A filesystem mounted read-only, for as long as this lives.
+struct Mounted(tempfile::TempDir);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        judge(Command::new("umount").arg(self.0.path()));
+    }
+}
+
+/// What the kernel says; nothing where an ordinary user runs the tests, who cannot mount.
+pub(super) fn kernel(image: &Path) -> Option<Manifest> {
+    if !rustix::process::geteuid().is_root() {
+        println!("not root, so the kernel is not asked; debugfs alone decides");
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    judge(
+        Command::new("mount")
+            .args(["-t", "ext4", "-o", "loop,ro,noload"])
+            .arg(image)
+            .arg(folder.path()),
+    );
+    let mounted = Mounted(folder);
+    let mut manifest = Manifest::new();
+    let mut ahead = vec![mounted.0.path().to_owned()];
+    while let Some(path) = ahead.pop() {
+        let name = path
+            .strip_prefix(mounted.0.path())
+            .unwrap()
+            .as_os_str()
+            .as_bytes()
+            .to_vec();
+        if name == b"lost+found" {
+            continue;
+        }
+        let facts = kernel_facts(&path);
+        if facts.body == Body::Directory {
+            let names = listing::sorted(&path).unwrap();
+            ahead.extend(names.into_iter().map(|name| path.join(name)));
+        }
+        manifest.insert(text(&[b"/", name.as_slice()].concat()), facts);
+    }
+    Some(manifest)
+}
+
+fn kernel_facts(path: &Path) -> Facts {
+    let metadata = fs_err::symlink_metadata(path).unwrap();
+    let file_type = metadata.file_type();
+    let body = if file_type.is_dir() {
+        Body::Directory
+    } else if file_type.is_symlink() {
+        Body::Symlink(text(
+            &fs_err::read_link(path).unwrap().into_os_string().into_vec(),
+        ))
+    } else if file_type.is_file() {
+        Body::File(fs_err::read(path).unwrap())
+    } else if file_type.is_block_device() || file_type.is_char_device() {
+        let device = metadata.rdev();
+        Body::Device(rustix::fs::major(device), rustix::fs::minor(device))
+    } else {
+        Body::Nothing
+    };
+    Facts {
+        mode: metadata.mode(),
+        owner: (metadata.uid(), metadata.gid()),
+        mtime: (metadata.mtime(), metadata.mtime_nsec() as u32),
+        links: metadata.nlink() as u32,
+        xattrs: kernel_xattrs(path),
+        body,
+    }
+}
+
+fn kernel_xattrs(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut names = vec![0; 65_536];
+    let len = rustix::fs::llistxattr(path, &mut names).unwrap();
+    names.truncate(len);
+    let mut xattrs = BTreeMap::new();
+    for name in names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+    {
+        let mut value = vec![0; 65_536];
+        let len = rustix::fs::lgetxattr(path, name, &mut value).unwrap();
+        value.truncate(len);
+        xattrs.insert(text(name), value);
+    }
+    xattrs
+}
+
+/// What debugfs says, which any user can ask.
+pub(super) fn debugfs(image: &Path) -> Manifest {
+    let folder = tempfile::tempdir().unwrap();
+    let names = debugfs_names(image);
+    let mut commands = String::new();
+    for ino in names.values() {
+        writeln!(
+            commands,
+            "stat <{ino}>\ndump <{ino}> {}",
+            dumped(folder.path(), *ino).display()
+        )
+        .unwrap();
+    }
+    let answers = ask(image, &commands);
+    let mut stats = BTreeMap::new();
+    for answer in answers.split("debugfs: stat <").skip(1) {
+        let (ino, rest) = answer.split_once(">\n").unwrap();
+        let ino: u32 = ino.parse().unwrap();
+        let stat = rest.split("debugfs: dump <").next().unwrap();
+        stats.insert(ino, stat.to_owned());
+    }
+    let xattrs = debugfs_xattrs(image, folder.path(), &stats);
+    let facts = |ino: &u32| debugfs_facts(&stats[ino], &xattrs[ino], &dumped(folder.path(), *ino));
+    names
+        .iter()
+        .map(|(name, ino)| (name.clone(), facts(ino)))
+        .collect()
+}
+
+fn dumped(folder: &Path, ino: u32) -> PathBuf {
+    folder.join(ino.to_string())
+}
+
+/// Runs `commands`. Bytes that are no UTF-8 become the characters of Latin-1.
+fn ask(image: &Path, commands: &str) -> String {
+    let script = tempfile::NamedTempFile::new().unwrap();
+    fs_err::write(script.path(), commands).unwrap();
+    let output = judge(
+        Command::new("debugfs")
+            .arg("-f")
+            .arg(script.path())
+            .arg(image),
+    );
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    let complaints: Vec<_> = complaints
+        .lines()
+        .filter(|line| !line.starts_with("debugfs "))
+        .collect();
+    assert_eq!(complaints, [""; 0], "debugfs on {}", image.display());
+    output.stdout.into_iter().map(char::from).collect()
+}
+
+fn latin1(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect()
+}
+
+/// Every name and its inode.
+fn debugfs_names(image: &Path) -> BTreeMap<String, u32> {
+    let mut names = BTreeMap::from([("/".to_owned(), 2)]);
+    let mut level = vec![(String::new(), 2)];
+    while !level.is_empty() {
+        let commands: String = level
+            .iter()
+            .map(|(_, ino)| format!("ls -p <{ino}>\n"))
+            .collect();
+        let answers = ask(image, &commands);
+        let mut below = Vec::new();
+        for ((directory, _), answer) in level.iter().zip(answers.split("debugfs: ls -p <").skip(1))
+        {
+            // No name holds a slash: /ino/mode/uid/gid/name/size/ newline.
+            let fields: Vec<_> = answer.split('/').skip(1).collect();
+            for entry in fields.chunks_exact(7) {
+                let (ino, mode, name) = (entry[0].parse().unwrap(), entry[1], latin1(entry[4]));
+                let path = format!("{directory}/{}", text(&name));
+                if ino == 0 || name == b"." || name == b".." || path == "/lost+found" {
+                    continue;
+                }
+                if mode.starts_with("040") {
+                    below.push((path.clone(), ino));
+                }
+                names.insert(path, ino);
+            }
+        }
+        level = below;
+    }
+    names
+}
+
+fn debugfs_xattrs(
+    image: &Path,
+    folder: &Path,
+    stats: &BTreeMap<u32, String>,
+) -> BTreeMap<u32, BTreeMap<String, Vec<u8>>> {
+    let mut commands = String::new();
+    let mut names = Vec::new();
+    for (ino, stat) in stats {
+        let listed = stat
+            .split("Extended attributes:\n")
+            .nth(1)
+            .unwrap_or_default();
+        for line in listed.lines().map_while(|line| line.strip_prefix("  ")) {
+            let name = line.split(" (").next().unwrap().to_owned();
+            let file = folder.join(format!("xattr-{}", names.len()));
+            writeln!(commands, "ea_get -f {} <{ino}> {name}", file.display()).unwrap();
+            names.push((*ino, name, file));
+        }
+    }
+    ask(image, &commands);
+    let mut xattrs: BTreeMap<_, BTreeMap<_, _>> =
+        stats.keys().map(|ino| (*ino, BTreeMap::new())).collect();
+    for (ino, name, file) in names {
+        let value = fs_err::read(file).unwrap();
+        xattrs.get_mut(&ino).unwrap().insert(name, value);
+    }
+    xattrs
+}
+
+fn debugfs_facts(stat: &str, xattrs: &BTreeMap<String, Vec<u8>>, dumped: &Path) -> Facts {
+    let word = |label: &str| {
+        let rest = stat
+            .split(label)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no {label} in {stat}"));
+        rest.split_whitespace().next().unwrap()
+    };
+    let number = |label: &str| word(label).parse::<u32>().unwrap();
+    let size: usize = word("Size: ").parse().unwrap();
+    let device = || {
+        let (major, minor) = word("major/minor number: ").split_once(':').unwrap();
+        Body::Device(major.parse().unwrap(), minor.parse().unwrap())
+    };
+    let (file_type, body) = match word("Type: ") {
+        "directory" => (0o040_000, Body::Directory),
+        "regular" => (0o100_000, Body::File(fs_err::read(dumped).unwrap())),
+        "symlink" => (
+            0o120_000,
+            Body::Symlink(text(&symlink_target(stat, size, dumped))),
+        ),
+        "block" => (0o060_000, device()),
+        "character" => (0o020_000, device()),
+        "FIFO" => (0o010_000, Body::Nothing),
+        "socket" => (0o140_000, Body::Nothing),
+        other => panic!("{other}"),
+    };
+    let (low, extra) = word("mtime: 0x").split_once(':').unwrap();
+    let hex = |digits: &str| u32::from_str_radix(digits, 16).unwrap();
+    let (low, extra) = (hex(low), hex(extra));
+    Facts {
+        mode: file_type | u32::from_str_radix(word("Mode:  "), 8).unwrap(),
+        owner: (number("User: "), number("Group: ")),
+        mtime: (
+            i64::from(low.cast_signed()) + (i64::from(extra & 3) << 32),
+            extra >> 2,
+        ),
+        links: number("Links: "),
+        xattrs: xattrs.clone(),
+        body,
+    }
+}
+
+fn symlink_target(stat: &str, size: usize, dumped: &Path) -> Vec<u8> {
+    match stat.split("Fast link dest: \"").nth(1) {
+        Some(rest) => latin1(rest)[..size].to_vec(),
+        None => fs_err::read(dumped).unwrap(),
+    }
+}
