@@ -23,6 +23,7 @@ pub mod tree;
 pub mod define;
 pub mod diag;
 pub mod lock;
+pub mod plan;
 pub mod spec;
 
 pub mod boot;

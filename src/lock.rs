@@ -15,7 +15,7 @@ pub const LOCK_VERSION: u32 = 1;
 pub struct Lock {
     /// [`LOCK_VERSION`].
     pub version: u32,
-    /// Digest of the Spec that was resolved; another Spec makes the lock stale.
+    /// Digest of what decides the packages; another one makes the lock stale.
     pub spec: Sha256,
     /// The newest `Date` of the archives used.
     pub epoch: Epoch,
@@ -44,6 +44,13 @@ pub struct LockedRepository {
     pub in_release: Sha256,
     /// Its `Date`, in seconds since 1970-01-01 UTC.
     pub date: Epoch,
+}
+
+impl LockedRepository {
+    /// The suite: what stands behind the slash of the name.
+    pub fn suite(&self) -> &str {
+        self.name.rsplit_once('/').map_or(self.name.as_str(), |(_, suite)| suite)
+    }
 }
 
 /// One package file.

@@ -18,30 +18,30 @@ pub struct Plan {
     seed: Seed,
 }
 
-/// The lock was made for another Spec.
+/// The lock was made for other packages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the lock was made for other definitions or settings (Spec {found}, expected {expected}); run \
-     `imgbuild lock` with the same flags"
+    "the lock was made for another set of packages ({found}, expected {expected}); run `imgbuild \
+     lock` with the same flags"
 )]
 pub struct StaleLock {
-    /// Digest of the Spec that is meant now.
+    /// Digest of the packages that are meant now.
     pub expected: Sha256,
-    /// Digest of the Spec in the lock.
+    /// Digest in the lock.
     pub found: Sha256,
 }
 
 impl Plan {
-    /// Joins `spec` and the `lock` that was made for it.
+    /// Joins `spec` and the `lock` that was made for its packages.
     pub fn new(spec: Spec, lock: Lock) -> Result<Self, StaleLock> {
-        let expected = spec.digest();
+        let expected = spec.resolution_digest();
         if lock.spec != expected {
             return Err(StaleLock { expected, found: lock.spec });
         }
         let mut hasher = Hasher::new();
         hasher.field(b"imgbuild plan");
         hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
-        hasher.field(&expected.0);
+        hasher.field(&spec.digest().0);
         hasher.field(&lock.epoch.0.to_le_bytes());
         for repository in &lock.repositories {
             hasher.field(repository.name.as_bytes());

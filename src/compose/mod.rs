@@ -1,7 +1,117 @@
 //! Overlays, units, accounts and identity, laid over the configured tree.
 
 pub mod accounts;
+pub mod archives;
 pub mod identity;
 pub mod layer;
+pub mod overlays;
 pub mod template;
 pub mod units;
+
+use crate::define::{Board, Value};
+use crate::plan::Plan;
+use crate::tree::{Objects, Origin, Tree};
+use identity::Identity;
+use layer::{Layer, LayerError};
+use overlays::{Accounts, OverlayError, Overlayer};
+use serde_json::json;
+use units::UnitError;
+
+/// Why the tree could not be composed.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// A file could not be laid over it.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// An overlay could not.
+    #[error("cannot lay overlay `{overlay}` over the tree")]
+    Overlay {
+        /// The overlay.
+        overlay: String,
+        /// Why.
+        source: OverlayError,
+    },
+    /// A unit could not be enabled.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+}
+
+/// Lays everything that `plan` asks for over `tree`, whose packages are configured: accounts first,
+/// for files of overlays may belong to them; identity last, for nothing may bring it back.
+pub fn compose(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<(), ComposeError> {
+    let epoch = plan.epoch();
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
+    let ssh_keys = texts(plan, "ssh-keys");
+    let administrator = accounts::Administrator { name: text(plan, "user"), ssh_keys: &ssh_keys };
+    accounts::add(&mut layer, &administrator, epoch)?;
+    archives::write(&mut layer, &plan.lock.repositories, &plan.spec.board.suite.components)?;
+    lay_overlays(plan, tree, objects)?;
+
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
+    let wanted = &plan.spec.units;
+    wanted.disable.iter().try_for_each(|unit| units::disable(&mut layer, unit))?;
+    wanted.mask.iter().try_for_each(|unit| units::mask(&mut layer, unit))?;
+    wanted.enable.iter().try_for_each(|unit| units::enable(&mut layer, unit))?;
+    identity::wipe(&mut layer)?;
+    let identity = Identity {
+        hostname: text(plan, "hostname"),
+        time_zone: text(plan, "time-zone"),
+        locale: text(plan, "locale"),
+    };
+    identity::write(&mut layer, &identity)?;
+    Ok(())
+}
+
+fn lay_overlays(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<(), ComposeError> {
+    let context = plan.spec.context(image_context(plan));
+    for overlay in &plan.spec.overlays {
+        let origin = Origin::Overlay(overlay.name.as_str().into());
+        let mut layer = Layer::new(tree, objects, plan.epoch(), origin);
+        let accounts = Accounts::read(&layer)?;
+        let settings = &plan.spec.settings;
+        let overlayer = Overlayer { settings, context: &context, accounts: &accounts };
+        let laid = overlayer.lay(&mut layer, overlay);
+        laid.map_err(|source| ComposeError::Overlay { overlay: overlay.name.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// What templates see as `image`.
+fn image_context(plan: &Plan) -> serde_json::Value {
+    let mount = plain_partition_mount(&plan.spec.board);
+    json!({
+        "name": format!("{} on {}", plan.spec.profile.name, plan.spec.board.name),
+        "build-id": plan.build_id.to_string(),
+        "boot-mount": mount,
+        // systemd-escape(1) of a path without special characters.
+        "boot-mount-unit": format!("{}.mount", mount.trim_start_matches('/').replace('/', "-")),
+    })
+}
+
+/// Where the partition is mounted that any computer can read: the FAT of board or firmware.
+fn plain_partition_mount(board: &Board) -> &str {
+    let fat = |partition: &&crate::define::board::Partition| {
+        partition.filesystem == crate::define::board::Filesystem::Fat32
+    };
+    let found = board.partitions.iter().filter(fat).find_map(|partition| partition.mount.as_deref());
+    found.unwrap_or("/boot")
+}
+
+fn text<'a>(plan: &'a Plan, setting: &str) -> &'a str {
+    match plan.spec.settings.value(setting) {
+        Some(Value::Text(text)) => text,
+        _ => "",
+    }
+}
+
+fn texts(plan: &Plan, setting: &str) -> Vec<String> {
+    let items = match plan.spec.settings.value(setting) {
+        Some(Value::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let text = |item: &Value| match item {
+        Value::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    items.iter().filter_map(text).collect()
+}

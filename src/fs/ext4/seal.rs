@@ -309,7 +309,7 @@ impl Writer<'_> {
         let copies = self
             .geometry
             .super_groups()
-            .any(|with| with == group.into());
+            .any(|with| with == u64::from(group));
         let n_copies = if copies {
             self.geometry.super_blocks()
         } else {

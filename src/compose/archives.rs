@@ -1,0 +1,24 @@
+//! Where the device fetches its upgrades from.
+
+use super::layer::{Layer, LayerError};
+use crate::lock::LockedRepository;
+
+/// The keyring that package debian-archive-keyring installs.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Writes apt's sources: one stanza for each archive of the lock.
+pub fn write(
+    layer: &mut Layer<'_>,
+    repositories: &[LockedRepository],
+    components: &[String],
+) -> Result<(), LayerError> {
+    let components = components.join(" ");
+    let stanza = |repository: &LockedRepository| {
+        let (url, suite) = (repository.url.trim_end_matches('/'), repository.suite());
+        format!("Types: deb\nURIs: {url}\nSuites: {suite}\nComponents: {components}\nSigned-By: {KEYRING}\n")
+    };
+    let stanzas: Vec<String> = repositories.iter().map(stanza).collect();
+    layer.remove("/etc/apt/sources.list")?;
+    layer.file("/etc/apt/sources.list.d/debian.sources", stanzas.join("\n"), 0o644)?;
+    Ok(())
+}
