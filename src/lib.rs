@@ -32,5 +32,6 @@ pub mod debian;
 pub mod fetch;
 pub mod fs;
 pub mod layout;
+pub mod resolve;
 pub mod sandbox;
 pub mod sink;

@@ -46,6 +46,43 @@ pub struct LockedRepository {
     pub date: Epoch,
 }
 
+/// A text that is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// It is not in the form of a lock.
+    #[error("the lock cannot be read; run `imgbuild lock` to make it anew")]
+    Form(#[from] toml::de::Error),
+    /// It is of another imgbuild.
+    #[error("the lock has version {found}, expected {LOCK_VERSION}; run `imgbuild lock` to make it anew")]
+    Version {
+        /// Its version.
+        found: u32,
+    },
+}
+
+impl Lock {
+    /// Reads what [`Lock::to_text`] wrote.
+    pub fn parse(text: &str) -> Result<Self, LockError> {
+        let lock: Self = toml::from_str(text)?;
+        match lock.version {
+            LOCK_VERSION => Ok(lock),
+            found => Err(LockError::Version { found }),
+        }
+    }
+
+    /// The canonical form: TOML, for people to read and for versions to be compared.
+    pub fn to_text(&self) -> String {
+        let body = toml::to_string(self).expect("a lock has nothing that TOML cannot hold");
+        format!("# Written by `imgbuild lock`: every input of a build, by digest. Not to be edited.\n{body}")
+    }
+
+    /// Every package, with those that reach no image: of the image, donors, tools of `host`.
+    pub fn inputs(&self, host: Option<Architecture>) -> impl Iterator<Item = &LockedPackage> {
+        let tools = host.and_then(|host| self.tools.get(&host)).into_iter().flatten();
+        self.packages.iter().chain(&self.donors).chain(tools)
+    }
+}
+
 impl LockedRepository {
     /// The suite: what stands behind the slash of the name.
     pub fn suite(&self) -> &str {

@@ -1,0 +1,224 @@
+//! From a Spec to a Lock: which packages, in which versions, from which archives.
+
+use crate::architecture::Architecture;
+use crate::debian::index::{IndexError, Priority};
+use crate::debian::keyring::Keyring;
+use crate::debian::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
+use crate::debian::solve::{NotARequest, Request, SolveError, Universe, Wanted, solve};
+use crate::debian::sources::DebianMirrors;
+use crate::digest::{Hasher, Sha256};
+use crate::event::{Event, Reporter, Stage};
+use crate::lock::{LOCK_VERSION, Lock, LockError, LockedPackage, LockedRepository};
+use crate::sandbox;
+use crate::spec::Spec;
+use crate::store::Store;
+use crate::tree::Objects;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// Changes whenever the same archives and the same Spec give another lock.
+const STAGE: &str = "resolve-1";
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// An archive cannot be used.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// An index of packages cannot be read.
+    #[error("cannot read an index of packages")]
+    Index(#[from] IndexError),
+    /// A definition asks for something that is no package.
+    #[error(transparent)]
+    Request(#[from] NotARequest),
+    /// The packages cannot be installed together.
+    #[error(transparent)]
+    Solve(#[from] SolveError),
+    /// A package whose files the board uses is in no archive.
+    #[error("package `{name}`, whose files the board uses, is in none of {}", .repositories.join(", "))]
+    NoDonor {
+        /// The package.
+        name: String,
+        /// The archives.
+        repositories: Vec<String>,
+    },
+    /// A lock in the store cannot be read.
+    #[error("a lock in the store cannot be read")]
+    Lock(#[from] LockError),
+    /// The store failed.
+    #[error("cannot use the store")]
+    Store(#[from] io::Error),
+}
+
+/// The archives of Debian's suite `suite`: the release, its updates and its security fixes.
+pub fn repositories(
+    suite: &str,
+    components: &[String],
+    mirrors: &DebianMirrors,
+    keyring: &Keyring,
+    freshness: Freshness,
+) -> Vec<Repository> {
+    let repository = |archive: &str, base, suffix: &str| Repository {
+        name: format!("{archive}/{suite}{suffix}"),
+        base_urls: vec![base],
+        suite: format!("{suite}{suffix}"),
+        components: components.to_vec(),
+        keyring: keyring.clone(),
+        freshness,
+    };
+    vec![
+        repository("debian", mirrors.debian.clone(), ""),
+        repository("debian", mirrors.debian.clone(), "-updates"),
+        repository("debian-security", mirrors.security.clone(), "-security"),
+    ]
+}
+
+/// Chooses packages for Specs.
+pub struct Resolver<'a> {
+    /// Over which network into which store.
+    pub archives: Archives<'a>,
+    /// Where packages come from.
+    pub repositories: &'a [Repository],
+    /// The architecture of the machine that builds.
+    pub host: Architecture,
+}
+
+impl Resolver<'_> {
+    /// The lock for `spec` as of now. The archives are asked each time; what was chosen from the
+    /// same state of them is remembered.
+    pub fn resolve(&self, spec: &Spec) -> Result<Lock, ResolveError> {
+        let reporter = self.archives.reporter;
+        reporter.report(Event::Started { stage: Stage::Resolve, total: 0, bytes: false });
+        let mut architectures = vec![spec.board.architecture];
+        if self.host != spec.board.architecture {
+            architectures.push(self.host);
+        }
+        let fetch = |repository| self.archives.fetch_indices(repository, &architectures);
+        let fetched = self.repositories.iter().map(fetch).collect::<Result<Vec<_>, _>>()?;
+        let key = self.key(spec, &fetched);
+        let store = self.archives.store;
+        let known = store.memo(STAGE, &key);
+        let lock = match &known {
+            Some(object) => Lock::parse(&text(store, object)?)?,
+            None => {
+                let lock = self.choose(spec, &fetched)?;
+                store.set_memo(STAGE, &key, &store.insert(lock.to_text().as_bytes())?)?;
+                lock
+            }
+        };
+        reporter.report(Event::Finished { stage: Stage::Resolve, memoized: known.is_some() });
+        Ok(lock)
+    }
+
+    fn key(&self, spec: &Spec, fetched: &[Indices]) -> Sha256 {
+        let mut hasher = Hasher::new();
+        hasher.field(&spec.resolution_digest().0);
+        hasher.field(self.host.debian().as_bytes());
+        hasher.field(sandbox::TOOLS.join(" ").as_bytes());
+        for (repository, indices) in self.repositories.iter().zip(fetched) {
+            hasher.field(repository.name.as_bytes());
+            hasher.field(url(repository).as_bytes());
+            hasher.field(&indices.release.digest.0);
+        }
+        hasher.finish()
+    }
+
+    fn choose(&self, spec: &Spec, fetched: &[Indices]) -> Result<Lock, ResolveError> {
+        let universe = self.universe(fetched, spec.board.architecture)?;
+        let wanted = |names: &[String]| names.iter().map(|name| name.parse()).collect();
+        let packages: Result<Vec<Wanted>, NotARequest> = wanted(&spec.packages);
+        let request = Request {
+            packages: packages?,
+            essential: true,
+            priority: Some(Priority::Required),
+            recommends: spec.recommends,
+            exclude: spec.never.clone(),
+        };
+        let packages = solve(&universe, &request, None)?.locked();
+        let donor = |name: &String| self.donor(&universe, name);
+        let donors = spec.donors.iter().map(donor).collect::<Result<Vec<_>, _>>()?;
+        let mut tools = BTreeMap::new();
+        if self.host != spec.board.architecture {
+            tools.insert(self.host, self.tools(fetched, &packages)?);
+        }
+        let dates = fetched.iter().map(|indices| indices.release.date);
+        let lock_repository = |(repository, indices): (&Repository, &Indices)| LockedRepository {
+            name: repository.name.clone(),
+            url: url(repository),
+            in_release: indices.release.digest,
+            date: indices.release.date,
+        };
+        Ok(Lock {
+            version: LOCK_VERSION,
+            spec: spec.resolution_digest(),
+            epoch: dates.max().expect("there is a repository"),
+            repositories: self.repositories.iter().zip(fetched).map(lock_repository).collect(),
+            packages,
+            donors,
+            tools,
+        })
+    }
+
+    fn universe(
+        &self,
+        fetched: &[Indices],
+        architecture: Architecture,
+    ) -> Result<Universe, ResolveError> {
+        let mut texts = Vec::new();
+        for (repository, indices) in self.repositories.iter().zip(fetched) {
+            let wanted = indices.indices.iter().filter(|index| index.architecture == architecture);
+            for index in wanted {
+                let text = text(self.archives.store, &index.text)?;
+                texts.push((repository.name.clone(), Arc::from(text)));
+            }
+        }
+        Ok(Universe::new(texts, architecture)?)
+    }
+
+    /// The newest package of that name, alone.
+    fn donor(&self, universe: &Universe, name: &str) -> Result<LockedPackage, ResolveError> {
+        let missing = || ResolveError::NoDonor {
+            name: name.to_owned(),
+            repositories: self.repositories.iter().map(|repository| repository.name.clone()).collect(),
+        };
+        let package = universe.named(name).next().ok_or_else(missing)?;
+        Ok(LockedPackage {
+            name: package.name().to_owned(),
+            architecture: package.architecture().to_owned(),
+            version: package.version().to_owned(),
+            repository: package.repository().to_owned(),
+            path: package.filename().to_owned(),
+            size: package.size(),
+            sha256: package.sha256(),
+            automatic: true,
+        })
+    }
+
+    /// What runs in the sandbox in place of the image's own programs: of the host's architecture.
+    fn tools(
+        &self,
+        fetched: &[Indices],
+        packages: &[LockedPackage],
+    ) -> Result<Vec<LockedPackage>, ResolveError> {
+        let universe = self.universe(fetched, self.host)?;
+        let in_image = |name: &&str| packages.iter().any(|package| package.name == **name);
+        let names = sandbox::TOOLS.iter().copied().filter(in_image);
+        let names = [sandbox::EMULATOR].into_iter().chain(names);
+        let request = Request {
+            packages: names.map(str::parse).collect::<Result<_, _>>()?,
+            ..Request::default()
+        };
+        Ok(solve(&universe, &request, None)?.locked())
+    }
+}
+
+fn url(repository: &Repository) -> String {
+    repository.base_urls.first().map(ToString::to_string).unwrap_or_default()
+}
+
+fn text(store: &Store, object: &Sha256) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    store.open(object)?.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+}
