@@ -102,7 +102,7 @@ pub enum FetchError {
         limit: u64,
     },
     /// The server has a file of another length.
-    #[error("{url} has {found} bytes or more, expected {expected}; another version lies there")]
+    #[error("{url} has at least {found} bytes, expected {expected}: another version lies there")]
     Size {
         /// The address.
         url: Url,

@@ -125,11 +125,10 @@ impl Keyring {
     pub fn verify(&self, message: &str, now: Epoch) -> Result<SignedText, SignatureError> {
         const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
         const END: &str = "-----END PGP SIGNATURE-----";
-        if !message.starts_with(BEGIN) || !message.trim_end().ends_with(END) {
-            let elsewhere = message.contains(BEGIN) && message.contains(END);
-            if elsewhere {
-                return Err(SignatureError::UnsignedText);
-            }
+        let message = message.trim_end();
+        let whole = message.starts_with(BEGIN) && message.ends_with(END);
+        if !whole && message.contains(BEGIN) && message.contains(END) {
+            return Err(SignatureError::UnsignedText);
         }
         let (parsed, _) =
             CleartextSignedMessage::from_string(message).map_err(SignatureError::Malformed)?;
@@ -245,3 +244,6 @@ impl std::fmt::Display for Claimed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
