@@ -5,6 +5,7 @@
 
 use super::control::{self, ControlError, Stanza};
 use crate::fetch::Url;
+use std::path::Path;
 
 /// One entry that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,28 @@ pub fn parse_list(text: &str) -> Result<Vec<SourceEntry>, SourcesError> {
         entries.push(parse_line(code).ok_or_else(wrong)?);
     }
     Ok(entries)
+}
+
+/// Replaces each `mirror+file:` address, which Debian's cloud images use, by the addresses in the file
+/// that it names. `read` gives the text of a file; without it the address stays.
+pub fn expand_mirror_lists(entries: &mut [SourceEntry], read: impl Fn(&Path) -> Option<String>) {
+    for entry in entries {
+        let expand = |uri: &String| {
+            let path = uri.strip_prefix("mirror+file:");
+            // `mirror+file:/etc/x` and `mirror+file:///etc/x` are the same.
+            let path = path.map(|path| path.strip_prefix("//").unwrap_or(path));
+            let Some(text) = path.and_then(|path| read(Path::new(path))) else {
+                return vec![uri.clone()];
+            };
+            // Behind the address stand options, divided by tabs.
+            let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
+            text.lines()
+                .filter_map(first)
+                .filter(|word| !word.starts_with('#'))
+                .collect()
+        };
+        entry.uris = entry.uris.iter().flat_map(expand).collect();
+    }
 }
 
 /// The mirrors of Debian's archives among `entries`; `None` where there is no mirror of the main
@@ -337,6 +360,29 @@ mod tests {
             "http://deb.example/debian-security",
         );
         assert_eq!(list(&format!("{vendors}{debian}")), expected);
+    }
+
+    #[test]
+    fn lists_of_mirrors_are_expanded() {
+        let text = "deb mirror+file:/etc/apt/mirrors/debian.list trixie main\n\
+                    deb mirror+file:///etc/apt/mirrors/security.list trixie-security main\n\
+                    deb mirror+file:/etc/apt/mirrors/gone.list trixie contrib\n";
+        let mut entries = parse_list(text).unwrap();
+        expand_mirror_lists(&mut entries, |path| match path.to_str() {
+            Some("/etc/apt/mirrors/debian.list") => {
+                Some("# comment\nhttps://deb.example/debian\tpriority:1\n".to_owned())
+            }
+            Some("/etc/apt/mirrors/security.list") => {
+                Some("https://deb.example/debian-security".to_owned())
+            }
+            _ => None,
+        });
+        assert_eq!(entries[2].uris, ["mirror+file:/etc/apt/mirrors/gone.list"]);
+        let expected = pair(
+            "https://deb.example/debian",
+            "https://deb.example/debian-security",
+        );
+        assert_eq!(mirrors(&entries), expected);
     }
 
     #[test]
