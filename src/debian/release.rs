@@ -1,6 +1,6 @@
 //! Signed InRelease files: what an archive promises about one suite.
 //!
-//! A [`Release`] exists only behind a good signature. `Date` and `Valid-Until` are read here and
+//! Only [`Release::verify`] makes a [`Release`], so a good signature stands behind each. `Date` and `Valid-Until` are read here and
 //! judged by [`super::repository`].
 
 use super::control::{self, ControlError};
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 /// The verified Release file of one suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Release {
     /// Digest of the InRelease file as it came, signatures included.
     pub digest: Sha256,

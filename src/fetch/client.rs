@@ -102,7 +102,7 @@ pub enum FetchError {
         limit: u64,
     },
     /// The server has a file of another length.
-    #[error("{url} has {found} bytes or more, expected {expected}; another version lies there")]
+    #[error("{url} has at least {found} bytes, expected {expected}: another version lies there")]
     Size {
         /// The address.
         url: Url,
@@ -135,6 +135,7 @@ pub struct Client {
 impl Client {
     /// A client with `options`.
     pub fn new(options: Options) -> Result<Self, FetchError> {
+        let setup = |error: reqwest::Error| FetchError::Setup(error.without_url());
         let builder = reqwest::blocking::Client::builder()
             .user_agent(concat!("imgbuild/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(options.connect_timeout)
@@ -143,10 +144,10 @@ impl Client {
             .redirect(reqwest::redirect::Policy::limited(5))
             .no_proxy();
         let builder = match &options.proxy {
-            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).map_err(FetchError::Setup)?),
+            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).map_err(setup)?),
             None => builder,
         };
-        let http = builder.build().map_err(FetchError::Setup)?;
+        let http = builder.build().map_err(setup)?;
         Ok(Self { http, options })
     }
 

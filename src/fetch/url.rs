@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// An absolute address whose scheme this program can fetch.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Url(reqwest::Url);
+pub struct Url(Box<reqwest::Url>);
 
 /// Why a text is no usable address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +103,7 @@ impl FromStr for Url {
         if url.scheme() == "file" && url.to_file_path().is_err() {
             return Err(malformed("a file address names no other host".to_owned()));
         }
-        Ok(Self(url))
+        Ok(Self(Box::new(url)))
     }
 }
 

@@ -23,9 +23,9 @@ pub enum Unacceptable {
     /// A key for other purposes, or one that no self-signature binds.
     #[error("the key is not one for signing, or is not bound to its primary key")]
     KeyNotForSigning,
-    /// A broken hash.
+    /// A hash that is broken, or that no archive uses.
     #[error("it uses {0}, expected SHA-256, SHA-384 or SHA-512")]
-    WeakHash(String),
+    WrongHash(String),
     /// A clock is wrong.
     #[error("it was made at {}, which is still to come; check the clock of this machine", Utc(*.0))]
     FromTheFuture(Epoch),
@@ -50,7 +50,7 @@ pub(super) fn signature_acceptable(signature: &Signature, now: Epoch) -> Result<
     }
     match signature.hash_alg() {
         Some(HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512) => {}
-        Some(other) => return Err(Unacceptable::WeakHash(other.to_string())),
+        Some(other) => return Err(Unacceptable::WrongHash(other.to_string())),
         None => return Err(Unacceptable::WrongKind),
     }
     // A critical subpacket that is not understood makes a signature void (RFC 9580, 5.2.3.7).

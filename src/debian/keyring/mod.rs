@@ -57,6 +57,12 @@ pub enum SignatureError {
         /// Their number.
         found: usize,
     },
+    /// More lines than any archive's.
+    #[error("the message has {found} lines, more than {MOST_LINES}")]
+    TooManyLines {
+        /// Their number.
+        found: usize,
+    },
     /// Only keys that are not in the ring.
     #[error(
         "signed by {}, none of which is in the keyring; name the archive's own keyring for it",
@@ -84,6 +90,10 @@ pub enum SignatureError {
 
 /// trixie carries three; the bound keeps a hostile mirror from making us verify thousands.
 const MOST_SIGNATURES: usize = 32;
+
+/// trixie has 1,500. rPGP looks through all it has read at each further line, so the time grows with
+/// lines times bytes.
+const MOST_LINES: usize = 10_000;
 
 impl Keyring {
     /// The keys of Debian's archives, of the newest stable release.
@@ -125,11 +135,14 @@ impl Keyring {
     pub fn verify(&self, message: &str, now: Epoch) -> Result<SignedText, SignatureError> {
         const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
         const END: &str = "-----END PGP SIGNATURE-----";
-        if !message.starts_with(BEGIN) || !message.trim_end().ends_with(END) {
-            let elsewhere = message.contains(BEGIN) && message.contains(END);
-            if elsewhere {
-                return Err(SignatureError::UnsignedText);
-            }
+        let message = message.trim_end();
+        let whole = message.starts_with(BEGIN) && message.ends_with(END);
+        if !whole && message.contains(BEGIN) && message.contains(END) {
+            return Err(SignatureError::UnsignedText);
+        }
+        let lines = message.lines().count();
+        if lines > MOST_LINES {
+            return Err(SignatureError::TooManyLines { found: lines });
         }
         let (parsed, _) =
             CleartextSignedMessage::from_string(message).map_err(SignatureError::Malformed)?;
@@ -245,3 +258,6 @@ impl std::fmt::Display for Claimed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,7 +120,7 @@ pub enum RepositoryError {
         architecture: Architecture,
         /// What the mirror did.
         #[source]
-        source: FetchError,
+        source: Box<FetchError>,
     },
     /// A genuine index that cannot be decompressed, or not to what InRelease lists.
     #[error("`{path}` of `{repository}` does not decompress to what InRelease lists")]

@@ -75,7 +75,7 @@ pub struct Indices {
 const MID_SYNC_RETRIES: u32 = 3;
 
 /// The largest InRelease accepted; trixie's has 140 KB.
-const RELEASE_LIMIT: u64 = 16 << 20;
+const RELEASE_LIMIT: u64 = 2 << 20;
 
 /// The largest index accepted where its size is not listed; trixie's main has 57 MB.
 const INDEX_LIMIT: u64 = 1 << 30;
@@ -228,7 +228,7 @@ impl Archives<'_> {
                     repository: repository.name.clone(),
                     suite: repository.suite.clone(),
                     architecture,
-                    source,
+                    source: Box::new(source),
                 }
             }
             source => repository.fetch_error(source),

@@ -1,4 +1,5 @@
 //! An archive, its server, and a client with a store of its own.
+#![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
 use crate::mirror::{Compression, DebSpec, NOW, Server, TestArchive};
 use imgbuild::architecture::Architecture;
