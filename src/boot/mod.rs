@@ -6,6 +6,7 @@
 pub mod contents;
 pub mod cpio;
 pub mod elf;
+pub mod grub;
 pub mod initramfs;
 pub mod libraries;
 pub mod modules;

@@ -1,0 +1,331 @@
+//! GRUB's core image for a BIOS, put together from the files of grub-pc-bin as grub-mkimage would.
+//!
+//! ```text
+//! sector 0      diskboot.img: loads the rest; where it lies stands in its last 12 bytes
+//! sector 1 …    lzma_decompress.img, with both sizes at byte 8
+//!               raw LZMA1 of: kernel | module table: modules in order of need, configuration, prefix
+//! ```
+//!
+//! grub-mkimage itself is a program for the building machine, which may be another one.
+
+use super::super::contents::{Contents, ContentsError, path};
+use super::super::elf::{Elf, ElfError};
+use crate::tree::{Name, TreePath};
+use crate::units::{Lba, SECTOR_SIZE};
+use liblzma::stream::{Action, Filters, LzmaOptions, Status, Stream};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What the core image can do: read the disk and its filesystems, show a menu, start Linux. Nothing
+/// is loaded later, so the root filesystem needs no modules.
+pub const MODULES: [&str; 20] = [
+    "biosdisk",
+    "part_gpt",
+    "part_msdos",
+    "fat",
+    "ext2",
+    "search",
+    "search_fs_uuid",
+    "search_label",
+    "normal",
+    "linux",
+    "configfile",
+    "echo",
+    "test",
+    "serial",
+    "terminal",
+    "ls",
+    "cat",
+    "halt",
+    "reboot",
+    "gzio",
+];
+
+/// Where the packaged files lie.
+const FOLDER: &str = "/usr/lib/grub/i386-pc";
+
+const SECTOR: usize = SECTOR_SIZE as usize;
+
+/// The BIOS loads the core image at 0x8200, and memory from 0x80000 on may be the firmware's.
+const MAX_CORE: usize = 0x7_0000;
+
+/// Raw kernel and modules may not grow beyond what the decompressor unpacks at 1 MiB with room to spare.
+const MAX_RAW: usize = 8 << 20;
+
+// Offsets in boot.img and diskboot.img: include/grub/i386/pc/boot.h of GRUB.
+const BOOT_KERNEL_SECTOR: usize = 0x5c;
+const BOOT_DRIVE_CHECK: usize = 0x66;
+const DISKBOOT_LIST_START: usize = 500;
+const DISKBOOT_LIST_LEN: usize = 508;
+// Offsets in lzma_decompress.img: include/grub/offsets.h.
+const COMPRESSED_SIZE: usize = 8;
+const RAW_SIZE: usize = 12;
+
+// Module table: include/grub/kernel.h.
+const TABLE_MAGIC: u32 = 0x676d_696d;
+const TABLE_HEADER: u32 = 12;
+const OBJECT_ELF: u32 = 0;
+const OBJECT_CONFIG: u32 = 2;
+const OBJECT_PREFIX: u32 = 3;
+
+/// Why no core image can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// A file of grub-pc-bin is missing or unreadable.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// kernel.img is damaged.
+    #[error("`{FOLDER}/kernel.img` cannot be used")]
+    Kernel(#[from] ElfError),
+    /// A file is not what this code knows how to patch.
+    #[error(
+        "`{path}` has {found}, expected {expected}; this release of grub-pc-bin needs a newer imgbuild"
+    )]
+    Unknown {
+        /// The file.
+        path: TreePath,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A module needs one that is not listed.
+    #[error("GRUB's module `{module}` is not in `{FOLDER}/moddep.lst`")]
+    NoModule {
+        /// Its name.
+        module: String,
+    },
+    /// The result does not fit.
+    #[error("GRUB's core image has {len} bytes, expected at most {max}")]
+    TooLarge {
+        /// Its length.
+        len: usize,
+        /// The most that the BIOS can load.
+        max: usize,
+    },
+    /// The compressor refused.
+    #[error("cannot compress GRUB's kernel")]
+    Compress(#[source] liblzma::stream::Error),
+}
+
+/// The boot code of the first sector, which loads the core image from sector `core`.
+pub fn boot_code(inputs: Contents<'_>, core: Lba) -> Result<[u8; 440], CoreError> {
+    let mut boot = sector(inputs, "boot.img")?;
+    patch(&mut boot, BOOT_KERNEL_SECTOR, &core.0.to_le_bytes());
+    // Two no-ops instead of the jump over the check of the drive number: some BIOSes give a wrong
+    // one in DL (grub-install does the same on a hard disk).
+    patch(&mut boot, BOOT_DRIVE_CHECK, &[0x90, 0x90]);
+    let (code, _) = boot.split_first_chunk::<440>().expect("a sector is longer");
+    Ok(*code)
+}
+
+/// The core image for sector `core` and up: whole sectors. `configuration` is run first.
+pub fn core_image(
+    inputs: Contents<'_>,
+    core: Lba,
+    configuration: &str,
+) -> Result<Vec<u8>, CoreError> {
+    let raw = raw_kernel(inputs, configuration)?;
+    let mut image = decompressor(inputs)?;
+    let compressed = compress(&raw)?;
+    patch(
+        &mut image,
+        COMPRESSED_SIZE,
+        &length(compressed.len()).to_le_bytes(),
+    );
+    patch(&mut image, RAW_SIZE, &length(raw.len()).to_le_bytes());
+    image.extend_from_slice(&compressed);
+    image.resize(image.len().next_multiple_of(SECTOR), 0);
+    if image.len() > MAX_CORE {
+        return Err(CoreError::TooLarge {
+            len: image.len(),
+            max: MAX_CORE,
+        });
+    }
+    let mut first = sector(inputs, "diskboot.img")?;
+    let n_sectors = u16::try_from(image.len() / SECTOR).expect("a core image is below 448 KiB");
+    patch(
+        &mut first,
+        DISKBOOT_LIST_START,
+        &core.0.saturating_add(1).to_le_bytes(),
+    );
+    patch(&mut first, DISKBOOT_LIST_LEN, &n_sectors.to_le_bytes());
+    first.extend_from_slice(&image);
+    Ok(first)
+}
+
+/// What is compressed: GRUB's kernel as it lies in memory, and behind it the table of modules.
+fn raw_kernel(inputs: Contents<'_>, configuration: &str) -> Result<Vec<u8>, CoreError> {
+    let mut objects = Vec::new();
+    for module in in_order_of_need(&read(inputs, "moddep.lst")?)? {
+        let bytes = read(inputs, &format!("{module}.mod"))?;
+        push_object(&mut objects, OBJECT_ELF, &bytes);
+    }
+    let text = [configuration.as_bytes(), b"\0"].concat();
+    push_object(&mut objects, OBJECT_CONFIG, &text);
+    push_object(&mut objects, OBJECT_PREFIX, b"/boot/grub\0");
+
+    let mut raw = kernel_segment(inputs)?;
+    let total = length(objects.len()).saturating_add(TABLE_HEADER);
+    for field in [TABLE_MAGIC, TABLE_HEADER, total] {
+        raw.extend_from_slice(&field.to_le_bytes());
+    }
+    raw.append(&mut objects);
+    if raw.len() > MAX_RAW {
+        return Err(CoreError::TooLarge {
+            len: raw.len(),
+            max: MAX_RAW,
+        });
+    }
+    Ok(raw)
+}
+
+fn push_object(objects: &mut Vec<u8>, kind: u32, bytes: &[u8]) {
+    let padded = bytes.len().next_multiple_of(4);
+    objects.extend_from_slice(&kind.to_le_bytes());
+    objects.extend_from_slice(&length(padded).saturating_add(8).to_le_bytes());
+    objects.extend_from_slice(bytes);
+    objects.resize(objects.len().next_multiple_of(4), 0);
+}
+
+/// The bytes of kernel.img's only loadable segment.
+fn kernel_segment(inputs: Contents<'_>) -> Result<Vec<u8>, CoreError> {
+    let bytes = read(inputs, "kernel.img")?;
+    let elf = Elf::parse(&bytes)?;
+    let unknown = |found: String| CoreError::Unknown {
+        path: file("kernel.img"),
+        expected: "one loadable segment of a multiple of 4 bytes",
+        found,
+    };
+    let [segment] = elf.segments[..] else {
+        return Err(unknown(format!("{} loadable segments", elf.segments.len())));
+    };
+    let range = || {
+        let start = usize::try_from(segment.offset).ok()?;
+        let len = usize::try_from(segment.file_size).ok()?;
+        bytes.get(start..start.checked_add(len)?)
+    };
+    let found = format!(
+        "a segment of {} bytes at {}",
+        segment.file_size, segment.offset
+    );
+    let kernel = range().filter(|kernel| kernel.len().is_multiple_of(4));
+    kernel.map(<[u8]>::to_vec).ok_or_else(|| unknown(found))
+}
+
+/// [`MODULES`] and all they depend on, each behind those it needs.
+fn in_order_of_need(moddep: &[u8]) -> Result<Vec<String>, CoreError> {
+    let text = String::from_utf8_lossy(moddep);
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let needs: BTreeMap<&str, Vec<&str>> = lines
+        .map(|(module, needs)| (module.trim(), needs.split_whitespace().collect()))
+        .collect();
+    let mut order = Vec::new();
+    let mut seen = BTreeSet::new();
+    // A module stands on the stack twice: once to look at what it needs, once to be put in order.
+    let mut stack: Vec<(&str, bool)> = MODULES.iter().rev().map(|name| (*name, false)).collect();
+    while let Some((module, needs_done)) = stack.pop() {
+        if needs_done {
+            order.push(module.to_owned());
+        } else if seen.insert(module) {
+            let no_module = || CoreError::NoModule {
+                module: module.to_owned(),
+            };
+            let needed = needs.get(module).ok_or_else(no_module)?;
+            stack.push((module, true));
+            stack.extend(needed.iter().rev().map(|name| (*name, false)));
+        }
+    }
+    Ok(order)
+}
+
+/// Raw LZMA1 with the parameters that are built into lzma_decompress.img.
+fn compress(raw: &[u8]) -> Result<Vec<u8>, CoreError> {
+    let mut options = LzmaOptions::new_preset(6).map_err(CoreError::Compress)?;
+    options
+        .dict_size(1 << 16)
+        .literal_context_bits(3)
+        .literal_position_bits(0)
+        .position_bits(2);
+    let mut filters = Filters::new();
+    filters.lzma1(&options);
+    let mut stream = Stream::new_raw_encoder(&filters).map_err(CoreError::Compress)?;
+    let mut compressed = Vec::with_capacity(raw.len().saturating_add(1 << 16));
+    let status = stream.process_vec(raw, &mut compressed, Action::Finish);
+    match status.map_err(CoreError::Compress)? {
+        Status::StreamEnd => Ok(compressed),
+        _ => Err(CoreError::TooLarge {
+            len: raw.len(),
+            max: MAX_CORE,
+        }),
+    }
+}
+
+fn decompressor(inputs: Contents<'_>) -> Result<Vec<u8>, CoreError> {
+    let bytes = read(inputs, "lzma_decompress.img")?;
+    let both_sizes = bytes.get(COMPRESSED_SIZE..RAW_SIZE + 4);
+    if both_sizes == Some(&[0; 8]) {
+        Ok(bytes.to_vec())
+    } else {
+        Err(CoreError::Unknown {
+            path: file("lzma_decompress.img"),
+            expected: "zeros where the sizes go, at byte 8",
+            found: format!("{both_sizes:02x?}"),
+        })
+    }
+}
+
+fn sector(inputs: Contents<'_>, name: &str) -> Result<Vec<u8>, CoreError> {
+    let bytes = read(inputs, name)?;
+    if bytes.len() == SECTOR {
+        return Ok(bytes.to_vec());
+    }
+    Err(CoreError::Unknown {
+        path: file(name),
+        expected: "one sector of 512 bytes",
+        found: format!("{} bytes", bytes.len()),
+    })
+}
+
+fn read(inputs: Contents<'_>, name: &str) -> Result<Arc<[u8]>, CoreError> {
+    Ok(inputs.bytes(&file(name))?)
+}
+
+/// A file of grub-pc-bin. Module names come from moddep.lst, and anything can stand there.
+fn file(name: &str) -> TreePath {
+    let folder = path(FOLDER);
+    Name::new(name.as_bytes()).map_or(folder.clone(), |name| folder.join(&name))
+}
+
+fn patch(bytes: &mut [u8], at: usize, value: &[u8]) {
+    let end = at.checked_add(value.len());
+    let target = end.and_then(|end| bytes.get_mut(at..end));
+    target
+        .expect("the file was checked to be long enough")
+        .copy_from_slice(value);
+}
+
+fn length(len: usize) -> u32 {
+    u32::try_from(len).expect("files are read up to 256 MiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_stands_behind_what_it_needs() {
+        let mut list: String = MODULES.iter().map(|name| format!("{name}:\n")).collect();
+        list.push_str("ext2: fshelp\nfshelp:\nlinux: boot ext2\nboot:\n");
+        let order = in_order_of_need(list.as_bytes()).unwrap();
+        let at = |name: &str| order.iter().position(|known| known == name).unwrap();
+        assert!(at("fshelp") < at("ext2") && at("boot") < at("linux"));
+        assert_eq!(order.len(), MODULES.len() + 2);
+    }
+
+    #[test]
+    fn a_module_that_nobody_lists_is_named() {
+        let refused = in_order_of_need(b"biosdisk: magic\n").unwrap_err();
+        assert!(matches!(refused, CoreError::NoModule { module } if module == "magic"));
+    }
+}
