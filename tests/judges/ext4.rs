@@ -1,11 +1,18 @@
 //! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB and the kernel judge the ext4 filesystems we write.
 
+#![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
+#![expect(clippy::print_stdout, reason = "a judge says who was not asked")]
+
 mod image;
 mod manifest;
+mod trees;
 
 use image::{Objects, all_features, check, params, seal_with_margin, write};
+use imgbuild::disk::image::Image;
 use imgbuild::epoch::Timestamp;
+use imgbuild::fs::ext4::Params;
 use imgbuild::tree::{Content, Kind, Meta, Node, NodeId, Origin, Tree, TreePath};
+use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
 
 const MIB: u64 = 1 << 20;
@@ -43,7 +50,7 @@ fn inline(bytes: &[u8]) -> Kind {
 }
 
 /// e2fsck has no remark, and debugfs and the kernel find what the tree holds.
-fn judge_tree(tree: &Tree, objects: &Objects, image: &imgbuild::disk::image::Image) {
+fn judge_tree(tree: &Tree, objects: &Objects, image: &Image) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ext4");
     write(image, &path, objects);
@@ -86,14 +93,37 @@ fn an_empty_tree_is_clean_with_all_features() {
 }
 
 #[test]
-fn a_first_tree() {
-    let mut objects = Objects::default();
-    let mut tree = Tree::new(meta(0o755));
-    put(&mut tree, b"/etc", directory());
-    put(&mut tree, b"/etc/hostname", inline(b"imgbuild\n"));
-    put(&mut tree, b"/empty", inline(b""));
-    let stored = objects.stored(&b"0123456789".repeat(1000));
-    put(&mut tree, b"/stored", Kind::File(stored));
-    let image = seal_with_margin(&tree, &params(0), 0);
-    judge_tree(&tree, &objects, &image);
+fn special_cases_are_found_again_with_all_features() {
+    let (tree, objects) = trees::special();
+    for features in all_features() {
+        let params = Params {
+            features,
+            ..params(0)
+        };
+        judge_tree(&tree, &objects, &seal_with_margin(&tree, &params, 0));
+    }
+}
+
+#[test]
+fn generated_trees_are_found_again() {
+    let mut runner = TestRunner::new(Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let features = proptest::sample::select(all_features());
+    runner
+        .run(
+            &(trees::generated(), features, 0..64 * MIB),
+            |((tree, objects), features, margin)| {
+                let params = Params {
+                    features,
+                    ..params(0)
+                };
+                let image = seal_with_margin(&tree, &params, margin / 4096 * 4096);
+                judge_tree(&tree, &objects, &image);
+                Ok(())
+            },
+        )
+        .unwrap();
 }

@@ -325,7 +325,8 @@ impl Writer<'_> {
         let before = u64::from(group) * u64::from(per_group);
         let last = u64::from(self.inventory.last_ino());
         let n_used = last.saturating_sub(before).min(per_group.into());
-        (Bitmap::new(per_group.into(), [0..n_used]), low32(n_used))
+        let used = std::iter::once(0..n_used);
+        (Bitmap::new(per_group.into(), used), low32(n_used))
     }
 }
 

@@ -111,11 +111,12 @@ pub(crate) fn blocks_of(bytes: u64) -> u64 {
 }
 
 /// A time as its two fields: the low 32 bits of the seconds; and nanoseconds above two more bits
-/// of the seconds. The range ends in 1901 and 2446; like the kernel, the nearest time is taken
-/// for one outside.
+/// of the seconds. The range is 1901 to 2310; like the kernel, the nearest time is taken for one
+/// outside. ext4 goes on to 2446, but e2fsck takes 2310 to 2378 for times before 1970 that old
+/// kernels wrote wrongly, and offers to change them.
 pub(crate) fn time_fields(time: Timestamp) -> (u32, u32) {
     const FIRST: i64 = -(1 << 31);
-    const LAST: i64 = (1 << 34) - (1 << 31) - 1;
+    const LAST: i64 = (3 << 32) - (1 << 31) - 1;
     let seconds = time.seconds.clamp(FIRST, LAST);
     // Bits 32 and 33 count how often the signed 32-bit seconds overflowed.
     let overflows = low32(u64::try_from((seconds - FIRST) >> 32).expect("not before FIRST"));
@@ -138,8 +139,8 @@ mod tests {
             (0x8000_0000, 0x8000_0000, 1),
             (0xffff_ffff, 0xffff_ffff, 1),
             (0x1_0000_0000, 0, 1),
-            (0x3_7fff_ffff, 0x7fff_ffff, 3),
-            (i64::MAX, 0x7fff_ffff, 3),
+            (0x2_7fff_ffff, 0x7fff_ffff, 2),
+            (i64::MAX, 0x7fff_ffff, 2),
             (i64::MIN, 0x8000_0000, 0),
         ] {
             let time = Timestamp {

@@ -11,8 +11,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
+/// When all filesystems here were made.
+pub(super) const EPOCH: u64 = 1_757_663_741;
+
 /// Objects by digest. What is missing is taken to be zeros: for content that nobody reads.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Objects(BTreeMap<Sha256, Vec<u8>>);
 
 impl Objects {
@@ -46,7 +49,7 @@ pub(super) fn params(len: u64) -> Params {
     let seed = *b"\x51\x0f\xc3 hash seed \xff\x80";
     Params {
         label: "rootfs".to_owned(),
-        ..Params::new(len, *b"filesystem uuid!", seed, Epoch(1_757_663_741))
+        ..Params::new(len, *b"filesystem uuid!", seed, Epoch(EPOCH))
     }
 }
 

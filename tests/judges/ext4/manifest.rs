@@ -1,17 +1,19 @@
 //! What a filesystem holds, as three witnesses tell it: the tree, the kernel, debugfs.
 
-use super::image::Objects;
+use super::image::{EPOCH, Objects};
 use crate::support::judge;
+use imgbuild::digest::Sha256;
 use imgbuild::listing;
 use imgbuild::tree::{Kind, Tree};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// By path; `/lost+found` is left out.
+/// By path.
 pub(super) type Manifest = BTreeMap<String, Facts>;
 
 /// Everything about one name.
@@ -29,7 +31,7 @@ pub(super) struct Facts {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Directory,
-    File(Vec<u8>),
+    File(Sha256),
     Symlink(String),
     Device(u32, u32),
     Nothing,
@@ -47,7 +49,7 @@ pub(super) fn expected(tree: &Tree, objects: &Objects) -> Manifest {
         let node = tree.node(id);
         let (file_type, body) = match &node.kind {
             Kind::Directory(_) => (0o040_000, Body::Directory),
-            Kind::File(content) => (0o100_000, Body::File(objects.read(content))),
+            Kind::File(content) => (0o100_000, Body::File(Sha256::of(&objects.read(content)))),
             Kind::Symlink(target) => (0o120_000, Body::Symlink(text(target))),
             Kind::BlockDevice { major, minor } => (0o060_000, Body::Device(*major, *minor)),
             Kind::CharDevice { major, minor } => (0o020_000, Body::Device(*major, *minor)),
@@ -58,9 +60,7 @@ pub(super) fn expected(tree: &Tree, objects: &Objects) -> Manifest {
             .entries(id)
             .filter(|(_, id)| tree.node(*id).is_directory())
             .count();
-        // The root has `lost+found` too.
-        let is_root = path.components().len() == 0;
-        let links = match n_directories + usize::from(is_root) + 2 {
+        let links = match n_directories + 2 {
             _ if !node.is_directory() => counts[&id],
             links @ ..=65_000 => links as u32,
             _ => 1,
@@ -79,15 +79,32 @@ pub(super) fn expected(tree: &Tree, objects: &Objects) -> Manifest {
         };
         manifest.insert(text(&path.to_bytes()), facts);
     }
+    if let Entry::Vacant(vacant) = manifest.entry("/lost+found".to_owned()) {
+        vacant.insert(lost_found());
+        manifest.get_mut("/").unwrap().links += 1;
+    }
     manifest
+}
+
+/// The directory that every filesystem of ours has.
+fn lost_found() -> Facts {
+    Facts {
+        mode: 0o040_700,
+        owner: (0, 0),
+        mtime: (EPOCH as i64, 0),
+        links: 2,
+        xattrs: BTreeMap::new(),
+        body: Body::Directory,
+    }
 }
 
 /// A filesystem mounted read-only, for as long as this lives.
 struct Mounted(tempfile::TempDir);
 
 impl Drop for Mounted {
+    /// Lazily: a program that another test starts may hold a copy of our descriptors for a moment.
     fn drop(&mut self) {
-        judge(Command::new("umount").arg(self.0.path()));
+        judge(Command::new("umount").arg("-l").arg(self.0.path()));
     }
 }
 
@@ -114,9 +131,6 @@ pub(super) fn kernel(image: &Path) -> Option<Manifest> {
             .as_os_str()
             .as_bytes()
             .to_vec();
-        if name == b"lost+found" {
-            continue;
-        }
         let facts = kernel_facts(&path);
         if facts.body == Body::Directory {
             let names = listing::sorted(&path).unwrap();
@@ -137,7 +151,7 @@ fn kernel_facts(path: &Path) -> Facts {
             &fs_err::read_link(path).unwrap().into_os_string().into_vec(),
         ))
     } else if file_type.is_file() {
-        Body::File(fs_err::read(path).unwrap())
+        Body::File(Sha256::of(&fs_err::read(path).unwrap()))
     } else if file_type.is_block_device() || file_type.is_char_device() {
         let device = metadata.rdev();
         Body::Device(rustix::fs::major(device), rustix::fs::minor(device))
@@ -175,23 +189,28 @@ fn kernel_xattrs(path: &Path) -> BTreeMap<String, Vec<u8>> {
 pub(super) fn debugfs(image: &Path) -> Manifest {
     let folder = tempfile::tempdir().unwrap();
     let names = debugfs_names(image);
-    let mut commands = String::new();
-    for ino in names.values() {
-        writeln!(
-            commands,
-            "stat <{ino}>\ndump <{ino}> {}",
-            dumped(folder.path(), *ino).display()
-        )
-        .unwrap();
-    }
-    let answers = ask(image, &commands);
+    let commands: String = names
+        .values()
+        .map(|ino| format!("stat <{ino}>\n"))
+        .collect();
     let mut stats = BTreeMap::new();
-    for answer in answers.split("debugfs: stat <").skip(1) {
-        let (ino, rest) = answer.split_once(">\n").unwrap();
-        let ino: u32 = ino.parse().unwrap();
-        let stat = rest.split("debugfs: dump <").next().unwrap();
-        stats.insert(ino, stat.to_owned());
+    for answer in ask(image, &commands).split("debugfs: stat <").skip(1) {
+        let (ino, stat) = answer.split_once(">\n").unwrap();
+        stats.insert(ino.parse().unwrap(), stat.to_owned());
     }
+    let mut commands = String::new();
+    for (ino, stat) in &stats {
+        let in_blocks = stat.contains("Type: symlink") && !stat.contains("Fast link dest: ");
+        if stat.contains("Type: regular") || in_blocks {
+            writeln!(
+                commands,
+                "dump <{ino}> {}",
+                dumped(folder.path(), *ino).display()
+            )
+            .unwrap();
+        }
+    }
+    ask(image, &commands);
     let xattrs = debugfs_xattrs(image, folder.path(), &stats);
     let facts = |ino: &u32| debugfs_facts(&stats[ino], &xattrs[ino], &dumped(folder.path(), *ino));
     names
@@ -247,10 +266,10 @@ fn debugfs_names(image: &Path) -> BTreeMap<String, u32> {
             for entry in fields.chunks_exact(7) {
                 let (ino, mode, name) = (entry[0].parse().unwrap(), entry[1], latin1(entry[4]));
                 let path = format!("{directory}/{}", text(&name));
-                if ino == 0 || name == b"." || name == b".." || path == "/lost+found" {
+                if ino == 0 || name == b"." || name == b".." {
                     continue;
                 }
-                if mode.starts_with("040") {
+                if mode.starts_with("04") {
                     below.push((path.clone(), ino));
                 }
                 names.insert(path, ino);
@@ -284,7 +303,14 @@ fn debugfs_xattrs(
     let mut xattrs: BTreeMap<_, BTreeMap<_, _>> =
         stats.keys().map(|ino| (*ino, BTreeMap::new())).collect();
     for (ino, name, file) in names {
-        let value = fs_err::read(file).unwrap();
+        let mut value = fs_err::read(file).unwrap();
+        if name.starts_with("system.posix_acl") {
+            // Where an entry names nobody, debugfs says 0 and the kernel -1.
+            let unnamed = value[4..]
+                .chunks_exact_mut(8)
+                .filter(|entry| !matches!(entry[0], 2 | 8));
+            unnamed.for_each(|entry| entry[4..].fill(0xff));
+        }
         xattrs.get_mut(&ino).unwrap().insert(name, value);
     }
     xattrs
@@ -298,7 +324,8 @@ fn debugfs_facts(stat: &str, xattrs: &BTreeMap<String, Vec<u8>>, dumped: &Path) 
             .unwrap_or_else(|| panic!("no {label} in {stat}"));
         rest.split_whitespace().next().unwrap()
     };
-    let number = |label: &str| word(label).parse::<u32>().unwrap();
+    // Owners above 2^31 are shown as negative.
+    let number = |label: &str| word(label).parse::<i64>().unwrap() as u32;
     let size: usize = word("Size: ").parse().unwrap();
     let device = || {
         let (major, minor) = word("major/minor number: ").split_once(':').unwrap();
@@ -306,7 +333,10 @@ fn debugfs_facts(stat: &str, xattrs: &BTreeMap<String, Vec<u8>>, dumped: &Path) 
     };
     let (file_type, body) = match word("Type: ") {
         "directory" => (0o040_000, Body::Directory),
-        "regular" => (0o100_000, Body::File(fs_err::read(dumped).unwrap())),
+        "regular" => (
+            0o100_000,
+            Body::File(Sha256::of(&fs_err::read(dumped).unwrap())),
+        ),
         "symlink" => (
             0o120_000,
             Body::Symlink(text(&symlink_target(stat, size, dumped))),
