@@ -1,2 +1,10 @@
 //! The command `imgbuild`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(code) = imgbuild::sandbox::reenter(std::env::args_os()) {
+        return code;
+    }
+    ExitCode::SUCCESS
+}

@@ -1,1 +1,188 @@
-//! Maintainer scripts, run without privilege and without the host.
+//! Runs maintainer scripts, the one thing of a build that must run as programs.
+//!
+//! The tree is laid out in the store's scratch space and becomes the root of a sandbox that any user
+//! can make: user, mount, process, network, IPC and host name namespaces of its own, one user id,
+//! no network, no device, no file of the host. Ownership is noted by a supervisor (see
+//! [`owners`]). What the scripts changed comes back as a tree of values.
+
+mod emulation;
+mod error;
+mod inside;
+mod job;
+mod materialize;
+mod mounts;
+mod owners;
+mod packages;
+mod run;
+mod scan;
+mod seccomp;
+mod supervise;
+
+pub use error::{Ending, SandboxError};
+pub use inside::reenter;
+pub use job::Step;
+
+use crate::architecture::Architecture;
+use crate::digest::{Hasher, Sha256};
+use crate::epoch::Epoch;
+use crate::event::{Event, Reporter, Stage};
+use crate::store::Store;
+use crate::tree::{self, Tree};
+use job::{Job, Stub};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Packages of the host's architecture, unpacked into a tree of their own: qemu-user, and builds of
+/// the programs that maintainer scripts run.
+pub struct Tools {
+    /// Where they lie.
+    pub tree: Tree,
+}
+
+/// A tree whose packages are to be configured.
+pub struct ConfigureRequest<'a> {
+    /// Packages unpacked, dpkg's database in state `unpacked`.
+    pub tree: &'a Tree,
+    /// Where the tree's contents lie and the new ones go.
+    pub store: &'a Store,
+    /// The architecture of the tree.
+    pub architecture: Architecture,
+    /// Needed where that is not the host's.
+    pub tools: Option<&'a Tools>,
+    /// The time of everything that scripts make.
+    pub epoch: Epoch,
+    /// Answers to debconf's questions, in the form of debconf-set-selections(1).
+    pub preseed: &'a str,
+    /// This program, whose `main` calls [`reenter`] first.
+    pub program: &'a Path,
+}
+
+/// Changes whenever the same request gives another tree.
+const STAGE_VERSION: u32 = 1;
+
+/// What a result of [`configure`] can be memoized under.
+pub fn key(request: &ConfigureRequest<'_>) -> Sha256 {
+    let mut hasher = Hasher::new();
+    hasher.field(b"configure");
+    hasher.field(&STAGE_VERSION.to_le_bytes());
+    hasher.field(tree::dump(request.tree).as_bytes());
+    hasher.field(request.architecture.debian().as_bytes());
+    hasher.field(request.preseed.as_bytes());
+    hasher.field(&request.epoch.0.to_le_bytes());
+    hasher.finish()
+}
+
+/// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
+pub fn configure(
+    request: &ConfigureRequest<'_>,
+    reporter: &dyn Reporter,
+) -> Result<Tree, SandboxError> {
+    let packages = packages::read(request.tree, request.store)?;
+    let waiting = packages::unfinished(&packages).len();
+    reporter.report(Event::Started {
+        stage: Stage::Configure,
+        total: u64::try_from(waiting).unwrap_or(0),
+        bytes: false,
+    });
+    let job = Job {
+        store: request.store.root().to_path_buf(),
+        epoch: request.epoch,
+        steps: packages::steps(request.tree, request.store, request.preseed)?,
+        environment: environment(request.epoch),
+        stubs: stubs(),
+        emulation: None,
+    };
+    let mut listen = |line: &str| {
+        if line.starts_with("Setting up ") {
+            reporter.report(Event::Advanced {
+                stage: Stage::Configure,
+                amount: 1,
+            });
+        }
+    };
+    let (tree, store) = (request.tree, request.store);
+    let configured = run::run(&job, tree, None, store, request.program, &mut listen)?;
+    let left = packages::unfinished(&packages::read(&configured, store)?);
+    if !left.is_empty() {
+        return Err(SandboxError::Unconfigured { packages: left });
+    }
+    reporter.report(Event::Finished {
+        stage: Stage::Configure,
+        memoized: false,
+    });
+    Ok(configured)
+}
+
+/// Programs that must not do in a sandbox what they do on a running system.
+fn stubs() -> Vec<Stub> {
+    let stub = |path: &str, text: &str, placed| Stub {
+        path: path.to_owned(),
+        text: text.to_owned(),
+        placed,
+    };
+    let nothing = "#!/bin/sh\nexit 0\n";
+    vec![
+        // invoke-rc.d(8): 101 forbids starting any service.
+        stub("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", true),
+        // imgbuild makes the initramfs.
+        stub("/usr/sbin/update-initramfs", nothing, false),
+        // Host keys are made by each device on its first boot.
+        stub("/usr/bin/ssh-keygen", nothing, false),
+    ]
+}
+
+/// Programs to run on a tree.
+pub struct RunRequest<'a> {
+    /// The tree that they see as `/`.
+    pub tree: &'a Tree,
+    /// Where the tree's contents lie and the new ones go.
+    pub store: &'a Store,
+    /// This program, whose `main` calls [`reenter`] first.
+    pub program: &'a Path,
+    /// The time of everything that they make.
+    pub epoch: Epoch,
+    /// What to run, in order.
+    pub steps: Vec<Step>,
+}
+
+/// Runs `request.steps` and gives back the tree as they left it; `listen` gets every printed line.
+pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tree, SandboxError> {
+    let job = Job {
+        store: request.store.root().to_path_buf(),
+        epoch: request.epoch,
+        steps: request.steps.clone(),
+        environment: environment(request.epoch),
+        stubs: Vec::new(),
+        emulation: None,
+    };
+    run::run(
+        &job,
+        request.tree,
+        None,
+        request.store,
+        request.program,
+        listen,
+    )
+}
+
+/// The whole environment of a maintainer script.
+fn environment(epoch: Epoch) -> BTreeMap<String, String> {
+    let epoch = epoch.0.to_string();
+    let fixed = [
+        ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("HOME", "/root"),
+        // Read by the kernel's hooks: imgbuild makes the initramfs itself.
+        ("INITRD", "No"),
+        ("LC_ALL", "C.UTF-8"),
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("SHELL", "/bin/sh"),
+        ("SOURCE_DATE_EPOCH", &epoch),
+        ("TZ", "UTC"),
+    ];
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    fixed.into_iter().map(own).collect()
+}

@@ -1,0 +1,91 @@
+//! Programs of a foreign architecture: qemu through binfmt_misc of the sandbox's own user namespace,
+//! and the host's builds of the programs in which scripts spend their time.
+
+use super::error::{Area, Doing, Trouble};
+use super::job::{Emulation, Scratch};
+use super::materialize::{self, below};
+use super::mounts::Mounts;
+use super::owners::Owners;
+use crate::architecture::Architecture;
+use crate::tree::{Objects, Tree, TreePath};
+use rustix::mount::MountFlags;
+use std::io;
+
+/// Folders that are shown in the target while scripts run.
+pub(super) fn folders(emulation: Option<&Emulation>) -> impl Iterator<Item = &str> {
+    let added = emulation.map(|emulation| emulation.added.iter());
+    added.into_iter().flatten().map(String::as_str)
+}
+
+/// Lays the native tools over the target and registers qemu.
+pub(super) fn prepare(
+    emulation: &Emulation,
+    scratch: &Scratch,
+    tree: &Tree,
+    mounts: &mut Mounts,
+    objects: &dyn Objects,
+) -> Result<(), Trouble> {
+    let native = scratch.native();
+    let text = fs_err::read_to_string(scratch.tools()).doing(|| "read the tools".to_owned())?;
+    let tools = crate::tree::parse_dump(&text)
+        .map_err(io::Error::other)
+        .doing(|| "read the tools".to_owned())?;
+    // Their owners matter to nobody.
+    materialize::materialize(&tools, &native, objects, &mut Owners::default())?;
+    for path in emulation.added.iter().chain(&emulation.overlaid) {
+        let parsed = TreePath::parse(path.as_bytes()).ok();
+        let real = |tree: &Tree| parsed.as_ref().and_then(|path| tree.real_path(path));
+        let (Some(source), Some(target)) = (real(&tools), real(tree)) else {
+            continue;
+        };
+        mounts.bind(
+            &below(&native, &source),
+            &below(&scratch.root(), &target),
+            &target,
+        )?;
+    }
+    match &emulation.interpreter {
+        Some(interpreter) => register(emulation.target, interpreter, scratch),
+        None => Ok(()),
+    }
+}
+
+/// Registers qemu for the namespace's own binfmt_misc (Linux 6.7). The kernel opens the
+/// interpreter now (flag F), so that it need not be visible in the tree.
+fn register(target: Architecture, interpreter: &str, scratch: &Scratch) -> Result<(), Trouble> {
+    let refused = |trouble: Trouble| Trouble {
+        area: Area::Emulation,
+        ..trouble
+    };
+    let at = scratch.path().join("binfmt");
+    fs_err::create_dir(&at).doing(|| "make a folder".to_owned())?;
+    rustix::mount::mount("binfmt_misc", &at, "binfmt_misc", MountFlags::empty(), c"")
+        .doing(|| "mount binfmt_misc".to_owned())
+        .map_err(refused)?;
+    // The kernel takes at most 255 bytes of path; a relative one is opened from here.
+    rustix::process::chdir(&scratch.native()).doing(|| "enter the tools".to_owned())?;
+    let (magic, mask) = elf_magic(target);
+    let name = target.qemu();
+    let rule = format!(":qemu-{name}:M:0:{magic}:{mask}:{interpreter}:FP");
+    fs_err::write(at.join("register"), rule)
+        .doing(|| format!("register `{interpreter}`"))
+        .map_err(refused)
+}
+
+/// Magic and mask of 64- or 32-bit little-endian executables and shared objects of `target`, as
+/// escapes: the ELF header (System V ABI), in which the OS ABI and the low bit of `e_type` are free.
+fn elf_magic(target: Architecture) -> (String, String) {
+    let class = match target {
+        Architecture::Armhf => 1,
+        Architecture::Amd64 | Architecture::Arm64 => 2,
+    };
+    let machine = target.elf_machine().to_le_bytes();
+    let mut magic = vec![0x7f, b'E', b'L', b'F', class, 1, 1];
+    magic.resize(16, 0);
+    magic.extend([2, 0, machine[0], machine[1]]);
+    let mut mask = vec![0xff; 20];
+    mask[7] = 0;
+    mask[16] = 0xfe;
+    let escape = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    (escape(&magic), escape(&mask))
+}

@@ -1,0 +1,157 @@
+//! What can go wrong around maintainer scripts.
+
+use crate::architecture::Architecture;
+use crate::tree::DumpError;
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// Why there is no configured tree.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The kernel, or a container around us, allows no user namespace.
+    #[error("maintainer scripts need a user namespace, which this host refuses; {help}")]
+    NoNamespace {
+        /// What to enable.
+        help: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The notification of system calls is unknown on this host's architecture.
+    #[error(
+        "maintainer scripts can be run on amd64 and arm64 hosts, this is `{host}`; \
+         build there, or configure on first boot"
+    )]
+    Host {
+        /// What this host is.
+        host: &'static str,
+    },
+    /// Programs of the target cannot be run here.
+    #[error(
+        "programs of {architecture} cannot be run here: {reason}; use Linux 6.7 or newer, or \
+         install `qemu-user-static` and `binfmt-support` on this host, or configure on first boot"
+    )]
+    Emulation {
+        /// The architecture of the image.
+        architecture: Architecture,
+        /// What is missing.
+        reason: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The sandbox could not be set up or read back.
+    #[error("cannot {doing} for the sandbox")]
+    Setup {
+        /// What was tried.
+        doing: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// A script or program failed.
+    #[error("{step} failed in the sandbox: {ending}\n{output}")]
+    Script {
+        /// The package, where one is known.
+        package: Option<String>,
+        /// What ran: `preinst of base-passwd`, `dpkg --configure`.
+        step: String,
+        /// How it ended.
+        ending: Ending,
+        /// The last lines it printed.
+        output: String,
+    },
+    /// dpkg was content, but not every package is configured.
+    #[error("these packages are not configured: {}", packages.join(", "))]
+    Unconfigured {
+        /// Their names.
+        packages: Vec<String>,
+    },
+    /// The sandbox ended without a result.
+    #[error("the sandbox was killed ({status}); most often memory or disk space ran out\n{output}")]
+    Lost {
+        /// How its process ended.
+        status: std::process::ExitStatus,
+        /// The last lines printed in it.
+        output: String,
+    },
+    /// The store or the scratch folder failed.
+    #[error("cannot keep the sandbox in the store")]
+    Store(#[from] io::Error),
+    /// The result cannot be read.
+    #[error("the sandbox gave back a tree that cannot be read")]
+    Result(#[from] DumpError),
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Ending {
+    /// It exited.
+    #[error("exit status {0}")]
+    Exit(i32),
+    /// It was killed.
+    #[error("killed by signal {0}")]
+    Signal(i32),
+    /// It should have been silent.
+    #[error("it reported problems")]
+    NotSilent,
+    /// It could not be started.
+    #[error("it cannot be started: {}", io::Error::from_raw_os_error(*.0))]
+    NotStarted(i32),
+}
+
+/// What the sandbox reports to the process that made it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    /// Every step succeeded; the result lies beside this.
+    Done,
+    /// Step `index` failed.
+    Step { index: usize, ending: Ending },
+    /// Something around the steps failed.
+    Trouble(Trouble),
+}
+
+/// A failure inside the sandbox, on its way out.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Trouble {
+    pub(super) area: Area,
+    pub(super) doing: String,
+    pub(super) errno: i32,
+}
+
+/// What a failure was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Area {
+    Namespace,
+    Emulation,
+    Other,
+}
+
+impl Trouble {
+    pub(super) fn source(&self) -> io::Error {
+        io::Error::from_raw_os_error(self.errno)
+    }
+}
+
+/// Says what was being done when a system call failed.
+pub(super) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Trouble>;
+}
+
+impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Trouble> {
+        self.map_err(|error| {
+            let error: io::Error = error.into();
+            let number = error.raw_os_error();
+            Trouble {
+                area: Area::Other,
+                doing: match number {
+                    Some(_) => what(),
+                    // An error without a number speaks for itself.
+                    None => format!("{} ({error})", what()),
+                },
+                errno: number.unwrap_or(libc::EIO),
+            }
+        })
+    }
+}

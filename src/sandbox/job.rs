@@ -1,0 +1,136 @@
+//! What the sandbox is told, and the names of the files around it.
+//!
+//! ```text
+//! <scratch>/job      this, as JSON
+//! <scratch>/tree     the tree to lay out, as a dump      (tools: the native tools)
+//! <scratch>/root     where it is laid out                (native: the native tools)
+//! <scratch>/stubs/   programs that stand in for others
+//! <scratch>/outcome  how it went, as JSON
+//! <scratch>/result   the tree afterwards, as a dump whose new contents lie in …
+//! <scratch>/bundle   … one object
+//! ```
+
+use crate::architecture::Architecture;
+use crate::epoch::Epoch;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Everything that one sandbox does.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The folder of the store.
+    pub(super) store: PathBuf,
+    pub(super) epoch: Epoch,
+    /// Run one after the other; the first failure ends it.
+    pub(super) steps: Vec<Step>,
+    /// The environment of every step, whole.
+    pub(super) environment: BTreeMap<String, String>,
+    /// Programs that stand in for others while steps run.
+    pub(super) stubs: Vec<Stub>,
+    /// How programs of a foreign target run.
+    pub(super) emulation: Option<Emulation>,
+}
+
+impl Job {
+    /// Paths that must exist while steps run, and only then.
+    pub(super) fn placed(&self) -> impl Iterator<Item = &str> {
+        let placed = self.stubs.iter().filter(|stub| stub.placed);
+        placed.map(|stub| stub.path.as_str())
+    }
+}
+
+/// A program that stands in for the one at `path`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Stub {
+    pub(super) path: String,
+    pub(super) text: String,
+    /// Whether it is there also where the tree has no such program.
+    pub(super) placed: bool,
+}
+
+/// How programs of another architecture run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Emulation {
+    pub(super) target: Architecture,
+    /// The path of qemu below the tools; none where the host runs the target's programs already.
+    pub(super) interpreter: Option<String>,
+    /// Paths at which the tool of the same path is seen instead of the target's.
+    pub(super) overlaid: Vec<String>,
+    /// Paths, missing in the target, at which folders and files of the tools are seen.
+    pub(super) added: Vec<String>,
+}
+
+/// One program to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// For messages: `preinst of base-passwd`.
+    pub name: String,
+    /// The package it belongs to.
+    pub package: Option<String>,
+    /// Program and arguments; looked up in the sandbox's `PATH`.
+    pub command: Vec<String>,
+    /// Added to the environment.
+    pub environment: BTreeMap<String, String>,
+    /// What it reads.
+    pub input: String,
+    /// How often it may be tried.
+    pub attempts: u32,
+    /// Whether any output is a failure.
+    pub silent: bool,
+}
+
+impl Step {
+    /// `command`, once, without input.
+    pub fn new(name: &str, command: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            package: None,
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            environment: BTreeMap::new(),
+            input: String::new(),
+            attempts: 1,
+            silent: false,
+        }
+    }
+}
+
+/// Paths below a scratch folder.
+pub(super) struct Scratch(pub(super) PathBuf);
+
+impl Scratch {
+    pub(super) fn job(&self) -> PathBuf {
+        self.0.join("job")
+    }
+    pub(super) fn tree(&self) -> PathBuf {
+        self.0.join("tree")
+    }
+    pub(super) fn root(&self) -> PathBuf {
+        self.0.join("root")
+    }
+    pub(super) fn tools(&self) -> PathBuf {
+        self.0.join("tools")
+    }
+    pub(super) fn native(&self) -> PathBuf {
+        self.0.join("native")
+    }
+    pub(super) fn stubs(&self) -> PathBuf {
+        self.0.join("stubs")
+    }
+    pub(super) fn outcome(&self) -> PathBuf {
+        self.0.join(OUTCOME)
+    }
+    pub(super) fn result(&self) -> PathBuf {
+        self.0.join(RESULT)
+    }
+    pub(super) fn bundle(&self) -> PathBuf {
+        self.0.join(BUNDLE)
+    }
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+pub(super) const OUTCOME: &str = "outcome";
+pub(super) const RESULT: &str = "result";
+pub(super) const BUNDLE: &str = "bundle";

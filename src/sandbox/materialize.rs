@@ -1,0 +1,218 @@
+//! Lays a tree out as files that belong to whoever runs this.
+
+use super::error::{Doing, Trouble};
+use super::owners::{Inode, Owner, Owners};
+use crate::tree::{Content, Kind, Meta, Node, NodeId, Objects, Slice, Tree, TreePath};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags};
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What distinguishes a file that nobody touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) modified: (i64, i64),
+    pub(super) changed: (i64, i64),
+    pub(super) size: i64,
+    pub(super) mode: u32,
+}
+
+/// A tree as it lies on disk.
+pub(super) struct Laid {
+    /// Which node each inode is.
+    pub(super) nodes: BTreeMap<Inode, (NodeId, Stamp)>,
+    /// What an ordinary user cannot make: devices, and sockets, which nobody needs.
+    pub(super) left_out: Vec<(TreePath, NodeId)>,
+}
+
+/// Lays `tree` out in the new folder `root`, and notes foreign owners in `owners`.
+pub(super) fn materialize(
+    tree: &Tree,
+    root: &Path,
+    objects: &dyn Objects,
+    owners: &mut Owners,
+) -> Result<Laid, Trouble> {
+    let mut first_names: BTreeMap<NodeId, PathBuf> = BTreeMap::new();
+    let mut left_out = Vec::new();
+    let mut source = SourceFile(None);
+    let walk = tree.walk();
+    for (path, id) in &walk {
+        let node = tree.node(*id);
+        let target = below(root, path);
+        let doing = || format!("lay out `{path}`");
+        if let Some(first) = first_names.get(id) {
+            fs_err::hard_link(first, &target).doing(doing)?;
+            continue;
+        }
+        match &node.kind {
+            Kind::BlockDevice { .. } | Kind::CharDevice { .. } | Kind::Socket => {
+                left_out.push((path.clone(), *id));
+                continue;
+            }
+            Kind::Directory(_) => fs_err::create_dir(&target).doing(doing)?,
+            Kind::Symlink(to) => {
+                fs_err::os::unix::fs::symlink(OsStr::from_bytes(to), &target).doing(doing)?;
+            }
+            Kind::Fifo => {
+                rustix::fs::mknodat(CWD, &target, FileType::Fifo, Mode::RUSR, 0).doing(doing)?
+            }
+            Kind::File(content) => {
+                write_file(&target, content, objects, &mut source).doing(doing)?;
+            }
+        }
+        dress(&target, node).doing(doing)?;
+        first_names.insert(*id, target);
+    }
+    // Making entries moved the times of the directories, and some cannot be entered when their
+    // mode is final: both come last, the deepest first.
+    let mut nodes = BTreeMap::new();
+    for (path, id) in walk.iter().rev() {
+        let Some(target) = first_names.get(id) else {
+            continue;
+        };
+        let node = tree.node(*id);
+        let doing = || format!("lay out `{path}`");
+        if node.is_directory() {
+            set_mode(target, node.meta).doing(doing)?;
+            set_times(target, node.meta).doing(doing)?;
+        }
+        let (inode, stamp) = stamp(target).doing(doing)?;
+        nodes.insert(inode, (*id, stamp));
+        let Meta { uid, gid, .. } = node.meta;
+        if (uid, gid) != (0, 0) {
+            let target = CString::new(target.as_os_str().as_bytes()).map_err(io::Error::from);
+            target
+                .and_then(|target| owners.set(&target, Owner { uid, gid }))
+                .doing(doing)?;
+        }
+    }
+    Ok(Laid { nodes, left_out })
+}
+
+/// `path` of the tree below `root` of the host.
+pub(super) fn below(root: &Path, path: &TreePath) -> PathBuf {
+    root.join(OsStr::from_bytes(&path.to_bytes()[1..]))
+}
+
+/// Identity and state of the file `path`, not following it.
+pub(super) fn stamp(path: &Path) -> io::Result<(Inode, Stamp)> {
+    let status = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(stamp_of(&status))
+}
+
+/// Identity and state out of what `stat` said.
+pub(super) fn stamp_of(status: &rustix::fs::Stat) -> (Inode, Stamp) {
+    let inode = Inode {
+        device: status.st_dev,
+        number: status.st_ino,
+    };
+    let part = |value: u64| i64::try_from(value).unwrap_or(0);
+    let stamp = Stamp {
+        modified: (status.st_mtime, part(status.st_mtime_nsec)),
+        changed: (status.st_ctime, part(status.st_ctime_nsec)),
+        size: status.st_size,
+        mode: status.st_mode,
+    };
+    (inode, stamp)
+}
+
+/// The object that was read last, for neighbouring files lie in one.
+struct SourceFile(Option<(crate::digest::Sha256, fs_err::File)>);
+
+impl SourceFile {
+    fn open(&mut self, slice: &Slice, objects: &dyn Objects) -> io::Result<&fs_err::File> {
+        if self
+            .0
+            .as_ref()
+            .is_none_or(|(digest, _)| *digest != slice.object)
+        {
+            self.0 = Some((slice.object, objects.open(&slice.object)?));
+        }
+        let (_, file) = self.0.as_ref().expect("it was just opened");
+        Ok(file)
+    }
+}
+
+fn write_file(
+    target: &Path,
+    content: &Content,
+    objects: &dyn Objects,
+    source: &mut SourceFile,
+) -> io::Result<()> {
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create_new(true);
+    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(target)?;
+    match content {
+        Content::Inline(bytes) => file.write_all(bytes),
+        Content::Stored(slice) => {
+            let source = source.open(slice, objects)?;
+            let mut offset = slice.offset;
+            let mut left = slice.len;
+            while left > 0 {
+                let len = usize::try_from(left).unwrap_or(usize::MAX);
+                let from = Some(&mut offset);
+                let n = rustix::fs::copy_file_range(source.file(), from, file.file(), None, len)?;
+                if n == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                left -= n as u64;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Gives a new file everything but its owner; directories get mode and times later.
+fn dress(target: &Path, node: &Node) -> io::Result<()> {
+    let directory = node.is_directory();
+    if directory {
+        set_mode(
+            target,
+            Meta {
+                mode: 0o700,
+                ..node.meta
+            },
+        )?;
+    }
+    for (name, value) in &node.xattrs {
+        let set = rustix::fs::lsetxattr(target, name.as_slice(), value, XattrFlags::empty());
+        match set {
+            // What this filesystem or user cannot have, the tree keeps anyway.
+            Ok(()) | Err(rustix::io::Errno::PERM | rustix::io::Errno::OPNOTSUPP) => {}
+            Err(rustix::io::Errno::INVAL) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !directory {
+        if !matches!(node.kind, Kind::Symlink(_)) {
+            set_mode(target, node.meta)?;
+        }
+        set_times(target, node.meta)?;
+    }
+    Ok(())
+}
+
+fn set_mode(target: &Path, meta: Meta) -> io::Result<()> {
+    let mode = Mode::from_raw_mode(u32::from(meta.mode));
+    Ok(rustix::fs::chmodat(CWD, target, mode, AtFlags::empty())?)
+}
+
+fn set_times(target: &Path, meta: Meta) -> io::Result<()> {
+    let time = Timespec {
+        tv_sec: meta.mtime.seconds,
+        tv_nsec: meta.mtime.nanoseconds.into(),
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    Ok(rustix::fs::utimensat(
+        CWD,
+        target,
+        &times,
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?)
+}

@@ -1,0 +1,183 @@
+//! What the sandbox sees beside its tree: fresh /proc, /dev, /run, /tmp and an empty /sys, programs
+//! that stand in for others, and nothing of the host.
+
+use super::error::{Doing, Trouble};
+use super::job::{Scratch, Stub};
+use super::materialize::below;
+use crate::tree::{Kind, Meta, Node, Origin, Tree, TreePath};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CStr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The devices that programs expect, bound from the host.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Folders on which something is mounted, with what an image needs there itself.
+const MOUNT_POINTS: [(&str, u16); 5] = [
+    ("/proc", 0o555),
+    ("/sys", 0o555),
+    ("/dev", 0o755),
+    ("/run", 0o755),
+    ("/tmp", 0o1777),
+];
+
+/// Adds to `tree` what must be there to be mounted on, and gives the paths that were added.
+pub(super) fn add_mount_points<'a>(
+    tree: &mut Tree,
+    files: impl Iterator<Item = &'a str>,
+    folders: impl Iterator<Item = &'a str>,
+) -> BTreeSet<TreePath> {
+    let mut added = BTreeSet::new();
+    let meta = |tree: &Tree, mode| Meta::root(mode, tree.node(tree.root()).meta.mtime);
+    let fixed = MOUNT_POINTS.iter().map(|(path, mode)| (*path, Some(*mode)));
+    let wanted = fixed
+        .chain(folders.map(|path| (path, Some(0o755))))
+        .chain(files.map(|path| (path, None)));
+    for (path, directory) in wanted {
+        let Ok(path) = TreePath::parse(path.as_bytes()) else {
+            continue;
+        };
+        for ancestor in path.ancestors() {
+            if tree.resolve(&ancestor).is_some() {
+                continue;
+            }
+            let file = directory.is_none() && ancestor == path;
+            let kind = match file {
+                true => Kind::File(crate::tree::Content::inline(b"")),
+                false => Kind::Directory(BTreeMap::new()),
+            };
+            let node = Node::new(
+                kind,
+                meta(tree, directory.unwrap_or(0o755)),
+                Origin::Builtin,
+            );
+            if tree.insert(&ancestor, node).is_ok() {
+                added.insert(tree.real_path(&ancestor).unwrap_or(ancestor));
+            }
+        }
+    }
+    added
+}
+
+/// The mounts of one sandbox, to be taken away again.
+pub(super) struct Mounts {
+    paths: Vec<String>,
+}
+
+impl Mounts {
+    /// Makes every mount below the laid-out root and moves into it for good.
+    pub(super) fn enter(scratch: &Scratch, tree: &Tree, stubs: &[Stub]) -> Result<Self, Trouble> {
+        let root = scratch.root();
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        rustix::mount::mount_change("/", private).doing(|| "detach the mounts".to_owned())?;
+        rustix::mount::mount_bind_recursive(&root, &root)
+            .doing(|| "mount the root of the tree".to_owned())?;
+        let mut mounts = Self { paths: Vec::new() };
+        let plain = MountFlags::NOSUID | MountFlags::NODEV;
+        mounts.fresh(&root, "/proc", "proc", plain | MountFlags::NOEXEC, c"")?;
+        mounts.fresh(&root, "/sys", "tmpfs", plain, c"mode=555")?;
+        // Anything but 755 makes the kernel's sticky-directory rule refuse writes to /dev/null,
+        // whose owner has no number in this namespace.
+        mounts.fresh(&root, "/dev", "tmpfs", MountFlags::NOSUID, c"mode=755")?;
+        mounts.fresh(&root, "/run", "tmpfs", plain, c"mode=755")?;
+        mounts.fresh(&root, "/tmp", "tmpfs", plain, c"mode=1777")?;
+        mounts.devices(&root)?;
+        for stub in stubs {
+            mounts.stub(scratch, tree, stub)?;
+        }
+        Ok(mounts)
+    }
+
+    /// Makes the laid-out tree the root, with no way back.
+    pub(super) fn pivot(root: &Path) -> Result<(), Trouble> {
+        let doing = || "enter the tree".to_owned();
+        rustix::process::chdir(root).doing(doing)?;
+        rustix::process::pivot_root(".", ".").doing(doing)?;
+        rustix::mount::unmount(".", UnmountFlags::DETACH).doing(doing)?;
+        rustix::process::chdir("/").doing(doing)
+    }
+
+    /// Takes every mount away, so that the bare tree can be read.
+    pub(super) fn leave(self) -> Result<(), Trouble> {
+        for path in self.paths.iter().rev() {
+            rustix::mount::unmount(path.as_str(), UnmountFlags::DETACH)
+                .doing(|| format!("unmount `{path}`"))?;
+        }
+        Ok(())
+    }
+
+    fn fresh(
+        &mut self,
+        root: &Path,
+        path: &str,
+        kind: &str,
+        flags: MountFlags,
+        options: &CStr,
+    ) -> Result<(), Trouble> {
+        let at = root.join(&path[1..]);
+        rustix::mount::mount(kind, &at, kind, flags, options)
+            .doing(|| format!("mount a new {kind} on `{path}`"))?;
+        self.paths.push(path.to_owned());
+        Ok(())
+    }
+
+    fn devices(&mut self, root: &Path) -> Result<(), Trouble> {
+        let dev = root.join("dev");
+        let doing = || "fill `/dev`".to_owned();
+        for name in DEVICES {
+            let at = dev.join(name);
+            fs_err::write(&at, b"").doing(doing)?;
+            rustix::mount::mount_bind(Path::new("/dev").join(name), &at)
+                .doing(|| format!("mount `/dev/{name}`"))?;
+        }
+        for name in ["pts", "shm"] {
+            fs_err::create_dir(dev.join(name)).doing(doing)?;
+        }
+        let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+        let options = c"newinstance,ptmxmode=0666,mode=620";
+        self.fresh(root, "/dev/pts", "devpts", flags, options)?;
+        let links = [
+            ("ptmx", "pts/ptmx"),
+            ("fd", "/proc/self/fd"),
+            ("stdin", "fd/0"),
+            ("stdout", "fd/1"),
+            ("stderr", "fd/2"),
+        ];
+        for (name, to) in links {
+            fs_err::os::unix::fs::symlink(to, dev.join(name)).doing(doing)?;
+        }
+        Ok(())
+    }
+
+    /// Shows `stub` at its path, if there is such a file.
+    fn stub(&mut self, scratch: &Scratch, tree: &Tree, stub: &Stub) -> Result<(), Trouble> {
+        let Stub { path, text, .. } = stub;
+        let doing = || format!("put a stand-in on `{path}`");
+        let real = TreePath::parse(path.as_bytes())
+            .ok()
+            .and_then(|path| tree.real_path(&path));
+        let Some(real) = real else {
+            return Ok(());
+        };
+        let program = scratch.stubs().join(path.replace('/', "_"));
+        fs_err::create_dir_all(scratch.stubs()).doing(doing)?;
+        fs_err::write(&program, text).doing(doing)?;
+        let executable = std::fs::Permissions::from_mode(0o755);
+        fs_err::set_permissions(&program, executable).doing(doing)?;
+        self.bind(&program, &below(&scratch.root(), &real), &real)
+    }
+
+    /// Shows `source` at `target`, which is `path` of the tree.
+    pub(super) fn bind(
+        &mut self,
+        source: &Path,
+        target: &Path,
+        path: &TreePath,
+    ) -> Result<(), Trouble> {
+        rustix::mount::mount_bind(source, target).doing(|| format!("mount on `{path}`"))?;
+        self.paths.push(path.to_string());
+        Ok(())
+    }
+}

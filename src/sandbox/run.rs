@@ -1,0 +1,212 @@
+//! Starts a sandbox, listens to what is printed in it and takes its result into the store.
+
+use super::error::{Area, Outcome, SandboxError, Trouble};
+use super::inside::STAGE;
+use super::job::{Job, Scratch};
+use crate::digest::Sha256;
+use crate::listing;
+use crate::store::Store;
+use crate::tree::{self, Tree};
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Runs `job` on `tree` and gives back what became of it. Every line that is printed goes to
+/// `listen`.
+pub(super) fn run(
+    job: &Job,
+    tree: &Tree,
+    tools: Option<&Tree>,
+    store: &Store,
+    program: &Path,
+    listen: &mut dyn FnMut(&str),
+) -> Result<Tree, SandboxError> {
+    if !super::seccomp::SUPPORTED {
+        return Err(SandboxError::Host {
+            host: std::env::consts::ARCH,
+        });
+    }
+    let scratch = Scratch(store.scratch_path());
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(scratch.path())?;
+    let _swept = Swept(&scratch);
+    // In a setgid folder of the store our files would get a group that the namespace lacks.
+    let gid = rustix::process::getegid().as_raw();
+    std::os::unix::fs::chown(scratch.path(), None, Some(gid))?;
+    fs_err::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o700))?;
+    fs_err::write(scratch.tree(), tree::dump(tree))?;
+    if let Some(tools) = tools {
+        fs_err::write(scratch.tools(), tree::dump(tools))?;
+    }
+    fs_err::write(
+        scratch.job(),
+        serde_json::to_vec(job).map_err(io::Error::from)?,
+    )?;
+    let (status, output) = listen_to(program, &scratch, listen)?;
+    let outcome = match fs_err::read(scratch.outcome()) {
+        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from)?,
+        Err(_) => return Err(SandboxError::Lost { status, output }),
+    };
+    match outcome {
+        Outcome::Done => take(&scratch, store),
+        Outcome::Step { index, ending } => {
+            let step = &job.steps[index];
+            Err(SandboxError::Script {
+                package: step.package.clone(),
+                step: step.name.clone(),
+                ending,
+                output,
+            })
+        }
+        Outcome::Trouble(trouble) => Err(explain(&trouble, job)),
+    }
+}
+
+fn listen_to(
+    program: &Path,
+    scratch: &Scratch,
+    listen: &mut dyn FnMut(&str),
+) -> Result<(std::process::ExitStatus, String), SandboxError> {
+    let (mut reader, writer) = io::pipe()?;
+    let mut command = Command::new(program);
+    command
+        .args([STAGE, "outer"])
+        .arg(scratch.path())
+        .arg(std::process::id().to_string())
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let mut child = command.spawn()?;
+    // Else our own ends of the pipe would keep it open.
+    drop(command);
+    // The sandbox ends when this end closes, also by our death.
+    let lifeline = child.stdin.take();
+    let mut tail = Tail::default();
+    let mut buffer = vec![0; 65_536];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => break,
+            n => tail.push(&buffer[..n], listen),
+        }
+    }
+    let status = child.wait()?;
+    drop(lifeline);
+    Ok((status, tail.finish(listen)))
+}
+
+/// Takes the result of a finished sandbox.
+fn take(scratch: &Scratch, store: &Store) -> Result<Tree, SandboxError> {
+    let text = fs_err::read_to_string(scratch.result())?;
+    let (digest, dump) = text.split_once('\n').unwrap_or_default();
+    let digest: Sha256 = digest.parse().map_err(io::Error::other)?;
+    store.adopt(&scratch.bundle(), &digest)?;
+    Ok(tree::parse_dump(dump)?)
+}
+
+fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
+    let source = trouble.source();
+    match (trouble.area, &job.emulation) {
+        (Area::Namespace, _) => SandboxError::NoNamespace {
+            help: namespace_help(),
+            source,
+        },
+        (Area::Emulation, Some(emulation)) => SandboxError::Emulation {
+            architecture: emulation.target,
+            reason: "the kernel has no binfmt_misc of its own for a user namespace",
+            source,
+        },
+        _ => SandboxError::Setup {
+            doing: trouble.doing.clone(),
+            source,
+        },
+    }
+}
+
+/// What to enable, by what the kernel says about itself.
+fn namespace_help() -> &'static str {
+    let is = |path: &str, value: &str| {
+        fs_err::read_to_string(path).is_ok_and(|found| found.trim() == value)
+    };
+    if is(
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+    ) {
+        return "allow it with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or with an \
+                AppArmor profile for imgbuild that has the rule `userns,`";
+    }
+    if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        return "allow it with `sysctl kernel.unprivileged_userns_clone=1`";
+    }
+    if is("/proc/sys/user/max_user_namespaces", "0") {
+        return "allow it with `sysctl user.max_user_namespaces=10000`";
+    }
+    "in a container, allow the system call `unshare` (Docker: `--security-opt seccomp=unconfined \
+     --security-opt systempaths=unconfined`), or configure on first boot"
+}
+
+/// The last lines of an output.
+#[derive(Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    line: Vec<u8>,
+}
+
+/// How many lines an error shows.
+const N_LINES: usize = 60;
+/// Longer lines are cut.
+const LINE: usize = 4096;
+
+impl Tail {
+    fn push(&mut self, bytes: &[u8], listen: &mut dyn FnMut(&str)) {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.end_line(listen),
+                _ if self.line.len() < LINE => self.line.push(*byte),
+                _ => {}
+            }
+        }
+    }
+
+    fn end_line(&mut self, listen: &mut dyn FnMut(&str)) {
+        let line = String::from_utf8_lossy(&self.line).into_owned();
+        self.line.clear();
+        listen(&line);
+        if self.lines.len() == N_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+
+    fn finish(mut self, listen: &mut dyn FnMut(&str)) -> String {
+        if !self.line.is_empty() {
+            self.end_line(listen);
+        }
+        Vec::from(self.lines).join("\n")
+    }
+}
+
+/// Removes the scratch folder, whatever the modes in it.
+struct Swept<'a>(&'a Scratch);
+
+impl Drop for Swept<'_> {
+    fn drop(&mut self) {
+        // Scratch that stays is swept with the store; there is nobody to tell here.
+        let _ = sweep(self.0.path());
+    }
+}
+
+fn sweep(folder: &Path) -> io::Result<()> {
+    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    for name in listing::sorted(folder)? {
+        let path = folder.join(name);
+        match fs_err::symlink_metadata(&path)?.is_dir() {
+            true => sweep(&path)?,
+            false => fs_err::remove_file(&path)?,
+        }
+    }
+    fs_err::remove_dir(folder)
+}

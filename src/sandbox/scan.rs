@@ -1,0 +1,299 @@
+//! Reads the files of the sandbox back into a tree.
+//!
+//! What no script touched keeps its node. What is new or changed is of origin `script`, its
+//! content goes into one bundle in path order, and a time that lies in this run becomes the epoch.
+
+use super::error::{Doing, Trouble};
+use super::materialize::{Laid, Stamp, below, stamp_of};
+use super::owners::{Inode, Owner, Owners};
+use crate::digest::{HashingWriter, Sha256};
+use crate::epoch::{Epoch, Timestamp};
+use crate::listing;
+use crate::tree::{
+    Content, Kind, Meta, Name, Node, NodeId, Objects, Origin, Slice, Tree, TreePath,
+};
+use rustix::fs::{AtFlags, CWD, FileType};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// What a scan needs to know.
+pub(super) struct Scan<'a> {
+    /// The tree as it was laid out.
+    pub(super) before: &'a Tree,
+    pub(super) laid: &'a Laid,
+    pub(super) owners: &'a Owners,
+    pub(super) objects: &'a dyn Objects,
+    /// Paths that the sandbox itself made.
+    pub(super) hidden: &'a BTreeSet<TreePath>,
+    /// Before any script ran, by the clock of the filesystem.
+    pub(super) started: i64,
+    pub(super) epoch: Epoch,
+}
+
+/// A scan under way.
+struct Reader<'a, W> {
+    scan: &'a Scan<'a>,
+    root: &'a Path,
+    device: u64,
+    after: Tree,
+    seen: BTreeMap<Inode, NodeId>,
+    bundle: HashingWriter<W>,
+    len: u64,
+    /// Nodes whose content lies in the bundle, at this offset.
+    bundled: Vec<(NodeId, u64, u64)>,
+}
+
+impl Scan<'_> {
+    /// Reads `root`; gives the tree and the digest of what was written to `bundle`.
+    pub(super) fn read<W: io::Write>(
+        &self,
+        root: &Path,
+        bundle: W,
+    ) -> Result<(Tree, Sha256), Trouble> {
+        let top = TreePath::root();
+        let status = rustix::fs::statat(CWD, root, AtFlags::SYMLINK_NOFOLLOW)
+            .doing(|| "read back `/`".to_owned())?;
+        let mut reader = Reader {
+            scan: self,
+            root,
+            device: status.st_dev,
+            after: Tree::new(Meta::root(0o755, Timestamp::default())),
+            seen: BTreeMap::new(),
+            bundle: HashingWriter::new(bundle),
+            len: 0,
+            bundled: Vec::new(),
+        };
+        reader.entry(&top, None)?;
+        let Reader {
+            mut after,
+            bundle,
+            bundled,
+            ..
+        } = reader;
+        let (mut bundle, object) = bundle.finish();
+        bundle.flush().doing(|| "write the contents".to_owned())?;
+        for (id, offset, len) in bundled {
+            let slice = Slice {
+                object,
+                offset,
+                len,
+            };
+            after.node_mut(id).kind = Kind::File(Content::Stored(slice));
+        }
+        for (path, id) in &self.laid.left_out {
+            let free = after.at(path).is_none();
+            let parent = path.split_last().and_then(|(parent, _)| after.at(&parent));
+            if free && parent.is_some_and(|parent| after.node(parent).is_directory()) {
+                let kept = after.insert(path, self.before.node(*id).clone());
+                debug_assert!(kept.is_ok(), "the parent was looked up");
+            }
+        }
+        Ok((after, object))
+    }
+}
+
+impl<W: io::Write> Reader<'_, W> {
+    fn entry(&mut self, path: &TreePath, parent: Option<Meta>) -> Result<(), Trouble> {
+        if self.scan.hidden.contains(path) {
+            return Ok(());
+        }
+        let target = below(self.root, path);
+        let doing = || format!("read back `{path}`");
+        let status = rustix::fs::statat(CWD, &target, AtFlags::SYMLINK_NOFOLLOW).doing(doing)?;
+        let (inode, stamp) = stamp_of(&status);
+        if inode.device != self.device {
+            return Ok(());
+        }
+        let kind = FileType::from_raw_mode(status.st_mode);
+        if let Some(id) = self.seen.get(&inode) {
+            self.after
+                .link(path, *id)
+                .map_err(io::Error::other)
+                .doing(doing)?;
+            return Ok(());
+        }
+        let before = self.before(inode, stamp, kind);
+        let node = match before {
+            Some((node, was)) if was == stamp => without_entries(node),
+            _ => {
+                let before = before.map(|(node, _)| node);
+                let meta = self.meta(inode, stamp, before, parent, kind);
+                self.changed(&target, meta, before, stamp, kind)
+                    .doing(doing)?
+            }
+        };
+        let meta = node.meta;
+        let id = self
+            .after
+            .insert(path, node)
+            .map_err(io::Error::other)
+            .doing(doing)?;
+        if kind == FileType::Directory {
+            for name in listing::sorted(&target).doing(doing)? {
+                let name = Name::new(name.as_bytes())
+                    .map_err(io::Error::other)
+                    .doing(doing)?;
+                self.entry(&path.join(&name), Some(meta))?;
+            }
+            return Ok(());
+        }
+        self.seen.insert(inode, id);
+        if kind == FileType::RegularFile && self.is_unread(id) {
+            let offset = self.len;
+            let file = fs_err::File::open(&target).doing(doing)?;
+            let len = io::copy(&mut { file }, &mut self.bundle).doing(doing)?;
+            self.len += len;
+            self.bundled.push((id, offset, len));
+        }
+        Ok(())
+    }
+
+    /// The node that lay at this inode, if the inode still is that file: numbers are used again.
+    fn before(&self, inode: Inode, stamp: Stamp, kind: FileType) -> Option<(&Node, Stamp)> {
+        let (id, was) = self.scan.laid.nodes.get(&inode)?;
+        let node = self.scan.before.node(*id);
+        let same_kind = FileType::from_raw_mode(was.mode) == kind;
+        let same = was.modified == stamp.modified && was.size == stamp.size;
+        (same_kind && (same || kind == FileType::Directory)).then_some((node, *was))
+    }
+
+    fn meta(
+        &self,
+        inode: Inode,
+        stamp: Stamp,
+        before: Option<&Node>,
+        parent: Option<Meta>,
+        kind: FileType,
+    ) -> Meta {
+        let mut owner = self.scan.owners.of(inode);
+        // In a setgid directory the kernel gives new files the group of the directory; it knows
+        // only the one group, so this is done for it.
+        let inherits = parent.is_some_and(|parent| parent.mode & 0o2000 != 0);
+        if inherits && before.is_none() && owner == (Owner { uid: 0, gid: 0 }) {
+            owner.gid = parent.map_or(0, |parent| parent.gid);
+        }
+        let epoch = Timestamp::from(self.scan.epoch);
+        let (seconds, nanoseconds) = stamp.modified;
+        let own = Timestamp {
+            seconds,
+            nanoseconds: u32::try_from(nanoseconds).unwrap_or(0),
+        };
+        let of_this_run = own > epoch || own.seconds >= self.scan.started;
+        let mode = match kind {
+            FileType::Symlink => before.map_or(0o777, |node| node.meta.mode),
+            _ => u16::try_from(stamp.mode & 0o7777).expect("12 bits"),
+        };
+        Meta {
+            mode,
+            uid: owner.uid,
+            gid: owner.gid,
+            mtime: if of_this_run { epoch } else { own },
+        }
+    }
+
+    /// The node of a file that somebody touched; its content is read by the caller.
+    fn changed(
+        &self,
+        target: &Path,
+        meta: Meta,
+        before: Option<&Node>,
+        stamp: Stamp,
+        kind: FileType,
+    ) -> io::Result<Node> {
+        let kind = match kind {
+            FileType::Directory => Kind::Directory(BTreeMap::new()),
+            FileType::Symlink => {
+                let to = rustix::fs::readlinkat(CWD, target, Vec::new())?;
+                Kind::Symlink(to.as_bytes().into())
+            }
+            FileType::Fifo => Kind::Fifo,
+            FileType::RegularFile => match before {
+                Some(Node {
+                    kind: Kind::File(content),
+                    ..
+                }) if self.holds(target, content)? => Kind::File(content.clone()),
+                _ => Kind::File(UNREAD.clone()),
+            },
+            _ => Kind::Socket,
+        };
+        let mut node = Node::new(kind, meta, Origin::Script);
+        node.xattrs = xattrs(target)?;
+        let Some(before) = before else {
+            return Ok(node);
+        };
+        for (name, value) in &before.xattrs {
+            if !is_ours(name) {
+                node.xattrs.insert(name.clone(), value.clone());
+            }
+        }
+        let _ = stamp;
+        let same_meta = Meta {
+            mtime: before.meta.mtime,
+            ..node.meta
+        } == before.meta;
+        let same_kind = node.is_directory() || node.kind == before.kind;
+        if same_meta && same_kind && node.xattrs == before.xattrs {
+            node.origin = before.origin.clone();
+        }
+        Ok(node)
+    }
+
+    /// Whether `target` still has its old content.
+    fn holds(&self, target: &Path, content: &Content) -> io::Result<bool> {
+        let old = content.read(self.scan.objects)?;
+        let mut new = Vec::with_capacity(old.len());
+        let limit = content.len().saturating_add(1);
+        fs_err::File::open(target)?
+            .take(limit)
+            .read_to_end(&mut new)?;
+        Ok(*old == *new)
+    }
+
+    fn is_unread(&self, id: NodeId) -> bool {
+        self.after.node(id).kind == Kind::File(UNREAD.clone())
+    }
+}
+
+/// Stands for content that the bundle will hold; no slice of an object is like it.
+static UNREAD: Content = Content::Stored(Slice {
+    object: Sha256([0; 32]),
+    offset: u64::MAX,
+    len: 0,
+});
+
+fn without_entries(node: &Node) -> Node {
+    let mut node = node.clone();
+    if let Kind::Directory(entries) = &mut node.kind {
+        entries.clear();
+    }
+    node
+}
+
+/// Whether scripts can set this attribute in a sandbox.
+fn is_ours(name: &[u8]) -> bool {
+    name == b"security.capability" || name.starts_with(b"user.")
+}
+
+fn xattrs(target: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    use rustix::io::Errno;
+    let mut found = BTreeMap::new();
+    // The sizes are the kernel's own limits (xattr(7)).
+    let mut names = vec![0; 65_536];
+    let len = match rustix::fs::llistxattr(target, names.as_mut_slice()) {
+        Ok(len) => len,
+        Err(Errno::OPNOTSUPP) => return Ok(found),
+        Err(error) => return Err(error.into()),
+    };
+    for name in names[..len]
+        .split(|byte| *byte == 0)
+        .filter(|name| is_ours(name))
+    {
+        let mut value = vec![0; 65_536];
+        let len = rustix::fs::lgetxattr(target, name, value.as_mut_slice())?;
+        value.truncate(len);
+        found.insert(name.to_vec(), value);
+    }
+    Ok(found)
+}

@@ -1,0 +1,486 @@
+//! The system calls of the sandbox that have no safe wrapper: the seccomp filter with its
+//! notifications (seccomp_unotify(2)), and reading and writing the memory of a stopped caller.
+//!
+//! The filter hands every change and every query of ownership to the supervisor and lets all
+//! changes of the process's own ids succeed without effect; there is only one id to have.
+#![expect(
+    unsafe_code,
+    reason = "seccomp notification, process_vm_readv and fork hooks exist as raw system calls only"
+)]
+
+use rustix::process::{Resource, Rlimit};
+use rustix::thread::CapabilitySet;
+use std::ffi::CStr;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// A system call that asks for or changes ownership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Chown,
+    Lchown,
+    Fchown,
+    Fchownat,
+    Stat,
+    Lstat,
+    Fstat,
+    Newfstatat,
+    Statx,
+}
+
+/// The calls that reach the supervisor, by their numbers here.
+#[cfg(target_arch = "x86_64")]
+const NOTIFIED: &[(libc::c_long, Call)] = &[
+    (libc::SYS_newfstatat, Call::Newfstatat),
+    (libc::SYS_fstat, Call::Fstat),
+    (libc::SYS_stat, Call::Stat),
+    (libc::SYS_lstat, Call::Lstat),
+    (libc::SYS_statx, Call::Statx),
+    (libc::SYS_fchownat, Call::Fchownat),
+    (libc::SYS_chown, Call::Chown),
+    (libc::SYS_lchown, Call::Lchown),
+    (libc::SYS_fchown, Call::Fchown),
+];
+#[cfg(target_arch = "aarch64")]
+const NOTIFIED: &[(libc::c_long, Call)] = &[
+    (libc::SYS_newfstatat, Call::Newfstatat),
+    (libc::SYS_fstat, Call::Fstat),
+    (libc::SYS_statx, Call::Statx),
+    (libc::SYS_fchownat, Call::Fchownat),
+    (libc::SYS_fchown, Call::Fchown),
+];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const NOTIFIED: &[(libc::c_long, Call)] = &[];
+
+/// The calls that succeed without effect.
+const IGNORED: &[libc::c_long] = &[
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_setreuid,
+    libc::SYS_setregid,
+    libc::SYS_setresuid,
+    libc::SYS_setresgid,
+    libc::SYS_setfsuid,
+    libc::SYS_setfsgid,
+    libc::SYS_setgroups,
+];
+
+/// `AUDIT_ARCH_*` of linux/audit.h; calls of another ABI (32-bit programs) pass unseen.
+const AUDIT_ARCH: u32 = match cfg!(target_arch = "aarch64") {
+    true => 0xc000_00b7,
+    false => 0xc000_003e,
+};
+/// Numbers from here on are the x32 ABI of x86.
+const X32_BIT: u32 = 0x4000_0000;
+
+/// Whether this host's calls are known.
+pub(super) const SUPPORTED: bool = !NOTIFIED.is_empty();
+
+/// What scripts keep of root's capabilities: what container runtimes leave by default. Without
+/// CAP_SYS_PTRACE they cannot reach the descriptors of the supervisor, without CAP_SYS_ADMIN not
+/// mount.
+const KEPT: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETPCAP)
+    .union(CapabilitySet::SETFCAP)
+    .union(CapabilitySet::NET_BIND_SERVICE)
+    .union(CapabilitySet::SYS_CHROOT)
+    .union(CapabilitySet::AUDIT_WRITE);
+
+/// The filter as a classic BPF program over `struct seccomp_data`.
+fn program() -> Vec<libc::sock_filter> {
+    let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset);
+    let give = |action| statement(libc::BPF_RET | libc::BPF_K, action);
+    // Offsets of `nr` and `arch`.
+    let mut program = vec![
+        load(4),
+        jump(libc::BPF_JEQ, AUDIT_ARCH, 1, 0),
+        give(libc::SECCOMP_RET_ALLOW),
+        load(0),
+    ];
+    if cfg!(target_arch = "x86_64") {
+        program.push(jump(libc::BPF_JGE, X32_BIT, 0, 1));
+        program.push(give(libc::SECCOMP_RET_ALLOW));
+    }
+    let notified = NOTIFIED
+        .iter()
+        .map(|(call, _)| (*call, libc::SECCOMP_RET_USER_NOTIF));
+    let ignored = IGNORED.iter().map(|call| (*call, libc::SECCOMP_RET_ERRNO));
+    for (call, action) in notified.chain(ignored) {
+        let number = u32::try_from(call).expect("numbers of system calls are small");
+        program.push(jump(libc::BPF_JEQ, number, 0, 1));
+        program.push(give(action));
+    }
+    program.push(give(libc::SECCOMP_RET_ALLOW));
+    program
+}
+
+fn statement(code: u32, k: u32) -> libc::sock_filter {
+    let code = u16::try_from(code).expect("operations have 16 bits");
+    libc::sock_filter {
+        code,
+        jt: 0,
+        jf: 0,
+        k,
+    }
+}
+
+fn jump(condition: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    let statement = statement(libc::BPF_JMP | condition | libc::BPF_K, k);
+    libc::sock_filter {
+        jt,
+        jf,
+        ..statement
+    }
+}
+
+/// Where the kernel delivers notifications.
+pub(super) struct Listener(OwnedFd);
+
+/// One stopped call.
+pub(super) struct Notification {
+    id: u64,
+    /// The calling thread.
+    pub(super) tid: u32,
+    pub(super) call: Call,
+    pub(super) arguments: [u64; 6],
+}
+
+/// What becomes of a stopped call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// The kernel carries it out.
+    Continue,
+    /// It returns 0.
+    Done,
+    /// It fails with this number.
+    Refuse(i32),
+}
+
+/// Lets `command` run under the filter; the listener arrives on the other end of `socket`.
+pub(super) fn confine(command: &mut Command, socket: OwnedFd) {
+    let program = program();
+    let hook = move || {
+        rustix::process::setsid()?;
+        let listener = install(&program)?;
+        send_descriptor(&socket, listener.as_fd())?;
+        limit(Resource::Nofile, N_FILES)?;
+        limit(Resource::Core, 0)?;
+        for capability in CapabilitySet::all().difference(KEPT).iter() {
+            if rustix::thread::capability_is_in_bounding_set(capability) == Ok(true) {
+                rustix::thread::remove_capability_from_bounding_set(capability)?;
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec, the hook makes system calls only and allocates nothing.
+    unsafe { command.pre_exec(hook) };
+}
+
+/// How many files a script may have open: some programs close every number up to the limit.
+const N_FILES: u64 = 1024;
+
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let old = rustix::process::getrlimit(resource);
+    let most = old.maximum.map_or(most, |maximum| maximum.min(most));
+    let new = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    Ok(rustix::process::setrlimit(resource, new)?)
+}
+
+/// Installs `program` for this process and its children.
+fn install(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
+    let listen = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    // Linux 5.19: a call that waits for its answer is not interrupted by signals.
+    for flags in [
+        listen | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+        listen,
+    ] {
+        let filter = libc::sock_fprog {
+            len: u16::try_from(program.len()).map_err(io::Error::other)?,
+            filter: program.as_ptr().cast_mut(),
+        };
+        // SAFETY: `filter` points to `program`, which outlives the call and is only read.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER,
+                flags,
+                &raw const filter,
+            )
+        };
+        match i32::try_from(result) {
+            // SAFETY: the kernel just made this descriptor for us.
+            Ok(fd) if fd >= 0 => return Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+            _ => {}
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EINVAL) {
+            return Err(error);
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+fn send_descriptor(socket: &OwnedFd, fd: BorrowedFd<'_>) -> io::Result<()> {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+    let fds = [fd];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(&fds));
+    sendmsg(
+        socket,
+        &[IoSlice::new(b"l")],
+        &mut ancillary,
+        SendFlags::empty(),
+    )?;
+    Ok(())
+}
+
+impl Listener {
+    /// Takes the listener that a confined command sent through the other end of `socket`.
+    pub(super) fn from_socket(socket: &OwnedFd) -> io::Result<Self> {
+        use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut byte = [0];
+        let mut buffers = [IoSliceMut::new(&mut byte)];
+        recvmsg(
+            socket,
+            &mut buffers,
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )?;
+        let mut fds = ancillary.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
+        let fd = fds.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+        // Linux 6.6: the caller and we take turns on one CPU. Older kernels refuse; nothing is lost.
+        // SAFETY: the request takes a number, no memory.
+        let _ = unsafe {
+            libc::ioctl(
+                fd.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+                SYNC_WAKE_UP,
+            )
+        };
+        Ok(Self(fd))
+    }
+
+    /// The next stopped call; `None` if its caller died meanwhile.
+    pub(super) fn receive(&self) -> io::Result<Option<Notification>> {
+        // SAFETY: a structure of numbers, for which zero is a value; the kernel demands zeros.
+        let mut raw: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+        // SAFETY: the request writes one `seccomp_notif`, which `raw` is.
+        let result = unsafe {
+            libc::ioctl(
+                self.0.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_RECV,
+                &raw mut raw,
+            )
+        };
+        if result < 0 {
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                Some(libc::ENOENT | libc::EINTR) => Ok(None),
+                _ => Err(error),
+            };
+        }
+        let known = NOTIFIED
+            .iter()
+            .find(|(number, _)| *number == libc::c_long::from(raw.data.nr));
+        Ok(known.map(|(_, call)| Notification {
+            id: raw.id,
+            tid: raw.pid,
+            call: *call,
+            arguments: raw.data.args,
+        }))
+    }
+
+    /// Whether the caller still waits, so that its memory is the memory that was meant.
+    pub(super) fn is_waiting(&self, notification: &Notification) -> bool {
+        // SAFETY: the request reads one `u64`.
+        let result = unsafe {
+            libc::ioctl(
+                self.0.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+                &raw const notification.id,
+            )
+        };
+        result == 0
+    }
+
+    /// Answers; that the caller died meanwhile is no error.
+    pub(super) fn reply(&self, notification: &Notification, reply: Reply) -> io::Result<()> {
+        let (error, flags) = match reply {
+            Reply::Continue => (0, CONTINUE),
+            Reply::Done => (0, 0),
+            Reply::Refuse(number) => (-number, 0),
+        };
+        let raw = libc::seccomp_notif_resp {
+            id: notification.id,
+            val: 0,
+            error,
+            flags,
+        };
+        // SAFETY: the request reads one `seccomp_notif_resp`, which `raw` is.
+        let result = unsafe {
+            libc::ioctl(
+                self.0.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_SEND,
+                &raw const raw,
+            )
+        };
+        let error = io::Error::last_os_error();
+        if result < 0 && error.raw_os_error() != Some(libc::ENOENT) {
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` of linux/seccomp.h.
+const SYNC_WAKE_UP: libc::c_ulong = 1;
+/// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`, in the width of its field.
+const CONTINUE: u32 = 1;
+
+/// Reads up to `buffer.len()` bytes at `address` of thread `tid`.
+pub(super) fn read_memory(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let local = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    let remote = remote(address, buffer.len())?;
+    let pid = i32::try_from(tid).map_err(io::Error::other)?;
+    // SAFETY: `local` is the exclusively borrowed buffer; `remote` lies in another process.
+    let n = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    usize::try_from(n).map_err(|_| io::Error::last_os_error())
+}
+
+/// Writes `value` to `address` of thread `tid`.
+fn write_memory<T>(tid: u32, address: u64, value: &T) -> io::Result<()> {
+    let len = size_of::<T>();
+    let local = libc::iovec {
+        iov_base: std::ptr::from_ref(value).cast_mut().cast(),
+        iov_len: len,
+    };
+    let remote = remote(address, len)?;
+    let pid = i32::try_from(tid).map_err(io::Error::other)?;
+    // SAFETY: `local` is `value`, which is only read; `remote` lies in another process.
+    let n = unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(n) {
+        Ok(n) if n == len => Ok(()),
+        Ok(_) => Err(io::ErrorKind::WriteZero.into()),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+fn remote(address: u64, len: usize) -> io::Result<libc::iovec> {
+    let address = usize::try_from(address).map_err(io::Error::other)?;
+    Ok(libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(address),
+        iov_len: len,
+    })
+}
+
+/// The answer to `stat`, in the form of the kernel (which 64-bit C libraries share).
+pub(super) struct Status(pub(super) libc::stat);
+
+impl Status {
+    /// Asks for `path`.
+    pub(super) fn of(path: &CStr, flags: i32) -> io::Result<Self> {
+        // SAFETY: a structure of numbers, for which zero is a value.
+        let mut status: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: `path` ends with NUL, `status` takes the answer.
+        let result =
+            unsafe { libc::fstatat(libc::AT_FDCWD, path.as_ptr(), &raw mut status, flags) };
+        match result {
+            0 => Ok(Self(status)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Puts it where thread `tid` expects it.
+    pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
+        write_memory(tid, address, &self.0)
+    }
+}
+
+/// The answer to `statx`.
+pub(super) struct ExtendedStatus(pub(super) libc::statx);
+
+impl ExtendedStatus {
+    /// Asks for the fields `mask` of `path`.
+    pub(super) fn of(path: &CStr, flags: i32, mask: u32) -> io::Result<Self> {
+        // SAFETY: a structure of numbers, for which zero is a value.
+        let mut status: libc::statx = unsafe { std::mem::zeroed() };
+        // SAFETY: `path` ends with NUL, `status` takes the answer.
+        let result =
+            unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, mask, &raw mut status) };
+        match result {
+            0 => Ok(Self(status)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Puts it where thread `tid` expects it.
+    pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
+        write_memory(tid, address, &self.0)
+    }
+}
+
+/// Which of `fds` can be read or are at their end; waits until one is. `None`s are left out.
+pub(super) fn wait_readable<const N: usize>(
+    fds: [Option<BorrowedFd<'_>>; N],
+) -> io::Result<[Readiness; N]> {
+    let mut raw = fds.map(|fd| libc::pollfd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    let n = libc::nfds_t::try_from(N).map_err(io::Error::other)?;
+    // SAFETY: `raw` has `n` entries.
+    while unsafe { libc::poll(raw.as_mut_ptr(), n, -1) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(raw.map(|fd| match fd.revents {
+        0 => Readiness::Waiting,
+        events if events & libc::POLLIN != 0 => Readiness::Readable,
+        _ => Readiness::Ended,
+    }))
+}
+
+/// The state of a descriptor after [`wait_readable`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    Waiting,
+    Readable,
+    Ended,
+}
+
+/// Moves this process, which must be single-threaded, into new namespaces.
+pub(super) fn unshare(flags: rustix::thread::UnshareFlags) -> io::Result<()> {
+    // SAFETY: the danger lies in CLONE_FILES, which makes descriptors of other threads differ;
+    // the process has one thread, and the flag is not among those used here.
+    unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(Into::into)
+}
