@@ -52,7 +52,9 @@ pub struct PartitionRequest {
     pub size: Bytes,
 }
 
-/// Raw bytes at a fixed offset: a boot loader.
+/// Raw bytes at a fixed offset: a boot loader. What fills a whole partition, as GRUB's core does
+/// its BIOS boot partition, is that partition's content and no blob. Bytes 440 to 512 of the disk
+/// are never a blob's: a boot loader that lies across them is two blobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobRequest {
     /// The name in the definition; for messages and [`assemble`].

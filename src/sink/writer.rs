@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// What stops a writer.
 #[derive(Debug)]
@@ -44,9 +45,10 @@ pub(super) struct Writer<'a> {
     objects: &'a dyn Objects,
     /// Hears of every span that is finished.
     done: &'a mut dyn FnMut(Span),
-    open: BTreeMap<Sha256, fs_err::File>,
-    /// Bytes that belong behind `written`.
+    open: BTreeMap<Sha256, Arc<fs_err::File>>,
+    /// Its first `filled` bytes belong behind `written`.
     buffer: Vec<u8>,
+    filled: usize,
     /// Everything before is in the file.
     written: u64,
     /// Off once the kernel has refused to copy between these filesystems.
@@ -64,7 +66,8 @@ impl<'a> Writer<'a> {
             objects,
             done,
             open: BTreeMap::new(),
-            buffer: Vec::with_capacity(BUFFER),
+            buffer: vec![0; BUFFER],
+            filled: 0,
             written: 0,
             kernel_copies: true,
         }
@@ -91,21 +94,17 @@ impl<'a> Writer<'a> {
 
     fn zeros(&mut self, len: u64) -> Result<(), Fault> {
         let len = usize::try_from(len).expect("shorter than a hole");
-        self.make_room(len)?;
-        self.buffer.resize(self.buffer.len() + len, 0);
+        self.room(len)?.fill(0);
         Ok(())
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.make_room(bytes.len())?;
         if bytes.len() < BUFFER {
-            self.buffer.extend_from_slice(bytes);
+            self.room(bytes.len())?.copy_from_slice(bytes);
             return Ok(());
         }
-        for chunk in bytes.chunks(BUFFER) {
-            self.put(chunk)?;
-        }
-        Ok(())
+        self.flush()?;
+        bytes.chunks(BUFFER).try_for_each(|chunk| self.put(chunk))
     }
 
     fn object(&mut self, object: &Sha256, offset: u64, len: u64) -> Result<(), Fault> {
@@ -117,7 +116,6 @@ impl<'a> Writer<'a> {
         }
         while at < end {
             let n = usize::try_from(end - at).map_or(BUFFER, |left| left.min(BUFFER));
-            self.make_room(n)?;
             self.read(object, at, n)?;
             at += n as u64;
         }
@@ -130,9 +128,9 @@ impl<'a> Writer<'a> {
         while at < end {
             let chunk = usize::try_from((end - at).min(KERNEL_CHUNK)).expect("16 MiB");
             let (mut from, mut to) = (at, self.written);
-            let source = opened(&mut self.open, self.objects, object)?;
+            let source = self.opened(object)?;
             let copied = rustix::fs::copy_file_range(
-                source,
+                &*source,
                 Some(&mut from),
                 self.file,
                 Some(&mut to),
@@ -155,14 +153,10 @@ impl<'a> Writer<'a> {
         Ok(at)
     }
 
-    /// Appends `n` bytes of `object` to the buffer, which has room for them.
+    /// Gathers `n` bytes of `object`, at most a buffer's length.
     fn read(&mut self, object: &Sha256, offset: u64, n: usize) -> Result<(), Fault> {
-        let start = self.buffer.len();
-        self.buffer.resize(start + n, 0);
-        let source = opened(&mut self.open, self.objects, object)?;
-        let read = source
-            .file()
-            .read_exact_at(&mut self.buffer[start..], offset);
+        let source = self.opened(object)?;
+        let read = source.file().read_exact_at(self.room(n)?, offset);
         read.map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 Fault::ShortObject(*object, Bytes(offset.saturating_add(n as u64)))
@@ -171,19 +165,22 @@ impl<'a> Writer<'a> {
         })
     }
 
-    fn make_room(&mut self, n: usize) -> Result<(), Fault> {
-        if self.buffer.len().saturating_add(n) > BUFFER {
+    /// The next `n` bytes of the buffer, to be filled by the caller.
+    fn room(&mut self, n: usize) -> Result<&mut [u8], Fault> {
+        if n > BUFFER - self.filled {
             self.flush()?;
         }
-        Ok(())
+        let start = self.filled;
+        self.filled += n;
+        Ok(&mut self.buffer[start..start + n])
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
         let buffer = std::mem::take(&mut self.buffer);
-        self.put(&buffer)?;
+        let written = self.put(&buffer[..self.filled]);
         self.buffer = buffer;
-        self.buffer.clear();
-        Ok(())
+        self.filled = 0;
+        written
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -206,22 +203,18 @@ impl<'a> Writer<'a> {
             });
         }
     }
-}
 
-/// The opened object; those that were opened stay open, within bounds.
-fn opened<'a>(
-    open: &'a mut BTreeMap<Sha256, fs_err::File>,
-    objects: &dyn Objects,
-    object: &Sha256,
-) -> Result<&'a fs_err::File, Fault> {
-    if !open.contains_key(object) {
-        if open.len() >= MAX_OPEN {
-            open.clear();
+    /// The opened object; those that were opened stay open, within bounds.
+    fn opened(&mut self, object: &Sha256) -> Result<Arc<fs_err::File>, Fault> {
+        if let Some(file) = self.open.get(object) {
+            return Ok(file.clone());
         }
-        let file = objects
-            .open(object)
-            .map_err(|error| Fault::Object(*object, error))?;
-        open.insert(*object, file);
+        if self.open.len() >= MAX_OPEN {
+            self.open.clear();
+        }
+        let opened = self.objects.open(object);
+        let file = Arc::new(opened.map_err(|error| Fault::Object(*object, error))?);
+        self.open.insert(*object, file.clone());
+        Ok(file)
     }
-    Ok(&open[object])
 }

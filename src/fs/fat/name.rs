@@ -241,6 +241,15 @@ mod tests {
     }
 
     #[test]
+    fn a_character_beyond_16_bits_is_two_units() {
+        let (name, _) = LongName::new("🎉".as_bytes()).unwrap();
+        assert_eq!(
+            name.encode(b"_~1        ")[1..7],
+            [0x3c, 0xd8, 0x89, 0xdf, 0, 0]
+        );
+    }
+
+    #[test]
     fn names_that_fat_cannot_spell_are_refused() {
         for name in ["a:b", "a\u{7f}", "tail.", "tail ", " head", "a\\b"] {
             assert!(LongName::new(name.as_bytes()).is_err(), "{name:?}");
