@@ -27,6 +27,7 @@ pub mod plan;
 pub mod spec;
 
 pub mod boot;
+pub mod build;
 pub mod compose;
 pub mod debian;
 pub mod fetch;

@@ -1,0 +1,69 @@
+//! A build, from a Plan to an image: fetch, unpack, configure, compose, seal.
+//!
+//! What takes long and depends on packages alone (the configured tree, the initramfs) is remembered
+//! in the store under the digest of its inputs, so that a warm build costs little more than writing
+//! the image.
+
+mod disk;
+mod fetch;
+mod system;
+
+pub use disk::DiskError;
+pub use fetch::FetchStageError;
+pub use system::SystemError;
+
+use crate::compose::{self, ComposeError};
+use crate::debian::repository::Repository;
+use crate::disk::image::Image;
+use crate::event::{Event, Reporter, Stage};
+use crate::fetch::Client;
+use crate::plan::Plan;
+use crate::store::Store;
+use std::path::Path;
+
+/// Where a build works.
+pub struct Workshop<'a> {
+    /// Over which network.
+    pub client: &'a Client,
+    /// Where everything is kept.
+    pub store: &'a Store,
+    /// Where packages come from.
+    pub repositories: &'a [Repository],
+    /// This program: the sandbox starts it again inside.
+    pub program: &'a Path,
+    /// Who hears of it.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Inputs could not be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchStageError),
+    /// Packages could not be unpacked or configured.
+    #[error(transparent)]
+    System(#[from] SystemError),
+    /// Files could not be laid over the tree.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    /// The disk could not be laid out.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// Makes the image that `plan` describes; it is sealed, and not written yet.
+pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> {
+    let reporter = workshop.reporter;
+    let mut root = system::configured(plan, workshop)?;
+    let donors = system::donors(plan, workshop)?;
+
+    reporter.report(Event::Started { stage: Stage::Compose, total: 0, bytes: false });
+    compose::compose(plan, &mut root, workshop.store)?;
+    reporter.report(Event::Finished { stage: Stage::Compose, memoized: false });
+
+    reporter.report(Event::Started { stage: Stage::Seal, total: 0, bytes: false });
+    let image = disk::seal(plan, workshop.store, root, &donors)?;
+    reporter.report(Event::Finished { stage: Stage::Seal, memoized: false });
+    Ok(image)
+}

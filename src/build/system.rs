@@ -1,0 +1,133 @@
+//! The root filesystem of configured packages, and the trees beside it that lend files and tools.
+
+use super::Workshop;
+use super::fetch::{self, FetchStageError};
+use crate::architecture::Architecture;
+use crate::debian::unpack::{self, UnpackError, Unpackable};
+use crate::define::Value;
+use crate::digest::{Hasher, Sha256};
+use crate::event::{Event, Stage};
+use crate::lock::LockedPackage;
+use crate::plan::Plan;
+use crate::sandbox::{self, ConfigureRequest, SandboxError, Tools};
+use crate::tree::{self, DumpError, Objects, Tree};
+use std::io::{self, Read};
+
+/// Changes whenever the same packages give another configured tree.
+const STAGE: &str = "configured-1";
+
+/// Why there is no root filesystem.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// A package could not be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchStageError),
+    /// A package could not be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// Maintainer scripts could not be run.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// This machine is of an architecture that imgbuild does not know.
+    #[error("this machine's architecture cannot build images: expected one of amd64, arm64, armhf")]
+    UnknownHost,
+    /// A tree in the store cannot be read.
+    #[error("a tree in the store cannot be read; remove the store's folder `memo`")]
+    Dump(#[from] DumpError),
+    /// The store failed.
+    #[error("cannot use the store")]
+    Store(#[from] io::Error),
+}
+
+/// The tree of all packages of `plan`, configured.
+pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
+    let store = workshop.store;
+    let architecture = plan.spec.board.architecture;
+    let preseed = preseed(plan);
+    let key = key(plan, architecture, &preseed);
+    if let Some(object) = store.memo(STAGE, &key) {
+        for stage in [Stage::Unpack, Stage::Configure] {
+            workshop.reporter.report(Event::Started { stage, total: 0, bytes: false });
+            workshop.reporter.report(Event::Finished { stage, memoized: true });
+        }
+        let mut text = String::new();
+        store.open(&object)?.read_to_string(&mut text)?;
+        return Ok(tree::parse_dump(&text)?);
+    }
+    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
+    let locked_tools = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
+    let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
+    fetch::fetch(&needed, workshop)?;
+    let unpacked = unpack(&plan.lock.packages, architecture, plan, workshop)?;
+    let tools = match locked_tools {
+        [] => None,
+        packages => Some(Tools { tree: unpack(packages, host, plan, workshop)? }),
+    };
+    let request = ConfigureRequest {
+        tree: &unpacked,
+        store,
+        architecture,
+        tools: tools.as_ref(),
+        epoch: plan.epoch(),
+        preseed: &preseed,
+        program: workshop.program,
+    };
+    let configured = sandbox::configure(&request, workshop.reporter)?;
+    let object = store.insert(tree::dump(&configured).as_bytes())?;
+    store.set_memo(STAGE, &key, &object)?;
+    Ok(configured)
+}
+
+/// The tree of the packages that lend files to the board; none of them is configured.
+pub(super) fn donors(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
+    let needed: Vec<&LockedPackage> = plan.lock.donors.iter().collect();
+    fetch::fetch(&needed, workshop)?;
+    unpack(&plan.lock.donors, plan.spec.board.architecture, plan, workshop)
+}
+
+fn unpack(
+    packages: &[LockedPackage],
+    architecture: Architecture,
+    plan: &Plan,
+    workshop: &Workshop<'_>,
+) -> Result<Tree, SystemError> {
+    let unpackable = |locked: &LockedPackage| Unpackable { locked: locked.clone(), deb: locked.sha256 };
+    let packages: Vec<Unpackable> = packages.iter().map(unpackable).collect();
+    let (store, reporter) = (workshop.store, workshop.reporter);
+    Ok(unpack::unpack(&packages, store, architecture, plan.epoch(), reporter)?)
+}
+
+/// Everything that decides the configured tree: not the profile's files, which come later.
+fn key(plan: &Plan, architecture: Architecture, preseed: &str) -> Sha256 {
+    let mut hasher = Hasher::new();
+    hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.field(architecture.debian().as_bytes());
+    hasher.field(&plan.epoch().0.to_le_bytes());
+    hasher.field(preseed.as_bytes());
+    for package in &plan.lock.packages {
+        hasher.field(&package.sha256.0);
+        hasher.field(&[u8::from(package.automatic)]);
+    }
+    hasher.finish()
+}
+
+/// The answers to debconf's questions that differ from its defaults.
+fn preseed(plan: &Plan) -> String {
+    let setting = |name| match plan.spec.settings.value(name) {
+        Some(Value::Text(text)) => text.as_str(),
+        _ => "",
+    };
+    let mut answers = String::new();
+    if let Some((area, city)) = setting("time-zone").split_once('/') {
+        answers += &format!("tzdata tzdata/Areas select {area}\ntzdata tzdata/Zones/{area} select {city}\n");
+    }
+    let locale = setting("locale");
+    if locale != "C.UTF-8" && !locale.is_empty() {
+        let charset = locale.split_once('.').map_or("UTF-8", |(_, charset)| charset);
+        answers += &format!(
+            "locales locales/locales_to_be_generated multiselect {locale} {charset}\n\
+             locales locales/default_environment_locale select {locale}\n"
+        );
+    }
+    answers
+}
