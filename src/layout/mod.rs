@@ -6,10 +6,12 @@
 
 mod assemble;
 mod check;
+mod claim;
 mod show;
 
 pub use assemble::{AssembleError, assemble};
-pub use check::{Claim, Claimant, LayoutErrors, Violation};
+pub use check::{LayoutErrors, Violation};
+pub use claim::{Claim, Claimant};
 
 use crate::disk::{Extent, gpt, mbr};
 use crate::units::{Bytes, Lba, SECTOR_SIZE};
