@@ -35,7 +35,12 @@ fn archive_gives_a_verified_index_and_package() {
     let jobs = NonZeroUsize::new(2).unwrap();
     let client = Client::new(quick()).unwrap();
     client
-        .download_all(&scene.store, &[download.clone()], jobs, &scene.heard)
+        .download_all(
+            &scene.store,
+            std::slice::from_ref(&download),
+            jobs,
+            &scene.heard,
+        )
         .unwrap();
     assert!(scene.store.contains(&package.sha256));
     assert_eq!(scene.heard.fetched(), package.size);

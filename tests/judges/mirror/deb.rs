@@ -164,11 +164,11 @@ impl DebSpec {
 
     /// The .deb.
     pub(crate) fn build(&self) -> Vec<u8> {
-        let (suffix, compress): (&str, fn(&[u8]) -> Vec<u8>) = match self.compression {
-            Compression::None => ("", <[u8]>::to_vec),
-            Compression::Gz => (".gz", gz),
-            Compression::Xz => (".xz", xz),
-            Compression::Zst => (".zst", zst),
+        let (suffix, compress) = match self.compression {
+            Compression::None => ("", plain as Compressor),
+            Compression::Gz => (".gz", gz as Compressor),
+            Compression::Xz => (".xz", xz as Compressor),
+            Compression::Zst => (".zst", zst as Compressor),
         };
         let mut deb = b"!<arch>\n".to_vec();
         ar_member(&mut deb, "debian-binary", b"2.0\n");
@@ -324,9 +324,9 @@ impl Tar {
 
 fn ar_member(archive: &mut Vec<u8>, name: &str, content: &[u8]) {
     let (time, len) = (NOW.0, content.len());
-    write!(
+    writeln!(
         archive,
-        "{name:<16}{time:<12}{:<6}{:<6}{:<8}{len:<10}`\n",
+        "{name:<16}{time:<12}{:<6}{:<6}{:<8}{len:<10}`",
         0, 0, 100_644
     )
     .unwrap();
@@ -334,6 +334,12 @@ fn ar_member(archive: &mut Vec<u8>, name: &str, content: &[u8]) {
     if len % 2 == 1 {
         archive.push(b'\n');
     }
+}
+
+type Compressor = fn(&[u8]) -> Vec<u8>;
+
+fn plain(bytes: &[u8]) -> Vec<u8> {
+    bytes.to_vec()
 }
 
 pub(super) fn xz(bytes: &[u8]) -> Vec<u8> {
