@@ -36,3 +36,5 @@ pub mod layout;
 pub mod resolve;
 pub mod sandbox;
 pub mod sink;
+
+pub mod cli;

@@ -6,5 +6,5 @@ fn main() -> ExitCode {
     if let Some(code) = imgbuild::sandbox::reenter(std::env::args_os()) {
         return code;
     }
-    ExitCode::SUCCESS
+    imgbuild::cli::run(std::env::args_os())
 }

@@ -5,6 +5,7 @@ use crate::epoch::Epoch;
 use crate::lock::{Lock, LockedPackage};
 use crate::seed::{Seed, uuid_text};
 use crate::spec::Spec;
+use serde_json::json;
 
 /// Spec and Lock, with identifiers. From here on nothing but these two decides a byte.
 #[derive(Clone, Debug)]
@@ -99,6 +100,38 @@ impl Plan {
     /// The UUID of the ext4 in partition `name`, as text.
     pub fn filesystem_uuid_text(&self, name: &str) -> String {
         uuid_text(&self.filesystem_uuid(name))
+    }
+
+    /// Everything that is decided, for programs.
+    pub fn to_json(&self) -> serde_json::Value {
+        let packages = |packages: &[LockedPackage]| -> serde_json::Value {
+            let one = |package: &LockedPackage| {
+                json!({ "name": package.name, "version": package.version,
+                        "architecture": package.architecture, "size": package.size,
+                        "sha256": package.sha256, "automatic": package.automatic })
+            };
+            packages.iter().map(one).collect()
+        };
+        json!({
+            "build-id": self.build_id,
+            "epoch": self.lock.epoch,
+            "spec": self.spec.to_json(),
+            "packages": packages(&self.lock.packages),
+            "donors": packages(&self.lock.donors),
+        })
+    }
+
+    /// Everything that is decided, for people.
+    pub fn to_text(&self) -> String {
+        let packages = &self.lock.packages;
+        let size: u64 = packages.iter().map(|package| package.size).sum();
+        let mut text = format!("build      {}\nepoch      {}\n", self.build_id, self.lock.epoch.0);
+        text += &self.spec.to_text();
+        text += &format!("{} packages, {size} bytes to fetch\n", packages.len());
+        for package in packages {
+            text += &format!("  {} {}\n", package.name, package.version);
+        }
+        text
     }
 }
 

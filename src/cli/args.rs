@@ -122,6 +122,9 @@ pub(crate) struct InputArgs {
     /// The folder that keeps what was fetched and made (`IMGBUILD_STORE`).
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
+    /// Trust these OpenPGP keys instead of Debian's for the archive.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keyring: Option<PathBuf>,
     /// Accept an archive whose Valid-Until has passed.
     #[arg(long)]
     pub(crate) allow_expired: bool,

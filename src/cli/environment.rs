@@ -1,0 +1,135 @@
+//! The environment of the process: folders, mirrors, proxies and the clock. Nothing else in imgbuild
+//! reads it.
+#![expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+
+use super::args::InputArgs;
+use super::exit::Failure;
+use crate::debian::sources::{self, DebianMirrors, SourceEntry};
+use crate::epoch::Epoch;
+use crate::fetch::Url;
+use crate::listing;
+use serde::Deserialize;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The configuration file of a user: `~/.config/imgbuild/config.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Configuration {
+    /// The Debian archive to fetch from.
+    mirror: Option<String>,
+    /// The folder that keeps what was fetched and made.
+    store: Option<PathBuf>,
+}
+
+/// A variable that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn folder(variable_name: &str, below_home: &str) -> PathBuf {
+    let absolute = variable(variable_name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute.unwrap_or_else(|| {
+        let home = variable("HOME").unwrap_or_else(|| "/var/tmp".to_owned());
+        Path::new(&home).join(below_home)
+    });
+    base.join("imgbuild")
+}
+
+/// Where a user's configuration and own definitions lie.
+pub(super) fn configuration_folder() -> PathBuf {
+    folder("XDG_CONFIG_HOME", ".config")
+}
+
+fn configuration_file() -> PathBuf {
+    configuration_folder().join("config.toml")
+}
+
+fn configuration() -> Result<Configuration, Failure> {
+    let path = configuration_file();
+    let Ok(text) = fs_err::read_to_string(&path) else { return Ok(Configuration::default()) };
+    let wrong = |error: toml::de::Error| Failure::Usage(format!("`{}`: {error}", path.display()));
+    toml::from_str(&text).map_err(wrong)
+}
+
+/// The folder of the store: a flag, `IMGBUILD_STORE`, the configuration, or the user's cache.
+pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = flag {
+        return Ok(path.to_owned());
+    }
+    if let Some(path) = variable("IMGBUILD_STORE") {
+        return Ok(PathBuf::from(path));
+    }
+    Ok(configuration()?.store.unwrap_or_else(|| folder("XDG_CACHE_HOME", ".cache")))
+}
+
+/// Debian's archives: a flag, `IMGBUILD_MIRROR`, the configuration, or this machine's apt sources.
+pub(super) fn mirrors(args: &InputArgs) -> Result<DebianMirrors, Failure> {
+    let named = match args.mirror.clone().or_else(|| variable("IMGBUILD_MIRROR")) {
+        Some(url) => Some(url),
+        None => configuration()?.mirror,
+    };
+    if let Some(url) = named {
+        let debian: Url = url.parse()?;
+        let security = debian.with_suffix("-security");
+        return Ok(DebianMirrors { debian, security });
+    }
+    let found = sources::discover_mirrors(&apt_sources(Path::new("/etc/apt")));
+    found.ok_or_else(|| Failure::NoMirror { configuration: configuration_file() })
+}
+
+/// The apt sources of this machine. What cannot be read is left out: apt itself would complain.
+fn apt_sources(folder: &Path) -> Vec<SourceEntry> {
+    let parts = folder.join("sources.list.d");
+    let names = listing::sorted(&parts).unwrap_or_default();
+    let files = names.iter().map(|name| parts.join(name)).chain([folder.join("sources.list")]);
+    let mut entries: Vec<SourceEntry> = files.flat_map(|path| entries(&path)).collect();
+    sources::expand_mirror_lists(&mut entries, |path| fs_err::read_to_string(path).ok());
+    entries
+}
+
+fn entries(path: &Path) -> Vec<SourceEntry> {
+    let Ok(text) = fs_err::read_to_string(path) else { return Vec::new() };
+    let entries = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("sources") => sources::parse_sources(&text),
+        Some("list") => sources::parse_list(&text),
+        _ => return Vec::new(),
+    };
+    entries.unwrap_or_default()
+}
+
+/// The proxy that other programs of this machine use for HTTP.
+pub(super) fn proxy() -> Option<String> {
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].into_iter().find_map(variable)
+}
+
+/// Secrets from `IMGBUILD_SECRET_<NAME>`: the setting's name, the variable's, and the secret.
+pub(super) fn secrets() -> Vec<(String, String, String)> {
+    const PREFIX: &str = "IMGBUILD_SECRET_";
+    let mut found: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter_map(|(name, value)| {
+            let setting = name.strip_prefix(PREFIX)?.to_lowercase().replace('_', "-");
+            Some((setting, name, value))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The clock, by which signatures and expiry of archives are judged; it decides no byte.
+pub(super) fn now() -> Epoch {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Epoch(since.map_or(0, |elapsed| elapsed.as_secs()))
+}
+
+/// Whether errors are shown in colour.
+pub(super) fn colour() -> bool {
+    std::io::stderr().is_terminal() && variable("NO_COLOR").is_none()
+}
+
+/// This program's file, for the sandbox to start again.
+pub(super) fn program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"))
+}
