@@ -58,7 +58,7 @@ impl Package {
     }
 }
 
-/// A dpkg database that cannot be used.
+/// A database of dpkg or apt that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// A file cannot be read.
