@@ -1,7 +1,6 @@
 //! The members of control.tar, in memory: `control`, `conffiles`, maintainer scripts …
 
-use super::tar::{self, EntryKind};
-use super::{DebError, ReadAt};
+use super::{DebError, EntryKind, ReadAt, tar};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;

@@ -7,12 +7,14 @@ mod ar;
 mod compression;
 mod control;
 mod data;
+mod entry;
 mod header;
 mod pax;
 pub mod tar;
 
 pub use control::{ControlFiles, ControlMember};
 pub use data::{OpenDeb, open_all};
+pub use entry::{Entry, EntryKind};
 pub use tar::TarError;
 
 use std::io;

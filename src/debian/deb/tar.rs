@@ -4,10 +4,9 @@
 //! archive ends at a block of zeros or at the end of the file.
 
 use super::ReadAt;
+use super::entry::{Entry, EntryKind};
 use super::header::{BLOCK, Header, until_nul};
 use super::pax::{self, Pax};
-use crate::epoch::Timestamp;
-use std::collections::BTreeMap;
 use std::io;
 
 /// A path longer than this cannot be opened on Linux (PATH_MAX is 4096), so none is stored.
@@ -71,62 +70,6 @@ pub enum TarError {
     /// More entries than any package has.
     #[error("the tar archive has more than {MAX_ENTRIES} entries")]
     TooManyEntries,
-}
-
-/// What an entry makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link to these bytes.
-    Symlink(Vec<u8>),
-    /// A further name of the member with this name.
-    HardLink(Vec<u8>),
-    /// A character device.
-    CharDevice {
-        /// Major number.
-        major: u32,
-        /// Minor number.
-        minor: u32,
-    },
-    /// A block device.
-    BlockDevice {
-        /// Major number.
-        major: u32,
-        /// Minor number.
-        minor: u32,
-    },
-    /// A named pipe.
-    Fifo,
-}
-
-/// One member of a tar archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The name as it is written, without a directory's trailing slash.
-    pub name: Vec<u8>,
-    /// What it makes.
-    pub kind: EntryKind,
-    /// Permission bits, 0 to 0o7777.
-    pub mode: u16,
-    /// Numeric owner.
-    pub uid: u32,
-    /// Numeric group.
-    pub gid: u32,
-    /// Name of the owner, perhaps empty.
-    pub user: Vec<u8>,
-    /// Name of the group, perhaps empty.
-    pub group: Vec<u8>,
-    /// Time of modification.
-    pub mtime: Timestamp,
-    /// Extended attributes.
-    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Where the content starts in the archive.
-    pub offset: u64,
-    /// Length of the content; 0 for what is no file.
-    pub size: u64,
 }
 
 /// The entries of the archive that `file` holds, in their order. The first mistake ends it.
@@ -300,6 +243,8 @@ impl Entries<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epoch::Timestamp;
+    use std::collections::BTreeMap;
 
     fn block(name: &str, kind: u8, size: usize, link: &str) -> Vec<u8> {
         let mut header = vec![0; Header::LEN];

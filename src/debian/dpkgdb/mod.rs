@@ -12,12 +12,14 @@
 //! What is written after packages were unpacked is byte for byte what `dpkg --unpack` leaves, but
 //! for what depends on the moment: locks are empty, and there is no log and no backup.
 
+mod conffile;
 mod record;
 mod redirect;
 mod triggers;
 mod write;
 
-pub use record::{Conffile, Record, RecordError, declared_conffiles};
+pub use conffile::{Conffile, declared_conffiles};
+pub use record::{Record, RecordError};
 pub use redirect::{Diversion, Diversions, Override, RedirectError};
 pub use triggers::{Triggers, TriggersError};
 
@@ -56,7 +58,7 @@ impl Package {
     }
 }
 
-/// A dpkg database that cannot be used.
+/// A database of dpkg or apt that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// A file cannot be read.

@@ -3,6 +3,7 @@
 
 use super::{UnpackError, Unpackable};
 use crate::architecture::Architecture;
+use crate::debian::dpkgdb::DatabaseError;
 use crate::epoch::Epoch;
 use crate::tree::{Content, Kind, Meta, Node, Objects, Origin, Tree, TreePath};
 
@@ -26,10 +27,13 @@ pub(super) fn write(
     }
     let path = |text: &str| TreePath::parse(text.as_bytes()).expect("a sound path");
     let mut bytes = match tree.resolve(&path(FILE)).map(|id| &tree.node(id).kind) {
-        Some(Kind::File(content)) => content
-            .read(objects)
-            .map_err(|source| UnpackError::Owners { source })?
-            .to_vec(),
+        Some(Kind::File(content)) => {
+            let unreadable = |source| DatabaseError::Read {
+                path: path(FILE),
+                source,
+            };
+            content.read(objects).map_err(unreadable)?.to_vec()
+        }
         _ => Vec::new(),
     };
     for Unpackable { locked, .. } in automatic {

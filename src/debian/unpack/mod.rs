@@ -24,7 +24,6 @@ use crate::store::Store;
 use crate::tree::{Meta, Objects, Tree};
 use owners::{GROUPS, Owners, USERS};
 use package::Installer;
-use std::collections::BTreeSet;
 use std::io;
 
 /// A package to be unpacked: what the lock says, and the .deb in the store.
@@ -49,26 +48,33 @@ pub fn unpack(
     epoch: Epoch,
     reporter: &dyn Reporter,
 ) -> Result<Tree, UnpackError> {
-    let total = packages.iter().map(|package| package.locked.size).sum();
+    let fresh = Tree::new(Meta::root(0o755, epoch.into()));
+    unpack_onto(fresh, packages, store, architecture, epoch, reporter)
+}
+
+/// Unpacks `packages`, none of which `tree` has yet, beside those that it has; its diversions and
+/// overrides hold. Triggers in which its configured packages have an interest are not noted.
+pub fn unpack_onto(
+    tree: Tree,
+    packages: &[Unpackable],
+    store: &Store,
+    architecture: Architecture,
+    epoch: Epoch,
+    reporter: &dyn Reporter,
+) -> Result<Tree, UnpackError> {
+    let sizes = packages.iter().map(|package| package.locked.size);
+    let total = sizes.fold(0, u64::saturating_add);
     reporter.report(Event::Started {
         stage: Stage::Unpack,
         total,
         bytes: true,
     });
     let debs = open(packages, store, reporter)?;
-    let tree = Tree::new(Meta::root(0o755, epoch.into()));
     let database = Database::read(&tree, store)?;
     let owners = owners(&tree, packages, &debs, store)?;
     let mut installer = Installer::new(tree, database, owners, store);
-    let mut seen = BTreeSet::new();
     for index in order(packages) {
-        let Unpackable { locked, .. } = &packages[index];
-        if !seen.insert(&locked.name) {
-            return Err(UnpackError::Twice {
-                package: locked.name.clone(),
-            });
-        }
-        installer.install(locked, &debs[index], architecture)?;
+        installer.install(&packages[index].locked, &debs[index], architecture)?;
     }
     let (mut tree, database) = installer.finish();
     let written = database.write(&mut tree, epoch);

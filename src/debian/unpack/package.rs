@@ -5,8 +5,7 @@ use super::owners::Owners;
 use super::place::Placement;
 use crate::architecture::Architecture;
 use crate::debian::control;
-use crate::debian::deb::tar::{self, Entry, EntryKind};
-use crate::debian::deb::{ControlFiles, ControlMember, OpenDeb};
+use crate::debian::deb::{ControlFiles, ControlMember, Entry, EntryKind, OpenDeb, tar};
 use crate::debian::dpkgdb::{
     Conffile, Database, Package, PackageKey, Record, RecordError, declared_conffiles,
 };

@@ -12,7 +12,7 @@
 
 use super::UnpackError;
 use super::package::{Incoming, Installer, content, listed_name};
-use crate::debian::deb::tar::{Entry, EntryKind};
+use crate::debian::deb::{Entry, EntryKind};
 use crate::debian::dpkgdb::PackageKey;
 use crate::tree::{Kind, Meta, Name, Node, NodeId, Origin, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,60 @@
+//! A member of a tar archive, as its headers describe it.
+
+use crate::epoch::Timestamp;
+use std::collections::BTreeMap;
+
+/// What an entry makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link to these bytes.
+    Symlink(Vec<u8>),
+    /// A further name of the member with this name.
+    HardLink(Vec<u8>),
+    /// A character device.
+    CharDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A block device.
+    BlockDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A named pipe.
+    Fifo,
+}
+
+/// One member of a tar archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name as it is written, without a directory's trailing slash.
+    pub name: Vec<u8>,
+    /// What it makes.
+    pub kind: EntryKind,
+    /// Permission bits, 0 to 0o7777.
+    pub mode: u16,
+    /// Numeric owner.
+    pub uid: u32,
+    /// Numeric group.
+    pub gid: u32,
+    /// Name of the owner, perhaps empty.
+    pub user: Vec<u8>,
+    /// Name of the group, perhaps empty.
+    pub group: Vec<u8>,
+    /// Time of modification.
+    pub mtime: Timestamp,
+    /// Extended attributes.
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Where the content starts in the archive.
+    pub offset: u64,
+    /// Length of the content; 0 for what is no file.
+    pub size: u64,
+}
