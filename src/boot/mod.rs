@@ -6,7 +6,10 @@
 pub mod contents;
 pub mod cpio;
 pub mod elf;
+pub mod fstab;
+pub mod growth;
 pub mod grub;
 pub mod initramfs;
 pub mod libraries;
 pub mod modules;
+pub mod rpi;
