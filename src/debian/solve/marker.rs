@@ -42,15 +42,6 @@ struct Visit {
 }
 
 impl Visit {
-    fn request(slot: SlotId, follow: bool) -> Self {
-        Self {
-            slot,
-            depth: 0,
-            requested: true,
-            follow,
-        }
-    }
-
     /// A visit of something that the visited package needs.
     fn below(self, slot: SlotId, follow: bool) -> Self {
         Self {
@@ -103,12 +94,16 @@ impl<'p, 'a> Marker<'p, 'a> {
         for slot in forbidden {
             marker.state(*slot).protected = true;
         }
-        for slot in requests {
-            marker.state(*slot).protected = true;
-            marker.mark(Visit::request(*slot, false));
-        }
-        for slot in marker.in_places(requests) {
-            marker.mark(Visit::request(slot, true));
+        for follow in [false, true] {
+            for slot in requests {
+                marker.state(*slot).protected = true;
+                marker.mark(Visit {
+                    slot: *slot,
+                    depth: 0,
+                    requested: true,
+                    follow,
+                });
+            }
         }
         marker
     }
@@ -172,15 +167,6 @@ impl<'p, 'a> Marker<'p, 'a> {
             Some((slot, state.chosen?, state.automatic))
         });
         chosen.collect()
-    }
-
-    fn in_places(&mut self, requests: &[SlotId]) -> Vec<SlotId> {
-        let name = |slot: &SlotId| self.pool.get(*slot).name;
-        let names = requests.iter().map(name).collect();
-        let places = places(self.pool.universe(), &names);
-        let mut sorted = requests.to_vec();
-        sorted.sort_by_key(|slot| places.get(name(slot)));
-        sorted
     }
 
     /// The state of `slot`. Slots appear as relations are read.

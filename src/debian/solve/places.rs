@@ -1,8 +1,8 @@
 //! Where names stand in apt's list of names.
 //!
 //! apt gives a name its place when it first reads it: as a package, or in a relation of an earlier
-//! package. It follows requests in that order, and of providers that are equal otherwise it takes
-//! the last. So must we, to give apt's answer.
+//! package. Of providers that are equal otherwise it takes the one with the last place; so must we,
+//! to give apt's answer.
 
 use super::universe::Universe;
 use crate::debian::index::Text;

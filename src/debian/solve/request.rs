@@ -106,17 +106,19 @@ pub(super) fn forbid(pool: &mut Pool<'_>, names: &[String]) -> Vec<SlotId> {
     names.iter().filter_map(|name| pool.forbid(name)).collect()
 }
 
-/// The names that `request` asks for, each with its candidate set, in the order of the request.
+/// The names that `request` asks for, each with its candidate set: the sets first, by name, then
+/// what is named, in that order.
 pub(super) fn resolve(pool: &mut Pool<'_>, request: &Request) -> Result<Vec<SlotId>, SolveError> {
-    let mut slots = Vec::new();
+    let universe = pool.universe();
+    let mut named = Vec::new();
     for wanted in &request.packages {
         if request.exclude.contains(&wanted.name) {
             let name = wanted.name.clone();
             return Err(SolveError::Excluded { name });
         }
-        slots.push(resolve_one(pool, wanted)?);
+        named.push(resolve_one(pool, wanted)?);
     }
-    let universe = pool.universe();
+    let mut slots = Vec::new();
     for id in universe.first_of_each_name() {
         let package = universe.package(id);
         let wanted = (request.essential && package.essential())
@@ -127,6 +129,7 @@ pub(super) fn resolve(pool: &mut Pool<'_>, request: &Request) -> Result<Vec<Slot
             slots.push(pool.slot(package.name()));
         }
     }
+    slots.append(&mut named);
     let mut seen = std::collections::BTreeSet::new();
     slots.retain(|slot| seen.insert(*slot));
     Ok(slots)
