@@ -4,13 +4,15 @@
 #![expect(clippy::print_stdout, reason = "a judge says who was not asked")]
 
 mod image;
+mod large;
 mod manifest;
+mod readers;
 mod trees;
 
-use image::{Objects, all_features, check, params, seal_with_margin, write};
+use image::{Objects, Written, all_features, check, params, seal_with_margin};
 use imgbuild::disk::image::Image;
 use imgbuild::epoch::Timestamp;
-use imgbuild::fs::ext4::Params;
+use imgbuild::fs::ext4::{Features, Params};
 use imgbuild::tree::{Content, Kind, Meta, Node, NodeId, Origin, Tree, TreePath};
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
@@ -51,13 +53,12 @@ fn inline(bytes: &[u8]) -> Kind {
 
 /// e2fsck has no remark, and debugfs and the kernel find what the tree holds.
 fn judge_tree(tree: &Tree, objects: &Objects, image: &Image) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ext4");
-    write(image, &path, objects);
-    check(&path);
+    let written = Written::new(image, objects);
+    let path = &written.path;
+    check(path);
     let expected = manifest::expected(tree, objects);
-    assert_manifest(&manifest::debugfs(&path), &expected, "debugfs");
-    if let Some(found) = manifest::kernel(&path) {
+    assert_manifest(&manifest::debugfs(path), &expected, "debugfs");
+    if let Some(found) = manifest::kernel(path) {
         assert_manifest(&found, &expected, "the kernel");
     }
 }
@@ -95,12 +96,22 @@ fn an_empty_tree_is_clean_with_all_features() {
 #[test]
 fn special_cases_are_found_again_with_all_features() {
     let (tree, objects) = trees::special();
+    let bare = Features {
+        metadata_csum: false,
+        sixty_four_bit: false,
+        journal_blocks: None,
+    };
     for features in all_features() {
         let params = Params {
             features,
             ..params(0)
         };
-        judge_tree(&tree, &objects, &seal_with_margin(&tree, &params, 0));
+        let image = seal_with_margin(&tree, &params, 0);
+        if [Features::default(), bare].contains(&features) {
+            judge_tree(&tree, &objects, &image);
+        } else {
+            check(&Written::new(&image, &objects).path);
+        }
     }
 }
 

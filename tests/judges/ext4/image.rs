@@ -8,8 +8,9 @@ use imgbuild::fs::ext4::{Features, Params, measure, seal};
 use imgbuild::tree::{Content, Slice, Tree};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use tempfile::TempDir;
 
 /// When all filesystems here were made.
 pub(super) const EPOCH: u64 = 1_757_663_741;
@@ -83,21 +84,35 @@ pub(super) fn seal_with_margin(tree: &Tree, params: &Params, margin: u64) -> Ima
     .unwrap()
 }
 
-/// Writes `image` to `path`, with holes for zeros.
-pub(super) fn write(image: &Image, path: &Path, objects: &Objects) {
-    let file = fs_err::File::create(path).unwrap();
-    file.set_len(image.len()).unwrap();
-    for region in image.regions() {
-        let bytes = match &region.source {
-            Source::Bytes(bytes) => bytes,
-            Source::Object { object, offset } => match objects.0.contains_key(object) {
-                true => objects.slice(object, *offset, region.len),
-                false => continue,
-            },
-            Source::Zeros => continue,
-        };
-        assert_eq!(bytes.len() as u64, region.len);
-        file.file().write_all_at(bytes, region.start).unwrap();
+/// An image in a sparse file of its own.
+pub(super) struct Written {
+    pub(super) path: PathBuf,
+    _folder: TempDir,
+}
+
+impl Written {
+    /// Writes `image`, with holes for zeros.
+    pub(super) fn new(image: &Image, objects: &Objects) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ext4");
+        let file = fs_err::File::create(&path).unwrap();
+        file.set_len(image.len()).unwrap();
+        for region in image.regions() {
+            let bytes = match &region.source {
+                Source::Bytes(bytes) => bytes,
+                Source::Object { object, offset } => match objects.0.contains_key(object) {
+                    true => objects.slice(object, *offset, region.len),
+                    false => continue,
+                },
+                Source::Zeros => continue,
+            };
+            assert_eq!(bytes.len() as u64, region.len);
+            file.file().write_all_at(bytes, region.start).unwrap();
+        }
+        Self {
+            path,
+            _folder: folder,
+        }
     }
 }
 

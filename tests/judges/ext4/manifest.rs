@@ -12,6 +12,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tempfile::TempDir;
 
 /// By path.
 pub(super) type Manifest = BTreeMap<String, Facts>;
@@ -98,35 +99,48 @@ fn lost_found() -> Facts {
     }
 }
 
-/// A filesystem mounted read-only, for as long as this lives.
-struct Mounted(tempfile::TempDir);
+/// A filesystem that the kernel has mounted read-only, for as long as this lives.
+pub(super) struct Mounted(TempDir);
+
+impl Mounted {
+    /// Mounts `image`; nothing where an ordinary user runs the tests, who cannot.
+    pub(super) fn new(image: &Path) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            println!("not root, so the kernel is not asked; debugfs alone decides");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let options = ["-t", "ext4", "-o", "loop,ro,noload"];
+        judge(
+            Command::new("mount")
+                .args(options)
+                .arg(image)
+                .arg(folder.path()),
+        );
+        Some(Self(folder))
+    }
+
+    /// Where.
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
 
 impl Drop for Mounted {
     /// Lazily: a program that another test starts may hold a copy of our descriptors for a moment.
     fn drop(&mut self) {
-        judge(Command::new("umount").arg("-l").arg(self.0.path()));
+        judge(Command::new("umount").arg("-l").arg(self.path()));
     }
 }
 
-/// What the kernel says; nothing where an ordinary user runs the tests, who cannot mount.
+/// What the kernel says, if it can be asked.
 pub(super) fn kernel(image: &Path) -> Option<Manifest> {
-    if !rustix::process::geteuid().is_root() {
-        println!("not root, so the kernel is not asked; debugfs alone decides");
-        return None;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    judge(
-        Command::new("mount")
-            .args(["-t", "ext4", "-o", "loop,ro,noload"])
-            .arg(image)
-            .arg(folder.path()),
-    );
-    let mounted = Mounted(folder);
+    let mounted = Mounted::new(image)?;
     let mut manifest = Manifest::new();
-    let mut ahead = vec![mounted.0.path().to_owned()];
+    let mut ahead = vec![mounted.path().to_owned()];
     while let Some(path) = ahead.pop() {
         let name = path
-            .strip_prefix(mounted.0.path())
+            .strip_prefix(mounted.path())
             .unwrap()
             .as_os_str()
             .as_bytes()
@@ -224,7 +238,7 @@ fn dumped(folder: &Path, ino: u32) -> PathBuf {
 }
 
 /// Runs `commands`. Bytes that are no UTF-8 become the characters of Latin-1.
-fn ask(image: &Path, commands: &str) -> String {
+pub(super) fn ask(image: &Path, commands: &str) -> String {
     let script = tempfile::NamedTempFile::new().unwrap();
     fs_err::write(script.path(), commands).unwrap();
     let output = judge(

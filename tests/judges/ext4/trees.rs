@@ -125,7 +125,7 @@ fn names_and_directories(tree: &mut Tree) {
     }
     put(tree, b"/lost+found", directory());
     put(tree, b"/wide", directory());
-    for i in 0..3000 {
+    for i in 0..200 {
         put(tree, format!("/wide/directory-{i}").as_bytes(), directory());
     }
 }

@@ -1,0 +1,110 @@
+//! Large directories and large files.
+
+use super::image::{Objects, Written, check, params, seal_with_margin};
+use super::manifest::{Mounted, ask};
+use super::{directory, inline, meta, put};
+use imgbuild::digest::Sha256;
+use imgbuild::disk::image::Source;
+use imgbuild::tree::{Content, Kind, Node, Origin, Slice, Tree, TreePath};
+use std::os::unix::fs::MetadataExt;
+
+const GIB: u64 = 1 << 30;
+
+#[test]
+fn directory_of_120_000_entries_is_clean_and_every_name_is_found() {
+    let mut tree = Tree::new(meta(0o755));
+    put(&mut tree, b"/d", directory());
+    let file = put(&mut tree, b"/d/0", inline(b""));
+    // Two inodes, so that the directory alone decides; 20 names of 40 bytes share a long prefix.
+    for i in 1..60_000 {
+        let path = TreePath::parse(format!("/d/{i}").as_bytes()).unwrap();
+        tree.link(&path, file).unwrap();
+    }
+    let second = put(&mut tree, b"/d/entry", inline(b""));
+    for i in 1..60_000 {
+        let name = format!("/d/a-rather-long-name-of-an-entry-{i:09}");
+        tree.link(&TreePath::parse(name.as_bytes()).unwrap(), second)
+            .unwrap();
+    }
+    let written = Written::new(&seal_with_margin(&tree, &params(0), 0), &Objects::default());
+    check(&written.path);
+    assert!(ask(&written.path, "htree_dump /d\n").contains("Indirect levels: 1"));
+    if let Some(mounted) = Mounted::new(&written.path) {
+        for (path, _) in tree.walk() {
+            let path = mounted
+                .path()
+                .join(path.to_string().trim_start_matches('/'));
+            fs_err::symlink_metadata(path).unwrap();
+        }
+        let listed = imgbuild::listing::sorted(&mounted.path().join("d")).unwrap();
+        assert_eq!(listed.len(), 120_000);
+    }
+}
+
+#[test]
+fn more_subdirectories_than_links_can_count() {
+    for (n, links) in [(64_998_u32, 65_000), (64_999, 1)] {
+        let mut tree = Tree::new(meta(0o755));
+        put(&mut tree, b"/d", directory());
+        for i in 0..n {
+            let path = TreePath::parse(format!("/d/{i}").as_bytes()).unwrap();
+            tree.insert(&path, Node::new(directory(), meta(0o755), Origin::Builtin))
+                .unwrap();
+        }
+        let written = Written::new(&seal_with_margin(&tree, &params(0), 0), &Objects::default());
+        check(&written.path);
+        let stat = ask(&written.path, "stat /d\n");
+        assert!(stat.contains(&format!("Links: {links} ")), "{stat}");
+    }
+}
+
+/// A file that nobody writes, of 5 GiB (one level of extent nodes) and 300 GiB (two).
+#[test]
+fn large_files_lie_where_their_extents_say() {
+    for (len, levels) in [(5 * GIB + 1, 1), (300 * GIB, 2)] {
+        let object = Sha256::of(b"an object that is nowhere");
+        let content = Content::Stored(Slice {
+            object,
+            offset: 77,
+            len,
+        });
+        let mut tree = Tree::new(meta(0o755));
+        put(&mut tree, b"/large", Kind::File(content));
+        let image = seal_with_margin(&tree, &params(0), 0);
+        let written = Written::new(&image, &Objects::default());
+        check(&written.path);
+        let stat = ask(&written.path, "ex /large\n");
+        let last_level = format!("\n {levels}/ {levels}");
+        assert!(stat.contains(&last_level), "{stat}");
+
+        let mut done = 0;
+        let mut questions = String::new();
+        let mut blocks = Vec::new();
+        for region in image.regions() {
+            let Source::Object {
+                object: found,
+                offset,
+            } = region.source
+            else {
+                continue;
+            };
+            assert_eq!((found, offset), (object, 77 + done));
+            for at in [0, (region.len - 1) / 4096] {
+                questions += &format!("bmap /large {}\n", done / 4096 + at);
+                blocks.push((region.start / 4096 + at).to_string());
+            }
+            done += region.len;
+        }
+        assert_eq!(done, len);
+        let answers = ask(&written.path, &questions);
+        let found: Vec<_> = answers
+            .lines()
+            .filter(|line| !line.starts_with("debugfs"))
+            .collect();
+        assert_eq!(found, blocks);
+        if let Some(mounted) = Mounted::new(&written.path) {
+            let metadata = fs_err::metadata(mounted.path().join("large")).unwrap();
+            assert_eq!(metadata.len(), len);
+        }
+    }
+}

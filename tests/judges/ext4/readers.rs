@@ -1,0 +1,134 @@
+//! Growth, the copies of the superblock, and readers that boot from the filesystem.
+
+use super::image::{Objects, Written, all_features, check, params, seal_with_margin};
+use super::{assert_manifest, manifest, trees};
+use crate::support::judge;
+use imgbuild::fs::ext4::{Features, Params};
+use std::os::unix::fs::FileExt;
+use std::process::Command;
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+fn output(command: &mut Command) -> String {
+    String::from_utf8_lossy(&judge(command).stdout).into_owned()
+}
+
+#[test]
+fn reserved_descriptors_let_the_filesystem_grow_without_meta_bg() {
+    let (tree, objects) = trees::special();
+    for features in all_features() {
+        let params = Params {
+            features,
+            ..params(0)
+        };
+        let written = Written::new(&seal_with_margin(&tree, &params, 30 * MIB), &objects);
+        fs_err::OpenOptions::new()
+            .write(true)
+            .open(&written.path)
+            .unwrap()
+            .set_len(64 * GIB)
+            .unwrap();
+        judge(Command::new("resize2fs").arg(&written.path));
+        check(&written.path);
+        let header = output(Command::new("dumpe2fs").arg("-h").arg(&written.path));
+        assert!(
+            header.contains("Block count:              16777216"),
+            "{header}"
+        );
+        assert!(
+            header.contains("resize_inode") && !header.contains("meta_bg"),
+            "{header}"
+        );
+        if features == Features::default() {
+            let expected = manifest::expected(&tree, &objects);
+            assert_manifest(
+                &manifest::debugfs(&written.path),
+                &expected,
+                "debugfs after growth",
+            );
+        }
+    }
+}
+
+/// Whoever loses the first group's descriptors gets them back from a copy.
+#[test]
+fn e2fsck_restores_the_filesystem_from_a_copy_of_the_superblock() {
+    let (tree, objects) = trees::special();
+    for features in all_features() {
+        let params = Params {
+            features,
+            ..params(0)
+        };
+        let written = Written::new(&seal_with_margin(&tree, &params, GIB), &objects);
+        let header = |options: &[&str]| {
+            let text = output(
+                Command::new("dumpe2fs")
+                    .arg("-h")
+                    .args(options)
+                    .arg(&written.path),
+            );
+            let lines = text.lines().filter(|line| !line.starts_with("Checksum: "));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let primary = header(&[]);
+        for group in [1, 3, 5, 7] {
+            let at = format!("superblock={}", group * 32_768);
+            assert_eq!(
+                header(&["-o", &at, "-o", "blocksize=4096"]),
+                primary,
+                "group {group}"
+            );
+        }
+        let file = fs_err::OpenOptions::new()
+            .write(true)
+            .open(&written.path)
+            .unwrap();
+        file.file().write_all_at(&[0; 8192], 0).unwrap();
+        let repaired = Command::new("e2fsck")
+            .arg("-fy")
+            .arg(&written.path)
+            .output()
+            .unwrap();
+        assert!(
+            matches!(repaired.status.code(), Some(0 | 1)),
+            "{repaired:?}"
+        );
+        check(&written.path);
+        let expected = manifest::expected(&tree, &objects);
+        assert_manifest(
+            &manifest::debugfs(&written.path),
+            &expected,
+            "debugfs after repair",
+        );
+    }
+}
+
+#[test]
+fn grub_lists_and_reads_with_all_features() {
+    let (tree, objects) = trees::special();
+    for features in all_features() {
+        let params = Params {
+            features,
+            ..params(0)
+        };
+        let written = Written::new(&seal_with_margin(&tree, &params, 0), &objects);
+        let grub = |command, path| {
+            judge(
+                Command::new("grub-fstest")
+                    .arg(&written.path)
+                    .args([command, path]),
+            )
+            .stdout
+        };
+        let listed = grub("ls", "/names/200/");
+        assert_eq!(
+            String::from_utf8_lossy(&listed).split_whitespace().count(),
+            200
+        );
+        assert_eq!(grub("cat", "/links/hard-19"), b"twenty names");
+        let bytes: Vec<u8> = (0..1_u32 << 20).map(|i| (i % 251) as u8).collect();
+        assert!(grub("cat", "/content/stored-1048576") == bytes);
+        assert!(grub("cat", "/content/inline-1048576") == bytes);
+    }
+}
