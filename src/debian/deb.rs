@@ -1,1 +1,0 @@
-//! A .deb file: ar members, two tar archives.

@@ -1,0 +1,448 @@
+//! Walks the headers of a tar archive: ustar, GNU long names, and pax headers of single members.
+//!
+//! Only headers are read; what a file holds stays where it is, and the entry says where. An
+//! archive ends at a block of zeros or at the end of the file.
+
+use super::ReadAt;
+use super::header::{BLOCK, Header, until_nul};
+use super::pax::{self, Pax};
+use crate::epoch::Timestamp;
+use std::collections::BTreeMap;
+use std::io;
+
+/// A path longer than this cannot be opened on Linux (PATH_MAX is 4096), so none is stored.
+const MAX_LONG_NAME: u64 = 1 << 16;
+const MAX_PAX: u64 = 1 << 20;
+/// The largest packages of Debian hold about 100,000 files.
+const MAX_ENTRIES: u64 = 2_000_000;
+
+/// Bytes that are no tar archive, or one with more than packages may have.
+#[derive(Debug, thiserror::Error)]
+pub enum TarError {
+    /// The archive cannot be read.
+    #[error("cannot read the tar archive")]
+    Read(#[source] io::Error),
+    /// The archive ends within an entry.
+    #[error("the tar archive ends at byte {len}, within the entry at byte {offset}")]
+    Truncated {
+        /// Where the entry starts.
+        offset: u64,
+        /// Length of the archive.
+        len: u64,
+    },
+    /// A header whose checksum does not fit.
+    #[error("the tar header at byte {offset} has a wrong checksum: the archive is damaged")]
+    Checksum {
+        /// Where the header starts.
+        offset: u64,
+    },
+    /// A number of a header that is none.
+    #[error("the field `{field}` of the tar header at byte {offset} is no number in range")]
+    Number {
+        /// Which field.
+        field: &'static str,
+        /// Where the header starts.
+        offset: u64,
+    },
+    /// An extended header that cannot be understood.
+    #[error("the pax header at byte {offset} has a malformed or oversized record")]
+    Pax {
+        /// Where the header starts.
+        offset: u64,
+    },
+    /// A type of entry that no package may have.
+    #[error("tar member `{}` has type `{}`, which is not supported", .name.escape_ascii(), .found.escape_ascii())]
+    Type {
+        /// The entry.
+        name: Vec<u8>,
+        /// The byte in the header.
+        found: u8,
+    },
+    /// Longer than any path can be.
+    #[error(
+        "the tar entry at byte {offset} has a name of {len} bytes, expected up to {MAX_LONG_NAME}"
+    )]
+    LongName {
+        /// Where the entry starts.
+        offset: u64,
+        /// Length of the name.
+        len: u64,
+    },
+    /// More entries than any package has.
+    #[error("the tar archive has more than {MAX_ENTRIES} entries")]
+    TooManyEntries,
+}
+
+/// What an entry makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link to these bytes.
+    Symlink(Vec<u8>),
+    /// A further name of the member with this name.
+    HardLink(Vec<u8>),
+    /// A character device.
+    CharDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A block device.
+    BlockDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A named pipe.
+    Fifo,
+}
+
+/// One member of a tar archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name as it is written, without a directory's trailing slash.
+    pub name: Vec<u8>,
+    /// What it makes.
+    pub kind: EntryKind,
+    /// Permission bits, 0 to 0o7777.
+    pub mode: u16,
+    /// Numeric owner.
+    pub uid: u32,
+    /// Numeric group.
+    pub gid: u32,
+    /// Name of the owner, perhaps empty.
+    pub user: Vec<u8>,
+    /// Name of the group, perhaps empty.
+    pub group: Vec<u8>,
+    /// Time of modification.
+    pub mtime: Timestamp,
+    /// Extended attributes.
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Where the content starts in the archive.
+    pub offset: u64,
+    /// Length of the content; 0 for what is no file.
+    pub size: u64,
+}
+
+/// The entries of the archive that `file` holds, in their order. The first mistake ends it.
+pub fn entries(file: &dyn ReadAt, len: u64) -> Entries<'_> {
+    Entries {
+        file,
+        len,
+        at: 0,
+        n_entries: 0,
+        ended: false,
+    }
+}
+
+/// Iterates over the entries of an archive; see [`entries`].
+pub struct Entries<'a> {
+    file: &'a dyn ReadAt,
+    len: u64,
+    /// Where the next header is.
+    at: u64,
+    n_entries: u64,
+    ended: bool,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, TarError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let entry = self.entry().transpose();
+        self.ended = !matches!(entry, Some(Ok(_)));
+        entry
+    }
+}
+
+/// What the headers in front of a member say about it.
+#[derive(Default)]
+struct Ahead {
+    name: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    pax: Pax,
+}
+
+impl Entries<'_> {
+    fn entry(&mut self) -> Result<Option<Entry>, TarError> {
+        let mut ahead = Ahead::default();
+        while let Some(header) = self.header()? {
+            match header.kind() {
+                b'L' => ahead.name = Some(self.long_name(&header)?),
+                b'K' => ahead.link = Some(self.long_name(&header)?),
+                b'x' => {
+                    let text = self.text(&header, MAX_PAX)?;
+                    let offset = header.offset;
+                    ahead.pax = pax::parse(&text).ok_or(TarError::Pax { offset })?;
+                }
+                _ => return self.member(&header, ahead).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next header; nothing at the end of the archive.
+    fn header(&mut self) -> Result<Option<Header>, TarError> {
+        let offset = self.at;
+        if offset == self.len {
+            return Ok(None);
+        }
+        let end = self.behind(offset, BLOCK)?;
+        let mut bytes = [0; Header::LEN];
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .map_err(TarError::Read)?;
+        let Some(header) = Header::read(bytes, offset)? else {
+            return Ok(None);
+        };
+        self.n_entries += 1;
+        if self.n_entries > MAX_ENTRIES {
+            return Err(TarError::TooManyEntries);
+        }
+        self.at = end;
+        Ok(Some(header))
+    }
+
+    /// The first byte behind `len` bytes at `start`, which must lie within the archive.
+    fn behind(&self, start: u64, len: u64) -> Result<u64, TarError> {
+        let end = start.checked_add(len).filter(|end| *end <= self.len);
+        end.ok_or(TarError::Truncated {
+            offset: self.at,
+            len: self.len,
+        })
+    }
+
+    /// Steps over content of `size` bytes; gives where it starts. The padding of the very last
+    /// entry may be missing.
+    fn skip(&mut self, size: u64) -> Result<u64, TarError> {
+        let start = self.at;
+        let end = self.behind(start, size)?;
+        self.at = end.next_multiple_of(BLOCK).min(self.len);
+        Ok(start)
+    }
+
+    fn text(&mut self, header: &Header, max: u64) -> Result<Vec<u8>, TarError> {
+        let size = header.size()?;
+        if size > max {
+            return Err(TarError::LongName {
+                offset: header.offset,
+                len: size,
+            });
+        }
+        let start = self.skip(size)?;
+        let mut text = vec![0; usize::try_from(size).expect("the limit is small")];
+        self.file
+            .read_exact_at(&mut text, start)
+            .map_err(TarError::Read)?;
+        Ok(text)
+    }
+
+    fn long_name(&mut self, header: &Header) -> Result<Vec<u8>, TarError> {
+        let text = self.text(header, MAX_LONG_NAME)?;
+        Ok(until_nul(&text).to_vec())
+    }
+
+    fn member(&mut self, header: &Header, ahead: Ahead) -> Result<Entry, TarError> {
+        let pax = ahead.pax;
+        let mut name = pax.path.or(ahead.name).unwrap_or_else(|| header.name());
+        let link = pax.link.or(ahead.link);
+        let link = link.unwrap_or_else(|| header.link());
+        let kind = match header.kind() {
+            // Before POSIX a directory was a file whose name ends with a slash.
+            0 | b'0' if !name.ends_with(b"/") => EntryKind::File,
+            0 | b'0' | b'5' => EntryKind::Directory,
+            b'1' => EntryKind::HardLink(link),
+            b'2' => EntryKind::Symlink(link),
+            b'3' => {
+                let (major, minor) = header.device()?;
+                EntryKind::CharDevice { major, minor }
+            }
+            b'4' => {
+                let (major, minor) = header.device()?;
+                EntryKind::BlockDevice { major, minor }
+            }
+            b'6' => EntryKind::Fifo,
+            found => return Err(TarError::Type { name, found }),
+        };
+        if kind == EntryKind::Directory && name.ends_with(b"/") {
+            name.pop();
+        }
+        // Only files have content, whatever the other headers claim; pax wrote real sizes for
+        // hard links once, and dpkg ignores them too.
+        let size = match kind {
+            EntryKind::File => pax.size.map_or_else(|| header.size(), Ok)?,
+            _ => 0,
+        };
+        Ok(Entry {
+            name,
+            kind,
+            mode: header.mode()?,
+            uid: pax.uid.map_or_else(|| header.uid(), Ok)?,
+            gid: pax.gid.map_or_else(|| header.gid(), Ok)?,
+            user: pax.user.unwrap_or_else(|| header.user()),
+            group: pax.group.unwrap_or_else(|| header.group()),
+            mtime: pax.mtime.map_or_else(|| header.mtime(), Ok)?,
+            xattrs: pax.xattrs,
+            offset: self.skip(size)?,
+            size,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(name: &str, kind: u8, size: usize, link: &str) -> Vec<u8> {
+        let mut header = vec![0; Header::LEN];
+        let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, name.as_bytes());
+        put(100, b"0104755");
+        put(108, b"0000001");
+        put(116, b"0000052");
+        put(124, format!("{size:011o}").as_bytes());
+        put(136, b"00000000012");
+        put(148, b"        ");
+        put(156, &[kind]);
+        put(157, link.as_bytes());
+        put(257, b"ustar\x0000root");
+        put(297, b"shadow");
+        put(329, b"0000004\x000000100");
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        header
+    }
+
+    fn padded(text: &[u8]) -> Vec<u8> {
+        let mut bytes = text.to_vec();
+        bytes.resize(text.len().next_multiple_of(Header::LEN), 0);
+        bytes
+    }
+
+    fn read(archive: &[u8]) -> Result<Vec<Entry>, TarError> {
+        entries(&archive, archive.len() as u64).collect()
+    }
+
+    fn entry(name: &[u8], kind: EntryKind, offset: u64, size: u64) -> Entry {
+        Entry {
+            name: name.to_vec(),
+            kind,
+            mode: 0o4755,
+            uid: 1,
+            gid: 42,
+            user: b"root".to_vec(),
+            group: b"shadow".to_vec(),
+            mtime: Timestamp {
+                seconds: 10,
+                nanoseconds: 0,
+            },
+            xattrs: BTreeMap::new(),
+            offset,
+            size,
+        }
+    }
+
+    #[test]
+    fn every_kind_of_entry_is_read() {
+        let archive = [
+            block("./d/", b'5', 0, ""),
+            block("old/", b'0', 0, ""),
+            block("f", 0, 3, ""),
+            padded(b"abc"),
+            block("s", b'2', 0, "f"),
+            block("h", b'1', 3, "f"),
+            block("c", b'3', 0, ""),
+            block("b", b'4', 0, ""),
+            block("p", b'6', 0, ""),
+            vec![0; 1024],
+            b"behind the end".to_vec(),
+        ];
+        let expected = [
+            entry(b"./d", EntryKind::Directory, 512, 0),
+            entry(b"old", EntryKind::Directory, 1024, 0),
+            entry(b"f", EntryKind::File, 1536, 3),
+            entry(b"s", EntryKind::Symlink(b"f".to_vec()), 2560, 0),
+            entry(b"h", EntryKind::HardLink(b"f".to_vec()), 3072, 0),
+            entry(
+                b"c",
+                EntryKind::CharDevice {
+                    major: 4,
+                    minor: 64,
+                },
+                3584,
+                0,
+            ),
+            entry(
+                b"b",
+                EntryKind::BlockDevice {
+                    major: 4,
+                    minor: 64,
+                },
+                4096,
+                0,
+            ),
+            entry(b"p", EntryKind::Fifo, 4608, 0),
+        ];
+        assert_eq!(read(&archive.concat()).unwrap(), expected);
+    }
+
+    #[test]
+    fn long_names_and_pax_records_replace_the_header() {
+        let long = [b'n'; 300];
+        let archive = [
+            block("././@LongLink", b'K', 301, ""),
+            padded(&long),
+            block("././@LongLink", b'L', 301, ""),
+            padded(&long),
+            block("n", b'2', 0, "n"),
+            block("x", b'x', 9, ""),
+            padded(b"9 uid=70\n"),
+            block("y", b'0', 0, ""),
+        ];
+        let mut owned = entry(b"y", EntryKind::File, 4096, 0);
+        owned.uid = 70;
+        let linked = entry(&long, EntryKind::Symlink(long.to_vec()), 2560, 0);
+        assert_eq!(read(&archive.concat()).unwrap(), [linked, owned]);
+    }
+
+    #[test]
+    fn hostile_archives_are_refused() {
+        let file = block("f", b'0', 4000, "");
+        assert!(matches!(read(&file), Err(TarError::Truncated { .. })));
+        assert!(matches!(
+            read(&file[..100]),
+            Err(TarError::Truncated { .. })
+        ));
+        let long = block("f", b'L', 0o7777777, "");
+        assert!(matches!(
+            read(&long),
+            Err(TarError::LongName { len: 0o7777777, .. })
+        ));
+        let sparse = block("f", b'S', 0, "");
+        assert!(matches!(
+            read(&sparse),
+            Err(TarError::Type { found: b'S', .. })
+        ));
+        let mut damaged = block("f", b'0', 0, "");
+        damaged[0] = b'g';
+        assert!(matches!(
+            read(&damaged),
+            Err(TarError::Checksum { offset: 0 })
+        ));
+        let pax = [
+            block("x", b'x', 5, ""),
+            padded(b"9 a=b"),
+            block("y", b'0', 0, ""),
+        ]
+        .concat();
+        assert!(matches!(read(&pax), Err(TarError::Pax { offset: 0 })));
+    }
+}

@@ -1,1 +1,0 @@
-//! `/var/lib/dpkg`, as dpkg writes it.

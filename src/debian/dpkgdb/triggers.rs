@@ -1,0 +1,194 @@
+//! Which packages want to be told when which files or names change (deb-triggers(5)).
+//!
+//! ```text
+//! triggers/File     "/usr/share/man man-db/noawait"   one line per path and package
+//! triggers/<name>   "initramfs-tools"                 one line per package
+//! ```
+//!
+//! A package that is only unpacked is never triggered, so unpacking fresh packages leaves nothing
+//! pending.
+
+use std::collections::BTreeMap;
+
+/// A line of a `triggers` member that dpkg would not understand.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "triggers line `{line}`: expected `interest` or `activate`, with `-await` or `-noawait` or \
+     nothing behind it, and the name of a trigger"
+)]
+pub struct TriggersError {
+    /// The line.
+    pub line: String,
+}
+
+/// One package that wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Interest {
+    /// As [`super::Record::info_name`] gives it.
+    package: String,
+    noawait: bool,
+}
+
+impl Interest {
+    fn parse(text: &str) -> Self {
+        let (package, noawait) = match text.strip_suffix("/noawait") {
+            Some(package) => (package, true),
+            None => (text, false),
+        };
+        Self {
+            package: package.to_owned(),
+            noawait,
+        }
+    }
+
+    fn show(&self) -> String {
+        let options = if self.noawait { "/noawait" } else { "" };
+        format!("{}{options}", self.package)
+    }
+}
+
+/// All interests of the packages in a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Triggers {
+    /// In the order in which they were declared, which is the order of the file.
+    files: Vec<(String, Interest)>,
+    named: BTreeMap<String, Vec<Interest>>,
+}
+
+impl Triggers {
+    /// Takes in what the member `triggers` of `package` declares.
+    pub fn declare(&mut self, member: &str, package: &str) -> Result<(), TriggersError> {
+        let lines = member.lines().map(|line| line.trim_matches([' ', '\t']));
+        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let wrong = || TriggersError {
+                line: line.to_owned(),
+            };
+            let (directive, trigger) = line.split_once([' ', '\t']).ok_or_else(wrong)?;
+            let trigger = trigger.trim_matches([' ', '\t']);
+            // A named trigger is the name of a file, and must not be another one's.
+            let named = !trigger.contains('/') && !["File", "Unincorp", "Lock"].contains(&trigger);
+            let sound = trigger.bytes().all(|byte| byte.is_ascii_graphic());
+            if !sound || trigger.is_empty() || !(named || trigger.starts_with('/')) {
+                return Err(wrong());
+            }
+            let noawait = match directive {
+                "interest" | "interest-await" => false,
+                "interest-noawait" => true,
+                "activate" | "activate-await" | "activate-noawait" => continue,
+                _ => return Err(wrong()),
+            };
+            self.add(
+                trigger,
+                Interest {
+                    package: package.to_owned(),
+                    noawait,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, trigger: &str, interest: Interest) {
+        if trigger.starts_with('/') {
+            let same = |(path, known): &&mut (String, Interest)| {
+                *path == trigger && known.package == interest.package
+            };
+            match self.files.iter_mut().find(same) {
+                Some((_, known)) => known.noawait = interest.noawait,
+                None => self.files.push((trigger.to_owned(), interest)),
+            }
+        } else {
+            let interests = self.named.entry(trigger.to_owned()).or_default();
+            interests.retain(|known| known.package != interest.package);
+            interests.push(interest);
+        }
+    }
+
+    /// Reads one file of the folder `triggers`; what cannot be understood is left out.
+    pub fn read(&mut self, name: &str, content: &str) {
+        let mut lines = content.lines();
+        match name {
+            "File" => {
+                let pair = |line: &str| {
+                    let (path, interest) = line.rsplit_once(' ')?;
+                    Some((path.to_owned(), Interest::parse(interest)))
+                };
+                self.files = lines.filter_map(pair).collect();
+            }
+            "Unincorp" | "Lock" => {}
+            name => {
+                let interests = lines.by_ref().map(Interest::parse).collect();
+                self.named.insert(name.to_owned(), interests);
+            }
+        }
+    }
+
+    /// The files of the folder `triggers` that hold interests, by name.
+    pub fn files(&self) -> BTreeMap<&str, String> {
+        let lines = |interests: &[Interest]| {
+            interests
+                .iter()
+                .map(|interest| interest.show() + "\n")
+                .collect::<String>()
+        };
+        let mut files: BTreeMap<&str, String> = self
+            .named
+            .iter()
+            .map(|(name, interests)| (name.as_str(), lines(interests)))
+            .collect();
+        if !self.files.is_empty() {
+            let line =
+                |(path, interest): &(String, Interest)| format!("{path} {}\n", interest.show());
+            files.insert("File", self.files.iter().map(line).collect());
+        }
+        files
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interests_are_filed_by_path_and_by_name() {
+        let mut triggers = Triggers::default();
+        let man = "# why\n\ninterest-noawait /usr/share/man\n\tinterest  x\nactivate y\n";
+        triggers.declare(man, "man-db").unwrap();
+        triggers
+            .declare("interest /usr/share/man\ninterest x\n", "libc6:arm64")
+            .unwrap();
+        triggers.declare("interest-noawait x\n", "man-db").unwrap();
+        let files = triggers.files();
+        assert_eq!(
+            files["File"],
+            "/usr/share/man man-db/noawait\n/usr/share/man libc6:arm64\n"
+        );
+        assert_eq!(files["x"], "libc6:arm64\nman-db/noawait\n");
+        assert_eq!(files.len(), 2);
+        let mut read = Triggers::default();
+        files
+            .iter()
+            .for_each(|(name, content)| read.read(name, content));
+        assert_eq!(read, triggers);
+    }
+
+    #[test]
+    fn a_line_that_names_another_file_is_refused() {
+        for line in [
+            "interest",
+            "wants x",
+            "interest ../x",
+            "interest File",
+            "interest a b",
+            "interest a/b",
+        ] {
+            let error = Triggers::default().declare(line, "p").unwrap_err();
+            assert_eq!(
+                error,
+                TriggersError {
+                    line: line.to_owned()
+                }
+            );
+        }
+    }
+}

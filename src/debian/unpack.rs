@@ -1,1 +1,0 @@
-//! Packages, unpacked into a tree.

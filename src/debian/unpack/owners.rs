@@ -1,0 +1,91 @@
+//! Numeric owners of what packages ship.
+//!
+//! dpkg looks the names in a tar archive up in the target's `/etc/passwd` and `/etc/group` and
+//! falls back to the numbers beside them. A fresh tree has neither yet: base-passwd's preinst makes
+//! them from its `passwd.master` and `group.master`, so these decide (Debian policy, 9.2.2: the ids
+//! 0 to 99 are the same on every system).
+
+use crate::tree::{Kind, Objects, Tree, TreePath};
+use std::collections::BTreeMap;
+use std::io;
+
+/// Where names may be defined; the first file that exists counts.
+pub(super) const USERS: [&str; 2] = ["/etc/passwd", "/usr/share/base-passwd/passwd.master"];
+pub(super) const GROUPS: [&str; 2] = ["/etc/group", "/usr/share/base-passwd/group.master"];
+
+/// Ids by name.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    pub(super) users: BTreeMap<Vec<u8>, u32>,
+    pub(super) groups: BTreeMap<Vec<u8>, u32>,
+}
+
+impl Owners {
+    /// Reads the files of `tree`.
+    pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> io::Result<Self> {
+        Ok(Self {
+            users: first(tree, objects, USERS)?,
+            groups: first(tree, objects, GROUPS)?,
+        })
+    }
+
+    /// Whether the tree defined any name.
+    pub(super) fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty()
+    }
+
+    /// The id of user `name`, or `number` where nobody has that name.
+    pub(super) fn user(&self, name: &[u8], number: u32) -> u32 {
+        self.users.get(name).copied().unwrap_or(number)
+    }
+
+    /// The id of group `name`, or `number` where none has that name.
+    pub(super) fn group(&self, name: &[u8], number: u32) -> u32 {
+        self.groups.get(name).copied().unwrap_or(number)
+    }
+}
+
+fn first(
+    tree: &Tree,
+    objects: &dyn Objects,
+    files: [&str; 2],
+) -> io::Result<BTreeMap<Vec<u8>, u32>> {
+    let content = files.iter().find_map(|file| {
+        let path = TreePath::parse(file.as_bytes()).expect("a sound path");
+        match &tree.node(tree.resolve(&path)?).kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    });
+    let bytes = content.map(|content| content.read(objects)).transpose()?;
+    Ok(bytes.map(|bytes| ids(&bytes)).unwrap_or_default())
+}
+
+/// `name:password:id:…` per line; other lines (NIS marks, mistakes) define nothing.
+pub(super) fn ids(bytes: &[u8]) -> BTreeMap<Vec<u8>, u32> {
+    let id = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b':');
+        let name = fields.next().filter(|name| !name.is_empty())?.to_vec();
+        let number = std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
+        Some((name, number))
+    };
+    // The first line of a name counts, as for the C library.
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    lines.into_iter().rev().filter_map(id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_a_name_counts() {
+        let owners = Owners {
+            users: ids(b"root:*:0:0:root:/root:/bin/bash\n+::::::\n"),
+            groups: ids(b"shadow:*:42:\nshadow:*:43:\n\n"),
+        };
+        assert_eq!(owners.user(b"root", 7), 0);
+        assert_eq!(owners.user(b"tor", 7), 7);
+        assert_eq!(owners.group(b"shadow", 7), 42);
+    }
+}
