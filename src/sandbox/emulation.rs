@@ -63,7 +63,7 @@ fn register(target: Architecture, interpreter: &str, scratch: &Scratch) -> Resul
         .doing(|| "mount binfmt_misc".to_owned())
         .map_err(refused)?;
     // The kernel takes at most 255 bytes of path; a relative one is opened from here.
-    rustix::process::chdir(&scratch.native()).doing(|| "enter the tools".to_owned())?;
+    rustix::process::chdir(scratch.native()).doing(|| "enter the tools".to_owned())?;
     let (magic, mask) = elf_magic(target);
     let name = target.qemu();
     let rule = format!(":qemu-{name}:M:0:{magic}:{mask}:{interpreter}:FP");

@@ -11,6 +11,7 @@ mod inside;
 mod job;
 mod materialize;
 mod mounts;
+mod normalize;
 mod owners;
 mod packages;
 mod run;
@@ -101,11 +102,12 @@ pub fn configure(
         }
     };
     let (tree, store) = (request.tree, request.store);
-    let configured = run::run(&job, tree, None, store, request.program, &mut listen)?;
+    let mut configured = run::run(&job, tree, None, store, request.program, &mut listen)?;
     let left = packages::unfinished(&packages::read(&configured, store)?);
     if !left.is_empty() {
         return Err(SandboxError::Unconfigured { packages: left });
     }
+    normalize::normalize(&mut configured, store, request.epoch)?;
     reporter.report(Event::Finished {
         stage: Stage::Configure,
         memoized: false,
@@ -128,6 +130,10 @@ fn stubs() -> Vec<Stub> {
         stub("/usr/sbin/update-initramfs", nothing, false),
         // Host keys are made by each device on its first boot.
         stub("/usr/bin/ssh-keygen", nothing, false),
+        // So is a certificate for tests.
+        stub("/usr/sbin/make-ssl-cert", nothing, false),
+        // A timer on the device builds the index of manual pages.
+        stub("/usr/bin/mandb", nothing, false),
     ]
 }
 

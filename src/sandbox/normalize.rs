@@ -1,0 +1,210 @@
+//! Takes out of a configured tree what differs from run to run, or must differ from device to device.
+//!
+//! Two runs of the same scripts were compared file by file (and with a run as real root); what is
+//! listed here is what differed, what would on another day, and backups of no use in an image.
+
+use crate::epoch::Epoch;
+use crate::tree::{Content, Kind, NodeId, Objects, Origin, Tree, TreePath};
+use std::io;
+
+/// Files that are made again when they are missing, or are only backups.
+const REMOVED: &[&str] = &[
+    // dpkg, debconf and shadow keep the state before the last change.
+    "/etc/group-",
+    "/etc/gshadow-",
+    "/etc/passwd-",
+    "/etc/shadow-",
+    "/etc/subgid-",
+    "/etc/subuid-",
+    "/var/cache/debconf/config.dat-old",
+    "/var/cache/debconf/passwords.dat-old",
+    "/var/cache/debconf/templates.dat-old",
+    "/var/lib/dpkg/available-old",
+    "/var/lib/dpkg/diversions-old",
+    "/var/lib/dpkg/statoverride-old",
+    "/var/lib/dpkg/status-old",
+    // Caches that hold inode numbers and times of the building host.
+    "/var/cache/apt/pkgcache.bin",
+    "/var/cache/apt/srcpkgcache.bin",
+    "/var/cache/ldconfig/aux-cache",
+    // Secrets and names of one device.
+    "/var/lib/dbus/machine-id",
+    "/var/lib/systemd/credential.secret",
+    "/var/lib/systemd/random-seed",
+];
+
+/// Brings `tree` into the form that any run gives.
+pub(super) fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<()> {
+    for path in REMOVED {
+        let path = fixed(path);
+        // A link to the one place where a device has its name is no name.
+        let file = tree.at(&path).map(|id| &tree.node(id).kind);
+        if matches!(file, Some(Kind::File(_))) {
+            remove(tree, &path);
+        }
+    }
+    remove_below(tree, "/etc/ssh", |path, _| {
+        let name = path.components().next_back();
+        name.is_some_and(|name| name.as_bytes().starts_with(b"ssh_host_"))
+    });
+    // Empty logs carry owner and mode that a service relies on, and are the same in every run.
+    remove_below(tree, "/var/log", |_, kind| match kind {
+        Kind::File(content) => !content.is_empty(),
+        _ => false,
+    });
+    remove_below(tree, "/var/tmp", |_, _| true);
+    // An empty machine-id is filled on the first boot, and tells systemd that it is the first one.
+    if let Some(id) = file(tree, "/etc/machine-id") {
+        tree.node_mut(id).kind = Kind::File(Content::inline(b""));
+    }
+    clamp_password_days(tree, objects, epoch)
+}
+
+/// Removes what scripts made or changed below `folder` and `unwanted` picks; folders stay.
+fn remove_below(tree: &mut Tree, folder: &str, unwanted: impl Fn(&TreePath, &Kind) -> bool) {
+    let folder = fixed(folder);
+    let found: Vec<TreePath> = tree
+        .walk()
+        .into_iter()
+        .filter(|(path, id)| {
+            let node = tree.node(*id);
+            path.starts_with(&folder)
+                && !node.is_directory()
+                && node.origin == Origin::Script
+                && unwanted(path, &node.kind)
+        })
+        .map(|(path, _)| path)
+        .collect();
+    for path in found {
+        remove(tree, &path);
+    }
+}
+
+fn remove(tree: &mut Tree, path: &TreePath) {
+    let removed = tree.remove(path);
+    debug_assert!(removed.is_ok(), "the path was just found");
+}
+
+/// The day of the last change of a password, in days since 1970, is not later than the epoch
+/// (field 3 of shadow(5)).
+fn clamp_password_days(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<()> {
+    let Some(id) = file(tree, "/etc/shadow") else {
+        return Ok(());
+    };
+    let Kind::File(content) = &tree.node(id).kind else {
+        return Ok(());
+    };
+    let text = content.read(objects)?;
+    let latest = epoch.0 / 86_400;
+    let lines: Vec<Vec<u8>> = text
+        .split(|byte| *byte == b'\n')
+        .map(|line| clamp_day(line, latest))
+        .collect();
+    let clamped = lines.join(&b'\n');
+    if clamped != *text {
+        tree.node_mut(id).kind = Kind::File(Content::inline(&clamped));
+    }
+    Ok(())
+}
+
+fn clamp_day(line: &[u8], latest: u64) -> Vec<u8> {
+    let mut fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+    let day = fields
+        .get(2)
+        .and_then(|day| std::str::from_utf8(day).ok()?.parse::<u64>().ok());
+    let latest_text = latest.to_string();
+    if day.is_some_and(|day| day > latest) {
+        fields[2] = latest_text.as_bytes();
+    }
+    fields.join(&b':')
+}
+
+fn file(tree: &Tree, path: &str) -> Option<NodeId> {
+    let id = tree.at(&fixed(path))?;
+    matches!(tree.node(id).kind, Kind::File(_)).then_some(id)
+}
+
+fn fixed(path: &str) -> TreePath {
+    TreePath::parse(path.as_bytes()).expect("a plain path")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+    use crate::epoch::Timestamp;
+    use crate::tree::{Meta, Node};
+
+    struct Nothing;
+    impl Objects for Nothing {
+        fn open(&self, _: &Sha256) -> io::Result<fs_err::File> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn normalized(files: &[(&str, &str, Origin)]) -> Tree {
+        let meta = Meta::root(0o755, Timestamp::default());
+        let mut tree = Tree::new(meta);
+        for (path, text, origin) in files {
+            let path = fixed(path);
+            let (parent, _) = path.split_last().unwrap();
+            tree.make_directories(&parent, meta, &Origin::Base).unwrap();
+            let kind = match text.strip_prefix("-> ") {
+                Some(to) => Kind::Symlink(to.as_bytes().into()),
+                None => Kind::File(Content::inline(text.as_bytes())),
+            };
+            tree.insert(&path, Node::new(kind, meta, origin.clone()))
+                .unwrap();
+        }
+        normalize(&mut tree, &Nothing, Epoch(20_000 * 86_400 + 5)).unwrap();
+        tree
+    }
+
+    fn has(tree: &Tree, path: &str) -> bool {
+        tree.at(&fixed(path)).is_some()
+    }
+
+    #[test]
+    fn what_names_one_device_or_one_run_is_gone() {
+        let tree = normalized(&[
+            ("/etc/machine-id", "0123\n", Origin::Script),
+            ("/etc/ssh/ssh_host_rsa_key", "secret", Origin::Script),
+            ("/etc/ssh/sshd_config", "x", Origin::Script),
+            ("/var/log/alternatives.log", "2026\n", Origin::Script),
+            ("/var/log/btmp", "", Origin::Script),
+            ("/var/log/README", "-> ../x", Origin::Script),
+            ("/var/log/packaged", "x", Origin::Package("p".into())),
+            ("/var/lib/dpkg/status-old", "x", Origin::Script),
+        ]);
+        assert!(!has(&tree, "/etc/ssh/ssh_host_rsa_key") && has(&tree, "/etc/ssh/sshd_config"));
+        assert!(!has(&tree, "/var/log/alternatives.log") && has(&tree, "/var/log/btmp"));
+        assert!(has(&tree, "/var/log/README") && has(&tree, "/var/log/packaged"));
+        assert!(!has(&tree, "/var/lib/dpkg/status-old") && has(&tree, "/var/lib/dpkg"));
+        let id = tree.at(&fixed("/etc/machine-id")).unwrap();
+        assert_eq!(tree.node(id).kind, Kind::File(Content::inline(b"")));
+    }
+
+    #[test]
+    fn a_link_to_the_name_of_the_device_stays() {
+        let link = (
+            "/var/lib/dbus/machine-id",
+            "-> /etc/machine-id",
+            Origin::Script,
+        );
+        assert!(has(&normalized(&[link]), "/var/lib/dbus/machine-id"));
+        let file = ("/var/lib/dbus/machine-id", "0123", Origin::Script);
+        assert!(!has(&normalized(&[file]), "/var/lib/dbus/machine-id"));
+    }
+
+    #[test]
+    fn passwords_changed_no_later_than_the_epoch() {
+        let text = "root:*:20001:0:99999:7:::\nold:!:19999:0\nodd\n";
+        let tree = normalized(&[("/etc/shadow", text, Origin::Script)]);
+        let id = tree.at(&fixed("/etc/shadow")).unwrap();
+        let wanted = "root:*:20000:0:99999:7:::\nold:!:19999:0\nodd\n";
+        assert_eq!(
+            tree.node(id).kind,
+            Kind::File(Content::inline(wanted.as_bytes()))
+        );
+    }
+}
