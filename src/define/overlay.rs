@@ -178,6 +178,8 @@ fn overlay(
     for (relative, entry) in entries {
         let source = format!("{source}root/{relative}");
         let plain = relative.strip_suffix(TEMPLATE);
+        // A file of that very name is none.
+        let plain = plain.filter(|plain| !plain.is_empty() && !plain.ends_with('/'));
         let path = TreePath::parse(plain.unwrap_or(&relative).as_bytes()).ok()?;
         match entry {
             Entry::Symlink(target) => symlinks.push(OverlaySymlink {
