@@ -3,13 +3,16 @@
 mod server;
 mod text;
 
+pub use text::Network;
+
 use super::read::Raw;
 use crate::units::Bytes;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use text::{
-    all_of, is_label, is_locale, is_private_cidr, is_ssh_key, is_time, is_time_zone, seconds,
+    all_of, is_country, is_label, is_locale, is_private_cidr, is_ssh_key, is_time, is_time_zone,
+    seconds,
 };
 
 /// A value with its meaning: what templates see.
@@ -214,9 +217,7 @@ impl Kind {
             Self::Ssid => between(1, 32) && no_control(),
             Self::Passphrase => between(8, 63) && printable(),
             Self::Password => between(12, 128) && printable(),
-            Self::Country => {
-                text == "00" || bytes.len() == 2 && bytes.iter().all(u8::is_ascii_uppercase)
-            }
+            Self::Country => is_country(text),
             Self::TimeZone => is_time_zone(text),
             Self::Locale => is_locale(text),
             Self::SshKey => is_ssh_key(text) && no_control(),
@@ -236,6 +237,123 @@ impl Kind {
             }
             Self::Integer | Self::Boolean | Self::Port => false,
             Self::List | Self::Table | Self::Server => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_overlap_where_one_is_in_the_other() {
+        let network = |text: &str| text.parse::<Network>().unwrap();
+        let tor = network("10.192.0.0/10");
+        assert!(tor.overlaps(network("10.200.1.1/24")));
+        assert!(network("10.0.0.0/8").overlaps(tor));
+        assert!(!tor.overlaps(network("10.191.255.1/24")));
+        for text in ["10.0.0.0", "10.0.0.0/33", "x/8"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_kind_takes_what_it_names_and_nothing_else() {
+        let long = "x".repeat(64);
+        let key = format!("ssh-ed25519 AAAAC3{} me@home", "x".repeat(60));
+        for (kind, good, bad) in [
+            (Kind::String, vec!["", "a b"], vec!["a\nb", "\u{7f}"]),
+            (Kind::Boolean, vec!["true", "false"], vec!["yes", "1", ""]),
+            (Kind::Integer, vec!["-1", "0"], vec!["1.5", "", "0x10"]),
+            (Kind::Port, vec!["1", "65535"], vec!["0", "65536", "-1"]),
+            (
+                Kind::Address,
+                vec!["192.0.2.1", "2001:db8::1"],
+                vec!["192.0.2", "host"],
+            ),
+            (Kind::Bind, vec!["*", "::1"], vec!["", "* "]),
+            (
+                Kind::Cidr,
+                vec!["192.168.42.1/24", "10.0.0.14/28"],
+                vec![
+                    "192.168.42.0/24",
+                    "192.168.42.255/24",
+                    "8.8.8.8/24",
+                    "10.0.0.1/8",
+                    "10.0.0.1",
+                ],
+            ),
+            (Kind::Size, vec!["256MiB", "0"], vec!["1GB", ""]),
+            (
+                Kind::Duration,
+                vec!["90s", "30min", "7d"],
+                vec!["90", "s", "1.5h", "99999999999999999999s"],
+            ),
+            (
+                Kind::Time,
+                vec!["04:30", "23:59"],
+                vec!["24:00", "4:30", "04:60", "+4:30"],
+            ),
+            (
+                Kind::Hostname,
+                vec!["a", "web-1"],
+                vec!["", "-a", "a-", "a.b", "ä", &long],
+            ),
+            (
+                Kind::Ssid,
+                vec!["a", "Café \"1\"", &long[..32]],
+                vec!["", "a\tb", &long[..33]],
+            ),
+            (
+                Kind::Passphrase,
+                vec!["12345678", &long[..63]],
+                vec!["1234567", &long, "pässword1"],
+            ),
+            (Kind::Password, vec!["123456789012"], vec!["12345678901"]),
+            (
+                Kind::Country,
+                vec!["DE", "00"],
+                vec!["de", "DEU", "UK", "A ", " A", ""],
+            ),
+            (
+                Kind::TimeZone,
+                vec!["Etc/UTC", "America/Argentina/Ushuaia", "Etc/GMT+1"],
+                vec!["", "../x", "Etc//x", "/etc"],
+            ),
+            (
+                Kind::Locale,
+                vec!["C.UTF-8", "de_DE.UTF-8"],
+                vec!["C", "de_DE", "de_de.UTF-8", "x;y.UTF-8"],
+            ),
+            (
+                Kind::SshKey,
+                vec![&key],
+                vec!["ssh-ed25519 x", "ssh-dss AAAA", ""],
+            ),
+            (
+                Kind::Username,
+                vec!["admin", "a-1_b"],
+                vec!["Admin", "1a", "", "a b", &long],
+            ),
+            (Kind::Name, vec!["web.1", "1"], vec!["", "-a", "a b", "a/b"]),
+            (
+                Kind::UrlPath,
+                vec!["/", "/a?b=1"],
+                vec!["", "a", "/a b", "/#"],
+            ),
+            (
+                Kind::Server,
+                vec!["a=h.example:80", "a=[::1]:80"],
+                vec!["a=h", "h:80", "a=h:0", "a=h h:80", "a b=h:80"],
+            ),
+        ] {
+            let read = |text: &str| kind.read(&Raw::Text(text.to_owned()));
+            for text in good {
+                assert!(read(text).is_some(), "{text:?} is a {}", kind.word());
+            }
+            for text in bad {
+                assert_eq!(read(text), None, "{text:?} is no {}", kind.word());
+            }
         }
     }
 }

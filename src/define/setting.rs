@@ -5,7 +5,7 @@ mod value;
 pub use value::Report;
 pub(crate) use value::{UNKNOWN_FIELD, items};
 
-use super::kind::Kind;
+use super::kind::{Kind, Network};
 use super::read::{Keys, Raw, Section};
 use crate::diag::{Diagnostic, Located, Span};
 use std::collections::BTreeMap;
@@ -42,6 +42,8 @@ pub struct Setting {
     pub max: Option<i64>,
     /// The words of an `enum`, or the only numbers of an `integer`, as text.
     pub values: Vec<String>,
+    /// Networks that a `cidr` must not overlap.
+    pub outside: Vec<Network>,
     /// What a `list` is made of.
     pub items: Option<Box<Setting>>,
     /// The field of a list's tables that no two of them share.
@@ -68,6 +70,7 @@ pub struct SettingEdit {
     min: Option<i64>,
     max: Option<i64>,
     values: Option<Vec<String>>,
+    outside: Option<Vec<Network>>,
     items: Option<Box<SettingEdit>>,
     unique: Option<String>,
     fields: Vec<SettingEdit>,
@@ -78,7 +81,7 @@ pub static SETTING: Keys = Keys {
     table: "[settings.NAME]",
     keys: &[
         "type", "help", "default", "required", "secret", "hashed", "generate", "min", "max",
-        "values", "items", "unique", "fields",
+        "values", "outside", "items", "unique", "fields",
     ],
 };
 
@@ -89,6 +92,11 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         ("suffix", Generate::Suffix),
     ];
     let values = section.raw("values").map(words);
+    let outside = section.has("outside").then(|| section.texts("outside"));
+    let outside = outside.map(|texts| {
+        let networks = texts.iter().filter_map(|text| section.convert(text));
+        networks.map(|network| network.value).collect()
+    });
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
     let fields = section.named_sections("fields", &SETTING);
@@ -104,6 +112,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         min: section.number("min").map(|number| number.value),
         max: section.number("max").map(|number| number.value),
         values,
+        outside,
         items,
         unique: section.text("unique").map(|text| text.value),
         fields: fields
@@ -181,6 +190,7 @@ impl SettingEdit {
             min: self.min,
             max: self.max,
             values: self.values.clone().unwrap_or_default(),
+            outside: self.outside.clone().unwrap_or_default(),
             items: self.items.as_ref().map(|items| Box::new(items.define())),
             unique: self.unique.clone(),
             fields: fields
@@ -202,6 +212,7 @@ impl SettingEdit {
             min: self.min.or(inherited.min),
             max: self.max.or(inherited.max),
             values: self.values.clone().unwrap_or(inherited.values),
+            outside: self.outside.clone().unwrap_or(inherited.outside),
             ..inherited
         }
     }

@@ -86,7 +86,7 @@ fn every_bad_file_gets_its_answer() {
             BTreeSet::from([code.as_str()]),
             "{name}:\n{diagnostics}"
         );
-        let shown = diagnostics.to_text(false).replace(&place, "DIR");
+        let shown = steady(&diagnostics.to_text(false).replace(&place, "DIR"));
         assert!(!shown.contains("horse"), "{name} shows a secret:\n{shown}");
         codes.insert(code);
         insta::with_settings!({
@@ -102,6 +102,26 @@ fn every_bad_file_gets_its_answer() {
     // No file of text is unreadable; `an_unreadable_definition_is_reported` makes one.
     let untested: Vec<_> = known.difference(&codes).collect();
     assert_eq!(untested, ["define::unreadable"]);
+}
+
+/// An answer without the line numbers of shipped files, which change for other reasons.
+fn steady(text: &str) -> String {
+    if !text.contains("<shipped>") {
+        return text.to_owned();
+    }
+    let mut shipped = false;
+    let lines = text.lines().map(|line| {
+        let line = line.trim_start();
+        shipped = (shipped || line.contains("<shipped>")) && !line.is_empty();
+        match line.split_once(".toml:") {
+            Some((path, _)) if shipped => format!("{path}.toml"),
+            _ if shipped => line
+                .trim_start_matches(|c: char| c.is_ascii_digit())
+                .to_owned(),
+            _ => line.to_owned(),
+        }
+    });
+    lines.map(|line| line + "\n").collect()
 }
 
 /// What `check` says about a bad definition, settings file or command line, and the folder it lay in.

@@ -107,3 +107,59 @@ pub(super) fn is_ssh_key(text: &str) -> bool {
 pub(super) fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)
 }
+
+/// ISO 3166-1 alpha-2. The kernel takes an unknown country for none, without a word.
+const COUNTRIES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ \
+    BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM \
+    DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS \
+    GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN \
+    KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ \
+    MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM \
+    PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV \
+    SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI \
+    VN VU WF WS YE YT ZA ZM ZW";
+
+pub(super) fn is_country(text: &str) -> bool {
+    text == "00" || text.len() == 2 && COUNTRIES.split(' ').any(|country| country == text)
+}
+
+/// An IPv4 network: its first address and the mask of its hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    first: u32,
+    hosts: u32,
+}
+
+/// A text that is no IPv4 network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an IPv4 network: expected an address with its prefix length, such as `10.0.0.0/8`"
+)]
+pub struct NotANetwork(String);
+
+impl std::str::FromStr for Network {
+    type Err = NotANetwork;
+
+    /// Reads `10.0.0.0/8`; of an address inside, the network around it.
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let wrong = || NotANetwork(text.to_owned());
+        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
+        let address: std::net::Ipv4Addr = address.parse().map_err(|_| wrong())?;
+        let prefix: u32 = prefix.parse().map_err(|_| wrong())?;
+        let hosts = match prefix {
+            0..=31 => u32::MAX >> prefix,
+            32 => 0,
+            _ => return Err(wrong()),
+        };
+        let first = address.to_bits() & !hosts;
+        Ok(Self { first, hosts })
+    }
+}
+
+impl Network {
+    /// Whether an address is in both.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.first <= other.first | other.hosts && other.first <= self.first | self.hosts
+    }
+}

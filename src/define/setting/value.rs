@@ -1,7 +1,7 @@
 //! What was written for a setting becomes its value, or a mistake with its place.
 
 use super::Setting;
-use crate::define::kind::{Kind, Value};
+use crate::define::kind::{Kind, Network, Value};
 use crate::define::read::Raw;
 use crate::diag::{Diagnostic, Located, Span, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,10 @@ impl Setting {
                 self.check_range(name, *number, &raw.span, report)?;
                 self.check_values(name, &number.to_string(), &raw.span, report)?;
             }
-            Value::Text(word) => self.check_values(name, word, &raw.span, report)?,
+            Value::Text(word) => {
+                self.check_values(name, word, &raw.span, report)?;
+                self.check_outside(name, word, &raw.span, report)?;
+            }
             Value::Boolean(_) | Value::List(_) | Value::Table(_) => {}
         }
         Some(value)
@@ -60,6 +63,22 @@ impl Setting {
             Diagnostic::new("setting::value", title)
                 .label(span, "")
                 .suggest(word, known),
+        );
+        None
+    }
+
+    fn check_outside(&self, name: &str, cidr: &str, span: &Span, report: Report<'_>) -> Option<()> {
+        let Ok(network) = cidr.parse::<Network>() else {
+            return Some(());
+        };
+        if !self.outside.iter().any(|taken| taken.overlaps(network)) {
+            return Some(());
+        }
+        let title = format!("`{cidr}` cannot be `{name}`");
+        report(
+            Diagnostic::new("setting::taken-network", title)
+                .label(span, "the network is used for something else")
+                .help("take another private network, such as `192.168.42.1/24`"),
         );
         None
     }
