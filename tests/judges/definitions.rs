@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use imgbuild::define::{Definitions, Keys, board, overlay, profile};
+use imgbuild::define::{Board, Definitions, Keys, ProfileFile, board, overlay, profile};
 use imgbuild::diag::Diagnostics;
 use imgbuild::listing;
 use imgbuild::spec::{GivenSecret, Secret, SettingsFile, Spec, UserSettings, check};
@@ -361,4 +361,45 @@ fn a_persons_definition_beats_the_shipped_one_of_its_name() {
     let definitions = Definitions::find(&[PathBuf::from("/nowhere"), folder.path().to_owned()]);
     let spec = check(&definitions, "rpi4", "base", &UserSettings::default()).unwrap();
     assert_eq!(spec.profile.title, "mine");
+}
+
+proptest::proptest! {
+    /// A damaged definition is refused with a reason or means something; the parser never panics,
+    /// and its own assertion fails for a refusal without a reason.
+    #[test]
+    fn a_damaged_definition_is_refused_with_a_reason(
+        which in 0usize..4,
+        at: proptest::sample::Index,
+        len in 0usize..40,
+        put in "[a-z0-9=\"\\[\\]{}#,.\n -]{0,6}",
+    ) {
+        let path = ["boards/rpi4/board", "boards/x86_64/board", "profiles/tor-hotspot/profile",
+            "profiles/haproxy-node/profile"][which];
+        let mut text = fs_err::read_to_string(format!("{ROOT}/{path}.toml")).unwrap();
+        let floor = |text: &str, at: usize| (0..=at).rev().find(|&i| text.is_char_boundary(i)).unwrap();
+        let start = floor(&text, at.index(text.len()));
+        let end = floor(&text, (start + len).min(text.len()));
+        text.replace_range(start..end, &put);
+        let mut diagnostics = Diagnostics::default();
+        let found = match which {
+            0 | 1 => Board::parse(&mut diagnostics, "x", path, &text).is_some(),
+            _ => ProfileFile::parse(&mut diagnostics, "x", path, &text).is_some(),
+        };
+        proptest::prop_assert_eq!(found, diagnostics.is_empty());
+        let shown = diagnostics.to_text(false);
+        proptest::prop_assert!(found || shown.contains("error["));
+    }
+
+    /// The same for what a person sets.
+    #[test]
+    fn any_settings_are_refused_with_a_reason(flag in "(wifi-|http-|tcp-|host)?[a-z-]{0,12}=?[ -~é,=]{0,20}") {
+        let definitions = Definitions::find(&[]);
+        for profile in ["tor-hotspot", "haproxy-node"] {
+            let mut user = flags(&[&flag]);
+            user.files.push(SettingsFile { path: "s".to_owned(), text: flag.clone() });
+            if let Err(diagnostics) = check(&definitions, "rpi4", profile, &user) {
+                proptest::prop_assert!(diagnostics.to_text(false).contains("error["));
+            }
+        }
+    }
 }
