@@ -218,10 +218,10 @@ impl HelperDef for Junction {
         let name = if self.all { "and" } else { "or" };
         let values = (0..helper.params().len()).map(|index| argument(helper, name, index));
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        let truths = values.iter().map(|value| value.is_truthy(false));
+        let mut truths = values.iter().map(|value| value.is_truthy(false));
         let holds = match self.all {
-            true => truths.fold(true, |all, truth| all && truth),
-            false => truths.fold(false, |any, truth| any || truth),
+            true => truths.all(|truth| truth),
+            false => truths.any(|truth| truth),
         };
         Ok(ScopedJson::Derived(Value::Bool(holds)))
     }

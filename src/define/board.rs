@@ -1,5 +1,6 @@
 //! `boards/<name>/board.toml`: what a hardware target needs. `boards/README.md` explains each key.
 
+mod blob;
 mod file;
 mod rules;
 

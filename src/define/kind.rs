@@ -1,11 +1,19 @@
 //! The kinds of settings: what a value of each kind looks like, and how text becomes one.
 
+mod server;
+mod text;
+
+pub use text::Network;
+
 use super::read::Raw;
-use crate::diag::Located;
 use crate::units::Bytes;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use text::{
+    all_of, is_country, is_label, is_locale, is_private_cidr, is_ssh_key, is_time, is_time_zone,
+    seconds,
+};
 
 /// A value with its meaning: what templates see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -169,8 +177,8 @@ impl Kind {
             (Self::Boolean, Raw::Text(text)) => text.parse().ok().map(Value::Boolean),
             (Self::Integer | Self::Port, Raw::Integer(number)) => self.number(*number),
             (Self::Integer | Self::Port, Raw::Text(text)) => self.number(text.parse().ok()?),
-            (Self::Server, Raw::Text(text)) => server_from_text(text),
-            (Self::Server, Raw::Table(fields)) => server_from_table(fields),
+            (Self::Server, Raw::Text(text)) => server::from_text(text),
+            (Self::Server, Raw::Table(fields)) => server::from_table(fields),
             (Self::Boolean | Self::Integer | Self::Port | Self::Server, _) => None,
             (Self::List | Self::Table, _) => None,
             (_, Raw::Text(text)) => self.fits(text).then(|| Value::Text(text.clone())),
@@ -209,9 +217,7 @@ impl Kind {
             Self::Ssid => between(1, 32) && no_control(),
             Self::Passphrase => between(8, 63) && printable(),
             Self::Password => between(12, 128) && printable(),
-            Self::Country => {
-                text == "00" || bytes.len() == 2 && bytes.iter().all(u8::is_ascii_uppercase)
-            }
+            Self::Country => is_country(text),
             Self::TimeZone => is_time_zone(text),
             Self::Locale => is_locale(text),
             Self::SshKey => is_ssh_key(text) && no_control(),
@@ -235,165 +241,119 @@ impl Kind {
     }
 }
 
-fn all_of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
-    text.bytes().all(allowed)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// RFC 1123 §2.1, one label; a name with dots belongs to DNS, not to /etc/hostname.
-fn is_label(text: &str) -> bool {
-    (1..=63).contains(&text.len())
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && all_of(text, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-/// An RFC 1918 address that a network of /24 to /28 can give to a host.
-fn is_private_cidr(text: &str) -> bool {
-    let Some((address, prefix)) = text.split_once('/') else {
-        return false;
-    };
-    let (Ok(address), Ok(prefix)) = (address.parse::<std::net::Ipv4Addr>(), prefix.parse::<u32>())
-    else {
-        return false;
-    };
-    if !(24..=28).contains(&prefix) || !address.is_private() {
-        return false;
+    #[test]
+    fn networks_overlap_where_one_is_in_the_other() {
+        let network = |text: &str| text.parse::<Network>().unwrap();
+        let tor = network("10.192.0.0/10");
+        assert!(tor.overlaps(network("10.200.1.1/24")));
+        assert!(network("10.0.0.0/8").overlaps(tor));
+        assert!(!tor.overlaps(network("10.191.255.1/24")));
+        for text in ["10.0.0.0", "10.0.0.0/33", "x/8"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
     }
-    let host_mask = u32::MAX >> prefix;
-    let host = address.to_bits() & host_mask;
-    host != 0 && host != host_mask
-}
 
-/// The seconds of `90s`, `30min`, `12h`, `7d`.
-fn seconds(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "s" => 1,
-        "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let plain = !digits.is_empty() && all_of(digits, |byte| byte.is_ascii_digit());
-    digits
-        .parse::<u64>()
-        .ok()
-        .filter(|_| plain)?
-        .checked_mul(unit)
-}
-
-fn is_time(text: &str) -> bool {
-    let Some((hour, minute)) = text.split_once(':') else {
-        return false;
-    };
-    let below = |part: &str, limit: u8| {
-        let digits = part.len() == 2 && all_of(part, |byte| byte.is_ascii_digit());
-        digits && part.parse::<u8>().is_ok_and(|number| number < limit)
-    };
-    below(hour, 24) && below(minute, 60)
-}
-
-/// A name as the time zone database spells them; whether it exists is known in the image only.
-fn is_time_zone(text: &str) -> bool {
-    let part = |part: &str| {
-        part.bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_uppercase())
-            && all_of(part, |byte| {
-                byte.is_ascii_alphanumeric() || b"_+-".contains(&byte)
-            })
-    };
-    text.len() <= 64 && text.split('/').count() <= 3 && text.split('/').all(part)
-}
-
-fn is_locale(text: &str) -> bool {
-    let Some(name) = text.strip_suffix(".UTF-8") else {
-        return false;
-    };
-    let (language, country) = name.split_once('_').unwrap_or((name, ""));
-    let sound_language =
-        matches!(language.len(), 2 | 3) && all_of(language, |byte| byte.is_ascii_lowercase());
-    let sound_country = !name.contains('_')
-        || country.len() == 2 && all_of(country, |byte| byte.is_ascii_uppercase());
-    name == "C" || sound_language && sound_country
-}
-
-fn is_ssh_key(text: &str) -> bool {
-    const TYPES: [&str; 7] = [
-        "ssh-ed25519",
-        "ssh-rsa",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-    ];
-    let mut words = text.split(' ');
-    let (Some(kind), Some(key)) = (words.next(), words.next()) else {
-        return false;
-    };
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
-    TYPES.contains(&kind) && key.starts_with("AAAA") && key.len() >= 40 && all_of(key, base64)
-}
-
-/// A host name of dots, or an address.
-fn is_host(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)
-}
-
-fn server_from_text(text: &str) -> Option<Value> {
-    let (name, target) = text.split_once('=')?;
-    let (address, port) = target.rsplit_once(':')?;
-    let address = address.trim_start_matches('[').trim_end_matches(']');
-    server(name, address, port.parse().ok()?, 1, false)
-}
-
-fn server_from_table(fields: &BTreeMap<String, Located<Raw>>) -> Option<Value> {
-    let known = ["name", "address", "port", "weight", "backup"];
-    if fields.keys().any(|key| !known.contains(&key.as_str())) {
-        return None;
+    #[test]
+    fn each_kind_takes_what_it_names_and_nothing_else() {
+        let long = "x".repeat(64);
+        let key = format!("ssh-ed25519 AAAAC3{} me@home", "x".repeat(60));
+        for (kind, good, bad) in [
+            (Kind::String, vec!["", "a b"], vec!["a\nb", "\u{7f}"]),
+            (Kind::Boolean, vec!["true", "false"], vec!["yes", "1", ""]),
+            (Kind::Integer, vec!["-1", "0"], vec!["1.5", "", "0x10"]),
+            (Kind::Port, vec!["1", "65535"], vec!["0", "65536", "-1"]),
+            (
+                Kind::Address,
+                vec!["192.0.2.1", "2001:db8::1"],
+                vec!["192.0.2", "host"],
+            ),
+            (Kind::Bind, vec!["*", "::1"], vec!["", "* "]),
+            (
+                Kind::Cidr,
+                vec!["192.168.42.1/24", "10.0.0.14/28"],
+                vec![
+                    "192.168.42.0/24",
+                    "192.168.42.255/24",
+                    "8.8.8.8/24",
+                    "10.0.0.1/8",
+                    "10.0.0.1",
+                ],
+            ),
+            (Kind::Size, vec!["256MiB", "0"], vec!["1GB", ""]),
+            (
+                Kind::Duration,
+                vec!["90s", "30min", "7d"],
+                vec!["90", "s", "1.5h", "99999999999999999999s"],
+            ),
+            (
+                Kind::Time,
+                vec!["04:30", "23:59"],
+                vec!["24:00", "4:30", "04:60", "+4:30"],
+            ),
+            (
+                Kind::Hostname,
+                vec!["a", "web-1"],
+                vec!["", "-a", "a-", "a.b", "ä", &long],
+            ),
+            (
+                Kind::Ssid,
+                vec!["a", "Café \"1\"", &long[..32]],
+                vec!["", "a\tb", &long[..33]],
+            ),
+            (
+                Kind::Passphrase,
+                vec!["12345678", &long[..63]],
+                vec!["1234567", &long, "pässword1"],
+            ),
+            (Kind::Password, vec!["123456789012"], vec!["12345678901"]),
+            (
+                Kind::Country,
+                vec!["DE", "00"],
+                vec!["de", "DEU", "UK", "A ", " A", ""],
+            ),
+            (
+                Kind::TimeZone,
+                vec!["Etc/UTC", "America/Argentina/Ushuaia", "Etc/GMT+1"],
+                vec!["", "../x", "Etc//x", "/etc"],
+            ),
+            (
+                Kind::Locale,
+                vec!["C.UTF-8", "de_DE.UTF-8"],
+                vec!["C", "de_DE", "de_de.UTF-8", "x;y.UTF-8"],
+            ),
+            (
+                Kind::SshKey,
+                vec![&key],
+                vec!["ssh-ed25519 x", "ssh-dss AAAA", ""],
+            ),
+            (
+                Kind::Username,
+                vec!["admin", "a-1_b"],
+                vec!["Admin", "1a", "", "a b", &long],
+            ),
+            (Kind::Name, vec!["web.1", "1"], vec!["", "-a", "a b", "a/b"]),
+            (
+                Kind::UrlPath,
+                vec!["/", "/a?b=1"],
+                vec!["", "a", "/a b", "/#"],
+            ),
+            (
+                Kind::Server,
+                vec!["a=h.example:80", "a=[::1]:80"],
+                vec!["a=h", "h:80", "a=h:0", "a=h h:80", "a b=h:80"],
+            ),
+        ] {
+            let read = |text: &str| kind.read(&Raw::Text(text.to_owned()));
+            for text in good {
+                assert!(read(text).is_some(), "{text:?} is a {}", kind.word());
+            }
+            for text in bad {
+                assert_eq!(read(text), None, "{text:?} is no {}", kind.word());
+            }
+        }
     }
-    let field = |key: &str| fields.get(key).map(|located| &located.value);
-    let text = |key: &str| match field(key)? {
-        Raw::Text(text) => Some(text.as_str()),
-        _ => None,
-    };
-    let number = |key: &str| match field(key)? {
-        Raw::Integer(number) => Some(*number),
-        _ => None,
-    };
-    let backup = match field("backup") {
-        None => false,
-        Some(Raw::Boolean(flag)) => *flag,
-        Some(_) => return None,
-    };
-    let weight = if field("weight").is_some() {
-        number("weight")?
-    } else {
-        1
-    };
-    server(
-        text("name")?,
-        text("address")?,
-        number("port")?,
-        weight,
-        backup,
-    )
-}
-
-fn server(name: &str, address: &str, port: i64, weight: i64, backup: bool) -> Option<Value> {
-    // HAProxy: weights go from 0 to 256.
-    let sound = Kind::Name.fits(name)
-        && is_host(address)
-        && (1..=65535).contains(&port)
-        && (0..=256).contains(&weight);
-    let fields = [
-        ("name", Value::Text(name.to_owned())),
-        ("address", Value::Text(address.to_owned())),
-        ("port", Value::Integer(port)),
-        ("weight", Value::Integer(weight)),
-        ("backup", Value::Boolean(backup)),
-    ];
-    let fields = fields.map(|(name, value)| (name.to_owned(), value));
-    sound.then(|| Value::Table(fields.into_iter().collect()))
 }

@@ -178,6 +178,8 @@ fn overlay(
     for (relative, entry) in entries {
         let source = format!("{source}root/{relative}");
         let plain = relative.strip_suffix(TEMPLATE);
+        // A file of that very name is none.
+        let plain = plain.filter(|plain| !plain.is_empty() && !plain.ends_with('/'));
         let path = TreePath::parse(plain.unwrap_or(&relative).as_bytes()).ok()?;
         match entry {
             Entry::Symlink(target) => symlinks.push(OverlaySymlink {
@@ -370,6 +372,49 @@ fn matches_name(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::define::Definitions;
+
+    #[test]
+    fn rules_and_places_decide_about_mode_owner_and_condition() {
+        let folder = tempfile::tempdir().unwrap();
+        let overlay = folder.path().join("overlays/x");
+        let write = |path: &str, text: &str| {
+            let path = overlay.join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        write("root/etc/key.hbs", "{{settings.key}}");
+        write("root/etc/.hbs", "x");
+        write("root/usr/lib/imgbuild/health", "exit");
+        write("root/etc/script", "#!/bin/sh\n");
+        fs_err::os::unix::fs::symlink("../key", overlay.join("root/etc/link")).unwrap();
+        write(
+            "overlay.toml",
+            "schema = 1\nhelp = \"h\"\n[[file]]\npath = \"/etc/k*\"\nmode = \"0640\"\n\
+             group = \"tor\"\nwhen = \"!key\"\n[[directory]]\npath = \"/srv/x\"\nmode = \"1777\"\n",
+        );
+        let mut diagnostics = Diagnostics::default();
+        let definitions = Definitions::find(&[folder.path().to_owned()]);
+        let overlay = definitions.overlay(&mut diagnostics, "x");
+        let overlay = overlay.unwrap_or_else(|| panic!("{diagnostics}"));
+        let shown: Vec<_> = (overlay.files.iter())
+            .map(|file| {
+                let Ownership { mode, owner, group } = &file.ownership;
+                let test = file.when.as_ref().map(|when| &when.test);
+                let (path, template) = (&file.path, file.template);
+                format!("{path} {mode:o} {owner}:{group} {template} {test:?}")
+            })
+            .collect();
+        let expected = [
+            "/etc/.hbs 644 root:root false None",
+            "/etc/key 640 root:tor true Some(Unset)",
+            "/etc/script 755 root:root false None",
+            "/usr/lib/imgbuild/health 755 root:root false None",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(overlay.directories[0].ownership.mode, 0o1777);
+        assert_eq!(overlay.symlinks[0].target, "../key");
+    }
 
     #[test]
     fn a_star_stays_within_one_name() {

@@ -3,45 +3,21 @@
 //!
 //! The tables come from the toml crate with spans; serde would stop at the first mistake.
 
-use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span};
+mod value;
+
+pub use value::Raw;
+
+use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span, nearest};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use value::Reader;
 
 /// The version of the definition formats.
 const SCHEMA: i64 = 1;
-
-/// A value as it was written, before its meaning is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Raw {
-    /// A string, or the text of a flag.
-    Text(String),
-    /// An integer.
-    Integer(i64),
-    /// `true` or `false`.
-    Boolean(bool),
-    /// An array.
-    List(Vec<Located<Raw>>),
-    /// A table.
-    Table(BTreeMap<String, Located<Raw>>),
-}
-
-impl Raw {
-    /// What it is, for messages.
-    pub fn what(&self) -> &'static str {
-        match self {
-            Raw::Text(_) => "a string",
-            Raw::Integer(_) => "an integer",
-            Raw::Boolean(_) => "true or false",
-            Raw::List(_) => "an array",
-            Raw::Table(_) => "a table",
-        }
-    }
-}
 
 /// The keys of one table of a format, as its README lists them.
 #[derive(Debug)]
@@ -50,12 +26,6 @@ pub struct Keys {
     pub table: &'static str,
     /// Every key.
     pub keys: &'static [&'static str],
-}
-
-/// Where the mistakes of one file go.
-pub(crate) struct Reader {
-    file: FileId,
-    problems: RefCell<Vec<Diagnostic>>,
 }
 
 /// One table of a file.
@@ -87,6 +57,7 @@ pub(crate) fn definition<T>(
     };
     let problems = reader.problems.into_inner();
     let sound = problems.is_empty();
+    debug_assert!(!sound || value.is_some(), "a refusal of {name} is reported");
     problems
         .into_iter()
         .for_each(|problem| diagnostics.push(problem));
@@ -126,83 +97,6 @@ fn syntax<'t>(
         );
     }
     errors.is_empty().then_some(table)
-}
-
-impl Reader {
-    pub(crate) fn report(&self, problem: Diagnostic) {
-        self.problems.borrow_mut().push(problem);
-    }
-
-    fn span(&self, range: Range<usize>) -> Span {
-        let file = self.file;
-        Span { file, range }
-    }
-
-    fn key(&self, key: &Spanned<std::borrow::Cow<'_, str>>) -> Located<String> {
-        Located {
-            value: key.get_ref().clone().into_owned(),
-            span: self.span(key.span()),
-        }
-    }
-
-    fn wrong_type(&self, value: &Spanned<DeValue<'_>>, expected: &str) {
-        let found = value.get_ref().type_str();
-        self.report(
-            Diagnostic::new("define::wrong-type", format!("expected {expected}"))
-                .label(&self.span(value.span()), format!("this is of type {found}")),
-        );
-    }
-
-    fn raw(&self, value: &Spanned<DeValue<'_>>) -> Option<Located<Raw>> {
-        let raw = match value.get_ref() {
-            DeValue::String(text) => Raw::Text(text.clone().into_owned()),
-            DeValue::Boolean(flag) => Raw::Boolean(*flag),
-            DeValue::Integer(_) => Raw::Integer(self.integer(value)?),
-            DeValue::Array(items) => {
-                Raw::List(items.iter().filter_map(|item| self.raw(item)).collect())
-            }
-            DeValue::Table(table) => Raw::Table(
-                table
-                    .iter()
-                    .filter_map(|(key, value)| Some((key.get_ref().to_string(), self.raw(value)?)))
-                    .collect(),
-            ),
-            DeValue::Float(_) | DeValue::Datetime(_) => {
-                self.wrong_type(
-                    value,
-                    "a string, an integer, true or false, an array or a table",
-                );
-                return None;
-            }
-        };
-        Some(Located {
-            value: raw,
-            span: self.span(value.span()),
-        })
-    }
-
-    fn integer(&self, value: &Spanned<DeValue<'_>>) -> Option<i64> {
-        let DeValue::Integer(integer) = value.get_ref() else {
-            self.wrong_type(value, "an integer");
-            return None;
-        };
-        let number = i64::from_str_radix(integer.as_str(), integer.radix());
-        if number.is_err() {
-            self.wrong_type(value, "an integer of 64 bits");
-        }
-        number.ok()
-    }
-
-    fn string(&self, value: &Spanned<DeValue<'_>>) -> Option<Located<String>> {
-        let DeValue::String(text) = value.get_ref() else {
-            self.wrong_type(value, "a string");
-            return None;
-        };
-        Some(Located {
-            value: text.clone().into_owned(),
-            span: self.span(value.span()),
-        })
-    }
 }
 
 impl<'r> Section<'r> {
@@ -274,7 +168,7 @@ impl<'r> Section<'r> {
 
     /// Passes `value` on, and takes note if `key` is not written at all.
     pub(crate) fn need<T>(&self, key: &str, value: Option<T>) -> Option<T> {
-        if !self.has(key) {
+        if !self.has(key) && !self.misspells(key) {
             let place = match self.keys.table {
                 "" => "at the top of the file".to_owned(),
                 table => format!("in `{table}`"),
@@ -285,6 +179,13 @@ impl<'r> Section<'r> {
             );
         }
         value
+    }
+
+    /// Whether an unknown key, which was reported, was meant to be `key`.
+    fn misspells(&self, key: &str) -> bool {
+        let names = self.table.keys().map(|name| name.get_ref().as_ref());
+        let mut unknown = names.filter(|name| !self.keys.keys.contains(name));
+        unknown.any(|name| nearest(name, [key]).is_some())
     }
 
     /// A string.

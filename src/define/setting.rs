@@ -1,12 +1,14 @@
 //! `[settings.NAME]` of a profile: what a person may set, of which kind and within which bounds.
 
-use super::kind::{Kind, Value};
+mod value;
+
+pub use value::Report;
+pub(crate) use value::{UNKNOWN_FIELD, items};
+
+use super::kind::{Kind, Network};
 use super::read::{Keys, Raw, Section};
 use crate::diag::{Diagnostic, Located, Span};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// More values than this in one list are a mistake or an attack.
-const MAX_ITEMS: usize = 1_000;
+use std::collections::BTreeMap;
 
 /// What the device makes in its first boot where a person gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Setting {
     pub max: Option<i64>,
     /// The words of an `enum`, or the only numbers of an `integer`, as text.
     pub values: Vec<String>,
+    /// Networks that a `cidr` must not overlap.
+    pub outside: Vec<Network>,
     /// What a `list` is made of.
     pub items: Option<Box<Setting>>,
     /// The field of a list's tables that no two of them share.
@@ -66,6 +70,7 @@ pub struct SettingEdit {
     min: Option<i64>,
     max: Option<i64>,
     values: Option<Vec<String>>,
+    outside: Option<Vec<Network>>,
     items: Option<Box<SettingEdit>>,
     unique: Option<String>,
     fields: Vec<SettingEdit>,
@@ -76,7 +81,7 @@ pub static SETTING: Keys = Keys {
     table: "[settings.NAME]",
     keys: &[
         "type", "help", "default", "required", "secret", "hashed", "generate", "min", "max",
-        "values", "items", "unique", "fields",
+        "values", "outside", "items", "unique", "fields",
     ],
 };
 
@@ -87,6 +92,11 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         ("suffix", Generate::Suffix),
     ];
     let values = section.raw("values").map(words);
+    let outside = section.has("outside").then(|| section.texts("outside"));
+    let outside = outside.map(|texts| {
+        let networks = texts.iter().filter_map(|text| section.convert(text));
+        networks.map(|network| network.value).collect()
+    });
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
     let fields = section.named_sections("fields", &SETTING);
@@ -102,6 +112,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         min: section.number("min").map(|number| number.value),
         max: section.number("max").map(|number| number.value),
         values,
+        outside,
         items,
         unique: section.text("unique").map(|text| text.value),
         fields: fields
@@ -179,6 +190,7 @@ impl SettingEdit {
             min: self.min,
             max: self.max,
             values: self.values.clone().unwrap_or_default(),
+            outside: self.outside.clone().unwrap_or_default(),
             items: self.items.as_ref().map(|items| Box::new(items.define())),
             unique: self.unique.clone(),
             fields: fields
@@ -200,192 +212,8 @@ impl SettingEdit {
             min: self.min.or(inherited.min),
             max: self.max.or(inherited.max),
             values: self.values.clone().unwrap_or(inherited.values),
+            outside: self.outside.clone().unwrap_or(inherited.outside),
             ..inherited
         }
     }
-}
-
-impl Setting {
-    /// What `raw` means here; `None` where a part of it is wrong, which is reported.
-    pub fn read(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
-        match self.kind {
-            Kind::List => self.read_list(name, raw, report),
-            Kind::Table => self.read_table(name, raw, report),
-            _ => self.read_one(name, raw, report),
-        }
-    }
-
-    fn read_one(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
-        let Some(value) = self.kind.read(&raw.value) else {
-            let title = match &raw.value {
-                Raw::Text(text) if !self.secret => format!("`{text}` cannot be `{name}`"),
-                Raw::Text(_) => format!("this cannot be `{name}`"),
-                other => format!("{} cannot be `{name}`", other.what()),
-            };
-            report(
-                Diagnostic::new("setting::kind", title)
-                    .label(&raw.span, format!("expected {}", self.kind.expected())),
-            );
-            return None;
-        };
-        match &value {
-            Value::Integer(number) => {
-                self.check_range(name, *number, &raw.span, report)?;
-                self.check_values(name, &number.to_string(), &raw.span, report)?;
-            }
-            Value::Text(word) => self.check_values(name, word, &raw.span, report)?,
-            Value::Boolean(_) | Value::List(_) | Value::Table(_) => {}
-        }
-        Some(value)
-    }
-
-    fn check_values(&self, name: &str, word: &str, span: &Span, report: Report<'_>) -> Option<()> {
-        if self.values.is_empty() || self.values.iter().any(|known| known == word) {
-            return Some(());
-        }
-        let title = format!("`{word}` is no value of `{name}`");
-        let known = self.values.iter().map(String::as_str);
-        report(
-            Diagnostic::new("setting::value", title)
-                .label(span, "")
-                .suggest(word, known),
-        );
-        None
-    }
-
-    fn check_range(&self, name: &str, number: i64, span: &Span, report: Report<'_>) -> Option<()> {
-        let low = self.min.is_some_and(|min| number < min);
-        let high = self.max.is_some_and(|max| number > max);
-        if !low && !high {
-            return Some(());
-        }
-        let bounds = match (self.min, self.max) {
-            (Some(min), Some(max)) => format!("expected {min} to {max}"),
-            (Some(min), None) => format!("expected {min} or more"),
-            (None, Some(max)) => format!("expected {max} or less"),
-            (None, None) => String::new(),
-        };
-        let title = format!("`{name}` cannot be {number}");
-        report(Diagnostic::new("setting::range", title).label(span, bounds));
-        None
-    }
-
-    fn read_list(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
-        if !matches!(raw.value, Raw::List(_) | Raw::Text(_)) {
-            let title = format!("{} cannot be `{name}`", raw.value.what());
-            report(Diagnostic::new("setting::kind", title).label(&raw.span, "expected a list"));
-            return None;
-        }
-        let items = items(raw.clone());
-        if items.len() > MAX_ITEMS {
-            let title = format!("`{name}` has {} values", items.len());
-            let expected = format!("expected {MAX_ITEMS} at most");
-            report(Diagnostic::new("setting::range", title).label(&raw.span, expected));
-            return None;
-        }
-        let kind = self.items.as_ref()?;
-        let read: Vec<Option<Value>> = (items.iter())
-            .map(|item| kind.read(name, item, report))
-            .collect();
-        let values: Vec<Value> = read.into_iter().collect::<Option<_>>()?;
-        self.check_unique(name, &items, &values, report)?;
-        Some(Value::List(values))
-    }
-
-    fn check_unique(
-        &self,
-        name: &str,
-        items: &[Located<Raw>],
-        values: &[Value],
-        report: Report<'_>,
-    ) -> Option<()> {
-        let Some(field) = &self.unique else {
-            return Some(());
-        };
-        let mut seen = BTreeSet::new();
-        for (item, value) in items.iter().zip(values) {
-            let Value::Table(fields) = value else {
-                continue;
-            };
-            let Some(Value::Text(text)) = fields.get(field) else {
-                continue;
-            };
-            if !seen.insert(text) {
-                let title = format!("two values of `{name}` have the {field} `{text}`");
-                report(Diagnostic::new("setting::unique", title).label(&item.span, ""));
-                return None;
-            }
-        }
-        Some(())
-    }
-
-    fn read_table(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
-        let Raw::Table(given) = &raw.value else {
-            let title = format!("{} cannot be `{name}`", raw.value.what());
-            report(Diagnostic::new("setting::kind", title).label(&raw.span, "expected a table"));
-            return None;
-        };
-        let mut sound = true;
-        for (key, value) in given
-            .iter()
-            .filter(|(key, _)| !self.fields.contains_key(*key))
-        {
-            sound = false;
-            let title = format!("`{name}` has no field `{key}`");
-            report(
-                Diagnostic::new("setting::field", title)
-                    .label(&value.span, "")
-                    .suggest(key, self.fields.keys().map(String::as_str)),
-            );
-        }
-        let mut fields = BTreeMap::new();
-        for (key, field) in &self.fields {
-            let raw_field = given.get(key).or(field.default.as_ref());
-            if raw_field.is_none() && field.required {
-                sound = false;
-                let title = format!("`{key}` is missing in `{name}`");
-                let expected = format!("expected {}", field.kind.expected());
-                report(Diagnostic::new("setting::field", title).label(&raw.span, expected));
-            }
-            if let Some(raw_field) = raw_field {
-                match field.read(key, raw_field, report) {
-                    Some(value) => drop(fields.insert(key.clone(), value)),
-                    None => sound = false,
-                }
-            }
-        }
-        sound.then_some(Value::Table(fields))
-    }
-}
-
-/// Who takes note of mistakes.
-pub type Report<'r> = &'r dyn Fn(Diagnostic);
-
-/// The items of a list: those of an array, or the parts of `a,b` with their places.
-pub(crate) fn items(raw: Located<Raw>) -> Vec<Located<Raw>> {
-    let span = raw.span;
-    let text = match raw.value {
-        Raw::List(items) => return items,
-        Raw::Text(text) if text.is_empty() => return Vec::new(),
-        Raw::Text(text) => text,
-        value => return vec![Located { value, span }],
-    };
-    let mut start = span.range.start;
-    let mut parts = Vec::new();
-    for part in text.split(',') {
-        let end = start + part.len();
-        // A quoted string of a file is longer than its text; its parts are not told apart.
-        let exact = span.range.len() == text.len();
-        let range = if exact {
-            start..end
-        } else {
-            span.range.clone()
-        };
-        let file = span.file;
-        let span = Span { file, range };
-        let value = Raw::Text(part.to_owned());
-        parts.push(Located { value, span });
-        start = end + 1;
-    }
-    parts
 }

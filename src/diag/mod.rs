@@ -12,6 +12,9 @@ pub use suggest::nearest;
 
 use std::fmt;
 
+/// As many known words as a line of help lists.
+const FEW: usize = 12;
+
 /// A place in a source and what is to be said about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -60,14 +63,14 @@ impl Diagnostic {
         self
     }
 
-    /// With the help that names the `known` word nearest to `word`, or all of a few known words.
+    /// With the help that names the `known` word nearest to `word`, or all of them if they are few.
     #[must_use]
     pub fn suggest<'k>(self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         if let Some(near) = nearest(word, known.iter().copied()) {
             return self.help(format!("did you mean `{near}`?"));
         }
-        if known.is_empty() {
+        if !(1..=FEW).contains(&known.len()) {
             return self;
         }
         let list: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();

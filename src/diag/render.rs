@@ -102,7 +102,19 @@ mod tests {
 
     #[test]
     fn text_shows_file_line_caret_and_help() {
-        insta::assert_snapshot!(overlap().to_text(false), @"");
+        insta::assert_snapshot!(overlap().to_text(false), @r#"
+        error[layout::overlap]: `b` overlaps `a`
+         --> boards/x/board.toml:3:9
+          |
+        2 | size = "1MiB"
+          |        ------
+        3 | start = "0"
+          |         ^^^ `b` starts here
+          |
+          = help: start `b` later
+
+        1 mistake found
+        "#);
     }
 
     #[test]

@@ -201,3 +201,78 @@ fn settings(
         known.insert(name.value.clone(), merged);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(files: &[(&str, &str)]) -> Merged {
+        let mut diagnostics = Diagnostics::default();
+        let files = files.iter().map(|(name, text)| {
+            let text = format!("schema = 1\ntitle = \"{name}\"\n{text}");
+            ProfileFile::parse(&mut diagnostics, name, name, &text)
+        });
+        let files = files.collect::<Option<Vec<_>>>();
+        let merged = files.and_then(|files| merge(&mut diagnostics, files));
+        merged
+            .filter(|_| diagnostics.is_empty())
+            .unwrap_or_else(|| panic!("{diagnostics}"))
+    }
+
+    fn plain(list: &[Located<String>]) -> Vec<&str> {
+        list.iter().map(|item| item.value.as_str()).collect()
+    }
+
+    #[test]
+    fn lists_are_changed_in_words() {
+        let merged = merged(&[
+            (
+                "a",
+                "overlays = [\"1\", \"2\"]\n[packages]\ninstall = [\"x\", \"y\"]",
+            ),
+            (
+                "b",
+                "overlays = [\"3\", \"1\"]\n[packages.install]\nremove = [\"x\"]\nappend = [\"z\"]",
+            ),
+            ("c", "overlays = { replace = [\"4\"], append = [\"5\"] }"),
+        ]);
+        assert_eq!(plain(&merged.overlays), ["4", "5"]);
+        assert_eq!(plain(&merged.packages), ["y", "z"]);
+    }
+
+    #[test]
+    fn the_last_word_about_a_unit_counts() {
+        let merged = merged(&[
+            (
+                "a",
+                "[units]\nenable = [\"x.service\", \"y.service\"]\nmask = [\"z.service\"]",
+            ),
+            (
+                "b",
+                "[units]\nmask = [\"x.service\"]\nenable = [\"z.service\"]",
+            ),
+        ]);
+        let text = |units: &[&str]| units.iter().map(|&unit| unit.to_owned()).collect();
+        let expected = Units {
+            enable: text(&["y.service", "z.service"]),
+            disable: text(&[]),
+            mask: text(&["x.service"]),
+        };
+        assert_eq!(merged.units, expected);
+    }
+
+    #[test]
+    fn a_setting_without_type_changes_the_inherited_one() {
+        let merged = merged(&[
+            (
+                "a",
+                "[settings.n]\ntype = \"integer\"\nhelp = \"h\"\nmax = 5\ndefault = 1",
+            ),
+            ("b", "[settings.n]\ndefault = 2"),
+        ]);
+        let setting = &merged.profile.settings["n"];
+        let default = setting.default.as_ref().map(|default| &default.value);
+        assert_eq!(default, Some(&crate::define::Raw::Integer(2)));
+        assert_eq!((setting.max, setting.help.as_str()), (Some(5), "h"));
+    }
+}

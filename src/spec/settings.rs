@@ -4,6 +4,7 @@
 use super::Secret;
 use crate::define::overlay::{Condition, Test};
 use crate::define::read::free_table;
+use crate::define::setting::UNKNOWN_FIELD;
 use crate::define::{Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span};
 use std::cell::RefCell;
@@ -164,9 +165,13 @@ fn value_of(
     let value = setting.read(name, raw, &report);
     let problems = problems.into_inner();
     let failed = value.is_none();
-    problems
-        .into_iter()
-        .for_each(|problem| diagnostics.push(problem));
+    for problem in problems {
+        if problem.code == UNKNOWN_FIELD {
+            let places = problem.labels.iter();
+            places.for_each(|label| diagnostics.sources.mask(&label.span));
+        }
+        diagnostics.push(problem);
+    }
     match value {
         Some(value) => Assigned::Plain(value),
         // Not Absent: a wrong value is reported once, not as missing too.

@@ -1,5 +1,6 @@
 //! Reads `board.toml`: its keys and the rules among them.
 
+use super::blob::{BLOB, BLOB_SOURCE, FILE, FILE_SOURCE, PATCH, blob, file};
 use super::*;
 use crate::define::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics, Located};
@@ -41,26 +42,6 @@ static PARTITION: Keys = Keys {
         "options",
         "bootable",
     ],
-};
-static BLOB: Keys = Keys {
-    table: "[[blob]]",
-    keys: &["name", "offset", "partition", "take", "source", "patches"],
-};
-static BLOB_SOURCE: Keys = Keys {
-    table: "[blob.source]",
-    keys: &["package", "path", "builtin", "modules"],
-};
-static PATCH: Keys = Keys {
-    table: "[[blob.patches]]",
-    keys: &["at", "bytes", "partition-lba"],
-};
-static FILE: Keys = Keys {
-    table: "[[file]]",
-    keys: &["path", "source"],
-};
-static FILE_SOURCE: Keys = Keys {
-    table: "[file.source]",
-    keys: &["package", "path"],
 };
 static SUITE: Keys = Keys {
     table: "[suite]",
@@ -299,7 +280,7 @@ fn label(section: &Section<'_>, filesystem: Option<Filesystem>) -> Option<String
     Some(label.value)
 }
 
-fn absolute(section: &Section<'_>, path: &Located<String>) -> bool {
+pub(super) fn absolute(section: &Section<'_>, path: &Located<String>) -> bool {
     let sound = path.value.starts_with('/') && TreePath::parse(path.value.as_bytes()).is_ok();
     if !sound {
         section.report(
@@ -308,147 +289,6 @@ fn absolute(section: &Section<'_>, path: &Located<String>) -> bool {
         );
     }
     sound
-}
-
-fn blob<'s>(section: &'s Section<'s>, partitions: &[&str]) -> Draft<'s, Blob> {
-    let name = section.need("name", section.text("name"));
-    let place = blob_place(section, partitions);
-    let source = section.need("source", section.section("source", &BLOB_SOURCE));
-    let source = source.and_then(|source| blob_source(&source));
-    let take = section.parsed("take").map(|take| take.value);
-    let patches = section.sections("patches", &PATCH);
-    let patches: Option<Vec<_>> = (patches.iter())
-        .map(|section| patch(section, partitions))
-        .collect();
-    let value = || {
-        Some(Blob {
-            name: name.as_ref()?.value.clone(),
-            place: place?,
-            take: (take.is_some() || !section.has("take")).then_some(take)?,
-            source: source?,
-            patches: patches?,
-        })
-    };
-    let value = value();
-    Draft {
-        section,
-        name,
-        value,
-    }
-}
-
-fn blob_place(section: &Section<'_>, partitions: &[&str]) -> Option<BlobPlace> {
-    let offset = section.parsed("offset");
-    let partition = section.text("partition");
-    if section.has("offset") == section.has("partition") {
-        section.report(
-            Diagnostic::new("board::blob-place", "a blob goes to one place")
-                .label(section.span(), "expected either `offset` or `partition`"),
-        );
-        return None;
-    }
-    match (offset, partition) {
-        (Some(offset), _) => Some(BlobPlace::Offset(offset.value)),
-        (_, Some(name)) => known_partition(section, name, partitions).map(BlobPlace::Partition),
-        _ => None,
-    }
-}
-
-fn known_partition(
-    section: &Section<'_>,
-    name: Located<String>,
-    partitions: &[&str],
-) -> Option<String> {
-    if !partitions.contains(&name.value.as_str()) {
-        section.report(
-            Diagnostic::new(
-                "board::unknown-partition",
-                format!("no partition is called `{}`", name.value),
-            )
-            .label(&name.span, "")
-            .suggest(&name.value, partitions.iter().copied()),
-        );
-        return None;
-    }
-    Some(name.value)
-}
-
-fn blob_source(section: &Section<'_>) -> Option<BlobSource> {
-    let package = section.need("package", section.text("package"));
-    let builtin = section.choice("builtin", &[("grub-core", ())]);
-    if section.has("builtin") == section.has("path") {
-        section.report(
-            Diagnostic::new("board::blob-source", "a blob has one source")
-                .label(section.span(), "expected either `path` or `builtin`"),
-        );
-        return None;
-    }
-    if section.has("builtin") {
-        builtin?;
-        let modules = plain(section.texts("modules"));
-        let package = package?.value;
-        return Some(BlobSource::GrubCore { package, modules });
-    }
-    let path = section.text("path")?;
-    absolute(section, &path).then_some(())?;
-    Some(BlobSource::Package(PackageFile {
-        package: package?.value,
-        path: path.value,
-    }))
-}
-
-fn patch(section: &Section<'_>, partitions: &[&str]) -> Option<Patch> {
-    let at = section.need("at", section.number("at"));
-    let bytes = section.texts("bytes");
-    let lba = section.text("partition-lba");
-    if section.has("bytes") == section.has("partition-lba") {
-        section.report(
-            Diagnostic::new("board::patch", "a patch puts in one thing")
-                .label(section.span(), "expected either `bytes` or `partition-lba`"),
-        );
-        return None;
-    }
-    let value = match lba {
-        Some(name) => PatchValue::PartitionLba(known_partition(section, name, partitions)?),
-        None => PatchValue::Bytes(
-            (bytes.iter().map(|text| byte(section, text))).collect::<Option<_>>()?,
-        ),
-    };
-    let at = at?;
-    let at = u64::try_from(at.value).ok()?;
-    Some(Patch { at, value })
-}
-
-fn byte(section: &Section<'_>, text: &Located<String>) -> Option<u8> {
-    let byte = (text.value.len() == 2)
-        .then(|| u8::from_str_radix(&text.value, 16).ok())
-        .flatten();
-    if byte.is_none() {
-        section.report(
-            Diagnostic::new("board::patch", format!("`{}` is no byte", text.value))
-                .label(&text.span, "expected two hexadecimal digits"),
-        );
-    }
-    byte
-}
-
-fn file(section: &Section<'_>) -> Option<BoardFile> {
-    let path = section.need("path", section.text("path"));
-    let path = path.filter(|path| absolute(section, path));
-    let source = section.need("source", section.section("source", &FILE_SOURCE));
-    let source = source.and_then(|source| {
-        let package = source.need("package", source.text("package"));
-        let path = source.need("path", source.text("path"));
-        let path = path.filter(|path| absolute(&source, path));
-        Some(PackageFile {
-            package: package?.value,
-            path: path?.value,
-        })
-    });
-    Some(BoardFile {
-        path: path?.value,
-        source: source?,
-    })
 }
 
 fn suite(section: &Section<'_>) -> Option<Suite> {

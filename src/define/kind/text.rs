@@ -1,0 +1,165 @@
+//! What a text of each kind looks like.
+
+use std::net::IpAddr;
+
+pub(super) fn all_of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    text.bytes().all(allowed)
+}
+
+/// RFC 1123 §2.1, one label; a name with dots belongs to DNS, not to /etc/hostname.
+pub(super) fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && all_of(text, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// An RFC 1918 address that a network of /24 to /28 can give to a host.
+pub(super) fn is_private_cidr(text: &str) -> bool {
+    let Some((address, prefix)) = text.split_once('/') else {
+        return false;
+    };
+    let (Ok(address), Ok(prefix)) = (address.parse::<std::net::Ipv4Addr>(), prefix.parse::<u32>())
+    else {
+        return false;
+    };
+    if !(24..=28).contains(&prefix) || !address.is_private() {
+        return false;
+    }
+    let host_mask = u32::MAX >> prefix;
+    let host = address.to_bits() & host_mask;
+    host != 0 && host != host_mask
+}
+
+/// The seconds of `90s`, `30min`, `12h`, `7d`.
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "s" => 1,
+        "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let plain = !digits.is_empty() && all_of(digits, |byte| byte.is_ascii_digit());
+    digits
+        .parse::<u64>()
+        .ok()
+        .filter(|_| plain)?
+        .checked_mul(unit)
+}
+
+pub(super) fn is_time(text: &str) -> bool {
+    let Some((hour, minute)) = text.split_once(':') else {
+        return false;
+    };
+    let below = |part: &str, limit: u8| {
+        let digits = part.len() == 2 && all_of(part, |byte| byte.is_ascii_digit());
+        digits && part.parse::<u8>().is_ok_and(|number| number < limit)
+    };
+    below(hour, 24) && below(minute, 60)
+}
+
+/// A name as the time zone database spells them; whether it exists is known in the image only.
+pub(super) fn is_time_zone(text: &str) -> bool {
+    let part = |part: &str| {
+        part.bytes()
+            .next()
+            .is_some_and(|byte| byte.is_ascii_uppercase())
+            && all_of(part, |byte| {
+                byte.is_ascii_alphanumeric() || b"_+-".contains(&byte)
+            })
+    };
+    text.len() <= 64 && text.split('/').count() <= 3 && text.split('/').all(part)
+}
+
+pub(super) fn is_locale(text: &str) -> bool {
+    let Some(name) = text.strip_suffix(".UTF-8") else {
+        return false;
+    };
+    let (language, country) = name.split_once('_').unwrap_or((name, ""));
+    let sound_language =
+        matches!(language.len(), 2 | 3) && all_of(language, |byte| byte.is_ascii_lowercase());
+    let sound_country = !name.contains('_')
+        || country.len() == 2 && all_of(country, |byte| byte.is_ascii_uppercase());
+    name == "C" || sound_language && sound_country
+}
+
+pub(super) fn is_ssh_key(text: &str) -> bool {
+    const TYPES: [&str; 7] = [
+        "ssh-ed25519",
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+    ];
+    let mut words = text.split(' ');
+    let (Some(kind), Some(key)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    TYPES.contains(&kind) && key.starts_with("AAAA") && key.len() >= 40 && all_of(key, base64)
+}
+
+/// A host name of dots, or an address.
+pub(super) fn is_host(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// ISO 3166-1 alpha-2. The kernel takes an unknown country for none, without a word.
+const COUNTRIES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ \
+    BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM \
+    DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS \
+    GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN \
+    KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ \
+    MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM \
+    PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV \
+    SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI \
+    VN VU WF WS YE YT ZA ZM ZW";
+
+pub(super) fn is_country(text: &str) -> bool {
+    text == "00" || text.len() == 2 && COUNTRIES.split(' ').any(|country| country == text)
+}
+
+/// An IPv4 network: its first address and the mask of its hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    first: u32,
+    hosts: u32,
+}
+
+/// A text that is no IPv4 network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an IPv4 network: expected an address with its prefix length, such as `10.0.0.0/8`"
+)]
+pub struct NotANetwork(String);
+
+impl std::str::FromStr for Network {
+    type Err = NotANetwork;
+
+    /// Reads `10.0.0.0/8`; of an address inside, the network around it.
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let wrong = || NotANetwork(text.to_owned());
+        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
+        let address: std::net::Ipv4Addr = address.parse().map_err(|_| wrong())?;
+        let prefix: u32 = prefix.parse().map_err(|_| wrong())?;
+        let hosts = match prefix {
+            0..=31 => u32::MAX >> prefix,
+            32 => 0,
+            _ => return Err(wrong()),
+        };
+        let first = address.to_bits() & !hosts;
+        Ok(Self { first, hosts })
+    }
+}
+
+impl Network {
+    /// Whether an address is in both.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.first <= other.first | other.hosts && other.first <= self.first | self.hosts
+    }
+}

@@ -1,0 +1,222 @@
+//! What was written for a setting becomes its value, or a mistake with its place.
+
+use super::Setting;
+use crate::define::kind::{Kind, Network, Value};
+use crate::define::read::Raw;
+use crate::diag::{Diagnostic, Located, Span, nearest};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More values than this in one list are a mistake or an attack.
+const MAX_ITEMS: usize = 1_000;
+
+/// The code of the diagnostic whose place is a value that may have been meant to be a secret.
+pub(crate) const UNKNOWN_FIELD: &str = "setting::unknown-field";
+
+/// Who takes note of mistakes.
+pub type Report<'r> = &'r dyn Fn(Diagnostic);
+
+impl Setting {
+    /// What `raw` means here; `None` where a part of it is wrong, which is reported.
+    pub fn read(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        match self.kind {
+            Kind::List => self.read_list(name, raw, report),
+            Kind::Table => self.read_table(name, raw, report),
+            _ => self.read_one(name, raw, report),
+        }
+    }
+
+    fn read_one(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        let Some(value) = self.kind.read(&raw.value) else {
+            let title = match &raw.value {
+                Raw::Text(text) if !self.secret => format!("`{text}` cannot be `{name}`"),
+                Raw::Integer(number) => format!("`{number}` cannot be `{name}`"),
+                Raw::Text(_) => format!("this cannot be `{name}`"),
+                other => format!("{} cannot be `{name}`", other.what()),
+            };
+            report(
+                Diagnostic::new("setting::kind", title)
+                    .label(&raw.span, format!("expected {}", self.kind.expected())),
+            );
+            return None;
+        };
+        match &value {
+            Value::Integer(number) => {
+                self.check_range(name, *number, &raw.span, report)?;
+                self.check_values(name, &number.to_string(), &raw.span, report)?;
+            }
+            Value::Text(word) => {
+                self.check_values(name, word, &raw.span, report)?;
+                self.check_outside(name, word, &raw.span, report)?;
+            }
+            Value::Boolean(_) | Value::List(_) | Value::Table(_) => {}
+        }
+        Some(value)
+    }
+
+    fn check_values(&self, name: &str, word: &str, span: &Span, report: Report<'_>) -> Option<()> {
+        if self.values.is_empty() || self.values.iter().any(|known| known == word) {
+            return Some(());
+        }
+        let title = format!("`{word}` is no value of `{name}`");
+        let known = self.values.iter().map(String::as_str);
+        report(
+            Diagnostic::new("setting::value", title)
+                .label(span, "")
+                .suggest(word, known),
+        );
+        None
+    }
+
+    fn check_outside(&self, name: &str, cidr: &str, span: &Span, report: Report<'_>) -> Option<()> {
+        let Ok(network) = cidr.parse::<Network>() else {
+            return Some(());
+        };
+        if !self.outside.iter().any(|taken| taken.overlaps(network)) {
+            return Some(());
+        }
+        let title = format!("`{cidr}` cannot be `{name}`");
+        report(
+            Diagnostic::new("setting::taken-network", title)
+                .label(span, "the network is used for something else")
+                .help("take another private network, such as `192.168.42.1/24`"),
+        );
+        None
+    }
+
+    fn check_range(&self, name: &str, number: i64, span: &Span, report: Report<'_>) -> Option<()> {
+        let low = self.min.is_some_and(|min| number < min);
+        let high = self.max.is_some_and(|max| number > max);
+        if !low && !high {
+            return Some(());
+        }
+        let bounds = match (self.min, self.max) {
+            (Some(min), Some(max)) => format!("expected {min} to {max}"),
+            (Some(min), None) => format!("expected {min} or more"),
+            (None, Some(max)) => format!("expected {max} or less"),
+            (None, None) => String::new(),
+        };
+        let title = format!("`{name}` cannot be {number}");
+        report(Diagnostic::new("setting::range", title).label(span, bounds));
+        None
+    }
+
+    fn read_list(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        if !matches!(raw.value, Raw::List(_) | Raw::Text(_)) {
+            let title = format!("{} cannot be `{name}`", raw.value.what());
+            report(Diagnostic::new("setting::kind", title).label(&raw.span, "expected a list"));
+            return None;
+        }
+        let items = items(raw.clone());
+        if items.len() > MAX_ITEMS {
+            let title = format!("`{name}` has {} values", items.len());
+            let expected = format!("expected {MAX_ITEMS} at most");
+            report(Diagnostic::new("setting::range", title).label(&raw.span, expected));
+            return None;
+        }
+        let kind = self.items.as_ref()?;
+        let read: Vec<Option<Value>> = (items.iter())
+            .map(|item| kind.read(name, item, report))
+            .collect();
+        let values: Vec<Value> = read.into_iter().collect::<Option<_>>()?;
+        self.check_unique(name, &items, &values, report)?;
+        Some(Value::List(values))
+    }
+
+    fn check_unique(
+        &self,
+        name: &str,
+        items: &[Located<Raw>],
+        values: &[Value],
+        report: Report<'_>,
+    ) -> Option<()> {
+        let Some(field) = &self.unique else {
+            return Some(());
+        };
+        let mut seen = BTreeSet::new();
+        for (item, value) in items.iter().zip(values) {
+            let Value::Table(fields) = value else {
+                continue;
+            };
+            let Some(Value::Text(text)) = fields.get(field) else {
+                continue;
+            };
+            if !seen.insert(text) {
+                let title = format!("two values of `{name}` have the {field} `{text}`");
+                report(Diagnostic::new("setting::unique", title).label(&item.span, ""));
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn read_table(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
+        let Raw::Table(given) = &raw.value else {
+            let title = format!("{} cannot be `{name}`", raw.value.what());
+            report(Diagnostic::new("setting::kind", title).label(&raw.span, "expected a table"));
+            return None;
+        };
+        let mut sound = true;
+        for (key, value) in given
+            .iter()
+            .filter(|(key, _)| !self.fields.contains_key(*key))
+        {
+            sound = false;
+            let title = format!("`{name}` has no field `{key}`");
+            report(
+                Diagnostic::new(UNKNOWN_FIELD, title)
+                    .label(&value.span, "")
+                    .suggest(key, self.fields.keys().map(String::as_str)),
+            );
+        }
+        let mut fields = BTreeMap::new();
+        for (key, field) in &self.fields {
+            let raw_field = given.get(key).or(field.default.as_ref());
+            let unknown = given
+                .keys()
+                .filter(|given| !self.fields.contains_key(*given));
+            let misspelt = nearest(key, unknown.map(String::as_str)).is_some();
+            if raw_field.is_none() && field.required && !misspelt {
+                sound = false;
+                let title = format!("`{key}` is missing in `{name}`");
+                let expected = format!("expected {}", field.kind.expected());
+                report(Diagnostic::new("setting::field", title).label(&raw.span, expected));
+            }
+            if let Some(raw_field) = raw_field {
+                match field.read(key, raw_field, report) {
+                    Some(value) => drop(fields.insert(key.clone(), value)),
+                    None => sound = false,
+                }
+            }
+        }
+        sound.then_some(Value::Table(fields))
+    }
+}
+
+/// The items of a list: those of an array, or the parts of `a,b` with their places.
+pub(crate) fn items(raw: Located<Raw>) -> Vec<Located<Raw>> {
+    let span = raw.span;
+    let text = match raw.value {
+        Raw::List(items) => return items,
+        Raw::Text(text) if text.is_empty() => return Vec::new(),
+        Raw::Text(text) => text,
+        value => return vec![Located { value, span }],
+    };
+    let mut start = span.range.start;
+    let mut parts = Vec::new();
+    for part in text.split(',') {
+        let end = start + part.len();
+        // A quoted string of a file is longer than its text; its parts are not told apart.
+        let exact = span.range.len() == text.len();
+        let range = if exact {
+            start..end
+        } else {
+            span.range.clone()
+        };
+        let file = span.file;
+        let span = Span { file, range };
+        let value = Raw::Text(part.to_owned());
+        parts.push(Located { value, span });
+        start = end + 1;
+    }
+    parts
+}
