@@ -58,12 +58,26 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
     let mut root = system::configured(plan, workshop)?;
     let donors = system::donors(plan, workshop)?;
 
-    reporter.report(Event::Started { stage: Stage::Compose, total: 0, bytes: false });
+    reporter.report(Event::Started {
+        stage: Stage::Compose,
+        total: 0,
+        bytes: false,
+    });
     compose::compose(plan, &mut root, workshop.store)?;
-    reporter.report(Event::Finished { stage: Stage::Compose, memoized: false });
+    reporter.report(Event::Finished {
+        stage: Stage::Compose,
+        memoized: false,
+    });
 
-    reporter.report(Event::Started { stage: Stage::Seal, total: 0, bytes: false });
+    reporter.report(Event::Started {
+        stage: Stage::Seal,
+        total: 0,
+        bytes: false,
+    });
     let image = disk::seal(plan, workshop.store, root, &donors)?;
-    reporter.report(Event::Finished { stage: Stage::Seal, memoized: false });
+    reporter.report(Event::Finished {
+        stage: Stage::Seal,
+        memoized: false,
+    });
     Ok(image)
 }

@@ -53,7 +53,9 @@ pub enum LockError {
     #[error("the lock cannot be read; run `imgbuild lock` to make it anew")]
     Form(#[from] toml::de::Error),
     /// It is of another imgbuild.
-    #[error("the lock has version {found}, expected {LOCK_VERSION}; run `imgbuild lock` to make it anew")]
+    #[error(
+        "the lock has version {found}, expected {LOCK_VERSION}; run `imgbuild lock` to make it anew"
+    )]
     Version {
         /// Its version.
         found: u32,
@@ -73,12 +75,17 @@ impl Lock {
     /// The canonical form: TOML, for people to read and for versions to be compared.
     pub fn to_text(&self) -> String {
         let body = toml::to_string(self).expect("a lock has nothing that TOML cannot hold");
-        format!("# Written by `imgbuild lock`: every input of a build, by digest. Not to be edited.\n{body}")
+        format!(
+            "# Written by `imgbuild lock`: every input of a build, by digest. Not to be edited.\n{body}"
+        )
     }
 
     /// Every package, with those that reach no image: of the image, donors, tools of `host`.
     pub fn inputs(&self, host: Option<Architecture>) -> impl Iterator<Item = &LockedPackage> {
-        let tools = host.and_then(|host| self.tools.get(&host)).into_iter().flatten();
+        let tools = host
+            .and_then(|host| self.tools.get(&host))
+            .into_iter()
+            .flatten();
         self.packages.iter().chain(&self.donors).chain(tools)
     }
 }
@@ -86,7 +93,9 @@ impl Lock {
 impl LockedRepository {
     /// The suite: what stands behind the slash of the name.
     pub fn suite(&self) -> &str {
-        self.name.rsplit_once('/').map_or(self.name.as_str(), |(_, suite)| suite)
+        self.name
+            .rsplit_once('/')
+            .map_or(self.name.as_str(), |(_, suite)| suite)
     }
 }
 

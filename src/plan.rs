@@ -37,7 +37,10 @@ impl Plan {
     pub fn new(spec: Spec, lock: Lock) -> Result<Self, StaleLock> {
         let expected = spec.resolution_digest();
         if lock.spec != expected {
-            return Err(StaleLock { expected, found: lock.spec });
+            return Err(StaleLock {
+                expected,
+                found: lock.spec,
+            });
         }
         let mut hasher = Hasher::new();
         hasher.field(b"imgbuild plan");
@@ -53,7 +56,12 @@ impl Plan {
             hash_package(&mut hasher, package);
         }
         let build_id = hasher.finish();
-        Ok(Self { spec, lock, build_id, seed: Seed(build_id) })
+        Ok(Self {
+            spec,
+            lock,
+            build_id,
+            seed: Seed(build_id),
+        })
     }
 
     /// The one point in time that the image knows.
@@ -125,7 +133,10 @@ impl Plan {
     pub fn to_text(&self) -> String {
         let packages = &self.lock.packages;
         let size: u64 = packages.iter().map(|package| package.size).sum();
-        let mut text = format!("build      {}\nepoch      {}\n", self.build_id, self.lock.epoch.0);
+        let mut text = format!(
+            "build      {}\nepoch      {}\n",
+            self.build_id, self.lock.epoch.0
+        );
         text += &self.spec.to_text();
         text += &format!("{} packages, {size} bytes to fetch\n", packages.len());
         for package in packages {

@@ -21,9 +21,30 @@ const EMULATOR: &str = "qemu-user";
 
 /// Packages whose programs maintainer scripts spend their time in.
 const TOOLS: [&str; 24] = [
-    "bash", "coreutils", "dash", "debianutils", "diffutils", "findutils", "gawk", "grep", "gzip",
-    "hostname", "kmod", "libc-bin", "mawk", "openssl", "passwd", "perl-base", "procps", "python3.13-minimal",
-    "sed", "systemd", "tar", "ucf", "util-linux", "xz-utils",
+    "bash",
+    "coreutils",
+    "dash",
+    "debianutils",
+    "diffutils",
+    "findutils",
+    "gawk",
+    "grep",
+    "gzip",
+    "hostname",
+    "kmod",
+    "libc-bin",
+    "mawk",
+    "openssl",
+    "passwd",
+    "perl-base",
+    "procps",
+    "python3.13-minimal",
+    "sed",
+    "systemd",
+    "tar",
+    "ucf",
+    "util-linux",
+    "xz-utils",
 ];
 
 /// Changes whenever the same archives and the same Spec give another lock.
@@ -98,13 +119,21 @@ impl Resolver<'_> {
     /// same state of them is remembered.
     pub fn resolve(&self, spec: &Spec) -> Result<Lock, ResolveError> {
         let reporter = self.archives.reporter;
-        reporter.report(Event::Started { stage: Stage::Resolve, total: 0, bytes: false });
+        reporter.report(Event::Started {
+            stage: Stage::Resolve,
+            total: 0,
+            bytes: false,
+        });
         let mut architectures = vec![spec.board.architecture];
         if self.host != spec.board.architecture {
             architectures.push(self.host);
         }
         let fetch = |repository| self.archives.fetch_indices(repository, &architectures);
-        let fetched = self.repositories.iter().map(fetch).collect::<Result<Vec<_>, _>>()?;
+        let fetched = self
+            .repositories
+            .iter()
+            .map(fetch)
+            .collect::<Result<Vec<_>, _>>()?;
         let key = self.key(spec, &fetched);
         let store = self.archives.store;
         let known = store.memo(STAGE, &key);
@@ -116,7 +145,10 @@ impl Resolver<'_> {
                 lock
             }
         };
-        reporter.report(Event::Finished { stage: Stage::Resolve, memoized: known.is_some() });
+        reporter.report(Event::Finished {
+            stage: Stage::Resolve,
+            memoized: known.is_some(),
+        });
         Ok(lock)
     }
 
@@ -146,7 +178,11 @@ impl Resolver<'_> {
         };
         let packages = solve(&universe, &request, None)?.locked();
         let donor = |name: &String| self.donor(&universe, name);
-        let donors = spec.donors.iter().map(donor).collect::<Result<Vec<_>, _>>()?;
+        let donors = spec
+            .donors
+            .iter()
+            .map(donor)
+            .collect::<Result<Vec<_>, _>>()?;
         let mut tools = BTreeMap::new();
         if self.host != spec.board.architecture {
             tools.insert(self.host, self.tools(fetched, &packages)?);
@@ -162,7 +198,12 @@ impl Resolver<'_> {
             version: LOCK_VERSION,
             spec: spec.resolution_digest(),
             epoch: dates.max().expect("there is a repository"),
-            repositories: self.repositories.iter().zip(fetched).map(lock_repository).collect(),
+            repositories: self
+                .repositories
+                .iter()
+                .zip(fetched)
+                .map(lock_repository)
+                .collect(),
             packages,
             donors,
             tools,
@@ -176,7 +217,10 @@ impl Resolver<'_> {
     ) -> Result<Universe, ResolveError> {
         let mut texts = Vec::new();
         for (repository, indices) in self.repositories.iter().zip(fetched) {
-            let wanted = indices.indices.iter().filter(|index| index.architecture == architecture);
+            let wanted = indices
+                .indices
+                .iter()
+                .filter(|index| index.architecture == architecture);
             for index in wanted {
                 let text = text(self.archives.store, &index.text)?;
                 texts.push((repository.name.clone(), Arc::from(text)));
@@ -189,7 +233,11 @@ impl Resolver<'_> {
     fn donor(&self, universe: &Universe, name: &str) -> Result<LockedPackage, ResolveError> {
         let missing = || ResolveError::NoDonor {
             name: name.to_owned(),
-            repositories: self.repositories.iter().map(|repository| repository.name.clone()).collect(),
+            repositories: self
+                .repositories
+                .iter()
+                .map(|repository| repository.name.clone())
+                .collect(),
         };
         let package = universe.named(name).next().ok_or_else(missing)?;
         Ok(LockedPackage {
@@ -223,11 +271,16 @@ impl Resolver<'_> {
 }
 
 fn url(repository: &Repository) -> String {
-    repository.base_urls.first().map(ToString::to_string).unwrap_or_default()
+    repository
+        .base_urls
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 fn text(store: &Store, object: &Sha256) -> io::Result<String> {
     let mut bytes = Vec::new();
     store.open(object)?.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }

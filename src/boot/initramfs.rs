@@ -101,22 +101,20 @@ pub enum InitramfsError {
     Compress(#[source] std::io::Error),
 }
 
-/// The initramfs for `kernel`, ready to be stored as `/boot/initrd.img-<kernel>`.
-pub fn build(
+/// The initramfs for `kernel`, not compressed yet.
+pub fn archive(
     contents: Contents<'_>,
     kernel: &Name,
     epoch: Epoch,
 ) -> Result<Vec<u8>, InitramfsError> {
-    let tree = tree(contents, kernel, epoch)?;
+    let tree = &tree(contents, kernel, epoch)?;
     let objects = contents.objects;
-    let archive = cpio::write(
-        Contents {
-            tree: &tree,
-            objects,
-        },
-        epoch,
-    )?;
-    zstd::bulk::compress(&archive, ZSTD_LEVEL).map_err(InitramfsError::Compress)
+    Ok(cpio::write(Contents { tree, objects }, epoch)?)
+}
+
+/// An [`archive`] as it is stored in `/boot/initrd.img-<kernel>`.
+pub fn compress(archive: &[u8]) -> Result<Vec<u8>, InitramfsError> {
+    zstd::bulk::compress(archive, ZSTD_LEVEL).map_err(InitramfsError::Compress)
 }
 
 /// What the initramfs holds.

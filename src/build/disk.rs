@@ -2,8 +2,8 @@
 
 use crate::boot::contents::{Contents, ContentsError, builtin_symlink, path, put};
 use crate::boot::fstab::{self, Mount};
-use crate::boot::grub::{self, GrubError, GrubSettings};
 use crate::boot::growth;
+use crate::boot::grub::{self, GrubError, GrubSettings};
 use crate::boot::initramfs::{self, InitramfsError};
 use crate::boot::rpi::{self, RpiError, RpiSettings};
 use crate::define::board::{
@@ -14,8 +14,7 @@ use crate::disk::image::{Image, ImageError, Region, Source};
 use crate::disk::{gpt, mbr};
 use crate::fs::ext4::{self, Ext4Error};
 use crate::fs::fat::{self, FatBits, FatError};
-use crate::layout::check::LayoutErrors;
-use crate::layout::{self, assemble::AssembleError};
+use crate::layout::{self, AssembleError, LayoutErrors};
 use crate::plan::Plan;
 use crate::seed::uuid_text;
 use crate::store::Store;
@@ -116,11 +115,18 @@ pub(super) fn seal(
         Meta::root(0o644, plan.epoch().into()),
         Origin::Builtin,
     );
-    let changes = boot.root_changes.into_iter().chain(growth::files(plan.epoch()));
+    let changes = boot
+        .root_changes
+        .into_iter()
+        .chain(growth::files(plan.epoch()));
     for (path, node) in changes.chain([(path("/etc/fstab"), fstab)]) {
         put(&mut root, &path, node)?;
     }
-    let mut disk = Disk { plan, images: boot.images, sizes: BTreeMap::new() };
+    let mut disk = Disk {
+        plan,
+        images: boot.images,
+        sizes: BTreeMap::new(),
+    };
     for partition in &plan.spec.board.partitions {
         disk.add(partition, &mut root, boot.fat.as_ref())?;
     }
@@ -143,7 +149,10 @@ struct Boot {
 }
 
 fn newest_kernel(plan: &Plan, objects: &dyn Objects, root: &Tree) -> Result<Name, DiskError> {
-    let kernels = initramfs::kernels(Contents { tree: root, objects });
+    let kernels = initramfs::kernels(Contents {
+        tree: root,
+        objects,
+    });
     let newest = kernels.into_iter().next_back();
     newest.ok_or_else(|| DiskError::NoKernel(plan.spec.board.packages.kernel.clone()))
 }
@@ -155,7 +164,10 @@ fn add_initramfs(
     root: &mut Tree,
     kernel: &Name,
 ) -> Result<Content, DiskError> {
-    let contents = Contents { tree: root, objects: store };
+    let contents = Contents {
+        tree: root,
+        objects: store,
+    };
     let archive = initramfs::archive(contents, kernel, plan.epoch())?;
     let key = Sha256::of(&archive);
     let object = match store.memo(INITRAMFS, &key) {
@@ -167,7 +179,11 @@ fn add_initramfs(
         }
     };
     let len = fs_err::metadata(store.object_path(&object))?.len();
-    let content = Content::Stored(Slice { object, offset: 0, len });
+    let content = Content::Stored(Slice {
+        object,
+        offset: 0,
+        len,
+    });
     let name = format!("initrd.img-{kernel}");
     let meta = Meta::root(0o644, plan.epoch().into());
     let file = Node::new(Kind::File(content.clone()), meta, Origin::Builtin);
@@ -180,9 +196,15 @@ fn add_initramfs(
 /// The kernel's command line as the board wants it, with its consoles and its root.
 fn command_line(plan: &Plan) -> String {
     let boot = &plan.spec.board.boot;
-    let consoles = boot.consoles.iter().map(|console| format!("console={console}"));
+    let consoles = boot
+        .consoles
+        .iter()
+        .map(|console| format!("console={console}"));
     let words = consoles.chain([format!("root={}", root_by(plan))]);
-    words.chain(boot.command_line.iter().cloned()).collect::<Vec<_>>().join(" ")
+    words
+        .chain(boot.command_line.iter().cloned())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// How the kernel finds the root filesystem.
@@ -195,7 +217,9 @@ fn root_by(plan: &Plan) -> String {
         }
         (RootBy::Partuuid, BoardTable::Mbr) => {
             let partitions = &plan.spec.board.partitions;
-            let index = partitions.iter().position(|partition| partition.name == root.name);
+            let index = partitions
+                .iter()
+                .position(|partition| partition.name == root.name);
             let number = index.expect("the root is one of the partitions") + 1;
             format!("PARTUUID={:08x}-{number:02x}", plan.disk_id())
         }
@@ -204,16 +228,29 @@ fn root_by(plan: &Plan) -> String {
 
 fn grub(plan: &Plan, store: &Store, donors: &Tree) -> Result<Boot, DiskError> {
     let board = &plan.spec.board;
-    let bios = board.partitions.iter().find(|partition| partition.kind == PartitionType::BiosBoot);
+    let bios = board
+        .partitions
+        .iter()
+        .find(|partition| partition.kind == PartitionType::BiosBoot);
     let bios = bios.ok_or(DiskError::NoBiosBoot)?;
-    let core = bios.start.and_then(Bytes::sectors).ok_or(DiskError::NoBiosBoot)?;
+    let core = bios
+        .start
+        .and_then(Bytes::sectors)
+        .ok_or(DiskError::NoBiosBoot)?;
     let settings = GrubSettings {
         root_uuid: plan.filesystem_uuid_text(&board.root().name),
         core,
         command_line: command_line(plan),
-        serial: board.boot.consoles.iter().any(|console| console.starts_with("ttyS")),
+        serial: board
+            .boot
+            .consoles
+            .iter()
+            .any(|console| console.starts_with("ttyS")),
     };
-    let inputs = Contents { tree: donors, objects: store };
+    let inputs = Contents {
+        tree: donors,
+        objects: store,
+    };
     let grub = grub::prepare(inputs, &settings, plan.epoch())?;
     let len = u64::try_from(grub.core.len()).expect("a length fits 64 bits");
     let core = Image::new(len, vec![Region::bytes(0, grub.core)])?;
@@ -238,12 +275,16 @@ fn firmware(
         kernel,
         root: root_by(plan),
         consoles: board.boot.consoles.clone(),
-        cma: board.boot.cma.clone(),
+        // A Pi 4 does not start with a pool of this size given (raspi-firmware's own hook).
+        cma: None,
         command_line: board.boot.command_line.join(" "),
         config: board.boot.config_txt.join("\n"),
         firmware_files: board.boot.firmware_files.clone(),
     };
-    let contents = Contents { tree: root, objects: store };
+    let contents = Contents {
+        tree: root,
+        objects: store,
+    };
     let rpi = rpi::prepare(contents, &settings, initramfs, plan.epoch())?;
     Ok(Boot {
         fat: Some(rpi.firmware),
@@ -262,9 +303,20 @@ fn mounts(plan: &Plan) -> Vec<Mount> {
             Filesystem::None => return None,
         };
         let at = partition.mount.clone()?;
-        Some(Mount { source: format!("UUID={source}"), at, filesystem, options: partition.options.clone() })
+        Some(Mount {
+            source: format!("UUID={source}"),
+            at,
+            filesystem,
+            options: partition.options.clone(),
+        })
     };
-    let mut mounts: Vec<Mount> = plan.spec.board.partitions.iter().filter_map(mount).collect();
+    let mut mounts: Vec<Mount> = plan
+        .spec
+        .board
+        .partitions
+        .iter()
+        .filter_map(mount)
+        .collect();
     mounts.sort_by(|one, other| one.at.cmp(&other.at));
     mounts
 }
@@ -279,7 +331,12 @@ struct Disk<'a> {
 impl Disk<'_> {
     /// Seals the filesystem of `partition`. What is mounted below `/` is taken out of `root`, so
     /// the root partition must come last; a boot partition holds `fat`.
-    fn add(&mut self, partition: &Partition, root: &mut Tree, fat: Option<&Tree>) -> Result<(), DiskError> {
+    fn add(
+        &mut self,
+        partition: &Partition,
+        root: &mut Tree,
+        fat: Option<&Tree>,
+    ) -> Result<(), DiskError> {
         let sealed = match (partition.filesystem, partition.size) {
             (Filesystem::None, Size::Fixed(len)) => (None, len),
             (Filesystem::None, Size::Content) => (None, Bytes(0)),
@@ -292,7 +349,9 @@ impl Disk<'_> {
                 let empty = Tree::new(Meta::root(0o755, self.plan.epoch().into()));
                 (Some(self.fat(partition, fat.unwrap_or(&empty), len)?), len)
             }
-            (Filesystem::Fat32, Size::Content) => return Err(DiskError::SizeOfFat(partition.name.clone())),
+            (Filesystem::Fat32, Size::Content) => {
+                return Err(DiskError::SizeOfFat(partition.name.clone()));
+            }
             (Filesystem::Ext4, size) => {
                 let image = self.ext4(partition, root, size)?;
                 let len = Bytes(image.len());
@@ -324,12 +383,18 @@ impl Disk<'_> {
             start: partition.start.and_then(Bytes::sectors).unwrap_or(Lba(0)),
         };
         let sealed = fat::seal(tree, &params);
-        sealed.map_err(|source| DiskError::Fat { partition: partition.name.clone(), source })
+        sealed.map_err(|source| DiskError::Fat {
+            partition: partition.name.clone(),
+            source,
+        })
     }
 
     fn ext4(&self, partition: &Partition, tree: &Tree, size: Size) -> Result<Image, DiskError> {
         let plan = self.plan;
-        let failed = |source| DiskError::Ext4 { partition: partition.name.clone(), source };
+        let failed = |source| DiskError::Ext4 {
+            partition: partition.name.clone(),
+            source,
+        };
         let uuid = plan.filesystem_uuid(&partition.name);
         let mut params = ext4::Params::new(0, uuid, plan.hash_seed(&partition.name), plan.epoch());
         params.label.clone_from(&partition.label);
@@ -340,7 +405,9 @@ impl Disk<'_> {
                 let content = Bytes(ext4::measure(tree, &params).map_err(failed)?);
                 let wanted = content.0.checked_add(plan.spec.root_margin.0).map(Bytes);
                 let aligned = wanted.and_then(|len| len.align_up(plan.spec.board.disk.alignment));
-                aligned.ok_or_else(|| DiskError::TooLarge(partition.name.clone()))?.0
+                aligned
+                    .ok_or_else(|| DiskError::TooLarge(partition.name.clone()))?
+                    .0
             }
         };
         ext4::seal(tree, &params).map_err(failed)
@@ -362,8 +429,12 @@ impl Disk<'_> {
         };
         layout::Request {
             table: match board.disk.table {
-                BoardTable::Gpt => layout::Table::Gpt { disk_guid: plan.disk_guid() },
-                BoardTable::Mbr => layout::Table::Mbr { disk_id: plan.disk_id() },
+                BoardTable::Gpt => layout::Table::Gpt {
+                    disk_guid: plan.disk_guid(),
+                },
+                BoardTable::Mbr => layout::Table::Mbr {
+                    disk_id: plan.disk_id(),
+                },
             },
             alignment: board.disk.alignment,
             partitions: board.partitions.iter().map(request).collect(),

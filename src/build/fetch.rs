@@ -14,7 +14,9 @@ const JOBS: NonZeroUsize = NonZeroUsize::new(6).expect("six is not zero");
 #[derive(Debug, thiserror::Error)]
 pub enum FetchStageError {
     /// The lock names an archive that the board does not use.
-    #[error("package `{package}` is locked to archive `{repository}`, which the board's suite does not have; run `imgbuild lock`")]
+    #[error(
+        "package `{package}` is locked to archive `{repository}`, which the board's suite does not have; run `imgbuild lock`"
+    )]
     NoRepository {
         /// The package.
         package: String,
@@ -35,17 +37,30 @@ pub(super) fn fetch(
     workshop: &Workshop<'_>,
 ) -> Result<(), FetchStageError> {
     let store = workshop.store;
-    let missing = packages.iter().filter(|package| !store.contains(&package.sha256));
+    let missing = packages
+        .iter()
+        .filter(|package| !store.contains(&package.sha256));
     let download = |package| download(package, workshop.repositories);
-    let downloads = missing.map(|package| download(package)).collect::<Result<Vec<_>, _>>()?;
+    let downloads = missing
+        .map(|package| download(package))
+        .collect::<Result<Vec<_>, _>>()?;
     if downloads.is_empty() {
         return Ok(());
     }
     let total = downloads.iter().map(|download| download.size).sum();
     let reporter = workshop.reporter;
-    reporter.report(Event::Started { stage: Stage::Fetch, total, bytes: true });
-    workshop.client.download_all(store, &downloads, JOBS, reporter)?;
-    reporter.report(Event::Finished { stage: Stage::Fetch, memoized: false });
+    reporter.report(Event::Started {
+        stage: Stage::Fetch,
+        total,
+        bytes: true,
+    });
+    workshop
+        .client
+        .download_all(store, &downloads, JOBS, reporter)?;
+    reporter.report(Event::Finished {
+        stage: Stage::Fetch,
+        memoized: false,
+    });
     Ok(())
 }
 
@@ -53,7 +68,9 @@ fn download(
     package: &LockedPackage,
     repositories: &[Repository],
 ) -> Result<Download, FetchStageError> {
-    let repository = repositories.iter().find(|repository| repository.name == package.repository);
+    let repository = repositories
+        .iter()
+        .find(|repository| repository.name == package.repository);
     let repository = repository.ok_or_else(|| FetchStageError::NoRepository {
         package: package.name.clone(),
         repository: package.repository.clone(),

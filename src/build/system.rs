@@ -47,8 +47,15 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let key = key(plan, architecture, &preseed);
     if let Some(object) = store.memo(STAGE, &key) {
         for stage in [Stage::Unpack, Stage::Configure] {
-            workshop.reporter.report(Event::Started { stage, total: 0, bytes: false });
-            workshop.reporter.report(Event::Finished { stage, memoized: true });
+            workshop.reporter.report(Event::Started {
+                stage,
+                total: 0,
+                bytes: false,
+            });
+            workshop.reporter.report(Event::Finished {
+                stage,
+                memoized: true,
+            });
         }
         let mut text = String::new();
         store.open(&object)?.read_to_string(&mut text)?;
@@ -61,7 +68,9 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let unpacked = unpack(&plan.lock.packages, architecture, plan, workshop)?;
     let tools = match locked_tools {
         [] => None,
-        packages => Some(Tools { tree: unpack(packages, host, plan, workshop)? }),
+        packages => Some(Tools {
+            tree: unpack(packages, host, plan, workshop)?,
+        }),
     };
     let request = ConfigureRequest {
         tree: &unpacked,
@@ -82,7 +91,12 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
 pub(super) fn donors(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
     let needed: Vec<&LockedPackage> = plan.lock.donors.iter().collect();
     fetch::fetch(&needed, workshop)?;
-    unpack(&plan.lock.donors, plan.spec.board.architecture, plan, workshop)
+    unpack(
+        &plan.lock.donors,
+        plan.spec.board.architecture,
+        plan,
+        workshop,
+    )
 }
 
 fn unpack(
@@ -91,10 +105,19 @@ fn unpack(
     plan: &Plan,
     workshop: &Workshop<'_>,
 ) -> Result<Tree, SystemError> {
-    let unpackable = |locked: &LockedPackage| Unpackable { locked: locked.clone(), deb: locked.sha256 };
+    let unpackable = |locked: &LockedPackage| Unpackable {
+        locked: locked.clone(),
+        deb: locked.sha256,
+    };
     let packages: Vec<Unpackable> = packages.iter().map(unpackable).collect();
     let (store, reporter) = (workshop.store, workshop.reporter);
-    Ok(unpack::unpack(&packages, store, architecture, plan.epoch(), reporter)?)
+    Ok(unpack::unpack(
+        &packages,
+        store,
+        architecture,
+        plan.epoch(),
+        reporter,
+    )?)
 }
 
 /// Everything that decides the configured tree: not the profile's files, which come later.
@@ -119,11 +142,15 @@ fn preseed(plan: &Plan) -> String {
     };
     let mut answers = String::new();
     if let Some((area, city)) = setting("time-zone").split_once('/') {
-        answers += &format!("tzdata tzdata/Areas select {area}\ntzdata tzdata/Zones/{area} select {city}\n");
+        answers += &format!(
+            "tzdata tzdata/Areas select {area}\ntzdata tzdata/Zones/{area} select {city}\n"
+        );
     }
     let locale = setting("locale");
     if locale != "C.UTF-8" && !locale.is_empty() {
-        let charset = locale.split_once('.').map_or("UTF-8", |(_, charset)| charset);
+        let charset = locale
+            .split_once('.')
+            .map_or("UTF-8", |(_, charset)| charset);
         answers += &format!(
             "locales locales/locales_to_be_generated multiselect {locale} {charset}\n\
              locales locales/default_environment_locale select {locale}\n"

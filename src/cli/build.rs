@@ -24,7 +24,10 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     let began = now();
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.target, &args.input, &progress)?;
-    let path = args.output.clone().unwrap_or_else(|| default_output(&bench.spec));
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| default_output(&bench.spec));
     // The output's folder is tried before minutes are spent on an image that cannot be kept.
     let output = Output::create(&path)?;
     signals::guard(output.partial());
@@ -32,7 +35,10 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     let image = build::build(&plan, &bench.workshop())?;
     let written = output.write(&image, &bench.store, Digest::Sha256, &progress)?;
     if !talk.quiet {
-        let digest = written.sha256.map(|digest| digest.to_string()).unwrap_or_default();
+        let digest = written
+            .sha256
+            .map(|digest| digest.to_string())
+            .unwrap_or_default();
         say(&format!(
             "{} {} bytes sha256:{digest} build {} {:.1} s",
             path.display(),
@@ -49,9 +55,18 @@ pub(super) fn lock(args: &LockArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.target, &args.input, &progress)?;
     let lock = bench.resolve()?;
-    let path = args.output.clone().unwrap_or_else(|| default_lock(&bench.spec));
-    let failed = |source| Failure::WriteLock { path: path.clone(), source };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| default_lock(&bench.spec));
+    let failed = |source| Failure::WriteLock {
+        path: path.clone(),
+        source,
+    };
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         fs_err::create_dir_all(folder).map_err(failed)?;
     }
     let partial = path.with_extension("lock.partial");
@@ -65,7 +80,11 @@ pub(super) fn plan(args: &PlanArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.build.target, &args.build.input, &progress)?;
     let plan = bench.plan(&args.build)?;
-    print(if args.json { plan.to_json().to_string() + "\n" } else { plan.to_text() })
+    print(if args.json {
+        plan.to_json().to_string() + "\n"
+    } else {
+        plan.to_text()
+    })
 }
 
 /// Everything that the commands share: what is meant, and where to work.
@@ -79,24 +98,49 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn open(target: &TargetArgs, input: &InputArgs, progress: &'a Progress) -> Result<Self, Failure> {
+    fn open(
+        target: &TargetArgs,
+        input: &InputArgs,
+        progress: &'a Progress,
+    ) -> Result<Self, Failure> {
         let definitions = definitions(&target.definitions.definitions);
         let user = user_settings(target)?;
         let spec = spec::check(&definitions, &target.board, &target.profile, &user)?;
         let path = environment::store_folder(input.store.as_deref())?;
         let store = Store::open(&path).map_err(|source| Failure::Store { path, source })?;
         let client = Client::new(Options {
-            network: if input.offline { Network::Offline } else { Network::Online },
+            network: if input.offline {
+                Network::Offline
+            } else {
+                Network::Online
+            },
             proxy: environment::proxy(),
             ..Options::default()
         })?;
         let keyring = keyring(input.keyring.as_deref())?;
-        let freshness = if input.allow_expired { Freshness::Ignored } else { Freshness::Checked };
+        let freshness = if input.allow_expired {
+            Freshness::Ignored
+        } else {
+            Freshness::Checked
+        };
         let suite = &spec.board.suite;
         let mirrors = environment::mirrors(input)?;
-        let repositories = repositories(&suite.name, &suite.components, &mirrors, &keyring, freshness);
+        let repositories = repositories(
+            &suite.name,
+            &suite.components,
+            &mirrors,
+            &keyring,
+            freshness,
+        );
         let program = environment::program();
-        Ok(Self { spec, store, client, repositories, program, progress })
+        Ok(Self {
+            spec,
+            store,
+            client,
+            repositories,
+            program,
+            progress,
+        })
     }
 
     fn resolve(&self) -> Result<Lock, Failure> {
@@ -107,13 +151,20 @@ impl<'a> Bench<'a> {
             reporter: self.progress,
         };
         let host = Architecture::host().ok_or(Failure::Host)?;
-        let resolver = Resolver { archives, repositories: &self.repositories, host };
+        let resolver = Resolver {
+            archives,
+            repositories: &self.repositories,
+            host,
+        };
         Ok(resolver.resolve(&self.spec)?)
     }
 
     /// The plan by the lock that is there, or by a fresh one.
     fn plan(&self, args: &BuildArgs) -> Result<Plan, Failure> {
-        let path = args.lock.clone().unwrap_or_else(|| default_lock(&self.spec));
+        let path = args
+            .lock
+            .clone()
+            .unwrap_or_else(|| default_lock(&self.spec));
         let named = args.locked || args.lock.is_some();
         let lock = match fs_err::read_to_string(&path) {
             Ok(text) => Lock::parse(&text).map_err(|source| Failure::Lock { path, source })?,
@@ -144,34 +195,59 @@ pub(super) fn definitions(named: &[PathBuf]) -> Definitions {
 
 fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
     let read = |path: &Path| {
-        let failed = |source| Failure::UserFile { path: path.to_owned(), source };
+        let failed = |source| Failure::UserFile {
+            path: path.to_owned(),
+            source,
+        };
         fs_err::read_to_string(path).map_err(failed)
     };
     let mut files = Vec::new();
     for path in &target.settings {
-        files.push(SettingsFile { path: path.display().to_string(), text: read(path)? });
+        files.push(SettingsFile {
+            path: path.display().to_string(),
+            text: read(path)?,
+        });
     }
     let of_variable = |(name, variable, value): (String, String, String)| GivenSecret {
         name,
         origin: variable,
         value: Secret::new(value),
     };
-    let mut secrets: Vec<GivenSecret> = environment::secrets().into_iter().map(of_variable).collect();
+    let mut secrets: Vec<GivenSecret> = environment::secrets()
+        .into_iter()
+        .map(of_variable)
+        .collect();
     for flag in &target.secret {
         let usage = || Failure::Usage(format!("`--secret {flag}`: expected KEY=FILE"));
         let (name, path) = flag.split_once('=').ok_or_else(usage)?;
         let text = read(Path::new(path))?;
         let value = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
-        secrets.push(GivenSecret { name: name.to_owned(), origin: format!("--secret {flag}"), value });
+        secrets.push(GivenSecret {
+            name: name.to_owned(),
+            origin: format!("--secret {flag}"),
+            value,
+        });
     }
-    Ok(UserSettings { files, flags: target.set.clone(), secrets })
+    Ok(UserSettings {
+        files,
+        flags: target.set.clone(),
+        secrets,
+    })
 }
 
 fn keyring(path: Option<&Path>) -> Result<Keyring, Failure> {
-    let Some(path) = path else { return Ok(Keyring::debian()) };
+    let Some(path) = path else {
+        return Ok(Keyring::debian());
+    };
     let bytes = fs_err::read(path);
-    let bytes = bytes.map_err(|source| Failure::UserFile { path: path.to_owned(), source })?;
-    Keyring::parse(&bytes).map_err(|source| Failure::Keyring { path: path.to_owned(), source })
+    let bytes = bytes.map_err(|source| Failure::UserFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    Keyring::parse(&bytes).map_err(|source| Failure::Keyring {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn default_output(spec: &Spec) -> PathBuf {
@@ -180,5 +256,8 @@ fn default_output(spec: &Spec) -> PathBuf {
 
 /// Beside the profile, in the definitions of the working directory.
 fn default_lock(spec: &Spec) -> PathBuf {
-    PathBuf::from(format!("profiles/{}/{}.lock", spec.profile.name, spec.board.name))
+    PathBuf::from(format!(
+        "profiles/{}/{}.lock",
+        spec.profile.name, spec.board.name
+    ))
 }

@@ -1,6 +1,9 @@
 //! The environment of the process: folders, mirrors, proxies and the clock. Nothing else in imgbuild
 //! reads it.
-#![expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is where the environment is read"
+)]
 
 use super::args::InputArgs;
 use super::exit::Failure;
@@ -29,7 +32,9 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn folder(variable_name: &str, below_home: &str) -> PathBuf {
-    let absolute = variable(variable_name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = variable(variable_name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     let base = absolute.unwrap_or_else(|| {
         let home = variable("HOME").unwrap_or_else(|| "/var/tmp".to_owned());
         Path::new(&home).join(below_home)
@@ -48,7 +53,9 @@ fn configuration_file() -> PathBuf {
 
 fn configuration() -> Result<Configuration, Failure> {
     let path = configuration_file();
-    let Ok(text) = fs_err::read_to_string(&path) else { return Ok(Configuration::default()) };
+    let Ok(text) = fs_err::read_to_string(&path) else {
+        return Ok(Configuration::default());
+    };
     let wrong = |error: toml::de::Error| Failure::Usage(format!("`{}`: {error}", path.display()));
     toml::from_str(&text).map_err(wrong)
 }
@@ -61,7 +68,9 @@ pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(path) = variable("IMGBUILD_STORE") {
         return Ok(PathBuf::from(path));
     }
-    Ok(configuration()?.store.unwrap_or_else(|| folder("XDG_CACHE_HOME", ".cache")))
+    Ok(configuration()?
+        .store
+        .unwrap_or_else(|| folder("XDG_CACHE_HOME", ".cache")))
 }
 
 /// Debian's archives: a flag, `IMGBUILD_MIRROR`, the configuration, or this machine's apt sources.
@@ -76,21 +85,28 @@ pub(super) fn mirrors(args: &InputArgs) -> Result<DebianMirrors, Failure> {
         return Ok(DebianMirrors { debian, security });
     }
     let found = sources::discover_mirrors(&apt_sources(Path::new("/etc/apt")));
-    found.ok_or_else(|| Failure::NoMirror { configuration: configuration_file() })
+    found.ok_or_else(|| Failure::NoMirror {
+        configuration: configuration_file(),
+    })
 }
 
 /// The apt sources of this machine. What cannot be read is left out: apt itself would complain.
 fn apt_sources(folder: &Path) -> Vec<SourceEntry> {
     let parts = folder.join("sources.list.d");
     let names = listing::sorted(&parts).unwrap_or_default();
-    let files = names.iter().map(|name| parts.join(name)).chain([folder.join("sources.list")]);
+    let files = names
+        .iter()
+        .map(|name| parts.join(name))
+        .chain([folder.join("sources.list")]);
     let mut entries: Vec<SourceEntry> = files.flat_map(|path| entries(&path)).collect();
     sources::expand_mirror_lists(&mut entries, |path| fs_err::read_to_string(path).ok());
     entries
 }
 
 fn entries(path: &Path) -> Vec<SourceEntry> {
-    let Ok(text) = fs_err::read_to_string(path) else { return Vec::new() };
+    let Ok(text) = fs_err::read_to_string(path) else {
+        return Vec::new();
+    };
     let entries = match path.extension().and_then(|extension| extension.to_str()) {
         Some("sources") => sources::parse_sources(&text),
         Some("list") => sources::parse_list(&text),
@@ -101,7 +117,9 @@ fn entries(path: &Path) -> Vec<SourceEntry> {
 
 /// The proxy that other programs of this machine use for HTTP.
 pub(super) fn proxy() -> Option<String> {
-    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].into_iter().find_map(variable)
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        .into_iter()
+        .find_map(variable)
 }
 
 /// Secrets from `IMGBUILD_SECRET_<NAME>`: the setting's name, the variable's, and the secret.

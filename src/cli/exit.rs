@@ -175,7 +175,9 @@ pub(super) fn install_panic_message() {
     std::panic::set_hook(Box::new(move |panic| {
         inner(panic);
         let version = env!("CARGO_PKG_VERSION");
-        super::progress::say(&format!("imgbuild {version} has a bug; please report the lines above"));
+        super::progress::say(&format!(
+            "imgbuild {version} has a bug; please report the lines above"
+        ));
         super::signals::remove_unfinished();
         std::process::exit(BUG);
     }));

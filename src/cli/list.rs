@@ -14,11 +14,17 @@ struct Listing(Vec<(String, String)>);
 impl Listing {
     fn print(&self, json: bool) -> Result<(), Failure> {
         if json {
-            let rows = self.0.iter().map(|(name, title)| json!({ "name": name, "title": title }));
+            let rows = self
+                .0
+                .iter()
+                .map(|(name, title)| json!({ "name": name, "title": title }));
             return print(format!("{}\n", rows.collect::<serde_json::Value>()));
         }
         let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        let rows = self.0.iter().map(|(name, title)| format!("{name:<width$}  {title}\n"));
+        let rows = self
+            .0
+            .iter()
+            .map(|(name, title)| format!("{name:<width$}  {title}\n"));
         print(rows.collect::<String>())
     }
 }
@@ -51,11 +57,20 @@ pub(super) fn profiles(args: &DefinitionArgs, json: bool) -> Result<(), Failure>
 /// Prints a profile with its settings.
 pub(super) fn profile(name: &str, args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
     let profile = spec::profile(&definitions(&args.definitions), name)?;
-    print(if json { profile.to_json().to_string() + "\n" } else { text(&profile) })
+    print(if json {
+        profile.to_json().to_string() + "\n"
+    } else {
+        text(&profile)
+    })
 }
 
 fn text(profile: &Profile) -> String {
-    let mut text = format!("{}: {}\n\n{}\n\nsettings\n", profile.name, profile.title, profile.help.trim());
+    let mut text = format!(
+        "{}: {}\n\n{}\n\nsettings\n",
+        profile.name,
+        profile.title,
+        profile.help.trim()
+    );
     for (name, setting) in &profile.settings {
         let default = match (&setting.default, setting.required) {
             (Some(default), _) => format!(", default {}", default.value),
@@ -64,11 +79,19 @@ fn text(profile: &Profile) -> String {
             (None, false) => String::new(),
         };
         let secret = if setting.secret { ", secret" } else { "" };
-        text += &format!("  {name} ({}{secret}{default})\n      {}\n", setting.kind.word(), setting.help);
+        text += &format!(
+            "  {name} ({}{secret}{default})\n      {}\n",
+            setting.kind.word(),
+            setting.help
+        );
     }
     text
 }
 
 fn finish(diagnostics: Diagnostics) -> Result<(), Failure> {
-    if diagnostics.is_empty() { Ok(()) } else { Err(diagnostics.into()) }
+    if diagnostics.is_empty() {
+        Ok(())
+    } else {
+        Err(diagnostics.into())
+    }
 }

@@ -41,15 +41,24 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         None => build::image(&cli.build, cli.talk),
         Some(Command::Lock(args)) => build::lock(&args, cli.talk),
         Some(Command::Plan(args)) => build::plan(&args, cli.talk),
-        Some(Command::List { what: Listed::Boards, definitions, json }) => {
-            list::boards(&definitions, json)
-        }
-        Some(Command::List { what: Listed::Profiles, definitions, json }) => {
-            list::profiles(&definitions, json)
-        }
-        Some(Command::Show { what: Shown::Profile { name, definitions, json } }) => {
-            list::profile(&name, &definitions, json)
-        }
+        Some(Command::List {
+            what: Listed::Boards,
+            definitions,
+            json,
+        }) => list::boards(&definitions, json),
+        Some(Command::List {
+            what: Listed::Profiles,
+            definitions,
+            json,
+        }) => list::profiles(&definitions, json),
+        Some(Command::Show {
+            what:
+                Shown::Profile {
+                    name,
+                    definitions,
+                    json,
+                },
+        }) => list::profile(&name, &definitions, json),
         Some(Command::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "imgbuild", &mut text);

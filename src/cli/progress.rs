@@ -57,7 +57,10 @@ fn title(stage: Stage) -> &'static str {
 impl Progress {
     /// Shows events as `show` says.
     pub(crate) fn new(show: Show) -> Self {
-        Self { show, running: Mutex::new(None) }
+        Self {
+            show,
+            running: Mutex::new(None),
+        }
     }
 
     fn start(&self, stage: Stage, total: u64, bytes: bool) -> Running {
@@ -65,7 +68,11 @@ impl Progress {
             Show::Bars => ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()),
             Show::Nothing | Show::Lines => ProgressBar::hidden(),
         };
-        let counted = if bytes { "{bytes}/{total_bytes} {bytes_per_sec}" } else { "{pos}/{len}" };
+        let counted = if bytes {
+            "{bytes}/{total_bytes} {bytes_per_sec}"
+        } else {
+            "{pos}/{len}"
+        };
         let template = match total {
             0 => "{prefix:>10} {spinner} {elapsed}".to_owned(),
             _ => format!("{{prefix:>10}} [{{bar:30}}] {counted} {{elapsed}}"),
@@ -73,7 +80,13 @@ impl Progress {
         let style = ProgressStyle::with_template(&template).expect("the template is sound");
         bar.set_style(style.progress_chars("=> "));
         bar.set_prefix(title(stage));
-        Running { stage, began: now(), done: 0, bytes, bar }
+        Running {
+            stage,
+            began: now(),
+            done: 0,
+            bytes,
+            bar,
+        }
     }
 
     fn finish(&self, running: Running, memoized: bool) {
@@ -98,7 +111,11 @@ impl Reporter for Progress {
         }
         let mut running = self.running.lock().expect("no listener panics");
         match event {
-            Event::Started { stage, total, bytes } => *running = Some(self.start(stage, total, bytes)),
+            Event::Started {
+                stage,
+                total,
+                bytes,
+            } => *running = Some(self.start(stage, total, bytes)),
             Event::Advanced { amount, .. } => {
                 if let Some(running) = running.as_mut() {
                     running.done += amount;
@@ -129,7 +146,10 @@ pub(crate) fn say(line: &str) {
 }
 
 /// The clock, for what a person sees only.
-#[expect(clippy::disallowed_methods, reason = "elapsed time is shown and decides nothing")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "elapsed time is shown and decides nothing"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

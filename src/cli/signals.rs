@@ -15,7 +15,10 @@ pub(super) fn guard(path: &Path) {
 
 /// Removes what was guarded and is still there.
 pub(super) fn remove_unfinished() {
-    let unfinished = UNFINISHED.lock().map(|mut paths| std::mem::take(&mut *paths)).unwrap_or_default();
+    let unfinished = UNFINISHED
+        .lock()
+        .map(|mut paths| std::mem::take(&mut *paths))
+        .unwrap_or_default();
     for path in unfinished {
         // The process is ending; there is nobody left to tell.
         let _ = fs_err::remove_file(&path);

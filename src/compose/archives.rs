@@ -15,10 +15,16 @@ pub fn write(
     let components = components.join(" ");
     let stanza = |repository: &LockedRepository| {
         let (url, suite) = (repository.url.trim_end_matches('/'), repository.suite());
-        format!("Types: deb\nURIs: {url}\nSuites: {suite}\nComponents: {components}\nSigned-By: {KEYRING}\n")
+        format!(
+            "Types: deb\nURIs: {url}\nSuites: {suite}\nComponents: {components}\nSigned-By: {KEYRING}\n"
+        )
     };
     let stanzas: Vec<String> = repositories.iter().map(stanza).collect();
     layer.remove("/etc/apt/sources.list")?;
-    layer.file("/etc/apt/sources.list.d/debian.sources", stanzas.join("\n"), 0o644)?;
+    layer.file(
+        "/etc/apt/sources.list.d/debian.sources",
+        stanzas.join("\n"),
+        0o644,
+    )?;
     Ok(())
 }

@@ -42,16 +42,32 @@ pub fn compose(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<()
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let ssh_keys = texts(plan, "ssh-keys");
-    let administrator = accounts::Administrator { name: text(plan, "user"), ssh_keys: &ssh_keys };
+    let administrator = accounts::Administrator {
+        name: text(plan, "user"),
+        ssh_keys: &ssh_keys,
+    };
     accounts::add(&mut layer, &administrator, epoch)?;
-    archives::write(&mut layer, &plan.lock.repositories, &plan.spec.board.suite.components)?;
+    archives::write(
+        &mut layer,
+        &plan.lock.repositories,
+        &plan.spec.board.suite.components,
+    )?;
     lay_overlays(plan, tree, objects)?;
 
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let wanted = &plan.spec.units;
-    wanted.disable.iter().try_for_each(|unit| units::disable(&mut layer, unit))?;
-    wanted.mask.iter().try_for_each(|unit| units::mask(&mut layer, unit))?;
-    wanted.enable.iter().try_for_each(|unit| units::enable(&mut layer, unit))?;
+    wanted
+        .disable
+        .iter()
+        .try_for_each(|unit| units::disable(&mut layer, unit))?;
+    wanted
+        .mask
+        .iter()
+        .try_for_each(|unit| units::mask(&mut layer, unit))?;
+    wanted
+        .enable
+        .iter()
+        .try_for_each(|unit| units::enable(&mut layer, unit))?;
     identity::wipe(&mut layer)?;
     let identity = Identity {
         hostname: text(plan, "hostname"),
@@ -69,9 +85,16 @@ fn lay_overlays(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<(
         let mut layer = Layer::new(tree, objects, plan.epoch(), origin);
         let accounts = Accounts::read(&layer)?;
         let settings = &plan.spec.settings;
-        let overlayer = Overlayer { settings, context: &context, accounts: &accounts };
+        let overlayer = Overlayer {
+            settings,
+            context: &context,
+            accounts: &accounts,
+        };
         let laid = overlayer.lay(&mut layer, overlay);
-        laid.map_err(|source| ComposeError::Overlay { overlay: overlay.name.clone(), source })?;
+        laid.map_err(|source| ComposeError::Overlay {
+            overlay: overlay.name.clone(),
+            source,
+        })?;
     }
     Ok(())
 }
@@ -93,7 +116,11 @@ fn plain_partition_mount(board: &Board) -> &str {
     let fat = |partition: &&crate::define::board::Partition| {
         partition.filesystem == crate::define::board::Filesystem::Fat32
     };
-    let found = board.partitions.iter().filter(fat).find_map(|partition| partition.mount.as_deref());
+    let found = board
+        .partitions
+        .iter()
+        .filter(fat)
+        .find_map(|partition| partition.mount.as_deref());
     found.unwrap_or("/boot")
 }
 

@@ -19,7 +19,9 @@ pub enum OverlayError {
     #[error("template `{0}` is not UTF-8 text")]
     NotText(String),
     /// A file is to belong to somebody whom no package makes.
-    #[error("`{source_file}` is to belong to {role} `{name}`, who is not in the image's account files")]
+    #[error(
+        "`{source_file}` is to belong to {role} `{name}`, who is not in the image's account files"
+    )]
     NoSuchOwner {
         /// File of the overlay.
         source_file: String,
@@ -43,7 +45,10 @@ impl Accounts {
     /// Reads the account files under `layer`.
     pub fn read(layer: &Layer<'_>) -> Result<Self, LayerError> {
         let ids = |text: &str| text.lines().filter_map(id_of_line).collect();
-        Ok(Self { users: ids(&layer.text("/etc/passwd")?), groups: ids(&layer.text("/etc/group")?) })
+        Ok(Self {
+            users: ids(&layer.text("/etc/passwd")?),
+            groups: ids(&layer.text("/etc/group")?),
+        })
     }
 }
 
@@ -69,7 +74,11 @@ impl Overlayer<'_> {
     pub fn lay(&self, layer: &mut Layer<'_>, overlay: &Overlay) -> Result<(), OverlayError> {
         let templates = Templates::new();
         let wanted = |when| self.wanted(when);
-        for directory in overlay.directories.iter().filter(|directory| wanted(&directory.when)) {
+        for directory in overlay
+            .directories
+            .iter()
+            .filter(|directory| wanted(&directory.when))
+        {
             let kind = Kind::Directory(BTreeMap::new());
             let id = layer.put(&directory.path, kind, directory.ownership.mode)?;
             self.own(layer, id, &directory.ownership, &directory.path.to_string())?;
@@ -79,7 +88,11 @@ impl Overlayer<'_> {
             let id = layer.put(&file.path, content, file.ownership.mode)?;
             self.own(layer, id, &file.ownership, &file.source)?;
         }
-        for symlink in overlay.symlinks.iter().filter(|symlink| wanted(&symlink.when)) {
+        for symlink in overlay
+            .symlinks
+            .iter()
+            .filter(|symlink| wanted(&symlink.when))
+        {
             let target = Kind::Symlink(symlink.target.as_bytes().into());
             layer.put(&symlink.path, target, 0o777)?;
         }
@@ -87,10 +100,15 @@ impl Overlayer<'_> {
     }
 
     fn wanted(&self, when: &Option<crate::define::overlay::Condition>) -> bool {
-        when.as_ref().is_none_or(|condition| self.settings.holds(condition))
+        when.as_ref()
+            .is_none_or(|condition| self.settings.holds(condition))
     }
 
-    fn content(&self, templates: &Templates, file: &OverlayFile) -> Result<Arc<[u8]>, OverlayError> {
+    fn content(
+        &self,
+        templates: &Templates,
+        file: &OverlayFile,
+    ) -> Result<Arc<[u8]>, OverlayError> {
         if !file.template {
             return Ok(file.bytes.clone());
         }
@@ -108,11 +126,13 @@ impl Overlayer<'_> {
         source_file: &str,
     ) -> Result<(), OverlayError> {
         let find = |role, ids: &BTreeMap<String, u32>, name: &String| {
-            ids.get(name).copied().ok_or_else(|| OverlayError::NoSuchOwner {
-                source_file: source_file.to_owned(),
-                role,
-                name: name.clone(),
-            })
+            ids.get(name)
+                .copied()
+                .ok_or_else(|| OverlayError::NoSuchOwner {
+                    source_file: source_file.to_owned(),
+                    role,
+                    name: name.clone(),
+                })
         };
         let uid = find("user", &self.accounts.users, &ownership.owner)?;
         let gid = find("group", &self.accounts.groups, &ownership.group)?;
@@ -127,8 +147,14 @@ mod tests {
 
     #[test]
     fn passwd_and_group_lines_both_have_the_id_third() {
-        assert_eq!(id_of_line("tor:x:101:104::/:"), Some(("tor".to_owned(), 101)));
-        assert_eq!(id_of_line("haproxy:x:105:"), Some(("haproxy".to_owned(), 105)));
+        assert_eq!(
+            id_of_line("tor:x:101:104::/:"),
+            Some(("tor".to_owned(), 101))
+        );
+        assert_eq!(
+            id_of_line("haproxy:x:105:"),
+            Some(("haproxy".to_owned(), 105))
+        );
         assert_eq!(id_of_line("+::::::"), None);
     }
 }

@@ -1,8 +1,8 @@
 //! Definitions and a person's settings become a Spec, or the list of all that is wrong.
 
-use super::Spec;
 use super::merge::{self, Merged};
 use super::settings::{self, Settings, UserSettings};
+use super::{Profile, Spec};
 use crate::define::overlay::Condition;
 use crate::define::profile::Conflict;
 use crate::define::{Board, Definitions, Kind, Overlay, Raw, Setting, Value};
@@ -32,6 +32,15 @@ pub fn check(
     }
     match board {
         Some(board) if diagnostics.is_empty() => Ok(spec(board, merged, settings, overlays)),
+        _ => Err(diagnostics),
+    }
+}
+
+/// The profile `name` with all that it extends: what `imgbuild show profile` shows.
+pub fn profile(definitions: &Definitions, name: &str) -> Result<Profile, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    match merge::profile(&mut diagnostics, definitions, name) {
+        Some(merged) if diagnostics.is_empty() => Ok(merged.profile),
         _ => Err(diagnostics),
     }
 }

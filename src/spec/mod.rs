@@ -10,7 +10,7 @@ mod secret;
 mod settings;
 mod show;
 
-pub use check::check;
+pub use check::{check, profile};
 pub use secret::Secret;
 pub use settings::{Assigned, GivenSecret, Settings, SettingsFile, UserSettings};
 

@@ -1,8 +1,8 @@
 //! A Spec as JSON, text, digests and the context of templates.
 
-use super::{Assigned, Secret, Spec};
-use crate::define::Overlay;
+use super::{Assigned, Profile, Secret, Spec};
 use crate::define::overlay::{Condition, Ownership, Test};
+use crate::define::{Overlay, Setting};
 use crate::digest::{Hasher, Sha256};
 use serde_json::{Map, Value as Json, json};
 use std::fmt::Write;
@@ -123,6 +123,30 @@ impl Spec {
             line("setting", &format!("{name} = {value}"));
         }
         text
+    }
+}
+
+impl Profile {
+    /// The profile with its settings, for programs.
+    pub fn to_json(&self) -> Json {
+        let setting = |(name, setting): (&String, &Setting)| {
+            json!({
+                "name": name,
+                "type": setting.kind.word(),
+                "help": setting.help,
+                "default": setting.default.as_ref().map(|default| default.value.to_string()),
+                "required": setting.required,
+                "secret": setting.secret,
+                "made-at-first-boot": setting.generate.is_some(),
+            })
+        };
+        json!({
+            "name": self.name,
+            "title": self.title,
+            "help": self.help,
+            "lineage": self.lineage,
+            "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
+        })
     }
 }
 

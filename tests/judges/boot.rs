@@ -249,10 +249,13 @@ fn an_initramfs_holds_programs_libraries_and_chosen_modules() {
     let tree = root_with_kernel("6.12.1-test");
     let kernels = initramfs::kernels(contents(&tree));
     assert_eq!(kernels, [Name::new(b"6.12.1-test").unwrap()]);
-    let image = initramfs::build(contents(&tree), &kernels[0], EPOCH).unwrap();
+    let image =
+        initramfs::compress(&initramfs::archive(contents(&tree), &kernels[0], EPOCH).unwrap())
+            .unwrap();
     assert_eq!(
         image,
-        initramfs::build(contents(&tree), &kernels[0], EPOCH).unwrap()
+        initramfs::compress(&initramfs::archive(contents(&tree), &kernels[0], EPOCH).unwrap())
+            .unwrap()
     );
 
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@ use crate::diag::{Diagnostic, FileId, Located, Span};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -21,6 +22,30 @@ pub enum Raw {
     List(Vec<Located<Raw>>),
     /// A table.
     Table(BTreeMap<String, Located<Raw>>),
+}
+
+impl fmt::Display for Raw {
+    /// As TOML has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Raw::Text(text) => write!(f, "\"{}\"", text.escape_debug()),
+            Raw::Integer(number) => write!(f, "{number}"),
+            Raw::Boolean(flag) => write!(f, "{flag}"),
+            Raw::List(items) => {
+                let items: Vec<String> = items.iter().map(|item| item.value.to_string()).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
+            Raw::Table(fields) => {
+                let field =
+                    |(name, value): (&String, &Located<Raw>)| format!("{name} = {}", value.value);
+                write!(
+                    f,
+                    "{{ {} }}",
+                    fields.iter().map(field).collect::<Vec<_>>().join(", ")
+                )
+            }
+        }
+    }
 }
 
 impl Raw {
