@@ -11,12 +11,6 @@ use crate::tree::{Objects, Tree, TreePath};
 use rustix::mount::MountFlags;
 use std::io;
 
-/// Folders that are shown in the target while scripts run.
-pub(super) fn folders(emulation: Option<&Emulation>) -> impl Iterator<Item = &str> {
-    let added = emulation.map(|emulation| emulation.added.iter());
-    added.into_iter().flatten().map(String::as_str)
-}
-
 /// Lays the native tools over the target and registers qemu.
 pub(super) fn prepare(
     emulation: &Emulation,
@@ -32,7 +26,13 @@ pub(super) fn prepare(
         .doing(|| "read the tools".to_owned())?;
     // Their owners matter to nobody.
     materialize::materialize(&tools, &native, objects, &mut Owners::default())?;
-    for path in emulation.added.iter().chain(&emulation.overlaid) {
+    let Emulation {
+        overlaid,
+        folders,
+        files,
+        ..
+    } = emulation;
+    for path in folders.iter().chain(files).chain(overlaid) {
         let parsed = TreePath::parse(path.as_bytes()).ok();
         let real = |tree: &Tree| parsed.as_ref().and_then(|path| tree.real_path(path));
         let (Some(source), Some(target)) = (real(&tools), real(tree)) else {
@@ -59,7 +59,11 @@ fn register(target: Architecture, interpreter: &str, scratch: &Scratch) -> Resul
     };
     let at = scratch.path().join("binfmt");
     fs_err::create_dir(&at).doing(|| "make a folder".to_owned())?;
-    rustix::mount::mount("binfmt_misc", &at, "binfmt_misc", MountFlags::empty(), c"")
+    let mounted = rustix::mount::mount("binfmt_misc", &at, "binfmt_misc", MountFlags::empty(), c"");
+    if mounted.is_err() && host_runs(target) {
+        return Ok(());
+    }
+    mounted
         .doing(|| "mount binfmt_misc".to_owned())
         .map_err(refused)?;
     // The kernel takes at most 255 bytes of path; a relative one is opened from here.
@@ -70,6 +74,16 @@ fn register(target: Architecture, interpreter: &str, scratch: &Scratch) -> Resul
     fs_err::write(at.join("register"), rule)
         .doing(|| format!("register `{interpreter}`"))
         .map_err(refused)
+}
+
+/// Whether the host itself runs programs of `target` wherever they lie: a registration with flag
+/// F, made by its administrator.
+pub(super) fn host_runs(target: Architecture) -> bool {
+    let rule = format!("/proc/sys/fs/binfmt_misc/qemu-{}", target.qemu());
+    fs_err::read_to_string(rule).is_ok_and(|rule| {
+        let flags = rule.lines().find_map(|line| line.strip_prefix("flags: "));
+        rule.starts_with("enabled") && flags.is_some_and(|flags| flags.contains('F'))
+    })
 }
 
 /// Magic and mask of 64- or 32-bit little-endian executables and shared objects of `target`, as

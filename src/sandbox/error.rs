@@ -1,7 +1,7 @@
 //! What can go wrong around maintainer scripts.
 
 use crate::architecture::Architecture;
-use crate::tree::DumpError;
+use crate::tree::{DumpError, TreePath};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -39,6 +39,17 @@ pub enum SandboxError {
         /// What the kernel said.
         #[source]
         source: io::Error,
+    },
+    /// A program of the building host got into the tree.
+    #[error(
+        "a script made `{path}` as a program of another architecture than {architecture}; this is \
+         a mistake of imgbuild, please report it"
+    )]
+    WrongMachine {
+        /// The program.
+        path: TreePath,
+        /// The architecture of the image.
+        architecture: Architecture,
     },
     /// The sandbox could not be set up or read back.
     #[error("cannot {doing} for the sandbox")]

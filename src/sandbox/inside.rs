@@ -116,11 +116,7 @@ fn work(scratch: &Scratch) -> Result<Option<(usize, Ending)>, Trouble> {
         .doing(|| "read the job".to_owned())?;
     isolate()?;
     let mut tree = read_tree(scratch.tree())?;
-    let hidden = mounts::add_mount_points(
-        &mut tree,
-        job.placed(),
-        emulation::folders(job.emulation.as_ref()),
-    );
+    let hidden = mounts::add_mount_points(&mut tree, job.added_files(), job.added_folders());
     let outside = Outside {
         scratch: open_folder(scratch.path().to_path_buf())
             .doing(|| "open the scratch folder".to_owned())?,

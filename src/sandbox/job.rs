@@ -33,10 +33,20 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Paths that must exist while steps run, and only then.
-    pub(super) fn placed(&self) -> impl Iterator<Item = &str> {
+    /// Files that must exist while steps run, and only then.
+    pub(super) fn added_files(&self) -> impl Iterator<Item = &str> {
         let placed = self.stubs.iter().filter(|stub| stub.placed);
-        placed.map(|stub| stub.path.as_str())
+        let loaded = self.emulation.iter().flat_map(|native| &native.files);
+        placed
+            .map(|stub| &stub.path)
+            .chain(loaded)
+            .map(String::as_str)
+    }
+
+    /// Folders that must exist while steps run, and only then.
+    pub(super) fn added_folders(&self) -> impl Iterator<Item = &str> {
+        let loaded = self.emulation.iter().flat_map(|native| &native.folders);
+        loaded.map(String::as_str)
     }
 }
 
@@ -55,10 +65,12 @@ pub(super) struct Emulation {
     pub(super) target: Architecture,
     /// The path of qemu below the tools; none where the host runs the target's programs already.
     pub(super) interpreter: Option<String>,
-    /// Paths at which the tool of the same path is seen instead of the target's.
+    /// Programs whose native build is seen instead of the target's.
     pub(super) overlaid: Vec<String>,
-    /// Paths, missing in the target, at which folders and files of the tools are seen.
-    pub(super) added: Vec<String>,
+    /// Folders of the tools that the target lacks: what native programs load.
+    pub(super) folders: Vec<String>,
+    /// Such files.
+    pub(super) files: Vec<String>,
 }
 
 /// One program to run.

@@ -11,6 +11,7 @@ mod inside;
 mod job;
 mod materialize;
 mod mounts;
+mod native;
 mod normalize;
 mod owners;
 mod packages;
@@ -68,6 +69,9 @@ pub fn key(request: &ConfigureRequest<'_>) -> Sha256 {
     hasher.field(&STAGE_VERSION.to_le_bytes());
     hasher.field(tree::dump(request.tree).as_bytes());
     hasher.field(request.architecture.debian().as_bytes());
+    if let Some(tools) = request.tools {
+        hasher.field(tree::dump(&tools.tree).as_bytes());
+    }
     hasher.field(request.preseed.as_bytes());
     hasher.field(&request.epoch.0.to_le_bytes());
     hasher.finish()
@@ -91,8 +95,10 @@ pub fn configure(
         steps: packages::steps(request.tree, request.store, request.preseed)?,
         environment: environment(request.epoch),
         stubs: stubs(),
-        emulation: None,
+        emulation: native::plan(request)?,
     };
+    let tools = job.emulation.as_ref().zip(request.tools);
+    let tools = tools.map(|(emulation, tools)| native::needed(&tools.tree, emulation));
     let mut listen = |line: &str| {
         if line.starts_with("Setting up ") {
             reporter.report(Event::Advanced {
@@ -102,11 +108,19 @@ pub fn configure(
         }
     };
     let (tree, store) = (request.tree, request.store);
-    let mut configured = run::run(&job, tree, None, store, request.program, &mut listen)?;
+    let mut configured = run::run(
+        &job,
+        tree,
+        tools.as_ref(),
+        store,
+        request.program,
+        &mut listen,
+    )?;
     let left = packages::unfinished(&packages::read(&configured, store)?);
     if !left.is_empty() {
         return Err(SandboxError::Unconfigured { packages: left });
     }
+    native::check(&configured, store, request.architecture)?;
     normalize::normalize(&mut configured, store, request.epoch)?;
     reporter.report(Event::Finished {
         stage: Stage::Configure,

@@ -15,6 +15,7 @@ pub(super) struct Package {
     pub(super) architecture: String,
     /// `installed`, `unpacked` and so on: the third word of `Status`.
     pub(super) state: String,
+    pub(super) version: String,
     /// The version that was configured before.
     config_version: Option<String>,
     /// `Multi-Arch: same`, for which dpkg's own files carry the architecture in their names.
@@ -95,6 +96,8 @@ fn preinst(tree: &Tree, package: &Package) -> Option<Step> {
     let mut step = Step::new(&format!("preinst of {name}"), &command);
     step.package = Some(name.clone());
     let environment = [
+        // debconf finds the name in dpkg's folder of packages under way, which is empty here.
+        ("DEBCONF_PACKAGE", name.as_str()),
         ("DPKG_ADMINDIR", "/var/lib/dpkg"),
         ("DPKG_MAINTSCRIPT_ARCH", architecture.as_str()),
         ("DPKG_MAINTSCRIPT_NAME", "preinst"),
@@ -160,6 +163,7 @@ fn package(stanza: &str) -> Option<Package> {
         name: field("Package")?.to_owned(),
         architecture: field("Architecture").unwrap_or("all").to_owned(),
         state: field("Status")?.split(' ').nth(2)?.to_owned(),
+        version: field("Version").unwrap_or_default().to_owned(),
         config_version: field("Config-Version").map(str::to_owned),
         same: field("Multi-Arch") == Some("same"),
         needs: needs.flat_map(names).collect(),
