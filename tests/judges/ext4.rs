@@ -12,10 +12,17 @@ mod trees;
 use image::{Objects, Written, all_features, check, params, seal_with_margin};
 use imgbuild::disk::image::Image;
 use imgbuild::epoch::Timestamp;
-use imgbuild::fs::ext4::{Features, Params};
+use imgbuild::fs::ext4::{Features, Params, seal};
 use imgbuild::tree::{Content, Kind, Meta, Node, NodeId, Origin, Tree, TreePath};
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
+
+/// What the oldest boot loaders want.
+const BARE: Features = Features {
+    metadata_csum: false,
+    sixty_four_bit: false,
+    journal_blocks: None,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -96,18 +103,13 @@ fn an_empty_tree_is_clean_with_all_features() {
 #[test]
 fn special_cases_are_found_again_with_all_features() {
     let (tree, objects) = trees::special();
-    let bare = Features {
-        metadata_csum: false,
-        sixty_four_bit: false,
-        journal_blocks: None,
-    };
     for features in all_features() {
         let params = Params {
             features,
             ..params(0)
         };
         let image = seal_with_margin(&tree, &params, 0);
-        if [Features::default(), bare].contains(&features) {
+        if [Features::default(), BARE].contains(&features) {
             judge_tree(&tree, &objects, &image);
         } else {
             check(&Written::new(&image, &objects).path);
@@ -137,4 +139,39 @@ fn generated_trees_are_found_again() {
             },
         )
         .unwrap();
+}
+
+/// Around a group's end, where a last group is too short for its tables; with tables that are
+/// longer than a group, and as many reserved descriptors as there can be.
+#[test]
+fn filesystems_of_any_length_are_clean() {
+    let tree = Tree::new(meta(0o755));
+    let usual = params(0);
+    let bare = Params {
+        features: BARE,
+        ..usual.clone()
+    };
+    let many_inodes = Params {
+        bytes_per_inode: 1024,
+        ..usual.clone()
+    };
+    let grows = Params {
+        grow_to: 16 << 40,
+        ..many_inodes.clone()
+    };
+    for params in [usual, bare, many_inodes, grows] {
+        for groups in [1, 2, 17] {
+            for blocks in [0, 51, 180, 570, 700, 32_767] {
+                let len = (groups * 32_768 + blocks) * 4096;
+                let image = seal(
+                    &tree,
+                    &Params {
+                        len,
+                        ..params.clone()
+                    },
+                );
+                check(&Written::new(&image.unwrap(), &Objects::default()).path);
+            }
+        }
+    }
 }

@@ -114,3 +114,21 @@ fn write_node(bytes: &mut [u8], room: usize, depth: u16, entries: &[[u8; ENTRY]]
     put16(bytes, 6, depth);
     bytes[NODE_HEADER..][..entries.len() * ENTRY].copy_from_slice(entries.as_flattened());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_nodes_are_made_as_were_counted() {
+        for n_runs in [0, 4, 5, 340, 341, 1360, 1361, 500_000] {
+            // Every second block, so that no two runs are one extent.
+            let runs: Vec<_> = (0..n_runs).map(|i| 2 * i..2 * i + 1).collect();
+            let n_nodes = n_nodes(&runs);
+            let mut blocks = 1_u64 << 40..;
+            let tree = ExtentTree::new(&runs, &mut blocks, None);
+            assert_eq!(blocks.start - (1 << 40), n_nodes, "{n_runs} runs");
+            assert_eq!(tree.nodes.len() as u64, n_nodes);
+        }
+    }
+}

@@ -79,3 +79,23 @@ fn compress(state: &mut [u32; 4], input: &[u32; 8]) {
         *word = word.wrapping_add(change);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_debugfs() {
+        // debugfs -R "dx_hash -h half_md4 [-s 00112233-4455-6677-8899-aabbccddeeff] NAME"
+        let seed = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff_u128.to_be_bytes();
+        let long = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        for (name, seed, hash) in [
+            (b"a".as_slice(), [0; 16], 0xd5fa_7d7a),
+            (b"a", seed, 0x9375_2ee6),
+            (long, [0; 16], 0x97c6_9942),
+            (long, seed, 0x5d29_bcf4),
+        ] {
+            assert_eq!(half_md4(name, &seed), hash, "{name:?}");
+        }
+    }
+}

@@ -304,3 +304,6 @@ fn lost_found(params: &Params) -> Node {
     let meta = Meta::root(0o700, Timestamp::from(params.epoch));
     Node::new(Kind::Directory(BTreeMap::new()), meta, Origin::Builtin)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ const HEADER: usize = 32;
 const ENTRY: usize = 16;
 /// Bytes of an inode behind its fields.
 const IN_INODE: usize = INODE_SIZE - 128 - EXTRA_ISIZE as usize;
-/// What prefixes of names are stored as; the longest that fits comes first.
+/// What prefixes of names are stored as. An access control list is stored without any name.
 const PREFIXES: [(&[u8], u8); 5] = [
     (b"user.", 1),
     (b"system.posix_acl_access", ACL_ACCESS),

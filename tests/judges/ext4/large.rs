@@ -6,7 +6,6 @@ use super::{directory, inline, meta, put};
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::Source;
 use imgbuild::tree::{Content, Kind, Node, Origin, Slice, Tree, TreePath};
-use std::os::unix::fs::MetadataExt;
 
 const GIB: u64 = 1 << 30;
 
@@ -15,7 +14,7 @@ fn directory_of_120_000_entries_is_clean_and_every_name_is_found() {
     let mut tree = Tree::new(meta(0o755));
     put(&mut tree, b"/d", directory());
     let file = put(&mut tree, b"/d/0", inline(b""));
-    // Two inodes, so that the directory alone decides; 20 names of 40 bytes share a long prefix.
+    // Two inodes with 60,000 names each: the directory is what is judged.
     for i in 1..60_000 {
         let path = TreePath::parse(format!("/d/{i}").as_bytes()).unwrap();
         tree.link(&path, file).unwrap();

@@ -1,6 +1,6 @@
 //! Growth, the copies of the superblock, and readers that boot from the filesystem.
 
-use super::image::{Objects, Written, all_features, check, params, seal_with_margin};
+use super::image::{Written, all_features, check, params, seal_with_margin};
 use super::{assert_manifest, manifest, trees};
 use crate::support::judge;
 use imgbuild::fs::ext4::{Features, Params};
