@@ -228,9 +228,10 @@ fn missing(pool: &mut Pool<'_>, package: PackageId, group: usize) -> Vec<String>
             return format!("{} {} is installed{hold}", name, installed.version());
         }
         let named: Vec<String> = universe.named(name).map(|p| p.to_string()).collect();
-        match named.is_empty() {
-            true => format!("no repository has `{name}`"),
-            false => format!("there is only {}", list(&named)),
+        match (named.is_empty(), pool.get(slot).candidate) {
+            (true, _) => format!("no repository has `{name}`"),
+            (false, Some(_)) => format!("there is only {}", list(&named)),
+            (false, None) => format!("`{name}` is excluded"),
         }
     });
     let explained: Vec<String> = explained.collect();

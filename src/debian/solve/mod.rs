@@ -1,24 +1,27 @@
 //! Which packages to install: from a request and the indices of repositories to exact versions.
 //!
-//! The answer is apt's wherever apt's own marking ([`marker`]) leads to one, and otherwise one that
-//! a bounded search finds ([`search`]). Nothing that is installed is ever removed. The same input
+//! The answer is apt's wherever apt's own marking (`marker`) leads to one, and otherwise one that
+//! a bounded search finds (`search`). Nothing that is installed is ever removed. The same input
 //! gives the same answer.
 
 mod explain;
 mod marker;
+mod marks;
 mod places;
 mod pool;
 mod request;
 mod search;
+#[cfg(test)]
+mod tests;
 mod universe;
 
 pub use explain::{DeadEndText, SolveError};
-pub use request::{NotARequest, Request, Wanted};
+pub use request::{Choice, NotARequest, Request, Wanted};
 pub use universe::Universe;
 
 use crate::debian::index::{Index, Package};
 use crate::lock::LockedPackage;
-use marker::Marker;
+use marks::Marks;
 use pool::{Pool, SlotId};
 use search::Search;
 use universe::PackageId;
@@ -102,10 +105,10 @@ fn solve_here<'a>(
     let mut pool = Pool::new(universe, installed);
     let forbidden = request::forbid(&mut pool, &request.exclude);
     let requests = request::resolve(&mut pool, request)?;
-    let mut marker = Marker::mark_all(&mut pool, &requests, &forbidden, request.recommends);
-    let sound = marker.broken().is_none() && marker.has_all(&requests);
-    let (chosen, searched) = match sound {
-        true => (marker.chosen(), false),
+    let mut marks = Marks::new(&mut pool, &forbidden, request.recommends);
+    marker::mark_all(&mut marks, &requests);
+    let (chosen, searched) = match marks.broken().is_none() && marks.has_all(&requests) {
+        true => (marks.chosen(), false),
         false => {
             let found = Search::run(&mut pool, &requests, &forbidden, request.recommends);
             (

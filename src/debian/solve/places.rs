@@ -14,11 +14,15 @@ pub(super) fn places<'a>(
     names: &BTreeSet<&'a str>,
 ) -> BTreeMap<&'a str, usize> {
     let mut missing = names.clone();
+    // Most names that are read are none of these, and their lengths say so.
+    let lengths: BTreeSet<usize> = names.iter().map(|name| name.len()).collect();
+    let (shortest, longest) = (lengths.first().copied(), lengths.last().copied());
+    let fits = |name: &&str| Some(name.len()) >= shortest && Some(name.len()) <= longest;
     let mut places = BTreeMap::new();
     for package in universe.packages() {
         let relations = Text::RELATIONS.map(|field| package.text(field));
         let related = relations.into_iter().flat_map(related_names);
-        for name in std::iter::once(package.name()).chain(related) {
+        for name in std::iter::once(package.name()).chain(related).filter(fits) {
             if let Some(name) = missing.take(name) {
                 places.insert(name, places.len());
             }
@@ -32,11 +36,15 @@ pub(super) fn places<'a>(
 
 /// The names in a relation field. `name:any` is a name of its own in apt.
 fn related_names(text: &str) -> impl Iterator<Item = &str> {
-    let parts = text.split([',', '|']).map(str::trim_ascii_start);
+    let separates = |b: u8| b == b',' || b == b'|';
+    let parts = text.as_bytes().split(move |b| separates(*b));
     parts.filter_map(|part| {
-        let end = part.find(|c: char| c.is_ascii_whitespace() || "([:".contains(c));
-        let (name, rest) = part.split_at(end.unwrap_or(part.len()));
-        (!rest.starts_with(":any")).then_some(name)
+        let part = part.trim_ascii_start();
+        let ends = |b: &u8| b.is_ascii_whitespace() || b"([:".contains(b);
+        let end = part.iter().position(ends).unwrap_or(part.len());
+        let (name, rest) = part.split_at(end);
+        let name = std::str::from_utf8(name).ok()?;
+        (!rest.starts_with(b":any")).then_some(name)
     })
 }
 
