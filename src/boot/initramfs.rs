@@ -9,7 +9,7 @@ use super::cpio::{self, CpioError};
 use super::libraries::{self, LibraryError};
 use super::modules::{self, INDEXES, ModulesError};
 use crate::epoch::Epoch;
-use crate::tree::{Kind, Meta, Name, Node, Origin, Tree, TreeError, TreePath};
+use crate::tree::{Content, Kind, Meta, Name, Node, Origin, Tree, TreeError, TreePath};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -117,6 +117,24 @@ pub fn compress(archive: &[u8]) -> Result<Vec<u8>, InitramfsError> {
     zstd::bulk::compress(archive, ZSTD_LEVEL).map_err(InitramfsError::Compress)
 }
 
+/// Where the initramfs goes, and the links by which boot loaders and Debian's kernel packages know the
+/// kernel to start. The packages' own scripts leave `/initrd.img` out while no initramfs is there.
+pub fn root_changes(kernel: &Name, initramfs: &Content, epoch: Epoch) -> Vec<(TreePath, Node)> {
+    let mtime = epoch.into();
+    let version = String::from_utf8_lossy(kernel.as_bytes());
+    let (image, archive) = (
+        format!("boot/vmlinuz-{version}"),
+        format!("boot/initrd.img-{version}"),
+    );
+    let file = Kind::File(initramfs.clone());
+    let file = Node::new(file, Meta::root(0o644, mtime), Origin::Builtin);
+    vec![
+        (path(&archive), file),
+        (path("/vmlinuz"), builtin_symlink(&image, mtime)),
+        (path("/initrd.img"), builtin_symlink(&archive, mtime)),
+    ]
+}
+
 /// What the initramfs holds.
 pub fn tree(contents: Contents<'_>, kernel: &Name, epoch: Epoch) -> Result<Tree, InitramfsError> {
     let mtime = epoch.into();
@@ -127,6 +145,10 @@ pub fn tree(contents: Contents<'_>, kernel: &Name, epoch: Epoch) -> Result<Tree,
     }
     for file in modules::choose(contents, kernel)? {
         contents.copy_into(&mut tree, &file)?;
+    }
+    let index = modules::folder(kernel).join(&Name::new(b"modules.dep.bin").expect("a name"));
+    if contents.file(&index).is_none() {
+        return Err(ContentsError::Missing { path: index }.into());
     }
     for file in module_settings(contents, kernel) {
         contents.copy_into(&mut tree, &file)?;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders and single modules below `kernel/` that lead to a disk, a memory card, a USB stick or a
 /// keyboard. A folder stands for everything below it.
-const WANTED: [&str; 62] = [
+const WANTED: [&str; 67] = [
     // What reads the root filesystem.
     "fs/ext4/",
     "fs/jbd2/",
@@ -68,20 +68,25 @@ const WANTED: [&str; 62] = [
     "drivers/gpio/",
     "drivers/i2c/busses/",
     "drivers/iommu/",
+    "drivers/irqchip/",
     "drivers/mailbox/",
     "drivers/mfd/",
     "drivers/misc/rp1/",
     "drivers/nvmem/",
     "drivers/phy/",
     "drivers/pinctrl/",
+    "drivers/pmdomain/",
     "drivers/pwm/",
     "drivers/regulator/",
     "drivers/reset/",
+    "drivers/soc/amlogic/",
+    "drivers/soc/rockchip/",
+    "drivers/soc/samsung/",
 ];
 
 /// What the folders above hold too, and no board here needs: network storage adapters of servers, and
 /// makers of chips that no board has. They would double the size.
-const UNWANTED: [&str; 37] = [
+const UNWANTED: [&str; 38] = [
     "drivers/scsi/aic94xx/",
     "drivers/scsi/be2iscsi/",
     "drivers/scsi/bfa/",
@@ -111,6 +116,7 @@ const UNWANTED: [&str; 37] = [
     "drivers/phy/qualcomm/",
     "drivers/pinctrl/mediatek/",
     "drivers/pinctrl/qcom/",
+    "drivers/pmdomain/qcom/",
     "drivers/ata/pata_",
     "drivers/nvme/host/nvme-fc",
     "drivers/nvme/host/nvme-rdma",

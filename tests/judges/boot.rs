@@ -1,5 +1,10 @@
-//! Boot flows against the programs that read them: cpio, readelf, and the shell scripts of Debian's
-//! own packages' language.
+//! Boot flows against the programs that read the same formats: cpio, zstd, xz, readelf, ldd and shells.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a judge that cannot be asked is a failure"
+)]
+
+mod flows;
 
 use crate::support::judge;
 use imgbuild::architecture::Architecture;

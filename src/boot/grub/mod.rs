@@ -78,11 +78,7 @@ pub fn prepare(
     let menu = builtin_file(menu(settings).as_bytes(), 0o644, epoch.into());
     Ok(GrubBoot {
         boot_code: boot_code(inputs, settings.core)?,
-        core: core_image(
-            inputs,
-            settings.core,
-            &find_menu(settings, "search.fs_uuid"),
-        )?,
+        core: core_image(inputs, settings.core, &find_menu(settings))?,
         esp: esp(inputs, settings, epoch)?,
         root_changes: vec![(path("/boot/grub/grub.cfg"), menu)],
     })
@@ -106,7 +102,7 @@ fn esp(inputs: Contents<'_>, settings: &GrubSettings, epoch: Epoch) -> Result<Tr
         let node = Node::new(kind, Meta::root(0o644, mtime), Origin::Builtin);
         put(&mut esp, &path(target), node)?;
     }
-    let find = find_menu(settings, "search.fs_uuid");
+    let find = find_menu(settings);
     put(
         &mut esp,
         &path("/EFI/debian/grub.cfg"),
@@ -116,9 +112,11 @@ fn esp(inputs: Contents<'_>, settings: &GrubSettings, epoch: Epoch) -> Result<Tr
 }
 
 /// Finds the root filesystem and goes on with the menu there.
-fn find_menu(settings: &GrubSettings, search: &str) -> String {
+fn find_menu(settings: &GrubSettings) -> String {
     let uuid = &settings.root_uuid;
-    format!("{search} {uuid} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n")
+    format!(
+        "search.fs_uuid {uuid} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
+    )
 }
 
 fn menu(settings: &GrubSettings) -> String {
