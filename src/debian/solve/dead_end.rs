@@ -1,7 +1,18 @@
-//! Where a search got stuck.
+//! Why a search chose what it chose, and where it got stuck.
 
 use super::pool::Target;
 use super::universe::PackageId;
+
+/// Why a package is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It was asked for.
+    Requested,
+    /// It was there before.
+    Installed,
+    /// A group of a package, by its position.
+    Needed(PackageId, usize),
+}
 
 /// A group that nothing can satisfy, with how its package came to be chosen.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@
 //! installed gives way to them by an upgrade, if it can. The search is bounded: it may give up, and
 //! says so.
 
-use super::dead_end::{DeadEnd, Failure, Obstacle};
+use super::dead_end::{DeadEnd, Failure, Obstacle, Reason};
 use super::pool::{Group, Pool, SlotId, Target};
 use super::universe::PackageId;
 use crate::debian::index::Text;
@@ -15,17 +15,6 @@ use std::collections::BTreeMap;
 const MAX_RETRIES: usize = 2000;
 /// How many dead ends are remembered for the message.
 const MAX_DEAD_ENDS: usize = 3;
-
-/// Why a package is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// It was asked for.
-    Requested,
-    /// It was there before.
-    Installed,
-    /// A group of a package, by its position.
-    Needed(PackageId, usize),
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Chosen {
