@@ -226,18 +226,23 @@ fn is_stray_module(path: &TreePath, node: &Node, packages: &BTreeSet<&str>) -> b
     module && path.components().len() > 4 && !known
 }
 
-/// Refuses a tree in which a script left a program of another architecture.
+/// Refuses a tree in which a script left one of the native programs: a program of this machine's
+/// architecture. Others (firmware, boot loaders) are copied by scripts rightly.
 pub(super) fn check(
     tree: &Tree,
     objects: &dyn Objects,
     architecture: Architecture,
 ) -> Result<(), SandboxError> {
+    let host = Architecture::host().filter(|host| *host != architecture);
+    let Some(native) = host.map(Architecture::elf_machine) else {
+        return Ok(());
+    };
     for (path, id) in tree.walk() {
         let node = tree.node(id);
         if node.origin != Origin::Script {
             continue;
         }
-        if machine(node, objects)?.is_some_and(|machine| machine != architecture.elf_machine()) {
+        if machine(node, objects)? == Some(native) {
             return Err(SandboxError::WrongMachine { path, architecture });
         }
     }
