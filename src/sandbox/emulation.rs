@@ -8,8 +8,17 @@ use super::mounts::Mounts;
 use super::owners::Owners;
 use crate::architecture::Architecture;
 use crate::tree::{Objects, Tree, TreePath};
+use rustix::fs::{Mode, OFlags};
 use rustix::mount::MountFlags;
 use std::io;
+use std::os::fd::OwnedFd;
+
+/// What must stay open while programs of the target run.
+pub(super) struct Registration {
+    /// The rules end with the last use of the filesystem that holds them, and its mount is left
+    /// behind with everything else of the host.
+    _rules: Option<OwnedFd>,
+}
 
 /// Lays the native tools over the target and registers qemu.
 pub(super) fn prepare(
@@ -18,7 +27,7 @@ pub(super) fn prepare(
     tree: &Tree,
     mounts: &mut Mounts,
     objects: &dyn Objects,
-) -> Result<(), Trouble> {
+) -> Result<Registration, Trouble> {
     let native = scratch.native();
     let text = fs_err::read_to_string(scratch.tools()).doing(|| "read the tools".to_owned())?;
     let tools = crate::tree::parse_dump(&text)
@@ -44,15 +53,20 @@ pub(super) fn prepare(
             &target,
         )?;
     }
-    match &emulation.interpreter {
-        Some(interpreter) => register(emulation.target, interpreter, scratch),
-        None => Ok(()),
-    }
+    let rules = match &emulation.interpreter {
+        Some(interpreter) => register(emulation.target, interpreter, scratch)?,
+        None => None,
+    };
+    Ok(Registration { _rules: rules })
 }
 
 /// Registers qemu for the namespace's own binfmt_misc (Linux 6.7). The kernel opens the
 /// interpreter now (flag F), so that it need not be visible in the tree.
-fn register(target: Architecture, interpreter: &str, scratch: &Scratch) -> Result<(), Trouble> {
+fn register(
+    target: Architecture,
+    interpreter: &str,
+    scratch: &Scratch,
+) -> Result<Option<OwnedFd>, Trouble> {
     let refused = |trouble: Trouble| Trouble {
         area: Area::Emulation,
         ..trouble
@@ -61,7 +75,7 @@ fn register(target: Architecture, interpreter: &str, scratch: &Scratch) -> Resul
     fs_err::create_dir(&at).doing(|| "make a folder".to_owned())?;
     let mounted = rustix::mount::mount("binfmt_misc", &at, "binfmt_misc", MountFlags::empty(), c"");
     if mounted.is_err() && host_runs(target) {
-        return Ok(());
+        return Ok(None);
     }
     mounted
         .doing(|| "mount binfmt_misc".to_owned())
@@ -73,7 +87,10 @@ fn register(target: Architecture, interpreter: &str, scratch: &Scratch) -> Resul
     let rule = format!(":qemu-{name}:M:0:{magic}:{mask}:{interpreter}:FP");
     fs_err::write(at.join("register"), rule)
         .doing(|| format!("register `{interpreter}`"))
-        .map_err(refused)
+        .map_err(refused)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let rules = rustix::fs::open(&at, flags, Mode::empty());
+    rules.doing(|| "hold binfmt_misc".to_owned()).map(Some)
 }
 
 /// Whether the host itself runs programs of `target` wherever they lie: a registration with flag

@@ -128,9 +128,9 @@ fn work(scratch: &Scratch) -> Result<Option<(usize, Ending)>, Trouble> {
         .map(|job| std::os::unix::fs::MetadataExt::mtime(&job))
         .doing(|| "read the clock".to_owned())?;
     let mut mounts = Mounts::enter(scratch, &tree, &job.stubs)?;
-    if let Some(emulation) = &job.emulation {
-        emulation::prepare(emulation, scratch, &tree, &mut mounts, &outside.objects)?;
-    }
+    let prepare =
+        |emulation| emulation::prepare(emulation, scratch, &tree, &mut mounts, &outside.objects);
+    let _registration = job.emulation.as_ref().map(prepare).transpose()?;
     Mounts::pivot(&scratch.root())?;
     limit()?;
     for (index, step) in job.steps.iter().enumerate() {

@@ -98,7 +98,7 @@ pub fn configure(
         emulation: native::plan(request)?,
     };
     let tools = job.emulation.as_ref().zip(request.tools);
-    let tools = tools.map(|(emulation, tools)| native::needed(&tools.tree, emulation));
+    let tools = tools.map(|(emulation, tools)| native::needed(&tools.tree, emulation, &packages));
     let mut listen = |line: &str| {
         if line.starts_with("Setting up ") {
             reporter.report(Event::Advanced {

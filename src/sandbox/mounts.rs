@@ -39,6 +39,7 @@ pub(super) fn add_mount_points<'a>(
         let Ok(path) = TreePath::parse(path.as_bytes()) else {
             continue;
         };
+        merge(tree, &path, &mut added);
         for ancestor in path.ancestors() {
             if tree.resolve(&ancestor).is_some() {
                 continue;
@@ -59,6 +60,32 @@ pub(super) fn add_mount_points<'a>(
         }
     }
     added
+}
+
+/// Where /usr is merged, base-files takes `/lib64` only as a link into it.
+fn merge(tree: &mut Tree, path: &TreePath, added: &mut BTreeSet<TreePath>) {
+    let top = path.components().next().cloned();
+    let Some(name) = top.filter(|name| name.as_bytes() == b"lib64") else {
+        return;
+    };
+    let link = TreePath::root().join(&name);
+    let merged = [b"bin".as_slice(), b"lib"].iter().all(|name| {
+        let id = TreePath::parse(name).ok().and_then(|path| tree.at(&path));
+        id.is_some_and(|id| matches!(tree.node(id).kind, Kind::Symlink(_)))
+    });
+    if !merged || tree.at(&link).is_some() {
+        return;
+    }
+    let meta = tree.node(tree.root()).meta;
+    let real = TreePath::parse(b"usr/lib64").expect("a plain path");
+    let made = tree
+        .make_directories(&real, meta, &Origin::Builtin)
+        .and_then(|_| {
+            let to = Kind::Symlink(b"usr/lib64".as_slice().into());
+            tree.insert(&link, Node::new(to, meta, Origin::Builtin))
+        });
+    debug_assert!(made.is_ok(), "a merged tree has /usr");
+    added.extend([link, real]);
 }
 
 /// The mounts of one sandbox, to be taken away again.

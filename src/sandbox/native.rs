@@ -5,10 +5,11 @@
 //! the run proves that no such program got into the tree. dpkg and dpkg-query stay the target's,
 //! for the architecture is compiled into them, and so does ldconfig.
 
+use super::ConfigureRequest;
 use super::emulation::host_runs;
 use super::error::SandboxError;
 use super::job::Emulation;
-use super::{ConfigureRequest, packages};
+use super::packages::{self, Package};
 use crate::architecture::Architecture;
 use crate::store::Store;
 use crate::tree::{Kind, Node, NodeId, Objects, Origin, Tree, TreePath};
@@ -168,8 +169,9 @@ fn is_program(node: &Node) -> bool {
     matches!(node.kind, Kind::File(_)) && mode & 0o111 != 0 && mode & 0o6000 == 0
 }
 
-/// The part of `tools` that the sandbox shows.
-pub(super) fn needed(tools: &Tree, plan: &Emulation) -> Tree {
+/// The part of `tools` that the sandbox shows to a target that holds `packages`.
+pub(super) fn needed(tools: &Tree, plan: &Emulation, packages: &[Package]) -> Tree {
+    let packages: BTreeSet<&str> = packages.iter().map(|package| &*package.name).collect();
     let wanted: Vec<TreePath> = [&plan.overlaid, &plan.folders, &plan.files]
         .into_iter()
         .flatten()
@@ -187,7 +189,7 @@ pub(super) fn needed(tools: &Tree, plan: &Emulation) -> Tree {
         let mut node = tools.node(id).clone();
         // The links that make /lib and /usr/lib one.
         let frame = matches!(node.kind, Kind::Symlink(_)) && path.components().len() == 1;
-        if !frame && !is_wanted(&path) {
+        if !frame && !is_wanted(&path) || is_stray_module(&path, &node, &packages) {
             continue;
         }
         if let Kind::Directory(entries) = &mut node.kind {
@@ -207,6 +209,21 @@ pub(super) fn needed(tools: &Tree, plan: &Emulation) -> Tree {
         debug_assert!(done.is_ok(), "parents come before their entries");
     }
     needed
+}
+
+/// Whether this is a module of an interpreter that the target lacks: its scripts would find one half
+/// of it, for the other half lies in folders without an architecture.
+fn is_stray_module(path: &TreePath, node: &Node, packages: &BTreeSet<&str>) -> bool {
+    let below_triplet = path.components().nth(3);
+    let module = below_triplet.is_some_and(|name| {
+        let name = name.as_bytes();
+        matches!(name, b"perl" | b"perl5") || name.starts_with(b"python")
+    });
+    let known = match &node.origin {
+        Origin::Package(package) => packages.contains(&**package),
+        _ => false,
+    };
+    module && path.components().len() > 4 && !known
 }
 
 /// Refuses a tree in which a script left a program of another architecture.

@@ -120,11 +120,11 @@ fn in_order(packages: &[Package]) -> Vec<&Package> {
         .collect();
     let mut order = Vec::new();
     let mut seen = BTreeSet::new();
-    // What every script may take for granted comes first, without being asked for.
-    for name in ["base-passwd", "base-files"]
-        .into_iter()
-        .chain(by_name.keys().copied())
-    {
+    // Every other script may take the users for granted that this one makes; it needs nothing.
+    if let Some((first, _)) = enter("base-passwd", &by_name, &mut seen) {
+        order.push(first);
+    }
+    for name in by_name.keys() {
         // Packages on the way down, each with the needs that are still to be visited.
         let mut stack: Vec<(&Package, usize)> = Vec::new();
         stack.extend(enter(name, &by_name, &mut seen));
@@ -208,12 +208,12 @@ mod tests {
         let packages = [
             stanza("a", "c (>= 1) | d, b:any"),
             stanza("b", ""),
-            stanza("base-passwd", "z"),
+            stanza("base-passwd", "c"),
             stanza("c", "missing"),
             stanza("d", ""),
             stanza("z", ""),
         ];
-        assert_eq!(order(&packages), ["z", "base-passwd", "c", "d", "b", "a"]);
+        assert_eq!(order(&packages), ["base-passwd", "c", "d", "b", "a", "z"]);
     }
 
     #[test]
