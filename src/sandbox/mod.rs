@@ -108,7 +108,7 @@ pub fn configure(
         }
     };
     let (tree, store) = (request.tree, request.store);
-    let mut configured = run::run(
+    let mut ran = run::run(
         &job,
         tree,
         tools.as_ref(),
@@ -116,12 +116,14 @@ pub fn configure(
         request.program,
         &mut listen,
     )?;
-    let left = packages::unfinished(&packages::read(&configured, store)?);
+    let left = packages::unfinished(&packages::read(&ran.tree, &ran)?);
     if !left.is_empty() {
         return Err(SandboxError::Unconfigured { packages: left });
     }
-    native::check(&configured, store, request.architecture)?;
-    normalize::normalize(&mut configured, store, request.epoch)?;
+    native::check(&ran.tree, &ran, request.architecture)?;
+    let normal = normalize::normalized(&ran.tree, &ran, request.epoch)?;
+    ran.tree = normal;
+    let configured = ran.keep()?;
     reporter.report(Event::Finished {
         stage: Stage::Configure,
         memoized: false,
@@ -175,14 +177,8 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
         stubs: Vec::new(),
         emulation: None,
     };
-    run::run(
-        &job,
-        request.tree,
-        None,
-        request.store,
-        request.program,
-        listen,
-    )
+    let (tree, store) = (request.tree, request.store);
+    run::run(&job, tree, None, store, request.program, listen)?.keep()
 }
 
 /// The whole environment of a maintainer script.

@@ -229,7 +229,7 @@ fn is_stray_module(path: &TreePath, node: &Node, packages: &BTreeSet<&str>) -> b
 /// Refuses a tree in which a script left a program of another architecture.
 pub(super) fn check(
     tree: &Tree,
-    store: &Store,
+    objects: &dyn Objects,
     architecture: Architecture,
 ) -> Result<(), SandboxError> {
     for (path, id) in tree.walk() {
@@ -237,7 +237,7 @@ pub(super) fn check(
         if node.origin != Origin::Script {
             continue;
         }
-        if machine(node, store)?.is_some_and(|machine| machine != architecture.elf_machine()) {
+        if machine(node, objects)?.is_some_and(|machine| machine != architecture.elf_machine()) {
             return Err(SandboxError::WrongMachine { path, architecture });
         }
     }
