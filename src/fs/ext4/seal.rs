@@ -74,7 +74,7 @@ impl Writer<'_> {
             let len = ((run.end - run.start) * BLOCK_BYTES).min(content.len() - done);
             let region = match content {
                 Content::Stored(Slice { object, offset, .. }) => {
-                    let (object, offset) = (*object, offset + done);
+                    let (object, offset) = (*object, offset.saturating_add(done));
                     Region {
                         start,
                         len,

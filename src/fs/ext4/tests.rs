@@ -306,3 +306,27 @@ fn parameters_that_make_no_filesystem_are_refused() {
         Err(Ext4Error::TooSmall { len: 0, .. })
     ));
 }
+
+/// `len` bytes at `start`, which lie in one region.
+fn bytes(image: &Image, start: u64, len: usize) -> Vec<u8> {
+    let holds =
+        |region: &&crate::disk::image::Region| (region.start..region.end()).contains(&start);
+    let region = image.regions().iter().find(holds).unwrap();
+    match &region.source {
+        Source::Bytes(bytes) => bytes[(start - region.start) as usize..][..len].to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// No judge reads this copy, as e2fsck does not use it where the journal has extents.
+#[test]
+fn the_superblock_has_a_copy_of_the_journals_extents() {
+    let image = seal(&small(), &params()).unwrap();
+    let table = bytes(&image, 4096 + 8, 4).try_into().unwrap();
+    let journal = u64::from(u32::from_le_bytes(table)) * 4096 + 7 * 256;
+    let i_block = bytes(&image, journal + 0x28, 60);
+    assert_eq!(bytes(&image, 1024 + 0x10c, 60), i_block);
+    let i_size: u32 = 8192 * 4096;
+    let copied = [[0; 4], i_size.to_le_bytes()].concat();
+    assert_eq!(bytes(&image, 1024 + 0x10c + 60, 8), copied);
+}

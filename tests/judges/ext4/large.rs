@@ -40,6 +40,31 @@ fn directory_of_120_000_entries_is_clean_and_every_name_is_found() {
     }
 }
 
+/// 15 of these names fill a block. Numbers 7574 and 99682 have the same hash under the seed of
+/// [`params`]; in some of these directories the one ends a block and the other begins the next.
+#[test]
+fn names_of_equal_hash_are_found_across_two_blocks() {
+    let mut tree = Tree::new(meta(0o755));
+    let file = put(&mut tree, b"/file", inline(b""));
+    for n in 30..75 {
+        put(&mut tree, format!("/{n}").as_bytes(), directory());
+        for i in (0..n).chain([7574, 99_682]) {
+            let path = TreePath::parse(format!("/{n}/{i:0>255}").as_bytes()).unwrap();
+            tree.link(&path, file).unwrap();
+        }
+    }
+    let written = Written::new(&seal_with_margin(&tree, &params(0), 0), &Objects::default());
+    check(&written.path);
+    if let Some(mounted) = Mounted::new(&written.path) {
+        for n in 30..75 {
+            for i in [7574, 99_682] {
+                let path = mounted.path().join(format!("{n}/{i:0>255}"));
+                fs_err::symlink_metadata(path).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn more_subdirectories_than_links_can_count() {
     for (n, links) in [(64_998_u32, 65_000), (64_999, 1)] {

@@ -7,7 +7,6 @@ use imgbuild::fs::ext4::{Features, Params};
 use std::os::unix::fs::FileExt;
 use std::process::Command;
 
-const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 fn output(command: &mut Command) -> String {
@@ -22,7 +21,7 @@ fn reserved_descriptors_let_the_filesystem_grow_without_meta_bg() {
             features,
             ..params(0)
         };
-        let written = Written::new(&seal_with_margin(&tree, &params, 30 * MIB), &objects);
+        let written = Written::new(&seal_with_margin(&tree, &params, GIB), &objects);
         fs_err::OpenOptions::new()
             .write(true)
             .open(&written.path)

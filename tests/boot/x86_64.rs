@@ -1,0 +1,1 @@
+//! The lane of x86_64 with a load balancer.
