@@ -226,15 +226,14 @@ fn is_stray_module(path: &TreePath, node: &Node, packages: &BTreeSet<&str>) -> b
     module && path.components().len() > 4 && !known
 }
 
-/// Refuses a tree in which a script left one of the native programs: a program of this machine's
-/// architecture. Others (firmware, boot loaders) are copied by scripts rightly.
+/// Refuses a tree in which a script left a program of the host. Programs of third kinds are firmware
+/// for other processors, which scripts may copy.
 pub(super) fn check(
     tree: &Tree,
     objects: &dyn Objects,
     architecture: Architecture,
 ) -> Result<(), SandboxError> {
-    let host = Architecture::host().filter(|host| *host != architecture);
-    let Some(native) = host.map(Architecture::elf_machine) else {
+    let Some(host) = Architecture::host().filter(|host| *host != architecture) else {
         return Ok(());
     };
     for (path, id) in tree.walk() {
@@ -242,7 +241,7 @@ pub(super) fn check(
         if node.origin != Origin::Script {
             continue;
         }
-        if machine(node, objects)? == Some(native) {
+        if machine(node, objects)? == Some(host.elf_machine()) {
             return Err(SandboxError::WrongMachine { path, architecture });
         }
     }
