@@ -9,6 +9,7 @@ use std::path::PathBuf;
     name = "imgbuild",
     version,
     args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
         Exit codes: 0 done, 1 definitions or settings, 2 usage, 3 lock missing or stale,\n\
         4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug."
