@@ -1,6 +1,7 @@
 //! The command line exactly as typed. What it means is decided elsewhere.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Builds ready-to-flash disk images, without root.
@@ -9,17 +10,58 @@ use std::path::PathBuf;
     name = "imgbuild",
     version,
     args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
         Exit codes: 0 done, 1 definitions or settings, 2 usage, 3 lock missing or stale,\n\
         4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug."
 )]
-pub(crate) struct Cli {
+struct Options {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    command: Option<Command>,
     #[command(flatten)]
-    pub(crate) build: BuildArgs,
-    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+/// A whole command line.
+#[derive(Debug)]
+pub(crate) struct Cli {
+    /// What to do.
+    pub(crate) task: Task,
+    /// How much to say meanwhile.
     pub(crate) talk: TalkArgs,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// No subcommand: build.
+    Build(BuildArgs),
+    /// A subcommand.
+    Other(Command),
+}
+
+impl Cli {
+    /// What `arguments` ask for.
+    pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::grammar().try_get_matches_from(arguments)?;
+        let options = Options::from_arg_matches(&matches)?;
+        // With a subcommand there are no arguments of a build, not even the required ones, which
+        // clap's derive cannot express by an optional field.
+        let task = match options.command {
+            Some(command) => Task::Other(command),
+            None => Task::Build(BuildArgs::from_arg_matches(&matches)?),
+        };
+        Ok(Self {
+            task,
+            talk: options.talk,
+        })
+    }
+
+    /// Every flag and subcommand, for completions and the manual page.
+    pub(crate) fn grammar() -> clap::Command {
+        let about = Options::command().get_about().cloned();
+        BuildArgs::augment_args(Options::command()).about(about.unwrap_or_default())
+    }
 }
 
 /// What to do other than build.
@@ -105,7 +147,7 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Vec<PathBuf>,
     /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment.
-    #[arg(long, value_name = "KEY=FILE")]
+    #[arg(long, value_name = "KEY=@FILE")]
     pub(crate) secret: Vec<String>,
 }
 

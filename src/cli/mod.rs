@@ -9,8 +9,7 @@ mod list;
 mod progress;
 mod signals;
 
-use args::{Cli, Command, Listed, Shown};
-use clap::{CommandFactory, Parser};
+use args::{Cli, Command, Listed, Shown, Task};
 use exit::Failure;
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,7 +18,7 @@ use std::process::ExitCode;
 pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     signals::install();
     exit::install_panic_message();
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output and are no failure. A closed pipe is none either.
@@ -37,36 +36,36 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
-    match cli.command {
-        None => build::image(&cli.build, cli.talk),
-        Some(Command::Lock(args)) => build::lock(&args, cli.talk),
-        Some(Command::Plan(args)) => build::plan(&args, cli.talk),
-        Some(Command::List {
-            what: Listed::Boards,
+    let command = match cli.task {
+        Task::Build(args) => return build::image(&args, cli.talk),
+        Task::Other(command) => command,
+    };
+    match command {
+        Command::Lock(args) => build::lock(&args, cli.talk),
+        Command::Plan(args) => build::plan(&args, cli.talk),
+        Command::List {
+            what,
             definitions,
             json,
-        }) => list::boards(&definitions, json),
-        Some(Command::List {
-            what: Listed::Profiles,
-            definitions,
-            json,
-        }) => list::profiles(&definitions, json),
-        Some(Command::Show {
-            what:
-                Shown::Profile {
-                    name,
-                    definitions,
-                    json,
-                },
-        }) => list::profile(&name, &definitions, json),
-        Some(Command::Completions { shell }) => {
+        } => match what {
+            Listed::Boards => list::boards(&definitions, json),
+            Listed::Profiles => list::profiles(&definitions, json),
+        },
+        Command::Show { what } => match what {
+            Shown::Profile {
+                name,
+                definitions,
+                json,
+            } => list::profile(&name, &definitions, json),
+        },
+        Command::Completions { shell } => {
             let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "imgbuild", &mut text);
+            clap_complete::generate(shell, &mut Cli::grammar(), "imgbuild", &mut text);
             print(&text)
         }
-        Some(Command::Man) => {
+        Command::Man => {
             let mut text = Vec::new();
-            let page = clap_mangen::Man::new(Cli::command());
+            let page = clap_mangen::Man::new(Cli::grammar());
             page.render(&mut text).map_err(Failure::Print)?;
             print(&text)
         }
