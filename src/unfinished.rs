@@ -5,6 +5,7 @@
 //! what another one is busy with. A process number in a name only keeps two owners apart.
 
 use crate::listing;
+use crate::units::Bytes;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -193,6 +194,12 @@ pub fn remove(path: &Path) -> io::Result<()> {
         remove(&path.join(name))?;
     }
     fs_err::remove_dir(path)
+}
+
+/// What an ordinary user can still write to the disk of `folder`; nothing where it cannot tell.
+pub fn free(folder: &Path) -> Bytes {
+    let found = rustix::fs::statvfs(folder);
+    Bytes(found.map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize)))
 }
 
 fn partial_name(name: &OsStr, attempt: u32) -> OsString {
