@@ -1,6 +1,6 @@
 //! The command line exactly as typed. What it means is decided elsewhere.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, Error, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Builds ready-to-flash disk images, without root.
@@ -9,7 +9,7 @@ use std::path::PathBuf;
     name = "imgbuild",
     version,
     args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
     after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
         Exit codes: 0 done, 1 definitions or settings, 2 usage, 3 lock missing or stale,\n\
         4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug."
@@ -18,9 +18,37 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     #[command(flatten)]
-    pub(crate) build: BuildArgs,
+    pub(crate) build: MaybeBuild,
     #[command(flatten)]
     pub(crate) talk: TalkArgs,
+}
+
+/// How to build; `None` where there is a command. For clap an `Option` is `None` too where only
+/// arguments of arguments are given, such as `--board`.
+#[derive(Clone, Debug)]
+pub(crate) struct MaybeBuild(pub(crate) Option<BuildArgs>);
+
+impl FromArgMatches for MaybeBuild {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let build = matches.contains_id("board");
+        let args = build.then(|| BuildArgs::from_arg_matches(matches));
+        args.transpose().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for MaybeBuild {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        BuildArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        BuildArgs::augment_args_for_update(command)
+    }
 }
 
 /// What to do other than build.

@@ -38,7 +38,12 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        None => build::image(&cli.build, cli.talk),
+        None => match &cli.build.0 {
+            Some(args) => build::image(args, cli.talk),
+            None => Err(Failure::Usage(
+                "expected a command, or --board and --profile".to_owned(),
+            )),
+        },
         Some(Command::Lock(args)) => build::lock(&args, cli.talk),
         Some(Command::Plan(args)) => build::plan(&args, cli.talk),
         Some(Command::List {
@@ -79,5 +84,37 @@ fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
+        let words = std::iter::once("imgbuild").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn commands_need_nothing_of_a_build() {
+        for line in [
+            "list boards",
+            "show profile wifi-hotspot",
+            "man",
+            "plan -b rpi4 -p p --json",
+        ] {
+            let cli = parse(line).unwrap_or_else(|kind| panic!("{line}: {kind}"));
+            assert!(cli.command.is_some() && cli.build.0.is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_build_needs_board_and_profile() {
+        let missing = clap::error::ErrorKind::MissingRequiredArgument;
+        assert!(parse("-b rpi4 -p p -q").is_ok_and(|cli| cli.build.0.is_some()));
+        assert_eq!(parse("-b rpi4").err(), Some(missing));
+        assert_eq!(parse("-q").err(), Some(missing));
+        assert_eq!(parse("plan --json").err(), Some(missing));
     }
 }
