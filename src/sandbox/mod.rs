@@ -3,10 +3,11 @@
 //! The tree is laid out in the store's scratch space and becomes the root of a sandbox that any user
 //! can make: user, mount, process, network, IPC and host name namespaces of its own, one user id,
 //! no network, no device, no file of the host. Ownership is noted by a supervisor (see
-//! [`owners`]). What the scripts changed comes back as a tree of values.
+//! `owners`). What the scripts changed comes back as a tree of values.
 
 mod emulation;
 mod error;
+mod filter;
 mod inside;
 mod job;
 mod materialize;

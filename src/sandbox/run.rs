@@ -23,7 +23,7 @@ pub(super) fn run<'a>(
     program: &Path,
     listen: &mut dyn FnMut(&str),
 ) -> Result<Ran<'a>, SandboxError> {
-    if !super::seccomp::SUPPORTED {
+    if !super::filter::SUPPORTED {
         return Err(SandboxError::Host {
             host: std::env::consts::ARCH,
         });
@@ -170,7 +170,14 @@ impl Objects for Ran<'_> {
 
 fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
     let source = trouble.source();
+    // AppArmor lets the namespace be made, and then nothing be done in it.
+    let denied = matches!(trouble.errno, libc::EPERM | libc::EACCES);
+    let hollow = trouble.area == Area::Other && denied && is(APPARMOR, "1");
     match (trouble.area, &job.emulation) {
+        _ if hollow => SandboxError::NoNamespace {
+            help: namespace_help(),
+            source,
+        },
         (Area::Namespace, _) => SandboxError::NoNamespace {
             help: namespace_help(),
             source,
@@ -187,11 +194,15 @@ fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
     }
 }
 
+const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+
+/// Whether the kernel's setting at `path` is `value`.
+fn is(path: &str, value: &str) -> bool {
+    fs_err::read_to_string(path).is_ok_and(|found| found.trim() == value)
+}
+
 /// What to enable, by what the kernel says about itself.
 fn namespace_help() -> &'static str {
-    let is = |path: &str, value: &str| {
-        fs_err::read_to_string(path).is_ok_and(|found| found.trim() == value)
-    };
     if is(
         "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
         "1",

@@ -119,7 +119,12 @@ impl Machine {
     /// Logs in at the prompt with the name and password that the first boot printed, and becomes
     /// root with sudo; gives what the console said before.
     pub(crate) fn log_in(&mut self, patience: Duration) -> String {
-        let before = self.expect(" login: ", patience);
+        // What the first boot tells has such words too: `console login: NAME`.
+        let told = ["console login: ", "statistics login: "];
+        let mut before = self.expect(" login: ", patience);
+        while told.iter().any(|label| before.ends_with(label)) {
+            before += &self.expect(" login: ", patience);
+        }
         let after = |label: &str| {
             let line = before.lines().rev().find_map(|line| line.split_once(label));
             let (_, word) =
@@ -134,7 +139,9 @@ impl Machine {
         self.type_line("sudo -S -p 'sudo''-asks:' bash --norc --noprofile");
         self.expect("sudo-asks:", patience);
         self.type_line(&password);
-        self.type_line("stty -echo cols 500; PS1=; set +m; export SYSTEMD_PAGER=cat; echo rea''dy");
+        self.type_line(
+            "stty -echo cols 500; PS1=; set +m; export SYSTEMD_PAGER=cat; dmesg -n 1; echo rea''dy",
+        );
         self.expect("ready", patience);
         before
     }
@@ -167,6 +174,7 @@ impl Machine {
     }
 
     /// How long the machine has been running.
+    #[allow(dead_code, reason = "not every board measures")]
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }

@@ -76,10 +76,9 @@ impl User {
         }
         let home = bench().join(home);
         fs_err::create_dir(&home).unwrap();
-        if is_root() {
-            std::os::unix::fs::chown(&home, id, id).unwrap();
-        }
-        Self { id, home }
+        let user = Self { id, home };
+        user.own(&user.home);
+        user
     }
 
     /// Where this user works.
@@ -132,7 +131,16 @@ impl User {
         self.command(bench().join("imgbuild"))
     }
 
-    /// Builds an image with a store that all lanes share; gives its path.
+    /// Makes `folder`, whatever is in it, this user's own.
+    pub(crate) fn own(&self, folder: &Path) {
+        if let Some(id) = self.id.filter(|_| is_root()) {
+            run(Command::new("chown")
+                .args(["-R", &format!("{id}:{id}")])
+                .arg(folder));
+        }
+    }
+
+    /// Builds an image; gives its path.
     pub(crate) fn build(&self, board: &str, profile: &str, settings: &[&str]) -> PathBuf {
         let image = self.home.join(format!("{board}-{profile}.img"));
         let mut command = self.imgbuild();
