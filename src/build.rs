@@ -4,6 +4,8 @@
 //! in the store under the digest of its inputs, so that a warm build costs little more than writing
 //! the image.
 
+mod blob;
+mod boot;
 mod disk;
 mod fetch;
 mod system;

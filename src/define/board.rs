@@ -37,10 +37,6 @@ pub struct Board {
     pub packages: BoardPackages,
     /// How it starts.
     pub boot: Boot,
-    /// How its root partition takes the whole card in the first boot.
-    pub growth: Growth,
-    /// The radio that is built in.
-    pub wifi: Option<Wifi>,
 }
 
 /// The partition table and what all partitions obey.
@@ -271,8 +267,6 @@ pub struct Boot {
     pub command_line: Vec<String>,
     /// Files of `/usr/lib/raspi-firmware` that the firmware reads from its partition.
     pub firmware_files: Vec<String>,
-    /// Patterns of device trees below the kernel's folder: `broadcom/bcm2711-rpi-*.dtb`.
-    pub dtbs: Vec<String>,
     /// Lines of `config.txt`, before those that name the kernel and the initramfs.
     pub config_txt: Vec<String>,
 }
@@ -295,28 +289,6 @@ pub enum RootBy {
     Partuuid,
     /// `UUID=`.
     Uuid,
-}
-
-/// How the root partition grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Growth {
-    /// A one-shot unit that runs sfdisk and partx.
-    Sfdisk,
-    /// systemd-repart.
-    Repart,
-}
-
-/// A built-in radio.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Wifi {
-    /// The kernel's driver.
-    pub driver: String,
-    /// Bands that it can serve as an access point: `2.4`, `5`.
-    pub bands: Vec<String>,
-    /// Whether clients can join it with WPA3.
-    pub wpa3: bool,
 }
 
 impl Board {

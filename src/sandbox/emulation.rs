@@ -67,10 +67,7 @@ fn register(
     interpreter: &str,
     scratch: &Scratch,
 ) -> Result<Option<OwnedFd>, Trouble> {
-    let refused = |trouble: Trouble| Trouble {
-        area: Area::Emulation,
-        ..trouble
-    };
+    let refused = |trouble: Trouble| trouble.about(Area::Emulation);
     let at = scratch.path().join("binfmt");
     fs_err::create_dir(&at).doing(|| "make a folder".to_owned())?;
     let mounted = rustix::mount::mount("binfmt_misc", &at, "binfmt_misc", MountFlags::empty(), c"");

@@ -139,6 +139,10 @@ pub(super) enum Area {
 }
 
 impl Trouble {
+    pub(super) fn about(self, area: Area) -> Self {
+        Self { area, ..self }
+    }
+
     pub(super) fn source(&self) -> io::Error {
         io::Error::from_raw_os_error(self.errno)
     }

@@ -28,7 +28,7 @@ pub(super) const STAGE: &str = "--imgbuild-sandbox-stage";
 
 /// Does the work of a sandbox process if `arguments` say that this is one.
 pub fn reenter(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
-    let program = arguments.next()?;
+    let _program = arguments.next()?;
     if arguments.next()? != STAGE {
         return None;
     }
@@ -36,19 +36,21 @@ pub fn reenter(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode
     let scratch = Scratch(PathBuf::from(arguments.next()?));
     let parent: u32 = arguments.next()?.to_str()?.parse().ok()?;
     let result = match stage.to_str()? {
-        "outer" => outer(&scratch, parent, program),
+        "outer" => outer(&scratch, parent),
         _ => inner(&scratch),
     };
     Some(match result {
         Ok(code) => code,
-        // Nobody could be told in another way.
-        Err(_) => ExitCode::from(70),
+        Err(error) => {
+            // Where this leads is what imgbuild shows when a sandbox ends without a report.
+            let _ = writeln!(io::stderr(), "sandbox: {error}");
+            ExitCode::from(70)
+        }
     })
 }
 
 /// Makes the namespaces, starts the inner process in them and waits for it.
-fn outer(scratch: &Scratch, parent: u32, program: OsString) -> io::Result<ExitCode> {
-    let _ = program;
+fn outer(scratch: &Scratch, parent: u32) -> io::Result<ExitCode> {
     let namespaces = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
         | UnshareFlags::NEWPID

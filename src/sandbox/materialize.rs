@@ -3,7 +3,7 @@
 use super::error::{Doing, Trouble};
 use super::owners::{Inode, Owner, Owners};
 use crate::tree::{Content, Kind, Meta, Node, NodeId, Objects, Slice, Tree, TreePath};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, StatxFlags, Timespec, Timestamps, XattrFlags};
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::io::{self, Write};
@@ -13,9 +13,12 @@ use std::path::{Path, PathBuf};
 /// What distinguishes a file that nobody touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    pub(super) modified: (i64, i64),
-    pub(super) changed: (i64, i64),
-    pub(super) size: i64,
+    /// Tells a new file from an old one whose inode number it got; zero where the filesystem does
+    /// not keep it.
+    pub(super) born: (i64, u32),
+    pub(super) modified: (i64, u32),
+    pub(super) changed: (i64, u32),
+    pub(super) size: u64,
     pub(super) mode: u32,
 }
 
@@ -98,24 +101,21 @@ pub(super) fn below(root: &Path, path: &TreePath) -> PathBuf {
 
 /// Identity and state of the file `path`, not following it.
 pub(super) fn stamp(path: &Path) -> io::Result<(Inode, Stamp)> {
-    let status = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?;
-    Ok(stamp_of(&status))
-}
-
-/// Identity and state out of what `stat` said.
-pub(super) fn stamp_of(status: &rustix::fs::Stat) -> (Inode, Stamp) {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    let status = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, wanted)?;
     let inode = Inode {
-        device: status.st_dev,
-        number: status.st_ino,
+        device: rustix::fs::makedev(status.stx_dev_major, status.stx_dev_minor),
+        number: status.stx_ino,
     };
-    let part = |value: u64| i64::try_from(value).unwrap_or(0);
+    let time = |time: rustix::fs::StatxTimestamp| (time.tv_sec, time.tv_nsec);
     let stamp = Stamp {
-        modified: (status.st_mtime, part(status.st_mtime_nsec)),
-        changed: (status.st_ctime, part(status.st_ctime_nsec)),
-        size: status.st_size,
-        mode: status.st_mode,
+        born: time(status.stx_btime),
+        modified: time(status.stx_mtime),
+        changed: time(status.stx_ctime),
+        size: status.stx_size,
+        mode: status.stx_mode.into(),
     };
-    (inode, stamp)
+    Ok((inode, stamp))
 }
 
 /// The object that was read last, for neighbouring files lie in one.

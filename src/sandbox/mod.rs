@@ -3,10 +3,11 @@
 //! The tree is laid out in the store's scratch space and becomes the root of a sandbox that any user
 //! can make: user, mount, process, network, IPC and host name namespaces of its own, one user id,
 //! no network, no device, no file of the host. Ownership is noted by a supervisor (see
-//! [`owners`]). What the scripts changed comes back as a tree of values.
+//! `owners`). What the scripts changed comes back as a tree of values.
 
 mod emulation;
 mod error;
+mod filter;
 mod inside;
 mod job;
 mod materialize;
@@ -108,7 +109,7 @@ pub fn configure(
         }
     };
     let (tree, store) = (request.tree, request.store);
-    let mut configured = run::run(
+    let mut ran = run::run(
         &job,
         tree,
         tools.as_ref(),
@@ -116,12 +117,14 @@ pub fn configure(
         request.program,
         &mut listen,
     )?;
-    let left = packages::unfinished(&packages::read(&configured, store)?);
+    let left = packages::unfinished(&packages::read(&ran.tree, &ran)?);
     if !left.is_empty() {
         return Err(SandboxError::Unconfigured { packages: left });
     }
-    native::check(&configured, store, request.architecture)?;
-    normalize::normalize(&mut configured, store, request.epoch)?;
+    native::check(&ran.tree, &ran, request.architecture)?;
+    let normal = normalize::normalized(&ran.tree, &ran, request.epoch)?;
+    ran.tree = normal;
+    let configured = ran.keep()?;
     reporter.report(Event::Finished {
         stage: Stage::Configure,
         memoized: false,
@@ -175,14 +178,8 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
         stubs: Vec::new(),
         emulation: None,
     };
-    run::run(
-        &job,
-        request.tree,
-        None,
-        request.store,
-        request.program,
-        listen,
-    )
+    let (tree, store) = (request.tree, request.store);
+    run::run(&job, tree, None, store, request.program, listen)?.keep()
 }
 
 /// The whole environment of a maintainer script.

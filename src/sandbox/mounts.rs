@@ -1,7 +1,7 @@
 //! What the sandbox sees beside its tree: fresh /proc, /dev, /run, /tmp and an empty /sys, programs
 //! that stand in for others, and nothing of the host.
 
-use super::error::{Doing, Trouble};
+use super::error::{Area, Doing, Trouble};
 use super::job::{Scratch, Stub};
 use super::materialize::below;
 use crate::tree::{Kind, Meta, Node, Origin, Tree, TreePath};
@@ -145,7 +145,12 @@ impl Mounts {
     ) -> Result<(), Trouble> {
         let at = root.join(&path[1..]);
         rustix::mount::mount(kind, &at, kind, flags, options)
-            .doing(|| format!("mount a new {kind} on `{path}`"))?;
+            .doing(|| format!("mount a new {kind} on `{path}`"))
+            .map_err(|trouble| match kind {
+                // Containers hide parts of /proc; the kernel then allows no other one.
+                "proc" => trouble.about(Area::Namespace),
+                _ => trouble,
+            })?;
         self.paths.push(path.to_owned());
         Ok(())
     }

@@ -226,18 +226,22 @@ fn is_stray_module(path: &TreePath, node: &Node, packages: &BTreeSet<&str>) -> b
     module && path.components().len() > 4 && !known
 }
 
-/// Refuses a tree in which a script left a program of another architecture.
+/// Refuses a tree in which a script left a program of the host. Programs of third kinds are firmware
+/// for other processors, which scripts may copy.
 pub(super) fn check(
     tree: &Tree,
-    store: &Store,
+    objects: &dyn Objects,
     architecture: Architecture,
 ) -> Result<(), SandboxError> {
+    let Some(host) = Architecture::host().filter(|host| *host != architecture) else {
+        return Ok(());
+    };
     for (path, id) in tree.walk() {
         let node = tree.node(id);
         if node.origin != Origin::Script {
             continue;
         }
-        if machine(node, store)?.is_some_and(|machine| machine != architecture.elf_machine()) {
+        if machine(node, objects)? == Some(host.elf_machine()) {
             return Err(SandboxError::WrongMachine { path, architecture });
         }
     }

@@ -33,8 +33,14 @@ const REMOVED: &[&str] = &[
     "/var/lib/systemd/random-seed",
 ];
 
-/// Brings `tree` into the form that any run gives.
-pub(super) fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<()> {
+/// The form of `before` that any run gives.
+pub(super) fn normalized(before: &Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<Tree> {
+    let mut tree = before.clone();
+    normalize(&mut tree, objects, epoch)?;
+    Ok(tree)
+}
+
+fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<()> {
     for path in REMOVED {
         let path = fixed(path);
         // A link to the one place where a device has its name is no name.
@@ -142,7 +148,7 @@ mod tests {
         }
     }
 
-    fn normalized(files: &[(&str, &str, Origin)]) -> Tree {
+    fn normal(files: &[(&str, &str, Origin)]) -> Tree {
         let meta = Meta::root(0o755, Timestamp::default());
         let mut tree = Tree::new(meta);
         for (path, text, origin) in files {
@@ -166,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_names_one_device_or_one_run_is_gone() {
-        let tree = normalized(&[
+        let tree = normal(&[
             ("/etc/machine-id", "0123\n", Origin::Script),
             ("/etc/ssh/ssh_host_rsa_key", "secret", Origin::Script),
             ("/etc/ssh/sshd_config", "x", Origin::Script),
@@ -191,15 +197,15 @@ mod tests {
             "-> /etc/machine-id",
             Origin::Script,
         );
-        assert!(has(&normalized(&[link]), "/var/lib/dbus/machine-id"));
+        assert!(has(&normal(&[link]), "/var/lib/dbus/machine-id"));
         let file = ("/var/lib/dbus/machine-id", "0123", Origin::Script);
-        assert!(!has(&normalized(&[file]), "/var/lib/dbus/machine-id"));
+        assert!(!has(&normal(&[file]), "/var/lib/dbus/machine-id"));
     }
 
     #[test]
     fn passwords_changed_no_later_than_the_epoch() {
         let text = "root:*:20001:0:99999:7:::\nold:!:19999:0\nodd\n";
-        let tree = normalized(&[("/etc/shadow", text, Origin::Script)]);
+        let tree = normal(&[("/etc/shadow", text, Origin::Script)]);
         let id = tree.at(&fixed("/etc/shadow")).unwrap();
         let wanted = "root:*:20000:0:99999:7:::\nold:!:19999:0\nodd\n";
         assert_eq!(

@@ -5,7 +5,8 @@
 //! with a note is held open: it keeps its number until the sandbox ends, also when its last name
 //! is removed, so that no later file inherits the note.
 
-use super::seccomp::{Call, ExtendedStatus, Listener, Notification, Reply, Status, read_memory};
+use super::filter::Call;
+use super::seccomp::{ExtendedStatus, Listener, Notification, Reply, Status, read_memory};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};

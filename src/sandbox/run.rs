@@ -5,34 +5,34 @@ use super::inside::STAGE;
 use super::job::{Job, Scratch};
 use crate::digest::Sha256;
 use crate::store::Store;
-use crate::tree::{self, Tree};
+use crate::tree::{self, Content, Kind, Objects, Slice, Tree};
 use crate::unfinished;
-use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Runs `job` on `tree` and gives back what became of it. Every line that is printed goes to
 /// `listen`.
-pub(super) fn run(
+pub(super) fn run<'a>(
     job: &Job,
     tree: &Tree,
     tools: Option<&Tree>,
-    store: &Store,
+    store: &'a Store,
     program: &Path,
     listen: &mut dyn FnMut(&str),
-) -> Result<Tree, SandboxError> {
-    if !super::seccomp::SUPPORTED {
+) -> Result<Ran<'a>, SandboxError> {
+    if !super::filter::SUPPORTED {
         return Err(SandboxError::Host {
             host: std::env::consts::ARCH,
         });
     }
-    let scratch = Scratch(store.scratch_path());
+    let swept = Swept(Scratch(store.scratch_path()));
+    let scratch = &swept.0;
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(scratch.path())?;
-    let _swept = Swept(&scratch);
     // In a setgid folder of the store our files would get a group that the namespace lacks.
     let gid = rustix::process::getegid().as_raw();
     std::os::unix::fs::chown(scratch.path(), None, Some(gid))?;
@@ -45,13 +45,13 @@ pub(super) fn run(
         scratch.job(),
         serde_json::to_vec(job).map_err(io::Error::from)?,
     )?;
-    let (status, output) = listen_to(program, &scratch, listen)?;
+    let (status, output) = listen_to(program, scratch, listen)?;
     let outcome = match fs_err::read(scratch.outcome()) {
         Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from)?,
         Err(_) => return Err(SandboxError::Lost { status, output }),
     };
     match outcome {
-        Outcome::Done => take(&scratch, store),
+        Outcome::Done => Ran::read(swept, store),
         Outcome::Step { index, ending } => {
             let step = &job.steps[index];
             Err(SandboxError::Script {
@@ -98,18 +98,86 @@ fn listen_to(
     Ok((status, tail.finish(listen)))
 }
 
-/// Takes the result of a finished sandbox.
-fn take(scratch: &Scratch, store: &Store) -> Result<Tree, SandboxError> {
-    let text = fs_err::read_to_string(scratch.result())?;
-    let (digest, dump) = text.split_once('\n').unwrap_or_default();
-    let digest: Sha256 = digest.parse().map_err(io::Error::other)?;
-    store.adopt(&scratch.bundle(), &digest)?;
-    Ok(tree::parse_dump(dump)?)
+/// The result of a finished sandbox, whose new contents still lie beside it.
+pub(super) struct Ran<'a> {
+    pub(super) tree: Tree,
+    store: &'a Store,
+    bundle: Sha256,
+    file: PathBuf,
+    /// Removed last.
+    _swept: Swept,
+}
+
+impl<'a> Ran<'a> {
+    fn read(swept: Swept, store: &'a Store) -> Result<Self, SandboxError> {
+        let scratch = &swept.0;
+        let text = fs_err::read_to_string(scratch.result())?;
+        let (digest, dump) = text.split_once('\n').unwrap_or_default();
+        Ok(Self {
+            tree: tree::parse_dump(dump)?,
+            store,
+            bundle: digest.parse().map_err(io::Error::other)?,
+            file: scratch.bundle(),
+            _swept: swept,
+        })
+    }
+
+    /// Keeps the contents that the tree still has, in path order, as one object.
+    pub(super) fn keep(self) -> Result<Tree, SandboxError> {
+        let mut kept = BTreeMap::new();
+        let mut writer = self.store.writer()?;
+        let mut file = fs_err::File::open(&self.file)?;
+        let mut len = 0;
+        for (_, id) in self.tree.walk() {
+            let Kind::File(Content::Stored(slice)) = self.tree.node(id).kind else {
+                continue;
+            };
+            if slice.object == self.bundle && !kept.contains_key(&id) {
+                file.seek(SeekFrom::Start(slice.offset))?;
+                let copied = io::copy(&mut (&mut file).take(slice.len), &mut writer)?;
+                if copied != slice.len {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+                kept.insert(id, (len, slice.len));
+                len += slice.len;
+            }
+        }
+        let mut tree = self.tree;
+        if kept.is_empty() {
+            return Ok(tree);
+        }
+        let object = writer.commit()?;
+        for (id, (offset, len)) in kept {
+            let slice = Slice {
+                object,
+                offset,
+                len,
+            };
+            tree.node_mut(id).kind = Kind::File(Content::Stored(slice));
+        }
+        Ok(tree)
+    }
+}
+
+impl Objects for Ran<'_> {
+    fn open(&self, digest: &Sha256) -> io::Result<fs_err::File> {
+        match *digest == self.bundle {
+            true => fs_err::File::open(&self.file),
+            false => Objects::open(self.store, digest),
+        }
+    }
 }
 
 fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
     let source = trouble.source();
+    // AppArmor lets the namespace be made, and then nothing be done in it.
+    let denied = matches!(trouble.errno, libc::EPERM | libc::EACCES);
+    let hollow = trouble.area == Area::Other && denied && is(APPARMOR, "1");
     match (trouble.area, &job.emulation) {
+        _ if hollow => SandboxError::NoNamespace {
+            help: namespace_help(),
+            source,
+        },
         (Area::Namespace, _) => SandboxError::NoNamespace {
             help: namespace_help(),
             source,
@@ -126,11 +194,15 @@ fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
     }
 }
 
+const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+
+/// Whether the kernel's setting at `path` is `value`.
+fn is(path: &str, value: &str) -> bool {
+    fs_err::read_to_string(path).is_ok_and(|found| found.trim() == value)
+}
+
 /// What to enable, by what the kernel says about itself.
 fn namespace_help() -> &'static str {
-    let is = |path: &str, value: &str| {
-        fs_err::read_to_string(path).is_ok_and(|found| found.trim() == value)
-    };
     if is(
         "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
         "1",
@@ -190,9 +262,9 @@ impl Tail {
 }
 
 /// Removes the scratch folder, whatever the modes in it.
-struct Swept<'a>(&'a Scratch);
+struct Swept(Scratch);
 
-impl Drop for Swept<'_> {
+impl Drop for Swept {
     fn drop(&mut self) {
         // Scratch that stays is swept with the store; there is nobody to tell here.
         let _ = unfinished::remove(self.0.path());

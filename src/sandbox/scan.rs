@@ -4,7 +4,7 @@
 //! content goes into one bundle in path order, and a time that lies in this run becomes the epoch.
 
 use super::error::{Doing, Trouble};
-use super::materialize::{Laid, Stamp, below, stamp_of};
+use super::materialize::{Laid, Stamp, below, stamp};
 use super::owners::{Inode, Owner, Owners};
 use crate::digest::{HashingWriter, Sha256};
 use crate::epoch::{Epoch, Timestamp};
@@ -12,7 +12,7 @@ use crate::listing;
 use crate::tree::{
     Content, Kind, Meta, Name, Node, NodeId, Objects, Origin, Slice, Tree, TreePath,
 };
-use rustix::fs::{AtFlags, CWD, FileType};
+use rustix::fs::{CWD, FileType};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -39,7 +39,7 @@ struct Reader<'a, W> {
     device: u64,
     after: Tree,
     seen: BTreeMap<Inode, NodeId>,
-    bundle: HashingWriter<W>,
+    contents: HashingWriter<W>,
     len: u64,
     /// Nodes whose content lies in the bundle, at this offset.
     bundled: Vec<(NodeId, u64, u64)>,
@@ -53,26 +53,25 @@ impl Scan<'_> {
         bundle: W,
     ) -> Result<(Tree, Sha256), Trouble> {
         let top = TreePath::root();
-        let status = rustix::fs::statat(CWD, root, AtFlags::SYMLINK_NOFOLLOW)
-            .doing(|| "read back `/`".to_owned())?;
+        let (inode, _) = stamp(root).doing(|| "read back `/`".to_owned())?;
         let mut reader = Reader {
             scan: self,
             root,
-            device: status.st_dev,
+            device: inode.device,
             after: Tree::new(Meta::root(0o755, Timestamp::default())),
             seen: BTreeMap::new(),
-            bundle: HashingWriter::new(bundle),
+            contents: HashingWriter::new(bundle),
             len: 0,
             bundled: Vec::new(),
         };
         reader.entry(&top, None)?;
         let Reader {
             mut after,
-            bundle,
+            contents,
             bundled,
             ..
         } = reader;
-        let (mut bundle, object) = bundle.finish();
+        let (mut bundle, object) = contents.finish();
         bundle.flush().doing(|| "write the contents".to_owned())?;
         for (id, offset, len) in bundled {
             let slice = Slice {
@@ -101,27 +100,21 @@ impl<W: io::Write> Reader<'_, W> {
         }
         let target = below(self.root, path);
         let doing = || format!("read back `{path}`");
-        let status = rustix::fs::statat(CWD, &target, AtFlags::SYMLINK_NOFOLLOW).doing(doing)?;
-        let (inode, stamp) = stamp_of(&status);
+        let (inode, stamp) = stamp(&target).doing(doing)?;
         if inode.device != self.device {
             return Ok(());
         }
-        let kind = FileType::from_raw_mode(status.st_mode);
+        let kind = FileType::from_raw_mode(stamp.mode);
         if let Some(id) = self.seen.get(&inode) {
-            self.after
-                .link(path, *id)
-                .map_err(io::Error::other)
-                .doing(doing)?;
-            return Ok(());
+            let linked = self.after.link(path, *id);
+            return linked.map_err(io::Error::other).doing(doing);
         }
-        let before = self.before(inode, stamp, kind);
-        let node = match before {
-            Some((node, was)) if was == stamp => without_entries(node),
-            _ => {
+        let node = match self.before(path, inode, stamp, kind) {
+            Some((node, true)) => node.clone(),
+            before => {
                 let before = before.map(|(node, _)| node);
                 let meta = self.meta(inode, stamp, before, parent, kind);
-                self.changed(&target, meta, before, stamp, kind)
-                    .doing(doing)?
+                self.changed(&target, meta, before, kind).doing(doing)?
             }
         };
         let meta = node.meta;
@@ -141,22 +134,40 @@ impl<W: io::Write> Reader<'_, W> {
         }
         self.seen.insert(inode, id);
         if kind == FileType::RegularFile && self.is_unread(id) {
-            let offset = self.len;
-            let file = fs_err::File::open(&target).doing(doing)?;
-            let len = io::copy(&mut { file }, &mut self.bundle).doing(doing)?;
-            self.len += len;
-            self.bundled.push((id, offset, len));
+            self.bundle(id, &target).doing(doing)?;
         }
         Ok(())
     }
 
-    /// The node that lay at this inode, if the inode still is that file: numbers are used again.
-    fn before(&self, inode: Inode, stamp: Stamp, kind: FileType) -> Option<(&Node, Stamp)> {
+    /// Puts the content of node `id` into the bundle.
+    fn bundle(&mut self, id: NodeId, target: &Path) -> io::Result<()> {
+        let mut file = fs_err::File::open(target)?;
+        let len = io::copy(&mut file, &mut self.contents)?;
+        self.bundled.push((id, self.len, len));
+        self.len += len;
+        Ok(())
+    }
+
+    /// What this file was when it was laid out, and whether nobody touched it. A directory is known
+    /// by its path; a file may have been renamed, and is known by its inode as long as that was
+    /// not given to another file.
+    fn before(
+        &self,
+        path: &TreePath,
+        inode: Inode,
+        stamp: Stamp,
+        kind: FileType,
+    ) -> Option<(&Node, bool)> {
+        let before = self.scan.before;
+        if kind == FileType::Directory {
+            let node = before.node(before.at(path)?);
+            return node.is_directory().then_some((node, false));
+        }
         let (id, was) = self.scan.laid.nodes.get(&inode)?;
-        let node = self.scan.before.node(*id);
         let same_kind = FileType::from_raw_mode(was.mode) == kind;
-        let same = was.modified == stamp.modified && was.size == stamp.size;
-        (same_kind && (same || kind == FileType::Directory)).then_some((node, *was))
+        let same_file = was.born == stamp.born && was.modified == stamp.modified;
+        let same = same_kind && same_file && was.size == stamp.size;
+        same.then_some((before.node(*id), *was == stamp))
     }
 
     fn meta(
@@ -178,7 +189,7 @@ impl<W: io::Write> Reader<'_, W> {
         let (seconds, nanoseconds) = stamp.modified;
         let own = Timestamp {
             seconds,
-            nanoseconds: u32::try_from(nanoseconds).unwrap_or(0),
+            nanoseconds,
         };
         let of_this_run = own > epoch || own.seconds >= self.scan.started;
         let mode = match kind {
@@ -199,7 +210,6 @@ impl<W: io::Write> Reader<'_, W> {
         target: &Path,
         meta: Meta,
         before: Option<&Node>,
-        stamp: Stamp,
         kind: FileType,
     ) -> io::Result<Node> {
         let kind = match kind {
@@ -228,7 +238,6 @@ impl<W: io::Write> Reader<'_, W> {
                 node.xattrs.insert(name.clone(), value.clone());
             }
         }
-        let _ = stamp;
         let same_meta = Meta {
             mtime: before.meta.mtime,
             ..node.meta
@@ -262,14 +271,6 @@ static UNREAD: Content = Content::Stored(Slice {
     offset: u64::MAX,
     len: 0,
 });
-
-fn without_entries(node: &Node) -> Node {
-    let mut node = node.clone();
-    if let Kind::Directory(entries) = &mut node.kind {
-        entries.clear();
-    }
-    node
-}
 
 /// Whether scripts can set this attribute in a sandbox.
 fn is_ours(name: &[u8]) -> bool {

@@ -1,13 +1,11 @@
-//! The system calls of the sandbox that have no safe wrapper: the seccomp filter with its
+//! The system calls of the sandbox that have no safe wrapper: installing the filter, its
 //! notifications (seccomp_unotify(2)), and reading and writing the memory of a stopped caller.
-//!
-//! The filter hands every change and every query of ownership to the supervisor and lets all
-//! changes of the process's own ids succeed without effect; there is only one id to have.
 #![expect(
     unsafe_code,
     reason = "seccomp notification, process_vm_readv and fork hooks exist as raw system calls only"
 )]
 
+use super::filter::{self, Call};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 use std::ffi::CStr;
@@ -16,131 +14,6 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-
-/// A system call that asks for or changes ownership.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
-    Chown,
-    Lchown,
-    Fchown,
-    Fchownat,
-    Stat,
-    Lstat,
-    Fstat,
-    Newfstatat,
-    Statx,
-}
-
-/// The calls that reach the supervisor, by their numbers here.
-#[cfg(target_arch = "x86_64")]
-const NOTIFIED: &[(libc::c_long, Call)] = &[
-    (libc::SYS_newfstatat, Call::Newfstatat),
-    (libc::SYS_fstat, Call::Fstat),
-    (libc::SYS_stat, Call::Stat),
-    (libc::SYS_lstat, Call::Lstat),
-    (libc::SYS_statx, Call::Statx),
-    (libc::SYS_fchownat, Call::Fchownat),
-    (libc::SYS_chown, Call::Chown),
-    (libc::SYS_lchown, Call::Lchown),
-    (libc::SYS_fchown, Call::Fchown),
-];
-#[cfg(target_arch = "aarch64")]
-const NOTIFIED: &[(libc::c_long, Call)] = &[
-    (libc::SYS_newfstatat, Call::Newfstatat),
-    (libc::SYS_fstat, Call::Fstat),
-    (libc::SYS_statx, Call::Statx),
-    (libc::SYS_fchownat, Call::Fchownat),
-    (libc::SYS_fchown, Call::Fchown),
-];
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const NOTIFIED: &[(libc::c_long, Call)] = &[];
-
-/// The calls that succeed without effect.
-const IGNORED: &[libc::c_long] = &[
-    libc::SYS_setuid,
-    libc::SYS_setgid,
-    libc::SYS_setreuid,
-    libc::SYS_setregid,
-    libc::SYS_setresuid,
-    libc::SYS_setresgid,
-    libc::SYS_setfsuid,
-    libc::SYS_setfsgid,
-    libc::SYS_setgroups,
-];
-
-/// `AUDIT_ARCH_*` of linux/audit.h; calls of another ABI (32-bit programs) pass unseen.
-const AUDIT_ARCH: u32 = match cfg!(target_arch = "aarch64") {
-    true => 0xc000_00b7,
-    false => 0xc000_003e,
-};
-/// Numbers from here on are the x32 ABI of x86.
-const X32_BIT: u32 = 0x4000_0000;
-
-/// Whether this host's calls are known.
-pub(super) const SUPPORTED: bool = !NOTIFIED.is_empty();
-
-/// What scripts keep of root's capabilities: what container runtimes leave by default. Without
-/// CAP_SYS_PTRACE they cannot reach the descriptors of the supervisor, without CAP_SYS_ADMIN not
-/// mount.
-const KEPT: CapabilitySet = CapabilitySet::CHOWN
-    .union(CapabilitySet::DAC_OVERRIDE)
-    .union(CapabilitySet::FOWNER)
-    .union(CapabilitySet::FSETID)
-    .union(CapabilitySet::KILL)
-    .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::SETUID)
-    .union(CapabilitySet::SETPCAP)
-    .union(CapabilitySet::SETFCAP)
-    .union(CapabilitySet::NET_BIND_SERVICE)
-    .union(CapabilitySet::SYS_CHROOT)
-    .union(CapabilitySet::AUDIT_WRITE);
-
-/// The filter as a classic BPF program over `struct seccomp_data`.
-fn program() -> Vec<libc::sock_filter> {
-    let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset);
-    let give = |action| statement(libc::BPF_RET | libc::BPF_K, action);
-    // Offsets of `nr` and `arch`.
-    let mut program = vec![
-        load(4),
-        jump(libc::BPF_JEQ, AUDIT_ARCH, 1, 0),
-        give(libc::SECCOMP_RET_ALLOW),
-        load(0),
-    ];
-    if cfg!(target_arch = "x86_64") {
-        program.push(jump(libc::BPF_JGE, X32_BIT, 0, 1));
-        program.push(give(libc::SECCOMP_RET_ALLOW));
-    }
-    let notified = NOTIFIED
-        .iter()
-        .map(|(call, _)| (*call, libc::SECCOMP_RET_USER_NOTIF));
-    let ignored = IGNORED.iter().map(|call| (*call, libc::SECCOMP_RET_ERRNO));
-    for (call, action) in notified.chain(ignored) {
-        let number = u32::try_from(call).expect("numbers of system calls are small");
-        program.push(jump(libc::BPF_JEQ, number, 0, 1));
-        program.push(give(action));
-    }
-    program.push(give(libc::SECCOMP_RET_ALLOW));
-    program
-}
-
-fn statement(code: u32, k: u32) -> libc::sock_filter {
-    let code = u16::try_from(code).expect("operations have 16 bits");
-    libc::sock_filter {
-        code,
-        jt: 0,
-        jf: 0,
-        k,
-    }
-}
-
-fn jump(condition: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
-    let statement = statement(libc::BPF_JMP | condition | libc::BPF_K, k);
-    libc::sock_filter {
-        jt,
-        jf,
-        ..statement
-    }
-}
 
 /// Where the kernel delivers notifications.
 pub(super) struct Listener(OwnedFd);
@@ -167,14 +40,14 @@ pub(super) enum Reply {
 
 /// Lets `command` run under the filter; the listener arrives on the other end of `socket`.
 pub(super) fn confine(command: &mut Command, socket: OwnedFd) {
-    let program = program();
+    let program = filter::program();
     let hook = move || {
         rustix::process::setsid()?;
         let listener = install(&program)?;
         send_descriptor(&socket, listener.as_fd())?;
         limit(Resource::Nofile, N_FILES)?;
         limit(Resource::Core, 0)?;
-        for capability in CapabilitySet::all().difference(KEPT).iter() {
+        for capability in CapabilitySet::all().difference(filter::KEPT).iter() {
             if rustix::thread::capability_is_in_bounding_set(capability) == Ok(true) {
                 rustix::thread::remove_capability_from_bounding_set(capability)?;
             }
@@ -297,13 +170,10 @@ impl Listener {
                 _ => Err(error),
             };
         }
-        let known = NOTIFIED
-            .iter()
-            .find(|(number, _)| *number == libc::c_long::from(raw.data.nr));
-        Ok(known.map(|(_, call)| Notification {
+        Ok(filter::call(raw.data.nr).map(|call| Notification {
             id: raw.id,
             tid: raw.pid,
-            call: *call,
+            call,
             arguments: raw.data.args,
         }))
     }

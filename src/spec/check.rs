@@ -49,6 +49,11 @@ fn spec(board: Board, merged: Merged, settings: Settings, overlays: Vec<Overlay>
     let mut packages = board.packages.install.clone();
     packages.push(board.packages.kernel.clone());
     packages.extend(merged.packages.into_iter().map(|package| package.value));
+    // C.UTF-8 is part of the C library; every other locale is compiled from this package.
+    let other = |value: &Value| *value != Value::Text("C.UTF-8".to_owned());
+    if settings.value("locale").is_some_and(other) {
+        packages.push("locales".to_owned());
+    }
     Spec {
         packages: sorted(packages),
         never: sorted(board.packages.never.clone()),

@@ -335,6 +335,31 @@ impl Tree {
             .ok_or_else(|| TreeError::Missing { path: path.clone() })
     }
 
+    /// The directory `id` and all below it, as a tree of its own.
+    pub fn subtree(&self, id: NodeId) -> Self {
+        let mut nodes = self.nodes.clone();
+        nodes[0] = self.node(id).clone();
+        Self { nodes }
+    }
+
+    /// Puts every node of `other` below `path`, over what is there. `path` and its parents must be
+    /// directories.
+    pub fn graft(&mut self, path: &TreePath, other: &Tree) -> Result<(), TreeError> {
+        for (below, id) in other.walk() {
+            let names = path
+                .components()
+                .chain(below.components())
+                .cloned()
+                .collect();
+            let mut node = other.node(id).clone();
+            if let Kind::Directory(entries) = &mut node.kind {
+                entries.clear();
+            }
+            self.insert(&TreePath::from_names(names), node)?;
+        }
+        Ok(())
+    }
+
     fn entry_of(&self, path: &TreePath) -> Result<(NodeId, Name), TreeError> {
         let no_parent = || TreeError::NoParent { path: path.clone() };
         let (parent, name) = path.split_last().ok_or_else(no_parent)?;
@@ -467,6 +492,17 @@ mod tests {
         let shell = tree.at(&path("/bin/sh")).unwrap();
         tree.link(&path("/usr/bin/dash"), shell).unwrap();
         assert_eq!(tree.link_counts()[&shell], 2);
+    }
+
+    #[test]
+    fn a_subtree_put_elsewhere_has_the_same_names_there() {
+        let mut tree = merged_usr();
+        let usr = tree.subtree(tree.at(&path("/usr")).unwrap());
+        assert!(usr.at(&path("/bin/sh")).is_some());
+        assert!(usr.at(&path("/usr")).is_none());
+        tree.insert(&path("/copy"), directory()).unwrap();
+        tree.graft(&path("/copy"), &usr).unwrap();
+        assert!(tree.at(&path("/copy/bin/sh")).is_some());
     }
 
     #[test]

@@ -14,7 +14,7 @@ struct Screen {
 }
 
 /// A running machine. Dropped, it is switched off.
-pub struct Machine {
+pub(crate) struct Machine {
     child: Child,
     keyboard: ChildStdin,
     screen: Arc<(Mutex<Screen>, Condvar)>,
@@ -26,17 +26,17 @@ pub struct Machine {
 
 /// What a command in the machine gave.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Its exit status.
-    pub status: i32,
+    pub(crate) status: i32,
     /// What it printed.
-    pub output: String,
+    pub(crate) output: String,
 }
 
 impl Machine {
     /// Starts QEMU as `command`, which must put the serial console on standard input and output.
     /// The whole console is kept in the file `log`.
-    pub fn start(command: &mut Command, log: &Path) -> Self {
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -64,16 +64,23 @@ impl Machine {
             }
         });
         let log = log.to_owned();
-        Self { child, keyboard, screen, seen: 0, log, started: Instant::now() }
+        Self {
+            child,
+            keyboard,
+            screen,
+            seen: 0,
+            log,
+            started: Instant::now(),
+        }
     }
 
     /// Waits until `text` appears behind what was seen before; gives everything up to its end.
-    pub fn expect(&mut self, text: &str, patience: Duration) -> String {
+    pub(crate) fn expect(&mut self, text: &str, patience: Duration) -> String {
         self.expect_any(&[text], patience).1
     }
 
     /// Waits for the first of `texts`; gives which it was, and everything up to its end.
-    pub fn expect_any(&mut self, texts: &[&str], patience: Duration) -> (usize, String) {
+    pub(crate) fn expect_any(&mut self, texts: &[&str], patience: Duration) -> (usize, String) {
         let deadline = Instant::now() + patience;
         let (screen, changed) = &*self.screen;
         let mut screen = screen.lock().unwrap();
@@ -102,18 +109,26 @@ impl Machine {
     }
 
     /// Types `line` and the return key.
-    pub fn type_line(&mut self, line: &str) {
-        self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+    pub(crate) fn type_line(&mut self, line: &str) {
+        self.keyboard
+            .write_all(format!("{line}\n").as_bytes())
+            .unwrap();
         self.keyboard.flush().unwrap();
     }
 
     /// Logs in at the prompt with the name and password that the first boot printed, and becomes
     /// root with sudo; gives what the console said before.
-    pub fn log_in(&mut self, patience: Duration) -> String {
-        let before = self.expect(" login: ", patience);
+    pub(crate) fn log_in(&mut self, patience: Duration) -> String {
+        // What the first boot tells has such words too: `console login: NAME`.
+        let told = ["console login: ", "statistics login: "];
+        let mut before = self.expect(" login: ", patience);
+        while told.iter().any(|label| before.ends_with(label)) {
+            before += &self.expect(" login: ", patience);
+        }
         let after = |label: &str| {
             let line = before.lines().rev().find_map(|line| line.split_once(label));
-            let (_, word) = line.unwrap_or_else(|| panic!("no `{label}` on the console:\n{before}"));
+            let (_, word) =
+                line.unwrap_or_else(|| panic!("no `{label}` on the console:\n{before}"));
             word.trim().to_owned()
         };
         let (name, password) = (after("console login: "), after("password: "));
@@ -124,30 +139,43 @@ impl Machine {
         self.type_line("sudo -S -p 'sudo''-asks:' bash --norc --noprofile");
         self.expect("sudo-asks:", patience);
         self.type_line(&password);
-        self.type_line("stty -echo cols 500; PS1=; set +m; export SYSTEMD_PAGER=cat; echo rea''dy");
+        self.type_line(
+            "stty -echo cols 500; PS1=; set +m; export SYSTEMD_PAGER=cat; dmesg -n 1; echo rea''dy",
+        );
         self.expect("ready", patience);
         before
     }
 
     /// Runs `command` in the shell at the console and waits for its end.
-    pub fn run(&mut self, command: &str, patience: Duration) -> Ran {
+    pub(crate) fn run(&mut self, command: &str, patience: Duration) -> Ran {
         self.type_line(&format!("{command}\necho \"@\"\"end:$?@\""));
         let output = self.expect("@end:", patience);
         let status = self.expect("@", patience);
         let output = output.trim_end_matches("@end:").replace('\r', "");
-        let status = status.trim_end_matches('@').parse().expect("an exit status");
-        Ran { status, output: output.trim().to_owned() }
+        let status = status
+            .trim_end_matches('@')
+            .parse()
+            .expect("an exit status");
+        Ran {
+            status,
+            output: output.trim().to_owned(),
+        }
     }
 
     /// Runs `command`, which must succeed, and gives what it printed.
-    pub fn succeed(&mut self, command: &str, patience: Duration) -> String {
+    pub(crate) fn succeed(&mut self, command: &str, patience: Duration) -> String {
         let ran = self.run(command, patience);
-        assert_eq!(ran.status, 0, "`{command}` in the machine failed:\n{}", ran.output);
+        assert_eq!(
+            ran.status, 0,
+            "`{command}` in the machine failed:\n{}",
+            ran.output
+        );
         ran.output
     }
 
     /// How long the machine has been running.
-    pub fn uptime(&self) -> Duration {
+    #[allow(dead_code, reason = "not every board measures")]
+    pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
 }
@@ -161,5 +189,6 @@ impl Drop for Machine {
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
+    text.windows(wanted.len())
+        .position(|window| window == wanted)
 }

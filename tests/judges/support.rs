@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 /// Runs `command`; panics with everything it printed unless it exits with 0.
-pub fn judge(command: &mut Command) -> Output {
+pub(crate) fn judge(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| {
         panic!("cannot run {command:?}: {error}; install what ci/setup lists")
     });

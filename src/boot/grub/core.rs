@@ -16,31 +16,6 @@ use liblzma::stream::{Action, Filters, LzmaOptions, Status, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What the core image can do: read the disk and its filesystems, show a menu, start Linux. Nothing
-/// is loaded later, so the root filesystem needs no modules.
-pub const MODULES: [&str; 20] = [
-    "biosdisk",
-    "part_gpt",
-    "part_msdos",
-    "fat",
-    "ext2",
-    "search",
-    "search_fs_uuid",
-    "search_label",
-    "normal",
-    "linux",
-    "configfile",
-    "echo",
-    "test",
-    "serial",
-    "terminal",
-    "ls",
-    "cat",
-    "halt",
-    "reboot",
-    "gzio",
-];
-
 /// Where the packaged files lie.
 const FOLDER: &str = "/usr/lib/grub/i386-pc";
 
@@ -52,9 +27,7 @@ const MAX_CORE: usize = 0x7_0000;
 /// Raw kernel and modules may not grow beyond what the decompressor unpacks at 1 MiB with room to spare.
 const MAX_RAW: usize = 8 << 20;
 
-// Offsets in boot.img and diskboot.img: include/grub/i386/pc/boot.h of GRUB.
-const BOOT_KERNEL_SECTOR: usize = 0x5c;
-const BOOT_DRIVE_CHECK: usize = 0x66;
+// Offsets in diskboot.img: include/grub/i386/pc/boot.h of GRUB.
 const DISKBOOT_LIST_START: usize = 500;
 const DISKBOOT_LIST_LEN: usize = 508;
 // Offsets in lzma_decompress.img: include/grub/offsets.h.
@@ -108,24 +81,16 @@ pub enum CoreError {
     Compress(#[source] liblzma::stream::Error),
 }
 
-/// The boot code of the first sector, which loads the core image from sector `core`.
-pub fn boot_code(inputs: Contents<'_>, core: Lba) -> Result<[u8; 440], CoreError> {
-    let mut boot = sector(inputs, "boot.img")?;
-    patch(&mut boot, BOOT_KERNEL_SECTOR, &core.0.to_le_bytes());
-    // Two no-ops instead of the jump over the check of the drive number: some BIOSes give a wrong
-    // one in DL (grub-install does the same on a hard disk).
-    patch(&mut boot, BOOT_DRIVE_CHECK, &[0x90, 0x90]);
-    let (code, _) = boot.split_first_chunk::<440>().expect("a sector is longer");
-    Ok(*code)
-}
-
-/// The core image for sector `core` and up: whole sectors. `configuration` is run first.
+/// The core image for sector `core` and up: whole sectors. It holds `modules` and all they depend
+/// on, and runs `configuration` first; nothing is loaded later, so the root filesystem needs no
+/// modules.
 pub fn core_image(
     inputs: Contents<'_>,
     core: Lba,
+    modules: &[String],
     configuration: &str,
 ) -> Result<Vec<u8>, CoreError> {
-    let raw = raw_kernel(inputs, configuration)?;
+    let raw = raw_kernel(inputs, modules, configuration)?;
     let mut image = decompressor(inputs)?;
     let compressed = compress(&raw)?;
     patch(
@@ -155,9 +120,13 @@ pub fn core_image(
 }
 
 /// What is compressed: GRUB's kernel as it lies in memory, and behind it the table of modules.
-fn raw_kernel(inputs: Contents<'_>, configuration: &str) -> Result<Vec<u8>, CoreError> {
+fn raw_kernel(
+    inputs: Contents<'_>,
+    modules: &[String],
+    configuration: &str,
+) -> Result<Vec<u8>, CoreError> {
     let mut objects = Vec::new();
-    for module in in_order_of_need(&read(inputs, "moddep.lst")?)? {
+    for module in in_order_of_need(modules, &read(inputs, "moddep.lst")?)? {
         let bytes = read(inputs, &format!("{module}.mod"))?;
         push_object(&mut objects, OBJECT_ELF, &bytes);
     }
@@ -213,8 +182,8 @@ fn kernel_segment(inputs: Contents<'_>) -> Result<Vec<u8>, CoreError> {
     kernel.map(<[u8]>::to_vec).ok_or_else(|| unknown(found))
 }
 
-/// [`MODULES`] and all they depend on, each behind those it needs.
-fn in_order_of_need(moddep: &[u8]) -> Result<Vec<String>, CoreError> {
+/// `modules` and all they depend on, each behind those it needs.
+fn in_order_of_need(modules: &[String], moddep: &[u8]) -> Result<Vec<String>, CoreError> {
     let text = String::from_utf8_lossy(moddep);
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     let needs: BTreeMap<&str, Vec<&str>> = lines
@@ -223,7 +192,11 @@ fn in_order_of_need(moddep: &[u8]) -> Result<Vec<String>, CoreError> {
     let mut order = Vec::new();
     let mut seen = BTreeSet::new();
     // A module stands on the stack twice: once to look at what it needs, once to be put in order.
-    let mut stack: Vec<(&str, bool)> = MODULES.iter().rev().map(|name| (*name, false)).collect();
+    let mut stack: Vec<(&str, bool)> = modules
+        .iter()
+        .rev()
+        .map(|name| (name.as_str(), false))
+        .collect();
     while let Some((module, needs_done)) = stack.pop() {
         if needs_done {
             order.push(module.to_owned());
@@ -315,17 +288,15 @@ mod tests {
 
     #[test]
     fn a_module_stands_behind_what_it_needs() {
-        let mut list: String = MODULES.iter().map(|name| format!("{name}:\n")).collect();
-        list.push_str("ext2: fshelp\nfshelp:\nlinux: boot ext2\nboot:\n");
-        let order = in_order_of_need(list.as_bytes()).unwrap();
-        let at = |name: &str| order.iter().position(|known| known == name).unwrap();
-        assert!(at("fshelp") < at("ext2") && at("boot") < at("linux"));
-        assert_eq!(order.len(), MODULES.len() + 2);
+        let modules = ["search", "linux"].map(str::to_owned);
+        let list = b"search:\next2: fshelp\nfshelp:\nlinux: boot ext2\nboot:\n";
+        let order = in_order_of_need(&modules, list).unwrap();
+        assert_eq!(order, ["search", "boot", "fshelp", "ext2", "linux"]);
     }
 
     #[test]
     fn a_module_that_nobody_lists_is_named() {
-        let refused = in_order_of_need(b"biosdisk: magic\n").unwrap_err();
+        let refused = in_order_of_need(&["biosdisk".to_owned()], b"biosdisk: magic\n").unwrap_err();
         assert!(matches!(refused, CoreError::NoModule { module } if module == "magic"));
     }
 }

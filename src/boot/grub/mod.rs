@@ -5,121 +5,53 @@
 //! `/boot/grub/grub.cfg`, which names `/vmlinuz` and `/initrd.img`: links that Debian's kernel packages
 //! keep up to date, so that no kernel upgrade needs GRUB's own tools on the device.
 //!
-//! The files come from packages that are unpacked beside the image, not installed in it: grub-pc-bin,
-//! grub-efi-amd64-signed, shim-signed.
+//! The board's definition says which files of shim and GRUB go where; here are the configurations
+//! and the core image.
 
 mod core;
 
-pub use self::core::{CoreError, MODULES, boot_code, core_image};
-
-use super::contents::{Contents, ContentsError, builtin_file, path, put};
-use crate::epoch::Epoch;
-use crate::tree::{Kind, Meta, Node, Origin, Tree, TreeError, TreePath};
-use crate::units::Lba;
-
-const SHIM: &str = "/usr/lib/shim/shimx64.efi.signed";
-const GRUB: &str = "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed";
+pub use self::core::{CoreError, core_image};
 
 /// What the disk and the definitions decide.
 #[derive(Clone, Debug)]
 pub struct GrubSettings {
     /// UUID of the root filesystem, as text.
     pub root_uuid: String,
-    /// First sector of the BIOS boot partition.
-    pub core: Lba,
     /// The whole kernel command line, with `root=`.
     pub command_line: String,
     /// Whether menu and messages also go to the first serial port.
     pub serial: bool,
 }
 
-/// What GRUB needs on the disk.
-#[derive(Clone, Debug)]
-pub struct GrubBoot {
-    /// First bytes of the first sector, up to the disk signature.
-    pub boot_code: [u8; 440],
-    /// Content of the BIOS boot partition from its first sector on; whole sectors.
-    pub core: Vec<u8>,
-    /// Content of the EFI system partition.
-    pub esp: Tree,
-    /// Files of the root filesystem.
-    pub root_changes: Vec<(TreePath, Node)>,
-}
+/// A setting would be read as something else by GRUB's parser.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the kernel command line `{0}` has a character that GRUB's configuration would take for syntax; leave out quotes, `$`, `\\`, `;`, `{{`, `}}`, `|`, `&`, `<`, `>`, `#` and line breaks"
+)]
+pub struct NotACommandLine(pub String);
 
-/// Why GRUB cannot be laid out.
-#[derive(Debug, thiserror::Error)]
-pub enum GrubError {
-    /// A package's file is missing or unreadable.
-    #[error(transparent)]
-    Contents(#[from] ContentsError),
-    /// The core image cannot be made.
-    #[error(transparent)]
-    Core(#[from] CoreError),
-    /// Two files at one place.
-    #[error(transparent)]
-    Tree(#[from] TreeError),
-    /// A setting would be read as something else by GRUB's parser.
-    #[error(
-        "the kernel command line `{0}` has a character that GRUB's configuration would take for syntax; leave out quotes, `$`, `\\`, `;`, `{{`, `}}`, `|`, `&`, `<`, `>`, `#` and line breaks"
-    )]
-    CommandLine(String),
-}
+/// Where Debian's signed GRUB looks for its configuration on the EFI system partition.
+pub const ESP_CONFIGURATION: &str = "EFI/debian/grub.cfg";
 
-/// Lays GRUB out; `inputs` holds the unpacked packages.
-pub fn prepare(
-    inputs: Contents<'_>,
-    settings: &GrubSettings,
-    epoch: Epoch,
-) -> Result<GrubBoot, GrubError> {
+/// The menu, `/boot/grub/grub.cfg` of the root filesystem.
+pub fn menu(settings: &GrubSettings) -> Result<String, NotACommandLine> {
     let syntax = |c: char| c.is_control() || "\"'$\\;{}|&<>#`".contains(c);
     if settings.command_line.contains(syntax) {
-        return Err(GrubError::CommandLine(settings.command_line.clone()));
+        return Err(NotACommandLine(settings.command_line.clone()));
     }
-    let menu = builtin_file(menu(settings).as_bytes(), 0o644, epoch.into());
-    Ok(GrubBoot {
-        boot_code: boot_code(inputs, settings.core)?,
-        core: core_image(inputs, settings.core, &find_menu(settings))?,
-        esp: esp(inputs, settings, epoch)?,
-        root_changes: vec![(path("/boot/grub/grub.cfg"), menu)],
-    })
+    Ok(menu_text(settings))
 }
 
-/// The files that firmware and shim look for: shim at the path of removable media, GRUB beside it,
-/// and the configuration where Debian's signed GRUB has its built-in prefix.
-fn esp(inputs: Contents<'_>, settings: &GrubSettings, epoch: Epoch) -> Result<Tree, GrubError> {
-    let mtime = epoch.into();
-    let mut esp = Tree::new(Meta::root(0o755, mtime));
-    for (target, source) in [
-        ("/EFI/BOOT/BOOTX64.EFI", SHIM),
-        ("/EFI/BOOT/grubx64.efi", GRUB),
-    ] {
-        let source = path(source);
-        let content = inputs.file(&source);
-        let content = content.ok_or_else(|| ContentsError::Missing {
-            path: source.clone(),
-        })?;
-        let kind = Kind::File(content.clone());
-        let node = Node::new(kind, Meta::root(0o644, mtime), Origin::Builtin);
-        put(&mut esp, &path(target), node)?;
-    }
-    let find = find_menu(settings);
-    put(
-        &mut esp,
-        &path("/EFI/debian/grub.cfg"),
-        builtin_file(find.as_bytes(), 0o644, mtime),
-    )?;
-    Ok(esp)
-}
-
-/// Finds the root filesystem and goes on with the menu there.
-fn find_menu(settings: &GrubSettings) -> String {
+/// What finds the root filesystem and goes on with the menu there: [`ESP_CONFIGURATION`], and
+/// what the core image runs first.
+pub fn find_menu(settings: &GrubSettings) -> String {
     let uuid = &settings.root_uuid;
     format!(
         "search.fs_uuid {uuid} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
     )
 }
 
-fn menu(settings: &GrubSettings) -> String {
+fn menu_text(settings: &GrubSettings) -> String {
     let command_line = settings.command_line.trim();
     let entry = |title: &str, suffix: &str, words: &str| {
         format!(
@@ -159,7 +91,6 @@ mod tests {
     fn settings(command_line: &str) -> GrubSettings {
         GrubSettings {
             root_uuid: "0f1e".to_owned(),
-            core: Lba(2048),
             command_line: command_line.to_owned(),
             serial: true,
         }
@@ -167,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_menu_follows_the_links_and_has_a_way_back() {
-        let menu = menu(&settings("root=UUID=0f1e ro"));
+        let menu = menu(&settings("root=UUID=0f1e ro")).unwrap();
         assert!(menu.contains("  linux /vmlinuz root=UUID=0f1e ro\n  initrd /initrd.img\n"));
         assert!(menu.contains("  linux /vmlinuz.old root=UUID=0f1e ro\n"));
         assert!(menu.contains("  linux /vmlinuz root=UUID=0f1e ro break=bottom\n"));
@@ -176,20 +107,8 @@ mod tests {
 
     #[test]
     fn a_command_line_cannot_leave_its_line() {
-        let tree = Tree::new(Meta::root(0o755, Epoch(0).into()));
-        struct Nothing;
-        impl crate::tree::Objects for Nothing {
-            fn open(&self, _: &crate::digest::Sha256) -> std::io::Result<fs_err::File> {
-                Err(std::io::ErrorKind::NotFound.into())
-            }
-        }
-        let inputs = Contents {
-            tree: &tree,
-            objects: &Nothing,
-        };
         for bad in ["a\nb", "a; reboot", "$x", "a } b"] {
-            let refused = prepare(inputs, &settings(bad), Epoch(0));
-            assert!(matches!(refused, Err(GrubError::CommandLine(_))), "{bad}");
+            assert_eq!(menu(&settings(bad)), Err(NotACommandLine(bad.to_owned())));
         }
     }
 }

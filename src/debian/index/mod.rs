@@ -13,6 +13,7 @@ use super::{relation, version};
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use package::{Record, Span};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ pub enum IndexError {
 }
 
 /// The packages of one architecture in one text.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Index {
     repository: String,
     text: Arc<str>,
@@ -151,6 +152,13 @@ impl Index {
             index: self,
             record,
         })
+    }
+}
+
+impl fmt::Debug for Index {
+    /// Without the text, which has megabytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index({}, {} packages)", self.repository, self.len())
     }
 }
 

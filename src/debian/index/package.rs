@@ -125,7 +125,7 @@ pub(super) struct Record {
 }
 
 /// A package of an index.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Package<'a> {
     pub(super) index: &'a Index,
     pub(super) record: &'a Record,
@@ -213,5 +213,11 @@ impl fmt::Display for Package<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, version, from) = (self.name(), self.version(), self.repository());
         write!(f, "{name} {version} ({from})")
+    }
+}
+
+impl fmt::Debug for Package<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

@@ -1,8 +1,9 @@
 //! Why there is no answer, in words.
 
+use super::dead_end::{DeadEnd, Failure, Obstacle};
 use super::pool::{Pool, Target};
 use super::request::Wanted;
-use super::search::{DeadEnd, Failure, Obstacle};
+
 use super::universe::{PackageId, Universe};
 use std::fmt;
 use std::sync::Arc;

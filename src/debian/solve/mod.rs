@@ -4,6 +4,7 @@
 //! a bounded search finds (`search`). Nothing that is installed is ever removed. The same input
 //! gives the same answer.
 
+mod dead_end;
 mod explain;
 mod marker;
 mod marks;

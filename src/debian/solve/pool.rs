@@ -165,6 +165,12 @@ impl<'a> Pool<'a> {
         slot
     }
 
+    /// The slot of a package that was found through a slot.
+    pub(super) fn slot_of(&self, package: PackageId) -> SlotId {
+        let slot = self.by_name.get(self.package(package).name());
+        *slot.expect("packages are found through their slots")
+    }
+
     /// Makes `package` the one to install of its name. Must come before any [`Pool::groups`].
     pub(super) fn choose_candidate(&mut self, package: PackageId) -> SlotId {
         let package_version = self.package(package).version();

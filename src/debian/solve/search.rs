@@ -1,9 +1,11 @@
 //! An answer by search, where apt's way leads to none.
 //!
 //! The open group with the fewest possible packages is served first, so whatever is forced comes
-//! before any choice; a choice that fails is taken back. Conflicts count in both directions. The
-//! search is bounded: it may give up, and says so.
+//! before any choice; a choice that fails is taken back. Conflicts count in both directions; what is
+//! installed gives way to them by an upgrade, if it can. The search is bounded: it may give up, and
+//! says so.
 
+use super::dead_end::{DeadEnd, Failure, Obstacle, Reason};
 use super::pool::{Group, Pool, SlotId, Target};
 use super::universe::PackageId;
 use crate::debian::index::Text;
@@ -13,52 +15,6 @@ use std::collections::BTreeMap;
 const MAX_RETRIES: usize = 2000;
 /// How many dead ends are remembered for the message.
 const MAX_DEAD_ENDS: usize = 3;
-
-/// Why a package is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// It was asked for.
-    Requested,
-    /// It was there before.
-    Installed,
-    /// A group of a package, by its position.
-    Needed(PackageId, usize),
-}
-
-/// A group that nothing can satisfy, with how its package came to be chosen.
-#[derive(Clone, Debug)]
-pub(super) struct DeadEnd {
-    /// From a request, or from what is installed, to the package with the group.
-    pub(super) chain: Vec<PackageId>,
-    /// Position of the group; none where a request itself is impossible.
-    pub(super) group: Option<usize>,
-    /// What stands in the way of each possible package.
-    pub(super) obstacles: Vec<(Target, Obstacle)>,
-}
-
-/// Why a package cannot be chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Obstacle {
-    /// Another version of its name is chosen, or none may be.
-    Fixed(Option<PackageId>),
-    /// One of the two excludes the other.
-    Conflict {
-        /// The package that says so.
-        from: PackageId,
-        /// Position of its group.
-        group: usize,
-        /// How the chosen one of the two came to be chosen.
-        chain: Vec<PackageId>,
-    },
-}
-
-/// What a search ended with.
-pub(super) struct Failure {
-    /// The first dead ends.
-    pub(super) dead_ends: Vec<DeadEnd>,
-    /// Whether everything was tried.
-    pub(super) complete: bool,
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Chosen {
@@ -133,13 +89,14 @@ impl<'p, 'a> Search<'p, 'a> {
                 package,
             };
             if let Some(obstacle) = self.obstacle(target) {
-                let dead_end = DeadEnd {
-                    chain: vec![package],
+                let (chain, obstacles) = (vec![package], vec![(target, obstacle)]);
+                let dead_ends = vec![DeadEnd {
+                    chain,
                     group: None,
-                    obstacles: vec![(target, obstacle)],
-                };
+                    obstacles,
+                }];
                 return Err(Failure {
-                    dead_ends: vec![dead_end],
+                    dead_ends,
                     complete: true,
                 });
             }
@@ -224,14 +181,16 @@ impl<'p, 'a> Search<'p, 'a> {
     /// among which all with several count alike.
     fn open_group(&mut self, fields: &[Text]) -> Option<(PackageId, usize, Vec<Target>)> {
         let mut best: Option<(PackageId, usize, Vec<Target>)> = None;
-        let order: Vec<PackageId> = self.in_order();
-        for package in order {
+        for package in self.in_order() {
             let groups = self.pool.groups(package);
             for (position, group) in groups.iter().enumerate() {
-                if !fields.contains(&group.field) || self.holds(group) {
-                    continue;
-                }
-                let possible = self.possible(group);
+                let possible = match group.negative() {
+                    true if self.holds(group) => self.ways_out(package, group),
+                    false if fields.contains(&group.field) && !self.holds(group) => {
+                        self.possible(group)
+                    }
+                    _ => continue,
+                };
                 let fewer = best
                     .as_ref()
                     .is_none_or(|b| possible.len() < b.2.len().min(2));
@@ -258,11 +217,33 @@ impl<'p, 'a> Search<'p, 'a> {
         installed.chain(rest).map(|chosen| chosen.package).collect()
     }
 
+    /// Whether something chosen is what `group` names.
     fn holds(&self, group: &Group<'_>) -> bool {
-        group.targets().any(|target| {
-            let chosen = self.chosen.get(&target.slot);
-            chosen.is_some_and(|chosen| chosen.package == target.package)
-        })
+        group.targets().any(|target| self.is_chosen(target))
+    }
+
+    /// Upgrades that end the conflict of `package` with what its negative `group` names.
+    fn ways_out(&mut self, package: PackageId, group: &Group<'_>) -> Vec<Target> {
+        let own = self.pool.slot_of(package);
+        let others = group.targets().filter(|target| self.is_chosen(*target));
+        let slots = others.map(|target| target.slot).chain([own]);
+        let upgrades: Vec<Target> = slots.filter_map(|slot| self.upgrade(slot)).collect();
+        let helps = |target: &Target| !group.targets().any(|other| other == *target);
+        let free = |target: &Target| self.obstacle(*target).is_none();
+        upgrades.into_iter().filter(helps).filter(free).collect()
+    }
+
+    /// The version that can replace what is installed in `slot`, where that is still there.
+    fn upgrade(&self, slot: SlotId) -> Option<Target> {
+        let chosen = self.chosen.get(&slot)?;
+        let package = self.pool.get(slot).candidate?;
+        let upgradable = chosen.reason == Reason::Installed && package != chosen.package;
+        upgradable.then_some(Target { slot, package })
+    }
+
+    fn is_chosen(&self, target: Target) -> bool {
+        let chosen = self.chosen.get(&target.slot);
+        chosen.is_some_and(|chosen| chosen.package == target.package)
     }
 
     fn possible(&mut self, group: &Group<'_>) -> Vec<Target> {
@@ -308,12 +289,12 @@ impl<'p, 'a> Search<'p, 'a> {
         }
         let groups = self.pool.groups(target.package);
         for (position, group) in groups.iter().enumerate().filter(|(_, g)| g.negative()) {
-            let hit = group.targets().find(|other| {
-                let chosen = self.chosen.get(&other.slot);
-                chosen.is_some_and(|chosen| {
-                    chosen.package == other.package && other.slot != target.slot
-                })
-            });
+            let stays = |other: &Target| {
+                other.slot != target.slot
+                    && self.is_chosen(*other)
+                    && self.upgrade(other.slot).is_none()
+            };
+            let hit = group.targets().find(stays);
             if let Some(other) = hit {
                 return Some(Obstacle::Conflict {
                     from: target.package,
@@ -329,10 +310,9 @@ impl<'p, 'a> Search<'p, 'a> {
     fn excluder(&self, target: Target) -> Option<(PackageId, usize)> {
         let own = self.chosen.get(&target.slot).map(|chosen| chosen.package);
         let excluders = self.excluded.get(&target.package)?;
-        excluders
-            .iter()
-            .copied()
-            .find(|(from, _)| Some(*from) != own)
+        excluders.iter().copied().find(|(from, _)| {
+            Some(*from) != own && self.upgrade(self.pool.slot_of(*from)).is_none()
+        })
     }
 
     fn set(&mut self, slot: SlotId, package: PackageId, reason: Reason) {
@@ -383,12 +363,12 @@ impl<'p, 'a> Search<'p, 'a> {
         let obstacles = obstacles
             .filter_map(|t| Some((t, self.obstacle(t)?)))
             .collect();
-        let dead_end = DeadEnd {
-            chain: self.chain(package),
-            group: Some(position),
+        let (chain, group) = (self.chain(package), Some(position));
+        self.dead_ends.push(DeadEnd {
+            chain,
+            group,
             obstacles,
-        };
-        self.dead_ends.push(dead_end);
+        });
     }
 
     /// From a request, or from what is installed, to `package`.

@@ -21,8 +21,6 @@ static TOP: Keys = Keys {
         "suite",
         "packages",
         "boot",
-        "growth",
-        "wifi",
     ],
 };
 static DISK: Keys = Keys {
@@ -59,21 +57,12 @@ static BOOT: Keys = Keys {
         "consoles",
         "command-line",
         "firmware-files",
-        "dtbs",
         "config-txt",
     ],
 };
-static GROWTH: Keys = Keys {
-    table: "[growth]",
-    keys: &["method"],
-};
-static WIFI: Keys = Keys {
-    table: "[wifi]",
-    keys: &["driver", "bands", "wpa3"],
-};
 
 /// Every table of the format.
-pub static TABLES: [&Keys; 13] = [
+pub static TABLES: [&Keys; 11] = [
     &TOP,
     &DISK,
     &PARTITION,
@@ -85,8 +74,6 @@ pub static TABLES: [&Keys; 13] = [
     &SUITE,
     &PACKAGES,
     &BOOT,
-    &GROWTH,
-    &WIFI,
 ];
 
 impl Board {
@@ -126,8 +113,6 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
     let suite = needed(top, "suite", &SUITE, suite);
     let packages = needed(top, "packages", &PACKAGES, packages);
     let boot = needed(top, "boot", &BOOT, boot);
-    let growth = needed(top, "growth", &GROWTH, growth);
-    let wifi = top.section("wifi", &WIFI).map(|section| wifi(&section));
 
     rules::names(&partitions);
     rules::names(&blobs);
@@ -150,8 +135,6 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
         suite: suite?,
         packages: packages?,
         boot: boot?,
-        growth: growth?,
-        wifi: wifi.map_or(Some(None), |wifi| wifi.map(Some))?,
     })
 }
 
@@ -325,24 +308,6 @@ fn boot(section: &Section<'_>) -> Option<Boot> {
         consoles: plain(section.texts("consoles")),
         command_line: plain(section.texts("command-line")),
         firmware_files: plain(section.texts("firmware-files")),
-        dtbs: plain(section.texts("dtbs")),
         config_txt: plain(section.texts("config-txt")),
-    })
-}
-
-fn growth(section: &Section<'_>) -> Option<Growth> {
-    let methods = [("sfdisk", Growth::Sfdisk), ("repart", Growth::Repart)];
-    let method = section.need("method", section.choice("method", &methods))?;
-    Some(method.value)
-}
-
-fn wifi(section: &Section<'_>) -> Option<Wifi> {
-    let driver = section.need("driver", section.text("driver"));
-    let bands = plain(section.need("bands", Some(section.texts("bands")))?);
-    let wpa3 = section.need("wpa3", section.flag("wpa3"));
-    Some(Wifi {
-        driver: driver?.value,
-        bands,
-        wpa3: wpa3?.value,
     })
 }

@@ -1,0 +1,15 @@
+//! The end-to-end lane: images built from Debian's archive by an ordinary user, judged by foreign
+//! tools and started in QEMU. It takes minutes and the network, so only `ci/test` runs it:
+//! `cargo test --release --test boot`.
+#![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "time-outs need a clock, and a build needs the proxy of the environment"
+)]
+
+mod machine;
+#[allow(unused_imports, reason = "the judges use all of it")]
+#[path = "../judges/mirror/mod.rs"]
+mod mirror;
+mod support;
+mod x86_64;

@@ -1,0 +1,66 @@
+//! The lane of x86_64 with a load balancer: one image, built by an ordinary user from an empty
+//! store, and everything that is to be true of it.
+
+mod backends;
+mod boots;
+mod builds;
+mod guest;
+mod judges;
+mod solution;
+mod trace;
+
+use crate::support::{User, run};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// What `--board` and `--profile` say.
+const TARGET: [&str; 4] = ["--board", "x86_64", "--profile", "haproxy-node"];
+
+/// The web servers are on the network that QEMU makes up, the TCP servers in the machine itself.
+const SETTINGS: [&str; 4] = [
+    "--set",
+    "http-servers=web1=10.0.2.101:8081,web2=10.0.2.102:8081",
+    "--set",
+    "tcp-servers=db1=127.0.0.1:9001,db2=127.0.0.1:9002",
+];
+
+/// The image that all checks share.
+struct Built {
+    user: User,
+    /// Made first, so that an archive that changes meanwhile changes no image of this run.
+    lock: PathBuf,
+    image: PathBuf,
+}
+
+static BUILT: LazyLock<Built> = LazyLock::new(|| {
+    let user = User::first("first");
+    let lock = user.home().join("x86_64.lock");
+    let mut command = user.imgbuild();
+    command.arg("lock").args(TARGET).args(SETTINGS);
+    run(command.arg("--output").arg(&lock));
+    let image = user.home().join("cold.img");
+    run(build(&mut user.imgbuild(), &lock, &image));
+    Built { user, lock, image }
+});
+
+/// Completes `command` to a build of the image by `lock` into `image`.
+fn build<'a>(command: &'a mut Command, lock: &Path, image: &Path) -> &'a mut Command {
+    command.args(TARGET).args(SETTINGS);
+    command.arg("--lock").arg(lock).arg("--output").arg(image)
+}
+
+impl Built {
+    /// Copies what was downloaded, and nothing that was made of it, into a store for `user`.
+    fn copy_downloads(&self, user: &User) -> PathBuf {
+        let store = user.home().join("store");
+        fs_err::create_dir(&store).unwrap();
+        let objects = self.user.home().join(".cache/imgbuild/objects");
+        run(Command::new("cp")
+            .args(["-r", "--reflink=auto"])
+            .arg(objects)
+            .arg(&store));
+        user.own(&store);
+        store
+    }
+}

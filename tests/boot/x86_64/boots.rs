@@ -1,0 +1,225 @@
+//! The image starts from every firmware, and does its job.
+
+use super::backends::{WebServer, free_port};
+use super::guest::{Firmware, Guest};
+use crate::machine::Machine;
+use crate::mirror::{DebSpec, Server, TestArchive, TestKey};
+use crate::support::{PATIENCE, bench, said};
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::net::TcpStream;
+use std::process::Command;
+
+#[test]
+fn x86_64_starts_from_uefi() {
+    let mut guest = Guest::start(Firmware::Uefi, &[]);
+    guest.machine.log_in(PATIENCE);
+    guest.settle();
+    guest
+        .machine
+        .succeed("test -d /sys/firmware/efi/efivars", PATIENCE);
+}
+
+#[test]
+fn x86_64_starts_with_secure_boot_enforced() {
+    let mut guest = Guest::start(Firmware::SecureBoot, &[]);
+    guest.machine.log_in(PATIENCE);
+    guest.settle();
+    // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are
+    // enforced.
+    let variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+    let state = guest
+        .machine
+        .succeed(&format!("od -An -tu1 -j4 {variable}"), PATIENCE);
+    assert_eq!(state, "1");
+    let lockdown = guest
+        .machine
+        .succeed("cat /sys/kernel/security/lockdown", PATIENCE);
+    assert!(lockdown.contains("[integrity]"), "{lockdown}");
+}
+
+#[test]
+fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
+    let mut web = [WebServer::start("web1", 0), WebServer::start("web2", 0)].map(Some);
+    let port = |server: &Option<WebServer>| server.as_ref().unwrap().port;
+    let ports = [port(&web[0]), port(&web[1])];
+    let mirror = mirror();
+    let mirror_port = mirror.url().rsplit_once(':').unwrap().1.to_owned();
+    let [http, tcp, statistics] = [free_port(), free_port(), free_port()];
+    let mut guest = Guest::start(
+        Firmware::Bios,
+        &[
+            format!("hostfwd=tcp:127.0.0.1:{http}-:80"),
+            format!("hostfwd=tcp:127.0.0.1:{tcp}-:5432"),
+            format!("hostfwd=tcp:127.0.0.1:{statistics}-:1338"),
+            format!("guestfwd=tcp:10.0.2.101:8081-cmd:nc 127.0.0.1 {}", ports[0]),
+            format!("guestfwd=tcp:10.0.2.102:8081-cmd:nc 127.0.0.1 {}", ports[1]),
+            format!("guestfwd=tcp:10.0.2.100:80-cmd:nc 127.0.0.1 {mirror_port}"),
+        ],
+    );
+    let told = guest.machine.log_in(PATIENCE);
+    guest.settle();
+    let identity = identity(&mut guest.machine);
+
+    dpkg_is_content(&mut guest.machine);
+    statistics_need_the_login(statistics, &told);
+
+    let answers = || names(|| curl(&[&format!("http://127.0.0.1:{http}/")]));
+    assert_eq!(
+        answers(),
+        BTreeSet::from(["web1".to_owned(), "web2".to_owned()])
+    );
+    web[0] = None;
+    assert_eq!(answers(), BTreeSet::from(["web2".to_owned()]));
+    web[0] = Some(WebServer::start("web1", ports[0]));
+
+    serve_in(&mut guest.machine, "db1", 9001);
+    serve_in(&mut guest.machine, "db2", 9002);
+    healthy(&mut guest.machine);
+    let answers = || names(|| hear(tcp));
+    assert_eq!(
+        answers(),
+        BTreeSet::from(["db1".to_owned(), "db2".to_owned()])
+    );
+    guest.machine.succeed("systemctl stop db1", PATIENCE);
+    assert_eq!(answers(), BTreeSet::from(["db2".to_owned()]));
+    let ill = guest.machine.run("/usr/lib/imgbuild/health", PATIENCE);
+    assert!(
+        ill.status == 1 && ill.output.contains("servers-up FAIL"),
+        "{ill:?}"
+    );
+
+    upgrades(&mut guest.machine);
+
+    guest.machine.type_line("systemctl reboot");
+    guest.machine.log_in(PATIENCE);
+    guest.settle();
+    assert_eq!(self::identity(&mut guest.machine), identity);
+    statistics_need_the_login(statistics, &told);
+}
+
+/// What must never change, and be nobody else's.
+fn identity(machine: &mut Machine) -> String {
+    let files = "/etc/machine-id /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/haproxy/conf.d/*";
+    let identity = machine.succeed(&format!("cat {files}"), PATIENCE);
+    assert!(
+        identity.contains("ssh-ed25519 ") && identity.contains("stats_users"),
+        "{identity}"
+    );
+    identity
+}
+
+fn dpkg_is_content(machine: &mut Machine) {
+    assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
+    let states = "dpkg-query -W -f '${db:Status-Abbrev}\\n' | sort -u";
+    assert_eq!(machine.succeed(states, PATIENCE), "ii");
+}
+
+/// Nobody sees the statistics without the login that the first boot told.
+fn statistics_need_the_login(port: u16, told: &str) {
+    let login = told
+        .lines()
+        .find_map(|line| line.split_once("statistics login: "));
+    let login = login
+        .expect("the first boot tells the login")
+        .1
+        .trim()
+        .replace(' ', ":");
+    for path in ["", "metrics"] {
+        let url = format!("http://127.0.0.1:{port}/{path}");
+        let status = |login: &[&str]| {
+            curl(
+                &[
+                    &["--output", "/dev/null", "--write-out", "%{http_code}", &url],
+                    login,
+                ]
+                .concat(),
+            )
+        };
+        assert_eq!(status(&[]), "401");
+        assert_eq!(status(&["--user", "admin:wrong"]), "401");
+        assert_eq!(status(&["--user", &login]), "200");
+    }
+}
+
+fn curl(arguments: &[&str]) -> String {
+    said(
+        Command::new("curl")
+            .args(["--silent", "--show-error", "--max-time", "120"])
+            .args(arguments),
+    )
+}
+
+/// What the server behind a port says.
+fn hear(port: u16) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Who answers ten requests.
+fn names(request: impl Fn() -> String) -> BTreeSet<String> {
+    (0..10).map(|_| request()).collect()
+}
+
+/// Starts a TCP server in the machine that says its name.
+fn serve_in(machine: &mut Machine, name: &str, port: u16) {
+    let program = format!(
+        "import socket\ns=socket.create_server((\"127.0.0.1\",{port}))\n\
+         while True:\n c,a=s.accept()\n c.sendall(b\"{name}\")\n c.close()"
+    );
+    machine.succeed(
+        &format!("cat > /run/{name}.py <<'END'\n{program}\nEND"),
+        PATIENCE,
+    );
+    machine.succeed(
+        &format!("systemd-run --quiet --unit={name} python3 /run/{name}.py"),
+        PATIENCE,
+    );
+}
+
+/// Waits until the load balancer has seen that its servers are there.
+fn healthy(machine: &mut Machine) {
+    let wait =
+        "for n in $(seq 60); do /usr/lib/imgbuild/health > /run/health && break; sleep 2; done";
+    machine.succeed(wait, PATIENCE);
+    machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
+}
+
+/// An archive with a newer version of a package of the image.
+fn mirror() -> Server {
+    let folder = bench().join("mirror");
+    for suite in ["trixie", "trixie-updates", "trixie-security"] {
+        let archive = TestArchive::new().suite(suite, suite);
+        let archive = archive.package(DebSpec::new("nano", "99", "amd64"));
+        let firmware = DebSpec::new("firmware-of-a-test", "1", "all");
+        archive
+            .package_in("non-free-firmware", firmware)
+            .write(&folder);
+    }
+    Server::start(&folder)
+}
+
+/// The sources of the image work, with another archive behind them, and offer an upgrade.
+fn upgrades(machine: &mut Machine) {
+    let key = TestKey::new(1).armored_keyring();
+    machine.succeed(
+        "systemctl stop apt-daily.timer apt-daily-upgrade.timer apt-daily.service",
+        PATIENCE,
+    );
+    machine.succeed(
+        &format!("cat > /etc/apt/keyrings/test.asc <<'END'\n{key}\nEND"),
+        PATIENCE,
+    );
+    let edit = "sed -i -e 's|^URIs: .*|URIs: http://10.0.2.100/|' \
+                -e 's|^Signed-By: .*|Signed-By: /etc/apt/keyrings/test.asc|' /etc/apt/sources.list.d/*";
+    machine.succeed(edit, PATIENCE);
+    machine.succeed("apt-get -q --error-on=any update", PATIENCE);
+    let upgrade = machine.succeed("apt-get -q --simulate upgrade", PATIENCE);
+    assert!(
+        upgrade.lines().any(|line| line.starts_with("Inst nano ")),
+        "{upgrade}"
+    );
+}

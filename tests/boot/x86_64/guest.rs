@@ -1,0 +1,134 @@
+//! A PC with the image on its disk, and what is true of every one that has just started.
+
+use super::BUILT;
+use crate::machine::Machine;
+use crate::support::{PATIENCE, bench, flash};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What starts the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Firmware {
+    Bios,
+    Uefi,
+    SecureBoot,
+}
+
+/// The disk that the image is flashed to.
+const DISK: u64 = 8 << 30;
+
+/// A PC, its disk and its console.
+pub(super) struct Guest {
+    pub(super) machine: Machine,
+    disk: PathBuf,
+}
+
+impl Guest {
+    /// Flashes the image and switches the PC on. `forwards` are words of QEMU's user network, which
+    /// is closed but for them.
+    pub(super) fn start(firmware: Firmware, forwards: &[String]) -> Self {
+        let name = format!("{firmware:?}").to_lowercase();
+        let disk = bench().join(format!("{name}.disk"));
+        flash(&BUILT.image, &disk, DISK);
+        let mut command = Command::new("qemu-system-x86_64");
+        command.args([
+            "-accel",
+            "tcg,thread=multi",
+            "-cpu",
+            "max",
+            "-smp",
+            "2",
+            "-m",
+            "1024",
+        ]);
+        command.args([
+            "-display",
+            "none",
+            "-serial",
+            "stdio",
+            "-monitor",
+            "none",
+            "-device",
+            "virtio-rng-pci",
+        ]);
+        let network = [&["user,id=net,restrict=on".to_owned()], forwards]
+            .concat()
+            .join(",");
+        command.args(["-netdev", &network, "-device", "virtio-net-pci,netdev=net"]);
+        // Each disk on another bus, for each needs another driver.
+        let device = match firmware {
+            Firmware::Bios => "virtio-blk-pci,drive=disk",
+            Firmware::Uefi => "ide-hd,bus=ide.0,drive=disk",
+            Firmware::SecureBoot => "nvme,serial=1,drive=disk",
+        };
+        let drive = format!(
+            "if=none,id=disk,format=raw,cache=unsafe,file={}",
+            disk.display()
+        );
+        command.args(["-drive", &drive, "-device", device]);
+        command.args(firmware_arguments(firmware, &name));
+        let machine = Machine::start(&mut command, &bench().join(format!("{name}.log")));
+        Self { machine, disk }
+    }
+
+    /// Waits for the end of the start and checks that all went well; root has the whole disk.
+    pub(super) fn settle(&mut self) {
+        let machine = &mut self.machine;
+        let state = machine
+            .run("systemctl is-system-running --wait", PATIENCE)
+            .output;
+        let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
+        assert_eq!((state.as_str(), failed.as_str()), ("running", ""));
+        let size: u64 = machine
+            .succeed("df --output=size -B1 / | tail -n 1", PATIENCE)
+            .parse()
+            .unwrap();
+        assert!(size > DISK * 9 / 10, "the root filesystem has {size} bytes");
+        let features = machine.succeed(
+            "dumpe2fs -h $(findmnt -no SOURCE /) 2>&1 | grep features:",
+            PATIENCE,
+        );
+        assert!(
+            features.contains("resize_inode") && !features.contains("meta_bg"),
+            "{features}"
+        );
+        machine.succeed("mountpoint /boot/efi", PATIENCE);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // The disk of a test that failed is worth a look.
+        if !std::thread::panicking() {
+            let _ = fs_err::remove_file(&self.disk);
+        }
+    }
+}
+
+fn firmware_arguments(firmware: Firmware, name: &str) -> Vec<String> {
+    let (code, variables, machine) = match firmware {
+        Firmware::Bios => return ["-machine", "q35"].map(str::to_owned).into(),
+        Firmware::Uefi => ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", "q35"),
+        // Its variables hold the keys that PCs are sold with.
+        Firmware::SecureBoot => (
+            "OVMF_CODE_4M.secboot.fd",
+            "OVMF_VARS_4M.ms.fd",
+            "q35,smm=on",
+        ),
+    };
+    let own = bench().join(format!("{name}.vars"));
+    fs_err::copy(format!("/usr/share/OVMF/{variables}"), &own).unwrap();
+    let flash = |unit, rest: &str| format!("if=pflash,unit={unit},format=raw,{rest}");
+    let mut arguments = vec!["-machine".to_owned(), machine.to_owned()];
+    if firmware == Firmware::SecureBoot {
+        let secure = "driver=cfi.pflash01,property=secure,value=on";
+        arguments.extend(["-global".to_owned(), secure.to_owned()]);
+    }
+    for drive in [
+        flash(0, &format!("readonly=on,file=/usr/share/OVMF/{code}")),
+        flash(1, &format!("file={}", own.display())),
+    ] {
+        arguments.extend(["-drive".to_owned(), drive]);
+    }
+    arguments
+}

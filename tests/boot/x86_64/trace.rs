@@ -1,0 +1,252 @@
+//! What a build does to the machine it runs on, by strace(1): nothing but writing to its store and
+//! its output.
+
+use super::{BUILT, build};
+use crate::support::{User, bench, run};
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+/// Calls that make a process, so that it is known who is whose child.
+const BIRTHS: &str = "clone,clone3,fork,vfork";
+/// Calls that nobody outside of a namespace of its own may make.
+const FORBIDDEN: &str = "mount,umount2,pivot_root,chroot,move_mount,open_tree,fsopen,fsmount,setns";
+/// Calls that write to a path, or may.
+const WRITES: &str = "open,openat,openat2,creat,truncate,rename,renameat,renameat2,mkdir,mkdirat,\
+    unlink,unlinkat,rmdir,link,linkat,symlink,symlinkat,mknod,mknodat,chmod,fchmodat,fchmodat2,chown,\
+    lchown,fchownat,utimensat,setxattr,lsetxattr,removexattr,lremovexattr";
+
+#[test]
+fn x86_64_a_build_touches_nothing_but_store_and_output() {
+    let user = User::first("traced");
+    let store = BUILT.copy_downloads(&user);
+    let log = user.home().join("strace.log");
+    let mut command = user.command("strace");
+    command.args([
+        "--follow-forks",
+        "--seccomp-bpf",
+        "--decode-fds=path",
+        "--string-limit=4096",
+    ]);
+    command.arg(format!(
+        "--trace={BIRTHS},{FORBIDDEN},{WRITES},unshare,ioctl,execve"
+    ));
+    command
+        .arg("--output")
+        .arg(&log)
+        .arg(bench().join("imgbuild"))
+        .arg("--store")
+        .arg(&store);
+    let output = user.home().join("output");
+    fs_err::create_dir(&output).unwrap();
+    user.own(&output);
+    run(build(&mut command, &BUILT.lock, &output.join("traced.img")));
+    let trace = String::from_utf8_lossy(&fs_err::read(&log).unwrap()).into_owned();
+    let calls = calls(&trace);
+    let watch = Watch::new(&calls, vec![store, output], user.home());
+    let (mut offences, mut seen) = (Vec::new(), 0);
+    for (index, call) in calls.iter().enumerate() {
+        seen += usize::from(watch.phase(call.pid, index) == Phase::Host);
+        offences.extend(watch.offence(index, call));
+    }
+    assert!(
+        !watch.left.is_empty(),
+        "no process entered a namespace of its own"
+    );
+    assert!(seen > 1000, "only {seen} calls were seen");
+    let first = &offences[..offences.len().min(30)];
+    assert!(
+        offences.is_empty(),
+        "{} offences, first {first:#?}",
+        offences.len()
+    );
+    fs_err::remove_file(log).unwrap();
+}
+
+/// One line of the log.
+#[derive(Debug)]
+struct Call {
+    pid: u32,
+    name: String,
+    arguments: String,
+    result: String,
+}
+
+/// The calls of `trace` in the order of their ends; those that another process's line interrupts are
+/// put together again.
+fn calls(trace: &str) -> Vec<Call> {
+    let mut unfinished = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((pid, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let (Ok(pid), rest) = (pid.parse::<u32>(), rest.trim_start()) else {
+            continue;
+        };
+        let text = if let Some(start) = rest.strip_suffix(" <unfinished ...>") {
+            unfinished.insert(pid, start.to_owned());
+            continue;
+        } else if let Some(resumed) = rest.strip_prefix("<... ") {
+            let (_, end) = resumed.split_once(" resumed>").unwrap_or_default();
+            unfinished.remove(&pid).unwrap_or_default() + end
+        } else {
+            rest.to_owned()
+        };
+        let Some((name, rest)) = text.split_once('(') else {
+            continue;
+        };
+        let Some((arguments, result)) = rest.rsplit_once(" = ") else {
+            continue;
+        };
+        let arguments = arguments.trim_end().trim_end_matches(')');
+        calls.push(Call {
+            pid,
+            name: name.to_owned(),
+            arguments: arguments.to_owned(),
+            result: result.to_owned(),
+        });
+    }
+    calls
+}
+
+/// How far a process is from the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// In its namespaces.
+    Host,
+    /// In namespaces of its own, with the host's files in view.
+    Namespaced,
+    /// In a root of its own.
+    Moved,
+}
+
+struct Watch {
+    /// Processes that were born where the host's process ids count, and in which phase. All others
+    /// are in the sandbox, since only there calls return other ids.
+    known: BTreeMap<u32, Phase>,
+    /// Where in the trace a process came into a later phase.
+    left: Vec<(u32, usize, Phase)>,
+    /// Folders that may be written to.
+    allowed: Vec<PathBuf>,
+    home: PathBuf,
+}
+
+impl Watch {
+    fn new(calls: &[Call], allowed: Vec<PathBuf>, home: &Path) -> Self {
+        let mut watch = Self {
+            known: BTreeMap::new(),
+            left: Vec::new(),
+            allowed,
+            home: home.to_owned(),
+        };
+        watch.known.insert(calls[0].pid, Phase::Host);
+        for (index, call) in calls.iter().enumerate() {
+            match call.name.as_str() {
+                "unshare" if call.arguments.contains("CLONE_NEWUSER") && call.result == "0" => {
+                    watch.left.push((call.pid, index, Phase::Namespaced));
+                }
+                "pivot_root" if call.result == "0" => {
+                    watch.left.push((call.pid, index, Phase::Moved))
+                }
+                _ => {}
+            }
+        }
+        // A child may act, and have children, before its birth is noted.
+        let mut n_known = 0;
+        while n_known != watch.known.len() {
+            n_known = watch.known.len();
+            for (index, call) in calls.iter().enumerate() {
+                let phase = watch.phase(call.pid, index);
+                let birth =
+                    BIRTHS.split(',').any(|name| name == call.name) && phase != Phase::Moved;
+                if let (true, Ok(child)) = (birth, call.result.parse()) {
+                    watch.known.entry(child).or_insert(phase);
+                }
+            }
+        }
+        watch
+    }
+
+    /// Where process `pid` was at line `index` of the trace.
+    fn phase(&self, pid: u32, index: usize) -> Phase {
+        let Some(&born) = self.known.get(&pid) else {
+            return Phase::Moved;
+        };
+        let left = self
+            .left
+            .iter()
+            .filter(|(who, at, _)| *who == pid && *at < index);
+        left.map(|(_, _, phase)| *phase).max().unwrap_or(born)
+    }
+
+    /// What is wrong with `call`, line `index`.
+    fn offence(&self, index: usize, call: &Call) -> Option<String> {
+        let phase = self.phase(call.pid, index);
+        let is_in = |names: &str| names.split(',').any(|name| name == call.name);
+        let wrong = match call.name.as_str() {
+            _ if phase == Phase::Moved => false,
+            "unshare" => false,
+            // The program starts nothing but itself; `sudo` or `mount` would show here.
+            "execve" => {
+                let program = call.arguments.split(", ").next().unwrap_or_default();
+                !program.ends_with("/imgbuild\"") && program != "\"/proc/self/exe\""
+            }
+            "ioctl" => call.arguments.contains("LOOP_"),
+            _ if is_in(FORBIDDEN) => phase == Phase::Host,
+            name if name.starts_with("open") && !opens_for_writing(&call.arguments) => false,
+            // What was refused changed nothing, but was meant to.
+            _ if is_in(WRITES) => !self.written(call).iter().all(|path| self.may_write(path)),
+            _ => false,
+        };
+        wrong.then(|| {
+            format!(
+                "{} {}({}) = {}",
+                call.pid, call.name, call.arguments, call.result
+            )
+        })
+    }
+
+    /// The paths that `call` names: strings, below the folder before them if they are relative.
+    fn written(&self, call: &Call) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        let mut folder = self.home.clone();
+        for argument in call.arguments.split(", ") {
+            if let Some((_, path)) = argument.split_once('<') {
+                folder = PathBuf::from(path.trim_end_matches('>'));
+            } else if let Some(path) = argument.strip_prefix('"') {
+                paths.push(normal(&folder.join(path.trim_end_matches('"'))));
+            }
+        }
+        // What a link points at is not written to.
+        if call.name.contains("link") && !call.name.starts_with("un") {
+            paths.remove(0);
+        }
+        paths
+    }
+
+    fn may_write(&self, path: &Path) -> bool {
+        path == Path::new("/dev/null")
+            // Of the process itself: who it is in its namespace.
+            || ["setgroups", "uid_map", "gid_map"].iter().any(|name| path == Path::new("/proc/self").join(name))
+            || self.allowed.iter().any(|folder| path.starts_with(folder))
+    }
+}
+
+fn opens_for_writing(arguments: &str) -> bool {
+    ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"]
+        .iter()
+        .any(|flag| arguments.contains(flag))
+}
+
+/// `path` without `.` and `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(normal.pop()),
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
