@@ -141,12 +141,16 @@ fn disk(error: &DiskError) -> u8 {
     match error {
         DiskError::Contents(_)
         | DiskError::Initramfs(_)
-        | DiskError::Grub(_)
+        | DiskError::Core(_)
+        | DiskError::CommandLine(_)
         | DiskError::NoKernel(_)
         | DiskError::Tree(_)
         | DiskError::Firmware(_)
-        | DiskError::NoBiosBoot
-        | DiskError::SizeOfFat(_)
+        | DiskError::NoFirmwarePartition
+        | DiskError::UnplacedBlob(_)
+        | DiskError::PatchOutside { .. }
+        | DiskError::LargerThanBoard { .. }
+        | DiskError::NeedsLength(_)
         | DiskError::TooLarge(_)
         | DiskError::Ext4 { .. }
         | DiskError::Fat { .. }
