@@ -165,6 +165,7 @@ fn build_code(error: &BuildError) -> u8 {
         BuildError::Fetch(_) | BuildError::System(_) => 4,
         BuildError::Compose(_) => 1,
         BuildError::Disk(DiskError::Store(_)) => 5,
+        BuildError::Disk(DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_)) => 6,
         BuildError::Disk(_) => 1,
     }
 }
