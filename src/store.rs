@@ -13,6 +13,7 @@
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::Objects;
 use crate::unfinished::ScratchFolder;
+use crate::units::Bytes;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,11 @@ impl Store {
     /// The folder of the store.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// What an ordinary user can still write to its disk.
+    pub fn free(&self) -> Bytes {
+        crate::unfinished::free(&self.root)
     }
 
     /// Where object `digest` lies, or would.

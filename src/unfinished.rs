@@ -5,6 +5,7 @@
 //! what another one is busy with. A process number in a name only keeps two owners apart.
 
 use crate::listing;
+use crate::units::Bytes;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -195,6 +196,12 @@ pub fn remove(path: &Path) -> io::Result<()> {
     fs_err::remove_dir(path)
 }
 
+/// What an ordinary user can still write to the disk of `folder`; nothing where it cannot tell.
+pub fn free(folder: &Path) -> Bytes {
+    let found = rustix::fs::statvfs(folder);
+    Bytes(found.map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize)))
+}
+
 fn partial_name(name: &OsStr, attempt: u32) -> OsString {
     let mut partial = name.to_owned();
     partial.push(match attempt {
@@ -279,7 +286,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let closed = folder.path().join("1-0/closed");
         fs_err::create_dir_all(closed.join("deep")).unwrap();
-        fs_err::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
+        fs_err::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
         fs_err::write(folder.path().join("1-1"), "").unwrap();
         let one = ScratchFolder::create(folder.path()).unwrap();
         fs_err::write(one.path().join("busy"), "").unwrap();

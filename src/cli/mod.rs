@@ -5,12 +5,13 @@ mod args;
 mod build;
 mod environment;
 mod exit;
+mod failure;
 mod list;
 mod progress;
 mod signals;
 
 use args::{Cli, Command, Listed, Shown, Task};
-use exit::Failure;
+use failure::Failure;
 use std::io::Write;
 use std::process::ExitCode;
 

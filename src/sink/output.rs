@@ -7,7 +7,7 @@ use crate::digest::Sha256;
 use crate::disk::image::Image;
 use crate::event::{Event, Reporter, Stage};
 use crate::tree::Objects;
-use crate::unfinished::Unfinished;
+use crate::unfinished::{self, Unfinished};
 use crate::units::Bytes;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ fn explain(fault: Fault, path: &Path, partial: PathBuf, image: &Image) -> SinkEr
         Fault::ShortObject(object, expected) => SinkError::ShortObject { object, expected },
         Fault::Output(source) if is_full(&source) => SinkError::NoSpace {
             needed: needed(image),
-            free: free(folder(path)),
+            free: unfinished::free(folder(path)),
             folder: folder(path).to_owned(),
         },
         Fault::Output(source) => SinkError::Write {
@@ -166,9 +166,4 @@ fn needed(image: &Image) -> Bytes {
             .map(|region| region.len)
             .sum(),
     )
-}
-
-fn free(folder: &Path) -> Bytes {
-    let found = rustix::fs::statvfs(folder);
-    Bytes(found.map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize)))
 }
