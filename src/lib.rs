@@ -14,6 +14,7 @@ pub mod epoch;
 pub mod event;
 pub mod listing;
 pub mod seed;
+pub mod unfinished;
 pub mod units;
 
 pub mod disk;

@@ -4,7 +4,7 @@
 //! objects/ab/cdef…   an object, read-only, named by its SHA-256
 //! memo/<stage>/<key> the digest of the object that <stage> made for <key>, as text
 //! partial/<digest>   a download that was cut off, to be resumed
-//! scratch/<unique>   unfinished objects and sandboxes; removed when their owner ends
+//! scratch/<process>  unfinished objects and sandboxes; swept when their owner has ended
 //! ```
 //!
 //! An object appears whole or not at all: it is written in `scratch`, synced, made read-only and
@@ -12,6 +12,8 @@
 
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::Objects;
+use crate::unfinished::ScratchFolder;
+use crate::units::Bytes;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -21,19 +23,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// Numbers the scratch names of this process.
+    scratch: ScratchFolder,
+    /// Numbers the names in it.
     next_scratch: AtomicU64,
 }
 
 impl Store {
-    /// Opens the store at `root`, making it where it is missing.
+    /// Opens the store at `root`, making it where it is missing, and removes what killed processes
+    /// have left unfinished.
     pub fn open(root: &Path) -> io::Result<Self> {
         for part in ["objects", "memo", "partial", "scratch"] {
             fs_err::create_dir_all(root.join(part))?;
         }
         let root = fs_err::canonicalize(root)?;
+        let scratch = ScratchFolder::create(&root.join("scratch"))?;
         Ok(Self {
             root,
+            scratch,
             next_scratch: AtomicU64::new(0),
         })
     }
@@ -41,6 +47,11 @@ impl Store {
     /// The folder of the store.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// What an ordinary user can still write to its disk.
+    pub fn free(&self) -> Bytes {
+        crate::unfinished::free(&self.root)
     }
 
     /// Where object `digest` lies, or would.
@@ -59,12 +70,16 @@ impl Store {
         self.object_path(digest).exists()
     }
 
+    /// Where everything unfinished of this process lies: to be removed by whoever ends it without
+    /// unwinding, as on Ctrl-C.
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
     /// A fresh path for something unfinished; nothing is there yet.
     pub fn scratch_path(&self) -> PathBuf {
         let number = self.next_scratch.fetch_add(1, Ordering::Relaxed);
-        self.root
-            .join("scratch")
-            .join(format!("{}-{number}", std::process::id()))
+        self.scratch.path().join(number.to_string())
     }
 
     /// Starts an object whose digest is known only when it is complete.
@@ -201,12 +216,8 @@ mod tests {
         let mut writer = store.writer().unwrap();
         writer.write_all(b"half").unwrap();
         drop(writer);
-        for part in ["objects", "scratch"] {
-            assert!(
-                listing::sorted(&store.root().join(part))
-                    .unwrap()
-                    .is_empty()
-            );
+        for folder in [&store.root().join("objects"), store.scratch()] {
+            assert!(listing::sorted(folder).unwrap().is_empty());
         }
     }
 

@@ -13,7 +13,7 @@ use crate::tree::{Content, Kind, Meta, Name, Node, Origin, Tree, TreeError, Tree
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// Raised when the same inputs give other bytes; part of the caller's memo key.
+/// Raised when [`pack`] gives other bytes for the same tree; part of the caller's memo key.
 pub const VERSION: u32 = 1;
 
 const INIT: &[u8] = include_bytes!("files/initramfs-init.sh");
@@ -101,20 +101,10 @@ pub enum InitramfsError {
     Compress(#[source] std::io::Error),
 }
 
-/// The initramfs for `kernel`, not compressed yet.
-pub fn archive(
-    contents: Contents<'_>,
-    kernel: &Name,
-    epoch: Epoch,
-) -> Result<Vec<u8>, InitramfsError> {
-    let tree = &tree(contents, kernel, epoch)?;
-    let objects = contents.objects;
-    Ok(cpio::write(Contents { tree, objects }, epoch)?)
-}
-
-/// An [`archive`] as it is stored in `/boot/initrd.img-<kernel>`.
-pub fn compress(archive: &[u8]) -> Result<Vec<u8>, InitramfsError> {
-    zstd::bulk::compress(archive, ZSTD_LEVEL).map_err(InitramfsError::Compress)
+/// The bytes of `/boot/initrd.img-<kernel>` that hold the tree of `contents`, as made by [`tree`].
+pub fn pack(contents: Contents<'_>, epoch: Epoch) -> Result<Vec<u8>, InitramfsError> {
+    let archive = cpio::write(contents, epoch)?;
+    zstd::bulk::compress(&archive, ZSTD_LEVEL).map_err(InitramfsError::Compress)
 }
 
 /// Where the initramfs goes, and the links by which boot loaders and Debian's kernel packages know the

@@ -119,9 +119,10 @@ fn find(
 ) -> Option<TreePath> {
     let name = Name::new(library).ok()?;
     folders.iter().map(|folder| folder.join(&name)).find(|at| {
-        let bytes = contents.bytes(at).ok();
-        bytes
-            .and_then(|bytes| elf::machine_of(&bytes))
+        let content = contents.file(at);
+        let header = content.and_then(|content| header(contents, at, content).ok());
+        header
+            .and_then(|header| elf::machine_of(&header))
             .is_some_and(|(found, _)| found == machine)
     })
 }

@@ -11,14 +11,14 @@ use crate::boot::rpi::{self, RpiSettings};
 use crate::define::board::{
     BootFlow, Filesystem, Partition, PartitionType, RootBy, Table as BoardTable,
 };
-use crate::digest::Sha256;
+use crate::digest::Hasher;
 use crate::plan::Plan;
 use crate::seed::uuid_text;
 use crate::store::Store;
-use crate::tree::{Content, Name, Slice, Tree, TreePath};
+use crate::tree::{self, Content, Name, Slice, Tree, TreePath};
 
-/// Changes whenever the same archive compresses to other bytes.
-const INITRAMFS: &str = "initramfs-1";
+/// The stage of the memo that leads from an initramfs's tree to its packed form.
+const INITRAMFS: &str = "initramfs";
 
 /// Lays over `root` what the board needs to start: the files that it takes from packages beside the
 /// image (`donors`), the initramfs, the boot flow's own files, fstab, and the growth of the root
@@ -111,18 +111,23 @@ fn newest_kernel(plan: &Plan, store: &Store, root: &Tree) -> Result<Name, DiskEr
     newest.ok_or_else(|| DiskError::NoKernel(plan.spec.board.packages.kernel.clone()))
 }
 
-/// The initramfs of `kernel`, compressed once for each content.
+/// The initramfs of `kernel`, packed once for each tree: its text names the content of every file
+/// by digest, so that a warm build reads none of the modules.
 fn initramfs(plan: &Plan, store: &Store, root: &Tree, kernel: &Name) -> Result<Content, DiskError> {
-    let contents = Contents {
-        tree: root,
+    let contents = |tree| Contents {
+        tree,
         objects: store,
     };
-    let archive = initramfs::archive(contents, kernel, plan.epoch())?;
-    let key = Sha256::of(&archive);
+    let tree = initramfs::tree(contents(root), kernel, plan.epoch())?;
+    let mut hasher = Hasher::new();
+    hasher.field(&initramfs::VERSION.to_le_bytes());
+    hasher.field(&plan.epoch().0.to_le_bytes());
+    hasher.field(tree::dump(&tree).as_bytes());
+    let key = hasher.finish();
     let object = match store.memo(INITRAMFS, &key) {
         Some(object) => object,
         None => {
-            let object = store.insert(&initramfs::compress(&archive)?)?;
+            let object = store.insert(&initramfs::pack(contents(&tree), plan.epoch())?)?;
             store.set_memo(INITRAMFS, &key, &object)?;
             object
         }

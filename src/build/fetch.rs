@@ -5,7 +5,10 @@ use crate::debian::repository::{Repository, RepositoryError};
 use crate::event::{Event, Stage};
 use crate::fetch::{Download, FetchError};
 use crate::lock::LockedPackage;
+use crate::store::Store;
+use crate::units::Bytes;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 /// Downloads at once: enough to fill a line, few enough for any mirror.
 const JOBS: NonZeroUsize = NonZeroUsize::new(6).expect("six is not zero");
@@ -27,8 +30,18 @@ pub enum FetchStageError {
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     /// It did not come, or is not what was locked.
-    #[error(transparent)]
+    #[error("cannot fetch the packages")]
     Fetch(#[from] FetchError),
+    /// The store's disk has no room for them.
+    #[error("the disk of the store `{}` is full: the packages need {needed} bytes there and {free} are free", .folder.display(), needed = .needed.0, free = .free.0)]
+    NoSpace {
+        /// The store's folder.
+        folder: PathBuf,
+        /// Bytes to be fetched.
+        needed: Bytes,
+        /// Bytes that an ordinary user can still write there.
+        free: Bytes,
+    },
 }
 
 /// Brings every one of `packages` into the store, verified.
@@ -48,6 +61,7 @@ pub(super) fn fetch(
         return Ok(());
     }
     let total = downloads.iter().map(|download| download.size).sum();
+    check_room(&downloads, workshop.store)?;
     let reporter = workshop.reporter;
     reporter.report(Event::Started {
         stage: Stage::Fetch,
@@ -61,6 +75,26 @@ pub(super) fn fetch(
         stage: Stage::Fetch,
         memoized: false,
     });
+    Ok(())
+}
+
+/// Says before minutes are spent that the packages will not fit.
+fn check_room(downloads: &[Download], store: &Store) -> Result<(), FetchStageError> {
+    let begun = |download: &Download| {
+        let partial = fs_err::metadata(store.partial_path(&download.sha256));
+        partial.map_or(0, |partial| partial.len())
+    };
+    let missing = |download: &Download| download.size.saturating_sub(begun(download));
+    let needed = Bytes(downloads.iter().map(missing).fold(0, u64::saturating_add));
+    let free = store.free();
+    if needed > free {
+        let folder = store.root().to_owned();
+        return Err(FetchStageError::NoSpace {
+            folder,
+            needed,
+            free,
+        });
+    }
     Ok(())
 }
 

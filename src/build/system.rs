@@ -10,11 +10,15 @@ use crate::event::{Event, Stage};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, ConfigureRequest, SandboxError, Tools};
+use crate::store::Store;
 use crate::tree::{self, DumpError, Objects, Tree};
 use std::io::{self, Read};
 
 /// Changes whenever the same packages give another configured tree.
-const STAGE: &str = "configured-1";
+const CONFIGURED: &str = "configured-1";
+
+/// Changes whenever the same packages give another tree of unpacked files.
+const DONORS: &str = "donors-1";
 
 /// Why there is no root filesystem.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +48,10 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let store = workshop.store;
     let architecture = plan.spec.board.architecture;
     let preseed = preseed(plan);
-    let key = key(plan, architecture, &preseed);
-    if let Some(object) = store.memo(STAGE, &key) {
+    let mut key = key(plan, &plan.lock.packages);
+    key.field(preseed.as_bytes());
+    let key = key.finish();
+    if let Some(tree) = recall(CONFIGURED, &key, store)? {
         for stage in [Stage::Unpack, Stage::Configure] {
             workshop.reporter.report(Event::Started {
                 stage,
@@ -57,9 +63,7 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
                 memoized: true,
             });
         }
-        let mut text = String::new();
-        store.open(&object)?.read_to_string(&mut text)?;
-        return Ok(tree::parse_dump(&text)?);
+        return Ok(tree);
     }
     let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
     let locked_tools = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
@@ -82,21 +86,38 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
         program: workshop.program,
     };
     let configured = sandbox::configure(&request, workshop.reporter)?;
-    let object = store.insert(tree::dump(&configured).as_bytes())?;
-    store.set_memo(STAGE, &key, &object)?;
+    remember(CONFIGURED, &key, &configured, store)?;
     Ok(configured)
 }
 
 /// The tree of the packages that lend files to the board; none of them is configured.
 pub(super) fn donors(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
+    let store = workshop.store;
+    let key = key(plan, &plan.lock.donors).finish();
+    if let Some(tree) = recall(DONORS, &key, store)? {
+        return Ok(tree);
+    }
     let needed: Vec<&LockedPackage> = plan.lock.donors.iter().collect();
     fetch::fetch(&needed, workshop)?;
-    unpack(
-        &plan.lock.donors,
-        plan.spec.board.architecture,
-        plan,
-        workshop,
-    )
+    let architecture = plan.spec.board.architecture;
+    let donors = unpack(&plan.lock.donors, architecture, plan, workshop)?;
+    remember(DONORS, &key, &donors, store)?;
+    Ok(donors)
+}
+
+/// The tree that `stage` made for `key` before.
+fn recall(stage: &str, key: &Sha256, store: &Store) -> Result<Option<Tree>, SystemError> {
+    let Some(object) = store.memo(stage, key) else {
+        return Ok(None);
+    };
+    let mut text = String::new();
+    store.open(&object)?.read_to_string(&mut text)?;
+    Ok(Some(tree::parse_dump(&text)?))
+}
+
+fn remember(stage: &str, key: &Sha256, tree: &Tree, store: &Store) -> Result<(), SystemError> {
+    let object = store.insert(tree::dump(tree).as_bytes())?;
+    Ok(store.set_memo(stage, key, &object)?)
 }
 
 fn unpack(
@@ -120,18 +141,17 @@ fn unpack(
     )?)
 }
 
-/// Everything that decides the configured tree: not the profile's files, which come later.
-fn key(plan: &Plan, architecture: Architecture, preseed: &str) -> Sha256 {
+/// Everything that decides the tree of `packages`: not the profile's files, which come later.
+fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
     let mut hasher = Hasher::new();
     hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
-    hasher.field(architecture.debian().as_bytes());
+    hasher.field(plan.spec.board.architecture.debian().as_bytes());
     hasher.field(&plan.epoch().0.to_le_bytes());
-    hasher.field(preseed.as_bytes());
-    for package in &plan.lock.packages {
+    for package in packages {
         hasher.field(&package.sha256.0);
         hasher.field(&[u8::from(package.automatic)]);
     }
-    hasher.finish()
+    hasher
 }
 
 /// The answers to debconf's questions that differ from its defaults.

@@ -1,6 +1,7 @@
 //! The command line exactly as typed. What it means is decided elsewhere.
 
-use clap::{ArgMatches, Args, Error, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Builds ready-to-flash disk images, without root.
@@ -9,45 +10,57 @@ use std::path::PathBuf;
     name = "imgbuild",
     version,
     args_conflicts_with_subcommands = true,
-    arg_required_else_help = true,
+    subcommand_negates_reqs = true,
     after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
         Exit codes: 0 done, 1 definitions or settings, 2 usage, 3 lock missing or stale,\n\
         4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug."
 )]
-pub(crate) struct Cli {
+struct Options {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    command: Option<Command>,
     #[command(flatten)]
-    pub(crate) build: MaybeBuild,
-    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+/// A whole command line.
+#[derive(Debug)]
+pub(crate) struct Cli {
+    /// What to do.
+    pub(crate) task: Task,
+    /// How much to say meanwhile.
     pub(crate) talk: TalkArgs,
 }
 
-/// How to build; `None` where there is a command. For clap an `Option` is `None` too where only
-/// arguments of arguments are given, such as `--board`.
-#[derive(Clone, Debug)]
-pub(crate) struct MaybeBuild(pub(crate) Option<BuildArgs>);
-
-impl FromArgMatches for MaybeBuild {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let build = matches.contains_id("board");
-        let args = build.then(|| BuildArgs::from_arg_matches(matches));
-        args.transpose().map(Self)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// No subcommand: build.
+    Build(BuildArgs),
+    /// A subcommand.
+    Other(Command),
 }
 
-impl Args for MaybeBuild {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        BuildArgs::augment_args(command)
+impl Cli {
+    /// What `arguments` ask for.
+    pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::grammar().try_get_matches_from(arguments)?;
+        let options = Options::from_arg_matches(&matches)?;
+        // With a subcommand there are no arguments of a build, not even the required ones, which
+        // clap's derive cannot express by an optional field.
+        let task = match options.command {
+            Some(command) => Task::Other(command),
+            None => Task::Build(BuildArgs::from_arg_matches(&matches)?),
+        };
+        Ok(Self {
+            task,
+            talk: options.talk,
+        })
     }
 
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        BuildArgs::augment_args_for_update(command)
+    /// Every flag and subcommand, for completions and the manual page.
+    pub(crate) fn grammar() -> clap::Command {
+        let about = Options::command().get_about().cloned();
+        BuildArgs::augment_args(Options::command()).about(about.unwrap_or_default())
     }
 }
 
@@ -134,7 +147,7 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Vec<PathBuf>,
     /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment.
-    #[arg(long, value_name = "KEY=FILE")]
+    #[arg(long, value_name = "KEY=@FILE")]
     pub(crate) secret: Vec<String>,
 }
 

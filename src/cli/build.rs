@@ -1,7 +1,7 @@
 //! `imgbuild`, `imgbuild lock` and `imgbuild plan`.
 
 use super::args::{BuildArgs, InputArgs, LockArgs, PlanArgs, TalkArgs, TargetArgs};
-use super::exit::Failure;
+use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
 use super::{environment, print, signals};
 use crate::architecture::Architecture;
@@ -17,6 +17,8 @@ use crate::resolve::{Resolver, repositories};
 use crate::sink::{Digest, Output};
 use crate::spec::{self, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
 use crate::store::Store;
+use crate::unfinished::Unfinished;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Builds the image.
@@ -32,7 +34,8 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     let output = Output::create(&path)?;
     signals::guard(output.partial());
     let plan = bench.plan(args)?;
-    let image = build::build(&plan, &bench.workshop())?;
+    let image = build::build(&plan, &bench.workshop());
+    let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
     let written = output.write(&image, &bench.store, Digest::Sha256, &progress)?;
     if !talk.quiet {
         let digest = written
@@ -59,20 +62,24 @@ pub(super) fn lock(args: &LockArgs, talk: TalkArgs) -> Result<(), Failure> {
         .output
         .clone()
         .unwrap_or_else(|| default_lock(&bench.spec));
-    let failed = |source| Failure::WriteLock {
+    let written = write_lock(&path, &lock);
+    written.map_err(|source| Failure::WriteLock {
         path: path.clone(),
         source,
-    };
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs_err::create_dir_all(folder).map_err(failed)?;
-    }
-    let partial = path.with_extension("lock.partial");
-    fs_err::write(&partial, lock.to_text()).map_err(failed)?;
-    fs_err::rename(&partial, &path).map_err(failed)?;
+    })?;
     print(format!("{}\n", path.display()))
+}
+
+fn write_lock(path: &Path, lock: &Lock) -> io::Result<()> {
+    let folder = path.parent();
+    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        fs_err::create_dir_all(folder)?;
+    }
+    let unfinished = Unfinished::create(path)?;
+    signals::guard(unfinished.partial());
+    let mut file = unfinished.file();
+    file.write_all(lock.to_text().as_bytes())?;
+    unfinished.finish()
 }
 
 /// Shows what would be built.
@@ -108,6 +115,7 @@ impl<'a> Bench<'a> {
         let spec = spec::check(&definitions, &target.board, &target.profile, &user)?;
         let path = environment::store_folder(input.store.as_deref())?;
         let store = Store::open(&path).map_err(|source| Failure::Store { path, source })?;
+        signals::guard(store.scratch());
         let client = Client::new(Options {
             network: if input.offline {
                 Network::Offline
@@ -156,7 +164,8 @@ impl<'a> Bench<'a> {
             repositories: &self.repositories,
             host,
         };
-        Ok(resolver.resolve(&self.spec)?)
+        let lock = resolver.resolve(&self.spec);
+        lock.map_err(|error| Failure::from(error).in_store(&self.store))
     }
 
     /// The plan by the lock that is there, or by a fresh one.
@@ -168,6 +177,10 @@ impl<'a> Bench<'a> {
         let named = args.locked || args.lock.is_some();
         let lock = match fs_err::read_to_string(&path) {
             Ok(text) => Lock::parse(&text).map_err(|source| Failure::Lock { path, source })?,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let source = error;
+                return Err(Failure::ReadLock { path, source });
+            }
             Err(_) if named => return Err(Failure::NoLock(path)),
             Err(_) => self.resolve()?,
         };
@@ -218,8 +231,10 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
         .map(of_variable)
         .collect();
     for flag in &target.secret {
-        let usage = || Failure::Usage(format!("`--secret {flag}`: expected KEY=FILE"));
+        let usage = || Failure::Usage(format!("`--secret {flag}`: expected KEY=@FILE"));
         let (name, path) = flag.split_once('=').ok_or_else(usage)?;
+        // The sign says that what follows is not the secret itself.
+        let path = path.strip_prefix('@').unwrap_or(path);
         let text = read(Path::new(path))?;
         let value = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
         secrets.push(GivenSecret {

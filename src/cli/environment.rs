@@ -6,7 +6,7 @@
 )]
 
 use super::args::InputArgs;
-use super::exit::Failure;
+use super::failure::Failure;
 use crate::debian::sources::{self, DebianMirrors, SourceEntry};
 use crate::epoch::Epoch;
 use crate::fetch::Url;

@@ -1,172 +1,163 @@
-//! What went wrong, in words for a person and as an exit code for a program.
+//! Exit codes: what went wrong, for a program that started this one.
+//!
+//! Every match names every variant, so that a new error asks for its code.
 
-use crate::build::{BuildError, DiskError};
-use crate::debian::keyring::KeyringError;
-use crate::define::FolderError;
-use crate::diag::Diagnostics;
-use crate::fetch::{BadUrl, FetchError};
-use crate::lock::LockError;
-use crate::plan::StaleLock;
+use super::failure::Failure;
+use crate::build::{BuildError, DiskError, FetchStageError, SystemError};
+use crate::debian::repository::RepositoryError;
+use crate::debian::unpack::UnpackError;
+use crate::fetch::FetchError;
 use crate::resolve::ResolveError;
-use crate::sink::SinkError;
-use std::error::Error;
-use std::fmt::Write;
+use crate::sandbox::SandboxError;
 use std::io;
-use std::path::PathBuf;
 
+/// Definitions or settings are wrong.
+const DEFINITIONS: u8 = 1;
 /// Wrong flags.
 pub(super) const USAGE: u8 = 2;
+/// The lock is missing or stale.
+const LOCK: u8 = 3;
+/// An input is unavailable or not genuine, or this machine cannot work on it.
+const INPUT: u8 = 4;
+/// Output or store cannot be written.
+const OUTPUT: u8 = 5;
+/// The image is not what it should be.
+const CHECK: u8 = 6;
+/// EX_SOFTWARE of sysexits.h.
+const BUG: u8 = 70;
 /// After Ctrl-C, as shells count it: 128 and the number of the signal.
 pub(super) const INTERRUPTED: i32 = 130;
-/// EX_SOFTWARE of sysexits.h.
-const BUG: i32 = 70;
 
-/// Every way in which a command can end badly.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// Definitions or settings are wrong; all that is wrong with them.
-    #[error("{}", .0.to_text(false))]
-    Diagnostics(Diagnostics),
-    /// A flag cannot be understood.
-    #[error("{0}")]
-    Usage(String),
-    /// A file that the user named cannot be read.
-    #[error("cannot read `{}`", .path.display())]
-    UserFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A folder of definitions cannot be read.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// `--locked`, and there is no lock.
-    #[error("there is no lock at `{}`; run `imgbuild lock`, or build without --locked", .0.display())]
-    NoLock(PathBuf),
-    /// The lock cannot be read.
-    #[error("cannot use the lock `{}`", .path.display())]
-    Lock {
-        /// Its file.
-        path: PathBuf,
-        /// Why.
-        source: LockError,
-    },
-    /// The lock is of other packages.
-    #[error(transparent)]
-    Stale(#[from] StaleLock),
-    /// Nothing says where Debian's archive is.
-    #[error(
-        "no Debian archive to fetch from is known; give --mirror URL, set IMGBUILD_MIRROR, or write \
-         `mirror = \"URL\"` into {}", .configuration.display()
-    )]
-    NoMirror {
-        /// The user's configuration file.
-        configuration: PathBuf,
-    },
-    /// The mirror's address is none.
-    #[error(transparent)]
-    Mirror(#[from] BadUrl),
-    /// A keyring file is none.
-    #[error("cannot use the keyring `{}`", .path.display())]
-    Keyring {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: KeyringError,
-    },
-    /// The store cannot be used.
-    #[error("cannot use the store `{}`; give another folder with --store", .path.display())]
-    Store {
-        /// Its folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The HTTP client cannot be set up.
-    #[error(transparent)]
-    Client(#[from] FetchError),
-    /// The machine's architecture is unknown.
-    #[error("this machine's architecture cannot build images: expected amd64, arm64 or armhf")]
-    Host,
-    /// There is no lock to be had.
-    #[error(transparent)]
-    Resolve(#[from] ResolveError),
-    /// There is no image to be had.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// The image cannot be written.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    /// The lock cannot be written.
-    #[error("cannot write the lock `{}`", .path.display())]
-    WriteLock {
-        /// Its file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Standard output failed.
-    #[error("cannot write to standard output")]
-    Print(#[source] io::Error),
-}
-
-impl Failure {
-    /// The documented exit code.
-    pub(super) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Diagnostics(_) | Self::Folder(_) => 1,
-            Self::Usage(_) | Self::UserFile { .. } | Self::Mirror(_) => USAGE,
-            Self::NoLock(_) | Self::Lock { .. } | Self::Stale(_) => 3,
-            Self::NoMirror { .. } | Self::Keyring { .. } | Self::Client(_) | Self::Host => 4,
-            Self::Resolve(error) => resolve_code(error),
-            Self::Build(error) => build_code(error),
-            Self::Store { .. } | Self::Sink(_) | Self::WriteLock { .. } | Self::Print(_) => 5,
+/// The exit code of `failure`.
+pub(super) fn code(failure: &Failure) -> u8 {
+    match failure {
+        Failure::Diagnostics(_) | Failure::Folder(_) => DEFINITIONS,
+        Failure::Usage(_) | Failure::UserFile { .. } | Failure::Mirror(_) => USAGE,
+        Failure::NoLock(_)
+        | Failure::ReadLock { .. }
+        | Failure::Lock { .. }
+        | Failure::Stale(_) => LOCK,
+        Failure::NoMirror { .. } | Failure::Keyring { .. } | Failure::Client(_) | Failure::Host => {
+            INPUT
         }
-    }
-
-    /// The whole chain of causes, each on its own line.
-    pub(super) fn render(&self) -> String {
-        if let Self::Diagnostics(diagnostics) = self {
-            return diagnostics.to_text(super::environment::colour());
-        }
-        let mut text = format!("error: {self}\n");
-        let mut cause = self.source();
-        let mut said = self.to_string();
-        while let Some(error) = cause {
-            let words = error.to_string();
-            // Transparent wrappers repeat the words of what they wrap.
-            if words != said {
-                let _ = writeln!(text, "  cause: {}", words.replace('\n', "\n    "));
-            }
-            said = words;
-            cause = error.source();
-        }
-        text
+        Failure::Resolve(error) => resolve(error),
+        Failure::Build(error) => build(error),
+        Failure::Store { .. }
+        | Failure::Full { .. }
+        | Failure::Sink(_)
+        | Failure::WriteLock { .. }
+        | Failure::Print(_) => OUTPUT,
     }
 }
 
-impl From<Diagnostics> for Failure {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self::Diagnostics(diagnostics)
-    }
-}
-
-fn resolve_code(error: &ResolveError) -> u8 {
+fn resolve(error: &ResolveError) -> u8 {
     match error {
-        ResolveError::Request(_) | ResolveError::Solve(_) | ResolveError::NoDonor { .. } => 1,
-        ResolveError::Repository(_) | ResolveError::Index(_) => 4,
-        ResolveError::Lock(_) | ResolveError::Store(_) => 5,
+        ResolveError::Request(_) | ResolveError::Solve(_) | ResolveError::NoDonor { .. } => {
+            DEFINITIONS
+        }
+        ResolveError::Repository(error) => repository(error),
+        ResolveError::Index(_) => INPUT,
+        ResolveError::Lock(_) | ResolveError::Store(_) => OUTPUT,
     }
 }
 
-fn build_code(error: &BuildError) -> u8 {
+fn repository(error: &RepositoryError) -> u8 {
     match error {
-        BuildError::Fetch(_) | BuildError::System(_) => 4,
-        BuildError::Compose(_) => 1,
-        BuildError::Disk(DiskError::Store(_)) => 5,
-        BuildError::Disk(DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_)) => 6,
-        BuildError::Disk(_) => 1,
+        RepositoryError::Fetch { source, .. } => fetch(source),
+        RepositoryError::MidSync { source, .. } => fetch(source),
+        RepositoryError::Address { .. }
+        | RepositoryError::Release { .. }
+        | RepositoryError::Suite { .. }
+        | RepositoryError::FromTheFuture { .. }
+        | RepositoryError::Expired { .. }
+        | RepositoryError::Replayed { .. }
+        | RepositoryError::NoIndex { .. }
+        | RepositoryError::Compression { .. } => INPUT,
+        RepositoryError::Store(_) => OUTPUT,
+    }
+}
+
+fn fetch(error: &FetchError) -> u8 {
+    match error {
+        // A `file:` address may name nothing; everything else about files is the store's.
+        FetchError::File(error) if error.kind() != io::ErrorKind::NotFound => OUTPUT,
+        FetchError::File(_)
+        | FetchError::Setup(_)
+        | FetchError::Offline { .. }
+        | FetchError::NoAddress { .. }
+        | FetchError::Status { .. }
+        | FetchError::Transfer { .. }
+        | FetchError::CutOff { .. }
+        | FetchError::TooLarge { .. }
+        | FetchError::Size { .. }
+        | FetchError::Digest { .. } => INPUT,
+    }
+}
+
+fn build(error: &BuildError) -> u8 {
+    match error {
+        BuildError::Fetch(error) => stage(error),
+        BuildError::System(error) => system(error),
+        BuildError::Compose(_) => DEFINITIONS,
+        BuildError::Disk(error) => disk(error),
+    }
+}
+
+fn stage(error: &FetchStageError) -> u8 {
+    match error {
+        FetchStageError::NoRepository { .. } => LOCK,
+        FetchStageError::Repository(error) => repository(error),
+        FetchStageError::Fetch(error) => fetch(error),
+        FetchStageError::NoSpace { .. } => OUTPUT,
+    }
+}
+
+fn system(error: &SystemError) -> u8 {
+    match error {
+        SystemError::Fetch(error) => stage(error),
+        SystemError::Unpack(UnpackError::Store { .. }) => OUTPUT,
+        SystemError::Unpack(_) | SystemError::UnknownHost => INPUT,
+        SystemError::Sandbox(error) => sandbox(error),
+        SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
+    }
+}
+
+fn sandbox(error: &SandboxError) -> u8 {
+    match error {
+        SandboxError::NoNamespace { .. }
+        | SandboxError::Host { .. }
+        | SandboxError::Emulation { .. }
+        | SandboxError::Setup { .. }
+        | SandboxError::Script { .. }
+        | SandboxError::Unconfigured { .. }
+        | SandboxError::Lost { .. } => INPUT,
+        SandboxError::WrongMachine { .. } => CHECK,
+        SandboxError::Store(_) => OUTPUT,
+        SandboxError::Result(_) => BUG,
+    }
+}
+
+fn disk(error: &DiskError) -> u8 {
+    match error {
+        DiskError::Contents(_)
+        | DiskError::Initramfs(_)
+        | DiskError::Core(_)
+        | DiskError::CommandLine(_)
+        | DiskError::NoKernel(_)
+        | DiskError::Tree(_)
+        | DiskError::Firmware(_)
+        | DiskError::NoFirmwarePartition
+        | DiskError::UnplacedBlob(_)
+        | DiskError::PatchOutside { .. }
+        | DiskError::LargerThanBoard { .. }
+        | DiskError::NeedsLength(_)
+        | DiskError::TooLarge(_)
+        | DiskError::Ext4 { .. }
+        | DiskError::Fat { .. }
+        | DiskError::Layout(_) => DEFINITIONS,
+        DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
+        DiskError::Image(_) | DiskError::Assemble(_) => BUG,
+        DiskError::Store(_) => OUTPUT,
     }
 }
 
@@ -180,6 +171,6 @@ pub(super) fn install_panic_message() {
             "imgbuild {version} has a bug; please report the lines above"
         ));
         super::signals::remove_unfinished();
-        std::process::exit(BUG);
+        std::process::exit(BUG.into());
     }));
 }

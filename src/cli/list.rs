@@ -2,7 +2,7 @@
 
 use super::args::DefinitionArgs;
 use super::build::definitions;
-use super::exit::Failure;
+use super::failure::Failure;
 use super::print;
 use crate::diag::Diagnostics;
 use crate::spec::{self, Profile};

@@ -1,28 +1,34 @@
 //! Ctrl-C and termination: what is unfinished is removed, and the process ends at once.
 
+use crate::unfinished;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// Files and folders that must not outlive an interrupted build.
-static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// Files and folders that must not outlive an interrupted build; `None` once the process ends.
+static UNFINISHED: Mutex<Option<Vec<PathBuf>>> = Mutex::new(Some(Vec::new()));
 
 /// Notes `path`, to be removed if the process is interrupted.
 pub(super) fn guard(path: &Path) {
-    if let Ok(mut unfinished) = UNFINISHED.lock() {
-        unfinished.push(path.to_owned());
+    match UNFINISHED.lock().ok().as_deref_mut() {
+        Some(Some(paths)) => paths.push(path.to_owned()),
+        // The signal came first.
+        _ => remove(path),
     }
 }
 
-/// Removes what was guarded and is still there.
+/// Removes what was guarded and is still there. The process must end afterwards.
 pub(super) fn remove_unfinished() {
-    let unfinished = UNFINISHED
-        .lock()
-        .map(|mut paths| std::mem::take(&mut *paths))
-        .unwrap_or_default();
-    for path in unfinished {
-        // The process is ending; there is nobody left to tell.
-        let _ = fs_err::remove_file(&path);
-    }
+    let paths = UNFINISHED.lock().ok().and_then(|mut paths| paths.take());
+    paths
+        .unwrap_or_default()
+        .iter()
+        .for_each(|path| remove(path));
+}
+
+fn remove(path: &Path) {
+    // The process is ending, and there is nobody left to tell. What the sandbox, which ends with us,
+    // still writes into the scratch folder is swept by the next build.
+    let _ = unfinished::remove(path);
 }
 
 /// From now on an interrupt or a termination ends the process with exit code 130.

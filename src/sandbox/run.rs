@@ -4,9 +4,9 @@ use super::error::{Area, Outcome, SandboxError, Trouble};
 use super::inside::STAGE;
 use super::job::{Job, Scratch};
 use crate::digest::Sha256;
-use crate::listing;
 use crate::store::Store;
 use crate::tree::{self, Content, Kind, Objects, Slice, Tree};
+use crate::unfinished;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -267,18 +267,6 @@ struct Swept(Scratch);
 impl Drop for Swept {
     fn drop(&mut self) {
         // Scratch that stays is swept with the store; there is nobody to tell here.
-        let _ = sweep(self.0.path());
+        let _ = unfinished::remove(self.0.path());
     }
-}
-
-fn sweep(folder: &Path) -> io::Result<()> {
-    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-    for name in listing::sorted(folder)? {
-        let path = folder.join(name);
-        match fs_err::symlink_metadata(&path)?.is_dir() {
-            true => sweep(&path)?,
-            false => fs_err::remove_file(&path)?,
-        }
-    }
-    fs_err::remove_dir(folder)
 }
