@@ -1,0 +1,118 @@
+//! Commands that build nothing, and the command line itself.
+
+use crate::scene::{Scene, run};
+
+#[test]
+fn boards_and_profiles_are_listed_with_the_persons_own() {
+    let scene = Scene::new();
+    let definitions = scene.path("definitions").display().to_string();
+    let list = |what: &str| {
+        run(&mut scene.bare(&["list", what, "--definitions", &definitions])).succeeded()
+    };
+    let boards = list("boards").stdout;
+    for name in ["rpi4", "tiny ", "x86_64"] {
+        assert!(
+            boards.lines().any(|line| line.starts_with(name)),
+            "{boards}"
+        );
+    }
+    let profiles = list("profiles").stdout;
+    assert!(
+        profiles
+            .lines()
+            .any(|line| line.starts_with("greeter") && line.ends_with("  Greets")),
+        "{profiles}"
+    );
+    let json = run(&mut scene.bare(&["list", "boards", "--json", "--definitions", &definitions]))
+        .succeeded();
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let tiny = serde_json::json!({ "name": "tiny", "title": "A board of tests" });
+    assert!(json.as_array().unwrap().contains(&tiny), "{json}");
+}
+
+#[test]
+fn a_profile_is_shown_with_its_settings() {
+    let scene = Scene::new();
+    let definitions = scene.path("definitions").display().to_string();
+    let show = |arguments: &[&str]| {
+        let mut command =
+            scene.bare(&["show", "profile", "greeter", "--definitions", &definitions]);
+        run(command.args(arguments)).succeeded().stdout
+    };
+    insta::assert_snapshot!(show(&[]));
+    let json: serde_json::Value = serde_json::from_str(&show(&["--json"])).unwrap();
+    assert_eq!(json["name"], "greeter");
+}
+
+#[test]
+fn a_plan_says_what_would_be_built_and_builds_nothing() {
+    let scene = Scene::new();
+    let plan = run(&mut scene.sub("plan")).succeeded().stdout;
+    let sizes = plan
+        .lines()
+        .map(|line| match line.split_once(" packages, ") {
+            Some((count, _)) => format!("{count} packages, SIZE bytes to fetch\n"),
+            None => format!("{line}\n"),
+        });
+    let plan: String = sizes.collect();
+    insta::assert_snapshot!(
+        scene
+            .steady(&plan)
+            .replace(crate::world::host().debian(), "HOST")
+    );
+    let json = run(scene.sub("plan").arg("--json")).succeeded();
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["spec"]["settings"]["greeting"], "hello");
+    assert!(
+        scene
+            .server
+            .requests()
+            .iter()
+            .all(|request| !request.path.ends_with(".deb"))
+    );
+}
+
+#[test]
+fn completions_and_the_manual_name_every_command() {
+    let scene = Scene::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let completions = run(&mut scene.bare(&["completions", shell]))
+            .succeeded()
+            .stdout;
+        assert!(
+            completions.contains("--profile") && completions.contains("completions"),
+            "{shell}"
+        );
+    }
+    let manual = run(&mut scene.bare(&["man"])).succeeded().stdout;
+    for part in [".TH imgbuild", "lock", "plan", "exit codes", "Exit codes"] {
+        if part != "exit codes" {
+            assert!(manual.contains(part), "`{part}` is not in the manual");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_usage_and_help_is_none() {
+    let scene = Scene::new();
+    let ended = |arguments: &[&str]| run(&mut scene.bare(arguments)).code;
+    assert_eq!(ended(&["--bord", "tiny"]), Some(2));
+    assert_eq!(ended(&["--board", "tiny"]), Some(2));
+    assert_eq!(ended(&["nothing"]), Some(2));
+    assert_eq!(ended(&[]), Some(2));
+    assert_eq!(ended(&["--help"]), Some(0));
+    assert_eq!(ended(&["--version"]), Some(0));
+    let usage = run(&mut scene.bare(&["--bord", "tiny"]));
+    assert_eq!(usage.stdout, "");
+    usage.says(&["--board"]);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let scene = Scene::new();
+    let mut command = std::process::Command::new("sh");
+    let script = "{ \"$0\" completions bash; echo $? >&2; } | true";
+    command.args(["-c", script, crate::scene::PROGRAM]);
+    scene.surround(&mut command);
+    assert_eq!(run(&mut command).stderr, "0\n");
+}

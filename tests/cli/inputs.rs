@@ -1,0 +1,278 @@
+//! Nothing that is missing or not genuine gets into an image; exit code 4, and the name of the thing.
+
+use crate::mirror::{Fault, NOW, TestArchive, TestKey, Times};
+use crate::scene::{Ran, Scene, run};
+use crate::world;
+use imgbuild::architecture::Architecture;
+use imgbuild::epoch::Epoch;
+use std::process::Command;
+
+const IN_RELEASE: &str = "/debian/dists/trixie/InRelease";
+
+impl Scene {
+    /// A build that must fail with `code` and leave nothing.
+    fn fails(&self, code: i32) -> Ran {
+        self.fails_with(code, &mut self.build())
+    }
+
+    fn fails_with(&self, code: i32, command: &mut Command) -> Ran {
+        let ran = run(command).ended(code);
+        assert_eq!(ran.stdout, "");
+        assert_eq!(self.outputs(), [""; 0]);
+        ran
+    }
+
+    /// The part of standard error that tells the failure.
+    fn failure(&self, ran: &Ran) -> String {
+        let at = ran
+            .stderr
+            .find("error")
+            .unwrap_or_else(|| panic!("no error: {}", ran.stderr));
+        self.steady(&ran.stderr[at..])
+    }
+
+    /// Where the mirror has package `name`, as a path of an address.
+    fn deb(&self, name: &str) -> String {
+        format!("/debian/{}", world::archive().locked(name).path)
+    }
+
+    /// Where the mirror has its index.
+    fn packages(&self) -> String {
+        let folder = self.path("mirror/debian/dists/trixie/main").join(binary());
+        let by_hash = crate::scene::names(&folder.join("by-hash/SHA256"));
+        format!(
+            "/debian/dists/trixie/main/{}/by-hash/SHA256/{}",
+            binary(),
+            by_hash[0]
+        )
+    }
+}
+
+fn binary() -> String {
+    format!("binary-{}", world::host())
+}
+
+fn wants(package: &str) -> String {
+    format!("install = [\"{package}\"]")
+}
+
+/// The usual archive with a profile that wants `package`.
+fn scene_wanting(package: &str, archive: &TestArchive) -> Scene {
+    let scene = Scene::of(archive);
+    let path = scene.path("definitions/profiles/greeter/profile.toml");
+    let text = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, text.replace(&wants("hello"), &wants(package))).unwrap();
+    scene
+}
+
+#[test]
+fn an_unknown_package_is_answered_with_the_nearest_name() {
+    let scene = scene_wanting("helo", &world::archive());
+    insta::assert_snapshot!(scene.failure(&scene.fails(1)));
+}
+
+#[test]
+fn packages_that_cannot_be_installed_are_explained_by_the_chain_of_relations() {
+    let chain = world::package("shop").field("Depends", "till (>= 2)");
+    let till = world::package("till");
+    let archive = world::archive().package(chain).package(till);
+    let scene = scene_wanting("shop", &archive);
+    insta::assert_snapshot!(scene.failure(&scene.fails(1)));
+}
+
+#[test]
+fn a_tampered_inrelease_is_refused() {
+    let scene = Scene::new();
+    scene
+        .server
+        .fault(IN_RELEASE, Fault::Corrupt(200), Times::Always);
+    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+}
+
+#[test]
+fn an_inrelease_signed_by_another_key_is_refused() {
+    let scene = Scene::of(&world::archive().key(TestKey::new(2)));
+    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+}
+
+#[test]
+fn a_tampered_index_is_refused() {
+    let scene = Scene::new();
+    let plain = format!("/debian/dists/trixie/main/{}/Packages.xz", binary());
+    for path in [scene.packages(), plain] {
+        scene
+            .server
+            .fault(&path, Fault::Corrupt(100), Times::Always);
+    }
+    let ran = scene.fails(4);
+    insta::assert_snapshot!(scene.failure(&ran));
+}
+
+#[test]
+fn a_tampered_package_is_refused() {
+    let scene = Scene::new();
+    scene
+        .server
+        .fault(&scene.deb("hello"), Fault::Corrupt(500), Times::Always);
+    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+}
+
+#[test]
+fn a_tampered_package_that_comes_right_the_second_time_is_taken() {
+    let scene = Scene::new();
+    scene
+        .server
+        .fault(&scene.deb("hello"), Fault::Status(503), Times::Once);
+    run(&mut scene.build()).succeeded();
+}
+
+#[test]
+fn an_expired_archive_is_refused_unless_it_is_allowed() {
+    let scene = Scene::of(&world::archive().valid_until(Epoch(NOW.0 + 86_400)));
+    let ran = scene.fails(4);
+    let told = scene.failure(&ran);
+    let (before, after) = told.split_once(", now is ").unwrap();
+    let after = after.split_once(';').unwrap().1;
+    insta::assert_snapshot!(format!("{before}, now is NOW;{after}"));
+    run(scene.build().arg("--allow-expired")).succeeded();
+}
+
+#[test]
+fn an_archive_older_than_one_seen_before_is_refused() {
+    let scene = Scene::of(&world::archive());
+    run(&mut scene.build()).succeeded();
+    fs_err::remove_file(scene.image()).unwrap();
+    scene.publish(&world::archive().date(Epoch(NOW.0 - 86_400)));
+    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+}
+
+#[test]
+fn a_download_that_is_cut_off_is_resumed() {
+    let scene = Scene::new();
+    let deb = scene.deb("busybox");
+    scene
+        .server
+        .fault(&deb, Fault::Truncate(100_000), Times::Once);
+    run(&mut scene.build()).succeeded();
+    assert_eq!(scene.server.ranges(&deb), ["", "bytes=100000-"]);
+}
+
+#[test]
+fn a_package_that_the_mirror_lacks_is_named_with_its_address() {
+    let scene = Scene::new();
+    scene
+        .server
+        .fault(&scene.deb("hello"), Fault::Status(404), Times::Always);
+    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+}
+
+#[test]
+fn a_mirror_in_the_middle_of_a_sync_is_asked_again() {
+    let scene = Scene::new();
+    let plain = format!("/debian/dists/trixie/main/{}/Packages.xz", binary());
+    for path in [scene.packages(), plain] {
+        scene.server.fault(&path, Fault::Status(404), Times::Once);
+    }
+    run(&mut scene.build())
+        .succeeded()
+        .says(&["in the middle of a sync; asking again"]);
+}
+
+#[test]
+fn a_mirror_that_is_none_is_named() {
+    let scene = Scene::new();
+    scene
+        .server
+        .fault(IN_RELEASE, Fault::Status(404), Times::Always);
+    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+}
+
+#[test]
+fn without_any_mirror_the_program_says_where_to_name_one() {
+    let scene = Scene::new();
+    // A machine without apt sources: an empty folder over /etc/apt.
+    let script = "mkdir -p /etc/apt && mount -t tmpfs tmpfs /etc/apt && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["-Urm", "sh", "-c", script, "sh", crate::scene::PROGRAM]);
+    scene.surround(&mut command);
+    let inputs = scene.inputs();
+    command
+        .args(&inputs[..inputs.len() - 2])
+        .arg("--output")
+        .arg(scene.image());
+    let ran = scene.fails_with(4, &mut command);
+    insta::assert_snapshot!(scene.failure(&ran));
+}
+
+#[test]
+fn the_mirror_comes_from_a_flag_the_environment_or_the_configuration() {
+    let scene = Scene::new();
+    let inputs = scene.inputs();
+    let plan = || {
+        let mut command = scene.bare(&["plan"]);
+        command.args(&inputs[..inputs.len() - 2]);
+        command
+    };
+    let named = |url: &str| run(plan().args(["--mirror", url])).code;
+    assert_eq!(
+        (named(&scene.mirror()), named("http://[broken")),
+        (Some(0), Some(2))
+    );
+    run(plan().env("IMGBUILD_MIRROR", scene.mirror())).succeeded();
+    let folder = scene.path("home/.config/imgbuild");
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::write(
+        folder.join("config.toml"),
+        format!("mirror = \"{}\"\n", scene.mirror()),
+    )
+    .unwrap();
+    run(&mut plan()).succeeded();
+    fs_err::write(folder.join("config.toml"), "miror = \"x\"\n").unwrap();
+    run(&mut plan()).ended(2).says(&["config.toml", "miror"]);
+}
+
+#[test]
+fn offline_needs_a_warm_store() {
+    let scene = Scene::new();
+    let offline = || {
+        let mut command = scene.build();
+        command.arg("--offline");
+        command
+    };
+    let ran = scene.fails_with(4, &mut offline());
+    insta::assert_snapshot!(scene.failure(&ran));
+    assert_eq!(scene.server.requests(), []);
+    let online = run(&mut scene.build()).succeeded();
+    let asked = scene.server.requests().len();
+    let first = fs_err::read(scene.image()).unwrap();
+    assert_eq!(run(&mut offline()).succeeded().stdout, online.stdout);
+    assert!(fs_err::read(scene.image()).unwrap() == first);
+    assert_eq!(scene.server.requests().len(), asked);
+}
+
+#[test]
+fn an_architecture_that_the_archive_lacks_is_named() {
+    let scene = Scene::new();
+    let other = match world::host() {
+        Architecture::Amd64 => "arm64",
+        _ => "amd64",
+    };
+    let path = scene.path("definitions/boards/tiny/board.toml");
+    let text = fs_err::read_to_string(&path).unwrap();
+    let old = format!("architecture = \"{}\"", world::host());
+    fs_err::write(
+        &path,
+        text.replace(&old, &format!("architecture = \"{other}\"")),
+    )
+    .unwrap();
+    scene.fails(1).says(&["no repository has a package `"]);
+}
+
+#[test]
+fn a_maintainer_script_that_fails_is_named_with_what_it_said() {
+    let broken =
+        world::package("broken").script("postinst", "#!/bin/sh\necho no luck today\nexit 7\n");
+    let scene = scene_wanting("broken", &world::archive().package(broken));
+    scene.fails(4).says(&["no luck today", "broken"]);
+    assert_eq!(scene.scratch(), [""; 0]);
+}

@@ -1,0 +1,233 @@
+//! A build that ends before its time leaves nothing half-written, and the next one succeeds.
+//!
+//! A build is stopped in every stage: while it waits for the mirror, for a maintainer script, or right
+//! after the line that says that a stage is over.
+
+use crate::mirror::{Fault, Times};
+use crate::scene::{Scene, names, run};
+use crate::world;
+use rustix::process::{Pid, Signal};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The moment at which a build is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// The mirror does not answer.
+    Resolving,
+    /// A package is half there.
+    Fetching,
+    /// A maintainer script runs.
+    Configuring,
+    /// The stage of this name was said to be over.
+    After(&'static str),
+}
+
+const MOMENTS: [Moment; 8] = [
+    Moment::Resolving,
+    Moment::Fetching,
+    Moment::After("fetch"),
+    Moment::After("unpack"),
+    Moment::Configuring,
+    Moment::After("configure"),
+    Moment::After("compose"),
+    Moment::After("seal"),
+];
+
+/// How long anything may take that is only waited for.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A running build, and what tells its processes from all others of this machine.
+struct Running {
+    scene: Scene,
+    child: Child,
+    marker: String,
+}
+
+impl Running {
+    /// A build that has come to `moment`.
+    fn at(moment: Moment) -> Self {
+        // As many seconds as nobody else sleeps.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let seconds =
+            1_000_000 * u64::from(std::process::id()) + NEXT.fetch_add(1, Ordering::Relaxed);
+        let marker = format!("{seconds}");
+        let scene = Scene::of(&match moment {
+            // Sleeps once: the file that it waits for is there the second time.
+            Moment::Configuring => world::archive().package(
+                world::package("sleeper")
+                    .field("Essential", "yes")
+                    .script("postinst", &format!("#!/bin/sh\nsleep {marker}\n")),
+            ),
+            _ => world::archive(),
+        });
+        match moment {
+            Moment::Resolving => {
+                let path = "/debian/dists/trixie/InRelease";
+                scene.server.fault(path, Fault::Silence, Times::Once);
+            }
+            Moment::Fetching => {
+                let path = format!("/debian/{}", world::archive().locked("busybox").path);
+                scene
+                    .server
+                    .fault(&path, Fault::Stall(100_000), Times::Once);
+            }
+            Moment::Configuring | Moment::After(_) => {}
+        }
+        fs_err::write(scene.image(), "the image before").unwrap();
+        let child = scene
+            .build()
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut running = Self {
+            scene,
+            child,
+            marker,
+        };
+        running.come_to(moment);
+        running
+    }
+
+    fn come_to(&mut self, moment: Moment) {
+        let scene = &self.scene;
+        let asked = |end: &str| {
+            scene
+                .server
+                .requests()
+                .iter()
+                .any(|request| request.path.ends_with(end))
+        };
+        match moment {
+            Moment::Resolving => wait_until("the mirror is asked", || asked("trixie/InRelease")),
+            Moment::Fetching => wait_until("a package is asked for", || {
+                asked("busybox_1.0_amd64.deb")
+                    || asked(&format!("busybox_1.0_{}.deb", world::host()))
+            }),
+            Moment::Configuring => {
+                let marker = self.marker.clone();
+                wait_until("the script runs", || !processes(&marker).is_empty());
+            }
+            Moment::After(stage) => {
+                let stderr = BufReader::new(self.child.stderr.take().unwrap());
+                let mut lines = stderr.lines().map(Result::unwrap);
+                let told = lines.any(|line| line.trim_start().starts_with(stage));
+                assert!(told, "the build ended before {stage}");
+                // What is said from now on is read by nobody, which must not matter.
+            }
+        }
+    }
+
+    fn stop(&mut self, signal: Signal) -> Option<i32> {
+        let pid = Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+        self.child.wait().unwrap().code()
+    }
+
+    /// Every process of the build has ended: the sandbox dies with it, though not in the same moment.
+    fn wait_for_processes(&self) {
+        let store = self.scene.path("store").display().to_string();
+        wait_until("every process has ended", || {
+            processes(&self.marker).is_empty() && processes(&store).is_empty()
+        });
+    }
+
+    /// At the output there is the image before, or a new one as a whole.
+    fn assert_whole(&self) {
+        let image = fs_err::read(self.scene.image()).unwrap();
+        let before = image == b"the image before";
+        assert!(before || image.len() > 34 << 20, "{} bytes", image.len());
+    }
+
+    /// The next build succeeds, and sweeps.
+    fn build_again(&self) {
+        let Self { scene, .. } = self;
+        if names(&scene.path("mirror/debian/pool/main/s")).contains(&"sleeper".to_owned()) {
+            scene.publish(&world::archive());
+        }
+        run(&mut scene.build()).succeeded();
+        assert_eq!(scene.outputs(), ["x.img"]);
+        assert_eq!(scene.scratch(), [""; 0]);
+        assert_eq!(names(&scene.path("store/partial")), [""; 0]);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The processes of this machine with `text` in a word of their command line.
+fn processes(text: &str) -> Vec<String> {
+    let numbers = names(Path::new("/proc")).into_iter();
+    let lines = numbers.filter_map(|number| fs_err::read(format!("/proc/{number}/cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.filter(|line| line.contains(text)).collect()
+}
+
+fn interrupt(moment: Moment, signal: Signal) {
+    let mut running = Running::at(moment);
+    let code = running.stop(signal);
+    let finished = moment == Moment::After("seal") && code == Some(0);
+    assert!(code == Some(130) || finished, "{moment:?}: {code:?}");
+    assert_eq!(running.scene.outputs(), ["x.img"], "{moment:?}");
+    running.assert_whole();
+    running.wait_for_processes();
+    running.build_again();
+}
+
+fn kill(moment: Moment) {
+    let mut running = Running::at(moment);
+    running.stop(Signal::KILL);
+    running.assert_whole();
+    running.wait_for_processes();
+    running.build_again();
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_half_written_in_any_stage() {
+    MOMENTS
+        .into_iter()
+        .for_each(|moment| interrupt(moment, Signal::INT));
+}
+
+#[test]
+fn a_termination_leaves_nothing_half_written() {
+    interrupt(Moment::Configuring, Signal::TERM);
+    interrupt(Moment::Fetching, Signal::HUP);
+}
+
+#[test]
+fn kill_leaves_nothing_that_the_next_build_minds_in_any_stage() {
+    MOMENTS.into_iter().for_each(kill);
+}
+
+#[test]
+fn a_build_does_not_sweep_what_another_one_is_busy_with() {
+    let running = Running::at(Moment::Resolving);
+    let partial = |scene: &Scene| {
+        scene
+            .outputs()
+            .into_iter()
+            .find(|name| name.ends_with(".partial"))
+    };
+    let busy = partial(&running.scene).expect("the output is begun");
+    let scratch = running.scene.scratch();
+    run(&mut running.scene.build()).succeeded();
+    assert_eq!(partial(&running.scene), Some(busy));
+    assert_eq!(running.scene.scratch(), scratch);
+}

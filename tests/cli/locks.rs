@@ -1,0 +1,143 @@
+//! The lock: written, read again, and insisted on; exit code 3.
+
+use crate::mirror::NOW;
+use crate::scene::{Scene, run};
+use crate::world;
+use imgbuild::epoch::Epoch;
+
+impl Scene {
+    fn lock(&self) -> String {
+        let path = self.path("x.lock");
+        let ran = run(self.sub("lock").arg("--output").arg(&path)).succeeded();
+        assert_eq!(ran.stdout, format!("{}\n", path.display()));
+        fs_err::read_to_string(path).unwrap()
+    }
+
+    fn build_locked(&self) -> std::process::Command {
+        let mut command = self.build();
+        command
+            .arg("--locked")
+            .arg("--lock")
+            .arg(self.path("x.lock"));
+        command
+    }
+}
+
+#[test]
+fn a_lock_pins_every_input_and_is_the_same_each_time() {
+    let scene = Scene::new();
+    let first = scene.lock();
+    assert_eq!(scene.lock(), first);
+    assert_eq!(
+        crate::scene::names(&scene.path("")),
+        [
+            "definitions",
+            "home",
+            "keyring.pgp",
+            "mirror",
+            "out",
+            "store",
+            "work",
+            "x.lock"
+        ]
+    );
+    let hello = world::archive().locked("hello");
+    assert!(
+        first.contains(&hello.sha256.to_string()) && first.contains(&hello.path),
+        "{first}"
+    );
+    let parsed = imgbuild::lock::Lock::parse(&first).unwrap();
+    assert_eq!(parsed.to_text(), first);
+}
+
+#[test]
+fn locked_without_a_lock_is_refused() {
+    let scene = Scene::new();
+    let ran = run(scene.build().arg("--locked")).ended(3);
+    insta::assert_snapshot!(scene.steady(&ran.stderr));
+    run(&mut scene.build_locked()).ended(3).says(&["x.lock"]);
+    assert_eq!(scene.server.requests(), []);
+}
+
+#[test]
+fn a_stale_lock_is_refused() {
+    let scene = Scene::new();
+    scene.lock();
+    let path = scene.path("definitions/profiles/greeter/profile.toml");
+    let text = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(
+        &path,
+        text.replace("install = [\"hello\"]", "install = [\"hello\", \"kmod\"]"),
+    )
+    .unwrap();
+    let ran = run(&mut scene.build_locked()).ended(3);
+    insta::assert_snapshot!(scene.steady(&ran.stderr));
+}
+
+#[test]
+fn a_lock_that_is_none_is_refused() {
+    let scene = Scene::new();
+    fs_err::write(scene.path("x.lock"), "version = 1\nbroken = true\n").unwrap();
+    let ran = run(&mut scene.build_locked()).ended(3);
+    insta::assert_snapshot!("broken lock", scene.steady(&ran.stderr));
+    let text = scene.lock().replace("version = 1\n", "version = 99\n");
+    fs_err::write(scene.path("x.lock"), text).unwrap();
+    let ran = run(&mut scene.build_locked()).ended(3);
+    insta::assert_snapshot!("lock of another version", scene.steady(&ran.stderr));
+    fs_err::remove_file(scene.path("x.lock")).unwrap();
+    fs_err::create_dir(scene.path("x.lock")).unwrap();
+    run(&mut scene.build_locked()).ended(3).says(&["x.lock"]);
+}
+
+#[test]
+fn a_good_lock_gives_the_same_image_even_when_the_archive_has_moved_on() {
+    let scene = Scene::new();
+    scene.lock();
+    run(&mut scene.build()).succeeded();
+    let unlocked = fs_err::read(scene.image()).unwrap();
+    let newer = world::archive()
+        .date(Epoch(NOW.0 + 86_400))
+        .package(world::package("hello-more"));
+    scene.publish(&newer);
+    let asked = scene.server.requests().len();
+    run(&mut scene.build_locked()).succeeded();
+    assert!(
+        fs_err::read(scene.image()).unwrap() == unlocked,
+        "the lock did not decide the image"
+    );
+    assert_eq!(
+        scene.server.requests().len(),
+        asked,
+        "a locked build asks no archive for its state"
+    );
+    run(&mut scene.build()).succeeded();
+    assert!(
+        fs_err::read(scene.image()).unwrap() != unlocked,
+        "the newer archive decided nothing"
+    );
+}
+
+#[test]
+fn a_locked_build_into_an_empty_store_fetches_the_pinned_files() {
+    let scene = Scene::new();
+    scene.lock();
+    run(&mut scene.build_locked()).succeeded();
+    let first = fs_err::read(scene.image()).unwrap();
+    fs_err::rename(scene.path("store"), scene.path("other-store")).unwrap();
+    run(&mut scene.build_locked()).succeeded();
+    assert!(fs_err::read(scene.image()).unwrap() == first);
+}
+
+#[test]
+fn the_lock_beside_the_profile_is_used_without_being_named() {
+    let scene = Scene::new();
+    let ran = run(&mut scene.sub("lock")).succeeded();
+    assert_eq!(ran.stdout, "profiles/greeter/tiny.lock\n");
+    assert_eq!(
+        crate::scene::names(&scene.path("work/profiles/greeter")),
+        ["tiny.lock"]
+    );
+    let asked = scene.server.requests().len();
+    run(scene.sub("plan").arg("--locked")).succeeded();
+    assert_eq!(scene.server.requests().len(), asked);
+}

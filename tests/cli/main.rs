@@ -1,0 +1,18 @@
+//! The program as a person meets it: a command, an exit code, standard output and standard error.
+//!
+//! A small Debian archive is made from programs of this machine and served on 127.0.0.1; its packages
+//! are really unpacked, configured in the sandbox and sealed into an image. Needs no other network.
+#![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
+
+mod commands;
+mod definitions;
+mod inputs;
+mod interrupts;
+mod locks;
+#[path = "../judges/mirror/mod.rs"]
+mod mirror;
+mod outputs;
+mod reproducible;
+mod scene;
+mod secrets;
+mod world;

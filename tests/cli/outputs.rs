@@ -1,0 +1,133 @@
+//! An image appears whole or not at all, and what keeps it from appearing is said; exit code 5.
+
+use crate::scene::{PROGRAM, Scene, run};
+use std::path::Path;
+use std::process::Command;
+
+impl Scene {
+    /// The build inside of a user and mount namespace, after `prepare` has run there.
+    fn build_after(&self, prepare: &str) -> Command {
+        let mut command = Command::new("unshare");
+        command.args([
+            "-Urm",
+            "sh",
+            "-c",
+            &format!("set -e; {prepare}; exec \"$@\""),
+            "sh",
+            PROGRAM,
+        ]);
+        self.surround(&mut command);
+        command
+            .env("OUT", self.path("out"))
+            .env("STORE", self.path("store"));
+        command
+            .args(self.inputs())
+            .arg("--output")
+            .arg(self.image());
+        command
+    }
+}
+
+#[test]
+fn a_full_disk_of_the_output_says_what_is_needed_and_what_is_free() {
+    let scene = Scene::warm();
+    // What is left in the folder is listed from inside, for the tmpfs is seen there only.
+    let mut command = Command::new("unshare");
+    let script = "mount -t tmpfs -o size=1m tmpfs \"$OUT\" && { \"$@\"; code=$?; ls -A \"$OUT\"; exit $code; }";
+    command.args(["-Urm", "sh", "-c", script, "sh", PROGRAM]);
+    scene.surround(&mut command);
+    command
+        .env("OUT", scene.path("out"))
+        .args(scene.inputs())
+        .arg("--output")
+        .arg(scene.image());
+    let ran = run(&mut command)
+        .ended(5)
+        .says(&["is full", "needs ", " free"]);
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn a_full_disk_of_the_store_says_what_is_needed_and_what_is_free() {
+    let scene = Scene::new();
+    fs_err::create_dir(scene.path("store")).unwrap();
+    let mut command = scene.build_after("mount -t tmpfs -o size=2m tmpfs \"$STORE\"");
+    run(&mut command)
+        .ended(5)
+        .says(&["is full", "packages need ", " free", "--store"]);
+    assert_eq!(scene.outputs(), [""; 0]);
+    // Large enough for what is fetched, not for what is made of it.
+    let mut command = scene.build_after("mount -t tmpfs -o size=14m tmpfs \"$STORE\"");
+    run(&mut command)
+        .ended(5)
+        .says(&["full", " free", "--store"]);
+    assert_eq!(scene.outputs(), [""; 0]);
+}
+
+#[test]
+fn a_folder_that_is_read_only_is_named_before_anything_is_fetched() {
+    let scene = Scene::new();
+    let mut command = scene.build_after("mount -t tmpfs -o ro tmpfs \"$OUT\"");
+    let ran = run(&mut command).ended(5);
+    insta::assert_snapshot!(scene.steady(&ran.stderr));
+    assert_eq!(scene.server.requests(), []);
+}
+
+#[test]
+fn a_store_that_is_read_only_is_named() {
+    let scene = Scene::new();
+    fs_err::create_dir(scene.path("store")).unwrap();
+    let mut command = scene.build_after("mount -t tmpfs -o ro tmpfs \"$STORE\"");
+    let ran = run(&mut command).ended(5);
+    insta::assert_snapshot!(scene.steady(&ran.stderr));
+    assert_eq!(scene.outputs(), [""; 0]);
+}
+
+#[test]
+fn an_output_that_is_a_folder_or_a_device_or_nowhere_is_refused() {
+    let scene = Scene::new();
+    let refused = |path: &Path| {
+        let mut command = scene.bare(&[]);
+        command.args(scene.inputs()).arg("--output").arg(path);
+        scene.steady(&run(&mut command).ended(5).stderr)
+    };
+    insta::assert_snapshot!("a folder", refused(&scene.path("out")));
+    insta::assert_snapshot!("a device", refused(Path::new("/dev/null")));
+    insta::assert_snapshot!("nowhere", refused(&scene.path("none/x.img")));
+    assert_eq!(scene.server.requests(), []);
+}
+
+#[test]
+fn an_image_replaces_the_one_before_and_nothing_else_stays() {
+    let scene = Scene::warm();
+    fs_err::write(scene.image(), "the one before").unwrap();
+    let ran = run(&mut scene.build()).succeeded();
+    assert_eq!(ran.stdout, format!("{}\n", scene.image().display()));
+    assert_eq!(scene.outputs(), ["x.img"]);
+    assert_eq!(scene.scratch(), [""; 0]);
+    assert!(fs_err::metadata(scene.image()).unwrap().len() > 34 << 20);
+}
+
+#[test]
+fn without_an_output_the_image_is_named_after_board_and_profile() {
+    let scene = Scene::warm();
+    let mut command = scene.bare(&["--quiet"]);
+    let ran = run(command.args(scene.inputs())).succeeded();
+    assert_eq!(
+        (ran.stdout.as_str(), ran.stderr.as_str()),
+        ("tiny-greeter.img\n", "")
+    );
+    assert_eq!(
+        crate::scene::names(&scene.path("work")),
+        ["tiny-greeter.img"]
+    );
+}
+
+#[test]
+fn a_failed_build_leaves_the_image_before_as_it_was() {
+    let scene = Scene::new();
+    fs_err::write(scene.image(), "the one before").unwrap();
+    run(scene.build().arg("--offline")).ended(4);
+    assert_eq!(fs_err::read(scene.image()).unwrap(), b"the one before");
+    assert_eq!(scene.outputs(), ["x.img"]);
+}

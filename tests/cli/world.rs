@@ -1,0 +1,325 @@
+//! A Debian in miniature: a dozen packages made from programs of this machine, a board and a profile.
+
+use crate::mirror::{Compression, DebSpec, TestArchive};
+use imgbuild::architecture::Architecture;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+/// The version of the kernel that no machine will ever start.
+const KERNEL: &str = "6.1.0-test";
+
+/// What dpkg and the maintainer scripts run.
+const DPKG: [&str; 7] = [
+    "/usr/bin/dpkg",
+    "/usr/bin/dpkg-deb",
+    "/usr/bin/dpkg-divert",
+    "/usr/bin/dpkg-query",
+    "/usr/bin/dpkg-split",
+    "/usr/bin/dpkg-trigger",
+    "/usr/bin/update-alternatives",
+];
+
+/// Names under which busybox is called.
+const APPLETS: [&str; 16] = [
+    "sh", "cat", "chmod", "chown", "cp", "diff", "echo", "ln", "mkdir", "mv", "rm", "sleep", "tar",
+    "touch", "true", "date",
+];
+
+/// Makes the accounts, as base-passwd does.
+const ACCOUNTS: &str = r#"#!/bin/sh
+set -e
+[ -e /etc/passwd ] || echo "root:x:0:0:root:/root:/bin/sh" > /etc/passwd
+[ -e /etc/group ] || printf 'root:x:0:\nsudo:x:27:\n' > /etc/group
+[ -e /etc/shadow ] || echo "root:*:20000:0:99999:7:::" > /etc/shadow
+[ -e /etc/gshadow ] || printf 'root:*::\nsudo:*::\n' > /etc/gshadow
+"#;
+
+/// The packages of every test, as an archive of suite `trixie`.
+pub(crate) fn archive() -> TestArchive {
+    packages()
+        .into_iter()
+        .fold(TestArchive::new(), TestArchive::package)
+}
+
+/// A package of a test's own; it holds one file, for dpkg misses the sums of an empty one.
+pub(crate) fn package(name: &str) -> DebSpec {
+    new(name, "1.0").file(&format!("/usr/share/{name}/README"), 0o644, name.as_bytes())
+}
+
+fn new(name: &str, version: &str) -> DebSpec {
+    DebSpec::new(name, version, host().debian()).compression(Compression::None)
+}
+
+/// The architecture that tests build for: this machine's, which needs no emulation.
+pub(crate) fn host() -> Architecture {
+    Architecture::host().expect("a machine that can build")
+}
+
+fn packages() -> Vec<DebSpec> {
+    let programs: Vec<&str> = DPKG
+        .into_iter()
+        .chain(["/usr/sbin/e2fsck", "/usr/sbin/blkid"])
+        .collect();
+    vec![
+        base_files(),
+        essential("base-passwd").script("preinst", ACCOUNTS),
+        libraries(&programs),
+        DPKG.into_iter()
+            .fold(dpkg(), |deb, program| add(deb, program, program)),
+        APPLETS.into_iter().fold(busybox(), |deb, applet| {
+            deb.symlink(&format!("/usr/bin/{applet}"), "busybox")
+        }),
+        add(
+            essential("e2fsprogs"),
+            "/usr/sbin/e2fsck",
+            "/usr/sbin/e2fsck",
+        ),
+        add(
+            essential("util-linux"),
+            "/usr/sbin/blkid",
+            "/usr/sbin/blkid",
+        )
+        .file("/usr/sbin/findfs", 0o755, b"#!/bin/sh\nexit 0\n"),
+        essential("kmod").file("/usr/sbin/modprobe", 0o755, b"#!/bin/sh\nexit 0\n"),
+        kernel(),
+        firmware(),
+        configured(),
+    ]
+}
+
+fn essential(name: &str) -> DebSpec {
+    package(name).field("Essential", "yes")
+}
+
+fn base_files() -> DebSpec {
+    let links = ["bin", "sbin", "lib", "lib64"];
+    let frame = links
+        .into_iter()
+        .fold(essential("base-files"), |deb, link| {
+            deb.directory(&format!("/usr/{link}"), 0o755)
+                .symlink(&format!("/{link}"), &format!("usr/{link}"))
+        });
+    let folders = [
+        ("/dev", 0o755),
+        ("/etc", 0o755),
+        ("/proc", 0o755),
+        ("/root", 0o700),
+        ("/run", 0o755),
+        ("/sys", 0o755),
+        ("/tmp", 0o1777),
+        ("/home", 0o755),
+        ("/var/log", 0o755),
+    ];
+    folders
+        .into_iter()
+        .fold(frame, |deb, (path, mode)| deb.directory(path, mode))
+        .file("/etc/skel/.profile", 0o644, b"umask 022\n")
+        .file("/usr/share/zoneinfo/Etc/UTC", 0o644, b"TZif2")
+}
+
+fn dpkg() -> DebSpec {
+    let nothing = b"#!/bin/sh\nexit 0\n";
+    essential("dpkg")
+        .file("/usr/sbin/ldconfig", 0o755, nothing)
+        .file("/usr/sbin/start-stop-daemon", 0o755, nothing)
+}
+
+fn busybox() -> DebSpec {
+    add(essential("busybox"), "/usr/bin/busybox", "/bin/busybox")
+}
+
+/// Every library that `programs` load on this machine, and the loader.
+fn libraries(programs: &[&str]) -> DebSpec {
+    let mut found = BTreeSet::new();
+    for program in programs {
+        let output = Command::new("ldd").arg(program).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        found.extend(
+            text.split_whitespace()
+                .filter(|word| word.starts_with('/'))
+                .map(str::to_owned),
+        );
+    }
+    assert!(!found.is_empty(), "{programs:?} load nothing");
+    found.into_iter().fold(essential("libc6"), |deb, path| {
+        let name = Path::new(&path)
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        // The loader is where programs say that it is; /lib and /lib64 are links into /usr.
+        let target = match name.starts_with("ld-linux") {
+            true => format!("/usr{path}"),
+            false => format!("/usr/lib/{}/{name}", host().triplet()),
+        };
+        add(deb, &target, &path)
+    })
+}
+
+fn kernel() -> DebSpec {
+    let modules = format!("/usr/lib/modules/{KERNEL}");
+    let module = "kernel/fs/ext4/ext4.ko";
+    package("linux-image-test")
+        .file(&format!("/boot/vmlinuz-{KERNEL}"), 0o644, b"a kernel")
+        .file(&format!("{modules}/{module}"), 0o644, b"a module")
+        .file(
+            &format!("{modules}/modules.dep"),
+            0o644,
+            format!("{module}:\n").as_bytes(),
+        )
+        .file(&format!("{modules}/modules.dep.bin"), 0o644, b"an index")
+        .file(&format!("{modules}/modules.alias"), 0o644, b"")
+        .file(&format!("{modules}/modules.softdep"), 0o644, b"")
+        .file(
+            &format!("/usr/lib/linux-image-{KERNEL}/bcm2711-test.dtb"),
+            0o644,
+            b"a device tree",
+        )
+}
+
+fn firmware() -> DebSpec {
+    ["start4.elf", "fixup4.dat"]
+        .into_iter()
+        .fold(package("raspi-firmware"), |deb, name| {
+            deb.file(
+                &format!("/usr/lib/raspi-firmware/{name}"),
+                0o644,
+                name.as_bytes(),
+            )
+        })
+}
+
+/// A package whose postinst makes files with every owner and mode that a build must keep.
+fn configured() -> DebSpec {
+    let postinst = "#!/bin/sh\nset -e\nmkdir -p /var/lib/hello\nchown 7:8 /var/lib/hello\n\
+                    chmod 2750 /var/lib/hello\necho configured > /var/lib/hello/state\n";
+    package("hello")
+        .conffile("/etc/hello.conf", b"greeting = hello\n")
+        .script("postinst", postinst)
+}
+
+fn add(deb: DebSpec, target: &str, source: &str) -> DebSpec {
+    deb.file(target, 0o755, &fs_err::read(source).unwrap())
+}
+
+/// Writes the board, the profile and the overlay of every test below `folder`.
+pub(crate) fn write_definitions(folder: &Path) {
+    let board = BOARD.replace("ARCHITECTURE", host().debian());
+    let files = [
+        ("boards/tiny/board.toml", board.as_str()),
+        ("profiles/greeter/profile.toml", PROFILE),
+        ("overlays/greeter/overlay.toml", OVERLAY),
+        (
+            "overlays/greeter/root/etc/greeting.hbs",
+            "{{settings.greeting}}\n",
+        ),
+        (
+            "overlays/greeter/root/etc/passphrase.hbs",
+            "{{settings.passphrase}}\n",
+        ),
+    ];
+    for (path, text) in files {
+        let path = folder.join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+}
+
+const BOARD: &str = r#"schema = 1
+title = "A board of tests"
+architecture = "ARCHITECTURE"
+
+[disk]
+table = "mbr"
+alignment = "1MiB"
+min-size = "64MiB"
+
+[[partition]]
+name = "boot"
+type = "fat32-lba"
+start = "1MiB"
+size = "34MiB"
+filesystem = "fat32"
+label = "BOOT"
+mount = "/boot/firmware"
+options = ["rw"]
+bootable = true
+
+[[partition]]
+name = "root"
+type = "root"
+size = "content"
+filesystem = "ext4"
+label = "ROOT"
+mount = "/"
+options = ["rw"]
+
+[suite]
+name = "trixie"
+components = ["main"]
+
+[packages]
+kernel = "linux-image-test"
+install = ["raspi-firmware"]
+
+[boot]
+flow = "rpi-firmware"
+root = "partuuid"
+consoles = ["tty0"]
+command-line = ["rw"]
+firmware-files = ["start4.elf", "fixup4.dat"]
+
+[growth]
+method = "sfdisk"
+"#;
+
+const PROFILE: &str = r#"schema = 1
+title = "Greets"
+help = "Greets whoever looks."
+overlays = ["greeter"]
+root-margin = "1MiB"
+
+[packages]
+install = ["hello"]
+
+[settings.greeting]
+type = "string"
+help = "what it says"
+default = "hello"
+
+[settings.passphrase]
+type = "passphrase"
+help = "what it hides"
+secret = true
+
+[settings.hostname]
+type = "hostname"
+help = "the device's name"
+default = "greeter"
+
+[settings.user]
+type = "username"
+help = "the administrator"
+default = "admin"
+
+[settings.time-zone]
+type = "time-zone"
+help = "the zone in which times are shown"
+default = "Etc/UTC"
+
+[settings.locale]
+type = "locale"
+help = "language and formats of messages"
+default = "C.UTF-8"
+"#;
+
+const OVERLAY: &str = r#"schema = 1
+help = "a greeting"
+
+[[file]]
+path = "/etc/passphrase"
+mode = "0600"
+when = "passphrase"
+"#;
