@@ -11,5 +11,6 @@ mod machine;
 #[allow(unused_imports, reason = "the judges use all of it")]
 #[path = "../judges/mirror/mod.rs"]
 mod mirror;
+mod rpi4;
 mod support;
 mod x86_64;

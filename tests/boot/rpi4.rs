@@ -64,24 +64,43 @@ impl Built {
     /// Copies a file of the firmware's partition out of the image.
     fn firmware_file(&self, name: &str) -> PathBuf {
         let to = self.folder.join(name);
-        run(self.mtool("mcopy").args(["-o", "-n", &format!("::{name}")]).arg(&to));
+        run(self
+            .mtool("mcopy")
+            .args(["-o", "-n", &format!("::{name}")])
+            .arg(&to));
         to
     }
 
     /// The file that config.txt gives under `key`.
     fn configured(&self, key: &str) -> String {
         let text = self.firmware_text("config.txt");
-        let of_key = |line: &str| Some(line.strip_prefix(key)?.trim_start_matches(['=', ' ']).to_owned());
-        text.lines().find_map(of_key).unwrap_or_else(|| panic!("no {key} in {text}"))
+        let of_key = |line: &str| {
+            Some(
+                line.strip_prefix(key)?
+                    .trim_start_matches(['=', ' '])
+                    .to_owned(),
+            )
+        };
+        text.lines()
+            .find_map(of_key)
+            .unwrap_or_else(|| panic!("no {key} in {text}"))
     }
 
     /// QEMU with the card's own kernel, initramfs and command line, and `words` after these.
     fn machine(&self, machine: &str, words: &str) -> Command {
         let mut qemu = Command::new("qemu-system-aarch64");
-        qemu.args(["-machine", machine, "-accel", "tcg,thread=multi", "-no-reboot"]);
+        qemu.args([
+            "-machine",
+            machine,
+            "-accel",
+            "tcg,thread=multi",
+            "-no-reboot",
+        ]);
         qemu.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
-        qemu.arg("-kernel").arg(self.firmware_file(&self.configured("kernel")));
-        qemu.arg("-initrd").arg(self.firmware_file(&self.configured("initramfs")));
+        qemu.arg("-kernel")
+            .arg(self.firmware_file(&self.configured("kernel")));
+        qemu.arg("-initrd")
+            .arg(self.firmware_file(&self.configured("initramfs")));
         let own = self.firmware_text("cmdline.txt");
         qemu.args(["-append", &format!("{} {words} {PATIENT}", own.trim())]);
         qemu
@@ -91,7 +110,9 @@ impl Built {
 #[test]
 fn judges_accept_the_disk() {
     let built = &*BUILT;
-    run(Command::new("/usr/sbin/sfdisk").arg("--verify").arg(&built.image));
+    run(Command::new("/usr/sbin/sfdisk")
+        .arg("--verify")
+        .arg(&built.image));
     let (firmware, root) = (built.folder.join("firmware"), built.folder.join("root"));
     extract(&built.image, built.firmware, &firmware);
     extract(&built.image, built.root, &root);
@@ -100,8 +121,14 @@ fn judges_accept_the_disk() {
     let tree = built.folder.join("tree");
     fs_err::create_dir(&tree).unwrap();
     let mut debugfs = Command::new("/usr/sbin/debugfs");
-    run(debugfs.arg("-R").arg(format!("rdump / {}", tree.display())).arg(&root));
-    assert!(programs_of_arm64(&tree) > 1000, "debugfs gave too few files");
+    run(debugfs
+        .arg("-R")
+        .arg(format!("rdump / {}", tree.display()))
+        .arg(&root));
+    assert!(
+        programs_of_arm64(&tree) > 1000,
+        "debugfs gave too few files"
+    );
     fs_err::remove_dir_all(&tree).unwrap();
 }
 
@@ -112,7 +139,10 @@ fn the_initramfs_is_of_arm64() {
     let tree = built.folder.join("initramfs");
     fs_err::create_dir(&tree).unwrap();
     let unpack = r#"zstd -dcq "$1" | cpio -idm --quiet --no-absolute-filenames"#;
-    run(Command::new("sh").args(["-c", unpack, "sh"]).arg(&archive).current_dir(&tree));
+    run(Command::new("sh")
+        .args(["-c", unpack, "sh"])
+        .arg(&archive)
+        .current_dir(&tree));
     assert!(programs_of_arm64(&tree) > 10);
 }
 
@@ -129,7 +159,10 @@ fn programs_of_arm64(tree: &Path) -> usize {
             Some(("File", path)) => file = path,
             Some(("Machine", machine)) => {
                 let machine = machine.trim();
-                assert!(matches!(machine, "AArch64" | "Linux BPF"), "{file} is for {machine}");
+                assert!(
+                    matches!(machine, "AArch64" | "Linux BPF"),
+                    "{file} is for {machine}"
+                );
                 n += 1;
             }
             _ => {}
@@ -142,35 +175,67 @@ fn programs_of_arm64(tree: &Path) -> usize {
 fn the_firmware_finds_what_it_needs() {
     let built = &*BUILT;
     let listing = said(built.mtool("mdir").args(["-b", "::"]));
-    let has = |name: &str| listing.lines().any(|line| line.trim_start_matches("::/") == name);
-    let needed = ["start4.elf", "fixup4.dat", "bcm2711-rpi-4-b.dtb", "config.txt", "cmdline.txt"];
+    let has = |name: &str| {
+        listing
+            .lines()
+            .any(|line| line.trim_start_matches("::/") == name)
+    };
+    let needed = [
+        "start4.elf",
+        "fixup4.dat",
+        "bcm2711-rpi-4-b.dtb",
+        "config.txt",
+        "cmdline.txt",
+    ];
     for name in needed {
         assert!(has(name), "no {name} in:\n{listing}");
     }
     let config = built.firmware_text("config.txt");
     for line in ["arm_64bit=1", "enable_uart=1", "upstream_kernel=1"] {
-        assert_eq!(config.lines().filter(|other| *other == line).count(), 1, "{config}");
+        assert_eq!(
+            config.lines().filter(|other| *other == line).count(),
+            1,
+            "{config}"
+        );
     }
     // The firmware cuts off longer lines.
     assert!(config.lines().all(|line| line.len() <= 98), "{config}");
-    assert!(has(&built.configured("kernel")) && has(&built.configured("initramfs")), "{listing}");
+    assert!(
+        has(&built.configured("kernel")) && has(&built.configured("initramfs")),
+        "{listing}"
+    );
 
     let kernel = fs_err::read(built.firmware_file(&built.configured("kernel"))).unwrap();
-    assert_eq!(&kernel[56..60], b"ARM\x64", "the kernel is no Image of arm64");
+    assert_eq!(
+        &kernel[56..60],
+        b"ARM\x64",
+        "the kernel is no Image of arm64"
+    );
     let tree = built.firmware_file("bcm2711-rpi-4-b.dtb");
     let fits = said(Command::new("fdtget").arg(tree).args(["/", "compatible"]));
     assert!(fits.contains("raspberrypi,4-model-b"), "{fits}");
 
     let words = built.firmware_text("cmdline.txt");
     assert_eq!(words.lines().count(), 1);
-    let id = said(Command::new("/usr/sbin/sfdisk").arg("--disk-id").arg(&built.image));
+    let id = said(
+        Command::new("/usr/sbin/sfdisk")
+            .arg("--disk-id")
+            .arg(&built.image),
+    );
     let root = format!("root=PARTUUID={}-02", id.trim().trim_start_matches("0x"));
     let words: Vec<&str> = words.split_whitespace().collect();
     for word in [&*root, "rootwait", "console=tty0", "console=ttyS1,115200"] {
-        assert_eq!(words.iter().filter(|other| **other == word).count(), 1, "{words:?}");
+        assert_eq!(
+            words.iter().filter(|other| **other == word).count(),
+            1,
+            "{words:?}"
+        );
     }
     // A Pi 4 does not start with it (raspi-firmware's own hook).
-    assert!(!words.iter().any(|word| word.starts_with("cma=")), "{words:?}");
+    assert!(
+        !words.iter().any(|word| word.starts_with("cma=")),
+        "{words:?}"
+    );
 }
 
 /// What every board must show after its first boot; gives what the console said until then.
@@ -181,12 +246,18 @@ fn first_boot(machine: &mut Machine, device: &str) -> String {
     let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
     assert_eq!((&*state.output, &*failed), ("running", ""));
     assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
-    let states = machine.succeed("dpkg-query -f '${db:Status-Abbrev}\\n' -W | sort -u", PATIENCE);
+    let states = machine.succeed(
+        "dpkg-query -f '${db:Status-Abbrev}\\n' -W | sort -u",
+        PATIENCE,
+    );
     assert_eq!(states.trim(), "ii");
     assert_eq!(machine.succeed("findmnt -no SOURCE /", PATIENCE), device);
     let size = machine.succeed("df --output=size -B1 / | tail -n 1", PATIENCE);
     let size: u64 = size.trim().parse().unwrap();
-    assert!(size > CARD * 9 / 10, "the root filesystem has {size} bytes of {CARD}");
+    assert!(
+        size > CARD * 9 / 10,
+        "the root filesystem has {size} bytes of {CARD}"
+    );
     let told = machine.succeed("cat /boot/firmware/imgbuild.txt", PATIENCE);
     assert!(told.contains("Wi-Fi passphrase: "), "{told}");
     said
@@ -200,10 +271,14 @@ fn the_card_starts_a_raspberry_pi_3() {
     // With its Bluetooth the device tree gives the only serial port that QEMU shows to a driver.
     let tree = built.folder.join("pi3.dtb");
     fs_err::rename(built.firmware_file("bcm2837-rpi-3-b.dtb"), &tree).unwrap();
-    run(Command::new("fdtput").arg("-r").arg(&tree).arg("/soc/serial@7e201000/bluetooth"));
+    run(Command::new("fdtput")
+        .arg("-r")
+        .arg(&tree)
+        .arg("/soc/serial@7e201000/bluetooth"));
     let mut qemu = built.machine("raspi3b", "console=ttyAMA0,115200");
     qemu.arg("-dtb").arg(&tree);
-    qemu.arg("-drive").arg(format!("if=sd,format=raw,file={}", card.display()));
+    qemu.arg("-drive")
+        .arg(format!("if=sd,format=raw,file={}", card.display()));
     let mut machine = Machine::start(&mut qemu, &built.folder.join("pi3.log"));
     first_boot(&mut machine, "/dev/mmcblk0p2");
 }

@@ -25,8 +25,15 @@ fn clients_reach_the_world_through_tor_only() {
     let mut machine = start(built, &disk, &lab, "first");
     let console = first_boot(&mut machine, "/dev/vda2");
     let of = |label: &str| {
-        let found = console.lines().rev().find_map(|line| line.split_once(label));
-        found.unwrap_or_else(|| panic!("no `{label}`:\n{console}")).1.trim().to_owned()
+        let found = console
+            .lines()
+            .rev()
+            .find_map(|line| line.split_once(label));
+        found
+            .unwrap_or_else(|| panic!("no `{label}`:\n{console}"))
+            .1
+            .trim()
+            .to_owned()
     };
     let wifi = (of("Wi-Fi name: "), of("Wi-Fi passphrase: "));
     let identity = identity(&mut machine);
@@ -50,11 +57,21 @@ fn clients_reach_the_world_through_tor_only() {
 
 fn start(built: &Built, disk: &Path, lab: &Path, boot: &str) -> Machine {
     let mut qemu = built.machine("virt", "console=ttyAMA0");
-    qemu.args(["-cpu", "cortex-a72", "-smp", "2", "-m", "1024", "-nic", "none"]);
+    qemu.args([
+        "-cpu",
+        "cortex-a72",
+        "-smp",
+        "2",
+        "-m",
+        "1024",
+        "-nic",
+        "none",
+    ]);
     qemu.args(["-device", "virtio-rng-pci"]);
     let drive = "if=virtio,format=raw,file=";
     qemu.arg("-drive").arg(format!("{drive}{}", disk.display()));
-    qemu.arg("-drive").arg(format!("{drive}{},readonly=on", lab.display()));
+    qemu.arg("-drive")
+        .arg(format!("{drive}{},readonly=on", lab.display()));
     Machine::start(&mut qemu, &built.folder.join(format!("hotspot-{boot}.log")))
 }
 
@@ -68,16 +85,25 @@ fn identity(machine: &mut Machine) -> String {
 /// Starts the world, Tor's network and the radios: nothing but their appearance starts the hotspot.
 fn set_up(machine: &mut Machine) {
     machine.succeed("dmesg -n 1; mount -o ro LABEL=lab /mnt", PATIENCE);
-    assert_eq!(machine.run("systemctl is-active hotspot", PATIENCE).output, "inactive");
+    assert_eq!(
+        machine.run("systemctl is-active hotspot", PATIENCE).output,
+        "inactive"
+    );
     machine.succeed("modprobe mac80211_hwsim radios=3", PATIENCE);
     machine.succeed("sh /mnt/lab/internet.sh", PATIENCE);
     let onion = machine.succeed("bash /mnt/lab/relays.sh", PATIENCE);
     assert!(onion.ends_with(".onion"), "{onion}");
     let known = "cp /tmp/relays/client.conf /etc/tor/torrc.d/90-lab.conf";
-    machine.succeed(&format!("{known} && systemctl restart tor@default"), PATIENCE);
+    machine.succeed(
+        &format!("{known} && systemctl restart tor@default"),
+        PATIENCE,
+    );
     let up = "until hostapd_cli -p /run/hostapd status | grep -q state=ENABLED; do sleep 1; done";
     machine.succeed(&format!("timeout 300 bash -c '{up}'"), PATIENCE);
-    eprintln!("access point, world and relays after {:?}", machine.uptime());
+    eprintln!(
+        "access point, world and relays after {:?}",
+        machine.uptime()
+    );
 }
 
 /// Both ways of joining, and a wrong passphrase.
@@ -87,18 +113,29 @@ fn join(machine: &mut Machine, (name, passphrase): &(String, String)) {
     };
     let refused = machine.run(&client(1, "wrong-passphrase", "WPA-PSK"), PATIENCE);
     assert_eq!((refused.status, &*refused.output), (1, "refused"));
-    for (number, way, shown) in [(1, "WPA-PSK", "key_mgmt=WPA2-PSK"), (2, "SAE", "key_mgmt=SAE")] {
+    for (number, way, shown) in [
+        (1, "WPA-PSK", "key_mgmt=WPA2-PSK"),
+        (2, "SAE", "key_mgmt=SAE"),
+    ] {
         let joined = machine.succeed(&client(number, passphrase, way), PATIENCE);
         eprintln!("client {number}: {joined:?} after {:?}", machine.uptime());
         assert!(joined.contains(shown), "{joined}");
-        let lease = joined.lines().find_map(|line| line.strip_prefix("lease=192.168.42."));
+        let lease = joined
+            .lines()
+            .find_map(|line| line.strip_prefix("lease=192.168.42."));
         let lease = lease.unwrap_or_else(|| panic!("no lease: {joined}"));
-        assert!(lease.ends_with("/24 router=192.168.42.1 dns=192.168.42.1"), "{lease}");
+        assert!(
+            lease.ends_with("/24 router=192.168.42.1 dns=192.168.42.1"),
+            "{lease}"
+        );
     }
 }
 
 fn attempt(machine: &mut Machine, client: u8, what: &str) -> Attempt {
-    let output = machine.succeed(&format!("bash /mnt/lab/capture.sh {client} {what}"), PATIENCE);
+    let output = machine.succeed(
+        &format!("bash /mnt/lab/capture.sh {client} {what}"),
+        PATIENCE,
+    );
     let of_packet = |line: &str| line.strip_prefix("leaked: ").map(str::to_owned);
     let of_probe = |line: &str| {
         let (name, result) = line.split_once(": ")?;
@@ -114,7 +151,9 @@ fn attempt(machine: &mut Machine, client: u8, what: &str) -> Attempt {
 
 /// Whether `page` says that its visitor was one of Tor's exits.
 fn by_an_exit(page: &str) -> bool {
-    ["14", "15", "16"].iter().any(|host| page.ends_with(&format!("visitor 198.18.0.{host}")))
+    ["14", "15", "16"]
+        .iter()
+        .any(|host| page.ends_with(&format!("visitor 198.18.0.{host}")))
 }
 
 /// Names, pages and onion services work, through Tor; the device says that it is well.
@@ -124,11 +163,24 @@ fn reach(machine: &mut Machine) {
     let result = |name: &str| inside.results[name].as_str();
     assert_eq!(result("names of the gateway"), "198.18.0.80");
     assert_eq!(result("names of a stranger"), "198.18.0.80");
-    assert!(by_an_exit(result("page")) && by_an_exit(result("onion")), "{inside:?}");
-    assert!(result("onion").starts_with("10."), "an onion's address is of 10.192.0.0/10");
+    assert!(
+        by_an_exit(result("page")) && by_an_exit(result("onion")),
+        "{inside:?}"
+    );
+    assert!(
+        result("onion").starts_with("10."),
+        "an onion's address is of 10.192.0.0/10"
+    );
     let health = machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
-    assert_eq!(health.lines().filter(|line| line.contains(" ok")).count(), 10, "{health}");
-    let asked = machine.succeed("grep -c '^DNS 198.18.0.2 .*example' /tmp/internet.log; true", PATIENCE);
+    assert_eq!(
+        health.lines().filter(|line| line.contains(" ok")).count(),
+        10,
+        "{health}"
+    );
+    let asked = machine.succeed(
+        "grep -c '^DNS 198.18.0.2 .*example' /tmp/internet.log; true",
+        PATIENCE,
+    );
     assert_eq!(asked, "0", "the device itself asked for a client's name");
     eprintln!("reached after {:?}\n{health}", machine.uptime());
 }
@@ -143,7 +195,10 @@ fn leak_nothing(machine: &mut Machine) {
 
     let gateway = attempt(machine, 1, "gateway");
     assert_eq!(gateway.results.len(), 9);
-    assert!(gateway.results.values().all(|result| result != "open"), "{gateway:?}");
+    assert!(
+        gateway.results.values().all(|result| result != "open"),
+        "{gateway:?}"
+    );
 
     let less_and_less = [
         "systemctl stop tor@default",
@@ -157,7 +212,10 @@ fn leak_nothing(machine: &mut Machine) {
         assert_unanswered(&outside, &[]);
     }
     // Rules that are replaced under fire: with all other guards gone, there is no moment without.
-    machine.succeed("systemctl reload nftables; ip rule del priority 100; ip -6 rule del priority 100", PATIENCE);
+    machine.succeed(
+        "systemctl reload nftables; ip rule del priority 100; ip -6 rule del priority 100",
+        PATIENCE,
+    );
     let reloads = "(for i in $(seq 20); do nft -f /etc/nftables.conf; done) &";
     machine.succeed(reloads, PATIENCE);
     let under_fire = attempt(machine, 2, "flood");
@@ -174,17 +232,36 @@ fn assert_unanswered(attempt: &Attempt, but: &[&str]) {
 
 /// A hotspot without any guard leaks all of it, and the capture sees all of it.
 fn see_the_control(machine: &mut Machine) {
-    machine.succeed("nft flush ruleset; ip address add fd42::1/64 dev hotspot0 nodad", PATIENCE);
+    machine.succeed(
+        "nft flush ruleset; ip address add fd42::1/64 dev hotspot0 nodad",
+        PATIENCE,
+    );
     let control = attempt(machine, 2, "outside");
-    assert!(control.results["page"].starts_with("visitor 192.168.42."), "{control:?}");
+    assert!(
+        control.results["page"].starts_with("visitor 192.168.42."),
+        "{control:?}"
+    );
     for name in ["quic", "time", "mdns", "echo"] {
         assert_eq!(control.results[name], "answered", "{name}");
     }
     let kinds = [
-        " A? leak.example.net.", ".443: ", ".123: ", ".5353: ", "ICMP echo request", "Flags [R]",
-        "Flags [F.]", "Flags [S]", "sctp", "GRE", "ESP", "IP6 fd42::12.",
+        " A? leak.example.net.",
+        ".443: ",
+        ".123: ",
+        ".5353: ",
+        "ICMP echo request",
+        "Flags [R]",
+        "Flags [F.]",
+        "Flags [S]",
+        "sctp",
+        "GRE",
+        "ESP",
+        "IP6 fd42::12.",
     ];
     for kind in kinds {
-        assert!(control.leaked.iter().any(|packet| packet.contains(kind)), "no `{kind}`");
+        assert!(
+            control.leaked.iter().any(|packet| packet.contains(kind)),
+            "no `{kind}`"
+        );
     }
 }

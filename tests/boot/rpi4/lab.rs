@@ -17,17 +17,27 @@ pub(super) fn disk(built: &Built) -> PathBuf {
         run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&files));
     }
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/boot/tor");
-    run(Command::new("cp").arg("-r").arg(scripts).arg(files.join("lab")));
+    run(Command::new("cp")
+        .arg("-r")
+        .arg(scripts)
+        .arg(files.join("lab")));
     let disk = folder.join("disk");
     let mut mke2fs = Command::new("/usr/sbin/mke2fs");
-    mke2fs.args(["-q", "-t", "ext4", "-L", "lab", "-d"]).arg(&files);
+    mke2fs
+        .args(["-q", "-t", "ext4", "-L", "lab", "-d"])
+        .arg(&files);
     run(mke2fs.arg(&disk).arg("64M"));
     disk
 }
 
 /// The packages and what they need beside what the image has: apt reads the image's own database.
 fn download(built: &Built, state: &Path) -> Vec<PathBuf> {
-    let parts = ["lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d"];
+    let parts = [
+        "lists/partial",
+        "cache/archives/partial",
+        "etc/apt.conf.d",
+        "etc/preferences.d",
+    ];
     for part in parts {
         fs_err::create_dir_all(state.join(part)).unwrap();
     }
@@ -37,11 +47,21 @@ fn download(built: &Built, state: &Path) -> Vec<PathBuf> {
     let status = said(debugfs.args(["-R", "cat /var/lib/dpkg/status"]).arg(root));
     fs_err::write(state.join("status"), status).unwrap();
     let keyring = Path::new(env!("CARGO_MANIFEST_DIR")).join("keyrings/debian-archive-keyring.pgp");
-    let source = format!("deb [signed-by={}] {} trixie main\n", keyring.display(), mirror());
+    let source = format!(
+        "deb [signed-by={}] {} trixie main\n",
+        keyring.display(),
+        mirror()
+    );
     fs_err::write(state.join("etc/sources.list"), source).unwrap();
     run(apt(state).arg("update"));
-    run(apt(state).args(["--yes", "--download-only", "--no-remove", "install"]).args(PACKAGES));
-    let text = said(Command::new("find").arg(state.join("cache/archives")).args(["-name", "*.deb"]));
+    run(apt(state)
+        .args(["--yes", "--download-only", "--no-remove", "install"])
+        .args(PACKAGES));
+    let text = said(
+        Command::new("find")
+            .arg(state.join("cache/archives"))
+            .args(["-name", "*.deb"]),
+    );
     text.lines().map(PathBuf::from).collect()
 }
 
@@ -77,5 +97,8 @@ fn mirror() -> String {
     let mut targets = Command::new("apt-get");
     targets.args(["indextargets", "--format", "$(REPO_URI)"]);
     let text = said(targets.args(["Created-By: Packages", "Origin: Debian", "Label: Debian"]));
-    text.lines().next().expect("apt knows an archive of Debian").to_owned()
+    text.lines()
+        .next()
+        .expect("apt knows an archive of Debian")
+        .to_owned()
 }
