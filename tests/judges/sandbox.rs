@@ -97,9 +97,8 @@ impl Ground {
             steps: vec![Step::new("a script", &["sh", "-euc", script])],
         };
         let result = run(&request, &mut |_| {});
-        let scratch = self.store.root().join("scratch");
         assert!(
-            listing::sorted(&scratch).unwrap().is_empty(),
+            listing::sorted(self.store.scratch()).unwrap().is_empty(),
             "scratch is left behind"
         );
         result
