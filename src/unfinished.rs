@@ -286,7 +286,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let closed = folder.path().join("1-0/closed");
         fs_err::create_dir_all(closed.join("deep")).unwrap();
-        fs_err::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+        fs_err::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
         fs_err::write(folder.path().join("1-1"), "").unwrap();
         let one = ScratchFolder::create(folder.path()).unwrap();
         fs_err::write(one.path().join("busy"), "").unwrap();

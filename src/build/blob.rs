@@ -5,10 +5,15 @@ use super::disk::DiskError;
 use crate::boot::contents::{Contents, path};
 use crate::boot::grub;
 use crate::define::board::{Blob, BlobSource, Patch, PatchValue};
+use crate::digest::Hasher;
 use crate::plan::Plan;
 use crate::store::Store;
-use crate::tree::Tree;
+use crate::tree::{self, Objects, Tree};
 use crate::units::{Bytes, Lba};
+use std::io::Read;
+
+/// Changes whenever the same files of GRUB give another core image.
+const GRUB_CORE: &str = "grub-core-1";
 
 /// The bytes of `blob`, whose files are in `donors`.
 pub(super) fn bytes(
@@ -24,8 +29,7 @@ pub(super) fn bytes(
     let mut bytes = match &blob.source {
         BlobSource::Package(file) => contents.bytes(&path(&file.path))?.to_vec(),
         BlobSource::GrubCore { modules, .. } => {
-            let configuration = grub::find_menu(&boot::grub_settings(plan));
-            grub::core_image(contents, core_lba(plan, blob)?, modules, &configuration)?
+            grub_core(plan, store, contents, core_lba(plan, blob)?, modules)?
         }
     };
     for patch in &blob.patches {
@@ -34,6 +38,32 @@ pub(super) fn bytes(
     if let Some(take) = blob.take.and_then(|take| usize::try_from(take.0).ok()) {
         bytes.truncate(take);
     }
+    Ok(bytes)
+}
+
+/// GRUB's core image, compressed once: that takes as long as sealing the whole disk.
+fn grub_core(
+    plan: &Plan,
+    store: &Store,
+    donors: Contents<'_>,
+    at: Lba,
+    modules: &[String],
+) -> Result<Vec<u8>, DiskError> {
+    let configuration = grub::find_menu(&boot::grub_settings(plan));
+    let mut hasher = Hasher::new();
+    hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.field(&at.0.to_le_bytes());
+    hasher.field(modules.join(" ").as_bytes());
+    hasher.field(configuration.as_bytes());
+    hasher.field(tree::dump(donors.tree).as_bytes());
+    let key = hasher.finish();
+    if let Some(object) = store.memo(GRUB_CORE, &key) {
+        let mut bytes = Vec::new();
+        store.open(&object)?.read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    let bytes = grub::core_image(donors, at, modules, &configuration)?;
+    store.set_memo(GRUB_CORE, &key, &store.insert(&bytes)?)?;
     Ok(bytes)
 }
 

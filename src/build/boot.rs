@@ -6,6 +6,7 @@ use crate::boot::fstab::{self, Mount};
 use crate::boot::growth;
 use crate::boot::grub::{self, GrubSettings};
 use crate::boot::initramfs;
+use crate::boot::libraries;
 use crate::boot::rpi::{self, RpiSettings};
 use crate::define::board::{
     BootFlow, Filesystem, Partition, PartitionType, RootBy, Table as BoardTable,
@@ -60,7 +61,26 @@ pub(super) fn lay(
     for (path, node) in growth::files(plan.epoch()) {
         put(root, &path, node)?;
     }
-    Ok(())
+    refuse_foreign_programs(plan, store, root)
+}
+
+/// Packages were configured with programs of the building machine beside them, and overlays hold what
+/// somebody put there: the board must be able to run all of it.
+fn refuse_foreign_programs(plan: &Plan, store: &Store, root: &Tree) -> Result<(), DiskError> {
+    let architecture = plan.spec.board.architecture;
+    let contents = Contents {
+        tree: root,
+        objects: store,
+    };
+    let mut wrong = libraries::wrong_machine(contents, architecture)?.into_iter();
+    match wrong.next() {
+        None => Ok(()),
+        Some(path) => Err(DiskError::WrongMachine {
+            path,
+            n_more: wrong.len(),
+            architecture,
+        }),
+    }
 }
 
 /// Where other partitions are mounted, only what is laid there now is wanted: scripts of packages
@@ -182,6 +202,15 @@ fn lay_firmware(
         objects: store,
     };
     let rpi = rpi::prepare(contents, &settings, initramfs, plan.epoch())?;
+    let firmware = Contents {
+        tree: &rpi.firmware,
+        objects: store,
+    };
+    let (root_by, needed) = (&settings.root, &settings.firmware_files);
+    let faults = rpi::check(firmware, board.architecture, root_by, needed);
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(fault.into());
+    }
     for (path, node) in rpi.root_changes {
         put(root, &path, node)?;
     }

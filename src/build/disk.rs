@@ -1,10 +1,11 @@
 //! From the composed root tree to the sealed disk: filesystems, blobs, layout.
 
 use super::{blob, boot};
+use crate::architecture::Architecture;
 use crate::boot::contents::{ContentsError, path};
 use crate::boot::grub::{CoreError, NotACommandLine};
 use crate::boot::initramfs::InitramfsError;
-use crate::boot::rpi::RpiError;
+use crate::boot::rpi::{FirmwareFault, RpiError};
 use crate::define::board::{Blob, BlobPlace, Filesystem, Partition, Size, Table as BoardTable};
 use crate::disk::image::{Image, ImageError, Region, Source};
 use crate::disk::{gpt, mbr};
@@ -13,7 +14,7 @@ use crate::fs::fat::{self, FatBits, FatError};
 use crate::layout::{self, AssembleError, LayoutErrors};
 use crate::plan::Plan;
 use crate::store::Store;
-use crate::tree::{Meta, Tree, TreeError};
+use crate::tree::{Meta, Tree, TreeError, TreePath};
 use crate::units::{Bytes, Lba};
 use std::collections::BTreeMap;
 use std::io;
@@ -48,6 +49,22 @@ pub enum DiskError {
     /// The Raspberry Pi's partition cannot be filled.
     #[error("cannot fill the boot partition")]
     Firmware(#[from] RpiError),
+    /// Programs that the image's processor cannot run.
+    #[error(
+        "`{path}` is a program of another architecture than {architecture}, and so are {n_more} more \
+         files; take it out of the overlay or the package that brought it, or report this"
+    )]
+    WrongMachine {
+        /// The first of them.
+        path: TreePath,
+        /// How many others there are.
+        n_more: usize,
+        /// The architecture of the image.
+        architecture: Architecture,
+    },
+    /// The Raspberry Pi would not start.
+    #[error("the Raspberry Pi's firmware would not start this image; correct the board's [boot]")]
+    FirmwareFault(#[from] FirmwareFault),
     /// The Raspberry Pi's firmware has no partition to read.
     #[error("a board of flow `rpi-firmware` needs a partition of type `fat32-lba` with a `mount`")]
     NoFirmwarePartition,

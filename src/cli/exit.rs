@@ -155,6 +155,7 @@ fn disk(error: &DiskError) -> u8 {
         | DiskError::Ext4 { .. }
         | DiskError::Fat { .. }
         | DiskError::Layout(_) => DEFINITIONS,
+        DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
         DiskError::Image(_) | DiskError::Assemble(_) => BUG,
         DiskError::Store(_) => OUTPUT,
     }

@@ -1,7 +1,8 @@
 //! Which system calls of a script reach the supervisor.
 //!
 //! Every change and every query of ownership does. All changes of the process's own ids succeed
-//! without effect, for there is only one id to have; everything else is the kernel's.
+//! without effect, for there is only one id to have, and so does all waiting for the disk;
+//! everything else is the kernel's.
 
 use rustix::thread::CapabilitySet;
 
@@ -54,6 +55,12 @@ const IGNORED: &[libc::c_long] = &[
     libc::SYS_setfsuid,
     libc::SYS_setfsgid,
     libc::SYS_setgroups,
+    // The files of a sandbox are gone after a power failure anyway: nobody reads them again.
+    libc::SYS_sync,
+    libc::SYS_syncfs,
+    libc::SYS_fsync,
+    libc::SYS_fdatasync,
+    libc::SYS_sync_file_range,
 ];
 
 /// `AUDIT_ARCH_*` of linux/audit.h; calls of another ABI (32-bit programs) pass unseen.

@@ -136,9 +136,11 @@ impl Machine {
         self.expect("Password: ", patience);
         self.type_line(&password);
         self.expect("$ ", patience);
-        self.type_line("sudo -S -p 'sudo''-asks:' bash --norc --noprofile");
+        self.type_line("sudo -S -p 'sudo''-asks:' bash --norc --noprofile --noediting");
         self.expect("sudo-asks:", patience);
         self.type_line(&password);
+        // What is typed before the prompt is thrown away with the rest of the password's line.
+        self.expect("# ", patience);
         self.type_line(
             "stty -echo cols 500; PS1=; set +m; export SYSTEMD_PAGER=cat; dmesg -n 1; echo rea''dy",
         );

@@ -30,7 +30,9 @@ impl Guest {
         let name = format!("{firmware:?}").to_lowercase();
         let disk = bench().join(format!("{name}.disk"));
         flash(&BUILT.image, &disk, DISK);
-        let mut command = Command::new("qemu-system-x86_64");
+        // A test that is killed takes its PC with it.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);
         command.args([
             "-accel",
             "tcg,thread=multi",

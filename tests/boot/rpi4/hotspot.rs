@@ -1,0 +1,190 @@
+//! Clients on simulated radios (mac80211_hwsim) reach the world through Tor, or not at all.
+//!
+//! World and Tor's network lie in a namespace of the machine, behind a cable on which everything is
+//! captured that is not the device's own. A control that leaks on purpose shows that the capture sees.
+
+use super::super::machine::Machine;
+use super::super::support::{PATIENCE, flash};
+use super::{BUILT, Built, CARD, first_boot, lab};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What came of probes by name, and the packets that left the device.
+#[derive(Debug)]
+struct Attempt {
+    results: BTreeMap<String, String>,
+    leaked: Vec<String>,
+}
+
+#[test]
+fn clients_reach_the_world_through_tor_only() {
+    let built = &*BUILT;
+    let disk = built.folder.join("hotspot");
+    flash(&built.image, &disk, CARD);
+    let lab = lab::disk(built);
+    let mut machine = start(built, &disk, &lab, "first");
+    let console = first_boot(&mut machine, "/dev/vda2");
+    let of = |label: &str| {
+        let found = console.lines().rev().find_map(|line| line.split_once(label));
+        found.unwrap_or_else(|| panic!("no `{label}`:\n{console}")).1.trim().to_owned()
+    };
+    let wifi = (of("Wi-Fi name: "), of("Wi-Fi passphrase: "));
+    let identity = identity(&mut machine);
+
+    set_up(&mut machine);
+    join(&mut machine, &wifi);
+    reach(&mut machine);
+    leak_nothing(&mut machine);
+    see_the_control(&mut machine);
+
+    machine.succeed("rm /etc/tor/torrc.d/90-lab.conf", PATIENCE);
+    machine.type_line("systemctl poweroff");
+    machine.expect("Power down", PATIENCE);
+    drop(machine);
+    let mut machine = start(built, &disk, &lab, "second");
+    machine.log_in(PATIENCE);
+    assert_eq!(self::identity(&mut machine), identity);
+    let state = machine.run("systemctl is-system-running --wait", PATIENCE);
+    assert_eq!(state.output, "running");
+}
+
+fn start(built: &Built, disk: &Path, lab: &Path, boot: &str) -> Machine {
+    let mut qemu = built.machine("virt", "console=ttyAMA0");
+    qemu.args(["-cpu", "cortex-a72", "-smp", "2", "-m", "1024", "-nic", "none"]);
+    qemu.args(["-device", "virtio-rng-pci"]);
+    let drive = "if=virtio,format=raw,file=";
+    qemu.arg("-drive").arg(format!("{drive}{}", disk.display()));
+    qemu.arg("-drive").arg(format!("{drive}{},readonly=on", lab.display()));
+    Machine::start(&mut qemu, &built.folder.join(format!("hotspot-{boot}.log")))
+}
+
+/// What the device must keep.
+fn identity(machine: &mut Machine) -> String {
+    let files = "/etc/machine-id /etc/ssh/ssh_host_*_key /etc/hotspot/ssid /etc/hotspot/passphrase \
+        /etc/shadow /var/lib/imgbuild/firstboot-done";
+    machine.succeed(&format!("sha256sum {files}"), PATIENCE)
+}
+
+/// Starts the world, Tor's network and the radios: nothing but their appearance starts the hotspot.
+fn set_up(machine: &mut Machine) {
+    machine.succeed("dmesg -n 1; mount -o ro LABEL=lab /mnt", PATIENCE);
+    assert_eq!(machine.run("systemctl is-active hotspot", PATIENCE).output, "inactive");
+    machine.succeed("modprobe mac80211_hwsim radios=3", PATIENCE);
+    machine.succeed("sh /mnt/lab/internet.sh", PATIENCE);
+    let onion = machine.succeed("bash /mnt/lab/relays.sh", PATIENCE);
+    assert!(onion.ends_with(".onion"), "{onion}");
+    let known = "cp /tmp/relays/client.conf /etc/tor/torrc.d/90-lab.conf";
+    machine.succeed(&format!("{known} && systemctl restart tor@default"), PATIENCE);
+    let up = "until hostapd_cli -p /run/hostapd status | grep -q state=ENABLED; do sleep 1; done";
+    machine.succeed(&format!("timeout 300 bash -c '{up}'"), PATIENCE);
+    eprintln!("access point, world and relays after {:?}", machine.uptime());
+}
+
+/// Both ways of joining, and a wrong passphrase.
+fn join(machine: &mut Machine, (name, passphrase): &(String, String)) {
+    let client = |number: u8, passphrase: &str, way: &str| {
+        format!("bash /mnt/lab/client.sh {number} '{name}' '{passphrase}' {way}")
+    };
+    let refused = machine.run(&client(1, "wrong-passphrase", "WPA-PSK"), PATIENCE);
+    assert_eq!((refused.status, &*refused.output), (1, "refused"));
+    for (number, way, shown) in [(1, "WPA-PSK", "key_mgmt=WPA2-PSK"), (2, "SAE", "key_mgmt=SAE")] {
+        let joined = machine.succeed(&client(number, passphrase, way), PATIENCE);
+        eprintln!("client {number}: {joined:?} after {:?}", machine.uptime());
+        assert!(joined.contains(shown), "{joined}");
+        let lease = joined.lines().find_map(|line| line.strip_prefix("lease=192.168.42."));
+        let lease = lease.unwrap_or_else(|| panic!("no lease: {joined}"));
+        assert!(lease.ends_with("/24 router=192.168.42.1 dns=192.168.42.1"), "{lease}");
+    }
+}
+
+fn attempt(machine: &mut Machine, client: u8, what: &str) -> Attempt {
+    let output = machine.succeed(&format!("bash /mnt/lab/capture.sh {client} {what}"), PATIENCE);
+    let of_packet = |line: &str| line.strip_prefix("leaked: ").map(str::to_owned);
+    let of_probe = |line: &str| {
+        let (name, result) = line.split_once(": ")?;
+        (name != "leaked").then(|| (name.to_owned(), result.to_owned()))
+    };
+    let attempt = Attempt {
+        results: output.lines().filter_map(of_probe).collect(),
+        leaked: output.lines().filter_map(of_packet).collect(),
+    };
+    eprintln!("{what} of client {client}: {attempt:#?}");
+    attempt
+}
+
+/// Whether `page` says that its visitor was one of Tor's exits.
+fn by_an_exit(page: &str) -> bool {
+    ["14", "15", "16"].iter().any(|host| page.ends_with(&format!("visitor 198.18.0.{host}")))
+}
+
+/// Names, pages and onion services work, through Tor; the device says that it is well.
+fn reach(machine: &mut Machine) {
+    let inside = attempt(machine, 1, "inside");
+    assert_eq!(inside.leaked, [""; 0]);
+    let result = |name: &str| inside.results[name].as_str();
+    assert_eq!(result("names of the gateway"), "198.18.0.80");
+    assert_eq!(result("names of a stranger"), "198.18.0.80");
+    assert!(by_an_exit(result("page")) && by_an_exit(result("onion")), "{inside:?}");
+    assert!(result("onion").starts_with("10."), "an onion's address is of 10.192.0.0/10");
+    let health = machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
+    assert_eq!(health.lines().filter(|line| line.contains(" ok")).count(), 10, "{health}");
+    let asked = machine.succeed("grep -c '^DNS 198.18.0.2 .*example' /tmp/internet.log; true", PATIENCE);
+    assert_eq!(asked, "0", "the device itself asked for a client's name");
+    eprintln!("reached after {:?}\n{health}", machine.uptime());
+}
+
+/// Nothing but Tor's own connections leaves the device: not with Tor, not without, not even without
+/// rules and with forwarding.
+fn leak_nothing(machine: &mut Machine) {
+    let with_tor = attempt(machine, 2, "outside");
+    assert_eq!(with_tor.leaked, [""; 0]);
+    assert!(by_an_exit(&with_tor.results["page"]), "{with_tor:?}");
+    assert_unanswered(&with_tor, &["names", "page"]);
+
+    let gateway = attempt(machine, 1, "gateway");
+    assert_eq!(gateway.results.len(), 9);
+    assert!(gateway.results.values().all(|result| result != "open"), "{gateway:?}");
+
+    let less_and_less = [
+        "systemctl stop tor@default",
+        "nft flush ruleset",
+        "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
+    ];
+    for step in less_and_less {
+        machine.succeed(step, PATIENCE);
+        let outside = attempt(machine, 2, "outside");
+        assert_eq!(outside.leaked, [""; 0], "after `{step}`");
+        assert_unanswered(&outside, &[]);
+    }
+    // Rules that are replaced under fire: with all other guards gone, there is no moment without.
+    machine.succeed("systemctl reload nftables; ip rule del priority 100; ip -6 rule del priority 100", PATIENCE);
+    let reloads = "(for i in $(seq 20); do nft -f /etc/nftables.conf; done) &";
+    machine.succeed(reloads, PATIENCE);
+    let under_fire = attempt(machine, 2, "flood");
+    machine.succeed("wait", PATIENCE);
+    assert_eq!(under_fire.leaked, [""; 0]);
+}
+
+fn assert_unanswered(attempt: &Attempt, but: &[&str]) {
+    for (name, result) in &attempt.results {
+        let out = result == "answered" || result == "198.18.0.80" || result.starts_with("visitor");
+        assert!(!out || but.contains(&name.as_str()), "{name}: {result}");
+    }
+}
+
+/// A hotspot without any guard leaks all of it, and the capture sees all of it.
+fn see_the_control(machine: &mut Machine) {
+    machine.succeed("nft flush ruleset; ip address add fd42::1/64 dev hotspot0 nodad", PATIENCE);
+    let control = attempt(machine, 2, "outside");
+    assert!(control.results["page"].starts_with("visitor 192.168.42."), "{control:?}");
+    for name in ["quic", "time", "mdns", "echo"] {
+        assert_eq!(control.results[name], "answered", "{name}");
+    }
+    let kinds = [
+        " A? leak.example.net.", ".443: ", ".123: ", ".5353: ", "ICMP echo request", "Flags [R]",
+        "Flags [F.]", "Flags [S]", "sctp", "GRE", "ESP", "IP6 fd42::12.",
+    ];
+    for kind in kinds {
+        assert!(control.leaked.iter().any(|packet| packet.contains(kind)), "no `{kind}`");
+    }
+}
