@@ -276,3 +276,18 @@ fn a_maintainer_script_that_fails_is_named_with_what_it_said() {
     scene.fails(4).says(&["no luck today", "broken"]);
     assert_eq!(scene.scratch(), [""; 0]);
 }
+
+#[test]
+fn where_no_sandbox_can_be_made_the_program_says_what_to_allow() {
+    let scene = Scene::new();
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["-Ur", "sh", "-c", script, "sh", crate::scene::PROGRAM]);
+    scene.surround(&mut command);
+    command
+        .args(scene.inputs())
+        .arg("--output")
+        .arg(scene.image());
+    let ran = scene.fails_with(4, &mut command);
+    insta::assert_snapshot!(scene.failure(&ran));
+}

@@ -156,7 +156,8 @@ impl Scene {
         let folder = self.folder.path().display().to_string();
         let text = text
             .replace(&folder, "DIR")
-            .replace(&self.server.url(), "http://MIRROR");
+            .replace(&self.server.url(), "http://MIRROR")
+            .replace(world::host().debian(), "HOST");
         replace_numbers(&text)
     }
 }
