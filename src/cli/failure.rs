@@ -136,14 +136,16 @@ impl Failure {
     /// Says so if this failed because the disk of `store` is full.
     pub(super) fn in_store(self, store: &Store) -> Self {
         let free = store.free();
-        let in_script = matches!(
-            &self,
-            Self::Build(BuildError::System(SystemError::Sandbox(
-                SandboxError::Script { .. } | SandboxError::Lost { .. }
-            )))
-        );
-        let full = self.is_full_disk() || (in_script && free < NO_ROOM);
-        if !full || matches!(self, Self::Sink(_)) {
+        let full = match &self {
+            Self::Build(BuildError::System(SystemError::Sandbox(error))) => match error {
+                SandboxError::Script { .. } | SandboxError::Lost { .. } => free < NO_ROOM,
+                // The same error number says that there may be no more namespaces.
+                SandboxError::NoNamespace { .. } => false,
+                _ => self.is_full_disk(),
+            },
+            _ => self.is_full_disk(),
+        };
+        if !full {
             return self;
         }
         Self::Full {

@@ -234,7 +234,7 @@ architecture = "ARCHITECTURE"
 [disk]
 table = "mbr"
 alignment = "1MiB"
-min-size = "64MiB"
+min-size = "256MiB"
 
 [[partition]]
 name = "boot"
@@ -270,9 +270,6 @@ root = "partuuid"
 consoles = ["tty0"]
 command-line = ["rw"]
 firmware-files = ["start4.elf", "fixup4.dat"]
-
-[growth]
-method = "sfdisk"
 "#;
 
 const PROFILE: &str = r#"schema = 1
