@@ -3,6 +3,10 @@
 //! No emulator runs the Pi's own firmware: other readers of FAT and of its two text files judge what
 //! it would find. The rest starts in QEMU: on a board without a card reader, where clients join over
 //! simulated radios, and on a Raspberry Pi 3, from the card as it is.
+#![expect(
+    clippy::print_stderr,
+    reason = "figures, for whoever runs it with --nocapture"
+)]
 
 mod hotspot;
 mod lab;
