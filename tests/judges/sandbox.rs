@@ -12,9 +12,8 @@ use imgbuild::sandbox::{ConfigureRequest, Ending, RunRequest, SandboxError, Step
 use imgbuild::store::Store;
 use imgbuild::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath, dump};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const EPOCH: Epoch = Epoch(1_700_000_000);
 /// When the files of the tree were made.
@@ -348,74 +347,4 @@ fn unpacked_packages_are_configured_by_preinst_and_dpkg() {
         "p install\n--force-confdef --force-confold --force-unsafe-io --configure -a\n101\n";
     assert_eq!(ground.text(&after, "/asked"), asked);
     assert!(after.at(&TreePath::parse(b"/usr/sbin").unwrap()).is_none());
-}
-
-/// Runs until it is killed; started by the test below, which passes the store as current folder.
-#[test]
-#[ignore = "is a part of the next test"]
-fn an_endless_run() {
-    let store = Store::open(&std::env::current_dir().unwrap()).unwrap();
-    let tree = busybox_tree(&store);
-    let request = RunRequest {
-        tree: &tree,
-        store: &store,
-        program: program(),
-        epoch: EPOCH,
-        steps: vec![Step::new(
-            "endless",
-            &["sh", "-c", "echo ready; exec sleep 100000"],
-        )],
-    };
-    run(&request, &mut |line| println!("{line}")).unwrap();
-}
-
-#[test]
-fn nothing_of_a_sandbox_outlives_imgbuild() {
-    let ground = ground();
-    let mut imgbuild = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "sandbox::an_endless_run",
-            "--ignored",
-            "--nocapture",
-        ])
-        .current_dir(ground.store.root())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(imgbuild.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap() == "ready"));
-    let children = |pid: u32| -> Vec<u32> {
-        let tasks = listing::sorted(&PathBuf::from(format!("/proc/{pid}/task"))).unwrap();
-        let of = |task| {
-            format!(
-                "/proc/{pid}/task/{}/children",
-                PathBuf::from(task).display()
-            )
-        };
-        let lists = tasks
-            .into_iter()
-            .map(of)
-            .map(|path| fs_err::read_to_string(path).unwrap());
-        lists
-            .flat_map(|list| {
-                list.split_whitespace()
-                    .map(|pid| pid.parse().unwrap())
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    };
-    let mut sandbox = children(imgbuild.id());
-    let mut next = 0;
-    while let Some(pid) = sandbox.get(next) {
-        sandbox.extend(children(*pid));
-        next += 1;
-    }
-    assert_eq!(sandbox.len(), 3, "outer, process 1 and the script");
-    imgbuild.kill().unwrap();
-    imgbuild.wait().unwrap();
-    for pid in sandbox {
-        let wait = ["10", "tail", "-s", "0.05", "-f", "/dev/null", "--pid"];
-        judge(Command::new("timeout").args(wait).arg(pid.to_string()));
-    }
 }
