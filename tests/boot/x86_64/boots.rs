@@ -182,10 +182,9 @@ fn serve_in(machine: &mut Machine, name: &str, port: u16) {
 
 /// Waits until the load balancer has seen that its servers are there.
 fn healthy(machine: &mut Machine) {
-    let wait =
-        "for n in $(seq 60); do /usr/lib/imgbuild/health > /run/health && break; sleep 2; done";
+    let wait = "n=0; until /usr/lib/imgbuild/health; do \
+                n=$((n+1)); [ $n -lt 150 ] || break; sleep 2; done; [ $n -lt 150 ]";
     machine.succeed(wait, PATIENCE);
-    machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
 }
 
 /// An archive with a newer version of a package of the image.
