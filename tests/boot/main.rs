@@ -1,6 +1,6 @@
 //! The end-to-end lane: images built from Debian's archive by an ordinary user, judged by foreign
 //! tools and started in QEMU. It takes minutes and the network, so only `ci/test` runs it:
-//! `cargo test --release --test boot`.
+//! `cargo test --test boot`.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 #![expect(
     clippy::disallowed_methods,
