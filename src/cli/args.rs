@@ -218,7 +218,7 @@ pub(crate) struct TalkArgs {
     /// Say nothing but errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// Say more.
+    /// Say also what is built: every setting and package.
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
 }

@@ -34,6 +34,9 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     let output = Output::create(&path)?;
     signals::guard(output.partial());
     let plan = bench.plan(args)?;
+    if talk.verbose {
+        say(plan.to_text().trim_end());
+    }
     let image = build::build(&plan, &bench.workshop());
     let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
     let written = output.write(&image, &bench.store, Digest::Sha256, &progress)?;
