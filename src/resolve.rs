@@ -9,43 +9,13 @@ use crate::debian::sources::DebianMirrors;
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Stage};
 use crate::lock::{LOCK_VERSION, Lock, LockError, LockedPackage, LockedRepository};
+use crate::sandbox;
 use crate::spec::Spec;
 use crate::store::Store;
 use crate::tree::Objects;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;
-
-/// Runs programs of a foreign architecture.
-const EMULATOR: &str = "qemu-user";
-
-/// Packages whose programs maintainer scripts spend their time in.
-const TOOLS: [&str; 24] = [
-    "bash",
-    "coreutils",
-    "dash",
-    "debianutils",
-    "diffutils",
-    "findutils",
-    "gawk",
-    "grep",
-    "gzip",
-    "hostname",
-    "kmod",
-    "libc-bin",
-    "mawk",
-    "openssl",
-    "passwd",
-    "perl-base",
-    "procps",
-    "python3.13-minimal",
-    "sed",
-    "systemd",
-    "tar",
-    "ucf",
-    "util-linux",
-    "xz-utils",
-];
 
 /// Changes whenever the same archives and the same Spec give another lock.
 const STAGE: &str = "resolve-1";
@@ -156,7 +126,7 @@ impl Resolver<'_> {
         let mut hasher = Hasher::new();
         hasher.field(&spec.resolution_digest().0);
         hasher.field(self.host.debian().as_bytes());
-        hasher.field(TOOLS.join(" ").as_bytes());
+        hasher.field(sandbox::NATIVE_PACKAGES.join(" ").as_bytes());
         for (repository, indices) in self.repositories.iter().zip(fetched) {
             hasher.field(repository.name.as_bytes());
             hasher.field(url(repository).as_bytes());
@@ -260,8 +230,10 @@ impl Resolver<'_> {
     ) -> Result<Vec<LockedPackage>, ResolveError> {
         let universe = self.universe(fetched, self.host)?;
         let in_image = |name: &&str| packages.iter().any(|package| package.name == **name);
-        let names = TOOLS.iter().copied().filter(in_image);
-        let names = [EMULATOR].into_iter().chain(names);
+        let native = sandbox::NATIVE_PACKAGES.iter().chain([&sandbox::DPKG]);
+        let names = [sandbox::EMULATOR]
+            .into_iter()
+            .chain(native.copied().filter(in_image));
         let request = Request {
             packages: names.map(str::parse).collect::<Result<_, _>>()?,
             ..Request::default()

@@ -24,6 +24,7 @@ mod supervise;
 pub use error::{Ending, SandboxError};
 pub use inside::reenter;
 pub use job::Step;
+pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};
 
 use crate::architecture::Architecture;
 use crate::digest::{Hasher, Sha256};

@@ -17,8 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Packages whose programs are run by scripts and by nothing else.
-const PACKAGES: &[&str] = &[
+/// The package of qemu-user, which runs what no native program stands in for.
+pub const EMULATOR: &str = "qemu-user";
+
+/// The package of [`OF_DPKG`].
+pub const DPKG: &str = "dpkg";
+
+/// Packages whose programs are run by scripts and by nothing else. Where an image has one, its build
+/// for the host's architecture is wanted among the [`super::Tools`], and so is [`DPKG`]'s.
+pub const PACKAGES: &[&str] = &[
     "bash",
     "bsdutils",
     "bzip2",
