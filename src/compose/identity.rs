@@ -60,7 +60,7 @@ pub fn write(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), Layer
         "/etc/resolv.conf",
         "../run/systemd/resolve/stub-resolv.conf",
     )?;
-    // PID 1 starts no earlier than the time of this file; Debian ships none (facts: profiles 2.0).
+    // PID 1 starts no earlier than the time of this file, which Debian does not ship.
     layer.file("/usr/lib/clock-epoch", "", 0o644)?;
     Ok(())
 }
