@@ -99,12 +99,6 @@ impl Plan {
         self.seed.id32(&format!("fat/{name}"))
     }
 
-    /// What `blkid` calls the UUID of the FAT in partition `name`: `89AB-CDEF`.
-    pub fn fat_uuid_text(&self, name: &str) -> String {
-        let id = self.fat_volume_id(name);
-        format!("{:04X}-{:04X}", id >> 16, id & 0xffff)
-    }
-
     /// The UUID of the ext4 in partition `name`, as text.
     pub fn filesystem_uuid_text(&self, name: &str) -> String {
         uuid_text(&self.filesystem_uuid(name))

@@ -49,6 +49,7 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let architecture = plan.spec.board.architecture;
     let preseed = preseed(plan);
     let mut key = key(plan, &plan.lock.packages);
+    key.field(&sandbox::STAGE_VERSION.to_le_bytes());
     key.field(preseed.as_bytes());
     let key = key.finish();
     if let Some(tree) = recall(CONFIGURED, &key, store)? {

@@ -27,11 +27,10 @@ pub use job::Step;
 pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};
 
 use crate::architecture::Architecture;
-use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Stage};
 use crate::store::Store;
-use crate::tree::{self, Tree};
+use crate::tree::Tree;
 use job::{Job, Stub};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,23 +60,8 @@ pub struct ConfigureRequest<'a> {
     pub program: &'a Path,
 }
 
-/// Changes whenever the same request gives another tree.
-const STAGE_VERSION: u32 = 1;
-
-/// What a result of [`configure`] can be memoized under.
-pub fn key(request: &ConfigureRequest<'_>) -> Sha256 {
-    let mut hasher = Hasher::new();
-    hasher.field(b"configure");
-    hasher.field(&STAGE_VERSION.to_le_bytes());
-    hasher.field(tree::dump(request.tree).as_bytes());
-    hasher.field(request.architecture.debian().as_bytes());
-    if let Some(tools) = request.tools {
-        hasher.field(tree::dump(&tools.tree).as_bytes());
-    }
-    hasher.field(request.preseed.as_bytes());
-    hasher.field(&request.epoch.0.to_le_bytes());
-    hasher.finish()
-}
+/// Changes whenever the same request gives another tree: part of the key of every memo of one.
+pub const STAGE_VERSION: u32 = 1;
 
 /// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
 pub fn configure(

@@ -11,7 +11,7 @@
 //! Fields are separated by one space. Bytes outside printable ASCII, and space, `%` and `"`, are
 //! `%XX`. Inline content is `=` followed by its bytes; extended attributes follow as ` name=value`.
 
-use super::{Content, Kind, Meta, Name, Node, NodeId, Origin, Slice, Tree, TreeError, TreePath};
+use super::{Content, Kind, Meta, Node, NodeId, Origin, Slice, Tree, TreeError, TreePath};
 use crate::epoch::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -232,14 +232,6 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
         rest = tail;
     }
     Some(bytes)
-}
-
-/// A name as the dump spells it, for messages and snapshots.
-impl Name {
-    /// Printable, without spaces.
-    pub fn escaped(&self) -> String {
-        escape(self.as_bytes())
-    }
 }
 
 #[cfg(test)]
