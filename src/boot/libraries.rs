@@ -182,13 +182,6 @@ fn header(
     content: &Content,
 ) -> Result<Vec<u8>, ContentsError> {
     const LEN: u64 = 64;
-    let short = match content {
-        Content::Inline(bytes) => return Ok(bytes.iter().copied().take(64).collect()),
-        Content::Stored(slice) => {
-            let mut slice = *slice;
-            slice.len = slice.len.min(LEN);
-            Content::Stored(slice)
-        }
-    };
+    let short = content.head(LEN);
     contents.read(path, &short).map(|bytes| bytes.to_vec())
 }

@@ -1,6 +1,7 @@
 //! An image: regions that cover `[0, len)` exactly once, in ascending order.
 
 use crate::digest::Sha256;
+use crate::tree::{Piece, Slice};
 use std::sync::Arc;
 
 /// Where the bytes of a region come from.
@@ -40,6 +41,17 @@ impl Region {
             len,
             source: Source::Bytes(bytes),
         }
+    }
+
+    /// A piece of a file at `start`.
+    pub fn piece(start: u64, piece: Piece) -> Self {
+        let len = piece.len();
+        let source = match piece {
+            Piece::Bytes(bytes) => Source::Bytes(bytes),
+            Piece::Stored(Slice { object, offset, .. }) => Source::Object { object, offset },
+            Piece::Hole(_) => Source::Zeros,
+        };
+        Self { start, len, source }
     }
 
     /// The same region `by` bytes further on.

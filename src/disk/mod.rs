@@ -1,5 +1,6 @@
 //! Disk images as ordered regions, and the partition tables in them.
 
+pub mod device;
 pub mod gpt;
 pub mod image;
 pub mod mbr;

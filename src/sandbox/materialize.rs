@@ -2,11 +2,11 @@
 
 use super::error::{Doing, Trouble};
 use super::owners::{Inode, Owner, Owners};
-use crate::tree::{Content, Kind, Meta, Node, NodeId, Objects, Slice, Tree, TreePath};
+use crate::tree::{Content, Kind, Meta, Node, NodeId, Objects, Piece, Slice, Tree, TreePath};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, StatxFlags, Timespec, Timestamps, XattrFlags};
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -145,24 +145,36 @@ fn write_file(
     options.write(true).create_new(true);
     fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(target)?;
-    match content {
-        Content::Inline(bytes) => file.write_all(bytes),
-        Content::Stored(slice) => {
-            let source = source.open(slice, objects)?;
-            let mut offset = slice.offset;
-            let mut left = slice.len;
-            while left > 0 {
-                let len = usize::try_from(left).unwrap_or(usize::MAX);
-                let from = Some(&mut offset);
-                let n = rustix::fs::copy_file_range(source.file(), from, file.file(), None, len)?;
-                if n == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                left -= n as u64;
+    for piece in content.pieces() {
+        match piece {
+            Piece::Bytes(bytes) => file.write_all(&bytes)?,
+            Piece::Hole(len) => {
+                file.seek(SeekFrom::Current(len.try_into().map_err(io::Error::other)?))?;
             }
-            Ok(())
+            Piece::Stored(slice) => copy(source.open(&slice, objects)?, &slice, &file)?,
         }
     }
+    // A hole at the end is no write.
+    match content {
+        Content::Pieces(_) => file.set_len(content.len()),
+        Content::Inline(_) | Content::Stored(_) => Ok(()),
+    }
+}
+
+/// Lets the kernel copy `slice` of `source` to where `target` stands.
+fn copy(source: &fs_err::File, slice: &Slice, target: &fs_err::File) -> io::Result<()> {
+    let mut offset = slice.offset;
+    let mut left = slice.len;
+    while left > 0 {
+        let len = usize::try_from(left).unwrap_or(usize::MAX);
+        let from = Some(&mut offset);
+        let n = rustix::fs::copy_file_range(source.file(), from, target.file(), None, len)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        left -= n as u64;
+    }
+    Ok(())
 }
 
 /// Gives a new file everything but its owner; directories get mode and times later.

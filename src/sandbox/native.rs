@@ -15,7 +15,6 @@ use crate::store::Store;
 use crate::tree::{Kind, Node, NodeId, Objects, Origin, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::unix::fs::FileExt;
 
 /// The package of qemu-user, which runs what no native program stands in for.
 pub const EMULATOR: &str = "qemu-user";
@@ -257,17 +256,10 @@ pub(super) fn check(
 
 /// The machine of an ELF file: `e_machine`, the two bytes at 18 (System V ABI).
 fn machine(node: &Node, objects: &dyn Objects) -> io::Result<Option<u16>> {
-    use crate::tree::Content;
-    let mut start = [0; 20];
-    match &node.kind {
-        Kind::File(content) if content.len() < 20 => return Ok(None),
-        Kind::File(Content::Inline(bytes)) => start.copy_from_slice(&bytes[..20]),
-        Kind::File(Content::Stored(slice)) => {
-            let file = objects.open(&slice.object)?;
-            file.file().read_exact_at(&mut start, slice.offset)?;
-        }
+    let start = match &node.kind {
+        Kind::File(content) if content.len() >= 20 => content.head(20).read(objects)?,
         _ => return Ok(None),
-    }
+    };
     let elf = start.starts_with(b"\x7fELF");
     Ok(elf.then(|| u16::from_le_bytes([start[18], start[19]])))
 }

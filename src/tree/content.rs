@@ -1,4 +1,5 @@
-//! What a file holds: bytes in memory, or a slice of an object in the store.
+//! What a file holds: bytes in memory, a slice of an object in the store, or several of these with
+//! holes between them.
 
 use crate::digest::Sha256;
 use std::io;
@@ -22,6 +23,50 @@ pub struct Slice {
     pub len: u64,
 }
 
+/// A part of a file's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Bytes in memory.
+    Bytes(Arc<[u8]>),
+    /// Bytes of a stored object.
+    Stored(Slice),
+    /// So many zeros that take no room.
+    Hole(u64),
+}
+
+impl Piece {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Stored(slice) => slice.len,
+            Self::Hole(len) => *len,
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `len` bytes of it from `start` on; both lie within it.
+    fn part(&self, start: u64, len: u64) -> Self {
+        match self {
+            Self::Bytes(bytes) if len == bytes.len() as u64 => Self::Bytes(bytes.clone()),
+            Self::Bytes(bytes) => {
+                let index = |at: u64| usize::try_from(at).expect("it is in memory");
+                Self::Bytes(bytes[index(start)..index(start + len)].into())
+            }
+            Self::Stored(slice) => Self::Stored(Slice {
+                offset: slice.offset + start,
+                len,
+                ..*slice
+            }),
+            Self::Hole(_) => Self::Hole(len),
+        }
+    }
+}
+
 /// Content of a regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
@@ -29,6 +74,9 @@ pub enum Content {
     Inline(Arc<[u8]>),
     /// Bytes of a stored object: package members, what scripts wrote.
     Stored(Slice),
+    /// One after the other, none of them empty: files of a base image, which may lie scattered and
+    /// have holes.
+    Pieces(Arc<[Piece]>),
 }
 
 impl Content {
@@ -37,11 +85,62 @@ impl Content {
         Self::Inline(bytes.into())
     }
 
+    /// The simplest content that is `pieces` one after the other.
+    pub fn from_pieces(pieces: impl IntoIterator<Item = Piece>) -> Self {
+        let mut joined: Vec<Piece> = Vec::new();
+        for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
+            match (joined.last_mut(), piece) {
+                (Some(Piece::Hole(before)), Piece::Hole(len)) => *before += len,
+                (Some(Piece::Stored(before)), Piece::Stored(slice))
+                    if before.object == slice.object
+                        && before.offset + before.len == slice.offset =>
+                {
+                    before.len += slice.len;
+                }
+                (_, piece) => joined.push(piece),
+            }
+        }
+        match joined.as_mut_slice() {
+            [] => Self::inline(b""),
+            [Piece::Bytes(bytes)] => Self::Inline(bytes.clone()),
+            [Piece::Stored(slice)] => Self::Stored(*slice),
+            _ => Self::Pieces(joined.into()),
+        }
+    }
+
+    /// Its parts in order, none of them empty.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece> + '_ {
+        let (one, many) = match self {
+            Self::Inline(bytes) => (Some(Piece::Bytes(bytes.clone())), [].as_slice()),
+            Self::Stored(slice) => (Some(Piece::Stored(*slice)), [].as_slice()),
+            Self::Pieces(pieces) => (None, &**pieces),
+        };
+        let one = one.into_iter().filter(|piece| !piece.is_empty());
+        one.chain(many.iter().cloned())
+    }
+
+    /// Its first `len` bytes, or all where it is shorter.
+    pub fn head(&self, len: u64) -> Self {
+        self.range(0, len)
+    }
+
+    /// At most `len` bytes of it, from `start` on.
+    pub fn range(&self, start: u64, len: u64) -> Self {
+        let (mut at, end) = (0, start.saturating_add(len));
+        Self::from_pieces(self.pieces().filter_map(|piece| {
+            let (from, to) = (at, at + piece.len());
+            at = to;
+            let (first, last) = (from.max(start), to.min(end));
+            (first < last).then(|| piece.part(first - from, last - first))
+        }))
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
-            Self::Inline(bytes) => u64::try_from(bytes.len()).expect("a length fits 64 bits"),
+            Self::Inline(bytes) => bytes.len() as u64,
             Self::Stored(slice) => slice.len,
+            Self::Pieces(pieces) => pieces.iter().map(Piece::len).sum(),
         }
     }
 
@@ -52,15 +151,59 @@ impl Content {
 
     /// All bytes, in memory. For files that are parsed or patched, not for bulk copying.
     pub fn read(&self, objects: &dyn Objects) -> io::Result<Arc<[u8]>> {
-        match self {
-            Self::Inline(bytes) => Ok(bytes.clone()),
-            Self::Stored(slice) => {
-                let len = usize::try_from(slice.len).map_err(io::Error::other)?;
-                let mut bytes = vec![0; len];
-                let file = objects.open(&slice.object)?;
-                file.file().read_exact_at(&mut bytes, slice.offset)?;
-                Ok(bytes.into())
+        if let Self::Inline(bytes) = self {
+            return Ok(bytes.clone());
+        }
+        let mut bytes = Vec::new();
+        for piece in self.pieces() {
+            let from = bytes.len();
+            let len = usize::try_from(piece.len()).map_err(io::Error::other)?;
+            bytes.try_reserve(len).map_err(io::Error::other)?;
+            match piece {
+                Piece::Bytes(piece) => bytes.extend_from_slice(&piece),
+                Piece::Hole(_) => bytes.resize(from + len, 0),
+                Piece::Stored(slice) => {
+                    bytes.resize(from + len, 0);
+                    let file = objects.open(&slice.object)?;
+                    file.file()
+                        .read_exact_at(&mut bytes[from..], slice.offset)?;
+                }
             }
         }
+        Ok(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slice(offset: u64, len: u64) -> Piece {
+        let object = Sha256::of(b"object");
+        Piece::Stored(Slice {
+            object,
+            offset,
+            len,
+        })
+    }
+
+    #[test]
+    fn neighbours_become_one_piece() {
+        let content = Content::from_pieces([slice(4, 2), Piece::Hole(0), slice(6, 3)]);
+        assert_eq!(content.pieces().collect::<Vec<_>>(), [slice(4, 5)]);
+        assert!(matches!(content, Content::Stored(_)));
+        let holes = Content::from_pieces([Piece::Hole(2), Piece::Hole(3)]);
+        assert_eq!(holes.pieces().collect::<Vec<_>>(), [Piece::Hole(5)]);
+    }
+
+    #[test]
+    fn a_range_cuts_pieces_at_both_ends() {
+        let bytes = Piece::Bytes((*b"abc").into());
+        let content = Content::from_pieces([slice(10, 4), Piece::Hole(4), bytes]);
+        let middle: Vec<_> = content.range(3, 6).pieces().collect();
+        let bytes = Piece::Bytes((*b"a").into());
+        assert_eq!(middle, [slice(13, 1), Piece::Hole(4), bytes]);
+        assert_eq!(content.head(2).pieces().collect::<Vec<_>>(), [slice(10, 2)]);
+        assert!(content.range(11, 5).is_empty());
     }
 }

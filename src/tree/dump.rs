@@ -8,10 +8,11 @@
 //! /usr/bin/perl5   h /usr/bin/perl
 //! ```
 //!
-//! Fields are separated by one space. Bytes outside printable ASCII, and space, `%` and `"`, are
-//! `%XX`. Inline content is `=` followed by its bytes; extended attributes follow as ` name=value`.
+//! Fields are separated by one space. Bytes outside printable ASCII, and space and `%"=,`, are
+//! `%XX`. Content is one piece or several with commas between them: `=` followed by bytes, a slice of
+//! a stored object, or `~` and the length of a hole. Extended attributes follow as ` name=value`.
 
-use super::{Content, Kind, Meta, Node, NodeId, Origin, Slice, Tree, TreeError, TreePath};
+use super::{Content, Kind, Meta, Node, NodeId, Origin, Piece, Slice, Tree, TreeError, TreePath};
 use crate::epoch::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,12 +41,7 @@ pub fn dump(tree: &Tree) -> String {
 fn line(text: &mut String, node: &Node) {
     let (letter, rest) = match &node.kind {
         Kind::Directory(_) => ('d', String::new()),
-        Kind::File(Content::Inline(bytes)) => ('f', format!(" ={}", escape(bytes))),
-        Kind::File(Content::Stored(Slice {
-            object,
-            offset,
-            len,
-        })) => ('f', format!(" {object}+{offset}+{len}")),
+        Kind::File(content) => ('f', format!(" {}", content_text(content))),
         Kind::Symlink(target) => ('l', format!(" {}", escape(target))),
         Kind::BlockDevice { major, minor } => ('b', format!(" {major}:{minor}")),
         Kind::CharDevice { major, minor } => ('c', format!(" {major}:{minor}")),
@@ -80,11 +76,31 @@ fn line(text: &mut String, node: &Node) {
     text.push('\n');
 }
 
+fn content_text(content: &Content) -> String {
+    let pieces: Vec<String> = content.pieces().map(|piece| piece_text(&piece)).collect();
+    match pieces.as_slice() {
+        [] => "=".to_owned(),
+        pieces => pieces.join(","),
+    }
+}
+
+fn piece_text(piece: &Piece) -> String {
+    match piece {
+        Piece::Bytes(bytes) => format!("={}", escape(bytes)),
+        Piece::Stored(Slice {
+            object,
+            offset,
+            len,
+        }) => format!("{object}+{offset}+{len}"),
+        Piece::Hole(len) => format!("~{len}"),
+    }
+}
+
 fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
-            b'%' | b'"' | b'=' => write!(text, "%{byte:02X}").expect("a String takes all"),
+            b'%' | b'"' | b'=' | b',' => write!(text, "%{byte:02X}").expect("a String takes all"),
             0x21..=0x7e => text.push(char::from(*byte)),
             _ => write!(text, "%{byte:02X}").expect("a String takes all"),
         }
@@ -199,14 +215,22 @@ fn parse_origin(text: &str) -> Option<Origin> {
 }
 
 fn parse_content(text: &str) -> Option<Content> {
+    let pieces: Option<Vec<Piece>> = text.split(',').map(parse_piece).collect();
+    Some(Content::from_pieces(pieces?))
+}
+
+fn parse_piece(text: &str) -> Option<Piece> {
     if let Some(bytes) = text.strip_prefix('=') {
-        return Some(Content::Inline(unescape(bytes)?.into()));
+        return Some(Piece::Bytes(unescape(bytes)?.into()));
+    }
+    if let Some(len) = text.strip_prefix('~') {
+        return Some(Piece::Hole(len.parse().ok()?));
     }
     let mut parts = text.split('+');
     let object = parts.next()?.parse().ok()?;
     let offset = parts.next()?.parse().ok()?;
     let len = parts.next()?.parse().ok()?;
-    Some(Content::Stored(Slice {
+    Some(Piece::Stored(Slice {
         object,
         offset,
         len,
@@ -284,6 +308,10 @@ mod tests {
             Origin::Builtin,
         );
         put(b"/p", Kind::Fifo, Origin::Builtin);
+        let bytes = Piece::Bytes((*b",~=").into());
+        let pieces = [Piece::Hole(4096), Piece::Stored(slice), bytes];
+        let scattered = Kind::File(Content::from_pieces(pieces));
+        put(b"/scattered", scattered, Origin::Base);
         tree.link(&TreePath::parse(b"/d/s2").unwrap(), stored)
             .unwrap();
         tree.node_mut(stored)

@@ -8,7 +8,7 @@ mod content;
 mod dump;
 mod path;
 
-pub use content::{Content, Objects, Slice};
+pub use content::{Content, Objects, Piece, Slice};
 pub use dump::{DumpError, dump, parse_dump};
 pub use path::{BadName, Name, TreePath};
 

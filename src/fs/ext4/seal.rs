@@ -11,9 +11,9 @@ use super::plan::{Blocks, Plan};
 use super::spec::*;
 use super::superblock::{self, Descriptor, Free, JournalCopy};
 use super::{Params, journal, resize};
-use crate::disk::image::{Image, ImageError, Region, Source};
+use crate::disk::image::{Image, ImageError, Region};
 use crate::epoch::Timestamp;
-use crate::tree::{Content, Meta, Slice};
+use crate::tree::{Content, Meta};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -70,28 +70,14 @@ impl Writer<'_> {
     fn content(&mut self, content: &Content, runs: &[Range<u64>]) {
         let mut done = 0;
         for run in runs {
-            let start = run.start * BLOCK_BYTES;
-            let len = ((run.end - run.start) * BLOCK_BYTES).min(content.len() - done);
-            let region = match content {
-                Content::Stored(Slice { object, offset, .. }) => {
-                    let (object, offset) = (*object, offset.saturating_add(done));
-                    Region {
-                        start,
-                        len,
-                        source: Source::Object { object, offset },
-                    }
-                }
-                Content::Inline(bytes) if len == content.len() => {
-                    Region::bytes(start, bytes.clone())
-                }
-                Content::Inline(bytes) => {
-                    let first = usize::try_from(done).expect("it is in memory");
-                    let len = usize::try_from(len).expect("it is in memory");
-                    Region::bytes(start, &bytes[first..first + len])
-                }
-            };
-            self.regions.push(region);
-            done += len;
+            let mut start = run.start * BLOCK_BYTES;
+            let part = content.range(done, (run.end - run.start) * BLOCK_BYTES);
+            done += part.len();
+            for piece in part.pieces() {
+                let region = Region::piece(start, piece);
+                start = region.end();
+                self.regions.push(region);
+            }
         }
     }
 

@@ -21,7 +21,7 @@ mod table;
 
 pub use error::FatError;
 
-use crate::disk::image::{Image, Region, Source};
+use crate::disk::image::{Image, Region};
 use crate::epoch::Epoch;
 use crate::tree::{Content, Tree};
 use crate::units::{Bytes, Lba};
@@ -78,7 +78,7 @@ pub fn seal(tree: &Tree, params: &Params) -> Result<Image, FatError> {
     for (file, run) in catalogue.files.iter().zip(&allocation.files) {
         if run.n_clusters > 0 {
             let start = geometry.cluster_start(run.first);
-            regions.push(region(start, &file.content));
+            regions.extend(pieces(start, &file.content));
         }
     }
     Ok(Image::new(params.len.0, regions).expect("every run has its own clusters"))
@@ -106,19 +106,13 @@ pub fn measure(tree: &Tree, bits: Option<FatBits>, free: Bytes) -> Result<Bytes,
     }
 }
 
-fn region(start: u64, content: &Content) -> Region {
-    let source = match content {
-        Content::Inline(bytes) => Source::Bytes(bytes.clone()),
-        Content::Stored(slice) => Source::Object {
-            object: slice.object,
-            offset: slice.offset,
-        },
-    };
-    Region {
-        start,
-        len: content.len(),
-        source,
-    }
+fn pieces(mut start: u64, content: &Content) -> Vec<Region> {
+    let pieces = content.pieces().map(|piece| {
+        let region = Region::piece(start, piece);
+        start = region.end();
+        region
+    });
+    pieces.collect()
 }
 
 #[cfg(test)]

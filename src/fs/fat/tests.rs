@@ -1,5 +1,6 @@
 use super::*;
 use crate::digest::Sha256;
+use crate::disk::image::Source;
 use crate::epoch::Timestamp;
 use crate::tree::{Kind, Meta, Node, Origin, Slice, TreePath};
 use std::collections::BTreeMap;

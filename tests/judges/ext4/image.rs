@@ -5,7 +5,7 @@ use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Source};
 use imgbuild::epoch::Epoch;
 use imgbuild::fs::ext4::{Features, Params, measure, seal};
-use imgbuild::tree::{Content, Slice, Tree};
+use imgbuild::tree::{Content, Piece, Slice, Tree};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -35,10 +35,17 @@ impl Objects {
 
     /// The bytes of `content`.
     pub(super) fn read(&self, content: &Content) -> Vec<u8> {
-        match content {
-            Content::Inline(bytes) => bytes.to_vec(),
-            Content::Stored(slice) => self.slice(&slice.object, slice.offset, slice.len).to_vec(),
+        let mut read = Vec::new();
+        for piece in content.pieces() {
+            match piece {
+                Piece::Bytes(bytes) => read.extend_from_slice(&bytes),
+                Piece::Stored(slice) => {
+                    read.extend_from_slice(self.slice(&slice.object, slice.offset, slice.len));
+                }
+                Piece::Hole(len) => read.resize(read.len() + len as usize, 0),
+            }
         }
+        read
     }
 
     fn slice(&self, object: &Sha256, offset: u64, len: u64) -> &[u8] {
