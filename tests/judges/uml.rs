@@ -66,10 +66,12 @@ pub(crate) fn run(script: &str, disks: &[Disk]) -> Left {
     fs_err::write(at.join("init"), init(at)).unwrap();
     fs_err::set_permissions(at.join("init"), Permissions::from_mode(0o755)).unwrap();
     let console = fs_err::File::create(at.join("console")).unwrap();
-    // `timeout` kills the guest's processes with it: they are one process group.
-    let mut linux = Command::new("timeout");
+    // The guest ends its own processes when it is asked to end: if it takes too long, and if this
+    // program is killed.
+    let mut linux = Command::new("setpriv");
     linux
-        .args(["--signal=KILL", PATIENCE, "linux.uml"])
+        .args(["--pdeathsig", "TERM"])
+        .args(["timeout", "--kill-after=9", PATIENCE, "linux.uml"])
         .args(arguments(at, disks))
         .env_clear()
         .env("PATH", "/usr/bin:/bin")

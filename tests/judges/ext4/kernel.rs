@@ -6,6 +6,7 @@ use imgbuild::digest::Sha256;
 use imgbuild::listing;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -45,29 +46,38 @@ fn inside_the_guest() {
     fs_err::write("answered", serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
+/// System calls are slow in a guest, so inodes of many names are read once.
 fn walk(root: &Path) -> Manifest {
     let mut manifest = Manifest::new();
+    let mut known: BTreeMap<u64, Facts> = BTreeMap::new();
     let mut ahead = vec![root.to_owned()];
     while let Some(path) = ahead.pop() {
         let name = path.strip_prefix(root).unwrap().as_os_str().as_bytes();
-        let facts = facts(&path);
+        let metadata = fs_err::symlink_metadata(&path).unwrap();
+        let facts = match known.get(&metadata.ino()) {
+            Some(known) => known.clone(),
+            None => facts(&path, &metadata),
+        };
         if facts.body == Body::Directory {
             let names = listing::sorted(&path).unwrap();
             ahead.extend(names.into_iter().map(|name| path.join(name)));
+        } else if facts.links > 1 {
+            known.insert(metadata.ino(), facts.clone());
         }
         manifest.insert(text(&[b"/", name].concat()), facts);
     }
     manifest
 }
 
-fn facts(path: &Path) -> Facts {
-    let metadata = fs_err::symlink_metadata(path).unwrap();
+fn facts(path: &Path, metadata: &Metadata) -> Facts {
     let file_type = metadata.file_type();
     let body = if file_type.is_dir() {
         Body::Directory
     } else if file_type.is_symlink() {
         let target = fs_err::read_link(path).unwrap().into_os_string();
         Body::Symlink(text(&target.into_vec()))
+    } else if file_type.is_file() && metadata.len() == 0 {
+        Body::File(Sha256::of(b""))
     } else if file_type.is_file() {
         let file = fs_err::File::open(path).unwrap();
         Body::File(Sha256::of_reader(file).unwrap().0)

@@ -15,7 +15,7 @@ use std::process::Command;
 pub(super) type Manifest = BTreeMap<String, Facts>;
 
 /// Everything about one name.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Facts {
     /// Type and permissions.
     pub(super) mode: u32,
@@ -26,7 +26,7 @@ pub(super) struct Facts {
     pub(super) body: Body,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Body {
     Directory,
     File(Sha256),
