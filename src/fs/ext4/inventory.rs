@@ -4,6 +4,7 @@
 //! Numbers follow the tree: the root is 2, `lost+found` and what is in it begin at 11, then come
 //! all others, a directory before its entries, entries in byte order.
 
+use super::data::data_blocks;
 use super::dir::{Directory, Entry, FT_DIRECTORY, Style};
 use super::inode::{I_BLOCK, device};
 use super::spec::{
@@ -14,6 +15,7 @@ use super::xattr::Xattrs;
 use super::{Ext4Error, Params};
 use crate::tree::{Content, Kind, Meta, Name, Node, NodeId, Tree, TreePath};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// From this length on a symlink target takes a block: a NUL belongs behind it.
 const LONG_SYMLINK: usize = I_BLOCK;
@@ -66,13 +68,13 @@ impl Body<'_> {
         }
     }
 
-    /// Blocks of content.
-    pub(super) fn n_blocks(&self) -> u64 {
+    /// The blocks of its content that hold data, ascending; those in between are holes.
+    pub(super) fn data(&self) -> Vec<Range<u64>> {
         match self {
-            Self::Directory(directory) => directory.n_blocks(),
-            Self::File(content) => blocks_of(content.len()),
-            Self::LongSymlink(_) => 1,
-            Self::ShortSymlink(_) | Self::Special { .. } => 0,
+            Self::Directory(directory) => vec![0..directory.n_blocks()],
+            Self::File(content) => data_blocks(content),
+            Self::LongSymlink(_) => vec![0..1],
+            Self::ShortSymlink(_) | Self::Special { .. } => Vec::new(),
         }
     }
 }
@@ -102,8 +104,14 @@ impl<'a> Inventory<'a> {
 
     /// Blocks of all content and attributes.
     pub(super) fn n_blocks(&self) -> u64 {
-        let of = |item: &Item<'_>| item.body.n_blocks() + u64::from(item.xattrs.need_block());
-        self.items.iter().map(of).fold(0, u64::saturating_add)
+        let data = self.items.iter().flat_map(|item| item.body.data());
+        let content = data.map(|blocks| blocks.end - blocks.start);
+        let xattrs = self
+            .items
+            .iter()
+            .filter(|item| item.xattrs.need_block())
+            .count() as u64;
+        content.fold(xattrs, u64::saturating_add)
     }
 }
 

@@ -16,6 +16,7 @@ mod acl;
 mod alloc;
 mod bitmap;
 mod csum;
+mod data;
 mod dir;
 mod extent;
 mod geometry;

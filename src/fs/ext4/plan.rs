@@ -9,6 +9,7 @@
 
 use super::Params;
 use super::alloc::Allocator;
+use super::data::Run;
 use super::extent;
 use super::geometry::Geometry;
 use super::inventory::{Body, Inventory};
@@ -17,8 +18,8 @@ use std::ops::Range;
 /// The blocks of one inode.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    /// Its content, in order.
-    pub(super) runs: Vec<Range<u64>>,
+    /// Its content, in order and without its holes.
+    pub(super) runs: Vec<Run>,
     /// The nodes of its extent tree.
     pub(super) nodes: Vec<Range<u64>>,
     /// The block of its attributes.
@@ -28,8 +29,11 @@ pub(super) struct Blocks {
 impl Blocks {
     /// How many there are.
     pub(super) fn len(&self) -> u64 {
-        let ranges = self.runs.iter().chain(&self.nodes);
-        let n: u64 = ranges.map(|run| run.end - run.start).sum();
+        let content = self.runs.iter().map(|run| &run.blocks);
+        let n: u64 = content
+            .chain(&self.nodes)
+            .map(|blocks| blocks.end - blocks.start)
+            .sum();
         n + u64::from(self.xattrs.is_some())
     }
 }
@@ -53,7 +57,7 @@ impl Plan {
         let mut free = Allocator::new(&geometry.reserved);
         let resize = take_one(&mut free);
         let n_journal = params.features.journal_blocks.map_or(0, u64::from);
-        let journal = take_content(&mut free, n_journal);
+        let journal = take_content(&mut free, [0..n_journal]);
         let mut items: Vec<Blocks> = Vec::new();
         items.resize_with(inventory.items.len(), Blocks::default);
 
@@ -61,19 +65,19 @@ impl Plan {
         let is_file = |body: &Body<'_>| matches!(body, Body::File(_));
         for (blocks, item) in items.iter_mut().zip(&inventory.items) {
             if is_directory(&item.body) {
-                *blocks = take_content(&mut free, item.body.n_blocks());
+                *blocks = take_content(&mut free, item.body.data());
             }
         }
         for (blocks, item) in items.iter_mut().zip(&inventory.items) {
             if !is_directory(&item.body) && !is_file(&item.body) {
-                *blocks = take_content(&mut free, item.body.n_blocks());
+                *blocks = take_content(&mut free, item.body.data());
             }
             blocks.xattrs = item.xattrs.need_block().then(|| take_one(&mut free));
         }
         for (blocks, item) in items.iter_mut().zip(&inventory.items) {
             if is_file(&item.body) {
                 let xattrs = blocks.xattrs;
-                *blocks = take_content(&mut free, item.body.n_blocks());
+                *blocks = take_content(&mut free, item.body.data());
                 blocks.xattrs = xattrs;
             }
         }
@@ -97,8 +101,17 @@ fn take_one(free: &mut Allocator<'_>) -> u64 {
     free.take(1)[0].start
 }
 
-fn take_content(free: &mut Allocator<'_>, n_blocks: u64) -> Blocks {
-    let runs = free.take(n_blocks);
+/// Places what holds data of one inode's content, then the nodes of its extent tree.
+fn take_content(free: &mut Allocator<'_>, data: impl IntoIterator<Item = Range<u64>>) -> Blocks {
+    let mut runs = Vec::new();
+    for part in data {
+        let mut file_block = part.start;
+        for blocks in free.take(part.end - part.start) {
+            let len = blocks.end - blocks.start;
+            runs.push(Run { file_block, blocks });
+            file_block += len;
+        }
+    }
     let nodes = free.take(extent::n_nodes(&runs));
     Blocks {
         runs,

@@ -3,6 +3,7 @@
 
 use super::bitmap::Bitmap;
 use super::csum::Seed;
+use super::data::{self, Run};
 use super::extent::{self, ExtentTree};
 use super::geometry::Geometry;
 use super::inode::{I_BLOCK, Inode};
@@ -66,19 +67,9 @@ impl Writer<'_> {
         self.regions.push(Region::bytes(block * BLOCK_BYTES, bytes));
     }
 
-    /// Lays `content` into `runs`; what is left of the last block stays zero.
-    fn content(&mut self, content: &Content, runs: &[Range<u64>]) {
-        let mut done = 0;
-        for run in runs {
-            let mut start = run.start * BLOCK_BYTES;
-            let part = content.range(done, (run.end - run.start) * BLOCK_BYTES);
-            done += part.len();
-            for piece in part.pieces() {
-                let region = Region::piece(start, piece);
-                start = region.end();
-                self.regions.push(region);
-            }
-        }
+    /// Lays the data of `content` into `runs`; what is left of the last block stays zero.
+    fn content(&mut self, content: &Content, runs: &[Run]) {
+        data::regions(content, runs, |region| self.regions.push(region));
     }
 
     /// The root of the extents of `blocks`; nodes below it become regions.
@@ -187,7 +178,7 @@ impl Writer<'_> {
     fn journal(&mut self, n_blocks: u32) -> JournalCopy {
         let blocks = &self.plan.journal;
         self.block(
-            blocks.runs[0].start,
+            blocks.runs[0].blocks.start,
             journal::superblock(n_blocks, &self.params.uuid),
         );
         let mut inode = self.hidden(JOURNAL_INO);
