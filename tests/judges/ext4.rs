@@ -1,4 +1,4 @@
-//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB and the kernel judge the ext4 filesystems we write.
+//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4 and the kernel judge the ext4 filesystems we write.
 
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 #![expect(clippy::print_stdout, reason = "a judge says who was not asked")]
@@ -6,7 +6,10 @@
 mod image;
 mod large;
 mod manifest;
+mod mkext4;
 mod readers;
+mod sharing;
+mod sparse;
 mod trees;
 
 use image::{Objects, Written, all_features, check, params, seal_with_margin};
@@ -58,7 +61,7 @@ fn inline(bytes: &[u8]) -> Kind {
     Kind::File(Content::inline(bytes))
 }
 
-/// e2fsck has no remark, and debugfs and the kernel find what the tree holds.
+/// e2fsck has no remark, and debugfs, the kernel and mkext4 find what the tree holds.
 fn judge_tree(tree: &Tree, objects: &Objects, image: &Image) {
     let written = Written::new(image, objects);
     let path = &written.path;
@@ -67,6 +70,9 @@ fn judge_tree(tree: &Tree, objects: &Objects, image: &Image) {
     assert_manifest(&manifest::debugfs(path), &expected, "debugfs");
     if let Some(found) = manifest::kernel(path) {
         assert_manifest(&found, &expected, "the kernel");
+    }
+    if let Some(found) = mkext4::manifest(path) {
+        assert_manifest(&found, &mkext4::without_acls(expected), "mkext4");
     }
 }
 

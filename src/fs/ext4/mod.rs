@@ -28,6 +28,7 @@ mod journal;
 mod plan;
 mod resize;
 mod seal;
+mod share;
 mod spec;
 mod superblock;
 mod xattr;

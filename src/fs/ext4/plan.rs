@@ -1,7 +1,7 @@
 //! Which block holds what.
 //!
 //! ```text
-//! group tables │ resize inode │ journal │ directories │ symlinks, attributes │ files
+//! group tables │ resize inode │ journal │ directories │ symlinks │ attributes │ files
 //! ```
 //!
 //! Everything is laid in this order, ascending, without gaps; within a kind in the order of the
@@ -22,19 +22,14 @@ pub(super) struct Blocks {
     pub(super) runs: Vec<Run>,
     /// The nodes of its extent tree.
     pub(super) nodes: Vec<Range<u64>>,
-    /// The block of its attributes.
-    pub(super) xattrs: Option<u64>,
 }
 
 impl Blocks {
-    /// How many there are.
+    /// How many there are. The block of its attributes, which others may have too, is none of them.
     pub(super) fn len(&self) -> u64 {
         let content = self.runs.iter().map(|run| &run.blocks);
-        let n: u64 = content
-            .chain(&self.nodes)
-            .map(|blocks| blocks.end - blocks.start)
-            .sum();
-        n + u64::from(self.xattrs.is_some())
+        let all = content.chain(&self.nodes);
+        all.map(|blocks| blocks.end - blocks.start).sum()
     }
 }
 
@@ -47,6 +42,8 @@ pub(super) struct Plan {
     pub(super) journal: Blocks,
     /// As the items of the inventory.
     pub(super) items: Vec<Blocks>,
+    /// As the blocks of attributes of the inventory.
+    pub(super) xattr_blocks: Vec<u64>,
     /// The first block that is free but for reserved ones.
     pub(super) end: u64,
 }
@@ -61,32 +58,24 @@ impl Plan {
         let mut items: Vec<Blocks> = Vec::new();
         items.resize_with(inventory.items.len(), Blocks::default);
 
-        let is_directory = |body: &Body<'_>| matches!(body, Body::Directory(_));
-        let is_file = |body: &Body<'_>| matches!(body, Body::File(_));
-        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
-            if is_directory(&item.body) {
-                *blocks = take_content(&mut free, item.body.data());
+        let mut place = |free: &mut Allocator<'_>, wanted: fn(&Body<'_>) -> bool| {
+            for (blocks, item) in items.iter_mut().zip(&inventory.items) {
+                if wanted(&item.body) {
+                    *blocks = take_content(free, item.body.data());
+                }
             }
-        }
-        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
-            if !is_directory(&item.body) && !is_file(&item.body) {
-                *blocks = take_content(&mut free, item.body.data());
-            }
-            blocks.xattrs = item.xattrs.need_block().then(|| take_one(&mut free));
-        }
-        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
-            if is_file(&item.body) {
-                let xattrs = blocks.xattrs;
-                *blocks = take_content(&mut free, item.body.data());
-                blocks.xattrs = xattrs;
-            }
-        }
+        };
+        place(&mut free, |body| matches!(body, Body::Directory(_)));
+        place(&mut free, |body| matches!(body, Body::LongSymlink(_)));
+        let xattr_blocks = free.take(inventory.xattr_blocks.len() as u64);
+        place(&mut free, |body| matches!(body, Body::File(_)));
         let end = free.end();
         Self {
             geometry,
             resize,
             journal,
             items,
+            xattr_blocks: xattr_blocks.into_iter().flatten().collect(),
             end,
         }
     }
@@ -113,9 +102,5 @@ fn take_content(free: &mut Allocator<'_>, data: impl IntoIterator<Item = Range<u
         }
     }
     let nodes = free.take(extent::n_nodes(&runs));
-    Blocks {
-        runs,
-        nodes,
-        xattrs: None,
-    }
+    Blocks { runs, nodes }
 }

@@ -45,6 +45,12 @@ pub(super) fn image(
     for (item, blocks) in inventory.items.iter().zip(&plan.items) {
         writer.item(item, blocks);
     }
+    for (block, bytes) in inventory
+        .xattr_blocks
+        .write(&plan.xattr_blocks, writer.seed)
+    {
+        writer.block(block, bytes);
+    }
     writer.inode_tables();
     writer.groups(journal);
     Image::new(params.len, writer.regions)
@@ -130,20 +136,17 @@ impl Writer<'_> {
             i_flags |= EXT4_EXTENTS_FL;
             i_block = self.extents(ino, blocks);
         }
-        if let Some(block) = blocks.xattrs {
-            let bytes = item.xattrs.block(block, self.seed);
-            self.block(block, bytes);
-        }
+        let xattr_block = item.xattr_block.map(|index| self.plan.xattr_blocks[index]);
         let inode = Inode {
             ino,
             i_mode: item.body.i_mode() | item.meta.mode & 0o7777,
             meta: item.meta,
             links: item.links,
             size,
-            n_blocks: blocks.len(),
+            n_blocks: blocks.len() + u64::from(xattr_block.is_some()),
             i_flags,
             i_block,
-            i_file_acl: blocks.xattrs.unwrap_or(0),
+            i_file_acl: xattr_block.unwrap_or(0),
         };
         self.inode(&inode, |rest| item.xattrs.write_inode(rest));
     }

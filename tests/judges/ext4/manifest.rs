@@ -38,7 +38,8 @@ pub(super) enum Body {
     Nothing,
 }
 
-fn text(bytes: &[u8]) -> String {
+/// Bytes as they are shown.
+pub(super) fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
