@@ -1,4 +1,4 @@
-//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB and the kernel judge the ext4 filesystems we write.
+//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4 and the kernel judge the ext4 filesystems we write.
 
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
@@ -6,7 +6,10 @@ mod image;
 mod kernel;
 mod large;
 mod manifest;
+mod mkext4;
 mod readers;
+mod sharing;
+mod sparse;
 mod trees;
 
 use crate::uml::MOST_DISKS;
@@ -74,12 +77,16 @@ fn made(tree: &Tree, objects: &Objects, image: &Image) -> Made {
     }
 }
 
-/// e2fsck has no remark, and debugfs and the kernel find what the trees hold.
+/// e2fsck has no remark, and debugfs, mkext4 and the kernel find what the trees hold.
 fn judge_all(images: &[Made]) {
     for made in images {
         check(&made.written.path);
         let found = manifest::debugfs(&made.written.path);
         assert_manifest(&found, &made.expected, "debugfs");
+        if let Some(found) = mkext4::manifest(&made.written.path) {
+            let expected = mkext4::without_acls(made.expected.clone());
+            assert_manifest(&found, &expected, "mkext4");
+        }
     }
     let paths: Vec<_> = images.iter().map(|made| &*made.written.path).collect();
     for (found, made) in kernel::manifests(&paths).iter().zip(images) {

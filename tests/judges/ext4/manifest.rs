@@ -35,6 +35,7 @@ pub(super) enum Body {
     Nothing,
 }
 
+/// Bytes as they are shown.
 pub(super) fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
