@@ -10,6 +10,8 @@ pub enum Stage {
     Resolve,
     /// Inputs are downloaded and verified.
     Fetch,
+    /// A base image is decompressed and read.
+    Open,
     /// Packages are unpacked into the tree.
     Unpack,
     /// Maintainer scripts run in the sandbox.

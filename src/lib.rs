@@ -27,6 +27,7 @@ pub mod lock;
 pub mod plan;
 pub mod spec;
 
+pub mod base;
 pub mod boot;
 pub mod build;
 pub mod compose;

@@ -21,7 +21,10 @@ pub struct Lock {
     pub epoch: Epoch,
     /// The archives at the moment of resolution.
     pub repositories: Vec<LockedRepository>,
-    /// The packages of the image, sorted by name and architecture.
+    /// The image that the build starts from, unless it starts from packages alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<LockedBase>,
+    /// The packages of the image, beside those that its base has, sorted by name and architecture.
     pub packages: Vec<LockedPackage>,
     /// Packages of the same archives whose files serve as boot blobs; they are not installed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +100,21 @@ impl LockedRepository {
             .rsplit_once('/')
             .map_or(self.name.as_str(), |(_, suite)| suite)
     }
+}
+
+/// A file that holds a base image, as it was fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LockedBase {
+    /// The board's name for it, or that of the file.
+    pub name: String,
+    /// Where it may be had; nowhere if it is a file of the person who builds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// Length in bytes.
+    pub size: u64,
+    /// Digest of the file.
+    pub sha256: Sha256,
 }
 
 /// One package file.

@@ -4,7 +4,7 @@ use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
 use crate::lock::{Lock, LockedPackage};
 use crate::seed::{Seed, uuid_text};
-use crate::spec::Spec;
+use crate::spec::{ImageBase, Spec};
 use serde_json::json;
 
 /// Spec and Lock, with identifiers. From here on nothing but these two decides a byte.
@@ -19,17 +19,31 @@ pub struct Plan {
     seed: Seed,
 }
 
-/// The lock was made for other packages.
+/// The lock was made for something else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the lock was made for another set of packages ({found}, expected {expected}); run `imgbuild \
-     lock` with the same flags"
-)]
-pub struct StaleLock {
-    /// Digest of the packages that are meant now.
-    pub expected: Sha256,
-    /// Digest in the lock.
-    pub found: Sha256,
+pub enum StaleLock {
+    /// For other packages.
+    #[error(
+        "the lock was made for another set of packages ({found}, expected {expected}); run `imgbuild \
+         lock` with the same flags"
+    )]
+    Packages {
+        /// Digest of the packages that are meant now.
+        expected: Sha256,
+        /// Digest in the lock.
+        found: Sha256,
+    },
+    /// For another base image.
+    #[error(
+        "the lock was made for a base image with sha256 {found}, expected {expected}; run `imgbuild \
+         lock` with the same flags"
+    )]
+    Base {
+        /// Digest of the file that is meant now.
+        expected: Sha256,
+        /// Digest in the lock.
+        found: Sha256,
+    },
 }
 
 impl Plan {
@@ -37,10 +51,15 @@ impl Plan {
     pub fn new(spec: Spec, lock: Lock) -> Result<Self, StaleLock> {
         let expected = spec.resolution_digest();
         if lock.spec != expected {
-            return Err(StaleLock {
-                expected,
-                found: lock.spec,
-            });
+            let found = lock.spec;
+            return Err(StaleLock::Packages { expected, found });
+        }
+        let wanted = spec.base.as_ref().and_then(ImageBase::sha256);
+        let locked = lock.base.as_ref().map(|base| base.sha256);
+        if let (Some(expected), Some(found)) = (wanted, locked)
+            && expected != found
+        {
+            return Err(StaleLock::Base { expected, found });
         }
         let mut hasher = Hasher::new();
         hasher.field(b"imgbuild plan");
@@ -50,6 +69,9 @@ impl Plan {
         for repository in &lock.repositories {
             hasher.field(repository.name.as_bytes());
             hasher.field(repository.url.as_bytes());
+        }
+        if let Some(base) = &lock.base {
+            hasher.field(&base.sha256.0);
         }
         // The tools of the building host are left out: they must decide no byte.
         for package in lock.packages.iter().chain(&lock.donors) {
@@ -118,6 +140,7 @@ impl Plan {
             "build-id": self.build_id,
             "epoch": self.lock.epoch,
             "spec": self.spec.to_json(),
+            "base": self.lock.base,
             "packages": packages(&self.lock.packages),
             "donors": packages(&self.lock.donors),
         })

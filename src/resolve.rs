@@ -174,6 +174,7 @@ impl Resolver<'_> {
                 .zip(fetched)
                 .map(lock_repository)
                 .collect(),
+            base: None,
             packages,
             donors,
             tools,

@@ -247,6 +247,7 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
         });
     }
     Ok(UserSettings {
+        base: None,
         files,
         flags: target.set.clone(),
         secrets,

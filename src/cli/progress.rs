@@ -46,6 +46,7 @@ fn title(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => "resolve",
         Stage::Fetch => "fetch",
+        Stage::Open => "open",
         Stage::Unpack => "unpack",
         Stage::Configure => "configure",
         Stage::Compose => "compose",

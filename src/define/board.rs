@@ -1,12 +1,15 @@
 //! `boards/<name>/board.toml`: what a hardware target needs. `boards/README.md` explains each key.
 
+mod base;
 mod blob;
 mod file;
 mod rules;
 
+pub use base::FROM_PACKAGES;
 pub use file::TABLES;
 
 use crate::architecture::Architecture;
+use crate::digest::Sha256;
 use crate::units::Bytes;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -37,6 +40,49 @@ pub struct Board {
     pub packages: BoardPackages,
     /// How it starts.
     pub boot: Boot,
+    /// Images that a build may start from instead of from packages.
+    pub bases: Vec<Base>,
+}
+
+/// An image that a build may start from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Base {
+    /// What `--base` takes: `raspberry-pi-os`.
+    pub name: String,
+    /// Where it may be had, best first.
+    pub urls: Vec<String>,
+    /// How it is known to be genuine.
+    pub proof: Proof,
+}
+
+/// How a file is known to be genuine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// By its digest.
+    Sha256(Sha256),
+    /// By a detached signature of a key with this fingerprint.
+    Signature {
+        /// The fingerprint of the primary key, 40 or 64 hexadecimal digits.
+        fingerprint: String,
+        /// Where the key may be had; only the one with the fingerprint counts.
+        keys: Vec<String>,
+        /// Where the signature lies, beside the file or, where there are `checksums`, for them.
+        signature: String,
+        /// Where a list of SHA-256 sums lies beside the file, if it is that which is signed.
+        checksums: Option<String>,
+    },
+}
+
+impl Proof {
+    /// The digest, where that is the proof.
+    pub fn sha256(&self) -> Option<Sha256> {
+        match self {
+            Self::Sha256(sha256) => Some(*sha256),
+            Self::Signature { .. } => None,
+        }
+    }
 }
 
 /// The partition table and what all partitions obey.

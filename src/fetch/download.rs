@@ -5,14 +5,12 @@
 
 use super::Url;
 use super::client::{Client, FetchError, Trouble, transfer};
-use crate::digest::{Hasher, Sha256};
+use super::partial::Partial;
+use crate::digest::Sha256;
 use crate::event::{Event, Reporter, Stage};
 use crate::store::Store;
-use rustix::fs::FlockOperation;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -42,13 +40,16 @@ impl Client {
             reporter,
             reported: 0,
         };
-        if let Some(mut partial) = Partial::claim(store, download)? {
+        let path = store.partial_path(&download.sha256);
+        let claimed = Partial::claim(&path, || store.contains(&download.sha256))?;
+        if let Some(mut partial) = claimed {
             let fetched = partial
-                .resume(&mut progress)
+                .resume(download.size)
                 .map_err(FetchError::File)
                 .and_then(|()| {
+                    progress.reach(partial.len);
                     self.try_each(&download.name, &download.urls, |url| {
-                        self.transfer(&mut partial, url, &mut progress)
+                        self.transfer(download, &mut partial, url, &mut progress)
                     })
                 });
             match fetched {
@@ -105,14 +106,15 @@ impl Client {
     /// Completes `partial` from `url`.
     fn transfer(
         &self,
-        partial: &mut Partial<'_>,
+        download: &Download,
+        partial: &mut Partial,
         url: &Url,
         progress: &mut Progress<'_>,
     ) -> Result<(), Trouble> {
-        let Download { size, sha256, .. } = *partial.download;
+        let Download { size, sha256, .. } = *download;
         let resumed = partial.len > 0;
         if partial.len < size {
-            self.append(partial, url, progress)?;
+            self.append(size, partial, url, progress)?;
         }
         let received = partial.hasher.clone().finish();
         if received == sha256 {
@@ -134,11 +136,11 @@ impl Client {
 
     fn append(
         &self,
-        partial: &mut Partial<'_>,
+        expected: u64,
+        partial: &mut Partial,
         url: &Url,
         progress: &mut Progress<'_>,
     ) -> Result<(), Trouble> {
-        let expected = partial.download.size;
         let wrong_size = |found| {
             Trouble::Lasting(FetchError::Size {
                 url: url.clone(),
@@ -197,86 +199,6 @@ impl Progress<'_> {
                 stage: Stage::Fetch,
                 amount,
             });
-        }
-    }
-}
-
-/// The locked file in which a download grows, with the hash of its content.
-struct Partial<'a> {
-    download: &'a Download,
-    path: PathBuf,
-    file: fs_err::File,
-    hasher: Hasher,
-    len: u64,
-}
-
-impl<'a> Partial<'a> {
-    /// Locks the partial file of `download`; `None` if the object is in the store by then.
-    fn claim(store: &Store, download: &'a Download) -> io::Result<Option<Self>> {
-        let path = store.partial_path(&download.sha256);
-        let mut options = fs_err::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        while !store.contains(&download.sha256) {
-            let file = options.open(&path)?;
-            rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))?;
-            // Whoever held the lock may have moved the file into the store, or removed it.
-            let ours = file.metadata()?;
-            let current = fs_err::metadata(&path).is_ok_and(|at_path| at_path.ino() == ours.ino());
-            if current && !store.contains(&download.sha256) {
-                let hasher = Hasher::new();
-                return Ok(Some(Self {
-                    download,
-                    path,
-                    file,
-                    hasher,
-                    len: 0,
-                }));
-            }
-            if current {
-                fs_err::remove_file(&path)?;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes over what an earlier run has left.
-    fn resume(&mut self, progress: &mut Progress<'_>) -> io::Result<()> {
-        if self.file.metadata()?.len() > self.download.size {
-            return self.restart();
-        }
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            let count = self.file.read(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            self.hasher.update(&buffer[..count]);
-        }
-        self.len = self.file.stream_position()?;
-        progress.reach(self.len);
-        Ok(())
-    }
-
-    fn append(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.file.write_all(chunk)?;
-        self.hasher.update(chunk);
-        self.len = self.file.stream_position()?;
-        Ok(())
-    }
-
-    fn restart(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
-        self.hasher = Hasher::new();
-        self.len = 0;
-        Ok(())
-    }
-
-    /// Leaves what came for the next run, and nothing where nothing came.
-    fn leave(self) {
-        if self.len == 0 {
-            // The error of the download says more than one of this removal.
-            let _ = fs_err::remove_file(&self.path);
         }
     }
 }

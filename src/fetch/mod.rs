@@ -1,12 +1,16 @@
 //! Inputs over the network, into the store, verified.
 //!
 //! What is named by its digest comes through [`Client::download`] and is visible only when it has
-//! that digest; what is not (signed indices) comes through [`Client::get`], and who asks verifies it.
+//! that digest; what is not (signed indices) comes through [`Client::get`], and what is large (base
+//! images) through [`Client::arrive`]: who asks verifies it.
 
 mod client;
 mod download;
+mod partial;
+mod unpinned;
 mod url;
 
 pub use client::{Client, FetchError, Network, Options};
 pub use download::Download;
+pub use unpinned::{Arrived, Unpinned};
 pub use url::{BadUrl, Url};

@@ -1,8 +1,9 @@
 //! Definitions and a person's settings become a Spec, or the list of all that is wrong.
 
+use super::base;
 use super::merge::{self, Merged};
 use super::settings::{self, Settings, UserSettings};
-use super::{Profile, Spec};
+use super::{ImageBase, Profile, Spec};
 use crate::define::overlay::Condition;
 use crate::define::profile::Conflict;
 use crate::define::{Board, Definitions, Kind, Overlay, Raw, Setting, Value};
@@ -30,8 +31,10 @@ pub fn check(
     if let Some(board) = &board {
         check_board(&mut diagnostics, board, &merged);
     }
+    let base =
+        (board.as_ref()).and_then(|board| base::image(&mut diagnostics, board, user.base.as_ref()));
     match board {
-        Some(board) if diagnostics.is_empty() => Ok(spec(board, merged, settings, overlays)),
+        Some(board) if diagnostics.is_empty() => Ok(spec(board, base, merged, settings, overlays)),
         _ => Err(diagnostics),
     }
 }
@@ -45,9 +48,20 @@ pub fn profile(definitions: &Definitions, name: &str) -> Result<Profile, Diagnos
     }
 }
 
-fn spec(board: Board, merged: Merged, settings: Settings, overlays: Vec<Overlay>) -> Spec {
-    let mut packages = board.packages.install.clone();
-    packages.push(board.packages.kernel.clone());
+fn spec(
+    board: Board,
+    base: Option<ImageBase>,
+    merged: Merged,
+    settings: Settings,
+    overlays: Vec<Overlay>,
+) -> Spec {
+    // An image has a kernel of its own, and firmware and boot loader to it.
+    let (mut packages, mut donors) = (Vec::new(), Vec::new());
+    if base.is_none() {
+        packages.extend(board.packages.install.iter().cloned());
+        packages.push(board.packages.kernel.clone());
+        donors.extend(board.donors().into_iter().map(str::to_owned));
+    }
     packages.extend(merged.packages.into_iter().map(|package| package.value));
     // C.UTF-8 is part of the C library; every other locale is compiled from this package.
     let other = |value: &Value| *value != Value::Text("C.UTF-8".to_owned());
@@ -57,8 +71,9 @@ fn spec(board: Board, merged: Merged, settings: Settings, overlays: Vec<Overlay>
     Spec {
         packages: sorted(packages),
         never: sorted(board.packages.never.clone()),
-        donors: board.donors().into_iter().map(str::to_owned).collect(),
+        donors,
         board,
+        base,
         profile: merged.profile,
         recommends: merged.recommends,
         overlays,

@@ -4,12 +4,14 @@
 //! A [`Spec`] exists only if nothing is wrong. Secrets are in it, but no digest, JSON or text of it
 //! holds them: those say only whether one was given.
 
+mod base;
 mod check;
 mod merge;
 mod secret;
 mod settings;
 mod show;
 
+pub use base::{BaseArgument, ImageBase};
 pub use check::{check, profile};
 pub use secret::Secret;
 pub use settings::{Assigned, GivenSecret, Settings, SettingsFile, UserSettings};
@@ -23,9 +25,11 @@ use std::collections::BTreeMap;
 pub struct Spec {
     /// The hardware.
     pub board: Board,
+    /// The image to start from; none for a bootstrap from packages.
+    pub base: Option<ImageBase>,
     /// The purpose.
     pub profile: Profile,
-    /// The packages to install, of board and profile, sorted: names without versions.
+    /// The packages to install, of the profile and, in a bootstrap, of the board, sorted: names without versions.
     pub packages: Vec<String>,
     /// The packages that must not come in as anything's dependency, sorted.
     pub never: Vec<String>,

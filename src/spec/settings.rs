@@ -1,7 +1,7 @@
 //! The values of settings: defaults of the profile, then files, then flags, each over the one
 //! before; secrets from where no log and no process list sees them.
 
-use super::Secret;
+use super::{BaseArgument, Secret};
 use crate::define::overlay::{Condition, Test};
 use crate::define::read::free_table;
 use crate::define::setting::UNKNOWN_FIELD;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 /// What a person gives.
 #[derive(Clone, Debug, Default)]
 pub struct UserSettings {
+    /// What to start from; without, the packages that the board names.
+    pub base: Option<BaseArgument>,
     /// Settings files; later ones win.
     pub files: Vec<SettingsFile>,
     /// The texts of `--set`: `name=value`. The last one wins; those of a list add up.

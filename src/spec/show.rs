@@ -1,6 +1,6 @@
 //! A Spec as JSON, text, digests and the context of templates.
 
-use super::{Assigned, Profile, Secret, Spec};
+use super::{Assigned, ImageBase, Profile, Secret, Spec};
 use crate::define::overlay::{Condition, Ownership, Test};
 use crate::define::{Overlay, Setting};
 use crate::digest::{Hasher, Sha256};
@@ -16,6 +16,7 @@ impl Spec {
     pub fn to_json(&self) -> Json {
         json!({
             "board": self.board,
+            "base": self.base.as_ref().map(ImageBase::to_json),
             "profile": {
                 "name": self.profile.name,
                 "title": self.profile.title,
@@ -44,6 +45,7 @@ impl Spec {
         digest(&json!({
             "architecture": self.board.architecture,
             "suite": self.board.suite,
+            "base": self.base.as_ref().map(ImageBase::to_json),
             "packages": self.packages,
             "never": self.never,
             "donors": self.donors,
@@ -105,6 +107,9 @@ impl Spec {
             "profile",
             &format!("{} ({})", self.profile.name, self.profile.title),
         );
+        if let Some(base) = &self.base {
+            line("base", &base.name());
+        }
         line("merged", &self.profile.lineage.join(" "));
         line("suite", &self.board.suite.name);
         line("packages", &self.packages.join(" "));

@@ -10,6 +10,7 @@ use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{PublicKey, Signature, SignatureType, SubpacketData};
 use pgp::types::{KeyDetails, SignedUser, Tag};
+use std::io::Read;
 
 /// The rule that a key or signature breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +94,12 @@ impl Signer<'_> {
     }
 
     /// Whether the mathematics says that this key made `signature` over `text`.
-    pub(super) fn made(&self, key: &SignedPublicKey, signature: &Signature, text: &[u8]) -> bool {
+    pub(super) fn made(
+        &self,
+        key: &SignedPublicKey,
+        signature: &Signature,
+        text: impl Read,
+    ) -> bool {
         match self {
             Self::Primary => signature.verify(&key.primary_key, text).is_ok(),
             Self::Sub(subkey) => signature.verify(&subkey.key, text).is_ok(),

@@ -1,19 +1,22 @@
-//! Keyrings, and the check of a clear-signed text against one.
+//! Keyrings, and the check of a clear-signed text, or of a file with a detached signature, against one.
 //!
-//! A text is accepted if at least one signature on it is good and comes from an acceptable key of the
+//! Either is accepted if at least one signature on it is good and comes from an acceptable key of the
 //! ring: apt's rule. Only the signed text is handed out. The `pgp` crate is seen by this module only.
 //! Its trap that is fenced here: `verify_bindings` of a whole key demands that third-party
 //! certifications verify too, which they cannot, so each binding that matters is checked by itself.
 
 mod acceptable;
+mod detached;
 
 pub use acceptable::Unacceptable;
+pub use detached::DetachedError;
 
 use crate::epoch::Epoch;
 use acceptable::{Signer, signature_acceptable};
 use pgp::composed::{CleartextSignedMessage, Deserializable, SignedPublicKey};
 use pgp::packet::Signature;
 use pgp::types::{Fingerprint, KeyDetails, KeyId};
+use std::io::Read;
 
 /// Keys that may sign.
 #[derive(Clone, Debug)]
@@ -37,6 +40,12 @@ pub enum KeyringError {
     /// No key in it.
     #[error("the keyring holds no public key")]
     Empty,
+    /// Not the key that was named.
+    #[error("the keyring does not hold the key {wanted}")]
+    OtherKey {
+        /// Its fingerprint.
+        wanted: String,
+    },
 }
 
 /// Why a signed text is refused.
@@ -156,7 +165,8 @@ impl Keyring {
         let mut signers = Vec::new();
         let mut errors = Vec::new();
         for signature in signatures {
-            match self.check(signature, signed.as_bytes(), now) {
+            let text = || Box::new(signed.as_bytes()) as Box<dyn Read + '_>;
+            match self.check(signature, &text, now) {
                 Ok(signer) => signers.push(signer),
                 Err(error) => errors.push(error),
             }
@@ -171,10 +181,10 @@ impl Keyring {
     }
 
     /// The fingerprint of the key that made `signature` over `text`, if both are acceptable.
-    fn check(
+    fn check<'t>(
         &self,
         signature: &Signature,
-        text: &[u8],
+        text: &dyn Fn() -> Box<dyn Read + 't>,
         now: Epoch,
     ) -> Result<String, SignatureError> {
         let claimed = Claimed::of(signature);
@@ -189,7 +199,7 @@ impl Keyring {
                     continue;
                 }
                 let name = key_part.fingerprint().to_string();
-                if !signer.made(key, signature, text) {
+                if !signer.made(key, signature, text()) {
                     outcome = Err(SignatureError::Bad { key: name });
                     continue;
                 }

@@ -1,5 +1,6 @@
 //! Reads `board.toml`: its keys and the rules among them.
 
+use super::base::{BASE, base};
 use super::blob::{BLOB, BLOB_SOURCE, FILE, FILE_SOURCE, PATCH, blob, file};
 use super::*;
 use crate::define::read::{self, Keys, Section};
@@ -21,6 +22,7 @@ static TOP: Keys = Keys {
         "suite",
         "packages",
         "boot",
+        "base",
     ],
 };
 static DISK: Keys = Keys {
@@ -62,7 +64,7 @@ static BOOT: Keys = Keys {
 };
 
 /// Every table of the format.
-pub static TABLES: [&Keys; 11] = [
+pub static TABLES: [&Keys; 12] = [
     &TOP,
     &DISK,
     &PARTITION,
@@ -74,6 +76,7 @@ pub static TABLES: [&Keys; 11] = [
     &SUITE,
     &PACKAGES,
     &BOOT,
+    &BASE,
 ];
 
 impl Board {
@@ -114,7 +117,11 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
     let packages = needed(top, "packages", &PACKAGES, packages);
     let boot = needed(top, "boot", &BOOT, boot);
 
+    let base_sections = top.sections("base", &BASE);
+    let bases: Vec<_> = base_sections.iter().map(base).collect();
+
     rules::names(&partitions);
+    rules::names(&bases);
     rules::names(&blobs);
     rules::root(top, &partitions);
     if let Some(disk) = &disk {
@@ -135,6 +142,7 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
         suite: suite?,
         packages: packages?,
         boot: boot?,
+        bases: values(bases)?,
     })
 }
 

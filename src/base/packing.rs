@@ -1,0 +1,312 @@
+//! How a base image is packed: told by its first bytes, never by its name.
+//!
+//! liblzma, flate2, zstd, bzip2 and zip are seen here for base images. Their traps that are fenced:
+//! a decoder that asks for any amount of memory, and one that stops at the end of the first of
+//! several streams.
+
+use liblzma::bufread::XzDecoder;
+use std::fmt::Write;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+
+/// What an xz stream may ask for to be decoded; `xz -9` needs 65 MiB.
+const MAX_XZ_MEMORY: u64 = 1 << 30;
+/// What the threads of one xz stream may take together; liblzma starts fewer where a block needs more.
+const XZ_THREADS_MEMORY: u64 = 512 << 20;
+/// `zstd --ultra --long=27`.
+const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+/// Enough to know every packing by.
+const HEAD: u64 = 4096;
+
+/// A packing that can be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// None: the disk itself.
+    Raw,
+    /// xz, on several threads where it has several blocks.
+    Xz,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+    /// bzip2.
+    Bzip2,
+    /// A zip archive with one file in it.
+    Zip,
+}
+
+/// Why a base image cannot be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum PackingError {
+    /// Something that is known, and not supported.
+    #[error(
+        "it is {what} (it begins with {head}), expected a disk image, as it is or in xz, gzip, zstd, \
+         bzip2 or zip; convert it first"
+    )]
+    Foreign {
+        /// Its name.
+        what: &'static str,
+        /// Its first bytes.
+        head: String,
+    },
+    /// Neither packed nor a disk.
+    #[error(
+        "it begins with {head} and has no partition table, expected a disk image, as it is or in xz, \
+         gzip, zstd, bzip2 or zip"
+    )]
+    Unknown {
+        /// Its first bytes.
+        head: String,
+    },
+    /// A zip archive of several things, or of none.
+    #[error("the zip archive holds {found} files, expected the disk image alone")]
+    Entries {
+        /// How many.
+        found: usize,
+    },
+    /// A zip archive that cannot be read.
+    #[error("the zip archive cannot be read")]
+    Zip(#[from] zip::result::ZipError),
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+}
+
+/// What is known by its first bytes and cannot be used: offset, bytes, name.
+const FOREIGN: [(usize, &[u8], &str); 12] = [
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"Rar!", "a RAR archive"),
+    (0, b"QFI\xfb", "a qcow2 disk of QEMU"),
+    (0, b"KDMV", "a VMDK disk of VMware"),
+    (0, b"conectix", "a VHD disk"),
+    (0, b"vhdxfile", "a VHDX disk"),
+    (0x40, b"\x7f\x10\xda\xbe", "a VDI disk of VirtualBox"),
+    (0, b"\x04\x22\x4d\x18", "lz4 data"),
+    (0, b"LZIP", "lzip data"),
+    (0, b"\x5d\0\0", "lzma data without the frame of xz"),
+    (0x101, b"ustar", "a tar archive"),
+    (0, b"!<arch>\n", "an ar archive, such as a .deb"),
+];
+
+const PACKED: [(&[u8], Packing); 5] = [
+    (b"\xfd7zXZ\0", Packing::Xz),
+    (b"\x1f\x8b\x08", Packing::Gzip),
+    (b"\x28\xb5\x2f\xfd", Packing::Zstd),
+    (b"BZh", Packing::Bzip2),
+    (b"PK\x03\x04", Packing::Zip),
+];
+
+impl Packing {
+    /// By the first bytes of a file.
+    pub fn of(head: &[u8]) -> Result<Self, PackingError> {
+        if let Some((_, packing)) = PACKED.iter().find(|(magic, _)| head.starts_with(magic)) {
+            return Ok(*packing);
+        }
+        // The boot signature of every MBR, also of the protective one of a GPT.
+        if head.get(510..512) == Some(b"\x55\xaa") {
+            return Ok(Self::Raw);
+        }
+        let is =
+            |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
+        let known = FOREIGN.iter().find(|(at, magic, _)| is(*at, magic));
+        let head = hexadecimal(head.get(..8).unwrap_or(head));
+        Err(match known {
+            Some((_, _, what)) => PackingError::Foreign { what, head },
+            None => PackingError::Unknown { head },
+        })
+    }
+}
+
+/// Gives the disk that `file` holds to `take`, as it is unpacked.
+pub fn unpack<T>(
+    mut file: fs_err::File,
+    n_threads: u32,
+    take: impl FnOnce(&mut dyn Read) -> Result<T, io::Error>,
+) -> Result<T, PackingError> {
+    let mut head = Vec::new();
+    Read::by_ref(&mut file).take(HEAD).read_to_end(&mut head)?;
+    file.rewind()?;
+    let packing = Packing::of(&head)?;
+    let input = BufReader::with_capacity(1 << 17, file);
+    let mut disk: Box<dyn Read> = match packing {
+        Packing::Raw => Box::new(input),
+        Packing::Xz => Box::new(XzStreams {
+            decoder: Some(xz(input, n_threads)?),
+            n_threads,
+        }),
+        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Packing::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+            decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+            Box::new(decoder)
+        }
+        Packing::Zip => return unzip(input, take),
+    };
+    Ok(take(&mut disk)?)
+}
+
+fn unzip<T>(
+    input: BufReader<fs_err::File>,
+    take: impl FnOnce(&mut dyn Read) -> Result<T, io::Error>,
+) -> Result<T, PackingError> {
+    let mut archive = zip::ZipArchive::new(input)?;
+    if archive.len() != 1 || !archive.by_index(0)?.is_file() {
+        let found = archive.len();
+        return Err(PackingError::Entries { found });
+    }
+    let mut entry = archive.by_index(0)?;
+    Ok(take(&mut entry)?)
+}
+
+/// One xz stream after the other, as `pxz` and `cat` make them; liblzma's decoder on several threads
+/// stops behind the first.
+struct XzStreams<R> {
+    /// None at the end.
+    decoder: Option<XzDecoder<R>>,
+    n_threads: u32,
+}
+
+impl<R: BufRead> Read for XzStreams<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.decoder {
+            let n = decoder.read(into)?;
+            if n > 0 || into.is_empty() {
+                return Ok(n);
+            }
+            let input = self.decoder.take().map(XzDecoder::into_inner);
+            if let Some(rest) = input.map(behind_padding).transpose()?.flatten() {
+                self.decoder = Some(xz(rest, self.n_threads)?);
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// `input` from its next byte on that is no padding between streams (zeros); nothing at its end.
+fn behind_padding<R: BufRead>(mut input: R) -> io::Result<Option<R>> {
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(None);
+        }
+        let zeros = buffer.iter().take_while(|byte| **byte == 0).count();
+        let all = zeros == buffer.len();
+        input.consume(zeros);
+        if !all {
+            return Ok(Some(input));
+        }
+    }
+}
+
+fn xz<R: BufRead>(input: R, n_threads: u32) -> io::Result<XzDecoder<R>> {
+    let mut builder = liblzma::stream::MtStreamBuilder::new();
+    builder
+        .threads(n_threads)
+        .memlimit_threading(XZ_THREADS_MEMORY)
+        .memlimit_stop(MAX_XZ_MEMORY);
+    Ok(XzDecoder::new_stream(input, builder.decoder()?))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        let space = if text.is_empty() { "" } else { " " };
+        write!(text, "{space}{byte:02x}").expect("a String takes all");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// A disk of some sectors, with the signature of a partition table.
+    fn disk() -> Vec<u8> {
+        let mut disk: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+        disk[510..512].copy_from_slice(b"\x55\xaa");
+        disk
+    }
+
+    fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, PackingError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("base");
+        fs_err::write(&path, bytes).unwrap();
+        let file = fs_err::File::open(&path).unwrap();
+        unpack(file, 2, |disk| {
+            let mut bytes = Vec::new();
+            disk.read_to_end(&mut bytes).map(|_| bytes)
+        })
+    }
+
+    fn zipped(names: &[&str]) -> Vec<u8> {
+        let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        for name in names {
+            let options = zip::write::SimpleFileOptions::default();
+            archive.start_file(*name, options).unwrap();
+            archive.write_all(&disk()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn every_packing_gives_the_disk() {
+        let disk = disk();
+        let (first, second) = disk.split_at(500_000);
+        let twice = |pack: &dyn Fn(&[u8]) -> Vec<u8>| [pack(first), pack(second)].concat();
+        let xz = |bytes: &[u8]| {
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let gzip = |bytes: &[u8]| {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let bzip2 = |bytes: &[u8]| {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
+        let packed = [
+            disk.clone(),
+            twice(&xz),
+            twice(&gzip),
+            twice(&bzip2),
+            twice(&zstd),
+            zipped(&["x.img"]),
+        ];
+        for bytes in packed {
+            assert!(unpacked(&bytes).unwrap() == disk, "{:x?}", &bytes[..4]);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_no_disk() {
+        for bytes in [
+            &b"\xfd7zXZ\0"[..],
+            b"\x1f\x8b\x08\0",
+            b"BZh9",
+            b"PK\x03\x04",
+        ] {
+            assert!(unpacked(bytes).is_err(), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        let text = |bytes: &[u8]| unpacked(bytes).unwrap_err().to_string();
+        assert!(
+            text(b"7z\xbc\xaf\x27\x1c\0\x04")
+                .starts_with("it is a 7-Zip archive (it begins with 37")
+        );
+        assert!(text(b"QFI\xfb\0\0\0\x03").starts_with("it is a qcow2 disk of QEMU"));
+        assert!(text(&[0; 600]).starts_with("it begins with 00 00 00 00 00 00 00 00 and has no"));
+        assert!(text(b"").contains("no partition table"));
+        let two = unpacked(&zipped(&["a", "b"])).unwrap_err();
+        assert!(matches!(two, PackingError::Entries { found: 2 }));
+    }
+}

@@ -1,0 +1,463 @@
+//! The file that holds a base image: found, verified, and its disk in the store.
+//!
+//! What is genuine stands in the board's definition, on the command line or in the lock: a digest, or
+//! the fingerprint of the key that signs. A digest that lies beside a file proves nothing alone.
+
+use super::packing::{self, PackingError};
+use super::sparse::{self, Beyond, Bounds};
+use crate::debian::keyring::{DetachedError, Keyring, KeyringError};
+use crate::define::board::{Base, Proof};
+use crate::digest::{Hasher, Sha256};
+use crate::epoch::Epoch;
+use crate::event::{Event, Reporter, Stage};
+use crate::fetch::{Arrived, BadUrl, Client, Download, FetchError, Network, Unpinned, Url};
+use crate::lock::LockedBase;
+use crate::spec::ImageBase;
+use crate::store::Store;
+use crate::tree::Objects;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Changes whenever the same file gives another disk.
+const DISK: &str = "base-disk-1";
+/// From a signature to the file that it was found good for.
+const SIGNED: &str = "base-signed-1";
+/// From an address to the small file that it gave last.
+const SMALL: &str = "base-small-1";
+
+/// No packed image is longer: the longest of today has 2 GiB.
+const MAX_FILE: u64 = 64 << 30;
+/// No disk of an image is longer.
+const MAX_DISK: u64 = 256 << 30;
+/// Keys, signatures and lists of sums.
+const MAX_SMALL: u64 = 4 << 20;
+/// Is left free on the disk of the store.
+const RESERVE: u64 = 64 << 20;
+
+/// Why a base image cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// An address is none.
+    #[error(transparent)]
+    Address(#[from] BadUrl),
+    /// Nothing says what the file must be.
+    #[error("nothing says what must lie at {url}; give its digest with --base-sha256")]
+    NoProof {
+        /// The address.
+        url: String,
+    },
+    /// It did not come.
+    #[error("cannot fetch base image `{name}`")]
+    Fetch {
+        /// The base.
+        name: String,
+        /// Why not.
+        source: FetchError,
+    },
+    /// A local file cannot be read.
+    #[error("cannot read base image `{}`", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is another file.
+    #[error("base image `{name}` is not genuine: expected sha256:{expected}, found sha256:{found}")]
+    Digest {
+        /// The base.
+        name: String,
+        /// What it must be.
+        expected: Sha256,
+        /// What it is.
+        found: Sha256,
+    },
+    /// The key that came is another one.
+    #[error("cannot use the key that signs base image `{name}`")]
+    Key {
+        /// The base.
+        name: String,
+        /// Why not.
+        source: KeyringError,
+    },
+    /// The signature is not good.
+    #[error("base image `{name}` is not genuine")]
+    Signature {
+        /// The base.
+        name: String,
+        /// Why not.
+        source: DetachedError,
+    },
+    /// The signed list of sums does not speak of the file.
+    #[error("the signed list of sums of base image `{name}` has no SHA-256 of `{file}`")]
+    NotListed {
+        /// The base.
+        name: String,
+        /// The file.
+        file: String,
+    },
+    /// It cannot be unpacked.
+    #[error("cannot unpack base image `{name}`")]
+    Packing {
+        /// The base.
+        name: String,
+        /// Why not.
+        source: PackingError,
+    },
+    /// It is larger than it can be.
+    #[error("cannot unpack base image `{name}`")]
+    Beyond {
+        /// The base.
+        name: String,
+        /// How much too large.
+        source: Beyond,
+    },
+    /// The store failed.
+    #[error("cannot use the store")]
+    Store(#[from] io::Error),
+}
+
+/// Where base images come from and go to.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// Over which network.
+    pub client: &'a Client,
+    /// Into which store.
+    pub store: &'a Store,
+    /// When signatures are judged.
+    pub now: Epoch,
+    /// Who hears of it.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl Source<'_> {
+    /// Which file `base` is: it is fetched and verified.
+    pub fn lock(&self, base: &ImageBase) -> Result<LockedBase, SourceError> {
+        let name = base.name();
+        match base {
+            ImageBase::File { path, sha256 } => self.lock_file(name, path, *sha256),
+            ImageBase::Address { url, sha256: None } => {
+                Err(SourceError::NoProof { url: url.clone() })
+            }
+            ImageBase::Address {
+                url,
+                sha256: Some(sha256),
+            } => self.lock_pinned(name, std::slice::from_ref(url), *sha256),
+            ImageBase::Named(named) => match &named.proof {
+                Proof::Sha256(sha256) => self.lock_pinned(name, &named.urls, *sha256),
+                Proof::Signature { .. } => self.lock_signed(named),
+            },
+        }
+    }
+
+    /// The disk that the file `locked` of `base` holds, as an object of the store.
+    pub fn disk(&self, base: &ImageBase, locked: &LockedBase) -> Result<Sha256, SourceError> {
+        if let Some(disk) = self.store.memo(DISK, &locked.sha256) {
+            return Ok(disk);
+        }
+        let file = match base {
+            ImageBase::File { path, .. } => {
+                self.lock_file(locked.name.clone(), path, Some(locked.sha256))?;
+                open(path)?
+            }
+            ImageBase::Address { .. } | ImageBase::Named(_) => {
+                self.fetch(locked)?;
+                self.store.open(&locked.sha256)?
+            }
+        };
+        let disk = self.unpack(&locked.name, file)?;
+        self.store.set_memo(DISK, &locked.sha256, &disk)?;
+        Ok(disk)
+    }
+
+    fn unpack(&self, name: &str, file: fs_err::File) -> Result<Sha256, SourceError> {
+        self.reporter.report(Event::Started {
+            stage: Stage::Open,
+            total: 0,
+            bytes: true,
+        });
+        let bounds = Bounds {
+            len: MAX_DISK,
+            room: self.store.free().0.saturating_sub(RESERVE),
+        };
+        let mut advance = |amount| {
+            let stage = Stage::Open;
+            self.reporter.report(Event::Advanced { stage, amount });
+        };
+        let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
+        let n_threads = u32::try_from(n_threads).expect("at most sixteen");
+        let unpacked = packing::unpack(file, n_threads, |disk| {
+            sparse::insert(self.store, disk, bounds, &mut advance)
+        });
+        let disk = unpacked.map_err(|source| refused(name, source))?;
+        self.reporter.report(Event::Finished {
+            stage: Stage::Open,
+            memoized: false,
+        });
+        Ok(disk)
+    }
+
+    /// Brings the file `locked` into the store.
+    fn fetch(&self, locked: &LockedBase) -> Result<(), SourceError> {
+        if self.store.contains(&locked.sha256) {
+            return Ok(());
+        }
+        let download = Download {
+            name: locked.name.clone(),
+            urls: addresses(&locked.urls)?,
+            size: locked.size,
+            sha256: locked.sha256,
+        };
+        self.reporter.report(Event::Started {
+            stage: Stage::Fetch,
+            total: locked.size,
+            bytes: true,
+        });
+        let fetched = self.client.download(self.store, &download, self.reporter);
+        fetched.map_err(|source| SourceError::Fetch {
+            name: locked.name.clone(),
+            source,
+        })?;
+        self.reporter.report(Event::Finished {
+            stage: Stage::Fetch,
+            memoized: false,
+        });
+        Ok(())
+    }
+
+    fn lock_file(
+        &self,
+        name: String,
+        path: &Path,
+        expected: Option<Sha256>,
+    ) -> Result<LockedBase, SourceError> {
+        let hashed = Sha256::of_reader(open(path)?);
+        let (sha256, size) = hashed.map_err(|source| SourceError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        if let Some(expected) = expected.filter(|expected| *expected != sha256) {
+            let found = sha256;
+            return Err(SourceError::Digest {
+                name,
+                expected,
+                found,
+            });
+        }
+        Ok(LockedBase {
+            name,
+            urls: Vec::new(),
+            size,
+            sha256,
+        })
+    }
+
+    /// A file that is known by its digest, but not by its length.
+    fn lock_pinned(
+        &self,
+        name: String,
+        urls: &[String],
+        sha256: Sha256,
+    ) -> Result<LockedBase, SourceError> {
+        if !self.store.contains(&sha256) {
+            self.arrive(&name, urls, &|arrived| match arrived.sha256 {
+                found if found == sha256 => Ok(()),
+                found => Err(SourceError::Digest {
+                    name: name.clone(),
+                    expected: sha256,
+                    found,
+                }),
+            })?;
+        }
+        self.locked(name, urls, sha256)
+    }
+
+    fn lock_signed(&self, base: &Base) -> Result<LockedBase, SourceError> {
+        let Proof::Signature {
+            fingerprint,
+            keys,
+            signature,
+            checksums,
+        } = &base.proof
+        else {
+            unreachable!("the caller looked")
+        };
+        let name = &base.name;
+        let key = self.bytes(&self.small(name, "key", &addresses(keys)?)?)?;
+        let keyring = Keyring::parse(&key).and_then(|ring| ring.only(fingerprint));
+        let keyring = keyring.map_err(|source| SourceError::Key {
+            name: name.clone(),
+            source,
+        })?;
+        let signature = self.small(name, "signature", &beside(&base.urls, signature)?)?;
+        let signature = self.bytes(&signature)?;
+        let good = |open: &dyn Fn() -> io::Result<fs_err::File>| {
+            let verified = keyring.verify_detached(&signature, self.now, open);
+            verified.map_err(|source| SourceError::Signature {
+                name: name.clone(),
+                source,
+            })
+        };
+        if let Some(checksums) = checksums {
+            let list = self.small(name, "list of sums", &beside(&base.urls, checksums)?)?;
+            good(&|| self.store.open(&list))?;
+            let list = self.bytes(&list)?;
+            let sha256 = listed(&list, &base.urls).ok_or_else(|| SourceError::NotListed {
+                name: name.clone(),
+                file: file_name(&base.urls).to_owned(),
+            })?;
+            return self.lock_pinned(name.clone(), &base.urls, sha256);
+        }
+        let mut hasher = Hasher::new();
+        hasher.field(fingerprint.as_bytes());
+        hasher.field(&signature);
+        let statement = hasher.finish();
+        let sha256 = match self.store.memo(SIGNED, &statement) {
+            Some(sha256) => sha256,
+            None => {
+                let judge = |arrived: &Arrived| good(&|| arrived.open()).map(|_| ());
+                let sha256 = self.arrive(name, &base.urls, &judge)?;
+                self.store.set_memo(SIGNED, &statement, &sha256)?;
+                sha256
+            }
+        };
+        self.locked(name.clone(), &base.urls, sha256)
+    }
+
+    fn locked(
+        &self,
+        name: String,
+        urls: &[String],
+        sha256: Sha256,
+    ) -> Result<LockedBase, SourceError> {
+        let size = fs_err::metadata(self.store.object_path(&sha256))?.len();
+        Ok(LockedBase {
+            name,
+            urls: urls.to_vec(),
+            size,
+            sha256,
+        })
+    }
+
+    /// Fetches a file that `judge` accepts, into the store. What an earlier run had begun may be of
+    /// another version of the file, and is tried once only.
+    fn arrive(
+        &self,
+        name: &str,
+        urls: &[String],
+        judge: &dyn Fn(&Arrived) -> Result<(), SourceError>,
+    ) -> Result<Sha256, SourceError> {
+        let wanted = Unpinned {
+            name: name.to_owned(),
+            urls: addresses(urls)?,
+            limit: MAX_FILE,
+        };
+        loop {
+            let arrived = self.client.arrive(self.store, &wanted, self.reporter);
+            let arrived = arrived.map_err(|source| SourceError::Fetch {
+                name: name.to_owned(),
+                source,
+            })?;
+            match judge(&arrived) {
+                Ok(()) => {
+                    let sha256 = arrived.sha256;
+                    arrived.keep(self.store)?;
+                    return Ok(sha256);
+                }
+                Err(_) if arrived.resumed => arrived.discard()?,
+                Err(error) => {
+                    arrived.discard()?;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// A small file, as an object; offline, what came from there last.
+    fn small(&self, name: &str, what: &str, urls: &[Url]) -> Result<Sha256, SourceError> {
+        let mut hasher = Hasher::new();
+        urls.iter()
+            .for_each(|url| hasher.field(url.to_string().as_bytes()));
+        let key = hasher.finish();
+        if self.client.network() == Network::Offline
+            && let Some(known) = self.store.memo(SMALL, &key)
+        {
+            return Ok(known);
+        }
+        let got = self
+            .client
+            .get(&format!("{what} of {name}"), urls, MAX_SMALL);
+        let bytes = got.map_err(|source| SourceError::Fetch {
+            name: name.to_owned(),
+            source,
+        })?;
+        let object = self.store.insert(&bytes)?;
+        self.store.set_memo(SMALL, &key, &object)?;
+        Ok(object)
+    }
+
+    fn bytes(&self, object: &Sha256) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.store.open(object)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn open(path: &Path) -> Result<fs_err::File, SourceError> {
+    fs_err::File::open(path).map_err(|source| SourceError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn addresses(urls: &[String]) -> Result<Vec<Url>, SourceError> {
+    let parsed: Result<Vec<Url>, BadUrl> = urls.iter().map(|url| url.parse()).collect();
+    Ok(parsed?)
+}
+
+/// The addresses of `word` beside each of `urls`: `.sig` is appended, any other word is a name in the
+/// same folder.
+fn beside(urls: &[String], word: &str) -> Result<Vec<Url>, SourceError> {
+    let beside = |url: &String| match word.starts_with('.') {
+        true => format!("{url}{word}"),
+        false => {
+            let folder = url.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{folder}/{word}")
+        }
+    };
+    addresses(&urls.iter().map(beside).collect::<Vec<_>>())
+}
+
+fn file_name(urls: &[String]) -> &str {
+    let first = urls.first().map_or("", String::as_str);
+    first.rsplit('/').next().unwrap_or(first)
+}
+
+/// The sum of the file of `urls` in a list in the form of sha256sum(1).
+fn listed(list: &[u8], urls: &[String]) -> Option<Sha256> {
+    let text = std::str::from_utf8(list).ok()?;
+    let line = |line: &str| {
+        let (sum, name) = line.split_once([' ', '\t'])?;
+        let sum: Sha256 = sum.parse().ok()?;
+        Some((sum, name.trim_start_matches([' ', '*', '\t']).to_owned()))
+    };
+    let mut sums = text.lines().filter_map(line);
+    let named = sums.find(|(_, name)| name == file_name(urls));
+    named.map(|(sum, _)| sum)
+}
+
+/// What unpacking failed of, with what is wrong about its size taken out of its wrapping.
+fn refused(name: &str, source: PackingError) -> SourceError {
+    let name = name.to_owned();
+    let beyond = match &source {
+        PackingError::Read(error) => error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Beyond>())
+            .copied(),
+        _ => None,
+    };
+    match beyond {
+        Some(source) => SourceError::Beyond { name, source },
+        None => SourceError::Packing { name, source },
+    }
+}

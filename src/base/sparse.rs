@@ -1,0 +1,196 @@
+//! Takes a disk into the store: zeros take no room there, and no disk is larger than there is room.
+
+use crate::digest::{Hasher, Sha256};
+use crate::store::Store;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+/// What becomes a hole or not as a whole; a multiple of any filesystem's block.
+const BLOCK: usize = 64 << 10;
+/// As much as is read at once.
+const CHUNK: usize = 16 * BLOCK;
+/// Chunks that may wait for their hash.
+const QUEUE: usize = 8;
+
+/// Where a disk that is longer, or has more than zeros in it than there is room for, is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The longest disk.
+    pub len: u64,
+    /// Bytes that are not zeros.
+    pub room: u64,
+}
+
+/// The disk is beyond its [`Bounds`].
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum Beyond {
+    /// Longer than any base image.
+    #[error("it unpacks to more than {0} bytes, which no base image has")]
+    Len(u64),
+    /// The store's disk would be full.
+    #[error("it unpacks to more than the {0} bytes that are free in the store")]
+    Room(u64),
+}
+
+/// Puts everything that `disk` gives into `store`; `advance` hears of every piece.
+pub fn insert(
+    store: &Store,
+    disk: &mut dyn Read,
+    bounds: Bounds,
+    advance: &mut dyn FnMut(u64),
+) -> io::Result<Sha256> {
+    let scratch = Scratch(store.scratch_path());
+    let file = fs_err::File::create(&scratch.0)?;
+    let (sender, receiver) = sync_channel::<Arc<[u8]>>(QUEUE);
+    let (len, digest) = std::thread::scope(|scope| {
+        let hash = scope.spawn(move || {
+            let mut hasher = Hasher::new();
+            receiver.iter().for_each(|chunk| hasher.update(&chunk));
+            hasher.finish()
+        });
+        let mut copy = Copy {
+            file: &file,
+            bounds,
+            len: 0,
+            data: 0,
+        };
+        let mut copied = Ok(());
+        while copied.is_ok() {
+            let chunk = match chunk(disk) {
+                Ok(chunk) if chunk.is_empty() => break,
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    copied = Err(error);
+                    break;
+                }
+            };
+            copied = copy.take(&chunk);
+            advance(chunk.len() as u64);
+            // The other end lives as long as this scope.
+            let _ = sender.send(chunk);
+        }
+        drop(sender);
+        let digest = hash.join().expect("hashing does not panic");
+        copied.map(|()| (copy.len, digest))
+    })?;
+    file.set_len(len)?;
+    if !store.contains(&digest) {
+        store.adopt(&scratch.0, &digest)?;
+    }
+    Ok(digest)
+}
+
+/// The next bytes of `disk`; none at its end.
+fn chunk(disk: &mut dyn Read) -> io::Result<Arc<[u8]>> {
+    let mut chunk = vec![0; CHUNK];
+    let mut filled = 0;
+    while filled < CHUNK {
+        match disk.read(&mut chunk[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    chunk.truncate(filled);
+    Ok(chunk.into())
+}
+
+/// A file that is filled from its start to its end, but for zeros.
+struct Copy<'a> {
+    file: &'a fs_err::File,
+    bounds: Bounds,
+    len: u64,
+    data: u64,
+}
+
+impl Copy<'_> {
+    fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
+        for block in chunk.chunks(BLOCK) {
+            let len = block.len() as u64;
+            if self.len.saturating_add(len) > self.bounds.len {
+                return Err(io::Error::other(Beyond::Len(self.bounds.len)));
+            }
+            if block.iter().any(|byte| *byte != 0) {
+                self.data += len;
+                if self.data > self.bounds.room {
+                    let error = Beyond::Room(self.bounds.room);
+                    return Err(io::Error::new(io::ErrorKind::StorageFull, error));
+                }
+                self.file.file().write_all_at(block, self.len)?;
+            }
+            self.len += len;
+        }
+        Ok(())
+    }
+}
+
+/// A file that is gone unless it was adopted.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure here, and scratch is swept anyway.
+        let _ = fs_err::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing;
+    use std::os::unix::fs::MetadataExt;
+
+    const WIDE: Bounds = Bounds {
+        len: 1 << 30,
+        room: 1 << 30,
+    };
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn zeros_take_no_room() {
+        let (_folder, store) = store();
+        let mut disk = vec![0; 40 * BLOCK + 7];
+        disk[3 * BLOCK] = 1;
+        disk[30 * BLOCK..31 * BLOCK].fill(2);
+        let mut advanced = 0;
+        let digest = insert(&store, &mut &disk[..], WIDE, &mut |n| advanced += n).unwrap();
+        assert_eq!(digest, Sha256::of(&disk));
+        assert_eq!(advanced, disk.len() as u64);
+        let path = store.object_path(&digest);
+        assert_eq!(fs_err::read(&path).unwrap(), disk);
+        let blocks = fs_err::metadata(&path).unwrap().blocks();
+        assert!(blocks * 512 <= 3 * BLOCK as u64, "{blocks}");
+    }
+
+    #[test]
+    fn a_bomb_leaves_nothing() {
+        let (_folder, store) = store();
+        let refused = |bounds, byte| {
+            let mut endless = io::repeat(byte);
+            let error = insert(&store, &mut endless, bounds, &mut |_| {}).unwrap_err();
+            error.to_string()
+        };
+        let long = Bounds {
+            len: 1 << 24,
+            ..WIDE
+        };
+        assert_eq!(refused(long, 0), Beyond::Len(1 << 24).to_string());
+        let full = Bounds {
+            room: 1 << 24,
+            ..WIDE
+        };
+        assert_eq!(refused(full, 1), Beyond::Room(1 << 24).to_string());
+        for folder in [&store.root().join("objects"), store.scratch()] {
+            assert!(listing::sorted(folder).unwrap().is_empty());
+        }
+    }
+}

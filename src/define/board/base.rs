@@ -1,0 +1,141 @@
+//! Reads the images that a build may start from: `[[base]]`.
+
+use super::file::Draft;
+use super::{Base, Proof};
+use crate::define::read::{Keys, Section};
+use crate::diag::{Diagnostic, Located};
+
+pub(super) static BASE: Keys = Keys {
+    table: "[[base]]",
+    keys: &[
+        "name",
+        "urls",
+        "sha256",
+        "fingerprint",
+        "keys",
+        "signature",
+        "checksums",
+    ],
+};
+
+/// What `--base` calls a build from packages.
+pub const FROM_PACKAGES: &str = "debian";
+
+pub(super) fn base<'s>(section: &'s Section<'s>) -> Draft<'s, Base> {
+    let name = section.need("name", section.text("name"));
+    let name = name.filter(|name| sound_name(section, name));
+    let urls = section.need("urls", addresses(section, "urls"));
+    let proof = proof(section);
+    let value = || {
+        Some(Base {
+            name: name.as_ref()?.value.clone(),
+            urls: urls?,
+            proof: proof?,
+        })
+    };
+    let value = value();
+    Draft {
+        section,
+        name,
+        value,
+    }
+}
+
+fn sound_name(section: &Section<'_>, name: &Located<String>) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let sound = name.value != FROM_PACKAGES && name.value.chars().all(is_word);
+    if !sound {
+        section.report(
+            Diagnostic::new(
+                "board::base-name",
+                format!("no base can be called `{}`", name.value),
+            )
+            .label(
+                &name.span,
+                format!("expected letters, digits, `-`, `.`, `_`, and another name than `{FROM_PACKAGES}`"),
+            ),
+        );
+    }
+    sound
+}
+
+/// The addresses in the array `key`; nothing where one is none, or there are none.
+fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
+    let texts = section.texts(key);
+    let schemes = ["http://", "https://", "file:///"];
+    let known =
+        |text: &&Located<String>| schemes.iter().any(|scheme| text.value.starts_with(scheme));
+    if let Some(odd) = texts.iter().find(|text| !known(text)) {
+        section.report(
+            Diagnostic::new(
+                "board::base-address",
+                format!("`{}` is no address", odd.value),
+            )
+            .label(&odd.span, "expected http://…, https://… or file:///…"),
+        );
+        return None;
+    }
+    if section.has(key) && texts.is_empty() {
+        section.report(
+            Diagnostic::new("board::base-address", format!("`{key}` names no address"))
+                .label(section.span(), "expected an array of one or more URLs"),
+        );
+        return None;
+    }
+    Some(texts.into_iter().map(|text| text.value).collect())
+}
+
+fn proof(section: &Section<'_>) -> Option<Proof> {
+    let sha256 = section.parsed("sha256");
+    let fingerprint = section.text("fingerprint");
+    if section.has("sha256") == section.has("fingerprint") {
+        section.report(
+            Diagnostic::new(
+                "board::base-proof",
+                "a base is known to be genuine in one way",
+            )
+            .label(
+                section.span(),
+                "expected either `sha256`, or `fingerprint` with `keys` and `signature`",
+            ),
+        );
+        return None;
+    }
+    if section.has("sha256") {
+        return sha256.map(|sha256| Proof::Sha256(sha256.value));
+    }
+    let keys = section.need("keys", addresses(section, "keys"));
+    let signature = section.need("signature", section.text("signature"));
+    let checksums = section.text("checksums");
+    let fingerprint = fingerprint.filter(|text| sound_fingerprint(section, text))?;
+    Some(Proof::Signature {
+        fingerprint: digits(&fingerprint.value),
+        keys: keys?,
+        signature: signature?.value,
+        checksums: checksums.map(|checksums| checksums.value),
+    })
+}
+
+fn sound_fingerprint(section: &Section<'_>, text: &Located<String>) -> bool {
+    let digits = digits(&text.value);
+    let blanks_only = text
+        .value
+        .chars()
+        .all(|c| c.is_ascii_hexdigit() || c == ' ');
+    let sound = matches!(digits.len(), 40 | 64) && blanks_only;
+    if !sound {
+        section.report(
+            Diagnostic::new("board::base-fingerprint", "not the fingerprint of a key").label(
+                &text.span,
+                "expected all 40 (or 64) hexadecimal digits: a shorter id can be forged",
+            ),
+        );
+    }
+    sound
+}
+
+/// The digits of a fingerprint, which people write in groups.
+fn digits(fingerprint: &str) -> String {
+    let digits = fingerprint.chars().filter(|c| !c.is_whitespace());
+    digits.map(|digit| digit.to_ascii_lowercase()).collect()
+}
