@@ -6,6 +6,7 @@
 mod image;
 mod large;
 mod manifest;
+mod reader;
 mod readers;
 mod trees;
 
@@ -65,6 +66,7 @@ fn judge_tree(tree: &Tree, objects: &Objects, image: &Image) {
     check(path);
     let expected = manifest::expected(tree, objects);
     assert_manifest(&manifest::debugfs(path), &expected, "debugfs");
+    assert_manifest(&reader::found(path), &expected, "our reader");
     if let Some(found) = manifest::kernel(path) {
         assert_manifest(&found, &expected, "the kernel");
     }
@@ -112,7 +114,10 @@ fn special_cases_are_found_again_with_all_features() {
         if [Features::default(), BARE].contains(&features) {
             judge_tree(&tree, &objects, &image);
         } else {
-            check(&Written::new(&image, &objects).path);
+            let written = Written::new(&image, &objects);
+            check(&written.path);
+            let expected = manifest::expected(&tree, &objects);
+            assert_manifest(&reader::found(&written.path), &expected, "our reader");
         }
     }
 }
