@@ -8,19 +8,23 @@ mod blob;
 mod boot;
 mod disk;
 mod fetch;
+mod foreign;
 mod system;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
+pub use foreign::ForeignError;
 pub use system::SystemError;
 
 use crate::compose::{self, ComposeError};
 use crate::debian::repository::Repository;
+use crate::disk::device::Device;
 use crate::disk::image::Image;
 use crate::event::{Event, Reporter, Stage};
 use crate::fetch::Client;
 use crate::plan::Plan;
 use crate::store::Store;
+use blob::Sources;
 use std::path::Path;
 
 /// Where a build works.
@@ -31,6 +35,8 @@ pub struct Workshop<'a> {
     pub store: &'a Store,
     /// Where packages come from.
     pub repositories: &'a [Repository],
+    /// The disk of the base image, for boards that take their boot loader from one.
+    pub base: Option<&'a dyn Device>,
     /// This program: the sandbox starts it again inside.
     pub program: &'a Path,
     /// Who hears of it.
@@ -57,6 +63,11 @@ pub enum BuildError {
 /// Makes the image that `plan` describes; it is sealed, and not written yet.
 pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> {
     let reporter = workshop.reporter;
+    if plan.spec.board.needs_base() && workshop.base.is_none() {
+        // Said before minutes are spent on what could not start.
+        return Err(blob::no_base(plan).into());
+    }
+    fetch::fetch_blobs(plan, workshop)?;
     let mut root = system::configured(plan, workshop)?;
     let donors = system::donors(plan, workshop)?;
 
@@ -76,7 +87,12 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         total: 0,
         bytes: false,
     });
-    let image = disk::seal(plan, workshop.store, root, &donors)?;
+    let from = Sources {
+        store: workshop.store,
+        donors: &donors,
+        base: workshop.base,
+    };
+    let image = disk::seal(plan, from, root)?;
     reporter.report(Event::Finished {
         stage: Stage::Seal,
         memoized: false,

@@ -134,15 +134,8 @@ impl<'a> Bench<'a> {
         } else {
             Freshness::Checked
         };
-        let suite = &spec.board.suite;
         let mirrors = environment::mirrors(input)?;
-        let repositories = repositories(
-            &suite.name,
-            &suite.components,
-            &mirrors,
-            &keyring,
-            freshness,
-        );
+        let repositories = repositories(&spec.board.suite, &mirrors, &keyring, freshness);
         let program = environment::program();
         Ok(Self {
             spec,
@@ -195,6 +188,7 @@ impl<'a> Bench<'a> {
             client: &self.client,
             store: &self.store,
             repositories: &self.repositories,
+            base: None,
             program: &self.program,
             reporter: self.progress as &dyn Reporter,
         }

@@ -130,6 +130,8 @@ fn stubs() -> Vec<Stub> {
         stub("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", true),
         // imgbuild makes the initramfs.
         stub("/usr/sbin/update-initramfs", nothing, false),
+        // U-Boot's menu is too, once the root filesystem has its name; here it would be the host's.
+        stub("/usr/sbin/u-boot-update", nothing, false),
         // Host keys are made by each device on its first boot.
         stub("/usr/bin/ssh-keygen", nothing, false),
         // So is a certificate for tests.
