@@ -8,6 +8,7 @@ mod kernel;
 mod large;
 mod manifest;
 mod mkext4;
+mod reader;
 mod readers;
 mod sharing;
 mod sparse;

@@ -38,7 +38,7 @@ const BASES: [Base; 16] = [
     ),
     base(
         "meta-bg",
-        "meta_bg,^resize_inode,sparse_super2,mmp,encrypt,verity,stable_inodes",
+        "meta_bg,^resize_inode,sparse_super2,mmp,stable_inodes",
         "-b 1024",
     ),
 ];
