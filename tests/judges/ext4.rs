@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
+mod bases;
 mod image;
 mod kernel;
 mod large;
