@@ -50,7 +50,7 @@ impl Piece {
     }
 
     /// `len` bytes of it from `start` on; both lie within it.
-    fn part(&self, start: u64, len: u64) -> Self {
+    pub fn part(&self, start: u64, len: u64) -> Self {
         match self {
             Self::Bytes(bytes) if len == bytes.len() as u64 => Self::Bytes(bytes.clone()),
             Self::Bytes(bytes) => {

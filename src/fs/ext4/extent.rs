@@ -6,12 +6,12 @@
 //! index   file block u32, child low u32, child high u16, unused u16
 //! ```
 //!
-//! The root has room for four entries and lies in the inode. With checksums, other nodes end in
+//! File blocks that no leaf names are holes. The root has room for four entries and lies in the inode. With checksums, other nodes end in
 //! one.
 
 use super::csum::Seed;
+use super::data::Run;
 use super::spec::{BLOCK_SIZE, high32, low16, low32, put16, put32};
-use std::ops::Range;
 
 const MAGIC: u16 = 0xf30a;
 const NODE_HEADER: usize = 12;
@@ -25,10 +25,10 @@ const MAX_EXTENT: u64 = 32_768;
 pub(super) const ROOT_SIZE: usize = NODE_HEADER + ROOT_ROOM * ENTRY;
 
 /// How many blocks the nodes below the root of a file in `runs` take.
-pub(super) fn n_nodes(runs: &[Range<u64>]) -> u64 {
+pub(super) fn n_nodes(runs: &[Run]) -> u64 {
     let mut level: u64 = runs
         .iter()
-        .map(|run| (run.end - run.start).div_ceil(MAX_EXTENT))
+        .map(|run| (run.blocks.end - run.blocks.start).div_ceil(MAX_EXTENT))
         .sum();
     let (mut n_nodes, room): (u64, u64) = (0, NODE_ROOM as u64);
     while level > ROOT_ROOM as u64 {
@@ -48,7 +48,7 @@ impl ExtentTree {
     /// The tree of a file that lies in `runs`, with [`n_nodes`] nodes in `node_blocks`. `seed` is
     /// the inode's.
     pub(super) fn new(
-        runs: &[Range<u64>],
+        runs: &[Run],
         mut node_blocks: impl Iterator<Item = u64>,
         seed: Option<Seed>,
     ) -> Self {
@@ -78,13 +78,12 @@ impl ExtentTree {
     }
 }
 
-fn leaf_entries(runs: &[Range<u64>]) -> Vec<[u8; ENTRY]> {
+fn leaf_entries(runs: &[Run]) -> Vec<[u8; ENTRY]> {
     let mut entries = Vec::new();
-    let mut file_block = 0;
-    for run in runs {
-        let mut start = run.start;
-        while start < run.end {
-            let len = (run.end - start).min(MAX_EXTENT);
+    for Run { file_block, blocks } in runs {
+        let (mut file_block, mut start) = (*file_block, blocks.start);
+        while start < blocks.end {
+            let len = (blocks.end - start).min(MAX_EXTENT);
             let mut entry = [0; ENTRY];
             put32(&mut entry, 0, low32(file_block));
             put16(&mut entry, 4, low16(low32(len)));
@@ -123,7 +122,11 @@ mod tests {
     fn as_many_nodes_are_made_as_were_counted() {
         for n_runs in [0, 4, 5, 340, 341, 1360, 1361, 500_000] {
             // Every second block, so that no two runs are one extent.
-            let runs: Vec<_> = (0..n_runs).map(|i| 2 * i..2 * i + 1).collect();
+            let every_second = |i| Run {
+                file_block: i,
+                blocks: 2 * i..2 * i + 1,
+            };
+            let runs: Vec<_> = (0..n_runs).map(every_second).collect();
             let n_nodes = n_nodes(&runs);
             let mut blocks = 1_u64 << 40..;
             let tree = ExtentTree::new(&runs, &mut blocks, None);

@@ -4,8 +4,10 @@
 //! Numbers follow the tree: the root is 2, `lost+found` and what is in it begin at 11, then come
 //! all others, a directory before its entries, entries in byte order.
 
+use super::data::data_blocks;
 use super::dir::{Directory, Entry, FT_DIRECTORY, Style};
 use super::inode::{I_BLOCK, device};
+use super::share::XattrBlocks;
 use super::spec::{
     FIRST_INO, LINK_MAX, ROOT_INO, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK,
     blocks_of, low16,
@@ -14,6 +16,7 @@ use super::xattr::Xattrs;
 use super::{Ext4Error, Params};
 use crate::tree::{Content, Kind, Meta, Name, Node, NodeId, Tree, TreePath};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// From this length on a symlink target takes a block: a NUL belongs behind it.
 const LONG_SYMLINK: usize = I_BLOCK;
@@ -26,6 +29,7 @@ const MAX_FILE_BLOCKS: u64 = 0xffff_ffff;
 #[derive(Debug)]
 pub(super) struct Inventory<'a> {
     pub(super) items: Vec<Item<'a>>,
+    pub(super) xattr_blocks: XattrBlocks,
     pub(super) style: Style,
 }
 
@@ -35,7 +39,10 @@ pub(super) struct Item<'a> {
     pub(super) ino: u32,
     pub(super) meta: Meta,
     pub(super) links: u16,
+    /// The attributes that lie in the inode.
     pub(super) xattrs: Xattrs,
+    /// Which block holds the others.
+    pub(super) xattr_block: Option<usize>,
     pub(super) body: Body<'a>,
 }
 
@@ -66,13 +73,13 @@ impl Body<'_> {
         }
     }
 
-    /// Blocks of content.
-    pub(super) fn n_blocks(&self) -> u64 {
+    /// The blocks of its content that hold data, ascending; those in between are holes.
+    pub(super) fn data(&self) -> Vec<Range<u64>> {
         match self {
-            Self::Directory(directory) => directory.n_blocks(),
-            Self::File(content) => blocks_of(content.len()),
-            Self::LongSymlink(_) => 1,
-            Self::ShortSymlink(_) | Self::Special { .. } => 0,
+            Self::Directory(directory) => vec![0..directory.n_blocks()],
+            Self::File(content) => data_blocks(content),
+            Self::LongSymlink(_) => vec![0..1],
+            Self::ShortSymlink(_) | Self::Special { .. } => Vec::new(),
         }
     }
 }
@@ -89,10 +96,15 @@ impl<'a> Inventory<'a> {
             hash_seed: params.hash_seed,
         };
         let found = find(tree, lost_found)?;
+        let mut xattr_blocks = XattrBlocks::default();
         let items = (0..found.len())
-            .map(|index| item(&found, index, &style))
+            .map(|index| item(&found, index, &style, &mut xattr_blocks))
             .collect::<Result<_, _>>()?;
-        Ok(Self { items, style })
+        Ok(Self {
+            items,
+            xattr_blocks,
+            style,
+        })
     }
 
     /// The highest inode number.
@@ -102,8 +114,10 @@ impl<'a> Inventory<'a> {
 
     /// Blocks of all content and attributes.
     pub(super) fn n_blocks(&self) -> u64 {
-        let of = |item: &Item<'_>| item.body.n_blocks() + u64::from(item.xattrs.need_block());
-        self.items.iter().map(of).fold(0, u64::saturating_add)
+        let data = self.items.iter().flat_map(|item| item.body.data());
+        let content = data.map(|blocks| blocks.end - blocks.start);
+        let xattrs = self.xattr_blocks.len() as u64;
+        content.fold(xattrs, u64::saturating_add)
     }
 }
 
@@ -228,10 +242,15 @@ fn ino_of(index: usize) -> u32 {
     }
 }
 
-fn item<'a>(found: &[Found<'a>], index: usize, style: &Style) -> Result<Item<'a>, Ext4Error> {
+fn item<'a>(
+    found: &[Found<'a>],
+    index: usize,
+    style: &Style,
+    xattr_blocks: &mut XattrBlocks,
+) -> Result<Item<'a>, Ext4Error> {
     let Found { node, n_names, .. } = &found[index];
     let path = || path_of(found, index);
-    let xattrs =
+    let mut xattrs =
         Xattrs::new(&node.xattrs, node.is_directory()).map_err(|source| Ext4Error::Xattr {
             path: path(),
             source,
@@ -250,6 +269,7 @@ fn item<'a>(found: &[Found<'a>], index: usize, style: &Style) -> Result<Item<'a>
         ino: ino_of(index),
         meta: node.meta,
         links,
+        xattr_block: xattr_blocks.add(xattrs.take_in_block()),
         xattrs,
         body: body(found, index, style)?,
     })

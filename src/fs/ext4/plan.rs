@@ -1,7 +1,7 @@
 //! Which block holds what.
 //!
 //! ```text
-//! group tables │ resize inode │ journal │ directories │ symlinks, attributes │ files
+//! group tables │ resize inode │ journal │ directories │ symlinks │ attributes │ files
 //! ```
 //!
 //! Everything is laid in this order, ascending, without gaps; within a kind in the order of the
@@ -9,6 +9,7 @@
 
 use super::Params;
 use super::alloc::Allocator;
+use super::data::Run;
 use super::extent;
 use super::geometry::Geometry;
 use super::inventory::{Body, Inventory};
@@ -17,20 +18,18 @@ use std::ops::Range;
 /// The blocks of one inode.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    /// Its content, in order.
-    pub(super) runs: Vec<Range<u64>>,
+    /// Its content, in order and without its holes.
+    pub(super) runs: Vec<Run>,
     /// The nodes of its extent tree.
     pub(super) nodes: Vec<Range<u64>>,
-    /// The block of its attributes.
-    pub(super) xattrs: Option<u64>,
 }
 
 impl Blocks {
-    /// How many there are.
+    /// How many there are. The block of its attributes, which others may have too, is none of them.
     pub(super) fn len(&self) -> u64 {
-        let ranges = self.runs.iter().chain(&self.nodes);
-        let n: u64 = ranges.map(|run| run.end - run.start).sum();
-        n + u64::from(self.xattrs.is_some())
+        let content = self.runs.iter().map(|run| &run.blocks);
+        let all = content.chain(&self.nodes);
+        all.map(|blocks| blocks.end - blocks.start).sum()
     }
 }
 
@@ -43,6 +42,8 @@ pub(super) struct Plan {
     pub(super) journal: Blocks,
     /// As the items of the inventory.
     pub(super) items: Vec<Blocks>,
+    /// As the blocks of attributes of the inventory.
+    pub(super) xattr_blocks: Vec<u64>,
     /// The first block that is free but for reserved ones.
     pub(super) end: u64,
 }
@@ -53,36 +54,28 @@ impl Plan {
         let mut free = Allocator::new(&geometry.reserved);
         let resize = take_one(&mut free);
         let n_journal = params.features.journal_blocks.map_or(0, u64::from);
-        let journal = take_content(&mut free, n_journal);
+        let journal = take_content(&mut free, [0..n_journal]);
         let mut items: Vec<Blocks> = Vec::new();
         items.resize_with(inventory.items.len(), Blocks::default);
 
-        let is_directory = |body: &Body<'_>| matches!(body, Body::Directory(_));
-        let is_file = |body: &Body<'_>| matches!(body, Body::File(_));
-        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
-            if is_directory(&item.body) {
-                *blocks = take_content(&mut free, item.body.n_blocks());
+        let mut place = |free: &mut Allocator<'_>, wanted: fn(&Body<'_>) -> bool| {
+            for (blocks, item) in items.iter_mut().zip(&inventory.items) {
+                if wanted(&item.body) {
+                    *blocks = take_content(free, item.body.data());
+                }
             }
-        }
-        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
-            if !is_directory(&item.body) && !is_file(&item.body) {
-                *blocks = take_content(&mut free, item.body.n_blocks());
-            }
-            blocks.xattrs = item.xattrs.need_block().then(|| take_one(&mut free));
-        }
-        for (blocks, item) in items.iter_mut().zip(&inventory.items) {
-            if is_file(&item.body) {
-                let xattrs = blocks.xattrs;
-                *blocks = take_content(&mut free, item.body.n_blocks());
-                blocks.xattrs = xattrs;
-            }
-        }
+        };
+        place(&mut free, |body| matches!(body, Body::Directory(_)));
+        place(&mut free, |body| matches!(body, Body::LongSymlink(_)));
+        let xattr_blocks = free.take(inventory.xattr_blocks.len() as u64);
+        place(&mut free, |body| matches!(body, Body::File(_)));
         let end = free.end();
         Self {
             geometry,
             resize,
             journal,
             items,
+            xattr_blocks: xattr_blocks.into_iter().flatten().collect(),
             end,
         }
     }
@@ -97,12 +90,17 @@ fn take_one(free: &mut Allocator<'_>) -> u64 {
     free.take(1)[0].start
 }
 
-fn take_content(free: &mut Allocator<'_>, n_blocks: u64) -> Blocks {
-    let runs = free.take(n_blocks);
-    let nodes = free.take(extent::n_nodes(&runs));
-    Blocks {
-        runs,
-        nodes,
-        xattrs: None,
+/// Places what holds data of one inode's content, then the nodes of its extent tree.
+fn take_content(free: &mut Allocator<'_>, data: impl IntoIterator<Item = Range<u64>>) -> Blocks {
+    let mut runs = Vec::new();
+    for part in data {
+        let mut file_block = part.start;
+        for blocks in free.take(part.end - part.start) {
+            let len = blocks.end - blocks.start;
+            runs.push(Run { file_block, blocks });
+            file_block += len;
+        }
     }
+    let nodes = free.take(extent::n_nodes(&runs));
+    Blocks { runs, nodes }
 }

@@ -3,6 +3,7 @@
 
 use super::bitmap::Bitmap;
 use super::csum::Seed;
+use super::data::{self, Run};
 use super::extent::{self, ExtentTree};
 use super::geometry::Geometry;
 use super::inode::{I_BLOCK, Inode};
@@ -44,6 +45,12 @@ pub(super) fn image(
     for (item, blocks) in inventory.items.iter().zip(&plan.items) {
         writer.item(item, blocks);
     }
+    for (block, bytes) in inventory
+        .xattr_blocks
+        .write(&plan.xattr_blocks, writer.seed)
+    {
+        writer.block(block, bytes);
+    }
     writer.inode_tables();
     writer.groups(journal);
     Image::new(params.len, writer.regions)
@@ -66,19 +73,9 @@ impl Writer<'_> {
         self.regions.push(Region::bytes(block * BLOCK_BYTES, bytes));
     }
 
-    /// Lays `content` into `runs`; what is left of the last block stays zero.
-    fn content(&mut self, content: &Content, runs: &[Range<u64>]) {
-        let mut done = 0;
-        for run in runs {
-            let mut start = run.start * BLOCK_BYTES;
-            let part = content.range(done, (run.end - run.start) * BLOCK_BYTES);
-            done += part.len();
-            for piece in part.pieces() {
-                let region = Region::piece(start, piece);
-                start = region.end();
-                self.regions.push(region);
-            }
-        }
+    /// Lays the data of `content` into `runs`; what is left of the last block stays zero.
+    fn content(&mut self, content: &Content, runs: &[Run]) {
+        data::regions(content, runs, |region| self.regions.push(region));
     }
 
     /// The root of the extents of `blocks`; nodes below it become regions.
@@ -139,20 +136,17 @@ impl Writer<'_> {
             i_flags |= EXT4_EXTENTS_FL;
             i_block = self.extents(ino, blocks);
         }
-        if let Some(block) = blocks.xattrs {
-            let bytes = item.xattrs.block(block, self.seed);
-            self.block(block, bytes);
-        }
+        let xattr_block = item.xattr_block.map(|index| self.plan.xattr_blocks[index]);
         let inode = Inode {
             ino,
             i_mode: item.body.i_mode() | item.meta.mode & 0o7777,
             meta: item.meta,
             links: item.links,
             size,
-            n_blocks: blocks.len(),
+            n_blocks: blocks.len() + u64::from(xattr_block.is_some()),
             i_flags,
             i_block,
-            i_file_acl: blocks.xattrs.unwrap_or(0),
+            i_file_acl: xattr_block.unwrap_or(0),
         };
         self.inode(&inode, |rest| item.xattrs.write_inode(rest));
     }
@@ -187,7 +181,7 @@ impl Writer<'_> {
     fn journal(&mut self, n_blocks: u32) -> JournalCopy {
         let blocks = &self.plan.journal;
         self.block(
-            blocks.runs[0].start,
+            blocks.runs[0].blocks.start,
             journal::superblock(n_blocks, &self.params.uuid),
         );
         let mut inode = self.hidden(JOURNAL_INO);

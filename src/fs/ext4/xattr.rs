@@ -61,7 +61,7 @@ pub enum XattrError {
     },
 }
 
-/// The attributes of one node, ready to be written.
+/// The attributes of one node, sorted as on the disk.
 #[derive(Debug, Default)]
 pub(super) struct Xattrs {
     in_inode: Vec<Attribute>,
@@ -70,7 +70,7 @@ pub(super) struct Xattrs {
 
 /// As they are compared: blocks are sorted like this.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Attribute {
+pub(super) struct Attribute {
     index: u8,
     name_len: u8,
     name: Vec<u8>,
@@ -177,9 +177,9 @@ impl Xattrs {
         Ok(sorted)
     }
 
-    /// Whether a block is needed.
-    pub(super) fn need_block(&self) -> bool {
-        !self.in_block.is_empty()
+    /// Those that need a block; empty where the inode holds all.
+    pub(super) fn take_in_block(&mut self) -> Vec<Attribute> {
+        std::mem::take(&mut self.in_block)
     }
 
     /// Fills the part of an inode behind its fields.
@@ -191,25 +191,10 @@ impl Xattrs {
         // Offsets of values count from behind the magic number; hashes are not kept in inodes.
         write_entries(&self.in_inode, &mut free_part[4..], 0, |_| 0);
     }
-
-    /// The block, which will be number `block`.
-    pub(super) fn block(&self, block: u64, seed: Option<Seed>) -> Vec<u8> {
-        let mut bytes = vec![0; BLOCK_SIZE];
-        write_entries(&self.in_block, &mut bytes, HEADER, Attribute::hash);
-        put32(&mut bytes, 0x00, MAGIC);
-        put32(&mut bytes, 0x04, 1); // h_refcount: blocks are not shared
-        put32(&mut bytes, 0x08, 1); // h_blocks
-        put32(&mut bytes, 0x0c, block_hash(&self.in_block));
-        if let Some(seed) = seed {
-            let sum = seed.over(&[&block.to_le_bytes(), &bytes]);
-            put32(&mut bytes, 0x10, sum);
-        }
-        bytes
-    }
 }
 
 /// `ext4_xattr_rehash`: an entry without a hash makes the block one that is never shared.
-fn block_hash(attributes: &[Attribute]) -> u32 {
+pub(super) fn block_hash(attributes: &[Attribute]) -> u32 {
     let hashes: Vec<u32> = attributes.iter().map(Attribute::hash).collect();
     if hashes.contains(&0) {
         return 0;
@@ -217,6 +202,26 @@ fn block_hash(attributes: &[Attribute]) -> u32 {
     hashes
         .into_iter()
         .fold(0, |sum, hash: u32| sum.rotate_left(16) ^ hash)
+}
+
+/// Block number `block` with `attributes`, which `n_inodes` inodes have.
+pub(super) fn write_block(
+    attributes: &[Attribute],
+    n_inodes: u32,
+    block: u64,
+    seed: Option<Seed>,
+) -> Vec<u8> {
+    let mut bytes = vec![0; BLOCK_SIZE];
+    write_entries(attributes, &mut bytes, HEADER, Attribute::hash);
+    put32(&mut bytes, 0x00, MAGIC);
+    put32(&mut bytes, 0x04, n_inodes); // h_refcount
+    put32(&mut bytes, 0x08, 1); // h_blocks
+    put32(&mut bytes, 0x0c, block_hash(attributes));
+    if let Some(seed) = seed {
+        let sum = seed.over(&[&block.to_le_bytes(), &bytes]);
+        put32(&mut bytes, 0x10, sum);
+    }
+    bytes
 }
 
 /// Writes entries from `at` upwards and values from the end downwards.

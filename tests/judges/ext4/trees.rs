@@ -1,6 +1,7 @@
 //! Trees to be judged: one with every special case, and generated ones.
 
 use super::image::Objects;
+use super::sparse::sparse;
 use super::{directory, inline, meta, put, put_with};
 use imgbuild::epoch::Timestamp;
 use imgbuild::tree::{Content, Kind, Meta, Name, Node, NodeId, Origin, Tree, TreePath};
@@ -38,6 +39,7 @@ pub(super) fn special() -> (Tree, Objects) {
     names_and_directories(&mut tree);
     times_and_owners(&mut tree);
     xattrs(&mut tree);
+    sparse(&mut tree, &mut objects);
     put(&mut tree, b"/content", directory());
     for len in [0, 1, 4095, 4096, 4097, 1 << 20] {
         let bytes: Vec<u8> = (0..len).map(|i: u32| (i % 251) as u8).collect();
