@@ -131,6 +131,9 @@ fn sandbox(error: &SandboxError) -> u8 {
         | SandboxError::Setup { .. }
         | SandboxError::Script { .. }
         | SandboxError::Unconfigured { .. }
+        | SandboxError::Archive { .. }
+        | SandboxError::OtherArchive { .. }
+        | SandboxError::Tree(_)
         | SandboxError::Lost { .. } => INPUT,
         SandboxError::WrongMachine { .. } => CHECK,
         SandboxError::Store(_) => OUTPUT,

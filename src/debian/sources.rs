@@ -121,6 +121,20 @@ pub fn discover_mirrors(entries: &[SourceEntry]) -> Option<DebianMirrors> {
     Some(DebianMirrors { debian, security })
 }
 
+/// The one of `mirrors` that has what `entry` gets from its address `url` for `suite`; `None` if that
+/// is none of Debian's archives.
+pub fn mirror_of<'m>(
+    entry: &SourceEntry,
+    url: &Url,
+    suite: &str,
+    mirrors: &'m DebianMirrors,
+) -> Option<&'m Url> {
+    if security_score(entry, url, suite).is_some() {
+        return Some(&mirrors.security);
+    }
+    main_score(entry, url, suite).map(|_| &mirrors.debian)
+}
+
 fn words(stanza: &Stanza<'_>, name: &str) -> Vec<String> {
     let value = stanza.folded(name).unwrap_or_default();
     value.split_whitespace().map(str::to_owned).collect()

@@ -1,7 +1,8 @@
 //! What can go wrong around maintainer scripts.
 
 use crate::architecture::Architecture;
-use crate::tree::{DumpError, TreePath};
+use crate::debian::deb::DebError;
+use crate::tree::{DumpError, TreeError, TreePath};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -72,6 +73,24 @@ pub enum SandboxError {
         /// The last lines it printed.
         output: String,
     },
+    /// A .deb that was to be installed cannot be read.
+    #[error("cannot read the .deb of package `{package}`")]
+    Archive {
+        /// The package.
+        package: String,
+        /// Why not.
+        #[source]
+        source: DebError,
+    },
+    /// A .deb that was to be installed holds something else.
+    #[error("the .deb of package `{package}` holds another one; lock the packages again")]
+    OtherArchive {
+        /// The package.
+        package: String,
+    },
+    /// The tree does not take the archives.
+    #[error("cannot put packages into the tree")]
+    Tree(#[from] TreeError),
     /// dpkg was content, but not every package is configured.
     #[error("these packages are not configured: {}", packages.join(", "))]
     Unconfigured {

@@ -9,6 +9,7 @@ mod emulation;
 mod error;
 mod filter;
 mod inside;
+mod install;
 mod job;
 mod materialize;
 mod mounts;
@@ -27,6 +28,7 @@ pub use job::Step;
 pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};
 
 use crate::architecture::Architecture;
+use crate::digest::Sha256;
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Stage};
 use crate::store::Store;
@@ -42,10 +44,21 @@ pub struct Tools {
     pub tree: Tree,
 }
 
+/// A .deb in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// The name of its package.
+    pub name: String,
+    /// The file.
+    pub deb: Sha256,
+}
+
 /// A tree whose packages are to be configured.
 pub struct ConfigureRequest<'a> {
     /// Packages unpacked, dpkg's database in state `unpacked`.
     pub tree: &'a Tree,
+    /// Packages that the tree's own dpkg unpacks before, over older versions or beside the others.
+    pub archives: &'a [Archive],
     /// Where the tree's contents lie and the new ones go.
     pub store: &'a Store,
     /// The architecture of the tree.
@@ -61,7 +74,7 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// Changes whenever the same request gives another tree: part of the key of every memo of one.
-pub const STAGE_VERSION: u32 = 1;
+pub const STAGE_VERSION: u32 = 2;
 
 /// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
 pub fn configure(
@@ -69,18 +82,25 @@ pub fn configure(
     reporter: &dyn Reporter,
 ) -> Result<Tree, SandboxError> {
     let packages = packages::read(request.tree, request.store)?;
-    let waiting = packages::unfinished(&packages).len();
+    let waiting = packages::unfinished(&packages).len() + request.archives.len();
     reporter.report(Event::Started {
         stage: Stage::Configure,
         total: u64::try_from(waiting).unwrap_or(0),
         bytes: false,
     });
+    let install = install::Install::new(request)?;
+    let mut steps = install.steps();
+    steps.extend(packages::steps(
+        request.tree,
+        request.store,
+        request.preseed,
+    )?);
     let job = Job {
         store: request.store.root().to_path_buf(),
         epoch: request.epoch,
-        steps: packages::steps(request.tree, request.store, request.preseed)?,
+        steps,
         environment: environment(request.epoch),
-        stubs: stubs(),
+        stubs: stubs(request.archives),
         emulation: native::plan(request)?,
     };
     let tools = job.emulation.as_ref().zip(request.tools);
@@ -93,15 +113,16 @@ pub fn configure(
             });
         }
     };
-    let (tree, store) = (request.tree, request.store);
+    let (tree, store) = (install.tree(request)?, request.store);
     let mut ran = run::run(
         &job,
-        tree,
+        &tree,
         tools.as_ref(),
         store,
         request.program,
         &mut listen,
     )?;
+    install.clear(&mut ran.tree)?;
     let left = packages::unfinished(&packages::read(&ran.tree, &ran)?);
     if !left.is_empty() {
         return Err(SandboxError::Unconfigured { packages: left });
@@ -117,28 +138,32 @@ pub fn configure(
     Ok(configured)
 }
 
-/// Programs that must not do in a sandbox what they do on a running system.
-fn stubs() -> Vec<Stub> {
-    let stub = |path: &str, text: &str, placed| Stub {
+/// Programs that must not do in a sandbox what they do on a running system; those of packages that
+/// dpkg is about to unpack must be free to be replaced.
+fn stubs(archives: &[Archive]) -> Vec<Stub> {
+    let nothing = "#!/bin/sh\nexit 0\n";
+    let stubs = [
+        // invoke-rc.d(8): 101 forbids starting any service.
+        ("", "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n"),
+        // imgbuild makes the initramfs.
+        ("initramfs-tools", "/usr/sbin/update-initramfs", nothing),
+        // U-Boot's menu is too, once the root filesystem has its name; here it would be the host's.
+        ("u-boot-menu", "/usr/sbin/u-boot-update", nothing),
+        // Host keys are made by each device on its first boot.
+        ("openssh-client", "/usr/bin/ssh-keygen", nothing),
+        // So is a certificate for tests.
+        ("ssl-cert", "/usr/sbin/make-ssl-cert", nothing),
+        // A timer on the device builds the index of manual pages.
+        ("man-db", "/usr/bin/mandb", nothing),
+    ];
+    let replaced = |package: &str| archives.iter().any(|archive| archive.name == package);
+    let stubs = stubs.into_iter().filter(|(package, ..)| !replaced(package));
+    let stub = |(package, path, text): (&str, &str, &str)| Stub {
         path: path.to_owned(),
         text: text.to_owned(),
-        placed,
+        placed: package.is_empty(),
     };
-    let nothing = "#!/bin/sh\nexit 0\n";
-    vec![
-        // invoke-rc.d(8): 101 forbids starting any service.
-        stub("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", true),
-        // imgbuild makes the initramfs.
-        stub("/usr/sbin/update-initramfs", nothing, false),
-        // U-Boot's menu is too, once the root filesystem has its name; here it would be the host's.
-        stub("/usr/sbin/u-boot-update", nothing, false),
-        // Host keys are made by each device on its first boot.
-        stub("/usr/bin/ssh-keygen", nothing, false),
-        // So is a certificate for tests.
-        stub("/usr/sbin/make-ssl-cert", nothing, false),
-        // A timer on the device builds the index of manual pages.
-        stub("/usr/bin/mandb", nothing, false),
-    ]
+    stubs.map(stub).collect()
 }
 
 /// Programs to run on a tree.

@@ -11,7 +11,6 @@ use super::error::SandboxError;
 use super::job::Emulation;
 use super::packages::{self, Package};
 use crate::architecture::Architecture;
-use crate::store::Store;
 use crate::tree::{Kind, Node, NodeId, Objects, Origin, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -107,7 +106,7 @@ pub(super) fn plan(request: &ConfigureRequest<'_>) -> Result<Option<Emulation>, 
     if plan.interpreter.is_none() && !host_runs(target) {
         return Err(missing("the tools hold no qemu-user"));
     }
-    plan.overlaid = overlaid(request.tree, tools, request.store)?;
+    plan.overlaid = overlaid(request, tools)?;
     plan.folders.push(format!("/usr/lib/{}", host.triplet()));
     match host {
         Architecture::Amd64 => plan.folders.push("/lib64".to_owned()),
@@ -128,7 +127,13 @@ fn interpreter(tools: &Tree, target: Architecture) -> Option<String> {
 }
 
 /// The programs that both trees have and that may be replaced.
-fn overlaid(target: &Tree, tools: &Tree, store: &Store) -> Result<Vec<String>, SandboxError> {
+fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>, SandboxError> {
+    let (target, store) = (request.tree, request.store);
+    // dpkg must be free to replace what it unpacks.
+    let replaced = |package: &str| {
+        let mut archives = request.archives.iter();
+        archives.any(|archive| archive.name == package)
+    };
     let versions = |tree| -> Result<BTreeMap<String, String>, SandboxError> {
         let packages = packages::read(tree, store)?.into_iter();
         Ok(packages
@@ -152,7 +157,12 @@ fn overlaid(target: &Tree, tools: &Tree, store: &Store) -> Result<Vec<String>, S
         };
         let there = target.at(&path).map(|id| target.node(id));
         let both = is_program(tools.node(id)) && there.is_some_and(is_program);
-        if listed && both && fits(package) && machine(tools.node(id), store)?.is_some() {
+        if listed
+            && !replaced(package)
+            && both
+            && fits(package)
+            && machine(tools.node(id), store)?.is_some()
+        {
             chosen.push(text);
         }
     }

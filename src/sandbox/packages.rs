@@ -111,7 +111,7 @@ fn preinst(tree: &Tree, package: &Package) -> Option<Step> {
 }
 
 /// The unpacked packages, each behind what it needs as far as circles allow.
-fn in_order(packages: &[Package]) -> Vec<&Package> {
+pub(super) fn in_order(packages: &[Package]) -> Vec<&Package> {
     let unpacked = packages
         .iter()
         .filter(|package| package.state == "unpacked");
@@ -151,7 +151,7 @@ fn enter<'a>(
 }
 
 /// One stanza of the database.
-fn package(stanza: &str) -> Option<Package> {
+pub(super) fn package(stanza: &str) -> Option<Package> {
     let field = |name: &str| {
         stanza.lines().find_map(|line| {
             let (found, value) = line.split_once(':')?;

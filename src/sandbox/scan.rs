@@ -191,7 +191,9 @@ impl<W: io::Write> Reader<'_, W> {
             seconds,
             nanoseconds,
         };
-        let of_this_run = own > epoch || own.seconds >= self.scan.started;
+        // A base may be younger than the archives that it is built on with.
+        let kept = before.is_some_and(|node| node.meta.mtime == own);
+        let of_this_run = !kept && (own > epoch || own.seconds >= self.scan.started);
         let mode = match kind {
             FileType::Symlink => before.map_or(0o777, |node| node.meta.mode),
             _ => u16::try_from(stamp.mode & 0o7777).expect("12 bits"),

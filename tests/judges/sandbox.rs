@@ -335,6 +335,7 @@ fn unpacked_packages_are_configured_by_preinst_and_dpkg() {
     file(&mut tree, "/usr/bin/dpkg", 0o755, DPKG);
     let request = ConfigureRequest {
         tree: &tree,
+        archives: &[],
         store: &ground.store,
         architecture: Architecture::host().expect("tests run on a known architecture"),
         tools: None,

@@ -70,6 +70,14 @@ fn largest_first(store: &Store, debs: &[Sha256]) -> Vec<usize> {
     queue
 }
 
+/// The control members of the object `deb` alone.
+pub fn control_of(store: &Store, deb: &Sha256) -> Result<ControlFiles, DebError> {
+    let file = store.open(deb).map_err(DebError::Read)?;
+    let len = file.metadata().map_err(DebError::Read)?.len();
+    let shell = ar::shell(&file, len)?;
+    control::read(decoder(&file, shell.control, "control.tar", 1)?)
+}
+
 fn open(store: &Store, deb: &Sha256, n_threads: usize) -> Result<OpenDeb, DebError> {
     let file = store.open(deb).map_err(DebError::Read)?;
     let len = file.metadata().map_err(DebError::Read)?.len();

@@ -13,7 +13,7 @@ mod pax;
 pub mod tar;
 
 pub use control::{ControlFiles, ControlMember};
-pub use data::{OpenDeb, open_all};
+pub use data::{OpenDeb, control_of, open_all};
 pub use entry::{Entry, EntryKind};
 pub use tar::TarError;
 

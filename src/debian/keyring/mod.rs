@@ -140,6 +140,13 @@ impl Keyring {
         }
     }
 
+    /// The keys of this ring and of `other`.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Checks the clear-signed `message` at the moment `now`.
     pub fn verify(&self, message: &str, now: Epoch) -> Result<SignedText, SignatureError> {
         const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
