@@ -222,9 +222,7 @@ impl Kind {
             Self::Duration => seconds(text).is_some(),
             Self::Time => is_time(text),
             Self::Hostname => is_label(text),
-            Self::Domain => {
-                between(1, 253) && text.contains('.') && text.split('.').all(is_label)
-            }
+            Self::Domain => between(1, 253) && text.contains('.') && text.split('.').all(is_label),
             // tor-spec, "Nicknames".
             Self::Nickname => between(1, 19) && all_of(text, |byte| byte.is_ascii_alphanumeric()),
             Self::Ssid => between(1, 32) && no_control(),
