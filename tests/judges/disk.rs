@@ -3,7 +3,7 @@
 
 mod sink_faults;
 
-use crate::support::judge;
+use crate::support::{e2fsck, judge};
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Region, Source};
 use imgbuild::disk::{gpt, mbr};
@@ -187,7 +187,7 @@ fn assert_contents(disk: &Path, layout: &Layout) {
             }
             "root" => {
                 let at = format!("{}?offset={start}", disk.display());
-                judge(Command::new("e2fsck").arg("-fn").arg(at));
+                e2fsck(Path::new(&at));
             }
             _ => {}
         }
