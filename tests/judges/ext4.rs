@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
 mod bases;
+mod boot_loaders;
 mod growth;
 mod image;
 mod kernel;

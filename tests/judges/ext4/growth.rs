@@ -10,14 +10,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-const GIB: u64 = 1 << 30;
+pub(super) const GIB: u64 = 1 << 30;
 
 /// A small root filesystem: 1.6 GB.
-const SMALL: u64 = 1_600_000_000 / 4096 * 4096;
+pub(super) const SMALL: u64 = 1_600_000_000 / 4096 * 4096;
 
 /// Files are written to the small filesystem, and to the one that has grown. Where a group has a
 /// checksum, Linux clears its inodes later: here, long after the test.
-fn grows(device: &str) -> String {
+pub(super) fn grows(device: &str) -> String {
     let write =
         |name: &str| format!("dd if=/dev/urandom of=at/grown/{name} bs=64k count=64 2>&1; sync\n");
     let grow = format!("resize2fs {device}\n");

@@ -111,10 +111,15 @@ pub(super) struct Written {
 impl Written {
     /// Writes `image`, with holes for zeros.
     pub(super) fn new(image: &Image, objects: &Objects) -> Self {
+        Self::in_disk(image, objects, 0, image.len())
+    }
+
+    /// Writes `image` at `start` of a disk of `len` bytes.
+    pub(super) fn in_disk(image: &Image, objects: &Objects, start: u64, len: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ext4");
         let file = fs_err::File::create(&path).unwrap();
-        file.set_len(image.len()).unwrap();
+        file.set_len(len).unwrap();
         for region in image.regions() {
             let bytes = match &region.source {
                 Source::Bytes(bytes) => bytes,
@@ -125,7 +130,9 @@ impl Written {
                 Source::Zeros => continue,
             };
             assert_eq!(bytes.len() as u64, region.len);
-            file.file().write_all_at(bytes, region.start).unwrap();
+            file.file()
+                .write_all_at(bytes, start + region.start)
+                .unwrap();
         }
         Self {
             path,
