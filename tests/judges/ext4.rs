@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 const BARE: Features = Features {
     metadata_csum: false,
     sixty_four_bit: false,
+    huge_file: false,
     journal_blocks: None,
 };
 

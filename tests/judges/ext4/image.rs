@@ -67,12 +67,13 @@ impl Objects {
 pub(super) fn params(len: u64) -> Params {
     let seed = *b"\x51\x0f\xc3 hash seed \xff\x80";
     Params {
-        label: "rootfs".to_owned(),
+        label: b"rootfs".to_vec(),
         ..Params::new(len, *b"filesystem uuid!", seed, Epoch(EPOCH))
     }
 }
 
-/// Every combination of features that a board may ask for.
+/// Every combination of features that a board may ask for; `huge_file`, which is a flag and no
+/// more, goes with the checksums, as in Raspberry Pi OS.
 pub(super) fn all_features() -> Vec<Features> {
     let mut all = Vec::new();
     for metadata_csum in [true, false] {
@@ -81,6 +82,7 @@ pub(super) fn all_features() -> Vec<Features> {
                 all.push(Features {
                     metadata_csum,
                     sixty_four_bit,
+                    huge_file: metadata_csum,
                     journal_blocks,
                 });
             }
