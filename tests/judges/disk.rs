@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod sink_faults;
+mod tables;
 
 use crate::support::{e2fsck, judge};
 use imgbuild::digest::Sha256;
