@@ -8,12 +8,14 @@ mod blob;
 mod boot;
 mod disk;
 mod fetch;
+mod onto;
 mod system;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
 pub use system::SystemError;
 
+use crate::base::Opened;
 use crate::compose::{self, ComposeError};
 use crate::debian::repository::Repository;
 use crate::disk::image::Image;
@@ -31,6 +33,8 @@ pub struct Workshop<'a> {
     pub store: &'a Store,
     /// Where packages come from.
     pub repositories: &'a [Repository],
+    /// The image that the build starts from.
+    pub base: Option<&'a Opened>,
     /// This program: the sandbox starts it again inside.
     pub program: &'a Path,
     /// Who hears of it.
@@ -57,7 +61,10 @@ pub enum BuildError {
 /// Makes the image that `plan` describes; it is sealed, and not written yet.
 pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> {
     let reporter = workshop.reporter;
-    let mut root = system::configured(plan, workshop)?;
+    let mut root = match workshop.base {
+        Some(base) => onto::configured(plan, base, workshop)?,
+        None => system::configured(plan, workshop)?,
+    };
     let donors = system::donors(plan, workshop)?;
 
     reporter.report(Event::Started {

@@ -3,6 +3,8 @@
 //! Every match names every variant, so that a new error asks for its code.
 
 use super::failure::Failure;
+use crate::base::sparse::Beyond;
+use crate::base::{AptError, BaseError, OpenError, SourceError};
 use crate::build::{BuildError, DiskError, FetchStageError, SystemError};
 use crate::debian::repository::RepositoryError;
 use crate::debian::unpack::UnpackError;
@@ -40,6 +42,7 @@ pub(super) fn code(failure: &Failure) -> u8 {
         Failure::NoMirror { .. } | Failure::Keyring { .. } | Failure::Client(_) | Failure::Host => {
             INPUT
         }
+        Failure::Base(error) => base(error),
         Failure::Resolve(error) => resolve(error),
         Failure::Build(error) => build(error),
         Failure::Store { .. }
@@ -58,6 +61,51 @@ fn resolve(error: &ResolveError) -> u8 {
         ResolveError::Repository(error) => repository(error),
         ResolveError::Index(_) => INPUT,
         ResolveError::Lock(_) | ResolveError::Store(_) => OUTPUT,
+    }
+}
+
+fn base(error: &BaseError) -> u8 {
+    match error {
+        BaseError::Source(error) => match error {
+            SourceError::Address(_) | SourceError::NoProof { .. } => USAGE,
+            SourceError::Fetch { source, .. } => fetch(source),
+            SourceError::File { .. }
+            | SourceError::Digest { .. }
+            | SourceError::Key { .. }
+            | SourceError::Signature { .. }
+            | SourceError::NotListed { .. }
+            | SourceError::Packing { .. }
+            | SourceError::Beyond {
+                source: Beyond::Len(_),
+                ..
+            } => INPUT,
+            SourceError::Beyond {
+                source: Beyond::Room(_),
+                ..
+            }
+            | SourceError::Store(_) => OUTPUT,
+        },
+        BaseError::Open(error) => match error {
+            OpenError::Read(_) => OUTPUT,
+            OpenError::Table(_)
+            | OpenError::Bare { .. }
+            | OpenError::NoRoot { .. }
+            | OpenError::Foreign { .. }
+            | OpenError::TwoRoots { .. }
+            | OpenError::Ext4 { .. }
+            | OpenError::Fat { .. }
+            | OpenError::Mount { .. }
+            | OpenError::Architecture { .. }
+            | OpenError::NoApt(_) => INPUT,
+        },
+        BaseError::Apt(error) => match error {
+            AptError::Read { .. } => OUTPUT,
+            AptError::NoArchive
+            | AptError::Sources { .. }
+            | AptError::Address { .. }
+            | AptError::Flat { .. }
+            | AptError::Keys { .. } => INPUT,
+        },
     }
 }
 
