@@ -8,21 +8,25 @@ mod blob;
 mod boot;
 mod disk;
 mod fetch;
+mod foreign;
 mod onto;
 mod system;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
+pub use foreign::ForeignError;
 pub use system::SystemError;
 
 use crate::base::Opened;
 use crate::compose::{self, ComposeError};
 use crate::debian::repository::Repository;
+use crate::disk::device::Device;
 use crate::disk::image::Image;
 use crate::event::{Event, Reporter, Stage};
 use crate::fetch::Client;
 use crate::plan::Plan;
 use crate::store::Store;
+use blob::Sources;
 use std::path::Path;
 
 /// Where a build works.
@@ -35,6 +39,8 @@ pub struct Workshop<'a> {
     pub repositories: &'a [Repository],
     /// The image that the build starts from.
     pub base: Option<&'a Opened>,
+    /// The disk that a board takes its boot loader from, where its root is made of packages.
+    pub loader: Option<&'a dyn Device>,
     /// This program: the sandbox starts it again inside.
     pub program: &'a Path,
     /// Who hears of it.
@@ -61,6 +67,13 @@ pub enum BuildError {
 /// Makes the image that `plan` describes; it is sealed, and not written yet.
 pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> {
     let reporter = workshop.reporter;
+    if workshop.base.is_none() {
+        if plan.spec.board.needs_base() && workshop.loader.is_none() {
+            // Said before minutes are spent on what could not start.
+            return Err(blob::no_base(plan).into());
+        }
+        fetch::fetch_blobs(plan, workshop)?;
+    }
     let mut root = match workshop.base {
         Some(base) => onto::configured(plan, base, workshop)?,
         None => system::configured(plan, workshop)?,
@@ -83,7 +96,12 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         total: 0,
         bytes: false,
     });
-    let image = disk::seal(plan, workshop.store, root, &donors)?;
+    let from = Sources {
+        store: workshop.store,
+        donors: &donors,
+        base: workshop.loader,
+    };
+    let image = disk::seal(plan, from, root)?;
     reporter.report(Event::Finished {
         stage: Stage::Seal,
         memoized: false,

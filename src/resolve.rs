@@ -8,10 +8,12 @@ use crate::architecture::Architecture;
 use crate::debian::index::{IndexError, Priority};
 use crate::debian::keyring::Keyring;
 use crate::debian::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
-use crate::debian::solve::{NotARequest, Request, SolveError, Universe, Wanted, solve};
+use crate::debian::solve::{Choice, NotARequest, Request, SolveError, Universe, Wanted, solve};
 use crate::debian::sources::DebianMirrors;
+use crate::define::board::{ExtraSuite, Suite};
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Stage};
+use crate::fetch::Url;
 use crate::lock::{LOCK_VERSION, Lock, LockError, LockedPackage, LockedRepository};
 use crate::sandbox;
 use crate::spec::Spec;
@@ -23,6 +25,9 @@ use std::sync::Arc;
 
 /// Changes whenever the same archives and the same Spec give another lock.
 const STAGE: &str = "resolve-1";
+
+/// The name of Debian's main archive in locks and messages.
+const DEBIAN: &str = "debian";
 
 /// Why there is no lock.
 #[derive(Debug, thiserror::Error)]
@@ -55,27 +60,41 @@ pub enum ResolveError {
     Store(#[from] io::Error),
 }
 
-/// The archives of Debian's suite `suite`: the release, its updates and its security fixes.
+/// The archives of `suite`: the release, its updates, its security fixes, and what single packages
+/// are taken from.
 pub fn repositories(
-    suite: &str,
-    components: &[String],
+    suite: &Suite,
     mirrors: &DebianMirrors,
     keyring: &Keyring,
     freshness: Freshness,
 ) -> Vec<Repository> {
-    let repository = |archive: &str, base, suffix: &str| Repository {
-        name: format!("{archive}/{suite}{suffix}"),
-        base_urls: vec![base],
-        suite: format!("{suite}{suffix}"),
+    let Suite {
+        name,
+        components,
+        extra,
+    } = suite;
+    let repository = |archive: &str, base: &Url, suite: String| Repository {
+        name: format!("{archive}/{suite}"),
+        base_urls: vec![base.clone()],
+        suite,
         components: components.to_vec(),
         keyring: keyring.clone(),
         freshness,
     };
-    vec![
-        repository("debian", mirrors.debian.clone(), ""),
-        repository("debian", mirrors.debian.clone(), "-updates"),
-        repository("debian-security", mirrors.security.clone(), "-security"),
-    ]
+    let (debian, security) = (&mirrors.debian, &mirrors.security);
+    let mut repositories = vec![
+        repository(DEBIAN, debian, name.clone()),
+        repository(DEBIAN, debian, format!("{name}-updates")),
+        repository("debian-security", security, format!("{name}-security")),
+    ];
+    let extra = extra.iter().map(|extra| extra.name.clone());
+    repositories.extend(extra.map(|extra| repository(DEBIAN, debian, extra)));
+    repositories
+}
+
+/// The name in locks and messages of an extra suite's repository.
+fn extra_repository(extra: &ExtraSuite) -> String {
+    format!("{DEBIAN}/{}", extra.name)
 }
 
 /// Chooses packages for Specs.
@@ -148,9 +167,10 @@ impl Resolver<'_> {
     }
 
     fn choose(&self, spec: &Spec, fetched: &[Indices]) -> Result<Lock, ResolveError> {
-        let universe = self.universe(fetched, spec.board.architecture)?;
-        let wanted = |names: &[String]| names.iter().map(|name| name.parse()).collect();
-        let packages: Result<Vec<Wanted>, NotARequest> = wanted(&spec.packages);
+        let suite = &spec.board.suite;
+        let universe = self.universe(fetched, spec.board.architecture, suite)?;
+        let packages = spec.packages.iter().map(|name| wanted(name, suite));
+        let packages: Result<Vec<Wanted>, NotARequest> = packages.collect();
         let installed = self.installed.map(|it| it.index(spec.board.architecture));
         let installed = installed.transpose()?;
         let request = Request {
@@ -164,7 +184,7 @@ impl Resolver<'_> {
             exclude: spec.never.clone(),
         };
         let packages = solve(&universe, &request, installed.as_ref())?.locked();
-        let donor = |name: &String| self.donor(&universe, name);
+        let donor = |name: &String| self.donor(&universe, name, suite);
         let donors = spec
             .donors
             .iter()
@@ -172,7 +192,7 @@ impl Resolver<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let mut tools = BTreeMap::new();
         if self.host != spec.board.architecture {
-            tools.insert(self.host, self.tools(fetched, &packages)?);
+            tools.insert(self.host, self.tools(fetched, &packages, suite)?);
         }
         let dates = fetched.iter().map(|indices| indices.release.date);
         let lock_repository = |(repository, indices): (&Repository, &Indices)| LockedRepository {
@@ -202,6 +222,7 @@ impl Resolver<'_> {
         &self,
         fetched: &[Indices],
         architecture: Architecture,
+        suite: &Suite,
     ) -> Result<Universe, ResolveError> {
         let mut texts = Vec::new();
         for (repository, indices) in self.repositories.iter().zip(fetched) {
@@ -214,11 +235,18 @@ impl Resolver<'_> {
                 texts.push((repository.name.clone(), Arc::from(text)));
             }
         }
-        Ok(Universe::new(texts, architecture)?)
+        let extra: Vec<String> = suite.extra.iter().map(extra_repository).collect();
+        let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
+        Ok(Universe::new(texts, architecture)?.reluctant(&extra))
     }
 
-    /// The newest package of that name, alone.
-    fn donor(&self, universe: &Universe, name: &str) -> Result<LockedPackage, ResolveError> {
+    /// The package of that name, alone: the newest, or the one of the suite that it is taken from.
+    fn donor(
+        &self,
+        universe: &Universe,
+        name: &str,
+        suite: &Suite,
+    ) -> Result<LockedPackage, ResolveError> {
         let missing = || ResolveError::NoDonor {
             name: name.to_owned(),
             repositories: self
@@ -227,7 +255,13 @@ impl Resolver<'_> {
                 .map(|repository| repository.name.clone())
                 .collect(),
         };
-        let package = universe.named(name).next().ok_or_else(missing)?;
+        let from = taken_from(name, suite);
+        let mut packages = universe.named(name);
+        let package = packages.find(|package| {
+            from.as_ref()
+                .is_none_or(|from| package.repository() == from)
+        });
+        let package = package.ok_or_else(missing)?;
         Ok(LockedPackage {
             name: package.name().to_owned(),
             architecture: package.architecture().to_owned(),
@@ -245,8 +279,9 @@ impl Resolver<'_> {
         &self,
         fetched: &[Indices],
         packages: &[LockedPackage],
+        suite: &Suite,
     ) -> Result<Vec<LockedPackage>, ResolveError> {
-        let universe = self.universe(fetched, self.host)?;
+        let universe = self.universe(fetched, self.host, suite)?;
         let in_image = |name: &&str| packages.iter().any(|package| package.name == **name);
         let native = sandbox::NATIVE_PACKAGES.iter().chain([&sandbox::DPKG]);
         let names = [sandbox::EMULATOR]
@@ -258,6 +293,20 @@ impl Resolver<'_> {
         };
         Ok(solve(&universe, &request, None)?.locked())
     }
+}
+
+/// The repository of the extra suite that names package `name`.
+fn taken_from(name: &str, suite: &Suite) -> Option<String> {
+    let names = |extra: &&ExtraSuite| extra.packages.iter().any(|package| package == name);
+    suite.extra.iter().find(names).map(extra_repository)
+}
+
+fn wanted(name: &str, suite: &Suite) -> Result<Wanted, NotARequest> {
+    let mut wanted: Wanted = name.parse()?;
+    if let (Choice::Any, Some(repository)) = (&wanted.choice, taken_from(name, suite)) {
+        wanted.choice = Choice::Repository(repository);
+    }
+    Ok(wanted)
 }
 
 fn url(repository: &Repository) -> String {

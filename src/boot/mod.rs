@@ -6,6 +6,7 @@
 pub mod contents;
 pub mod cpio;
 pub mod elf;
+pub mod extlinux;
 pub mod fstab;
 pub mod growth;
 pub mod grub;

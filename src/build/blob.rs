@@ -2,10 +2,12 @@
 
 use super::boot;
 use super::disk::DiskError;
+use super::foreign;
 use crate::boot::contents::{Contents, path};
 use crate::boot::grub;
-use crate::define::board::{Blob, BlobSource, Patch, PatchValue};
+use crate::define::board::{BaseRegion, Blob, BlobDownload, BlobSource, Patch, PatchValue};
 use crate::digest::Hasher;
+use crate::disk::device::Device;
 use crate::plan::Plan;
 use crate::store::Store;
 use crate::tree::{self, Objects, Tree};
@@ -15,28 +17,87 @@ use std::io::Read;
 /// Changes whenever the same files of GRUB give another core image.
 const GRUB_CORE: &str = "grub-core-1";
 
-/// The bytes of `blob`, whose files are in `donors`.
-pub(super) fn bytes(
-    plan: &Plan,
-    store: &Store,
-    donors: &Tree,
-    blob: &Blob,
-) -> Result<Vec<u8>, DiskError> {
+/// What a board's blobs are taken from.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    /// What was fetched, and what is made.
+    pub(super) store: &'a Store,
+    /// The unpacked packages that lend files.
+    pub(super) donors: &'a Tree,
+    /// The disk of the base image.
+    pub(super) base: Option<&'a dyn Device>,
+}
+
+/// Why a board that takes its boot loader from a base image cannot do without one.
+pub(super) fn no_base(plan: &Plan) -> DiskError {
+    let board = &plan.spec.board;
+    let mut blobs = board.blobs.iter();
+    let blob = blobs.find(|blob| matches!(blob.source, BlobSource::Base(_)));
+    DiskError::NoBase {
+        board: board.name.clone(),
+        blob: blob.map_or_else(String::new, |blob| blob.name.clone()),
+    }
+}
+
+/// The bytes of `blob` as they go to the disk, from its offset on.
+pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u8>, DiskError> {
     let contents = Contents {
-        tree: donors,
-        objects: store,
+        tree: from.donors,
+        objects: from.store,
     };
     let mut bytes = match &blob.source {
         BlobSource::Package(file) => contents.bytes(&path(&file.path))?.to_vec(),
         BlobSource::GrubCore { modules, .. } => {
-            grub_core(plan, store, contents, core_lba(plan, blob)?, modules)?
+            grub_core(plan, from.store, contents, core_lba(plan, blob)?, modules)?
         }
+        BlobSource::Download(download) => fetched(from.store, download)?,
+        BlobSource::Base(region) => base_bytes(plan, from.base, blob, *region)?,
     };
     for patch in &blob.patches {
         apply(plan, blob, patch, &mut bytes)?;
     }
+    let skip = usize::try_from(blob.skip.0).unwrap_or(usize::MAX);
+    bytes.drain(..skip.min(bytes.len()));
     if let Some(take) = blob.take.and_then(|take| usize::try_from(take.0).ok()) {
         bytes.truncate(take);
+    }
+    Ok(bytes)
+}
+
+/// The file that was brought into the store before, or the file in it.
+fn fetched(store: &Store, download: &BlobDownload) -> Result<Vec<u8>, DiskError> {
+    if let Some(path) = &download.path {
+        return Ok(foreign::file(store, &download.sha256, path)?);
+    }
+    let mut bytes = Vec::new();
+    store.open(&download.sha256)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A span of the base image. One without a single bit set is of another board.
+fn base_bytes(
+    plan: &Plan,
+    base: Option<&dyn Device>,
+    blob: &Blob,
+    region: BaseRegion,
+) -> Result<Vec<u8>, DiskError> {
+    let base = base.ok_or_else(|| no_base(plan))?;
+    let short = || DiskError::ShortBase {
+        blob: blob.name.clone(),
+        end: region.end,
+        len: base.len(),
+    };
+    if region.end.0 > base.len() {
+        return Err(short());
+    }
+    let len = region.end.0.checked_sub(region.start.0).ok_or_else(short)?;
+    let mut bytes = vec![0; usize::try_from(len).map_err(|_| short())?];
+    base.read_at(region.start.0, &mut bytes)?;
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Err(DiskError::EmptyBase {
+            blob: blob.name.clone(),
+            region,
+        });
     }
     Ok(bytes)
 }

@@ -2,6 +2,7 @@
 
 use super::disk::DiskError;
 use crate::boot::contents::{Contents, builtin_file, path, put};
+use crate::boot::extlinux::{self, ExtlinuxSettings};
 use crate::boot::fstab::{self, Mount};
 use crate::boot::growth;
 use crate::boot::grub::{self, GrubSettings};
@@ -50,6 +51,7 @@ pub(super) fn lay(
     }
     match plan.spec.board.boot.flow {
         BootFlow::GrubHybrid => lay_grub(plan, root)?,
+        BootFlow::Extlinux => lay_extlinux(plan, store, root)?,
         BootFlow::RpiFirmware => lay_firmware(plan, store, root, kernel, &initramfs)?,
     }
     let fstab = fstab::text(&mounts(plan));
@@ -160,6 +162,27 @@ fn lay_grub(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
             &path(&format!("{mount}/{}", grub::ESP_CONFIGURATION)),
             file,
         )?;
+    }
+    Ok(())
+}
+
+/// The menu of U-Boot, which comes by the board's blobs or lies in the board itself.
+fn lay_extlinux(plan: &Plan, store: &Store, root: &mut Tree) -> Result<(), DiskError> {
+    let boot = &plan.spec.board.boot;
+    let settings = ExtlinuxSettings {
+        root: root_by(plan),
+        consoles: boot.consoles.clone(),
+        command_line: boot.command_line.clone(),
+        device_tree: boot.device_tree.clone(),
+    };
+    let contents = Contents {
+        tree: root,
+        objects: store,
+    };
+    let kernels = initramfs::kernels(contents);
+    let files = extlinux::files(contents, &kernels, &settings, plan.epoch())?;
+    for (path, node) in files {
+        put(root, &path, node)?;
     }
     Ok(())
 }

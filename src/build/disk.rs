@@ -1,21 +1,25 @@
 //! From the composed root tree to the sealed disk: filesystems, blobs, layout.
 
-use super::{blob, boot};
+use super::blob::{self, Sources};
+use super::boot;
+use super::foreign::ForeignError;
 use crate::architecture::Architecture;
 use crate::boot::contents::{ContentsError, path};
+use crate::boot::extlinux::ExtlinuxError;
 use crate::boot::grub::{CoreError, NotACommandLine};
 use crate::boot::initramfs::InitramfsError;
 use crate::boot::rpi::{FirmwareFault, RpiError};
-use crate::define::board::{Blob, BlobPlace, Filesystem, Partition, Size, Table as BoardTable};
+use crate::define::board::{
+    BaseRegion, Blob, BlobPlace, Filesystem, Partition, Size, Table as BoardTable,
+};
 use crate::disk::image::{Image, ImageError, Region, Source};
 use crate::disk::{gpt, mbr};
 use crate::fs::ext4::{self, Ext4Error};
 use crate::fs::fat::{self, FatBits, FatError};
 use crate::layout::{self, AssembleError, LayoutErrors};
 use crate::plan::Plan;
-use crate::store::Store;
 use crate::tree::{Meta, Tree, TreeError, TreePath};
-use crate::units::{Bytes, Lba};
+use crate::units::{Bytes, Lba, SECTOR_SIZE};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -40,6 +44,46 @@ pub enum DiskError {
     /// GRUB cannot hold the command line.
     #[error(transparent)]
     CommandLine(#[from] NotACommandLine),
+    /// U-Boot's menu cannot be written.
+    #[error("cannot write the menu of U-Boot")]
+    Menu(#[from] ExtlinuxError),
+    /// A fetched package does not hold the blob.
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
+    /// A blob is part of a base image, and there is none.
+    #[error(
+        "blob `{blob}` of board `{board}` is taken from a base image, and none was given; give one that \
+         is made for this board with --base"
+    )]
+    NoBase {
+        /// The board.
+        board: String,
+        /// The blob.
+        blob: String,
+    },
+    /// The base image ends before the blob.
+    #[error(
+        "blob `{blob}` is taken from the base image up to {end}, but that has {len} bytes only"
+    )]
+    ShortBase {
+        /// The blob.
+        blob: String,
+        /// Its end in the base image.
+        end: Bytes,
+        /// Length of the base image.
+        len: u64,
+    },
+    /// The base image has no boot loader.
+    #[error(
+        "the base image has nothing but zeros at {}..{}, where blob `{blob}` is taken from; give one \
+         that is made for this board", .region.start, .region.end
+    )]
+    EmptyBase {
+        /// The blob.
+        blob: String,
+        /// Where it should be.
+        region: BaseRegion,
+    },
     /// No kernel was installed.
     #[error("no kernel is in /boot of the tree; package `{0}` should have brought one")]
     NoKernel(String),
@@ -128,13 +172,8 @@ pub enum DiskError {
 }
 
 /// Decides every byte of the disk that holds `root`, the composed tree.
-pub(super) fn seal(
-    plan: &Plan,
-    store: &Store,
-    mut root: Tree,
-    donors: &Tree,
-) -> Result<Image, DiskError> {
-    boot::lay(plan, store, &mut root, donors)?;
+pub(super) fn seal(plan: &Plan, from: Sources<'_>, mut root: Tree) -> Result<Image, DiskError> {
+    boot::lay(plan, from.store, &mut root, from.donors)?;
     let mut disk = Disk {
         plan,
         images: BTreeMap::new(),
@@ -152,7 +191,7 @@ pub(super) fn seal(
         disk.add(partition, &mut root)?;
     }
     for blob in &plan.spec.board.blobs {
-        disk.add_blob(blob, blob::bytes(plan, store, donors, blob)?)?;
+        disk.add_blob(blob, blob::bytes(plan, from, blob)?)?;
     }
     let layout = layout::solve(&disk.request())?;
     let min_size = plan.spec.board.disk.min_size;
@@ -226,23 +265,44 @@ impl Disk<'_> {
 
     /// Notes the bytes of `blob` for its place: an offset of the disk, or a partition.
     fn add_blob(&mut self, blob: &Blob, bytes: Vec<u8>) -> Result<(), DiskError> {
-        let len = u64::try_from(bytes.len()).expect("a length fits 64 bits");
         match &blob.place {
-            BlobPlace::Offset(offset) => {
-                let request = layout::BlobRequest {
-                    id: blob.name.clone(),
-                    offset: *offset,
-                    len: Bytes(len),
-                    max_len: None,
-                };
-                self.blobs.push((request, bytes));
-            }
+            BlobPlace::Offset(_) if blob.around_table => self.add_around_table(blob, bytes),
+            BlobPlace::Offset(offset) => self.push_blob(&blob.name, *offset, bytes, blob.max_size),
             BlobPlace::Partition(name) => {
+                let len = u64::try_from(bytes.len()).expect("a length fits 64 bits");
                 let image = Image::new(len, vec![Region::bytes(0, bytes)])?;
                 self.images.insert(name.clone(), image);
             }
         }
         Ok(())
+    }
+
+    /// A blob that starts in sector 0 leaves disk id, partition entries and signature alone: what
+    /// lies up to them and what lies behind them become two.
+    fn add_around_table(&mut self, blob: &Blob, mut bytes: Vec<u8>) {
+        let behind = |n: u64, bytes: &mut Vec<u8>| {
+            let n = usize::try_from(n).expect("a sector fits memory");
+            bytes.split_off(n.min(bytes.len()))
+        };
+        let rest = behind(SECTOR_SIZE, &mut bytes);
+        let _table = behind(mbr::TABLE_START, &mut bytes);
+        self.push_blob(&blob.name, Bytes(0), bytes, None);
+        if !rest.is_empty() {
+            let room = blob.max_size;
+            let room = room.map(|room| Bytes(room.0.saturating_sub(SECTOR_SIZE)));
+            let name = format!("{} behind the table", blob.name);
+            self.push_blob(&name, Bytes(SECTOR_SIZE), rest, room);
+        }
+    }
+
+    fn push_blob(&mut self, name: &str, offset: Bytes, bytes: Vec<u8>, max_len: Option<Bytes>) {
+        let request = layout::BlobRequest {
+            id: name.to_owned(),
+            offset,
+            len: Bytes(u64::try_from(bytes.len()).expect("a length fits 64 bits")),
+            max_len,
+        };
+        self.blobs.push((request, bytes));
     }
 
     fn fat(&self, partition: &Partition, tree: &Tree, len: Bytes) -> Result<Image, DiskError> {

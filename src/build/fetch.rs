@@ -1,10 +1,12 @@
-//! Brings packages into the store.
+//! Brings packages and blobs into the store.
 
 use super::Workshop;
 use crate::debian::repository::{Repository, RepositoryError};
+use crate::define::board::BlobSource;
 use crate::event::{Event, Stage};
-use crate::fetch::{Download, FetchError};
+use crate::fetch::{BadUrl, Download, FetchError};
 use crate::lock::LockedPackage;
+use crate::plan::Plan;
 use crate::store::Store;
 use crate::units::Bytes;
 use std::num::NonZeroUsize;
@@ -32,6 +34,21 @@ pub enum FetchStageError {
     /// It did not come, or is not what was locked.
     #[error("cannot fetch the packages")]
     Fetch(#[from] FetchError),
+    /// A blob's address is none.
+    #[error("the address of a blob of the board cannot be used")]
+    Address(#[from] BadUrl),
+    /// A blob did not come, or is not what the board says.
+    #[error("cannot fetch blob `{blob}` of board `{board}`{}", .redistribution)]
+    Blob {
+        /// The blob.
+        blob: String,
+        /// The board.
+        board: String,
+        /// Why it is fetched at all.
+        redistribution: &'static str,
+        /// Why it did not come.
+        source: FetchError,
+    },
     /// The store's disk has no room for them.
     #[error("the disk of the store `{}` is full: the packages need {needed} bytes there and {free} are free", .folder.display(), needed = .needed.0, free = .free.0)]
     NoSpace {
@@ -60,9 +77,47 @@ pub(super) fn fetch(
     if downloads.is_empty() {
         return Ok(());
     }
+    transfer(&downloads, workshop)
+}
+
+/// Brings what the board's blobs are made of into the store, verified by the digests in the board's
+/// definition.
+pub(super) fn fetch_blobs(plan: &Plan, workshop: &Workshop<'_>) -> Result<(), FetchStageError> {
+    let board = &plan.spec.board;
+    for blob in &board.blobs {
+        let BlobSource::Download(wanted) = &blob.source else {
+            continue;
+        };
+        if workshop.store.contains(&wanted.sha256) {
+            continue;
+        }
+        let download = Download {
+            name: wanted.url.clone(),
+            urls: vec![wanted.url.parse()?],
+            size: wanted.size.0,
+            sha256: wanted.sha256,
+        };
+        let fetched = transfer(&[download], workshop);
+        fetched.map_err(|error| match error {
+            FetchStageError::Fetch(source) => FetchStageError::Blob {
+                blob: blob.name.clone(),
+                board: board.name.clone(),
+                redistribution: match blob.redistributable {
+                    true => "",
+                    false => ", which nobody but its maker may hand out",
+                },
+                source,
+            },
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+fn transfer(downloads: &[Download], workshop: &Workshop<'_>) -> Result<(), FetchStageError> {
     let total = downloads.iter().map(|download| download.size).sum();
-    check_room(&downloads, workshop.store)?;
-    let reporter = workshop.reporter;
+    let (store, reporter) = (workshop.store, workshop.reporter);
+    check_room(downloads, store)?;
     reporter.report(Event::Started {
         stage: Stage::Fetch,
         total,
@@ -70,7 +125,7 @@ pub(super) fn fetch(
     });
     workshop
         .client
-        .download_all(store, &downloads, JOBS, reporter)?;
+        .download_all(store, downloads, JOBS, reporter)?;
     reporter.report(Event::Finished {
         stage: Stage::Fetch,
         memoized: false,

@@ -157,16 +157,10 @@ impl<'a> Bench<'a> {
             false => Freshness::Checked,
         };
         let Some(image) = &self.spec.base else {
-            let suite = &self.spec.board.suite;
             let mirrors = environment::mirrors(&self.input)?;
             let keyring = self.keyring.clone().unwrap_or_else(Keyring::debian);
-            let repositories = repositories(
-                &suite.name,
-                &suite.components,
-                &mirrors,
-                &keyring,
-                freshness,
-            );
+            let suite = &self.spec.board.suite;
+            let repositories = repositories(suite, &mirrors, &keyring, freshness);
             return Ok(Start {
                 repositories,
                 base: None,
@@ -253,6 +247,7 @@ impl<'a> Bench<'a> {
             store: &self.store,
             repositories: &start.repositories,
             base: start.base.as_ref().map(|(_, opened)| opened),
+            loader: None,
             program: &self.program,
             reporter: self.progress as &dyn Reporter,
         }

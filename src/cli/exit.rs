@@ -5,7 +5,7 @@
 use super::failure::Failure;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
-use crate::build::{BuildError, DiskError, FetchStageError, SystemError};
+use crate::build::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
 use crate::debian::repository::RepositoryError;
 use crate::debian::unpack::UnpackError;
 use crate::fetch::FetchError;
@@ -155,7 +155,8 @@ fn stage(error: &FetchStageError) -> u8 {
     match error {
         FetchStageError::NoRepository { .. } => LOCK,
         FetchStageError::Repository(error) => repository(error),
-        FetchStageError::Fetch(error) => fetch(error),
+        FetchStageError::Fetch(error) | FetchStageError::Blob { source: error, .. } => fetch(error),
+        FetchStageError::Address(_) => DEFINITIONS,
         FetchStageError::NoSpace { .. } => OUTPUT,
     }
 }
@@ -194,6 +195,7 @@ fn disk(error: &DiskError) -> u8 {
         | DiskError::Initramfs(_)
         | DiskError::Core(_)
         | DiskError::CommandLine(_)
+        | DiskError::Menu(_)
         | DiskError::NoKernel(_)
         | DiskError::Tree(_)
         | DiskError::Firmware(_)
@@ -206,9 +208,21 @@ fn disk(error: &DiskError) -> u8 {
         | DiskError::Ext4 { .. }
         | DiskError::Fat { .. }
         | DiskError::Layout(_) => DEFINITIONS,
+        DiskError::NoBase { .. } | DiskError::ShortBase { .. } | DiskError::EmptyBase { .. } => {
+            INPUT
+        }
+        DiskError::Foreign(error) => foreign(error),
         DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
         DiskError::Image(_) | DiskError::Assemble(_) => BUG,
         DiskError::Store(_) => OUTPUT,
+    }
+}
+
+fn foreign(error: &ForeignError) -> u8 {
+    match error {
+        ForeignError::Deb(_) | ForeignError::Tar(_) | ForeignError::TooLarge { .. } => INPUT,
+        ForeignError::Missing(_) => DEFINITIONS,
+        ForeignError::Store(_) => OUTPUT,
     }
 }
 

@@ -253,12 +253,26 @@ fn base_help(error: &SourceError) -> Option<String> {
 fn fetch_help(error: &FetchStageError) -> Option<String> {
     match error {
         FetchStageError::Fetch(error) => input_help(error),
+        FetchStageError::Blob { source, .. } => blob_help(source),
         FetchStageError::Repository(error) => repository_help(error),
         FetchStageError::NoSpace { .. } => {
             Some("make room there, or give another folder with --store".to_owned())
         }
-        FetchStageError::NoRepository { .. } => None,
+        FetchStageError::NoRepository { .. } | FetchStageError::Address(_) => None,
     }
+}
+
+fn blob_help(error: &FetchError) -> Option<String> {
+    let help = match error {
+        FetchError::Digest { .. } | FetchError::Size { .. } => {
+            "nothing of it is used; what lies at this address is not what the board's definition names"
+        }
+        FetchError::Offline { .. } => {
+            "it is kept in the store once it was fetched; a store of another machine may be copied"
+        }
+        _ => "look whether the address in the board's definition still leads anywhere",
+    };
+    Some(help.to_owned())
 }
 
 fn input_help(error: &FetchError) -> Option<String> {

@@ -99,8 +99,9 @@ fn explain(reason: &RenderErrorReason) -> String {
 /// A helper's name, what it does, and what it expects.
 type ConversionRow = (&'static str, fn(&Value) -> Option<String>, &'static str);
 
-const CONVERSIONS: [ConversionRow; 4] = [
+const CONVERSIONS: [ConversionRow; 5] = [
     ("hex", hex, "a text"),
+    ("html", html, "a text"),
     ("json", json, "a value"),
     ("shell-quote", shell_quote, "a text, a number or a boolean"),
     ("address", address, "an address with its prefix length"),
@@ -109,6 +110,13 @@ const CONVERSIONS: [ConversionRow; 4] = [
 fn hex(value: &Value) -> Option<String> {
     let bytes = value.as_str()?.bytes();
     Some(bytes.map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Text between the tags of a page.
+fn html(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    Some(text.replace('>', "&gt;").replace('"', "&quot;"))
 }
 
 fn json(value: &Value) -> Option<String> {

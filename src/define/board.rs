@@ -3,10 +3,14 @@
 mod base;
 mod blob;
 mod file;
+mod flow;
+mod overlap;
 mod rules;
+mod source;
 
 pub use base::FROM_PACKAGES;
 pub use file::TABLES;
+pub use source::NotARegion;
 
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
@@ -204,10 +208,18 @@ pub struct Blob {
     pub name: String,
     /// Where it goes.
     pub place: BlobPlace,
-    /// Only this many bytes of the source are written.
+    /// This many bytes of the source are passed over.
+    pub skip: Bytes,
+    /// Only this many bytes of the rest are written.
     pub take: Option<Bytes>,
+    /// Room that is kept for it, and the longest that it may be.
+    pub max_size: Option<Bytes>,
+    /// Whether it lies across the table in sector 0, whose bytes it then leaves out.
+    pub around_table: bool,
     /// Where it comes from.
     pub source: BlobSource,
+    /// Whether its owner lets others pass it on; what may not be is never shipped with imgbuild.
+    pub redistributable: bool,
     /// Bytes that are replaced before it is written, by offset in the source.
     pub patches: Vec<Patch>,
 }
@@ -235,6 +247,34 @@ pub enum BlobSource {
         /// The modules built into it, without those they depend on.
         modules: Vec<String>,
     },
+    /// A file that is fetched from its maker when an image is built.
+    Download(BlobDownload),
+    /// Bytes of the base image.
+    Base(BaseRegion),
+}
+
+/// A file of the network, pinned by size and digest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BlobDownload {
+    /// Its address: `https://…`.
+    pub url: String,
+    /// Its length.
+    pub size: Bytes,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// The file in it, as an absolute path, where it is a .deb.
+    pub path: Option<String>,
+}
+
+/// A span of the base image, from the start of its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BaseRegion {
+    /// Its first byte.
+    pub start: Bytes,
+    /// The first byte behind.
+    pub end: Bytes,
 }
 
 /// A file of a package.
@@ -285,6 +325,19 @@ pub struct Suite {
     pub name: String,
     /// The components: `main`.
     pub components: Vec<String>,
+    /// Other suites of the same archive, of which only single packages are taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra: Vec<ExtraSuite>,
+}
+
+/// A suite beside the board's own, such as its backports.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExtraSuite {
+    /// Its name: `trixie-backports`.
+    pub name: String,
+    /// What is taken from it, with what only it has of their dependencies.
+    pub packages: Vec<String>,
 }
 
 /// A board's packages.
@@ -315,6 +368,8 @@ pub struct Boot {
     pub firmware_files: Vec<String>,
     /// Lines of `config.txt`, before those that name the kernel and the initramfs.
     pub config_txt: Vec<String>,
+    /// The device tree that U-Boot loads, below the kernel's folder of them; without, U-Boot's choice.
+    pub device_tree: Option<String>,
 }
 
 /// A family of boot chains.
@@ -325,6 +380,8 @@ pub enum BootFlow {
     RpiFirmware,
     /// GRUB, started by BIOS from the boot sector and by UEFI through shim.
     GrubHybrid,
+    /// U-Boot, or what reads its menu: `/boot/extlinux/extlinux.conf`.
+    Extlinux,
 }
 
 /// A name for the root filesystem that no second card shares.
@@ -347,11 +404,27 @@ impl Board {
 
     /// The packages whose files blobs and files use; none of them need be installed.
     pub fn donors(&self) -> BTreeSet<&str> {
-        let blobs = self.blobs.iter().map(|blob| match &blob.source {
-            BlobSource::Package(file) => file.package.as_str(),
-            BlobSource::GrubCore { package, .. } => package.as_str(),
+        let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
+            BlobSource::Package(file) => Some(file.package.as_str()),
+            BlobSource::GrubCore { package, .. } => Some(package.as_str()),
+            BlobSource::Download(_) | BlobSource::Base(_) => None,
         });
         let files = self.files.iter().map(|file| file.source.package.as_str());
         blobs.chain(files).collect()
+    }
+
+    /// The files that blobs are fetched from.
+    pub fn downloads(&self) -> BTreeSet<&BlobDownload> {
+        let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
+            BlobSource::Download(download) => Some(download),
+            _ => None,
+        });
+        blobs.collect()
+    }
+
+    /// Whether it cannot start without bytes of a base image.
+    pub fn needs_base(&self) -> bool {
+        let mut blobs = self.blobs.iter();
+        blobs.any(|blob| matches!(blob.source, BlobSource::Base(_)))
     }
 }

@@ -77,6 +77,10 @@ pub enum Kind {
     Time,
     /// A host name of one label.
     Hostname,
+    /// A full host name of the DNS.
+    Domain,
+    /// The name of a Tor relay.
+    Nickname,
     /// A Wi-Fi network's name.
     Ssid,
     /// A WPA passphrase.
@@ -103,7 +107,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind under its name in a profile.
-    pub const WORDS: [(&'static str, Self); 25] = [
+    pub const WORDS: [(&'static str, Self); 27] = [
         ("string", Self::String),
         ("integer", Self::Integer),
         ("boolean", Self::Boolean),
@@ -118,6 +122,8 @@ impl Kind {
         ("duration", Self::Duration),
         ("time", Self::Time),
         ("hostname", Self::Hostname),
+        ("domain", Self::Domain),
+        ("nickname", Self::Nickname),
         ("ssid", Self::Ssid),
         ("passphrase", Self::Passphrase),
         ("password", Self::Password),
@@ -157,6 +163,8 @@ impl Kind {
             Self::Duration => "a time span, such as `90s`, `30min`, `12h` or `7d`",
             Self::Time => "a time of day, such as `04:30`",
             Self::Hostname => "1 to 63 letters, digits and inner hyphens",
+            Self::Domain => "a full host name, such as `tor-exit.example.org`",
+            Self::Nickname => "1 to 19 letters and digits",
             Self::Ssid => "1 to 32 bytes without control characters",
             Self::Passphrase => "8 to 63 printable ASCII characters",
             Self::Password => "12 to 128 printable ASCII characters",
@@ -214,6 +222,9 @@ impl Kind {
             Self::Duration => seconds(text).is_some(),
             Self::Time => is_time(text),
             Self::Hostname => is_label(text),
+            Self::Domain => between(1, 253) && text.contains('.') && text.split('.').all(is_label),
+            // tor-spec, "Nicknames".
+            Self::Nickname => between(1, 19) && all_of(text, |byte| byte.is_ascii_alphanumeric()),
             Self::Ssid => between(1, 32) && no_control(),
             Self::Passphrase => between(8, 63) && printable(),
             Self::Password => between(12, 128) && printable(),
@@ -298,6 +309,16 @@ mod tests {
                 Kind::Hostname,
                 vec!["a", "web-1"],
                 vec!["", "-a", "a-", "a.b", "ä", &long],
+            ),
+            (
+                Kind::Domain,
+                vec!["tor-exit.example.org"],
+                vec!["host", "a..b", "a.b.", "a b.c", ""],
+            ),
+            (
+                Kind::Nickname,
+                vec!["a", "Relay1"],
+                vec!["", "my-relay", "abcdefghijklmnopqrst"],
             ),
             (
                 Kind::Ssid,

@@ -147,6 +147,8 @@ fn stubs(archives: &[Archive]) -> Vec<Stub> {
         ("", "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n"),
         // imgbuild makes the initramfs.
         ("initramfs-tools", "/usr/sbin/update-initramfs", nothing),
+        // U-Boot's menu is too, once the root filesystem has its name; here it would be the host's.
+        ("u-boot-menu", "/usr/sbin/u-boot-update", nothing),
         // Host keys are made by each device on its first boot.
         ("openssh-client", "/usr/bin/ssh-keygen", nothing),
         // So is a certificate for tests.

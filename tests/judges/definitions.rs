@@ -12,16 +12,39 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// What nobody may be spared is what running an exit means.
+const EXIT: [&str; 3] = [
+    "i-accept-exit-liability=true",
+    "contact=relay[at]example.org",
+    "exit-hostname=tor-exit.example.org",
+];
+
 #[test]
 fn shipped_profiles_build_on_shipped_boards_with_no_setting() {
     let definitions = Definitions::find(&[]);
     for board in definitions.boards().unwrap() {
         for profile in definitions.profiles().unwrap() {
-            let spec = check(&definitions, &board, &profile, &UserSettings::default());
+            let needed: &[&str] = if profile == "exit-relay" { &EXIT } else { &[] };
+            let spec = check(&definitions, &board, &profile, &flags(needed));
             if let Err(diagnostics) = spec {
                 panic!("{board} {profile}:\n{diagnostics}");
             }
         }
+    }
+}
+
+#[test]
+fn an_exit_needs_each_of_its_confirmations() {
+    let definitions = Definitions::find(&[]);
+    for missing in 0..EXIT.len() {
+        let mut given = EXIT.to_vec();
+        let name = given.remove(missing).split('=').next().unwrap();
+        let refused = check(&definitions, "x86_64", "exit-relay", &flags(&given)).unwrap_err();
+        let shown = refused.to_text(false);
+        assert!(
+            shown.contains(&format!("`{name}` has to be given")),
+            "{shown}"
+        );
     }
 }
 

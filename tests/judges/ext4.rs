@@ -1,12 +1,15 @@
-//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4 and the kernel judge the ext4 filesystems we write.
+//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4 and the kernel judge the ext4 filesystems we
+//! write, and our own reader finds the same in them.
 
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
+mod bases;
 mod image;
 mod kernel;
 mod large;
 mod manifest;
 mod mkext4;
+mod reader;
 mod readers;
 mod sharing;
 mod sparse;
@@ -77,12 +80,14 @@ fn made(tree: &Tree, objects: &Objects, image: &Image) -> Made {
     }
 }
 
-/// e2fsck has no remark, and debugfs, mkext4 and the kernel find what the trees hold.
+/// e2fsck has no remark, and debugfs, our reader, mkext4 and the kernel find what the trees hold.
 fn judge_all(images: &[Made]) {
     for made in images {
         check(&made.written.path);
         let found = manifest::debugfs(&made.written.path);
         assert_manifest(&found, &made.expected, "debugfs");
+        let found = reader::found(&made.written.path);
+        assert_manifest(&found, &made.expected, "our reader");
         if let Some(found) = mkext4::manifest(&made.written.path) {
             let expected = mkext4::without_acls(made.expected.clone());
             assert_manifest(&found, &expected, "mkext4");

@@ -1,17 +1,26 @@
-//! Reads what a board takes out of packages: `[[blob]]` and `[[file]]`.
+//! Reads what a board takes out of packages and from elsewhere: `[[blob]]` and `[[file]]`.
 
 use super::file::{Draft, absolute};
-use super::{Blob, BlobPlace, BlobSource, BoardFile, PackageFile, Patch, PatchValue};
+use super::source::{BLOB_SOURCE, blob_source};
+use super::{Blob, BlobPlace, BoardFile, PackageFile, Patch, PatchValue};
 use crate::define::read::{Keys, Section};
 use crate::diag::{Diagnostic, Located};
+use crate::units::Bytes;
 
 pub(super) static BLOB: Keys = Keys {
     table: "[[blob]]",
-    keys: &["name", "offset", "partition", "take", "source", "patches"],
-};
-pub(super) static BLOB_SOURCE: Keys = Keys {
-    table: "[blob.source]",
-    keys: &["package", "path", "builtin", "modules"],
+    keys: &[
+        "name",
+        "offset",
+        "partition",
+        "skip",
+        "take",
+        "max-size",
+        "around-table",
+        "source",
+        "redistributable",
+        "patches",
+    ],
 };
 pub(super) static PATCH: Keys = Keys {
     table: "[[blob.patches]]",
@@ -31,7 +40,9 @@ pub(super) fn blob<'s>(section: &'s Section<'s>, partitions: &[&str]) -> Draft<'
     let place = blob_place(section, partitions);
     let source = section.need("source", section.section("source", &BLOB_SOURCE));
     let source = source.and_then(|source| blob_source(&source));
-    let take = section.parsed("take").map(|take| take.value);
+    let [skip, take, max_size] = ["skip", "take", "max-size"].map(|key| size(section, key));
+    let around_table = around_table(section, place.as_ref());
+    let redistributable = section.flag("redistributable");
     let patches = section.sections("patches", &PATCH);
     let patches: Vec<_> = (patches.iter())
         .map(|section| patch(section, partitions))
@@ -41,8 +52,12 @@ pub(super) fn blob<'s>(section: &'s Section<'s>, partitions: &[&str]) -> Draft<'
         Some(Blob {
             name: name.as_ref()?.value.clone(),
             place: place?,
-            take: (take.is_some() || !section.has("take")).then_some(take)?,
+            skip: skip?.unwrap_or_default(),
+            take: take?,
+            max_size: max_size?,
+            around_table: around_table?,
             source: source?,
+            redistributable: redistributable.is_none_or(|flag| flag.value),
             patches: patches?,
         })
     };
@@ -52,6 +67,29 @@ pub(super) fn blob<'s>(section: &'s Section<'s>, partitions: &[&str]) -> Draft<'
         name,
         value,
     }
+}
+
+/// A size that may be left out; nothing where what is written is none.
+fn size(section: &Section<'_>, key: &str) -> Option<Option<Bytes>> {
+    match section.parsed::<Bytes>(key) {
+        Some(size) => Some(Some(size.value)),
+        None => (!section.has(key)).then_some(None),
+    }
+}
+
+/// Only what starts in sector 0 can lie across the table there.
+fn around_table(section: &Section<'_>, place: Option<&BlobPlace>) -> Option<bool> {
+    let Some(flag) = section.flag("around-table") else {
+        return (!section.has("around-table")).then_some(false);
+    };
+    if flag.value && place.is_some_and(|place| *place != BlobPlace::Offset(Bytes(0))) {
+        section.report(
+            Diagnostic::new("board::blob-place", "there is no table to lie around")
+                .label(&flag.span, "expected `offset = \"0\"` with it"),
+        );
+        return None;
+    }
+    Some(flag.value)
 }
 
 fn blob_place(section: &Section<'_>, partitions: &[&str]) -> Option<BlobPlace> {
@@ -88,30 +126,6 @@ fn known_partition(
         return None;
     }
     Some(name.value)
-}
-
-fn blob_source(section: &Section<'_>) -> Option<BlobSource> {
-    let package = section.need("package", section.text("package"));
-    let builtin = section.choice("builtin", &[("grub-core", ())]);
-    if section.has("builtin") == section.has("path") {
-        section.report(
-            Diagnostic::new("board::blob-source", "a blob has one source")
-                .label(section.span(), "expected either `path` or `builtin`"),
-        );
-        return None;
-    }
-    if section.has("builtin") {
-        builtin?;
-        let modules = (section.texts("modules").into_iter().map(|text| text.value)).collect();
-        let package = package?.value;
-        return Some(BlobSource::GrubCore { package, modules });
-    }
-    let path = section.text("path")?;
-    absolute(section, &path).then_some(())?;
-    Some(BlobSource::Package(PackageFile {
-        package: package?.value,
-        path: path.value,
-    }))
 }
 
 fn patch(section: &Section<'_>, partitions: &[&str]) -> Option<Patch> {

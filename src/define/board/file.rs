@@ -1,7 +1,8 @@
 //! Reads `board.toml`: its keys and the rules among them.
 
 use super::base::{BASE, base};
-use super::blob::{BLOB, BLOB_SOURCE, FILE, FILE_SOURCE, PATCH, blob, file};
+use super::blob::{BLOB, FILE, FILE_SOURCE, PATCH, blob, file};
+use super::source::BLOB_SOURCE;
 use super::*;
 use crate::define::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics, Located};
@@ -45,7 +46,11 @@ static PARTITION: Keys = Keys {
 };
 static SUITE: Keys = Keys {
     table: "[suite]",
-    keys: &["name", "components"],
+    keys: &["name", "components", "extra"],
+};
+static EXTRA_SUITE: Keys = Keys {
+    table: "[[suite.extra]]",
+    keys: &["name", "packages"],
 };
 static PACKAGES: Keys = Keys {
     table: "[packages]",
@@ -60,11 +65,12 @@ static BOOT: Keys = Keys {
         "command-line",
         "firmware-files",
         "config-txt",
+        "device-tree",
     ],
 };
 
 /// Every table of the format.
-pub static TABLES: [&Keys; 12] = [
+pub static TABLES: [&Keys; 13] = [
     &TOP,
     &DISK,
     &PARTITION,
@@ -74,6 +80,7 @@ pub static TABLES: [&Keys; 12] = [
     &FILE,
     &FILE_SOURCE,
     &SUITE,
+    &EXTRA_SUITE,
     &PACKAGES,
     &BOOT,
     &BASE,
@@ -115,7 +122,8 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
     let files: Vec<_> = top.sections("file", &FILE).iter().map(file).collect();
     let suite = needed(top, "suite", &SUITE, suite);
     let packages = needed(top, "packages", &PACKAGES, packages);
-    let boot = needed(top, "boot", &BOOT, boot);
+    let boot_section = top.need("boot", top.section("boot", &BOOT));
+    let boot = boot_section.as_ref().and_then(boot);
 
     let base_sections = top.sections("base", &BASE);
     let bases: Vec<_> = base_sections.iter().map(base).collect();
@@ -129,6 +137,14 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
             .iter()
             .for_each(|draft| rules::table(draft, disk));
         rules::count(&partitions, disk);
+        overlap::overlaps(disk, &partitions, &blobs);
+        let sound: Option<Vec<&Partition>> = partitions
+            .iter()
+            .map(|draft| draft.value.as_ref())
+            .collect();
+        if let (Some(section), Some(boot), Some(partitions)) = (&boot_section, &boot, sound) {
+            flow::disk(section, boot, disk, &partitions);
+        }
     }
     Some(Board {
         name: name.to_owned(),
@@ -285,9 +301,21 @@ pub(super) fn absolute(section: &Section<'_>, path: &Located<String>) -> bool {
 fn suite(section: &Section<'_>) -> Option<Suite> {
     let name = section.need("name", section.text("name"));
     let components = plain(section.need("components", Some(section.texts("components")))?);
+    let extra = section.sections("extra", &EXTRA_SUITE);
+    let extra: Vec<_> = extra.iter().map(extra_suite).collect();
     Some(Suite {
         name: name?.value,
         components,
+        extra: extra.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn extra_suite(section: &Section<'_>) -> Option<ExtraSuite> {
+    let name = section.need("name", section.text("name"));
+    let packages = section.need("packages", Some(section.texts("packages")));
+    Some(ExtraSuite {
+        name: name?.value,
+        packages: plain(packages?),
     })
 }
 
@@ -303,19 +331,18 @@ fn packages(section: &Section<'_>) -> Option<BoardPackages> {
 }
 
 fn boot(section: &Section<'_>) -> Option<Boot> {
-    let flows = [
-        ("rpi-firmware", BootFlow::RpiFirmware),
-        ("grub-hybrid", BootFlow::GrubHybrid),
-    ];
-    let flow = section.need("flow", section.choice("flow", &flows));
+    let flow = section.need("flow", section.choice("flow", &flow::FLOWS));
     let roots = [("partuuid", RootBy::Partuuid), ("uuid", RootBy::Uuid)];
     let root = section.need("root", section.choice("root", &roots));
-    Some(Boot {
+    let boot = Boot {
         flow: flow?.value,
         root: root?.value,
         consoles: plain(section.texts("consoles")),
         command_line: plain(section.texts("command-line")),
         firmware_files: plain(section.texts("firmware-files")),
         config_txt: plain(section.texts("config-txt")),
-    })
+        device_tree: section.text("device-tree").map(|path| path.value),
+    };
+    flow::keys(section, &boot);
+    Some(boot)
 }

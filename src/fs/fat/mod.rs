@@ -17,9 +17,12 @@ mod directory;
 mod error;
 mod geometry;
 mod name;
+pub mod read;
+mod shape;
 mod table;
 
 pub use error::FatError;
+pub use shape::{Kept, Label, Shape};
 
 use crate::disk::image::{Image, Region};
 use crate::epoch::Epoch;

@@ -33,6 +33,17 @@ impl Objects {
         })
     }
 
+    /// Stores `bytes`, and gives all of them as a slice.
+    pub(super) fn whole(&mut self, bytes: Vec<u8>) -> Slice {
+        let (object, len) = (Sha256::of(&bytes), bytes.len() as u64);
+        self.0.insert(object, bytes);
+        Slice {
+            object,
+            offset: 0,
+            len,
+        }
+    }
+
     /// The bytes of `content`.
     pub(super) fn read(&self, content: &Content) -> Vec<u8> {
         let mut read = Vec::new();

@@ -20,7 +20,7 @@ fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
     value
 }
 
-fn acl_for_user(user: u32) -> Vec<u8> {
+pub(super) fn acl_for_user(user: u32) -> Vec<u8> {
     acl(&[
         (1, 7, !0),
         (2, 5, user),

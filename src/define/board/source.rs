@@ -1,0 +1,113 @@
+//! Reads `[blob.source]`: a package, this program, the network, or the base image.
+
+use super::file::absolute;
+use super::{BaseRegion, BlobDownload, BlobSource, PackageFile};
+use crate::define::read::{Keys, Section};
+use crate::diag::{Diagnostic, Located};
+use crate::units::{Bytes, NotASize};
+use std::str::FromStr;
+
+pub(super) static BLOB_SOURCE: Keys = Keys {
+    table: "[blob.source]",
+    keys: &[
+        "package", "path", "builtin", "modules", "url", "size", "sha256", "base",
+    ],
+};
+
+/// A text that is no span of a disk.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotARegion {
+    /// Without two ends.
+    #[error(
+        "`{0}` is no region: expected its first byte and the first behind it, as in `512..4MiB`"
+    )]
+    Form(String),
+    /// With an end that is no size.
+    #[error(transparent)]
+    Size(#[from] NotASize),
+    /// With nothing in it.
+    #[error("`{0}` is empty: expected the first byte behind it above its first byte")]
+    Empty(String),
+}
+
+impl FromStr for BaseRegion {
+    type Err = NotARegion;
+
+    fn from_str(text: &str) -> Result<Self, NotARegion> {
+        let form = || NotARegion::Form(text.to_owned());
+        let (start, end) = text.split_once("..").ok_or_else(form)?;
+        let (start, end): (Bytes, Bytes) = (start.parse()?, end.parse()?);
+        if end <= start {
+            return Err(NotARegion::Empty(text.to_owned()));
+        }
+        Ok(Self { start, end })
+    }
+}
+
+/// The source, named by the one key that only its kind has.
+pub(super) fn blob_source(section: &Section<'_>) -> Option<BlobSource> {
+    let kinds = ["url", "base", "builtin"];
+    let named: Vec<&str> = (kinds.into_iter()).filter(|key| section.has(key)).collect();
+    match named[..] {
+        ["url"] => download(section).map(BlobSource::Download),
+        ["base"] => Some(BlobSource::Base(section.parsed("base")?.value)),
+        ["builtin"] if !section.has("path") => grub_core(section),
+        [] if section.has("path") => package_file(section).map(BlobSource::Package),
+        _ => {
+            let expected = "expected one of `package` with `path`, `builtin`, `url`, `base`";
+            section.report(
+                Diagnostic::new("board::blob-source", "a blob has one source")
+                    .label(section.span(), expected),
+            );
+            None
+        }
+    }
+}
+
+fn grub_core(section: &Section<'_>) -> Option<BlobSource> {
+    let package = section.need("package", section.text("package"));
+    section.choice("builtin", &[("grub-core", ())])?;
+    let modules = (section.texts("modules").into_iter().map(|text| text.value)).collect();
+    Some(BlobSource::GrubCore {
+        package: package?.value,
+        modules,
+    })
+}
+
+fn package_file(section: &Section<'_>) -> Option<PackageFile> {
+    let package = section.need("package", section.text("package"));
+    let path = section.text("path")?;
+    absolute(section, &path).then_some(())?;
+    Some(PackageFile {
+        package: package?.value,
+        path: path.value,
+    })
+}
+
+fn download(section: &Section<'_>) -> Option<BlobDownload> {
+    let url = section.text("url");
+    let url = url.filter(|url| fetchable(section, url));
+    let size = section.need("size", section.parsed("size"));
+    let sha256 = section.need("sha256", section.parsed("sha256"));
+    let path = section.text("path");
+    let sound_path = path.as_ref().is_none_or(|path| absolute(section, path));
+    Some(BlobDownload {
+        url: url?.value,
+        size: size?.value,
+        sha256: sha256?.value,
+        path: sound_path.then(|| path.map(|path| path.value))?,
+    })
+}
+
+/// What is fetched is known by its digest, so plain HTTP is as good as any.
+fn fetchable(section: &Section<'_>, url: &Located<String>) -> bool {
+    let schemes = ["https://", "http://", "file:///"];
+    let sound = schemes.iter().any(|scheme| url.value.starts_with(scheme));
+    if !sound {
+        section.report(
+            Diagnostic::new("board::blob-source", "not an address to fetch from")
+                .label(&url.span, "expected `https://…`"),
+        );
+    }
+    sound
+}

@@ -1,0 +1,196 @@
+//! The boot sector: everything that follows from it is checked here, once.
+
+use super::{Corrupt, ReadError, Unsupported};
+use crate::disk::device::Device;
+use crate::disk::probe::{self, Contents};
+use crate::fs::fat::FatBits;
+use crate::fs::fat::shape::{Shape, table_sectors};
+
+/// Readers tell the width by the number of clusters alone.
+const FAT12_END: u64 = 4085;
+const FAT16_END: u64 = 65_525;
+/// Numbers above mean "bad" and "last".
+const FAT32_END: u64 = 0x0fff_fff5;
+
+/// What the boot sector says, checked.
+#[derive(Debug)]
+pub(super) struct Boot {
+    pub(super) shape: Shape,
+    pub(super) volume_id: Option<u32>,
+    /// The label that stands in the boot sector, where there is room for one.
+    pub(super) label: Option<[u8; 11]>,
+    pub(super) n_clusters: u64,
+    /// First cluster of the root directory; 0 where it has its own place.
+    pub(super) root_cluster: u32,
+    /// Which of the tables is kept up to date.
+    pub(super) active_table: u64,
+}
+
+/// Reads and checks the boot sector of `device`.
+pub(super) fn read(device: &dyn Device) -> Result<Boot, ReadError> {
+    let io = |source| ReadError::Io { offset: 0, source };
+    let found = probe::probe(device).map_err(io)?;
+    if found != Some(Contents::Fat) {
+        return Err(Unsupported::Other { found }.into());
+    }
+    let mut sector = [0; 512];
+    device.read_at(0, &mut sector).map_err(io)?;
+    Ok(parse(&Fields(&sector), device.len())?)
+}
+
+/// The boot sector by offset.
+struct Fields<'a>(&'a [u8; 512]);
+
+impl Fields<'_> {
+    fn byte(&self, at: usize) -> u64 {
+        self.0[at].into()
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        u16::from_le_bytes([self.0[at], self.0[at + 1]]).into()
+    }
+
+    fn long(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.0[at..at + 4].try_into().expect("4 bytes"))
+    }
+
+    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
+        self.0[at..at + N].try_into().expect("N bytes")
+    }
+
+    /// The number in the small field, or else in the large one.
+    fn either(&self, small: usize, large: usize) -> u64 {
+        match self.word(small) {
+            0 => self.long(large).into(),
+            n => n,
+        }
+    }
+}
+
+/// Refuses `found` unless it `is_sound`.
+fn check(
+    field: &'static str,
+    found: u64,
+    expected: &'static str,
+    is_sound: bool,
+) -> Result<u64, Corrupt> {
+    let wrong = Corrupt::Boot {
+        field,
+        found,
+        expected,
+    };
+    if is_sound { Ok(found) } else { Err(wrong) }
+}
+
+fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
+    let sector = fields.word(11);
+    let sizes = matches!(sector, 512 | 1024 | 2048 | 4096);
+    check("sector size", sector, "512, 1024, 2048 or 4096", sizes)?;
+    let per_cluster = fields.byte(13);
+    let power = per_cluster.is_power_of_two();
+    check("sectors per cluster", per_cluster, "a power of two", power)?;
+    let reserved = fields.word(14);
+    check("reserved sectors", reserved, "at least 1", reserved > 0)?;
+    let n_tables = fields.byte(16);
+    check(
+        "number of tables",
+        n_tables,
+        "1 or 2",
+        (1..=2).contains(&n_tables),
+    )?;
+    // FAT32 has a large field for the length of a table only, and no fixed root.
+    let is_fat32 = fields.word(22) == 0;
+    let table = fields.either(22, 36);
+    check("sectors of a table", table, "at least 1", table > 0)?;
+    let n_root = fields.word(17);
+    let whole = (n_root * 32).is_multiple_of(sector);
+    check(
+        "entries of the root directory",
+        n_root,
+        "whole sectors of them",
+        whole,
+    )?;
+    let n_sectors = fields.either(19, 32);
+    let before = reserved + n_tables * table + n_root * 32 / sector;
+    let data = n_sectors.checked_sub(before);
+    let n_clusters = data.unwrap_or(0) / per_cluster;
+    check(
+        "number of sectors",
+        n_sectors,
+        "room for a cluster",
+        n_clusters > 0,
+    )?;
+    let (expected, found) = (n_sectors * sector, len);
+    if expected > found {
+        return Err(Corrupt::Cut { expected, found });
+    }
+    let bits = match n_clusters {
+        _ if is_fat32 => FatBits::Fat32,
+        n if n < FAT12_END => FatBits::Fat12,
+        _ => FatBits::Fat16,
+    };
+    let end = if is_fat32 { FAT32_END } else { FAT16_END };
+    check(
+        "number of clusters",
+        n_clusters,
+        "no more than its width counts",
+        n_clusters < end,
+    )?;
+    let has_root = is_fat32 == (n_root == 0);
+    check(
+        "entries of the root directory",
+        n_root,
+        "0 on FAT32 only",
+        has_root,
+    )?;
+    let expected = table_sectors(bits, n_clusters, sector);
+    if table < expected {
+        return Err(Corrupt::ShortTable {
+            found: table,
+            expected,
+            n_clusters,
+        });
+    }
+    let root_cluster = if is_fat32 { fields.long(44) } else { 0 };
+    let extended = if is_fat32 { 64 } else { 36 };
+    // 0x28 says that an id follows, 0x29 that a label and the width do too.
+    let mark = fields.byte(extended + 2);
+    let active_table = match fields.word(40) {
+        // Bit 7: only one of the tables is kept up to date.
+        flags if is_fat32 && flags & 0x80 != 0 => flags & 0xf,
+        _ => 0,
+    };
+    check(
+        "active table",
+        active_table,
+        "one that there is",
+        active_table < n_tables,
+    )?;
+    Ok(Boot {
+        shape: Shape {
+            bits,
+            sector,
+            sectors_per_cluster: per_cluster,
+            reserved,
+            n_tables,
+            table_sectors: table,
+            root_entries: n_root,
+            n_sectors,
+            oem_name: fields.bytes(3),
+            media: fields.0[21],
+            sectors_per_track: u16::try_from(fields.word(24)).expect("a word"),
+            heads: u16::try_from(fields.word(26)).expect("a word"),
+            hidden: fields.long(28),
+            drive: fields.0[extended],
+            fsinfo: if is_fat32 { fields.word(48) } else { 0 },
+            backup: if is_fat32 { fields.word(50) } else { 0 },
+            jump: fields.bytes(0),
+            code: fields.0[extended + 26..510].into(),
+        },
+        volume_id: matches!(mark, 0x28 | 0x29).then(|| fields.long(extended + 3)),
+        label: (mark == 0x29).then(|| fields.bytes(extended + 7)),
+        n_clusters,
+        root_cluster,
+        active_table,
+    })
+}

@@ -1,0 +1,141 @@
+//! The allocation table: follows the chain of a file, and sees to it that no cluster has two owners.
+
+use super::boot::Boot;
+use super::{Corrupt, ReadError, read_at};
+use crate::disk::device::Device;
+use crate::fs::fat::FatBits;
+use crate::fs::fat::geometry::FIRST_CLUSTER;
+use crate::tree::TreePath;
+use std::collections::BTreeMap;
+
+/// A part of the table that is read at once: entries of every width end where it ends.
+const PAGE: u64 = 3 * 4096;
+
+/// Clusters that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) first: u32,
+    pub(super) n_clusters: u32,
+}
+
+/// The table of one filesystem. What was read of it stays in memory: at most the whole of it.
+pub(super) struct Table<'a> {
+    device: &'a dyn Device,
+    bits: FatBits,
+    /// Where the table is, in bytes.
+    start: u64,
+    len: u64,
+    last_cluster: u32,
+    pages: BTreeMap<u64, Vec<u8>>,
+    /// One bit for each cluster, set when a chain has come by.
+    claimed: Vec<u64>,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(device: &'a dyn Device, boot: &Boot) -> Self {
+        let shape = &boot.shape;
+        let before = shape.reserved + boot.active_table * shape.table_sectors;
+        let n_clusters = u32::try_from(boot.n_clusters).expect("checked: below 2^28");
+        let last_cluster = n_clusters + FIRST_CLUSTER - 1;
+        Self {
+            device,
+            bits: shape.bits,
+            start: before * shape.sector,
+            len: shape.table_sectors * shape.sector,
+            last_cluster,
+            pages: BTreeMap::new(),
+            claimed: vec![0; last_cluster as usize / 64 + 1],
+        }
+    }
+
+    /// The clusters of `path` from `first` on, which now belong to it. Ends, because no cluster is
+    /// claimed twice.
+    pub(super) fn claim(&mut self, path: &TreePath, first: u32) -> Result<Vec<Run>, ReadError> {
+        let mut runs: Vec<Run> = Vec::new();
+        let (mut from, mut to) = (0, first);
+        loop {
+            self.claim_one(path, from, to)?;
+            match runs.last_mut() {
+                Some(run) if run.first + run.n_clusters == to => run.n_clusters += 1,
+                _ => runs.push(Run {
+                    first: to,
+                    n_clusters: 1,
+                }),
+            }
+            from = to;
+            to = self.entry(to)?;
+            if to >= self.top() - 7 {
+                return Ok(runs);
+            }
+        }
+    }
+
+    fn claim_one(&mut self, path: &TreePath, from: u32, to: u32) -> Result<(), Corrupt> {
+        let what = match to {
+            0 => "a free one",
+            1 => "a reserved number",
+            _ if to <= self.last_cluster => {
+                let (word, bit) = (&mut self.claimed[to as usize / 64], 1 << (to % 64));
+                if *word & bit != 0 {
+                    let path = path.clone();
+                    return Err(Corrupt::Shared { path, from, to });
+                }
+                *word |= bit;
+                return Ok(());
+            }
+            _ if to == self.top() - 8 => "a bad one",
+            _ => "none",
+        };
+        Err(Corrupt::Link {
+            path: path.clone(),
+            from,
+            to,
+            what,
+            last: self.last_cluster,
+        })
+    }
+
+    /// The largest number of an entry. It and the seven below it end a chain.
+    fn top(&self) -> u32 {
+        match self.bits {
+            FatBits::Fat12 => 0xfff,
+            FatBits::Fat16 => 0xffff,
+            FatBits::Fat32 => 0x0fff_ffff,
+        }
+    }
+
+    /// The entry of `cluster`, one that there is.
+    fn entry(&mut self, cluster: u32) -> Result<u32, ReadError> {
+        let cluster = u64::from(cluster);
+        let (offset, n_bytes) = match self.bits {
+            FatBits::Fat12 => (cluster / 2 * 3, 3),
+            FatBits::Fat16 => (cluster * 2, 2),
+            FatBits::Fat32 => (cluster * 4, 4),
+        };
+        let page = self.page(offset / PAGE)?;
+        let at = usize::try_from(offset % PAGE).expect("within a page");
+        let mut bytes = [0; 4];
+        // Of the last pair of FAT12 there may be only the first half.
+        let found = &page[at..page.len().min(at + n_bytes)];
+        bytes[..found.len()].copy_from_slice(found);
+        let entry = u32::from_le_bytes(bytes);
+        Ok(match self.bits {
+            FatBits::Fat12 if cluster % 2 == 1 => entry >> 12 & 0xfff,
+            FatBits::Fat12 => entry & 0xfff,
+            FatBits::Fat16 => entry,
+            // The upper four bits are reserved.
+            FatBits::Fat32 => entry & 0x0fff_ffff,
+        })
+    }
+
+    fn page(&mut self, index: u64) -> Result<&[u8], ReadError> {
+        if !self.pages.contains_key(&index) {
+            let at = index * PAGE;
+            let len = PAGE.min(self.len - at);
+            let mut bytes = vec![0; usize::try_from(len).expect("at most a page")];
+            read_at(self.device, self.start + at, &mut bytes)?;
+            self.pages.insert(index, bytes);
+        }
+        Ok(&self.pages[&index])
+    }
+}

@@ -1,0 +1,211 @@
+//! Reads FAT12, FAT16 and FAT32 that somebody else made, without trusting a number of it.
+//!
+//! ```text
+//! boot sector → shape → directories, from the root down → chain of each file → pieces of the disk
+//! ```
+//!
+//! What is read is whole: every chain is as long as its file and leads to clusters that exist, each
+//! of which has one owner; anything else is refused with its numbers. No chain and no tree goes on
+//! without end, and memory is bounded by the filesystem's own size. Names are those that Linux
+//! shows: long ones as UTF-8, 8.3 ones in code page 437. Files belong to root and have mode 0755,
+//! as Debian mounts a boot partition. The width follows from the number of clusters, but for FAT32,
+//! which its boot sector names, as for Linux. FSInfo, the second table, the mark of an unclean
+//! unmount, hidden and system files are not looked at.
+
+mod boot;
+mod chain;
+pub(super) mod codepage;
+mod directory;
+mod error;
+
+pub use error::{Corrupt, ReadError, Unsupported};
+
+use super::FatBits;
+use super::geometry::{ENTRY_SIZE, FIRST_CLUSTER};
+use super::shape::{Kept, Shape};
+use crate::disk::device::Device;
+use crate::epoch::Timestamp;
+use crate::tree::{Content, Kind, Meta, Node, Origin, Piece, Slice, Tree, TreePath};
+use boot::Boot;
+use chain::{Run, Table};
+use directory::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What a directory can have at most: 65,536 entries.
+const MAX_DIRECTORY: u64 = 65_536 * ENTRY_SIZE as u64;
+/// Windows goes 130 levels deep, in paths of 260 characters.
+const MAX_DEPTH: usize = 130;
+/// A boot partition has some hundred; more than this is an attack on the memory.
+const MAX_NODES: usize = 1 << 20;
+
+/// A FAT filesystem whose boot sector is sound.
+pub struct Filesystem<'a> {
+    device: &'a dyn Device,
+    boot: Boot,
+}
+
+impl<'a> Filesystem<'a> {
+    /// Reads the boot sector of `device`, which is as long as the partition.
+    pub fn open(device: &'a dyn Device) -> Result<Self, ReadError> {
+        let boot = boot::read(device)?;
+        Ok(Self { device, boot })
+    }
+
+    /// What a rewrite keeps besides the files.
+    pub fn kept(&self) -> Result<Kept, ReadError> {
+        let mut table = Table::new(self.device, &self.boot);
+        let root = self.directory(&mut table, &TreePath::root(), self.boot.root_cluster)?;
+        Ok(Kept {
+            shape: self.boot.shape.clone(),
+            volume_id: self.boot.volume_id,
+            boot_label: self.boot.label,
+            label: root.label,
+        })
+    }
+
+    /// All files; their content stays where it is, within `place`: where the device lies in a
+    /// stored object.
+    pub fn tree(&self, place: &Slice) -> Result<Tree, ReadError> {
+        let mut table = Table::new(self.device, &self.boot);
+        let meta = Meta::root(0o755, Timestamp::default());
+        let mut tree = Tree::new(meta);
+        let root = tree.root();
+        tree.node_mut(root).origin = Origin::Base;
+        let mut n_nodes = 0;
+        let mut ahead = VecDeque::from([(TreePath::root(), self.boot.root_cluster)]);
+        while let Some((path, cluster)) = ahead.pop_front() {
+            let listing = self.directory(&mut table, &path, cluster)?;
+            let mut seen = BTreeSet::new();
+            for entry in listing.entries {
+                let name = entry.name.as_ref().map_err(|name| Unsupported::Name {
+                    directory: path.clone(),
+                    name: name.clone(),
+                })?;
+                let at = path.join(name);
+                if !seen.insert(name.clone()) {
+                    return Err(Corrupt::Twice { path: at }.into());
+                }
+                n_nodes += 1;
+                if n_nodes > MAX_NODES {
+                    return Err(Unsupported::Nodes { max: MAX_NODES }.into());
+                }
+                let kind = match entry.is_directory {
+                    true => Kind::Directory(BTreeMap::new()),
+                    false => Kind::File(self.content(&mut table, &at, &entry, place)?),
+                };
+                if entry.is_directory {
+                    ahead.push_back((self.deeper(&at, &entry)?, entry.first_cluster));
+                }
+                let mode = match entry.is_read_only && !entry.is_directory {
+                    true => 0o555,
+                    false => 0o755,
+                };
+                let node = Node::new(kind, Meta::root(mode, entry.mtime), Origin::Base);
+                tree.insert(&at, node)
+                    .expect("its directory came before it, and has no such name");
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Checks that the directory `entry` at `path` can be gone into.
+    fn deeper(&self, path: &TreePath, entry: &Entry) -> Result<TreePath, ReadError> {
+        let path = path.clone();
+        if path.components().len() > MAX_DEPTH {
+            let max = MAX_DEPTH;
+            return Err(Unsupported::Depth { path, max }.into());
+        }
+        if entry.first_cluster == 0 {
+            return Err(Corrupt::NoCluster { path }.into());
+        }
+        Ok(path)
+    }
+
+    /// What stands in the directory at `cluster`; at 0 is the root of FAT12 and FAT16.
+    fn directory(
+        &self,
+        table: &mut Table<'_>,
+        path: &TreePath,
+        cluster: u32,
+    ) -> Result<directory::Listing, ReadError> {
+        let shape = &self.boot.shape;
+        let spans = match (cluster, shape.bits) {
+            (0, FatBits::Fat12 | FatBits::Fat16) => {
+                let len = shape.root_entries * ENTRY_SIZE as u64;
+                vec![(self.root_start(), len)]
+            }
+            _ => self.spans(&table.claim(path, cluster)?),
+        };
+        let found = spans.iter().map(|(_, len)| len).sum();
+        if found > MAX_DIRECTORY {
+            let path = path.clone();
+            return Err(Corrupt::LongDirectory { path, found }.into());
+        }
+        let mut bytes = vec![0; usize::try_from(found).expect("at most 2 MiB")];
+        let mut rest = bytes.as_mut_slice();
+        for (start, len) in spans {
+            let (part, behind) = rest.split_at_mut(usize::try_from(len).expect("at most 2 MiB"));
+            read_at(self.device, start, part)?;
+            rest = behind;
+        }
+        Ok(directory::list(&bytes, shape.bits == FatBits::Fat32))
+    }
+
+    fn content(
+        &self,
+        table: &mut Table<'_>,
+        path: &TreePath,
+        entry: &Entry,
+        place: &Slice,
+    ) -> Result<Content, ReadError> {
+        let runs = match entry.first_cluster {
+            0 => Vec::new(),
+            first => table.claim(path, first)?,
+        };
+        let spans = self.spans(&runs);
+        let (len, found) = (u64::from(entry.len), spans.iter().map(|(_, len)| len).sum());
+        if len > found {
+            let path = path.clone();
+            return Err(Corrupt::ShortChain { path, len, found }.into());
+        }
+        // A chain may be longer than its file: room that somebody reserved.
+        let mut left = len;
+        let pieces = spans.into_iter().map(|(start, len)| {
+            let len = len.min(left);
+            left -= len;
+            Piece::Stored(Slice {
+                object: place.object,
+                offset: place.offset + start,
+                len,
+            })
+        });
+        Ok(Content::from_pieces(pieces))
+    }
+
+    /// Where `runs` lie on the device: offset and length of each.
+    fn spans(&self, runs: &[Run]) -> Vec<(u64, u64)> {
+        let Shape {
+            sector,
+            root_entries,
+            ..
+        } = self.boot.shape;
+        let first = self.root_start() + root_entries * ENTRY_SIZE as u64;
+        let cluster = self.boot.shape.sectors_per_cluster * sector;
+        let span = |run: &Run| {
+            let index = u64::from(run.first - FIRST_CLUSTER);
+            (first + index * cluster, u64::from(run.n_clusters) * cluster)
+        };
+        runs.iter().map(span).collect()
+    }
+
+    /// Where the tables end: the root of FAT12 and FAT16, or the first cluster.
+    fn root_start(&self) -> u64 {
+        let shape = &self.boot.shape;
+        (shape.reserved + shape.n_tables * shape.table_sectors) * shape.sector
+    }
+}
+
+fn read_at(device: &dyn Device, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+    let failed = |source| ReadError::Io { offset, source };
+    device.read_at(offset, into).map_err(failed)
+}
