@@ -10,11 +10,13 @@ mod disk;
 mod fetch;
 mod foreign;
 mod onto;
+mod rewrite;
 mod system;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
 pub use foreign::ForeignError;
+pub use rewrite::RewriteError;
 pub use system::SystemError;
 
 use crate::base::Opened;
@@ -62,6 +64,9 @@ pub enum BuildError {
     /// The disk could not be laid out.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// The base image could not be written back.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
 }
 
 /// Makes the image that `plan` describes; it is sealed, and not written yet.
@@ -85,7 +90,7 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         total: 0,
         bytes: false,
     });
-    compose::compose(plan, &mut root, workshop.store)?;
+    compose::compose(plan, workshop.base, &mut root, workshop.store)?;
     reporter.report(Event::Finished {
         stage: Stage::Compose,
         memoized: false,
@@ -101,7 +106,10 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         donors: &donors,
         base: workshop.loader,
     };
-    let image = disk::seal(plan, from, root)?;
+    let image = match workshop.base {
+        Some(base) => rewrite::seal(plan, workshop.store, base, root)?,
+        None => disk::seal(plan, from, root)?,
+    };
     reporter.report(Event::Finished {
         stage: Stage::Seal,
         memoized: false,

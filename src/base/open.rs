@@ -201,6 +201,13 @@ impl Opened {
         self.volumes.first().expect("the root is the first")
     }
 
+    /// Where the partition is mounted that any computer can read.
+    pub fn plain_mount(&self) -> String {
+        let fat = |volume: &&Volume| matches!(volume.format, Format::Fat(_));
+        let mount = self.volumes.iter().find(fat).map(|volume| &volume.mount);
+        mount.map_or_else(|| "/boot".to_owned(), ToString::to_string)
+    }
+
     fn check(&self, objects: &dyn Objects, expected: Architecture) -> Result<(), OpenError> {
         let path = |text: &str| TreePath::parse(text.as_bytes()).expect("a plain path");
         if let Some(missing) = PROGRAMS

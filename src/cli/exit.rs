@@ -5,7 +5,9 @@
 use super::failure::Failure;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
-use crate::build::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
+use crate::build::{
+    BuildError, DiskError, FetchStageError, ForeignError, RewriteError, SystemError,
+};
 use crate::debian::repository::RepositoryError;
 use crate::debian::unpack::UnpackError;
 use crate::fetch::FetchError;
@@ -148,6 +150,7 @@ fn build(error: &BuildError) -> u8 {
         BuildError::System(error) => system(error),
         BuildError::Compose(_) => DEFINITIONS,
         BuildError::Disk(error) => disk(error),
+        BuildError::Rewrite(error) => rewrite(error),
     }
 }
 
@@ -215,6 +218,18 @@ fn disk(error: &DiskError) -> u8 {
         DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
         DiskError::Image(_) | DiskError::Assemble(_) => BUG,
         DiskError::Store(_) => OUTPUT,
+    }
+}
+
+fn rewrite(error: &RewriteError) -> u8 {
+    match error {
+        RewriteError::Tree(_)
+        | RewriteError::Ext4 { .. }
+        | RewriteError::Fat { .. }
+        | RewriteError::NoRoom { .. }
+        | RewriteError::LargerThanBoard { .. } => DEFINITIONS,
+        RewriteError::Table(_) | RewriteError::Image(_) => BUG,
+        RewriteError::Store(_) => OUTPUT,
     }
 }
 

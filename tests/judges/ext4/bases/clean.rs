@@ -31,11 +31,7 @@ const BASES: [Base; 16] = [
         "^metadata_csum,uninit_bg,large_dir,^64bit",
         "",
     ),
-    base(
-        "quota",
-        "quota,project",
-        "",
-    ),
+    base("quota", "quota,project", ""),
     base(
         "meta-bg",
         "meta_bg,^resize_inode,sparse_super2,mmp,stable_inodes",
