@@ -10,6 +10,7 @@ mod image;
 mod kernel;
 mod large;
 mod manifest;
+mod mke2fs;
 mod mkext4;
 mod reader;
 mod readers;
