@@ -7,12 +7,12 @@ mod fill;
 mod unclean;
 
 use super::image::Objects;
-use super::kernel;
 use super::manifest::{Manifest, expected};
+use super::{assert_manifest, kernel};
 use crate::support::judge;
 use crate::uml::{self, Disk, Left};
 use imgbuild::disk::device::FileDevice;
-use imgbuild::fs::ext4::read::{Filesystem, ReadError};
+use imgbuild::fs::ext4::read::{Filesystem, ReadError, Superblock};
 use imgbuild::tree::Tree;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -114,22 +114,40 @@ impl Images {
     }
 }
 
-/// What our reader finds in the filesystem at `path`, with what its content is read from.
-fn read(path: &Path) -> Result<(Tree, Objects), ReadError> {
-    let device = FileDevice::new(fs_err::File::open(path).unwrap()).unwrap();
-    let mut objects = Objects::default();
-    let place = objects.whole(fs_err::read(path).unwrap());
-    let tree = Filesystem::open(&device)?.tree(&place)?;
-    Ok((tree, objects))
+/// A base as our reader finds it.
+struct Read {
+    superblock: Superblock,
+    tree: Tree,
+    /// The base itself, in which the content of files lies.
+    objects: Objects,
 }
 
-/// Our reader finds what `witness` found.
-fn assert_read(path: &Path, found: &Manifest, witness: &str) {
-    let (tree, objects) = read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let ours = expected(&tree, &objects);
-    super::assert_manifest(
-        &ours,
-        found,
-        &format!("our reader, and not {witness}, of {}", path.display()),
-    );
+impl Read {
+    fn new(path: &Path) -> Result<Self, ReadError> {
+        let device = FileDevice::new(fs_err::File::open(path).unwrap()).unwrap();
+        let filesystem = Filesystem::open(&device)?;
+        let mut objects = Objects::default();
+        let place = objects.whole(fs_err::read(path).unwrap());
+        Ok(Self {
+            superblock: filesystem.superblock().clone(),
+            tree: filesystem.tree(&place)?,
+            objects,
+        })
+    }
+
+    /// Reads what has to be readable.
+    fn expect(path: &Path) -> Self {
+        Self::new(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// That is what `witness` found in `path`.
+    fn assert(&self, found: &Manifest, path: &Path, witness: &str) {
+        let ours = expected(&self.tree, &self.objects);
+        let path = path.display();
+        assert_manifest(
+            &ours,
+            found,
+            &format!("our reader, and not {witness}, of {path}"),
+        );
+    }
 }
