@@ -1,10 +1,10 @@
 //! Filesystems that were unmounted.
 
-use super::super::image::{Written, check, params};
+use super::super::image::{Written, check};
 use super::super::{assert_manifest, kernel};
 use super::{Base, Images, Read, base};
 use imgbuild::fs::ext4::read::feature;
-use imgbuild::fs::ext4::{Ext4Error, Features, Params, XattrError, seal};
+use imgbuild::fs::ext4::{Ext4Error, XattrError, seal};
 use std::fmt::Write;
 
 /// Those that are read.
@@ -71,26 +71,13 @@ fn what_the_kernel_wrote_is_read_as_the_kernel_reads_it() {
 /// The same written by us, which e2fsck finds nothing wrong with; nothing where attributes are
 /// larger than we can write, which has to be said.
 fn written_again(name: &str, read: Read) -> Option<Written> {
-    let superblock = &read.superblock;
-    let has = |feature| superblock.features.has(feature);
-    let features = Features {
-        metadata_csum: has(feature::METADATA_CSUM),
-        sixty_four_bit: has(feature::SIXTY_FOUR_BIT),
-        journal_blocks: has(feature::HAS_JOURNAL).then_some(1024),
-    };
-    let params = Params {
-        features,
-        hash_seed: superblock.hash_seed,
-        uuid: superblock.uuid,
-        ..params(128 << 20)
-    };
-    match seal(&read.tree, &params) {
+    match seal(&read.tree, &read.params) {
         Ok(image) => {
             let written = Written::new(&image, &read.objects);
             check(&written.path);
             Some(written)
         }
-        Err(Ext4Error::Xattr { source, .. }) if has(feature::EA_INODE) => {
+        Err(Ext4Error::Xattr { source, .. }) if read.superblock.features.has(feature::EA_INODE) => {
             assert!(matches!(source, XattrError::TooLarge { .. }), "{source}");
             None
         }
