@@ -8,6 +8,7 @@ mod image;
 mod kernel;
 mod large;
 mod manifest;
+mod mirror;
 mod mkext4;
 mod reader;
 mod readers;
