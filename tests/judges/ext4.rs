@@ -11,6 +11,7 @@ mod kernel;
 mod large;
 mod manifest;
 mod mke2fs;
+mod mirror;
 mod mkext4;
 mod reader;
 mod readers;
