@@ -189,10 +189,11 @@ impl Room<'_> {
 /// What the writer is asked for, so that the new filesystem is like the one with `superblock`.
 fn like(superblock: &Superblock, journal: Option<u64>, plan: &Plan) -> ext4::Params {
     let mut params = ext4::Params::new(0, superblock.uuid, superblock.hash_seed, plan.epoch());
-    params.label = String::from_utf8_lossy(&superblock.label).into_owned();
+    params.label = superblock.label.clone();
     params.features = ext4::Features {
         metadata_csum: superblock.features.has(feature::METADATA_CSUM),
         sixty_four_bit: superblock.features.has(feature::SIXTY_FOUR_BIT),
+        huge_file: superblock.features.has(feature::HUGE_FILE),
         // Counted in blocks of the old filesystem; the new one has blocks of 4096 bytes.
         journal_blocks: journal.map(|blocks| {
             let bytes = blocks.saturating_mul(superblock.block_size.into());

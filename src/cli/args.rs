@@ -72,6 +72,14 @@ pub(crate) enum Command {
     Lock(LockArgs),
     /// Say what would be built, and build nothing.
     Plan(PlanArgs),
+    /// Look for mistakes in board files, and build nothing.
+    Check {
+        /// A board's name, or a file `board.toml`; otherwise every board.
+        #[arg(value_name = "BOARD|FILE")]
+        boards: Vec<String>,
+        #[command(flatten)]
+        definitions: DefinitionArgs,
+    },
     /// List boards or profiles.
     List {
         /// What to list.

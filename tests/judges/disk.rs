@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod sink_faults;
+mod tables;
 
-use crate::support::judge;
+use crate::support::{e2fsck, judge};
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Region, Source};
 use imgbuild::disk::{gpt, mbr};
@@ -187,7 +188,7 @@ fn assert_contents(disk: &Path, layout: &Layout) {
             }
             "root" => {
                 let at = format!("{}?offset={start}", disk.display());
-                judge(Command::new("e2fsck").arg("-fn").arg(at));
+                e2fsck(Path::new(&at));
             }
             _ => {}
         }

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
 mod bases;
+mod boot_loaders;
+mod growth;
 mod image;
 mod kernel;
 mod large;
@@ -30,6 +32,7 @@ use std::collections::BTreeMap;
 const BARE: Features = Features {
     metadata_csum: false,
     sixty_four_bit: false,
+    huge_file: false,
     journal_blocks: None,
 };
 

@@ -1,6 +1,6 @@
 //! Filesystems of machines that lost power.
 
-use super::{Base, Images, assert_read, read};
+use super::{Base, Images, assert_read};
 use crate::support::judge;
 use std::fmt::Write;
 use std::process::Command;
@@ -109,7 +109,7 @@ fn assert_replayed(images: &Images, bases: &[Base], marks: &[(&str, bool)]) {
 
 fn debugfs(images: &Images, base: &Base, question: &str) -> String {
     let mut debugfs = Command::new("debugfs");
-    let answer = judge(debugfs.args(["-R", question]).arg(images.path(base.name)));
+    let answer = judge(debugfs.args(["-c", "-R", question]).arg(images.path(base.name)));
     String::from_utf8_lossy(&[answer.stdout, answer.stderr].concat()).into_owned()
 }
 
@@ -119,7 +119,7 @@ fn what_only_the_journal_has_is_read() {
     cut_off(
         &images,
         &BASES,
-        "fill everything $at; sync; fill changes $at",
+        "fill everything $at; sync -f $at; fill changes $at",
     );
     for base in &BASES {
         let as_it_lies = debugfs(&images, base, "stat /last-commit");
@@ -128,8 +128,10 @@ fn what_only_the_journal_has_is_read() {
             "{} {as_it_lies}",
             base.name
         );
+        // Nothing has to be revoked where data is in the journal too.
         let log = debugfs(&images, base, "logdump -a");
-        assert!(log.contains("revoke block"), "{} {log}", base.name);
+        let revokes = log.contains("revoke block") || base.mounted == "data=journal";
+        assert!(revokes, "{} {log}", base.name);
     }
     let marks = [
         ("/last-commit", true),
