@@ -109,7 +109,11 @@ fn assert_replayed(images: &Images, bases: &[Base], marks: &[(&str, bool)]) {
 
 fn debugfs(images: &Images, base: &Base, question: &str) -> String {
     let mut debugfs = Command::new("debugfs");
-    let answer = judge(debugfs.args(["-c", "-R", question]).arg(images.path(base.name)));
+    let answer = judge(
+        debugfs
+            .args(["-c", "-R", question])
+            .arg(images.path(base.name)),
+    );
     String::from_utf8_lossy(&[answer.stdout, answer.stderr].concat()).into_owned()
 }
 
