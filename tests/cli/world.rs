@@ -20,9 +20,12 @@ const DPKG: [&str; 7] = [
     "/usr/bin/update-alternatives",
 ];
 
+/// dpkg-deb asks of it what busybox does not know.
+const TAR: &str = "/bin/tar";
+
 /// Names under which busybox is called.
-const APPLETS: [&str; 16] = [
-    "sh", "cat", "chmod", "chown", "cp", "diff", "echo", "ln", "mkdir", "mv", "rm", "sleep", "tar",
+const APPLETS: [&str; 15] = [
+    "sh", "cat", "chmod", "chown", "cp", "diff", "echo", "ln", "mkdir", "mv", "rm", "sleep",
     "touch", "true", "date",
 ];
 
@@ -59,7 +62,7 @@ pub(crate) fn host() -> Architecture {
 fn packages() -> Vec<DebSpec> {
     let programs: Vec<&str> = DPKG
         .into_iter()
-        .chain(["/usr/sbin/e2fsck", "/usr/sbin/blkid"])
+        .chain(["/usr/sbin/e2fsck", "/usr/sbin/blkid", TAR])
         .collect();
     vec![
         base_files(),
@@ -81,6 +84,8 @@ fn packages() -> Vec<DebSpec> {
             "/usr/sbin/blkid",
         )
         .file("/usr/sbin/findfs", 0o755, b"#!/bin/sh\nexit 0\n"),
+        add(essential("tar"), "/usr/bin/tar", TAR),
+        essential("apt").file("/usr/bin/apt-get", 0o755, b"#!/bin/sh\nexit 0\n"),
         essential("kmod").file("/usr/sbin/modprobe", 0o755, b"#!/bin/sh\nexit 0\n"),
         kernel("linux-image-test"),
         firmware(),
@@ -115,6 +120,7 @@ fn base_files() -> DebSpec {
         .into_iter()
         .fold(frame, |deb, (path, mode)| deb.directory(path, mode))
         .file("/etc/skel/.profile", 0o644, b"umask 022\n")
+        .file("/usr/lib/os-release", 0o644, b"ID=debian\n")
         .file("/usr/share/zoneinfo/Etc/UTC", 0o644, b"TZif2")
 }
 

@@ -6,7 +6,7 @@
 use imgbuild::define::{Board, Definitions, Keys, ProfileFile, board, overlay, profile};
 use imgbuild::diag::Diagnostics;
 use imgbuild::listing;
-use imgbuild::spec::{GivenSecret, Secret, SettingsFile, Spec, UserSettings, check};
+use imgbuild::spec::{BaseArgument, GivenSecret, Secret, SettingsFile, Spec, UserSettings, check};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -191,6 +191,7 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
                 match line.split_once(' ').unwrap() {
                     ("board", name) => board = name.to_owned(),
                     ("profile", name) => profile = name.to_owned(),
+                    ("base", name) => user.base = Some(BaseArgument::Named(name.to_owned())),
                     ("--set", flag) => user.flags.push(flag.to_owned()),
                     (_, secret) => user.secrets.push(given_secret(secret)),
                 }
