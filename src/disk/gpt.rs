@@ -1,19 +1,17 @@
 //! Writes the GUID partition table, twice, and the protective MBR before it.
 //!
-//! The bytes come from the `gpt` crate, on a disk in memory. Fenced here: it draws random GUIDs
-//! unless all are given, cuts names after 36 units, moves partitions up over unused entries, and
-//! accepts overlaps and partitions behind the end (`layout` has refused both before).
+//! ```text
+//! 0 protective MBR | 1 header | entries | … partitions … | entries | header in the last sector
+//! ```
+//!
+//! Our own few lines, because the `gpt` crate moves partitions up over unused entries, which would
+//! renumber those of a base image; in tests it judges what stands here. Nothing is checked:
+//! `layout` and `table` have refused overlaps and partitions behind the end.
 
-use super::Extent;
 use super::image::Region;
-use super::mbr;
-use super::scratch::Scratch;
-use crate::seed::uuid_text;
-use crate::units::{Bytes, Lba};
-use gpt::mbr::ProtectiveMBR;
-use gpt::partition::Partition;
-use gpt::partition_types::{OperatingSystem, Type};
-use std::collections::BTreeMap;
+use super::{Extent, mbr};
+use crate::units::{Bytes, Lba, SECTOR_SIZE};
+use std::ops::Range;
 
 /// How many entries a table has.
 pub const MAX_PARTITIONS: usize = 128;
@@ -23,6 +21,9 @@ pub const MAX_LABEL: usize = 36;
 pub const TABLE_SECTORS: u64 = 33;
 /// The first sector that a partition can have: behind protective MBR and first copy.
 pub const FIRST_USABLE: Lba = Lba(1 + TABLE_SECTORS);
+
+const ENTRY_LEN: usize = 128;
+const HEADER_LEN: u32 = 92;
 
 /// What an entry says besides where the partition lies. GUIDs are in text order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,61 +39,139 @@ pub struct Entry {
     pub attributes: u64,
 }
 
-/// The crate refused. No table that `layout` has checked gets here.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot make the partition table of a disk of {len}")]
-pub struct GptError {
-    /// Length of the disk.
-    pub len: Bytes,
-    /// What the crate says.
-    #[source]
-    pub source: gpt::GptError,
-}
-
 /// Protective MBR (without boot code), first copy and last copy for a disk of `len`, whole sectors.
-pub fn tables(
-    len: Bytes,
-    disk_guid: &[u8; 16],
-    partitions: &[(Extent, Entry)],
-) -> Result<Vec<Region>, GptError> {
-    let wrong = |source| GptError { len, source };
-    let mut disk = gpt::GptConfig::new()
-        .writable(true)
-        .create_from_device(Scratch::new(len.0), Some(guid(disk_guid)))
-        .map_err(wrong)?;
-    let entries: BTreeMap<_, _> = (1..).zip(partitions.iter().map(partition)).collect();
-    disk.update_partitions(entries).map_err(wrong)?;
-    let mut regions = disk.write().map_err(wrong)?.into_regions();
-    regions.insert(0, protective_mbr(len));
-    Ok(regions)
+pub fn tables(len: Bytes, disk_guid: &[u8; 16], partitions: &[(Extent, Entry)]) -> Vec<Region> {
+    let disk = Disk::new(len, SECTOR_SIZE, 0);
+    let numbered = (1..).zip(partitions);
+    let placed: Vec<_> = numbered
+        .map(|(number, (extent, entry))| (number, *extent, entry))
+        .collect();
+    let n_sectors = len.0 / SECTOR_SIZE;
+    let cover = mbr::Slot::protective(n_sectors, false);
+    let mut regions = vec![mbr::region(0, &[Some(cover), None, None, None])];
+    regions.extend(disk.copies(disk_guid, &placed));
+    regions
 }
 
-/// The part of sector 0 behind the boot code: one entry of type 0xee over the whole disk.
-fn protective_mbr(len: Bytes) -> Region {
-    let n_sectors = len.0 / crate::units::SECTOR_SIZE;
-    let covered = u32::try_from(n_sectors.saturating_sub(1)).unwrap_or(u32::MAX);
-    let sector = ProtectiveMBR::with_lb_size(covered).to_bytes();
-    let start = usize::try_from(mbr::TABLE_START).expect("440");
-    Region::bytes(mbr::TABLE_START, &sector[start..])
+/// A disk with room for both copies. All counts are in its own sectors.
+pub(super) struct Disk {
+    sector: u64,
+    n_sectors: u64,
+    n_entries: u32,
+    entry_sectors: u64,
 }
 
-fn partition((extent, entry): &(Extent, Entry)) -> Partition {
-    Partition {
-        part_type_guid: Type {
-            guid: guid(&entry.type_guid),
-            os: OperatingSystem::None,
-        },
-        part_guid: guid(&entry.guid),
-        first_lba: extent.start.0,
-        last_lba: extent.start.0 + extent.n_sectors - 1,
-        flags: entry.attributes,
-        name: entry.label.clone(),
+impl Disk {
+    /// A disk of `len` with sectors of `sector` bytes, whose partitions have numbers up to `highest`.
+    pub(super) fn new(len: Bytes, sector: u64, highest: u32) -> Self {
+        let n_entries = highest
+            .max(MAX_PARTITIONS as u32)
+            .next_multiple_of(MAX_PARTITIONS as u32);
+        let entry_sectors = u64::from(n_entries) * ENTRY_LEN as u64 / sector;
+        Self {
+            sector,
+            n_sectors: len.0 / sector,
+            n_entries,
+            entry_sectors,
+        }
+    }
+
+    /// First and last sector of what partitions may use.
+    fn bounds(&self) -> (u64, u64) {
+        let first = 2 + self.entry_sectors;
+        (first, self.n_sectors.saturating_sub(first))
+    }
+
+    /// The bytes that partitions may use.
+    pub(super) fn usable(&self) -> Range<u64> {
+        let (first, last) = self.bounds();
+        first * self.sector..(last + 1) * self.sector
+    }
+
+    /// Both copies; extents are in the disk's own sectors.
+    pub(super) fn copies(
+        &self,
+        disk_guid: &[u8; 16],
+        placed: &[(u32, Extent, &Entry)],
+    ) -> [Region; 2] {
+        let entries = self.entries(placed);
+        let last = self.n_sectors.saturating_sub(1);
+        let header = |own, other, at| self.header(disk_guid, &entries, [own, other], at);
+        let first = [header(1, last, 2), entries.clone()].concat();
+        let entries_at = last.saturating_sub(self.entry_sectors);
+        let backup = [entries.clone(), header(last, 1, entries_at)].concat();
+        [
+            Region::bytes(self.sector, first),
+            Region::bytes(entries_at * self.sector, backup),
+        ]
+    }
+
+    fn entries(&self, placed: &[(u32, Extent, &Entry)]) -> Vec<u8> {
+        let mut bytes = vec![0; self.n_entries as usize * ENTRY_LEN];
+        for (number, extent, entry) in placed {
+            let at = (*number as usize - 1) * ENTRY_LEN;
+            let mut put = |offset: usize, value: &[u8]| {
+                bytes[at + offset..][..value.len()].copy_from_slice(value);
+            };
+            let (first, last) = (extent.start.0, extent.start.0 + extent.n_sectors - 1);
+            put(0, &mixed_guid(&entry.type_guid));
+            put(16, &mixed_guid(&entry.guid));
+            put(32, &first.to_le_bytes());
+            put(40, &last.to_le_bytes());
+            put(48, &entry.attributes.to_le_bytes());
+            for (unit, offset) in entry
+                .label
+                .encode_utf16()
+                .take(MAX_LABEL)
+                .zip((56..).step_by(2))
+            {
+                put(offset, &unit.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// The header in sector `places[0]`, whose other copy is in `places[1]`; a whole sector.
+    fn header(
+        &self,
+        disk_guid: &[u8; 16],
+        entries: &[u8],
+        places: [u64; 2],
+        entries_at: u64,
+    ) -> Vec<u8> {
+        let (first, last) = self.bounds();
+        let mut bytes = vec![0; usize::try_from(self.sector).expect("512 or 4096")];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, b"EFI PART");
+        put(8, &0x1_0000_u32.to_le_bytes());
+        put(12, &HEADER_LEN.to_le_bytes());
+        put(24, &places[0].to_le_bytes());
+        put(32, &places[1].to_le_bytes());
+        put(40, &first.to_le_bytes());
+        put(48, &last.to_le_bytes());
+        put(56, &mixed_guid(disk_guid));
+        put(72, &entries_at.to_le_bytes());
+        put(80, &self.n_entries.to_le_bytes());
+        put(84, &(ENTRY_LEN as u32).to_le_bytes());
+        put(88, &crc32(&[entries]).to_le_bytes());
+        let crc = crc32(&[&bytes[..HEADER_LEN as usize]]);
+        bytes[16..20].copy_from_slice(&crc.to_le_bytes());
+        bytes
     }
 }
 
-/// The crate's own type for a GUID, which it does not name for its users.
-fn guid<T: std::str::FromStr<Err: std::fmt::Debug>>(bytes: &[u8; 16]) -> T {
-    uuid_text(bytes).parse().expect("a UUID as text")
+/// A GUID on the disk from one in text order, or the reverse: its first three fields are
+/// little-endian there.
+pub(super) fn mixed_guid(guid: &[u8; 16]) -> [u8; 16] {
+    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    ORDER.map(|index| guid[index])
+}
+
+/// The CRC of Ethernet and zip over `parts` one after the other.
+pub(super) fn crc32(parts: &[&[u8]]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    parts.iter().for_each(|part| crc.update(part));
+    crc.sum()
 }
 
 #[cfg(test)]
@@ -111,7 +190,7 @@ mod tests {
             label: "root".into(),
             attributes: 1 << 59,
         };
-        tables(Bytes::mib(4), &[7; 16], &[(extent, entry)]).unwrap()
+        tables(Bytes::mib(4), &[7; 16], &[(extent, entry)])
     }
 
     #[test]
@@ -137,5 +216,10 @@ mod tests {
         };
         assert_eq!(&primary[..8], b"EFI PART");
         assert_eq!(primary[56..72], [7; 16]);
+    }
+
+    #[test]
+    fn the_checksum_is_the_usual_one() {
+        assert_eq!(crc32(&[b"1234", b"56789"]), 0xcbf4_3926);
     }
 }

@@ -27,25 +27,74 @@ pub struct Entry {
 
 /// The table with `partitions`, at most four, each below [`END`]; `layout` has checked both.
 pub fn table(disk_id: u32, partitions: &[(Extent, Entry)]) -> Region {
-    let mut bytes = [0; 72];
-    bytes[..4].copy_from_slice(&disk_id.to_le_bytes());
-    for ((extent, entry), slot) in partitions.iter().zip(bytes[6..70].chunks_mut(16)) {
-        slot.copy_from_slice(&encode(*extent, *entry));
+    let mut slots = [None; MAX_PARTITIONS];
+    for ((extent, entry), slot) in partitions.iter().zip(&mut slots) {
+        let checked = Slot::new(*extent, 0, *entry);
+        *slot = Some(checked.expect("layout checked: below 2 TiB"));
     }
-    bytes[70..].copy_from_slice(&[0x55, 0xaa]);
+    region(disk_id, &slots)
+}
+
+/// One of the four entries of a table, as it stands there.
+#[derive(Clone, Copy)]
+pub(super) struct Slot([u8; 16]);
+
+impl Slot {
+    /// The entry for `extent` in a table that counts from sector `from`; none where 32 bits do not
+    /// reach. The addresses of BIOSes count from 0 always.
+    pub(super) fn new(extent: Extent, from: u64, entry: Entry) -> Option<Self> {
+        let first = extent.start.0;
+        let start = u32::try_from(first.checked_sub(from)?).ok()?;
+        let n_sectors = u32::try_from(extent.n_sectors).ok()?;
+        let mut slot = [0; 16];
+        slot[0] = if entry.active { 0x80 } else { 0 };
+        slot[1..4].copy_from_slice(&chs(first));
+        slot[4] = entry.type_byte;
+        slot[5..8].copy_from_slice(&chs(first + u64::from(n_sectors).saturating_sub(1)));
+        slot[8..12].copy_from_slice(&start.to_le_bytes());
+        slot[12..].copy_from_slice(&n_sectors.to_le_bytes());
+        Some(Self(slot))
+    }
+
+    /// The entry that keeps tools without GPT off a disk of so many sectors. UEFI wants all ones
+    /// as its last BIOS address.
+    pub(super) fn protective(n_sectors: u64, active: bool) -> Self {
+        let n_sectors = u32::try_from(n_sectors.saturating_sub(1)).unwrap_or(u32::MAX);
+        let extent = Extent {
+            start: Lba(1),
+            n_sectors: n_sectors.into(),
+        };
+        let entry = Entry {
+            type_byte: 0xee,
+            active,
+        };
+        let mut slot = Self::new(extent, 0, entry).expect("32 bits").0;
+        slot[5..8].copy_from_slice(&[0xff; 3]);
+        Self(slot)
+    }
+}
+
+/// What stands in sector 0 behind the boot code.
+pub(super) fn region(disk_id: u32, slots: &[Option<Slot>; MAX_PARTITIONS]) -> Region {
+    let table = entries(slots);
+    let bytes = [&disk_id.to_le_bytes(), [0, 0].as_slice(), &table].concat();
     Region::bytes(TABLE_START, bytes)
 }
 
-fn encode(extent: Extent, entry: Entry) -> [u8; 16] {
-    let word = |sectors: u64| u32::try_from(sectors).expect("layout checked: below 2 TiB");
-    let mut slot = [0; 16];
-    slot[0] = if entry.active { 0x80 } else { 0 };
-    slot[1..4].copy_from_slice(&chs(extent.start.0));
-    slot[4] = entry.type_byte;
-    slot[5..8].copy_from_slice(&chs(extent.start.0 + extent.n_sectors - 1));
-    slot[8..12].copy_from_slice(&word(extent.start.0).to_le_bytes());
-    slot[12..].copy_from_slice(&word(extent.n_sectors).to_le_bytes());
-    slot
+/// A whole sector of the chain of logical partitions, at byte `start`.
+pub(super) fn link_region(start: u64, slots: &[Option<Slot>; MAX_PARTITIONS]) -> Region {
+    Region::bytes(start, [[0; 446].as_slice(), &entries(slots)].concat())
+}
+
+fn entries(slots: &[Option<Slot>; MAX_PARTITIONS]) -> [u8; 66] {
+    let mut bytes = [0; 66];
+    for (slot, place) in slots.iter().zip(bytes.chunks_mut(16)) {
+        if let Some(Slot(slot)) = slot {
+            place.copy_from_slice(slot);
+        }
+    }
+    bytes[64..].copy_from_slice(&[0x55, 0xaa]);
+    bytes
 }
 
 /// Cylinder, head and sector as BIOSes and fdisk translate an LBA: 255 heads of 63 sectors, and

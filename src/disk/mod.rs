@@ -4,7 +4,8 @@ pub mod device;
 pub mod gpt;
 pub mod image;
 pub mod mbr;
-mod scratch;
+pub mod probe;
+pub mod table;
 
 use crate::units::Lba;
 

@@ -25,9 +25,6 @@ pub enum AssembleError {
         /// Length of the partition.
         room: Bytes,
     },
-    /// The partition table cannot be made.
-    #[error(transparent)]
-    Gpt(#[from] gpt::GptError),
     /// Regions overlap.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -40,7 +37,7 @@ pub fn assemble(
     mut partitions: BTreeMap<String, Image>,
     mut blobs: BTreeMap<String, Source>,
 ) -> Result<Image, AssembleError> {
-    let mut regions = tables(layout)?;
+    let mut regions = tables(layout);
     for blob in &layout.blobs {
         let source = blobs.remove(&blob.id);
         regions.push(Region {
@@ -75,21 +72,21 @@ pub fn assemble(
     Ok(Image::new(layout.len.0, regions)?)
 }
 
-fn tables(layout: &Layout) -> Result<Vec<Region>, AssembleError> {
+fn tables(layout: &Layout) -> Vec<Region> {
     match layout.table {
         Table::Mbr { disk_id } => {
             let entries = entries(layout, |entry| match entry {
                 Entry::Mbr(entry) => Some(*entry),
                 Entry::Gpt(_) => None,
             });
-            Ok(vec![mbr::table(disk_id, &entries)])
+            vec![mbr::table(disk_id, &entries)]
         }
         Table::Gpt { disk_guid } => {
             let entries = entries(layout, |entry| match entry {
                 Entry::Gpt(entry) => Some(entry.clone()),
                 Entry::Mbr(_) => None,
             });
-            Ok(gpt::tables(layout.len, &disk_guid, &entries)?)
+            gpt::tables(layout.len, &disk_guid, &entries)
         }
     }
 }

@@ -1,0 +1,218 @@
+//! Reads the partition table of a disk that somebody else made, and writes it back.
+//!
+//! ```text
+//! MBR   sector 0 | partitions …            logical ones: a chain of further tables, each a sector
+//! GPT   protective MBR | header, entries | partitions … | entries, header
+//! ```
+//!
+//! A table that was read is sound: every partition is one or more whole sectors on the disk, and no
+//! two share one. What a rewrite needs is kept: disk id or GUID, numbers with their gaps, types,
+//! names, attributes, boot code. Writing what was read and reading it again gives an equal value.
+//! No number is trusted, and no more is read or held than 1 MiB of a GPT's entries or 128 logical
+//! partitions.
+
+mod check;
+mod error;
+mod gpt;
+mod mbr;
+mod write;
+
+pub use error::{CopyError, TableError};
+
+use super::device::Device;
+use super::probe::{self, Contents};
+use super::{gpt as gpt_writer, mbr as mbr_writer};
+use crate::seed::uuid_text;
+use crate::units::Bytes;
+
+/// What a disk holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnDisk {
+    /// Partitions.
+    Partitions(Table),
+    /// No partition table, but a filesystem or the like that begins at the first byte.
+    Bare(Contents),
+}
+
+/// A partition table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// What addresses count. An MBR does not say; its sectors are taken to have 512 bytes.
+    pub sector: Sector,
+    /// Bytes 0 to 440 of the disk, which belong to the boot loader.
+    pub boot_code: [u8; 440],
+    /// Which kind of table it is, and what it says of the whole disk.
+    pub kind: Kind,
+    /// Ascending by number.
+    pub partitions: Vec<Partition>,
+}
+
+/// The size of a disk's sectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sector {
+    /// 512 bytes: nearly every disk and card.
+    Of512,
+    /// 4096 bytes.
+    Of4096,
+}
+
+impl Sector {
+    /// Bytes of a sector.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::Of512 => 512,
+            Self::Of4096 => 4096,
+        }
+    }
+}
+
+/// A kind of partition table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The classic table.
+    Mbr {
+        /// The disk id; PARTUUIDs derive from it.
+        disk_id: u32,
+    },
+    /// GUID partition table.
+    Gpt {
+        /// The disk GUID, in text order.
+        disk_guid: [u8; 16],
+        /// The MBR before it.
+        mbr: Protective,
+        /// A copy that is broken, while the other one is sound and was read: worth a warning.
+        damaged: Option<Damaged>,
+    },
+}
+
+/// The MBR before a GPT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protective {
+    /// Its disk id, usually 0.
+    pub disk_id: u32,
+    /// Whether its entry is marked active, which some BIOSes want before they boot.
+    pub active: bool,
+    /// For a hybrid MBR: all its entries, those of type 0xee too. Empty for an ordinary one, which
+    /// has a single entry over the whole disk.
+    pub hybrid: Vec<Hybrid>,
+}
+
+/// An entry of a hybrid MBR: a partition for firmware that reads no GPT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hybrid {
+    /// Which of the four slots, from 1.
+    pub slot: u8,
+    /// First byte.
+    pub start: Bytes,
+    /// Length.
+    pub len: Bytes,
+    /// Type and boot mark.
+    pub entry: mbr_writer::Entry,
+}
+
+/// Which copy of a GPT is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damaged {
+    /// The one behind the MBR: the one at the end of the disk was read.
+    Primary(CopyError),
+    /// The one at the end of the disk.
+    Backup(CopyError),
+}
+
+/// A partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// As Linux counts: the slot in the table, and from 5 on for logical ones.
+    pub number: u32,
+    /// First byte; a whole number of sectors.
+    pub start: Bytes,
+    /// Length; a whole number of sectors, never 0.
+    pub len: Bytes,
+    /// What the table says of it.
+    pub entry: Entry,
+}
+
+/// What a table says of a partition besides where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// One of the four of an MBR; also an extended one, which contains the logical ones.
+    Primary(mbr_writer::Entry),
+    /// One in an extended partition of an MBR.
+    Logical {
+        /// Type and boot mark.
+        entry: mbr_writer::Entry,
+        /// Offset of the sector in the chain that describes it.
+        link: Bytes,
+    },
+    /// One of a GPT.
+    Gpt(gpt_writer::Entry),
+}
+
+impl Partition {
+    /// The first byte behind it.
+    pub fn end(&self) -> Bytes {
+        Bytes(self.start.0.saturating_add(self.len.0))
+    }
+
+    /// Whether it only contains logical partitions.
+    pub fn is_extended(&self) -> bool {
+        matches!(&self.entry, Entry::Primary(entry) if mbr::is_extended(entry.type_byte))
+    }
+}
+
+impl OnDisk {
+    /// Reads what is on `disk`.
+    pub fn read(disk: &dyn Device) -> Result<Self, TableError> {
+        let mut sector = [0; 512];
+        if disk.len() < sector.len() as u64 {
+            let len = Bytes(disk.len());
+            return Err(TableError::TooShort { len });
+        }
+        read_at(disk, 0, &mut sector)?;
+        let has_mark = sector[510..] == [0x55, 0xaa];
+        let slots = mbr::slots(&sector);
+        if has_mark && slots.iter().any(|slot| slot.type_byte == mbr::PROTECTIVE) {
+            return gpt::read(disk, &sector).map(Self::Partitions);
+        }
+        // A boot sector of FAT or NTFS has the mark of an MBR too, and code where its entries are.
+        let read = match has_mark && slots.iter().any(mbr::Slot::is_used) {
+            true => Some(mbr::read(disk, &sector)),
+            false => None,
+        };
+        if let Some(Ok(table)) = read {
+            return Ok(Self::Partitions(table));
+        }
+        let io = |source| TableError::Io { offset: 0, source };
+        if let Some(contents) = probe::probe(disk).map_err(io)? {
+            return Ok(Self::Bare(contents));
+        }
+        gpt::refuse_unprotected(disk)?;
+        match (read, has_mark) {
+            (Some(read), _) => read.map(Self::Partitions),
+            (None, true) => mbr::read(disk, &sector).map(Self::Partitions),
+            (None, false) => {
+                let found = [sector[510], sector[511]];
+                Err(TableError::Nothing { found })
+            }
+        }
+    }
+}
+
+impl Table {
+    /// The PARTUUID of a partition, as Linux and `/dev/disk/by-partuuid` spell it.
+    pub fn partuuid(&self, partition: &Partition) -> String {
+        match (&self.kind, &partition.entry) {
+            (_, Entry::Gpt(entry)) => uuid_text(&entry.guid),
+            (Kind::Mbr { disk_id }, _) => format!("{disk_id:08x}-{:02x}", partition.number),
+            (Kind::Gpt { .. }, _) => String::new(),
+        }
+    }
+}
+
+fn read_at(disk: &dyn Device, offset: u64, into: &mut [u8]) -> Result<(), TableError> {
+    let failed = |source| TableError::Io { offset, source };
+    disk.read_at(offset, into).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests;
