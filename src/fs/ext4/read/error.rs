@@ -1,6 +1,7 @@
 //! Why a filesystem cannot be read: the device fails, we do not read this, or the data is wrong.
 
 use super::feature::{Feature, FeatureList};
+use super::journal::{JournalFault, JournalLimit};
 use std::io;
 
 /// A filesystem that cannot be read.
@@ -13,6 +14,14 @@ pub enum ReadError {
         offset: u64,
         /// Number of bytes.
         len: usize,
+        /// What the device said.
+        source: io::Error,
+    },
+    /// The device fails within the journal.
+    #[error("cannot read block {block} of the journal of the ext4 filesystem")]
+    JournalIo {
+        /// The block, counted from the start of the journal.
+        block: u32,
         /// What the device said.
         source: io::Error,
     },
@@ -78,6 +87,11 @@ pub enum Unsupported {
         "the changes in a journal on another device are missing; mount the filesystem with it and unmount it cleanly"
     )]
     ExternalJournal,
+    /// Changes in the journal that only the kernel and e2fsck can replay.
+    #[error(
+        "the changes in the journal cannot be replayed: {0}; mount the filesystem once and unmount it cleanly, or run `e2fsck -f`"
+    )]
+    Replay(JournalLimit),
     /// A path that Linux cannot name.
     #[error("inode {ino} has a path of more than {limit} bytes, the longest that Linux can name")]
     PathLength {
@@ -328,6 +342,9 @@ pub enum Corrupt {
         /// Length of the list.
         len: usize,
     },
+    /// Changes in the journal that are not what was written.
+    #[error("the changes in the journal are damaged: {0}; repair it with `e2fsck -f`")]
+    Replay(JournalFault),
     /// A journal that is no file.
     #[error("inode {ino}, the journal, is no regular file in use")]
     Journal {

@@ -28,6 +28,7 @@ mod superblock;
 mod tree;
 
 pub use error::{Corrupt, Place, ReadError, Unsupported};
+pub use journal::{JournalFault, JournalLimit};
 pub use superblock::Superblock;
 
 use crate::disk::device::Device;
@@ -62,7 +63,9 @@ impl<'a> Filesystem<'a> {
         if !as_it_lies.superblock.needs_recovery {
             return Ok(as_it_lies);
         }
-        let changed = journal::replay(&as_it_lies.journal()?, &as_it_lies.superblock)?;
+        let block_size = as_it_lies.superblock.block_size;
+        let n_blocks = device.len() / u64::from(block_size);
+        let changed = journal::replay(&as_it_lies.journal()?, block_size, n_blocks)?;
         Self::with(device, changed)
     }
 
