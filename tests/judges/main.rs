@@ -11,3 +11,4 @@ pub mod mirror;
 mod sandbox;
 mod solve;
 mod support;
+mod uml;

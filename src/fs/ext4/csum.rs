@@ -3,7 +3,7 @@
 use super::spec::put16;
 
 /// From where the checksums of a filesystem, or of one inode, go on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seed(u32);
 
 impl Seed {
@@ -12,9 +12,19 @@ impl Seed {
         Self(crc(!0, uuid))
     }
 
-    /// Of an inode's own blocks, and of the inode itself. Every generation is 0.
+    /// As the superblock says it, where it is no longer that of the UUID.
+    pub(super) fn stored(seed: u32) -> Self {
+        Self(seed)
+    }
+
+    /// Of an inode's own blocks, and of the inode itself. Every generation that we write is 0.
     pub(super) fn inode(self, ino: u32) -> Self {
-        Self(self.over(&[&ino.to_le_bytes(), &[0; 4]]))
+        self.generation(ino, 0)
+    }
+
+    /// Of an inode that had other uses before.
+    pub(super) fn generation(self, ino: u32, generation: u32) -> Self {
+        Self(self.over(&[&ino.to_le_bytes(), &generation.to_le_bytes()]))
     }
 
     /// The checksum of `parts` in a row.
@@ -33,6 +43,15 @@ pub(super) fn set_descriptor(seed: Seed, group: u32, descriptor: &mut [u8]) {
     put16(descriptor, 0x1e, 0);
     let sum = seed.over(&[&group.to_le_bytes(), descriptor]);
     put16(descriptor, 0x1e, super::spec::low16(sum));
+}
+
+/// CRC-16 (ANSI, reflected), which stands in descriptors without CRC-32C.
+pub(super) fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u16::from(*byte), |sum, _| {
+            sum >> 1 ^ if sum & 1 == 1 { 0xa001 } else { 0 }
+        })
+    })
 }
 
 fn crc(seed: u32, bytes: &[u8]) -> u32 {

@@ -25,6 +25,7 @@ mod inode;
 mod inventory;
 mod journal;
 mod plan;
+pub mod read;
 mod resize;
 mod seal;
 mod spec;

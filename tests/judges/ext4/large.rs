@@ -1,8 +1,10 @@
 //! Large directories and large files.
 
 use super::image::{Objects, Written, check, params, seal_with_margin};
-use super::manifest::{Mounted, ask};
-use super::{directory, inline, meta, put};
+use super::kernel;
+use super::manifest::ask;
+use super::{assert_manifest, directory, inline, made, meta, put};
+use crate::uml::{self, Disk};
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::Source;
 use imgbuild::tree::{Content, Kind, Node, Origin, Slice, Tree, TreePath};
@@ -25,19 +27,13 @@ fn directory_of_120_000_entries_is_clean_and_every_name_is_found() {
         tree.link(&TreePath::parse(name.as_bytes()).unwrap(), second)
             .unwrap();
     }
-    let written = Written::new(&seal_with_margin(&tree, &params(0), 0), &Objects::default());
-    check(&written.path);
-    assert!(ask(&written.path, "htree_dump /d\n").contains("Indirect levels: 1"));
-    if let Some(mounted) = Mounted::new(&written.path) {
-        for (path, _) in tree.walk() {
-            let path = mounted
-                .path()
-                .join(path.to_string().trim_start_matches('/'));
-            fs_err::symlink_metadata(path).unwrap();
-        }
-        let listed = imgbuild::listing::sorted(&mounted.path().join("d")).unwrap();
-        assert_eq!(listed.len(), 120_000);
-    }
+    let image = seal_with_margin(&tree, &params(0), 0);
+    let made = made(&tree, &Objects::default(), &image);
+    let path = &made.written.path;
+    check(path);
+    assert!(ask(path, "htree_dump /d\n").contains("Indirect levels: 1"));
+    assert_eq!(made.expected.len(), 120_003);
+    assert_manifest(&kernel::manifests(&[path])[0], &made.expected, "the kernel");
 }
 
 /// 15 of these names fill a block. Numbers 7574 and 99682 have the same hash under the seed of
@@ -53,16 +49,11 @@ fn names_of_equal_hash_are_found_across_two_blocks() {
             tree.link(&path, file).unwrap();
         }
     }
-    let written = Written::new(&seal_with_margin(&tree, &params(0), 0), &Objects::default());
-    check(&written.path);
-    if let Some(mounted) = Mounted::new(&written.path) {
-        for n in 30..75 {
-            for i in [7574, 99_682] {
-                let path = mounted.path().join(format!("{n}/{i:0>255}"));
-                fs_err::symlink_metadata(path).unwrap();
-            }
-        }
-    }
+    let image = seal_with_margin(&tree, &params(0), 0);
+    let made = made(&tree, &Objects::default(), &image);
+    check(&made.written.path);
+    let found = kernel::manifests(&[&made.written.path]);
+    assert_manifest(&found[0], &made.expected, "the kernel");
 }
 
 #[test]
@@ -126,9 +117,8 @@ fn large_files_lie_where_their_extents_say() {
             .filter(|line| !line.starts_with("debugfs"))
             .collect();
         assert_eq!(found, blocks);
-        if let Some(mounted) = Mounted::new(&written.path) {
-            let metadata = fs_err::metadata(mounted.path().join("large")).unwrap();
-            assert_eq!(metadata.len(), len);
-        }
+        let stat = "mkdir at; mount -t ext4 -o ro,noload /dev/ubda at; stat -c %s at/large";
+        let left = uml::run(stat, &[Disk::ReadOnly(&written.path)]);
+        assert_eq!(left.printed(), format!("{len}\n"));
     }
 }

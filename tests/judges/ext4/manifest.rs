@@ -1,24 +1,21 @@
-//! What a filesystem holds, as three witnesses tell it: the tree, the kernel, debugfs.
+//! What a filesystem holds, as the tree and debugfs tell it. The kernel is the third witness.
 
 use super::image::{EPOCH, Objects};
 use crate::support::judge;
 use imgbuild::digest::Sha256;
-use imgbuild::listing;
 use imgbuild::tree::{Kind, Tree};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tempfile::TempDir;
 
 /// By path.
 pub(super) type Manifest = BTreeMap<String, Facts>;
 
 /// Everything about one name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Facts {
     /// Type and permissions.
     pub(super) mode: u32,
@@ -29,7 +26,7 @@ pub(super) struct Facts {
     pub(super) body: Body,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Body {
     Directory,
     File(Sha256),
@@ -38,7 +35,7 @@ pub(super) enum Body {
     Nothing,
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
@@ -97,106 +94,6 @@ fn lost_found() -> Facts {
         xattrs: BTreeMap::new(),
         body: Body::Directory,
     }
-}
-
-/// A filesystem that the kernel has mounted read-only, for as long as this lives.
-pub(super) struct Mounted(TempDir);
-
-impl Mounted {
-    /// Mounts `image`; nothing where an ordinary user runs the tests, who cannot.
-    pub(super) fn new(image: &Path) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            println!("not root, so the kernel is not asked; debugfs alone decides");
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let options = ["-t", "ext4", "-o", "loop,ro,noload"];
-        judge(
-            Command::new("mount")
-                .args(options)
-                .arg(image)
-                .arg(folder.path()),
-        );
-        Some(Self(folder))
-    }
-
-    /// Where.
-    pub(super) fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Mounted {
-    /// Lazily: a program that another test starts may hold a copy of our descriptors for a moment.
-    fn drop(&mut self) {
-        judge(Command::new("umount").arg("-l").arg(self.path()));
-    }
-}
-
-/// What the kernel says, if it can be asked.
-pub(super) fn kernel(image: &Path) -> Option<Manifest> {
-    let mounted = Mounted::new(image)?;
-    let mut manifest = Manifest::new();
-    let mut ahead = vec![mounted.path().to_owned()];
-    while let Some(path) = ahead.pop() {
-        let name = path
-            .strip_prefix(mounted.path())
-            .unwrap()
-            .as_os_str()
-            .as_bytes()
-            .to_vec();
-        let facts = kernel_facts(&path);
-        if facts.body == Body::Directory {
-            let names = listing::sorted(&path).unwrap();
-            ahead.extend(names.into_iter().map(|name| path.join(name)));
-        }
-        manifest.insert(text(&[b"/", name.as_slice()].concat()), facts);
-    }
-    Some(manifest)
-}
-
-fn kernel_facts(path: &Path) -> Facts {
-    let metadata = fs_err::symlink_metadata(path).unwrap();
-    let file_type = metadata.file_type();
-    let body = if file_type.is_dir() {
-        Body::Directory
-    } else if file_type.is_symlink() {
-        Body::Symlink(text(
-            &fs_err::read_link(path).unwrap().into_os_string().into_vec(),
-        ))
-    } else if file_type.is_file() {
-        Body::File(Sha256::of(&fs_err::read(path).unwrap()))
-    } else if file_type.is_block_device() || file_type.is_char_device() {
-        let device = metadata.rdev();
-        Body::Device(rustix::fs::major(device), rustix::fs::minor(device))
-    } else {
-        Body::Nothing
-    };
-    Facts {
-        mode: metadata.mode(),
-        owner: (metadata.uid(), metadata.gid()),
-        mtime: (metadata.mtime(), metadata.mtime_nsec() as u32),
-        links: metadata.nlink() as u32,
-        xattrs: kernel_xattrs(path),
-        body,
-    }
-}
-
-fn kernel_xattrs(path: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut names = vec![0; 65_536];
-    let len = rustix::fs::llistxattr(path, &mut names).unwrap();
-    names.truncate(len);
-    let mut xattrs = BTreeMap::new();
-    for name in names
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-    {
-        let mut value = vec![0; 65_536];
-        let len = rustix::fs::lgetxattr(path, name, &mut value).unwrap();
-        value.truncate(len);
-        xattrs.insert(text(name), value);
-    }
-    xattrs
 }
 
 /// What debugfs says, which any user can ask.

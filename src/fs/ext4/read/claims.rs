@@ -1,0 +1,68 @@
+//! Which block belongs to whom. Each has one owner, so what all files together can claim is bounded
+//! by the device, and no pointer leads back to where it came from.
+
+use super::error::{Corrupt, Place};
+use super::group::Group;
+use super::superblock::Superblock;
+use std::collections::BTreeMap;
+
+/// Runs of blocks with their owners.
+#[derive(Debug, Default)]
+pub(super) struct Claims(BTreeMap<u64, (u64, Place)>);
+
+impl Claims {
+    /// With all that belongs to the filesystem itself.
+    pub(super) fn of_tables(superblock: &Superblock, groups: &[Group]) -> Result<Self, Corrupt> {
+        let mut claims = Self::default();
+        for group in groups {
+            let n_blocks = superblock.inode_table_blocks();
+            claims.claim(group.inode_table, n_blocks, Place::Tables)?;
+            claims.claim(group.block_bitmap, 1, Place::Tables)?;
+            claims.claim(group.inode_bitmap, 1, Place::Tables)?;
+        }
+        Ok(claims)
+    }
+
+    /// Gives `len` blocks from `start` on, which lie within the filesystem, to `owner`.
+    pub(super) fn claim(&mut self, start: u64, len: u64, owner: Place) -> Result<(), Corrupt> {
+        let end = start + len;
+        if let Some((other_start, (other_end, other))) = self.0.range(..end).next_back()
+            && *other_end > start
+        {
+            return Err(Corrupt::SharedBlock {
+                block: start.max(*other_start),
+                one: *other,
+                other: owner,
+            });
+        }
+        self.0.insert(start, (end, owner));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_has_one_owner() {
+        let mut claims = Claims::default();
+        claims.claim(10, 5, Place::Inode(1)).unwrap();
+        claims.claim(15, 5, Place::Inode(2)).unwrap();
+        claims.claim(5, 5, Place::Inode(3)).unwrap();
+        for (start, len, block, one) in [
+            (0, 6, 5, 3),
+            (14, 1, 14, 1),
+            (0, 100, 15, 2),
+            (19, 9, 19, 2),
+        ] {
+            let refused = Corrupt::SharedBlock {
+                block,
+                one: Place::Inode(one),
+                other: Place::Inode(9),
+            };
+            assert_eq!(claims.claim(start, len, Place::Inode(9)), Err(refused));
+        }
+        claims.claim(20, 1, Place::Inode(9)).unwrap();
+    }
+}

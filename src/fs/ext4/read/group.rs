@@ -1,0 +1,142 @@
+//! Group descriptors: where each group's bitmaps and inodes lie.
+
+use super::bytes::{halves, le16, le32};
+use super::error::{Corrupt, Place, ReadError};
+use super::feature;
+use super::patched::Patched;
+use super::superblock::{OFFSET, Superblock};
+use crate::fs::ext4::csum;
+use crate::fs::ext4::spec::BG_INODE_UNINIT;
+
+/// Where the tables of a group lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) block_bitmap: u64,
+    pub(super) inode_bitmap: u64,
+    pub(super) inode_table: u64,
+    /// Inodes from the start of the table on that may be in use.
+    pub(super) n_inodes: u32,
+}
+
+/// Reads all descriptors, which are verified.
+pub(super) fn read(device: &Patched<'_>, superblock: &Superblock) -> Result<Vec<Group>, ReadError> {
+    let size = usize::from(superblock.descriptor_size);
+    let block_size = u64::from(superblock.block_size);
+    let per_block = superblock.block_size / u32::from(superblock.descriptor_size);
+    let mut groups = Vec::new();
+    for table in 0..superblock.n_groups.div_ceil(per_block) {
+        let first = table * per_block;
+        let n = (superblock.n_groups - first).min(per_block) as usize;
+        let block = descriptor_block(superblock, table, per_block);
+        superblock.check_blocks(Place::Superblock, block, 1)?;
+        let bytes = device.read(block * block_size, n * size)?;
+        for (group, descriptor) in (first..).zip(bytes.chunks_exact(size)) {
+            groups.push(Group::parse(descriptor, group, superblock)?);
+        }
+    }
+    Ok(groups)
+}
+
+/// Where block `table` of the descriptors lies: all behind the superblock, but with `meta_bg`
+/// each in the first group that it describes.
+pub(super) fn descriptor_block(superblock: &Superblock, table: u32, per_block: u32) -> u64 {
+    let behind_superblock = OFFSET / u64::from(superblock.block_size) + 1;
+    if !superblock.features.has(feature::META_BG) || table < superblock.first_meta_bg {
+        return behind_superblock + u64::from(table);
+    }
+    let group = u64::from(table) * u64::from(per_block);
+    // With blocks of 1024 bytes and clusters, the superblock stands in the second block of group 0.
+    if group == 0 {
+        return behind_superblock;
+    }
+    let start = superblock.first_block + group * u64::from(superblock.blocks_per_group);
+    start + u64::from(has_superblock(superblock, group))
+}
+
+/// Whether `group` begins with a copy of the superblock.
+pub(super) fn has_superblock(superblock: &Superblock, group: u64) -> bool {
+    let power_of = |base: u64| {
+        let mut power = base;
+        while power < group {
+            power *= base;
+        }
+        power == group
+    };
+    if superblock.features.has(feature::SPARSE_SUPER2) {
+        let backups = superblock.backup_groups.map(u64::from);
+        group == 0 || backups.contains(&group)
+    } else if superblock.features.has(feature::SPARSE_SUPER) {
+        group <= 1 || [3, 5, 7].into_iter().any(power_of)
+    } else {
+        true
+    }
+}
+
+impl Group {
+    fn parse(bytes: &[u8], number: u32, superblock: &Superblock) -> Result<Self, Corrupt> {
+        verify(bytes, number, superblock)?;
+        let is_wide = bytes.len() >= 64;
+        let address = |low: usize| match is_wide {
+            true => halves(le32(bytes, low + 0x20), le32(bytes, low)),
+            false => u64::from(le32(bytes, low)),
+        };
+        let unused = match is_wide {
+            true => u32::from(le16(bytes, 0x32)) << 16 | u32::from(le16(bytes, 0x1c)),
+            false => u32::from(le16(bytes, 0x1c)),
+        };
+        // Only with checksums are these two trusted by anybody.
+        let has_counts = superblock.features.has(feature::METADATA_CSUM)
+            || superblock.features.has(feature::UNINIT_BG);
+        let n_inodes = if !has_counts {
+            superblock.inodes_per_group
+        } else if le16(bytes, 0x12) & BG_INODE_UNINIT != 0 {
+            0
+        } else {
+            superblock.inodes_per_group.saturating_sub(unused)
+        };
+        let group = Self {
+            block_bitmap: address(0),
+            inode_bitmap: address(4),
+            inode_table: address(8),
+            n_inodes,
+        };
+        let what = Place::Descriptor(number);
+        superblock.check_blocks(what, group.block_bitmap, 1)?;
+        superblock.check_blocks(what, group.inode_bitmap, 1)?;
+        superblock.check_blocks(what, group.inode_table, superblock.inode_table_blocks())?;
+        Ok(group)
+    }
+}
+
+impl Superblock {
+    /// Blocks of a group's inode table.
+    pub(super) fn inode_table_blocks(&self) -> u64 {
+        let bytes = u64::from(self.inodes_per_group) * u64::from(self.inode_size);
+        bytes.div_ceil(u64::from(self.block_size))
+    }
+}
+
+/// Refuses a descriptor with a wrong checksum: the low half of a CRC-32C, or the CRC-16 of older
+/// filesystems.
+fn verify(bytes: &[u8], number: u32, superblock: &Superblock) -> Result<(), Corrupt> {
+    const CSUM: usize = 0x1e;
+    let (before, after) = (&bytes[..CSUM], &bytes[CSUM + 2..]);
+    let number_bytes = number.to_le_bytes();
+    let expected = if let Some(seed) = superblock.seed {
+        seed.over(&[&number_bytes, before, &[0; 2], after]) & 0xffff
+    } else if superblock.features.has(feature::UNINIT_BG) {
+        let parts = [superblock.uuid.as_slice(), &number_bytes, before, after];
+        u32::from(csum::crc16(&parts.concat()))
+    } else {
+        return Ok(());
+    };
+    let found = u32::from(le16(bytes, CSUM));
+    if found == expected {
+        return Ok(());
+    }
+    Err(Corrupt::Checksum {
+        what: Place::Descriptor(number),
+        found,
+        expected,
+    })
+}

@@ -1,0 +1,300 @@
+//! Inodes: type, owner, time, and where the content begins.
+
+use super::bytes::{array, halves, le16, le32};
+use super::error::{Corrupt, Place, ReadError, Unsupported};
+use super::extent;
+use super::feature;
+use super::group::Group;
+use super::patched::Patched;
+use super::superblock::{JournalBackup, Superblock};
+use crate::epoch::Timestamp;
+use crate::fs::ext4::csum::Seed;
+use crate::fs::ext4::spec::{EXT4_EXTENTS_FL, EXT4_INDEX_FL, S_IFREG};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+const ENCRYPT_FL: u32 = 0x800;
+const VERITY_FL: u32 = 0x10_0000;
+const HUGE_FILE_FL: u32 = 0x4_0000;
+const EA_INODE_FL: u32 = 0x20_0000;
+const INLINE_DATA_FL: u32 = 0x1000_0000;
+
+/// Bytes that every inode has.
+const OLD_SIZE: usize = 128;
+
+/// What an inode says, as far as a tree holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Inode {
+    pub(super) ino: u32,
+    /// Type and permissions.
+    pub(super) mode: u16,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) mtime: Timestamp,
+    pub(super) links: u16,
+    pub(super) size: u64,
+    /// What it occupies, in units of 512 bytes.
+    pub(super) n_sectors: u64,
+    flags: u32,
+    pub(super) i_block: [u8; 60],
+    /// The block of extended attributes; 0 without.
+    pub(super) file_acl: u64,
+    /// What lies behind the fields: extended attributes, perhaps.
+    pub(super) rest: Vec<u8>,
+    /// Where the checksums of its own blocks start.
+    pub(super) seed: Option<Seed>,
+    /// The fields in which an inode that holds an attribute's value keeps its hash.
+    pub(super) value_hash: u32,
+}
+
+impl Inode {
+    /// Reads `bytes`, inode `ino`.
+    pub(super) fn parse(
+        ino: u32,
+        bytes: &[u8],
+        superblock: &Superblock,
+    ) -> Result<Self, ReadError> {
+        let extra = extra_len(ino, bytes)?;
+        let seed = superblock
+            .seed
+            .map(|seed| seed.generation(ino, le32(bytes, 0x64)));
+        if let Some(seed) = seed {
+            verify(ino, bytes, extra, seed)?;
+        }
+        let flags = le32(bytes, 0x20);
+        if flags & ENCRYPT_FL != 0 {
+            return Err(Unsupported::Encrypted { ino }.into());
+        }
+        if flags & VERITY_FL != 0 {
+            return Err(Unsupported::Verity { ino }.into());
+        }
+        let mode = le16(bytes, 0x00);
+        let has = |feature| superblock.features.has(feature);
+        // In directories without `large_dir` the upper half was once something else.
+        let long = mode & 0o170_000 == 0o100_000 || has(feature::LARGE_DIR);
+        let low_sectors = le32(bytes, 0x1c);
+        let n_sectors = match has(feature::HUGE_FILE) {
+            true => halves(le16(bytes, 0x74), low_sectors),
+            false => u64::from(low_sectors),
+        };
+        let unit = if flags & HUGE_FILE_FL != 0 {
+            u64::from(superblock.block_size / 512)
+        } else {
+            1
+        };
+        let low_acl = le32(bytes, 0x68);
+        Ok(Self {
+            ino,
+            mode,
+            uid: u32::from(le16(bytes, 0x78)) << 16 | u32::from(le16(bytes, 0x02)),
+            gid: u32::from(le16(bytes, 0x7a)) << 16 | u32::from(le16(bytes, 0x18)),
+            mtime: mtime(ino, bytes, extra)?,
+            links: le16(bytes, 0x1a),
+            size: halves(if long { le32(bytes, 0x6c) } else { 0 }, le32(bytes, 0x04)),
+            n_sectors: n_sectors * unit,
+            flags,
+            i_block: array(bytes, 0x28),
+            file_acl: match has(feature::SIXTY_FOUR_BIT) {
+                true => halves(le16(bytes, 0x76), low_acl),
+                false => u64::from(low_acl),
+            },
+            rest: bytes[OLD_SIZE + extra..].to_vec(),
+            seed,
+            value_hash: le32(bytes, 0x08),
+        })
+    }
+
+    /// The journal's, as the superblock keeps it.
+    pub(super) fn of_journal(ino: u32, backup: &JournalBackup, superblock: &Superblock) -> Self {
+        let has_extents = le16(&backup.i_block, 0) == extent::MAGIC;
+        Self {
+            ino,
+            mode: S_IFREG | 0o600,
+            uid: 0,
+            gid: 0,
+            mtime: Timestamp::default(),
+            links: 1,
+            size: backup.size,
+            n_sectors: 0,
+            flags: if has_extents { EXT4_EXTENTS_FL } else { 0 },
+            i_block: backup.i_block,
+            file_acl: 0,
+            rest: Vec::new(),
+            seed: superblock.seed.map(|seed| seed.inode(ino)),
+            value_hash: 0,
+        }
+    }
+
+    /// The type, as in `st_mode`.
+    pub(super) fn file_type(&self) -> u16 {
+        self.mode & 0o170_000
+    }
+
+    /// Whether `i_block` is the root of an extent tree.
+    pub(super) fn has_extents(&self) -> bool {
+        self.flags & EXT4_EXTENTS_FL != 0
+    }
+
+    /// Whether the content stands in the inode itself.
+    pub(super) fn is_inline(&self) -> bool {
+        self.flags & INLINE_DATA_FL != 0
+    }
+
+    /// Whether the blocks of a directory have an index.
+    pub(super) fn has_index(&self) -> bool {
+        self.flags & EXT4_INDEX_FL != 0
+    }
+
+    /// Whether it is the value of an extended attribute.
+    pub(super) fn is_value(&self) -> bool {
+        self.flags & EA_INODE_FL != 0
+    }
+
+    /// An error about one of its fields.
+    pub(super) fn unfit(
+        &self,
+        field: &'static str,
+        found: impl Into<u64>,
+        expected: &'static str,
+    ) -> Corrupt {
+        unfit(self.ino, field, found, expected)
+    }
+}
+
+fn unfit(ino: u32, field: &'static str, found: impl Into<u64>, expected: &'static str) -> Corrupt {
+    Corrupt::Inode {
+        ino,
+        field,
+        found: found.into(),
+        expected,
+    }
+}
+
+/// Bytes of the fields behind the first 128.
+fn extra_len(ino: u32, bytes: &[u8]) -> Result<usize, Corrupt> {
+    if bytes.len() == OLD_SIZE {
+        return Ok(0);
+    }
+    let extra = le16(bytes, 0x80);
+    let fits = OLD_SIZE + usize::from(extra) <= bytes.len() && extra.is_multiple_of(4);
+    let expected = "a multiple of 4, within the inode";
+    fits.then_some(usize::from(extra))
+        .ok_or_else(|| unfit(ino, "i_extra_isize", extra, expected))
+}
+
+/// Refuses an inode with a wrong checksum. Its upper half has a place in large inodes only.
+fn verify(ino: u32, bytes: &[u8], extra: usize, seed: Seed) -> Result<(), Corrupt> {
+    let (first, rest) = bytes.split_at(0x7c);
+    let low = u32::from(le16(rest, 0));
+    let (found, sum) = if extra >= 4 {
+        let high = u32::from(le16(bytes, 0x82));
+        let sum = seed.over(&[first, &[0; 2], &bytes[0x7e..0x82], &[0; 2], &bytes[0x84..]]);
+        (high << 16 | low, sum)
+    } else {
+        (low, seed.over(&[first, &[0; 2], &bytes[0x7e..]]) & 0xffff)
+    };
+    if found == sum {
+        return Ok(());
+    }
+    Err(Corrupt::Checksum {
+        what: Place::Inode(ino),
+        found,
+        expected: sum,
+    })
+}
+
+/// The time as today's kernel reads it: two bits more for the seconds, and nanoseconds, where the
+/// inode has the field.
+fn mtime(ino: u32, bytes: &[u8], extra: usize) -> Result<Timestamp, Corrupt> {
+    let low = i64::from(le32(bytes, 0x10).cast_signed());
+    if extra < 0x8c - 0x80 {
+        return Ok(Timestamp {
+            seconds: low,
+            nanoseconds: 0,
+        });
+    }
+    let field = le32(bytes, 0x88);
+    let nanoseconds = field >> 2;
+    if nanoseconds > 999_999_999 {
+        return Err(unfit(
+            ino,
+            "i_mtime_extra",
+            field,
+            "fewer than 10^9 nanoseconds",
+        ));
+    }
+    Ok(Timestamp {
+        seconds: low + (i64::from(field & 3) << 32),
+        nanoseconds,
+    })
+}
+
+/// Bytes of inode tables that are read at once.
+const WINDOW: u64 = 32 << 10;
+/// Windows that are kept: a tree is read directory by directory, and what lies in one directory
+/// lies mostly in one group.
+const KEPT: usize = 256;
+
+/// The inode tables, read in windows.
+pub(super) struct InodeTables<'a> {
+    device: &'a Patched<'a>,
+    superblock: &'a Superblock,
+    groups: &'a [Group],
+    /// By first byte in the filesystem.
+    windows: BTreeMap<u64, Arc<[u8]>>,
+    oldest: VecDeque<u64>,
+}
+
+impl<'a> InodeTables<'a> {
+    pub(super) fn new(
+        device: &'a Patched<'a>,
+        superblock: &'a Superblock,
+        groups: &'a [Group],
+    ) -> Self {
+        Self {
+            device,
+            superblock,
+            groups,
+            windows: BTreeMap::new(),
+            oldest: VecDeque::new(),
+        }
+    }
+
+    /// Inode `ino`, which the filesystem has; nothing where its group says that it was never used.
+    pub(super) fn read(&mut self, ino: u32) -> Result<Option<Inode>, ReadError> {
+        let (number, index) = (
+            (ino - 1) / self.superblock.inodes_per_group,
+            (ino - 1) % self.superblock.inodes_per_group,
+        );
+        let group = self.groups[number as usize];
+        if index >= group.n_inodes {
+            return Ok(None);
+        }
+        let table = group.inode_table * u64::from(self.superblock.block_size);
+        let at = u64::from(index) * u64::from(self.superblock.inode_size);
+        // Windows are counted from the start of the table, so that an inode lies in one.
+        let window = at / WINDOW * WINDOW;
+        let table_len =
+            self.superblock.inode_table_blocks() * u64::from(self.superblock.block_size);
+        let bytes = self.window(table + window, WINDOW.min(table_len - window))?;
+        let at = usize::try_from(at - window).expect("within a window");
+        let bytes = &bytes[at..at + usize::from(self.superblock.inode_size)];
+        Inode::parse(ino, bytes, self.superblock).map(Some)
+    }
+
+    fn window(&mut self, start: u64, len: u64) -> Result<Arc<[u8]>, ReadError> {
+        if let Some(bytes) = self.windows.get(&start) {
+            return Ok(bytes.clone());
+        }
+        let len = usize::try_from(len).expect("a window is small");
+        let bytes: Arc<[u8]> = self.device.read(start, len)?.into();
+        if self.oldest.len() == KEPT
+            && let Some(oldest) = self.oldest.pop_front()
+        {
+            self.windows.remove(&oldest);
+        }
+        self.oldest.push_back(start);
+        self.windows.insert(start, bytes.clone());
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,420 @@
+//! The superblock: what a filesystem is like, checked once so that nobody doubts it afterwards.
+
+use super::bytes::{array, halves, le16, le32, text};
+use super::error::{Corrupt, Place, ReadError, Unsupported};
+use super::feature::{self, FeatureList, FeatureSet};
+use super::patched::Patched;
+use crate::disk::device::Device;
+use crate::fs::ext4::csum::{self, Seed};
+
+/// Where it stands, whatever the size of blocks.
+pub(super) const OFFSET: u64 = 1024;
+/// Bytes of it.
+const SIZE: usize = 1024;
+
+const CRC32C: u8 = 1;
+const STATE_VALID: u16 = 1;
+const STATE_ERRORS: u16 = 2;
+const OS_HURD: u32 = 1;
+const OLD_INODE_SIZE: u16 = 128;
+const OLD_FIRST_INODE: u32 = 11;
+
+/// What a filesystem is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Superblock {
+    /// Bytes in a block: a power of two from 1024 to 65536.
+    pub block_size: u32,
+    /// Blocks of the filesystem, with those before the first group.
+    pub n_blocks: u64,
+    /// The first block of the first group: 1 where blocks have 1024 bytes, else 0.
+    pub first_block: u64,
+    /// Blocks of each group but the last.
+    pub blocks_per_group: u32,
+    /// Number of groups.
+    pub n_groups: u32,
+    /// Inodes of each group.
+    pub inodes_per_group: u32,
+    /// Inodes of all groups.
+    pub n_inodes: u32,
+    /// Bytes of an inode.
+    pub inode_size: u16,
+    /// Bytes of a group descriptor.
+    pub descriptor_size: u16,
+    /// The first inode that is not reserved.
+    pub first_inode: u32,
+    /// Blocks that only root may use.
+    pub reserved_blocks: u64,
+    /// Blocks that are free.
+    pub free_blocks: u64,
+    /// Inodes that are free.
+    pub free_inodes: u32,
+    /// All features.
+    pub features: FeatureSet,
+    /// The filesystem UUID, in text order.
+    pub uuid: [u8; 16],
+    /// The filesystem label: at most 16 bytes.
+    pub label: Vec<u8>,
+    /// Where it was mounted last.
+    pub last_mounted: Vec<u8>,
+    /// Seeds the hashes of names in large directories.
+    pub hash_seed: [u8; 16],
+    /// Which hash: `s_def_hash_version`.
+    pub hash_version: u8,
+    /// Mount options that are on by default: `s_default_mount_opts`.
+    pub default_mount_options: u32,
+    /// Blocks into which the group descriptors can grow.
+    pub reserved_descriptor_blocks: u16,
+    /// When it was made, in seconds since 1970.
+    pub made: u64,
+    /// When it was written to last.
+    pub written: u64,
+    /// When it was mounted last.
+    pub mounted: u64,
+    /// When it was checked last.
+    pub checked: u64,
+    /// The inode of the journal; nothing without a journal, or where that is another device.
+    pub journal_inode: Option<u32>,
+    /// The journal's root of blocks and its size as they were when it was made.
+    pub(super) journal_backup: Option<JournalBackup>,
+    /// Where changes stand that only the journal has.
+    pub needs_recovery: bool,
+    state: u16,
+    /// Where checksums over metadata start.
+    pub(super) seed: Option<Seed>,
+    /// The first block of descriptors that lies within its own groups (`meta_bg`).
+    pub(super) first_meta_bg: u32,
+    /// Groups with a copy of the superblock, where `sparse_super2` leaves only two.
+    pub(super) backup_groups: [u32; 2],
+    /// Inodes that belong to the filesystem itself, though they may have any number.
+    pub(super) own_inodes: Vec<u32>,
+}
+
+/// `s_jnl_blocks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct JournalBackup {
+    pub(super) i_block: [u8; 60],
+    pub(super) size: u64,
+}
+
+impl Superblock {
+    /// Reads the one in its usual place.
+    pub(super) fn read(device: &Patched<'_>) -> Result<Self, ReadError> {
+        let len = device.len();
+        if len < OFFSET + SIZE as u64 {
+            return Err(Corrupt::Short { len }.into());
+        }
+        Self::parse(&array(&device.read(OFFSET, SIZE)?, 0), len)
+    }
+
+    /// Reads `bytes`, the superblock of a filesystem on a device of `device_len` bytes.
+    pub(super) fn parse(bytes: &[u8; SIZE], device_len: u64) -> Result<Self, ReadError> {
+        let magic = le16(bytes, 0x38);
+        if magic != 0xef53 {
+            return Err(Corrupt::Magic { found: magic }.into());
+        }
+        let features = features(bytes)?;
+        let seed = verify(bytes, features)?;
+        let this = Self::fields(bytes, features, seed)?;
+        this.check(bytes, device_len)?;
+        Ok(this)
+    }
+
+    fn fields(
+        bytes: &[u8; SIZE],
+        features: FeatureSet,
+        seed: Option<Seed>,
+    ) -> Result<Self, ReadError> {
+        let wide = features.has(feature::SIXTY_FOUR_BIT);
+        let count = |low, high| match wide {
+            true => halves(le32(bytes, high), le32(bytes, low)),
+            false => u64::from(le32(bytes, low)),
+        };
+        let time = |low, high: usize| halves(bytes[high], le32(bytes, low));
+        let is_old = le32(bytes, 0x4c) == 0;
+        let log_block_size = le32(bytes, 0x18);
+        let block_size = 1024_u32
+            .checked_shl(log_block_size)
+            .filter(|_| log_block_size <= 6);
+        let block_size = block_size.ok_or(Unsupported::BlockSize {
+            bytes: 1024_u64.checked_shl(log_block_size).unwrap_or(0),
+        })?;
+        let (n_blocks, first_block) = (count(0x04, 0x150), u64::from(le32(bytes, 0x14)));
+        let blocks_per_group = le32(bytes, 0x20);
+        let n_groups = n_blocks
+            .saturating_sub(first_block)
+            .div_ceil(u64::from(blocks_per_group.max(1)));
+        let journal_inode = match le32(bytes, 0xe0) {
+            0 => None,
+            ino => features.has(feature::HAS_JOURNAL).then_some(ino),
+        };
+        // The quotas' inodes, and the file of orphans.
+        let own_inodes = [0x240, 0x244, 0x26c, 0x280].map(|at| le32(bytes, at));
+        Ok(Self {
+            block_size,
+            n_blocks,
+            first_block,
+            blocks_per_group,
+            n_groups: u32::try_from(n_groups)
+                .map_err(|_| unfit("s_blocks_count", n_blocks, "fewer than 2^32 groups"))?,
+            inodes_per_group: le32(bytes, 0x28),
+            n_inodes: le32(bytes, 0x00),
+            inode_size: if is_old {
+                OLD_INODE_SIZE
+            } else {
+                le16(bytes, 0x58)
+            },
+            descriptor_size: if wide { le16(bytes, 0xfe) } else { 32 },
+            first_inode: if is_old {
+                OLD_FIRST_INODE
+            } else {
+                le32(bytes, 0x54)
+            },
+            reserved_blocks: count(0x08, 0x154),
+            free_blocks: count(0x0c, 0x158),
+            free_inodes: le32(bytes, 0x10),
+            features,
+            uuid: array(bytes, 0x68),
+            label: text(&bytes[0x78..0x88]),
+            last_mounted: text(&bytes[0x88..0xc8]),
+            hash_seed: array(bytes, 0xec),
+            hash_version: bytes[0xfc],
+            default_mount_options: le32(bytes, 0x100),
+            reserved_descriptor_blocks: le16(bytes, 0xce),
+            made: time(0x108, 0x276),
+            written: time(0x30, 0x274),
+            mounted: time(0x2c, 0x275),
+            checked: time(0x40, 0x277),
+            journal_inode,
+            journal_backup: (bytes[0xfd] == 1).then(|| JournalBackup {
+                i_block: array(bytes, 0x10c),
+                size: halves(le32(bytes, 0x148), le32(bytes, 0x14c)),
+            }),
+            needs_recovery: features.has(feature::NEEDS_RECOVERY),
+            state: le16(bytes, 0x3a),
+            seed,
+            first_meta_bg: le32(bytes, 0x104),
+            backup_groups: [le32(bytes, 0x24c), le32(bytes, 0x250)],
+            own_inodes: own_inodes
+                .into_iter()
+                .chain(journal_inode)
+                .filter(|ino| *ino != 0)
+                .collect(),
+        })
+    }
+
+    /// Blocks reserved for root, in percent, rounded.
+    pub fn reserved_percent(&self) -> u8 {
+        let percent = (u128::from(self.reserved_blocks) * 100 + u128::from(self.n_blocks / 2))
+            / u128::from(self.n_blocks);
+        u8::try_from(percent).unwrap_or(100).min(100)
+    }
+
+    /// One inode for so many bytes.
+    pub fn bytes_per_inode(&self) -> u64 {
+        self.len() / u64::from(self.n_inodes)
+    }
+
+    /// Bytes of the filesystem, which the device may exceed.
+    pub fn len(&self) -> u64 {
+        self.n_blocks * u64::from(self.block_size)
+    }
+
+    /// Never: a filesystem has a superblock at least.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Whether the `len` blocks from `start` on lie within the filesystem.
+    pub(super) fn holds(&self, start: u64, len: u64) -> bool {
+        let end = start.checked_add(len);
+        start >= self.first_block && end.is_some_and(|end| end <= self.n_blocks)
+    }
+
+    /// Refuses block numbers outside the filesystem; `what` names them.
+    pub(super) fn check_blocks(&self, what: Place, start: u64, len: u64) -> Result<(), Corrupt> {
+        if self.holds(start, len) {
+            return Ok(());
+        }
+        Err(Corrupt::BlockNumber {
+            what,
+            block: start.saturating_add(len.saturating_sub(1)),
+            first: self.first_block,
+            last: self.n_blocks - 1,
+        })
+    }
+
+    /// Refuses inode numbers that no group holds.
+    pub(super) fn check_inode(&self, what: Place, ino: u32) -> Result<(), Corrupt> {
+        match ino {
+            0 => Err(()),
+            ino if ino > self.n_inodes => Err(()),
+            _ => Ok(()),
+        }
+        .map_err(|()| Corrupt::InodeNumber {
+            what,
+            ino,
+            last: self.n_inodes,
+        })
+    }
+
+    /// Refuses filesystems that only a repair makes consistent. One that stopped while it was
+    /// written to is as it should be once its journal is replayed.
+    pub(super) fn check_state(&self) -> Result<(), Corrupt> {
+        let replayable = self.needs_recovery && self.features.has(feature::HAS_JOURNAL);
+        if self.state & STATE_ERRORS != 0 {
+            Err(Corrupt::ErrorsRecorded)
+        } else if self.state & STATE_VALID == 0 && !replayable {
+            Err(Corrupt::Unclean)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check(&self, bytes: &[u8; SIZE], device_len: u64) -> Result<(), ReadError> {
+        let block_size = self.block_size;
+        let len = self.n_blocks.checked_mul(u64::from(block_size));
+        if len.is_none_or(|len| len > device_len) {
+            return Err(Corrupt::Truncated {
+                n_blocks: self.n_blocks,
+                block_size,
+                len: device_len,
+            }
+            .into());
+        }
+        let log_ratio = match self.features.has(feature::BIGALLOC) {
+            true => le32(bytes, 0x1c).wrapping_sub(le32(bytes, 0x18)),
+            false => 0,
+        };
+        let bits = u64::from(block_size) * 8;
+        let max_per_group = bits
+            .checked_shl(log_ratio)
+            .filter(|_| log_ratio < 32)
+            .unwrap_or(0);
+        let first_block = u64::from(block_size == 1024 && log_ratio == 0);
+        let (inode_size, descriptor_size) =
+            (u32::from(self.inode_size), u32::from(self.descriptor_size));
+        let least_descriptor = if self.features.has(feature::SIXTY_FOUR_BIT) {
+            64
+        } else {
+            32
+        };
+        let inodes = u64::from(self.n_groups) * u64::from(self.inodes_per_group);
+        let fits = |size: u32, least: u32, most: u32| {
+            size.is_power_of_two() && (least..=most).contains(&size)
+        };
+        let rules = [
+            (
+                self.first_block == first_block,
+                unfit(
+                    "s_first_data_block",
+                    self.first_block,
+                    "1 with blocks of 1024 bytes, else 0",
+                ),
+            ),
+            (
+                (8..=max_per_group).contains(&u64::from(self.blocks_per_group)),
+                unfit(
+                    "s_blocks_per_group",
+                    self.blocks_per_group,
+                    "8 or more, and a bit each in one block",
+                ),
+            ),
+            (
+                self.n_groups > 0,
+                unfit("s_blocks_count", self.n_blocks, "one group or more"),
+            ),
+            (
+                fits(inode_size, 128, block_size),
+                unfit(
+                    "s_inode_size",
+                    inode_size,
+                    "a power of two from 128 to the size of a block",
+                ),
+            ),
+            (
+                fits(descriptor_size, least_descriptor, 1024),
+                unfit(
+                    "s_desc_size",
+                    descriptor_size,
+                    "a power of two from 64 to 1024",
+                ),
+            ),
+            (
+                self.inodes_per_group > 0 && u64::from(self.inodes_per_group) <= bits,
+                unfit(
+                    "s_inodes_per_group",
+                    self.inodes_per_group,
+                    "1 or more, and a bit each in one block",
+                ),
+            ),
+            (
+                u64::from(self.n_inodes) == inodes,
+                unfit("s_inodes_count", self.n_inodes, "the inodes of all groups"),
+            ),
+            (
+                self.first_inode >= OLD_FIRST_INODE,
+                unfit("s_first_ino", self.first_inode, "11 or more"),
+            ),
+        ];
+        match rules.into_iter().find(|(kept, _)| !kept) {
+            Some((_, broken)) => Err(broken.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unfit(field: &'static str, found: impl Into<u64>, expected: &'static str) -> Corrupt {
+    Corrupt::Superblock {
+        field,
+        found: found.into(),
+        expected,
+    }
+}
+
+/// The features, if all are known that must be.
+fn features(bytes: &[u8; SIZE]) -> Result<FeatureSet, Unsupported> {
+    let revision = le32(bytes, 0x4c);
+    let features = match revision {
+        0 => FeatureSet {
+            compat: 0,
+            incompat: 0,
+            ro_compat: 0,
+        },
+        1 => FeatureSet {
+            compat: le32(bytes, 0x5c),
+            incompat: le32(bytes, 0x60),
+            ro_compat: le32(bytes, 0x64),
+        },
+        found => return Err(Unsupported::Revision { found }),
+    };
+    let unread = features.unread();
+    if !unread.is_empty() {
+        return Err(Unsupported::Features(FeatureList(unread)));
+    }
+    match le32(bytes, 0x48) {
+        OS_HURD => Err(Unsupported::Hurd),
+        _ => Ok(features),
+    }
+}
+
+/// Refuses a superblock with a wrong checksum; gives where other checksums start.
+fn verify(bytes: &[u8; SIZE], features: FeatureSet) -> Result<Option<Seed>, Corrupt> {
+    if !features.has(feature::METADATA_CSUM) {
+        return Ok(None);
+    }
+    if bytes[0x175] != CRC32C {
+        return Err(unfit("s_checksum_type", bytes[0x175], "1, CRC-32C"));
+    }
+    let (found, expected) = (le32(bytes, 0x3fc), csum::superblock(&bytes[..0x3fc]));
+    if found != expected {
+        return Err(Corrupt::Checksum {
+            what: Place::Superblock,
+            found,
+            expected,
+        });
+    }
+    Ok(Some(match features.has(feature::METADATA_CSUM_SEED) {
+        true => Seed::stored(le32(bytes, 0x270)),
+        false => Seed::filesystem(&array(bytes, 0x68)),
+    }))
+}
