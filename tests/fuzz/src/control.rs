@@ -4,7 +4,7 @@
 //! 64 KiB; every field lies within the text and in order; a record that can be read is shown in a
 //! form that is read back to the same form; an index has no more packages than the text has stanzas.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::architecture::Architecture;
 use imgbuild::debian::control::parse;
 use imgbuild::debian::dpkgdb::{Record, declared_conffiles};

@@ -7,7 +7,7 @@
 //!
 //! Input: a byte that names a compression, and either a whole .deb or the content of its data.tar.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::debian::deb::{OpenDeb, open_all};
 use imgbuild::store::Store;
 
@@ -34,7 +34,7 @@ pub fn run(input: &[u8]) {
     assert_eq!((again.control, again.data), (control, data));
     let path = store.object_path(&data);
     if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= MOST_DATA) {
-        crate::tar::judge(&std::fs::read(path).expect("an object can be read"));
+        super::tar::judge(&std::fs::read(path).expect("an object can be read"));
     }
 }
 

@@ -4,7 +4,7 @@
 //! 64 KiB; every name that is found lies within the file, and what is an ELF file by its first bytes
 //! has the machine that reading it whole gives.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::boot::elf::{Elf, machine_of};
 
 pub fn run(input: &[u8]) {

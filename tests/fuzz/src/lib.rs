@@ -6,20 +6,46 @@
 
 pub mod control;
 pub mod deb;
+pub mod device;
+pub mod directory;
 pub mod elf;
-pub mod limits;
+pub mod extent;
+pub mod gpt;
+pub mod image;
+pub mod inline;
+pub mod inode;
+pub mod journal;
+pub mod mbr;
 pub mod openpgp;
 pub mod relation;
 pub mod release;
 pub mod sources;
+pub mod superblock;
 pub mod tar;
 pub mod triggers;
+pub mod xattr;
+
+mod disk;
+mod ext4;
+mod limits;
+mod patch;
 
 /// A target's name and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order in which a run takes them.
 pub const TARGETS: &[Target] = &[
+    ("superblock", superblock::run),
+    ("directory", directory::run),
+    ("extent", extent::run),
+    ("inode", inode::run),
+    ("xattr", xattr::run),
+    ("inline", inline::run),
+    ("journal", journal::run),
+    ("image", image::run),
+    ("device", device::run),
+    ("mbr", mbr::run),
+    ("gpt", gpt::run),
     ("tar", tar::run),
     ("deb", deb::run),
     ("control", control::run),

@@ -3,7 +3,7 @@
 //! Invariant: whatever the bytes are, reading ends without a panic and within 256 times their length
 //! and 4 MiB of memory; nothing that the fuzzer makes is a valid signature by Debian.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::debian::keyring::Keyring;
 use imgbuild::epoch::Epoch;
 use std::sync::OnceLock;

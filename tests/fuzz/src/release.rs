@@ -5,7 +5,7 @@
 //!
 //! Input: the text; the target signs it.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::debian::keyring::Keyring;
 use imgbuild::debian::release::Release;
 use imgbuild::epoch::Epoch;

@@ -3,7 +3,7 @@
 //! Invariant: whatever the text is, reading ends without a panic, in memory of 64 times the text and
 //! 64 KiB, and each entry names a type, an address and a suite or holds empty lists of them.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::debian::sources::{
     discover_mirrors, expand_mirror_lists, parse_list, parse_sources,
 };

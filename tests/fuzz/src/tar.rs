@@ -6,7 +6,7 @@
 //!
 //! Input: a byte that says whether header checksums are made right, and the archive.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::debian::deb::tar::entries;
 use imgbuild::debian::deb::{Entry, TarError};
 

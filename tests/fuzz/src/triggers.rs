@@ -3,7 +3,7 @@
 //! Invariant: whatever the text is, reading ends without a panic, in memory of 64 times the text and
 //! 16 KiB; what is written back is read back to the same, and no file's name has a slash.
 
-use crate::limits::within;
+use super::limits::within;
 use imgbuild::debian::dpkgdb::Triggers;
 
 pub fn run(input: &[u8]) {

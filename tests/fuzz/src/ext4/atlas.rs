@@ -4,7 +4,7 @@
 
 use super::checksum::{self, Owner};
 use super::log;
-use crate::patch::{Base, Kind};
+use super::super::patch::{Base, Kind};
 
 const EXTENTS_FLAG: u32 = 0x8_0000;
 const INLINE_FLAG: u32 = 0x1000_0000;
@@ -158,7 +158,7 @@ impl Walk<'_> {
     /// A seal that needs to know the inode, where there are checksums.
     fn owned(
         &mut self,
-        seal: impl Fn(Owner, &mut crate::patch::Patched<'_>) + Send + Sync + 'static,
+        seal: impl Fn(Owner, &mut super::super::patch::Patched<'_>) + Send + Sync + 'static,
     ) -> Option<usize> {
         let (at, len, number) = (self.at, self.shape.inode, self.number);
         let owner = Owner { at, len, number, seed: self.shape.seed? };

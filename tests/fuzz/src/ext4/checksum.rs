@@ -3,7 +3,7 @@
 //! Written from the kernel's documentation of the formats (`Documentation/filesystems/ext4`), apart
 //! from the product's own code, so that no mistake there is repeated here.
 
-use crate::patch::Patched;
+use super::super::patch::Patched;
 
 /// A field that a checksum is computed without: it counts as zeros.
 type Hole = (usize, usize);

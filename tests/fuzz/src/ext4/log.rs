@@ -1,7 +1,7 @@
 //! What is where in the log of a sound image.
 
 use super::checksum::{self, LogTag};
-use crate::patch::{Base, Kind};
+use super::super::patch::{Base, Kind};
 
 const MAGIC: u32 = 0xc03b_3998;
 const SAME_UUID: u32 = 2;
