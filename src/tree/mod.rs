@@ -280,8 +280,7 @@ impl Tree {
             *self.node_mut(old) = node;
             return Ok(old);
         }
-        let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
-        self.nodes.push(node);
+        let id = self.add(node);
         self.link(path, id)?;
         Ok(id)
     }
@@ -322,6 +321,14 @@ impl Tree {
             };
         }
         Ok(last)
+    }
+
+    /// Takes `node` in, which has no name yet: for readers of filesystems, which fill directories
+    /// through [`Tree::node_mut`] and find a file before its second name.
+    pub fn add(&mut self, node: Node) -> NodeId {
+        let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
+        self.nodes.push(node);
+        id
     }
 
     /// Takes the name `path` away, with everything below it.

@@ -6,6 +6,7 @@ mod image;
 mod kernel;
 mod large;
 mod manifest;
+mod reader;
 mod readers;
 mod trees;
 
@@ -71,6 +72,16 @@ fn made(tree: &Tree, objects: &Objects, image: &Image) -> Made {
     Made {
         written: Written::new(image, objects),
         expected: manifest::expected(tree, objects),
+/// e2fsck has no remark, and debugfs and the kernel find what the tree holds.
+fn judge_tree(tree: &Tree, objects: &Objects, image: &Image) {
+    let written = Written::new(image, objects);
+    let path = &written.path;
+    check(path);
+    let expected = manifest::expected(tree, objects);
+    assert_manifest(&manifest::debugfs(path), &expected, "debugfs");
+    assert_manifest(&reader::found(path), &expected, "our reader");
+    if let Some(found) = manifest::kernel(path) {
+        assert_manifest(&found, &expected, "the kernel");
     }
 }
 
@@ -130,6 +141,14 @@ fn special_cases_are_found_again_with_all_features() {
         };
         let image = seal_with_margin(&tree, &params, 0);
         images.push(made(&tree, &objects, &image));
+        if [Features::default(), BARE].contains(&features) {
+            judge_tree(&tree, &objects, &image);
+        } else {
+            let written = Written::new(&image, &objects);
+            check(&written.path);
+            let expected = manifest::expected(&tree, &objects);
+            assert_manifest(&reader::found(&written.path), &expected, "our reader");
+        }
     }
     judge_all(&images);
 }

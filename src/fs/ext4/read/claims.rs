@@ -2,7 +2,7 @@
 //! by the device, and no pointer leads back to where it came from.
 
 use super::error::{Corrupt, Place};
-use super::group::Group;
+use super::group::{self, Group};
 use super::superblock::Superblock;
 use std::collections::BTreeMap;
 
@@ -14,6 +14,9 @@ impl Claims {
     /// With all that belongs to the filesystem itself.
     pub(super) fn of_tables(superblock: &Superblock, groups: &[Group]) -> Result<Self, Corrupt> {
         let mut claims = Self::default();
+        for (start, len) in group::superblock_copies(superblock) {
+            claims.claim(start, len, Place::Tables)?;
+        }
         for group in groups {
             let n_blocks = superblock.inode_table_blocks();
             claims.claim(group.inode_table, n_blocks, Place::Tables)?;

@@ -351,6 +351,14 @@ pub enum Corrupt {
         /// The inode.
         ino: u32,
     },
+    /// A journal that would change the size of blocks.
+    #[error("the journal holds a superblock with blocks of {found} bytes: expected {expected}")]
+    JournalBlockSize {
+        /// Bytes in a block according to the journal.
+        found: u32,
+        /// Bytes in a block.
+        expected: u32,
+    },
     /// A symbolic link that leads nowhere.
     #[error("symlink inode {ino} has a target of {len} bytes: expected 1 to 4095 without NUL")]
     SymlinkTarget {

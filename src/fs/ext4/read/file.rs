@@ -1,14 +1,19 @@
 //! What a file holds: its runs, as bytes in memory, as a device, or as pieces of a stored object.
 
 use super::claims::Claims;
-use super::error::ReadError;
+use super::error::{Corrupt, ReadError};
 use super::extent::{self, Run};
 use super::indirect;
 use super::inode::Inode;
 use super::patched::Patched;
 use super::superblock::Superblock;
 use crate::disk::device::Device;
+use crate::tree::{Content, Piece, Slice};
 use std::io;
+use std::ops::Range;
+
+/// Blocks that a file can have: their numbers have 32 bits.
+const MAX_BLOCKS: u64 = 1 << 32;
 
 /// The runs of `inode` in the order of the file, all within the filesystem and claimed. It is not
 /// inline.
@@ -23,6 +28,91 @@ pub(super) fn runs(
         false => indirect::runs,
     };
     runs(inode, device, superblock, claims)
+}
+
+/// Refuses `runs` that do not hold the first `n_blocks` blocks of inode `ino`, which is `what`.
+pub(super) fn check_whole(
+    ino: u32,
+    runs: &[Run],
+    n_blocks: u64,
+    what: &'static str,
+) -> Result<(), Corrupt> {
+    let mut block = 0;
+    for run in runs {
+        if run.file_block > block || !run.is_written {
+            break;
+        }
+        block = run.file_block + run.len;
+    }
+    if block >= n_blocks {
+        return Ok(());
+    }
+    Err(Corrupt::Hole { ino, block, what })
+}
+
+/// The content of the regular file `inode` in `runs`: slices of `place`, the stored object that the
+/// device is, but for what the journal changes.
+pub(super) fn content(
+    inode: &Inode,
+    runs: &[Run],
+    superblock: &Superblock,
+    device: &Patched<'_>,
+    place: &Slice,
+) -> Result<Content, ReadError> {
+    let block_size = u64::from(superblock.block_size);
+    if inode.size > MAX_BLOCKS * block_size {
+        return Err(inode
+            .unfit("i_size", inode.size, "at most 2^32 blocks")
+            .into());
+    }
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    for run in runs.iter().filter(|run| run.is_written) {
+        let start = run.file_block * block_size;
+        let end = inode.size.min((run.file_block + run.len) * block_size);
+        if start >= end {
+            break;
+        }
+        pieces.push(Piece::Hole(start - at));
+        let first = run.start * block_size;
+        add_stored(
+            &mut pieces,
+            first..first + (end - start),
+            block_size,
+            device,
+            place,
+        );
+        at = end;
+    }
+    pieces.push(Piece::Hole(inode.size - at));
+    Ok(Content::from_pieces(pieces))
+}
+
+/// Adds the `bytes` of the device, with changed blocks as bytes in memory.
+fn add_stored(
+    pieces: &mut Vec<Piece>,
+    bytes: Range<u64>,
+    block_size: u64,
+    device: &Patched<'_>,
+    place: &Slice,
+) {
+    let stored = |from: u64, to: u64| {
+        Piece::Stored(Slice {
+            object: place.object,
+            offset: place.offset + from,
+            len: to - from,
+        })
+    };
+    let mut at = bytes.start;
+    let blocks = bytes.start / block_size..bytes.end.div_ceil(block_size);
+    for (block, changed) in device.replaced(blocks.start, blocks.end) {
+        let start = block * block_size;
+        pieces.push(stored(at, start));
+        at = bytes.end.min(start + block_size);
+        let len = usize::try_from(at - start).expect("at most a block");
+        pieces.push(Piece::Bytes(changed[..len].into()));
+    }
+    pieces.push(stored(at, bytes.end));
 }
 
 /// A file of the filesystem as a device. What no run covers is zeros.

@@ -72,6 +72,27 @@ pub(super) fn has_superblock(superblock: &Superblock, group: u64) -> bool {
     }
 }
 
+/// Where the superblock and its copies stand, with the descriptors behind each.
+pub(super) fn superblock_copies(superblock: &Superblock) -> Vec<(u64, u64)> {
+    let per_block = superblock.block_size / u32::from(superblock.descriptor_size);
+    let n_tables = superblock.n_groups.div_ceil(per_block);
+    let behind_each = match superblock.features.has(feature::META_BG) {
+        true => superblock.first_meta_bg.min(n_tables),
+        false => n_tables,
+    };
+    let mut copies = vec![(
+        OFFSET / u64::from(superblock.block_size),
+        1 + u64::from(behind_each),
+    )];
+    for group in 1..u64::from(superblock.n_groups) {
+        if has_superblock(superblock, group) {
+            let start = superblock.first_block + group * u64::from(superblock.blocks_per_group);
+            copies.push((start, 1 + u64::from(behind_each)));
+        }
+    }
+    copies
+}
+
 impl Group {
     fn parse(bytes: &[u8], number: u32, superblock: &Superblock) -> Result<Self, Corrupt> {
         verify(bytes, number, superblock)?;

@@ -150,6 +150,42 @@ impl Inode {
         self.flags & EA_INODE_FL != 0
     }
 
+    /// The content of an inline file: `i_block`, then `rest`, the part among its attributes.
+    pub(super) fn inline(&self, rest: &[u8]) -> Result<Vec<u8>, Corrupt> {
+        let mut content = [&self.i_block, rest].concat();
+        let (room, size) = (content.len(), self.size);
+        match usize::try_from(size).ok().filter(|size| *size <= room) {
+            Some(len) => {
+                content.truncate(len);
+                Ok(content)
+            }
+            None => Err(Corrupt::InlineSize {
+                ino: self.ino,
+                size,
+                room,
+            }),
+        }
+    }
+
+    /// Whether the target of a symlink that is not inline stands in `i_block`. As in the kernel:
+    /// where it has no blocks but perhaps one for attributes; with `ea_inode`, by its length.
+    pub(super) fn is_fast_symlink(&self, superblock: &Superblock) -> bool {
+        let fits = self.size < self.i_block.len() as u64 && !self.has_extents();
+        let cluster = u64::from(superblock.block_size / 512) << superblock.log_cluster_ratio;
+        let of_attributes = if self.file_acl == 0 { 0 } else { cluster };
+        let by_length = superblock.features.has(feature::EA_INODE);
+        fits && (by_length || self.n_sectors <= of_attributes)
+    }
+
+    /// The number of a device, in the old or the new form.
+    pub(super) fn device(&self) -> (u32, u32) {
+        let (old, new) = (le32(&self.i_block, 0), le32(&self.i_block, 4));
+        match old {
+            0 => (new >> 8 & 0xfff, new & 0xff | new >> 12 & 0xf_ff00),
+            _ => (old >> 8 & 0xff, old & 0xff),
+        }
+    }
+
     /// An error about one of its fields.
     pub(super) fn unfit(
         &self,

@@ -13,8 +13,10 @@
 //! `immutable`, project ids. Inodes that were open when the machine stopped (orphans) have no name
 //! and are left out; of those that were being truncated, `i_size` says the new length already.
 
+mod acl;
 mod bytes;
 mod claims;
+mod directory;
 mod error;
 mod extent;
 pub mod feature;
@@ -26,6 +28,8 @@ mod journal;
 mod patched;
 mod superblock;
 mod tree;
+mod volume;
+mod xattr;
 
 pub use error::{Corrupt, Place, ReadError, Unsupported};
 pub use journal::{JournalFault, JournalLimit};
@@ -93,6 +97,13 @@ impl<'a> Filesystem<'a> {
         let first = Superblock::read(&blocks(SMALLEST_BLOCK, Changed::new()))?;
         let device = blocks(first.block_size, changed);
         let superblock = Superblock::read(&device)?;
+        if superblock.block_size != first.block_size {
+            return Err(Corrupt::JournalBlockSize {
+                found: superblock.block_size,
+                expected: first.block_size,
+            }
+            .into());
+        }
         let groups = group::read(&device, &superblock)?;
         Ok(Self {
             device,
@@ -125,21 +136,8 @@ impl<'a> Filesystem<'a> {
         let mut claims = Claims::default();
         let runs = file::runs(&inode, &self.device, &self.superblock, &mut claims)?;
         let block_size = u64::from(self.superblock.block_size);
-        let mut at = 0;
-        for run in &runs {
-            if run.file_block > at || !run.is_written {
-                break;
-            }
-            at = run.file_block + run.len;
-        }
-        if at < inode.size.div_ceil(block_size) {
-            return Err(Corrupt::Hole {
-                ino: inode.ino,
-                block: at,
-                what: "a journal",
-            }
-            .into());
-        }
+        let n_blocks = inode.size.div_ceil(block_size);
+        file::check_whole(inode.ino, &runs, n_blocks, "a journal")?;
         Ok(FileView {
             device: &self.device,
             block_size,

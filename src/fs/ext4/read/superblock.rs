@@ -79,6 +79,10 @@ pub struct Superblock {
     /// Where changes stand that only the journal has.
     pub needs_recovery: bool,
     state: u16,
+    /// How many blocks a cluster has, as a power of two.
+    pub(super) log_cluster_ratio: u32,
+    /// Where the hashes of attributes' values start, also without checksums.
+    pub(super) value_seed: Seed,
     /// Where checksums over metadata start.
     pub(super) seed: Option<Seed>,
     /// The first block of descriptors that lies within its own groups (`meta_bg`).
@@ -115,7 +119,7 @@ impl Superblock {
         let features = features(bytes)?;
         let seed = verify(bytes, features)?;
         let this = Self::fields(bytes, features, seed)?;
-        this.check(bytes, device_len)?;
+        this.check(device_len)?;
         Ok(this)
     }
 
@@ -146,6 +150,10 @@ impl Superblock {
         let journal_inode = match le32(bytes, 0xe0) {
             0 => None,
             ino => features.has(feature::HAS_JOURNAL).then_some(ino),
+        };
+        let log_cluster_ratio = match features.has(feature::BIGALLOC) {
+            true => le32(bytes, 0x1c).wrapping_sub(log_block_size),
+            false => 0,
         };
         // The quotas' inodes, and the file of orphans.
         let own_inodes = [0x240, 0x244, 0x26c, 0x280].map(|at| le32(bytes, at));
@@ -191,6 +199,8 @@ impl Superblock {
             }),
             needs_recovery: features.has(feature::NEEDS_RECOVERY),
             state: le16(bytes, 0x3a),
+            log_cluster_ratio,
+            value_seed: stored_seed(bytes, features),
             seed,
             first_meta_bg: le32(bytes, 0x104),
             backup_groups: [le32(bytes, 0x24c), le32(bytes, 0x250)],
@@ -270,7 +280,7 @@ impl Superblock {
         }
     }
 
-    fn check(&self, bytes: &[u8; SIZE], device_len: u64) -> Result<(), ReadError> {
+    fn check(&self, device_len: u64) -> Result<(), ReadError> {
         let block_size = self.block_size;
         let len = self.n_blocks.checked_mul(u64::from(block_size));
         if len.is_none_or(|len| len > device_len) {
@@ -281,15 +291,9 @@ impl Superblock {
             }
             .into());
         }
-        let log_ratio = match self.features.has(feature::BIGALLOC) {
-            true => le32(bytes, 0x1c).wrapping_sub(le32(bytes, 0x18)),
-            false => 0,
-        };
         let bits = u64::from(block_size) * 8;
-        let max_per_group = bits
-            .checked_shl(log_ratio)
-            .filter(|_| log_ratio < 32)
-            .unwrap_or(0);
+        let log_ratio = self.log_cluster_ratio;
+        let max_per_group = if log_ratio < 32 { bits << log_ratio } else { 0 };
         let first_block = u64::from(block_size == 1024 && log_ratio == 0);
         let (inode_size, descriptor_size) =
             (u32::from(self.inode_size), u32::from(self.descriptor_size));
@@ -413,8 +417,12 @@ fn verify(bytes: &[u8; SIZE], features: FeatureSet) -> Result<Option<Seed>, Corr
             expected,
         });
     }
-    Ok(Some(match features.has(feature::METADATA_CSUM_SEED) {
+    Ok(Some(stored_seed(bytes, features)))
+}
+
+fn stored_seed(bytes: &[u8; SIZE], features: FeatureSet) -> Seed {
+    match features.has(feature::METADATA_CSUM_SEED) {
         true => Seed::stored(le32(bytes, 0x270)),
         false => Seed::filesystem(&array(bytes, 0x68)),
-    }))
+    }
 }

@@ -1,0 +1,261 @@
+//! Directories: names and the inodes they stand for. `crate::fs::ext4::dir` draws the blocks.
+//!
+//! An index stands in blocks that look like unused entries, so all blocks are read in a row. Only
+//! checksums have another place there.
+
+use super::bytes::{le16, le32};
+use super::error::{Corrupt, Place, ReadError};
+use super::feature;
+use super::inode::Inode;
+use super::superblock::Superblock;
+use super::volume::Volume;
+use crate::fs::ext4::csum::Seed;
+use crate::tree::Name;
+
+/// Bytes before a name.
+const HEADER: usize = 8;
+/// Bytes of the shortest entry.
+const SHORTEST: usize = 12;
+/// Bytes of the checksum behind the entries of a block, dressed up as an unused entry.
+const TAIL: usize = 12;
+const TAIL_MARK: [u8; 8] = [0, 0, 0, 0, 12, 0, 0, 0xde];
+/// Where an index has its number of entries: behind the dots and its header, or behind an unused
+/// entry.
+const ROOT_COUNT: usize = 32;
+const NODE_COUNT: usize = 8;
+/// Bytes of an index entry, and of the checksum behind them.
+const INDEX_ENTRY: usize = 8;
+/// Where the entries of an inline directory begin: behind the number of its parent.
+const INLINE_START: usize = 4;
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    pub(super) name: Name,
+    pub(super) ino: u32,
+}
+
+/// All names of directory `inode`, which stands in `parent`, without the dots; in byte order, and
+/// none of them twice. `inline` is the part of an inline directory that does not fit `i_block`.
+pub(super) fn read(
+    inode: &Inode,
+    parent: u32,
+    inline: &[u8],
+    volume: &mut Volume<'_>,
+) -> Result<Vec<Entry>, ReadError> {
+    let mut reading = Reading {
+        ino: inode.ino,
+        superblock: volume.superblock,
+        entries: Vec::new(),
+    };
+    if inode.is_inline() {
+        reading.check_dot("..", parent, le32(&inode.i_block, 0))?;
+        for bytes in [&inode.i_block[INLINE_START..], inline] {
+            reading.block(Place::Inode(inode.ino), bytes)?;
+        }
+    } else {
+        reading.blocks(inode, parent, volume)?;
+    }
+    let mut entries = reading.entries;
+    entries.sort_unstable();
+    match entries.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        None => Ok(entries),
+        Some(twice) => Err(Corrupt::DuplicateName {
+            directory: inode.ino,
+            name: twice[0].name.as_bytes().to_vec(),
+        }
+        .into()),
+    }
+}
+
+struct Reading<'a> {
+    ino: u32,
+    superblock: &'a Superblock,
+    entries: Vec<Entry>,
+}
+
+/// An entry as it stands in a block.
+struct Raw<'a> {
+    ino: u32,
+    len: usize,
+    name: &'a [u8],
+}
+
+impl Reading<'_> {
+    fn blocks(
+        &mut self,
+        inode: &Inode,
+        parent: u32,
+        volume: &mut Volume<'_>,
+    ) -> Result<(), ReadError> {
+        let block_size = u64::from(self.superblock.block_size);
+        if inode.size == 0 || !inode.size.is_multiple_of(block_size) {
+            let expected = "one block or more";
+            return Err(inode.unfit("i_size", inode.size, expected).into());
+        }
+        let n_blocks = inode.size / block_size;
+        let runs = volume.runs_without_holes(inode, n_blocks, "a directory")?;
+        for run in runs {
+            // What lies behind its end is not read, but owned.
+            let len = run.len.min(n_blocks.saturating_sub(run.file_block));
+            let bytes = volume.read_blocks(run.start, len)?;
+            let blocks = bytes.chunks_exact(self.superblock.block_size as usize);
+            for ((number, block), file_block) in (run.start..).zip(blocks).zip(run.file_block..) {
+                let what = Place::Block {
+                    ino: self.ino,
+                    block: number,
+                };
+                let room = room(what, block, file_block == 0, inode)?;
+                let from = if file_block == 0 {
+                    self.dots(what, block, parent)?
+                } else {
+                    0
+                };
+                self.block_from(what, &block[..room], from)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks `.` and `..`, which come first; gives where they end.
+    fn dots(&self, what: Place, block: &[u8], parent: u32) -> Result<usize, Corrupt> {
+        let dot = self.entry(what, block, 0)?;
+        let found = if dot.name == b"." { dot.ino } else { 0 };
+        self.check_dot(".", self.ino, found)?;
+        let dots = match dot.len < block.len() {
+            true => self.entry(what, block, dot.len)?,
+            false => Raw {
+                ino: 0,
+                len: 0,
+                name: b"",
+            },
+        };
+        let found = if dots.name == b".." { dots.ino } else { 0 };
+        self.check_dot("..", parent, found)?;
+        Ok(dot.len + dots.len)
+    }
+
+    fn check_dot(&self, name: &'static str, expected: u32, found: u32) -> Result<(), Corrupt> {
+        if found == expected {
+            return Ok(());
+        }
+        Err(Corrupt::Dot {
+            directory: self.ino,
+            name,
+            found,
+            expected,
+        })
+    }
+
+    fn block(&mut self, what: Place, bytes: &[u8]) -> Result<(), Corrupt> {
+        self.block_from(what, bytes, 0)
+    }
+
+    fn block_from(&mut self, what: Place, bytes: &[u8], mut at: usize) -> Result<(), Corrupt> {
+        while at < bytes.len() {
+            let Raw { ino, len, name } = self.entry(what, bytes, at)?;
+            if ino != 0 {
+                self.superblock.check_inode(what, ino)?;
+                let name = Name::new(name).map_err(|bad| Corrupt::Name {
+                    directory: self.ino,
+                    name: bad.0,
+                })?;
+                self.entries.push(Entry { name, ino });
+            }
+            at += len;
+        }
+        Ok(())
+    }
+
+    /// The entry at byte `at`, which ends within `bytes`.
+    fn entry<'b>(&self, what: Place, bytes: &'b [u8], at: usize) -> Result<Raw<'b>, Corrupt> {
+        let unfit = |field, found: usize, expected| Corrupt::DirectoryEntry {
+            what,
+            at,
+            field,
+            found: found as u64,
+            expected,
+        };
+        let rest = &bytes[at..];
+        if rest.len() < SHORTEST {
+            return Err(unfit("rec_len", rest.len(), "12 or more up to the end"));
+        }
+        let len = match usize::from(le16(rest, 4)) {
+            // The length of a whole block of 64 KiB has no number.
+            0 | 0xffff if self.superblock.block_size == 0x1_0000 => 0x1_0000,
+            len => len,
+        };
+        if len < SHORTEST || len > rest.len() || !len.is_multiple_of(4) {
+            return Err(unfit("rec_len", len, "a multiple of 4 from 12 to the end"));
+        }
+        let name_len = match self.superblock.features.has(feature::FILETYPE) {
+            true => usize::from(rest[6]),
+            false => usize::from(le16(rest, 6)),
+        };
+        let name = rest[..len].get(HEADER..HEADER + name_len);
+        Ok(Raw {
+            ino: le32(rest, 0),
+            len,
+            name: name.ok_or_else(|| unfit("name_len", name_len, "within the entry"))?,
+        })
+    }
+}
+
+/// Bytes of `block` in which entries stand. With checksums, these are verified.
+fn room(what: Place, block: &[u8], is_first: bool, inode: &Inode) -> Result<usize, Corrupt> {
+    let Some(seed) = inode.seed else {
+        return Ok(block.len());
+    };
+    let is_unused = le32(block, 0) == 0 && matches!(usize::from(le16(block, 4)), 0 | 0xffff)
+        || le32(block, 0) == 0 && usize::from(le16(block, 4)) == block.len();
+    if inode.has_index() && is_first {
+        verify_index(what, block, ROOT_COUNT, seed)?;
+        Ok(block.len())
+    } else if inode.has_index() && is_unused {
+        verify_index(what, block, NODE_COUNT, seed)?;
+        Ok(block.len())
+    } else {
+        let room = block.len() - TAIL;
+        if block[room..][..TAIL_MARK.len()] != TAIL_MARK {
+            return Err(Corrupt::DirectoryEntry {
+                what,
+                at: room,
+                field: "file_type",
+                found: u64::from(block[room + 7]),
+                expected: "an unused entry with file type 0xde, for the checksum",
+            });
+        }
+        verify(what, le32(block, room + 8), seed.over(&[&block[..room]]))?;
+        Ok(room)
+    }
+}
+
+/// Verifies the checksum behind the room for index entries; the room that is not used is no part.
+fn verify_index(what: Place, block: &[u8], count_at: usize, seed: Seed) -> Result<(), Corrupt> {
+    let limit = usize::from(le16(block, count_at));
+    let count = usize::from(le16(block, count_at + 2));
+    let tail = count_at + limit * INDEX_ENTRY;
+    if tail + INDEX_ENTRY > block.len() || count > limit {
+        return Err(Corrupt::DirectoryEntry {
+            what,
+            at: count_at,
+            field: "limit",
+            found: limit as u64,
+            expected: "an index within the block",
+        });
+    }
+    let used = &block[..count_at + count * INDEX_ENTRY];
+    let sum = seed.over(&[used, &block[tail..tail + 4], &[0; 4]]);
+    verify(what, le32(block, tail + 4), sum)
+}
+
+fn verify(what: Place, found: u32, expected: u32) -> Result<(), Corrupt> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Corrupt::Checksum {
+        what,
+        found,
+        expected,
+    })
+}

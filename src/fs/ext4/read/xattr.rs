@@ -1,0 +1,321 @@
+//! Extended attributes: in an inode, in a block of their own that inodes may share, and values in
+//! inodes of their own. `crate::fs::ext4::xattr` draws the entries.
+
+use super::acl;
+use super::bytes::{le16, le32};
+use super::error::{Corrupt, Place, ReadError, Unsupported};
+use super::feature;
+use super::inode::Inode;
+use super::volume::Volume;
+use crate::fs::ext4::spec::S_IFREG;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const MAGIC: u32 = 0xea02_0000;
+const BLOCK_HEADER: usize = 32;
+const ENTRY: usize = 16;
+/// The name index and name of what an inline file's inode has no room for.
+const INLINE: (u8, &[u8]) = (7, b"data");
+
+/// What hangs on an inode.
+#[derive(Debug, Default)]
+pub(super) struct Attributes {
+    /// By full name, with values as the kernel's xattr calls give them.
+    pub(super) named: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The content of an inline file behind the first 60 bytes.
+    pub(super) inline: Vec<u8>,
+}
+
+/// An attribute as it stands on disk.
+#[derive(Debug)]
+struct Raw {
+    index: u8,
+    name: Vec<u8>,
+    value: Value,
+    /// First byte of the entry.
+    at: usize,
+}
+
+#[derive(Debug)]
+enum Value {
+    Here(Vec<u8>),
+    Inode { ino: u32, size: u32 },
+}
+
+/// Attributes that were read. Shared ones are read once.
+#[derive(Debug, Default)]
+pub(super) struct Xattrs {
+    blocks: BTreeMap<u64, Arc<[Raw]>>,
+    values: BTreeMap<u32, Arc<[u8]>>,
+    /// Bytes of all attributes that do not stand in an inode, each time they are used.
+    n_bytes: u64,
+}
+
+impl Xattrs {
+    /// All attributes of `inode`.
+    pub(super) fn of(
+        &mut self,
+        inode: &Inode,
+        volume: &mut Volume<'_>,
+    ) -> Result<Attributes, ReadError> {
+        let mut attributes = Attributes::default();
+        let what = Place::Inode(inode.ino);
+        // Offsets of values count from behind the magic number.
+        if inode.rest.len() >= 4 && le32(&inode.rest, 0) == MAGIC {
+            for raw in entries(what, &inode.rest[4..], 0)? {
+                self.add(&mut attributes, inode, what, &raw, volume)?;
+            }
+        }
+        if inode.file_acl != 0 {
+            let what = Place::XattrBlock(inode.file_acl);
+            for raw in self.block(inode, volume)?.iter() {
+                if let Value::Here(value) = &raw.value {
+                    self.count(value.len() + raw.name.len(), volume)?;
+                }
+                self.add(&mut attributes, inode, what, raw, volume)?;
+            }
+        }
+        Ok(attributes)
+    }
+
+    fn add(
+        &mut self,
+        to: &mut Attributes,
+        inode: &Inode,
+        what: Place,
+        raw: &Raw,
+        volume: &mut Volume<'_>,
+    ) -> Result<(), ReadError> {
+        let value = match &raw.value {
+            Value::Here(value) => value.clone(),
+            Value::Inode { ino, size } => {
+                let value = self.value(what, raw.at, *ino, *size, volume)?;
+                self.count(value.len(), volume)?;
+                value.to_vec()
+            }
+        };
+        if (raw.index, raw.name.as_slice()) == INLINE {
+            to.inline = value;
+            return Ok(());
+        }
+        let (name, is_acl) = full_name(inode.ino, raw)?;
+        let fits = raw.name.is_empty() == is_acl && !raw.name.contains(&0);
+        if !fits {
+            let expected = "a name without NUL behind the prefix; none for an ACL";
+            return Err(unfit(what, raw.at, "e_name_len", raw.name.len(), expected).into());
+        }
+        let value = match is_acl {
+            false => value,
+            true => acl::from_disk(&value).ok_or(Corrupt::Acl {
+                ino: inode.ino,
+                len: value.len(),
+            })?,
+        };
+        match to.named.insert(name.clone(), value) {
+            None => Ok(()),
+            Some(_) => Err(Corrupt::DuplicateXattr {
+                ino: inode.ino,
+                name,
+            }
+            .into()),
+        }
+    }
+
+    /// The attributes in the block of `inode`.
+    fn block(&mut self, inode: &Inode, volume: &mut Volume<'_>) -> Result<Arc<[Raw]>, ReadError> {
+        let block = inode.file_acl;
+        if let Some(read) = self.blocks.get(&block) {
+            return Ok(read.clone());
+        }
+        let what = Place::XattrBlock(block);
+        volume
+            .superblock
+            .check_blocks(Place::Inode(inode.ino), block, 1)?;
+        volume.claims.claim(block, 1, what)?;
+        let bytes = volume.read_blocks(block, 1)?;
+        if le32(&bytes, 0) != MAGIC {
+            return Err(unfit(what, 0, "h_magic", le32(&bytes, 0) as usize, "0xea020000").into());
+        }
+        if le32(&bytes, 8) != 1 {
+            return Err(unfit(what, 0, "h_blocks", le32(&bytes, 8) as usize, "1").into());
+        }
+        if let Some(seed) = volume.superblock.seed {
+            let parts = [
+                &block.to_le_bytes(),
+                &bytes[..0x10],
+                &[0; 4],
+                &bytes[0x14..],
+            ];
+            let (found, expected) = (le32(&bytes, 0x10), seed.over(&parts));
+            check_sum(what, found, expected)?;
+        }
+        let read: Arc<[Raw]> = entries(what, &bytes, BLOCK_HEADER)?.into();
+        self.blocks.insert(block, read.clone());
+        Ok(read)
+    }
+
+    /// The value that inode `ino` holds.
+    fn value(
+        &mut self,
+        what: Place,
+        at: usize,
+        ino: u32,
+        size: u32,
+        volume: &mut Volume<'_>,
+    ) -> Result<Arc<[u8]>, ReadError> {
+        let wrong = |found, expected| unfit(what, at, "e_value_inum", found, expected);
+        if !volume.superblock.features.has(feature::EA_INODE) {
+            return Err(wrong(ino as usize, "0 without the feature ea_inode").into());
+        }
+        if let Some(value) = self.values.get(&ino) {
+            let fits = value.len() == size as usize;
+            return fits.then(|| value.clone()).ok_or_else(|| {
+                unfit(
+                    what,
+                    at,
+                    "e_value_size",
+                    size as usize,
+                    "the size of its inode",
+                )
+                .into()
+            });
+        }
+        volume.superblock.check_inode(what, ino)?;
+        let inode = volume.inode(ino)?;
+        let inode = inode
+            .filter(|inode| {
+                inode.is_value()
+                    && inode.file_type() == S_IFREG
+                    && !inode.is_inline()
+                    && inode.size == u64::from(size)
+            })
+            .ok_or_else(|| wrong(ino as usize, "an inode for values, of the value's size"))?;
+        let value: Arc<[u8]> = volume.content(&inode, "the value of an attribute")?.into();
+        let seed = volume.superblock.value_seed;
+        check_sum(Place::Inode(ino), inode.value_hash, seed.over(&[&value]))?;
+        self.values.insert(ino, value.clone());
+        Ok(value)
+    }
+
+    /// Sharing makes little space on disk to much in memory: a bound that filesystems with a block
+    /// for each inode do not reach.
+    fn count(&mut self, n_bytes: usize, volume: &Volume<'_>) -> Result<(), Unsupported> {
+        let limit = volume.superblock.len();
+        self.n_bytes = self.n_bytes.saturating_add(n_bytes as u64);
+        match self.n_bytes > limit {
+            true => Err(Unsupported::XattrBytes { limit }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The name with its prefix, and whether it is an access control list.
+fn full_name(ino: u32, raw: &Raw) -> Result<(Vec<u8>, bool), Unsupported> {
+    let (prefix, is_acl) = match raw.index {
+        1 => ("user.", false),
+        2 => ("system.posix_acl_access", true),
+        3 => ("system.posix_acl_default", true),
+        4 => ("trusted.", false),
+        6 => ("security.", false),
+        index => return Err(Unsupported::XattrIndex { ino, index }),
+    };
+    Ok(([prefix.as_bytes(), &raw.name].concat(), is_acl))
+}
+
+/// The entries of `space` from `at` on, up to the four zeros behind the last. Values lie behind
+/// the entries and do not overlap, so all together are shorter than `space`.
+fn entries(what: Place, space: &[u8], mut at: usize) -> Result<Vec<Raw>, Corrupt> {
+    let mut entries = Vec::new();
+    let mut left = space.len() - at;
+    loop {
+        let rest = &space[at..];
+        if rest.len() < 4 {
+            return Err(unfit(
+                what,
+                at,
+                "e_name_len",
+                rest.len(),
+                "an end mark of 4 bytes",
+            ));
+        }
+        if le32(rest, 0) == 0 {
+            return Ok(entries);
+        }
+        let len = (ENTRY + usize::from(rest[0])).next_multiple_of(4);
+        if rest.len() < len {
+            return Err(unfit(
+                what,
+                at,
+                "e_name_len",
+                usize::from(rest[0]),
+                "a name within the inode or block",
+            ));
+        }
+        let (offset, size) = (usize::from(le16(rest, 2)), le32(rest, 8));
+        let value = match le32(rest, 4) {
+            0 => {
+                let value_len = size as usize;
+                let taken = value_len
+                    .checked_next_multiple_of(4)
+                    .and_then(|value| value.checked_add(len));
+                let fits = |left: usize| left.checked_sub(taken?);
+                let value = offset
+                    .checked_add(value_len)
+                    .and_then(|end| space.get(offset..end));
+                // An empty value lies nowhere.
+                let value = if size == 0 {
+                    Some([].as_slice())
+                } else {
+                    value
+                };
+                let sound = value.zip(fits(left));
+                let (value, after) = sound.ok_or_else(|| {
+                    unfit(
+                        what,
+                        at,
+                        "e_value_size",
+                        value_len,
+                        "a value within the inode or block, beside the others",
+                    )
+                })?;
+                left = after;
+                Value::Here(value.to_vec())
+            }
+            ino => Value::Inode { ino, size },
+        };
+        entries.push(Raw {
+            index: rest[1],
+            name: rest[ENTRY..ENTRY + usize::from(rest[0])].to_vec(),
+            value,
+            at,
+        });
+        at += len;
+    }
+}
+
+fn unfit(
+    what: Place,
+    at: usize,
+    field: &'static str,
+    found: usize,
+    expected: &'static str,
+) -> Corrupt {
+    Corrupt::Xattr {
+        what,
+        at,
+        field,
+        found: found as u64,
+        expected,
+    }
+}
+
+fn check_sum(what: Place, found: u32, expected: u32) -> Result<(), Corrupt> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Corrupt::Checksum {
+        what,
+        found,
+        expected,
+    })
+}
