@@ -17,7 +17,9 @@ pub fn run(input: &[u8]) {
     };
     within(memory(input), || stanzas(text));
     for read in [Index::packages, Index::status] {
-        let index = within(memory(input), || read("a", text.into(), Architecture::Amd64));
+        let index = within(memory(input), || {
+            read("a", text.into(), Architecture::Amd64)
+        });
         let Ok(index) = index else { continue };
         assert!(index.len() <= parse(text).count());
         for package in (0..index.len()).filter_map(|position| index.get(position)) {

@@ -26,7 +26,11 @@ pub fn run(input: &[u8]) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let store = Store::open(folder.path()).expect("an empty folder becomes a store");
     let digest = store.insert(&deb).expect("the store takes an object");
-    let open = || open_all(&store, &[digest], &|_| ()).pop().expect("one result for one .deb");
+    let open = || {
+        open_all(&store, &[digest], &|_| ())
+            .pop()
+            .expect("one result for one .deb")
+    };
     let Ok(OpenDeb { control, data }) = within(MEMORY, open) else {
         return;
     };
@@ -41,7 +45,11 @@ pub fn run(input: &[u8]) {
 /// A .deb whose control.tar (1 to 3) or data.tar (4 to 7) is `bytes`.
 fn packed(form: u8, bytes: &[u8]) -> Vec<u8> {
     let extension = ["", ".gz", ".xz", ".zst"][usize::from(form % 4)];
-    let (control, data) = if form < 4 { (bytes, &[][..]) } else { (&[][..], bytes) };
+    let (control, data) = if form < 4 {
+        (bytes, &[][..])
+    } else {
+        (&[][..], bytes)
+    };
     let names = match form < 4 {
         true => [format!("control.tar{extension}"), "data.tar".to_owned()],
         false => ["control.tar".to_owned(), format!("data.tar{extension}")],

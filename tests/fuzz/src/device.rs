@@ -9,5 +9,5 @@ use imgbuild::disk::{probe, table::OnDisk};
 
 pub fn run(input: &[u8]) {
     let _ = limits::within(8 << 20, || (probe::probe(&input), OnDisk::read(&input)));
-    ext4::judge(&input);
+    ext4::judge(&input, true);
 }

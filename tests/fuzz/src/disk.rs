@@ -25,14 +25,23 @@ fn sound(table: &Table, disk: &Patched<'_>) {
     let size = table.sector.bytes();
     for (index, partition) in table.partitions.iter().enumerate() {
         let (start, end) = (partition.start.0, partition.end().0);
-        assert!(start < end && end <= disk.len(), "{partition:?} lies on the disk");
-        assert!(start % size == 0 && end % size == 0, "{partition:?} is whole sectors");
+        assert!(
+            start < end && end <= disk.len(),
+            "{partition:?} lies on the disk"
+        );
+        assert!(
+            start % size == 0 && end % size == 0,
+            "{partition:?} is whole sectors"
+        );
         assert!(!table.partuuid(partition).is_empty());
         for other in &table.partitions[..index] {
             assert!(other.number < partition.number, "numbers ascend");
             let apart = other.end().0 <= start || end <= other.start.0;
             let nested = other.is_extended() || partition.is_extended();
-            assert!(apart || nested, "{partition:?} and {other:?} share no sector");
+            assert!(
+                apart || nested,
+                "{partition:?} and {other:?} share no sector"
+            );
         }
     }
     let Ok(regions) = within(MEMORY, || table.regions(Bytes(disk.len()))) else {
@@ -122,6 +131,9 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 fn number(bytes: &[u8]) -> usize {
-    let number = bytes.iter().rev().fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    let number = bytes
+        .iter()
+        .rev()
+        .fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
     usize::try_from(number).expect("64 bits")
 }

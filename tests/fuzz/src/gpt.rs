@@ -10,7 +10,11 @@ use std::sync::LazyLock;
 
 static BASES: LazyLock<[Base; 2]> = LazyLock::new(|| {
     [
-        with_gpt("gpt-entries", include_bytes!("../bases/gpt-entries.zst"), 512),
+        with_gpt(
+            "gpt-entries",
+            include_bytes!("../bases/gpt-entries.zst"),
+            512,
+        ),
         with_gpt("gpt-hybrid", include_bytes!("../bases/gpt-hybrid.zst"), 512),
     ]
 });

@@ -6,5 +6,8 @@ use super::ext4;
 use super::patch::Kind;
 
 pub fn run(input: &[u8]) {
-    ext4::run_log(&[Kind::LogSuperblock, Kind::LogControl, Kind::LogData], input);
+    ext4::run_log(
+        &[Kind::LogSuperblock, Kind::LogControl, Kind::LogData],
+        input,
+    );
 }

@@ -17,8 +17,14 @@ pub fn within<R>(memory: usize, parse: impl FnOnce() -> R) -> R {
     let (before, began) = (HEAP.current_usage(), seconds());
     let parsed = parse();
     let (taken, took) = (HEAP.peak_usage().saturating_sub(before), seconds() - began);
-    assert!(taken <= memory, "took {taken} bytes of memory, expected at most {memory}");
-    assert!(took < MOST_SECONDS, "took {took:.1} CPU seconds, expected less than {MOST_SECONDS}");
+    assert!(
+        taken <= memory,
+        "took {taken} bytes of memory, expected at most {memory}"
+    );
+    assert!(
+        took < MOST_SECONDS,
+        "took {took:.1} CPU seconds, expected less than {MOST_SECONDS}"
+    );
     parsed
 }
 

@@ -4,6 +4,7 @@
 //! ```text
 //! input   base:1 mode:1 [cut:2] patch*
 //! mode    1 make the checksums of what was changed right · 2 cut so many sectors off the end
+//!         4 judge also what costs more: a second time, and our own writer
 //! patch   structure:2 offset:2 op:1 ...
 //! op      0x00 + n-1 the n bytes that follow · 0x40 + n-1 n times the byte that follows
 //!         0x80 + k   add the signed byte that follows to a number of 2^(k%4) bytes
@@ -63,7 +64,12 @@ impl Base {
     /// An image of `bases/`, without spans.
     pub fn unpack(name: &'static str, packed: &[u8]) -> Self {
         let bytes = zstd::decode_all(packed).expect("bases/make packed it");
-        Self { name, bytes, spans: Vec::new(), seals: Vec::new() }
+        Self {
+            name,
+            bytes,
+            spans: Vec::new(),
+            seals: Vec::new(),
+        }
     }
 
     /// Adds a span without a checksum.
@@ -73,12 +79,24 @@ impl Base {
 
     /// Adds a span whose checksum is made right by `seal`.
     pub fn sealed(&mut self, kind: Kind, at: usize, len: usize, seal: Option<usize>) {
-        assert!(at + len <= self.bytes.len() && len > 0, "{}: {kind:?} at {at}", self.name);
-        self.spans.push(Span { kind, at, len, seal });
+        assert!(
+            at + len <= self.bytes.len() && len > 0,
+            "{}: {kind:?} at {at}",
+            self.name
+        );
+        self.spans.push(Span {
+            kind,
+            at,
+            len,
+            seal,
+        });
     }
 
     /// Adds a way to make a checksum right.
-    pub fn seal(&mut self, seal: impl Fn(&mut Patched<'_>) + Send + Sync + 'static) -> Option<usize> {
+    pub fn seal(
+        &mut self,
+        seal: impl Fn(&mut Patched<'_>) + Send + Sync + 'static,
+    ) -> Option<usize> {
         self.seals.push(Box::new(seal));
         Some(self.seals.len() - 1)
     }
@@ -88,6 +106,7 @@ impl Base {
 pub struct Patched<'a> {
     base: &'a Base,
     len: usize,
+    pub thorough: bool,
     sectors: BTreeMap<usize, [u8; SECTOR]>,
 }
 
@@ -97,34 +116,46 @@ impl<'a> Patched<'a> {
         let mut input = Input(input);
         let base = &bases[usize::from(input.byte()?) % bases.len()];
         let mode = input.byte()?;
-        let mut patched = Self { base, len: base.bytes.len(), sectors: BTreeMap::new() };
+        let mut patched = Self {
+            base,
+            len: base.bytes.len(),
+            thorough: mode & 4 == 4,
+            sectors: BTreeMap::new(),
+        };
         if mode & 2 == 2 {
             patched.len -= usize::from(input.short()?) * SECTOR % patched.len;
         }
-        let spans: Vec<&Span> = base.spans.iter().filter(|span| kinds.contains(&span.kind)).collect();
+        let spans: Vec<&Span> = base
+            .spans
+            .iter()
+            .filter(|span| kinds.contains(&span.kind))
+            .collect();
         let mut touched = BTreeSet::new();
         while let Some(span) = patched.patch(&spans, &mut input) {
             touched.extend(span.seal);
         }
         if mode & 1 == 1 {
-            touched.into_iter().for_each(|seal| base.seals[seal](&mut patched));
+            touched
+                .into_iter()
+                .for_each(|seal| base.seals[seal](&mut patched));
         }
         Some(patched)
     }
 
     /// Applies the next patch of `input`.
     fn patch<'s>(&mut self, spans: &[&'s Span], input: &mut Input<'_>) -> Option<&'s Span> {
-        let span = spans[usize::from(input.short()?) % spans.len()];
+        let n_spans = spans.len();
+        let span = spans[usize::from(input.short()?).checked_rem(n_spans)?];
         let offset = usize::from(input.short()?) % span.len;
         let (at, left) = (span.at + offset, span.len - offset);
         let op = input.byte()?;
-        let count = usize::from(op & 0x3f) + 1;
+        let times = usize::from(op & 0x3f) + 1;
         match op >> 6 {
             0 => {
-                let bytes = input.bytes(count);
+                let bytes = input.bytes(times);
                 self.write(at, &bytes[..bytes.len().min(left)]);
             }
-            1 => self.write(at, &vec![input.byte()?; count.min(left)]),
+            1 => self.write(at, &vec![input.byte()?; times.min(left)]),
             2 => {
                 let width = (1 << (op % 4)).min(left);
                 let mut number = [0; 8];
@@ -134,7 +165,7 @@ impl<'a> Patched<'a> {
                 self.write(at, &number[..width]);
             }
             _ => {
-                let other = spans[usize::from(input.short()?) % spans.len()];
+                let other = spans[usize::from(input.short()?) % n_spans];
                 let bytes = self.read(other.at, other.len.min(span.len));
                 self.write(span.at, &bytes);
             }
@@ -185,7 +216,8 @@ impl Device for Patched<'_> {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
-        self.base.bytes[..self.len].as_ref().read_at(offset, into)?;
+        let bytes = &self.base.bytes[..self.len];
+        bytes.read_at(offset, into)?;
         self.overlay(usize::try_from(offset).expect("it lies in memory"), into);
         Ok(())
     }

@@ -20,7 +20,10 @@ pub fn run(input: &[u8]) {
         for relation in groups.iter().flat_map(|group| &group.0) {
             assert!(!relation.name.is_empty() && relation.name.len() <= text.len());
             let _ = relation.applies_to(Architecture::Arm64);
-            let _ = relation.constraint.as_ref().map(|it| it.admits("1:2.0~rc1-1"));
+            let _ = relation
+                .constraint
+                .as_ref()
+                .map(|it| it.admits("1:2.0~rc1-1"));
         }
     }
     let _ = within(memory, || relation::parse_one(text));

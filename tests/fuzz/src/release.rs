@@ -34,11 +34,16 @@ pub fn run(input: &[u8]) {
     let config = config(secret, SignatureType::Text);
     let signed = CleartextSignedMessage::new(text, config, secret, &Password::empty());
     let signed = signed.expect("any text can be signed");
-    let message = signed.to_armored_string(ArmorOptions::default()).expect("it is in memory");
+    let message = signed
+        .to_armored_string(ArmorOptions::default())
+        .expect("it is in memory");
     let memory = message.len() * 64 + (1 << 20);
     if let Ok(release) = within(memory, || Release::verify(message.as_bytes(), keyring, NOW)) {
         assert_eq!(release.signers.len(), 1);
-        assert!(release.files.len() <= text.len() / 64, "each file has a digest of 64 digits");
+        assert!(
+            release.files.len() <= text.len() / 64,
+            "each file has a digest of 64 digits"
+        );
         let _ = release.is_suite("trixie");
     }
 }
@@ -52,7 +57,9 @@ fn key() -> (SecretKey, Keyring) {
         .primary_user_id("Fuzz <fuzz@deb.example>".into())
         .build()
         .expect("the parameters are complete");
-    let key = params.generate(StdRng::seed_from_u64(1)).expect("a key can be made");
+    let key = params
+        .generate(StdRng::seed_from_u64(1))
+        .expect("a key can be made");
     let secret = key.primary_key;
     let public = secret.public_key().clone();
     let id = UserId::from_str(Default::default(), "Fuzz <fuzz@deb.example>").expect("an id");
@@ -60,7 +67,9 @@ fn key() -> (SecretKey, Keyring) {
     let mut flags = KeyFlags::default();
     flags.set_certify(true);
     flags.set_sign(true);
-    config.hashed_subpackets.push(regular(SubpacketData::KeyFlags(flags)));
+    config
+        .hashed_subpackets
+        .push(regular(SubpacketData::KeyFlags(flags)));
     let certification = config
         .sign_certification(&secret, &public, &Password::empty(), Tag::UserId, &id)
         .expect("a key certifies itself");

@@ -4,9 +4,7 @@
 //! 64 KiB, and each entry names a type, an address and a suite or holds empty lists of them.
 
 use super::limits::within;
-use imgbuild::debian::sources::{
-    discover_mirrors, expand_mirror_lists, parse_list, parse_sources,
-};
+use imgbuild::debian::sources::{discover_mirrors, expand_mirror_lists, parse_list, parse_sources};
 
 pub fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
@@ -17,7 +15,9 @@ pub fn run(input: &[u8]) {
         within(memory, || {
             let Ok(mut entries) = parse(text) else { return };
             assert!(entries.len() <= text.len());
-            expand_mirror_lists(&mut entries, |_| Some("https://deb.example/debian\n".into()));
+            expand_mirror_lists(&mut entries, |_| {
+                Some("https://deb.example/debian\n".into())
+            });
             let _ = discover_mirrors(&entries);
         });
     }

@@ -26,8 +26,9 @@ pub fn run(input: &[u8]) {
 /// Walks `archive`; see the invariant.
 pub fn judge(archive: &[u8]) {
     let len = archive.len() as u64;
-    let found: Vec<Result<Entry, TarError>> =
-        within(archive.len() * 64 + (1 << 20), || entries(&archive, len).collect());
+    let found: Vec<Result<Entry, TarError>> = within(archive.len() * 64 + (1 << 20), || {
+        entries(&archive, len).collect()
+    });
     assert!(found.len() <= archive.len() / BLOCK + 1);
     let mut at = 0;
     for (index, entry) in found.iter().enumerate() {
@@ -35,7 +36,10 @@ pub fn judge(archive: &[u8]) {
             assert_eq!(index + 1, found.len(), "an error ends the walk");
             break;
         };
-        assert!(entry.offset > at || index == 0 && entry.offset >= at, "entries advance");
+        assert!(
+            entry.offset > at || index == 0 && entry.offset >= at,
+            "entries advance"
+        );
         at = entry.offset + entry.size;
         assert!(at <= len, "content lies within the archive");
         assert!(entry.mode <= 0o7777);

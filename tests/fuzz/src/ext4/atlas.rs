@@ -2,9 +2,9 @@
 //!
 //! The image is one of `bases/`, so numbers are trusted here and a wrong one panics.
 
+use super::super::patch::{Base, Kind};
 use super::checksum::{self, Owner};
 use super::log;
-use super::super::patch::{Base, Kind};
 
 const EXTENTS_FLAG: u32 = 0x8_0000;
 const INLINE_FLAG: u32 = 0x1000_0000;
@@ -12,7 +12,9 @@ const INDEX_FLAG: u32 = 0x1000;
 const JOURNAL_INODE: u32 = 8;
 
 pub fn le16(bytes: &[u8], at: usize) -> usize {
-    usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes")))
+    usize::from(u16::from_le_bytes(
+        bytes[at..at + 2].try_into().expect("two bytes"),
+    ))
 }
 
 pub fn le32(bytes: &[u8], at: usize) -> u32 {
@@ -46,7 +48,11 @@ impl Shape {
             block: 1024 << le32(sb, 0x18),
             first,
             n_groups: (le32(sb, 4) as usize - first).div_ceil(blocks_per_group),
-            descriptor: if incompat & 0x80 == 0 { 32 } else { le16(sb, 0xfe) },
+            descriptor: if incompat & 0x80 == 0 {
+                32
+            } else {
+                le16(sb, 0xfe)
+            },
             per_group: le32(sb, 0x28),
             blocks_per_group,
             inode: le16(sb, 0x58),
@@ -63,7 +69,7 @@ impl Shape {
         let per_block = self.block / self.descriptor;
         let block = match self.meta_bg {
             true => self.first + group / per_block * per_block * self.blocks_per_group + 1,
-            false => self.first + 1 + group / per_block,
+            false => 1024 / self.block + 1 + group / per_block,
         };
         block * self.block + group % per_block * self.descriptor
     }
@@ -79,7 +85,13 @@ pub fn map(base: &mut Base) {
             let number = group as u32 * shape.per_group + index + 1;
             let at = table + index as usize * shape.inode;
             if le16(&base.bytes, at) != 0 {
-                Walk { base, shape: &shape, at, number }.inode();
+                Walk {
+                    base,
+                    shape: &shape,
+                    at,
+                    number,
+                }
+                .inode();
             }
         }
     }
@@ -90,7 +102,9 @@ pub fn map(base: &mut Base) {
             (Some(seed), _) => {
                 base.seal(move |image| checksum::descriptor(image, at, len, number, seed))
             }
-            (None, true) => base.seal(move |image| checksum::descriptor_16(image, at, number, uuid)),
+            (None, true) => {
+                base.seal(move |image| checksum::descriptor_16(image, at, number, uuid))
+            }
             (None, false) => None,
         };
         base.sealed(Kind::Descriptor, at, len, seal);
@@ -136,8 +150,8 @@ impl Walk<'_> {
         if attributes != 0 {
             let (block, seed) = (self.shape.block, self.shape.seed);
             let seal = seed.and_then(|seed| {
-                let seal = move |image: &mut _| checksum::attributes(image, attributes, block, seed);
-                self.base.seal(seal)
+                self.base
+                    .seal(move |image| checksum::attributes(image, attributes, block, seed))
             });
             self.base.sealed(Kind::Attributes, attributes, block, seal);
         }
@@ -148,9 +162,11 @@ impl Walk<'_> {
         }
         let start = 128 + if len > 128 { le16(&inode, 0x80) } else { 0 };
         if start + 4 <= len && le32(&inode, start) == 0xea02_0000 {
-            self.base.sealed(Kind::Attributes, at + start, len - start, seal);
+            self.base
+                .sealed(Kind::Attributes, at + start, len - start, seal);
             if flags & INLINE_FLAG != 0 {
-                self.base.sealed(Kind::Inline, at + start, len - start, seal);
+                self.base
+                    .sealed(Kind::Inline, at + start, len - start, seal);
             }
         }
     }
@@ -161,7 +177,12 @@ impl Walk<'_> {
         seal: impl Fn(Owner, &mut super::super::patch::Patched<'_>) + Send + Sync + 'static,
     ) -> Option<usize> {
         let (at, len, number) = (self.at, self.shape.inode, self.number);
-        let owner = Owner { at, len, number, seed: self.shape.seed? };
+        let owner = Owner {
+            at,
+            len,
+            number,
+            seed: self.shape.seed?,
+        };
         self.base.seal(move |image| seal(owner, image))
     }
 

@@ -59,14 +59,21 @@ pub struct Owner {
 impl Owner {
     /// The seed of everything that belongs to it.
     fn own_seed(self, image: &Patched<'_>) -> u32 {
-        raw(raw(self.seed, &self.number.to_le_bytes()), &image.read(self.at + 0x64, 4))
+        raw(
+            raw(self.seed, &self.number.to_le_bytes()),
+            &image.read(self.at + 0x64, 4),
+        )
     }
 
     /// Its own checksum.
     pub fn inode(self, image: &mut Patched<'_>) {
         let bytes = image.read(self.at, self.len);
         let wide = self.len > 128 && u16::from_le_bytes([bytes[0x80], bytes[0x81]]) >= 4;
-        let holes: &[Hole] = if wide { &[(0x7c, 2), (0x82, 2)] } else { &[(0x7c, 2)] };
+        let holes: &[Hole] = if wide {
+            &[(0x7c, 2), (0x82, 2)]
+        } else {
+            &[(0x7c, 2)]
+        };
         let sum = raw(self.own_seed(image), &without(bytes, holes)).to_le_bytes();
         image.write(self.at + 0x7c, &sum[..2]);
         if wide {

@@ -1,7 +1,7 @@
 //! What is where in the log of a sound image.
 
-use super::checksum::{self, LogTag};
 use super::super::patch::{Base, Kind};
+use super::checksum::{self, LogTag};
 
 const MAGIC: u32 = 0xc03b_3998;
 const SAME_UUID: u32 = 2;
@@ -25,12 +25,24 @@ pub fn map(base: &mut Base, block: usize, blocks: &[usize]) {
     let mut rest = blocks[1..].iter().map(|number| number * block);
     while let Some(at) = rest.next() {
         let is_control = be32(&base.bytes, at) == MAGIC;
-        let kind = if is_control { be32(&base.bytes, at + 4) } else { 0 };
+        let kind = if is_control {
+            be32(&base.bytes, at + 4)
+        } else {
+            0
+        };
         let seal = match kind {
             1 => {
-                for (field, data) in tags(&base.bytes[at..at + block], tag_len, wide).into_iter().zip(&mut rest) {
-                    let tag = LogTag { descriptor: at, field: at + field, wide };
-                    let seal = checked.then(|| base.seal(move |image| tag.data(image, data, block, seed)));
+                for (field, data) in tags(&base.bytes[at..at + block], tag_len, wide)
+                    .into_iter()
+                    .zip(&mut rest)
+                {
+                    let tag = LogTag {
+                        descriptor: at,
+                        field: at + field,
+                        wide,
+                    };
+                    let seal =
+                        checked.then(|| base.seal(move |image| tag.data(image, data, block, seed)));
                     base.sealed(Kind::LogData, data, block, seal.flatten());
                 }
                 base.seal(move |image| checksum::log_tail(image, at, block, seed))
