@@ -39,7 +39,7 @@ fn like(features: &str, options: &[&str]) -> (Vec<String>, Vec<String>, Params, 
     let base = folder.path().join("base");
     let features = [FEATURES, features].join(",");
     let usual = [
-        "-q", "-F", "-t", "ext4", "-L", "a label", "-m", "3", "-i", "8192",
+        "-q", "-F", "-t", "ext4", "-L", "a label", "-m", "3", "-i", "8192", "-b", "4096",
     ];
     judge(
         Command::new("mke2fs")
