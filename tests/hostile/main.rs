@@ -76,7 +76,10 @@ fn replay(name: &str, run: fn(&[u8])) {
 /// Runs a target; where it panics, says with which input.
 fn judge(input: &str, bytes: &[u8], run: fn(&[u8])) {
     struct Input<'a>(&'a str, &'a [u8]);
-    #[expect(clippy::print_stderr, reason = "the input belongs to the message of the panic")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "the input belongs to the message of the panic"
+    )]
     impl Drop for Input<'_> {
         fn drop(&mut self) {
             if std::thread::panicking() {
