@@ -402,7 +402,10 @@ fn an_odroid_keeps_the_boot_loader_of_an_image_that_is_made_for_it() {
         assert_eq!(loader[..440], theirs[..440], "{board}");
         // The disk id and the entries are this image's own.
         assert_ne!(loader[440..510], theirs[440..510], "{board}");
-        assert!(loader[512..] == theirs[512..4 << 20], "{board}: another loader");
+        assert!(
+            loader[512..] == theirs[512..4 << 20],
+            "{board}: another loader"
+        );
         assert_eq!(disk.start(1), 4 * MIB / SECTOR, "{board}");
         let menu = disk.root("/boot/extlinux/extlinux.conf");
         insta::assert_snapshot!(format!("menu of {board}"), steady(&menu));
@@ -410,7 +413,10 @@ fn an_odroid_keeps_the_boot_loader_of_an_image_that_is_made_for_it() {
     let disk = build("odroid-m1");
     assert_eq!(disk.start(1), 16 * MIB / SECTOR);
     let loader = disk.bytes(0, 16 << 20);
-    assert!(loader[64 * 512..] == theirs[64 * 512..16 << 20], "another loader");
+    assert!(
+        loader[64 * 512..] == theirs[64 * 512..16 << 20],
+        "another loader"
+    );
     // What lies between the table and Rockchip's sector 64 is nobody's.
     assert!(loader[512..64 * 512].iter().all(|byte| *byte == 0));
     let menu = disk.root("/boot/extlinux/extlinux.conf");
