@@ -21,12 +21,11 @@ const DISK: u64 = 8 << 30;
 const PATIENT: &str =
     "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
 
-/// Everything of Debian's backports that an image on a trixie can be upgraded with; the smaller one of
-/// its kernels, for the initramfs is made under emulation.
+/// A later kernel than any of the release: that of Debian's backports, which needs no more than itself.
 const UPGRADE: &str = "sed -i 's/^Suites: trixie$/& trixie-backports/' /etc/apt/sources.list.d/debian.sources \
     && apt-get -qq update \
     && DEBIAN_FRONTEND=noninteractive apt-get -qq -y -t trixie-backports --no-install-recommends \
-       install linux-image-cloud-arm64 > /var/log/upgrade.log 2>&1 \
+       install linux-image-arm64 > /var/log/upgrade.log 2>&1 \
     || { tail -n 30 /var/log/upgrade.log; false; }";
 
 fn folder() -> PathBuf {
