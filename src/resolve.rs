@@ -212,6 +212,7 @@ impl Resolver<'_> {
                 .map(lock_repository)
                 .collect(),
             base: self.installed.map(|it| it.base.clone()),
+            loader: None,
             packages,
             donors,
             tools,
