@@ -47,7 +47,7 @@ fn extra() -> DebSpec {
 }
 
 /// A scene whose archive has package `extra`, and an image made from it without that.
-fn scene() -> (Scene, PathBuf) {
+pub(crate) fn scene() -> (Scene, PathBuf) {
     let scene = Scene::of(&world::archive().package(extra()));
     run(&mut scene.build()).succeeded();
     let base = scene.path("base.img");
@@ -58,23 +58,28 @@ fn scene() -> (Scene, PathBuf) {
     (scene, base)
 }
 
-fn inject(scene: &Scene, base: &Path) -> Command {
+/// The build of an image that starts from `base`.
+pub(crate) fn inject(scene: &Scene, base: &Path) -> Command {
     let mut command = scene.bare(&[]);
+    add_inputs(scene, base, &mut command);
+    command.arg("--output").arg(scene.image());
+    command
+}
+
+/// The subcommand `name` on what [`inject`] builds from.
+pub(crate) fn sub(scene: &Scene, name: &str, base: &Path) -> Command {
+    let mut command = scene.bare(&[name]);
+    add_inputs(scene, base, &mut command);
+    command
+}
+
+fn add_inputs(scene: &Scene, base: &Path, command: &mut Command) {
     let inputs = scene.inputs().into_iter();
-    let inputs = inputs.map(|word| {
-        if word == "greeter" {
-            "adder".to_owned()
-        } else {
-            word
-        }
+    let inputs = inputs.map(|word| match word.as_str() {
+        "greeter" => "adder".to_owned(),
+        _ => word,
     });
-    command
-        .args(inputs)
-        .arg("--base")
-        .arg(base)
-        .arg("--output")
-        .arg(scene.image());
-    command
+    command.args(inputs).arg("--base").arg(base);
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {
