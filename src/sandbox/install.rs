@@ -9,7 +9,7 @@ use crate::debian::deb;
 use crate::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath};
 
 /// Where the .debs lie while dpkg reads them.
-const FOLDER: &str = "/var/cache/imgbuild-archives";
+const FOLDER: &str = "/.imgbuild-archives";
 
 /// The archives of one request, in the order in which they are unpacked.
 pub(super) struct Install<'a> {
