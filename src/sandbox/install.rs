@@ -93,9 +93,9 @@ fn fixed(text: &str) -> TreePath {
 
 /// What `archive` says of itself, as if it were unpacked.
 fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package, SandboxError> {
-    let failed = |source| SandboxError::Archive {
+    let failed = |error| SandboxError::Archive {
         package: archive.name.clone(),
-        source,
+        source: Box::new(error),
     };
     let control = deb::control_of(request.store, &archive.deb).map_err(failed)?;
     let text = control
