@@ -43,6 +43,12 @@ pub enum ElfError {
         /// Where it should be.
         offset: u64,
     },
+    /// Many names that are the same long one.
+    #[error("the dynamic section of this ELF file has names of more than its {len} bytes together")]
+    Names {
+        /// Length of the file.
+        len: usize,
+    },
 }
 
 /// What an ELF file says about itself.
@@ -239,24 +245,29 @@ impl<'a> File<'a> {
             return Ok(Dynamic::default());
         };
         let strings = self.slice(at_address(segments, address, size)?, "string table")?;
-        let string = |at: u64| {
+        let len = self.bytes.len();
+        let mut left = len;
+        let mut string = |at: u64| {
             let start = usize::try_from(at).ok();
             let bytes = start.and_then(|start| strings.get(start..));
             let out_of_bounds = ElfError::OutOfBounds {
                 what: "string table",
                 offset: at,
             };
-            bytes
-                .map(|bytes| until_nul(bytes).to_vec())
-                .ok_or(out_of_bounds)
+            let name = until_nul(bytes.ok_or(out_of_bounds)?);
+            // Every entry could name the whole table, which would be quadratic.
+            left = left
+                .checked_sub(name.len())
+                .ok_or(ElfError::Names { len })?;
+            Ok(name.to_vec())
         };
         let needed = entries.iter().filter(|(tag, _)| *tag == DT_NEEDED);
         Ok(Dynamic {
             needed: needed
                 .map(|(_, at)| string(*at))
                 .collect::<Result<_, _>>()?,
-            rpath: first(DT_RPATH).map(string).transpose()?,
-            runpath: first(DT_RUNPATH).map(string).transpose()?,
+            rpath: first(DT_RPATH).map(&mut string).transpose()?,
+            runpath: first(DT_RUNPATH).map(&mut string).transpose()?,
         })
     }
 }

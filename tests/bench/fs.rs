@@ -8,12 +8,15 @@ mod folder;
 mod made;
 mod ours;
 mod peer;
+mod store;
 
 use std::path::Path;
 
 const USAGE: &str = "usage: fs make (small | wide | sparse) FOLDER
        fs measure FOLDER                      prints bytes and inodes that its filesystem needs
        fs (ours | mkext4) FOLDER IMAGE BYTES INODES
+       fs pack FOLDER STORE                   makes what a build has of the folder: a tree and an object
+       fs stored STORE IMAGE BYTES
        fs memory INODES                       prints the memory of sealing so many small files";
 
 fn main() {
@@ -31,6 +34,10 @@ fn main() {
         }
         ["ours", folder, image, bytes, _] => {
             ours::write(Path::new(folder), Path::new(image), bytes.parse().unwrap());
+        }
+        ["pack", folder, store] => store::pack(Path::new(folder), Path::new(store)),
+        ["stored", store, image, bytes] => {
+            store::write(Path::new(store), Path::new(image), bytes.parse().unwrap());
         }
         ["mkext4", folder, image, bytes, inodes] => peer::write(
             Path::new(folder),

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// Files in the place of a store; their numbers stand for their digests.
 #[derive(Default)]
-struct Files(Vec<PathBuf>);
+pub(super) struct Files(Vec<PathBuf>);
 
 impl Files {
     fn add(&mut self, path: &Path) -> Sha256 {
@@ -35,7 +35,7 @@ impl Objects for Files {
     }
 }
 
-fn params(len: u64) -> Params {
+pub(super) fn params(len: u64) -> Params {
     Params::new(
         len,
         *b"filesystem uuid!",
@@ -107,7 +107,8 @@ fn peak() -> u64 {
     kilobytes * 1024
 }
 
-fn read(folder: &Path) -> (Tree, Files) {
+/// What is in `folder`, as a tree of files that stay where they are.
+pub(super) fn read(folder: &Path) -> (Tree, Files) {
     let found = folder::read(folder);
     let mut files = Files::default();
     let mut tree = Tree::new(meta_of(&found[0]));

@@ -11,6 +11,7 @@ mod machine;
 #[allow(unused_imports, reason = "the judges use all of it")]
 #[path = "../judges/mirror/mod.rs"]
 mod mirror;
+mod qemu_arm64;
 mod rpi4;
 mod support;
 mod x86_64;

@@ -7,6 +7,7 @@
 mod base_layouts;
 mod base_sources;
 mod bases;
+mod boards;
 mod commands;
 mod definitions;
 mod inputs;

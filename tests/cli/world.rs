@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The version of the kernel that no machine will ever start.
-const KERNEL: &str = "6.1.0-test";
+pub(crate) const KERNEL: &str = "6.1.0-test";
 
 /// What dpkg and the maintainer scripts run.
 const DPKG: [&str; 7] = [
@@ -92,7 +92,7 @@ fn packages() -> Vec<DebSpec> {
         add(essential("tar"), "/usr/bin/tar", TAR),
         essential("apt").file("/usr/bin/apt-get", 0o755, b"#!/bin/sh\nexit 0\n"),
         essential("kmod").file("/usr/sbin/modprobe", 0o755, b"#!/bin/sh\nexit 0\n"),
-        kernel(),
+        kernel("linux-image-test"),
         firmware(),
         configured(),
     ]
@@ -169,10 +169,11 @@ fn libraries(programs: &[&str]) -> DebSpec {
     })
 }
 
-fn kernel() -> DebSpec {
+/// A kernel in package `name`.
+pub(crate) fn kernel(name: &str) -> DebSpec {
     let modules = format!("/usr/lib/modules/{KERNEL}");
     let module = "kernel/fs/ext4/ext4.ko";
-    package("linux-image-test")
+    package(name)
         .file(&format!("/boot/vmlinuz-{KERNEL}"), 0o644, b"a kernel")
         .file(&format!("{modules}/{module}"), 0o644, b"a module")
         .file(
@@ -191,7 +192,14 @@ fn kernel() -> DebSpec {
 }
 
 fn firmware() -> DebSpec {
-    ["start4.elf", "fixup4.dat"]
+    let files = [
+        "bootcode.bin",
+        "start.elf",
+        "fixup.dat",
+        "start4.elf",
+        "fixup4.dat",
+    ];
+    files
         .into_iter()
         .fold(package("raspi-firmware"), |deb, name| {
             deb.file(

@@ -1,6 +1,7 @@
 //! sgdisk, sfdisk, mtools and e2fsck judge tables and layouts.
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod probe;
 mod sink_faults;
 mod tables;
 

@@ -10,6 +10,8 @@ mod image;
 mod kernel;
 mod large;
 mod manifest;
+mod mke2fs;
+mod mirror;
 mod mkext4;
 mod reader;
 mod readers;

@@ -76,11 +76,17 @@ impl TestArchive {
     }
 
     /// Adds a package to `component`.
-    pub(crate) fn package_in(mut self, component: &str, package: DebSpec) -> Self {
-        if !self.components.iter().any(|known| known == component) {
-            self.components.push(component.to_owned());
+    pub(crate) fn package_in(self, component: &str, package: DebSpec) -> Self {
+        let mut this = self.component(component);
+        this.packages.push((component.to_owned(), package));
+        this
+    }
+
+    /// Adds a component, with whatever is in it.
+    pub(crate) fn component(mut self, name: &str) -> Self {
+        if !self.components.iter().any(|known| known == name) {
+            self.components.push(name.to_owned());
         }
-        self.packages.push((component.to_owned(), package));
         self
     }
 

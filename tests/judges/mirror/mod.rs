@@ -19,7 +19,7 @@ mod server;
 pub(crate) use archive::TestArchive;
 pub(crate) use deb::{Compression, DebSpec};
 pub(crate) use key::TestKey;
-pub(crate) use server::{Fault, Server, Times};
+pub(crate) use server::{Fault, Request, Server, Times};
 
 use imgbuild::epoch::Epoch;
 

@@ -38,6 +38,11 @@ pub(super) fn read(device: &dyn Device) -> Result<Boot, ReadError> {
     Ok(parse(&Fields(&sector), device.len())?)
 }
 
+#[cfg(test)]
+pub(super) fn parse_sector(sector: &[u8; 512], len: u64) -> Result<Boot, Corrupt> {
+    parse(&Fields(sector), len)
+}
+
 /// The boot sector by offset.
 struct Fields<'a>(&'a [u8; 512]);
 

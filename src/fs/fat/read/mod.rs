@@ -196,3 +196,6 @@ fn read_at(device: &dyn Device, offset: u64, into: &mut [u8]) -> Result<(), Read
     let failed = |source| ReadError::Io { offset, source };
     device.read_at(offset, into).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

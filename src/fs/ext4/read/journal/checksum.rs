@@ -82,7 +82,7 @@ impl TransactionSum {
     pub(super) fn with(self, block: &[u8]) -> Self {
         Self(block.iter().fold(self.0, |sum, byte| {
             let [high, ..] = sum.to_be_bytes();
-            sum << 8 ^ TABLE[usize::from(high ^ byte)]
+            (sum << 8) ^ TABLE[usize::from(high ^ byte)]
         }))
     }
 
@@ -104,7 +104,7 @@ const fn table() -> [u32; 256] {
         let mut bit = 0;
         while bit < 8 {
             let carry = sum >> 31;
-            sum = sum << 1 ^ carry * POLYNOMIAL;
+            sum = (sum << 1) ^ (carry * POLYNOMIAL);
             bit += 1;
         }
         table[byte] = sum;

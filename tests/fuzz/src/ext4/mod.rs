@@ -1,0 +1,133 @@
+//! ext4 images, and what is judged on each; the targets are files of their own.
+
+mod atlas;
+mod checksum;
+mod log;
+
+use super::limits::within;
+use super::patch::{Base, Kind, Patched};
+use imgbuild::digest::Sha256;
+use imgbuild::disk::device::Device;
+use imgbuild::epoch::Epoch;
+use imgbuild::fs::ext4::read::Filesystem;
+use imgbuild::fs::ext4::{Params, seal};
+use imgbuild::tree::dump;
+use imgbuild::tree::{Kind as NodeKind, Piece, Slice, Tree};
+use std::sync::LazyLock;
+
+/// Memory for each byte of the device, and whatever the device: 255 names of one inode fit into a
+/// block, a node takes some 200 bytes, and a log that is replayed is held in memory.
+const MEMORY_PER_BYTE: usize = 24;
+const MEMORY: usize = 4 << 20;
+/// A tree has at most one name for so many bytes of the device: an entry of a directory has 12 bytes.
+const LEAST_ENTRY: u64 = 12;
+/// Length of the filesystem that a tree is written to.
+const WRITTEN: u64 = 64 << 20;
+/// Where the device begins in the object that the files become slices of.
+const OFFSET: u64 = 4096;
+
+macro_rules! base {
+    ($name:literal) => {{
+        let mut base = Base::unpack(
+            $name,
+            include_bytes!(concat!("../../bases/", $name, ".zst")),
+        );
+        atlas::map(&mut base);
+        base
+    }};
+}
+
+/// Filesystems as mke2fs makes them, each with features that others do not have.
+static BASES: LazyLock<Vec<Base>> = LazyLock::new(|| {
+    vec![
+        base!("ext4-plain"),
+        base!("ext4-old"),
+        base!("ext4-groupsum"),
+        base!("ext4-inline"),
+        base!("ext4-metabg"),
+        base!("ext4-super2"),
+        base!("ext4-bigalloc"),
+        base!("ext4-pages"),
+        base!("ext4-deep"),
+        base!("ext4-indirect"),
+        base!("log-checked"),
+        base!("log-plain"),
+        base!("log-v2"),
+        base!("log-orphans"),
+    ]
+});
+
+/// Reads what `input` makes of an image when it changes structures of `kinds`.
+pub fn run(kinds: &[Kind], input: &[u8]) {
+    if let Some(image) = Patched::new(&BASES, kinds, input) {
+        judge(&image, image.thorough);
+    }
+}
+
+/// The same, with images that have a log to replay.
+pub fn run_log(kinds: &[Kind], input: &[u8]) {
+    if let Some(image) = Patched::new(&BASES[10..], kinds, input) {
+        judge(&image, image.thorough);
+    }
+}
+
+/// Reads `image` and judges the tree; `thorough` reads it twice and writes it too.
+pub fn judge(image: &dyn Device, thorough: bool) {
+    let len = usize::try_from(image.len()).expect("it lies in memory");
+    let memory = len.saturating_mul(MEMORY_PER_BYTE) + MEMORY;
+    let place = Slice {
+        object: Sha256([7; 32]),
+        offset: OFFSET,
+        len: image.len(),
+    };
+    let read = || Filesystem::open(image)?.tree(&place);
+    let tree = match within(memory, read) {
+        Ok(tree) => tree,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return;
+        }
+    };
+    sound(&tree, &place);
+    if !thorough {
+        return;
+    }
+    let again = read().expect("what was read once is read again");
+    assert_eq!(dump(&again), dump(&tree));
+    write(&tree);
+}
+
+fn sound(tree: &Tree, place: &Slice) {
+    let nodes = tree.walk();
+    assert!(
+        nodes.len() as u64 <= place.len / LEAST_ENTRY,
+        "each name has an entry"
+    );
+    for (path, id) in &nodes {
+        let node = tree.node(*id);
+        assert!(node.meta.mode <= 0o7777);
+        let NodeKind::File(content) = &node.kind else {
+            continue;
+        };
+        let mut len = 0_u64;
+        for piece in content.pieces() {
+            len = len.checked_add(piece.len()).expect("a length fits 64 bits");
+            if let Piece::Stored(slice) = piece {
+                let end = slice.offset.checked_add(slice.len).expect("a slice ends");
+                let within = place.offset..=place.offset + place.len;
+                assert!(slice.object == place.object && within.contains(&slice.offset));
+                assert!(within.contains(&end), "{path} lies on the device");
+            }
+        }
+        assert_eq!(len, content.len());
+    }
+    assert!(tree.link_counts().len() <= nodes.len() + 1);
+}
+
+/// The tree can be written, or is refused with an error.
+fn write(tree: &Tree) {
+    let params = Params::new(WRITTEN, [1; 16], [2; 16], Epoch(1_700_000_000));
+    if let Ok(image) = seal(tree, &params) {
+        assert_eq!(image.len(), WRITTEN);
+    }
+}

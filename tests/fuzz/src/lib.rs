@@ -1,0 +1,58 @@
+//! What every fuzz target runs, one file each, with the invariant that it judges at its top.
+//!
+//! The fuzzer's binaries in `fuzz_targets` and the replay of the kept inputs in `tests/hostile` share
+//! these files. A target takes any bytes, panics where the invariant is broken, and depends on
+//! nothing else: the same input is judged the same way every time.
+
+pub mod control;
+pub mod deb;
+pub mod device;
+pub mod directory;
+pub mod elf;
+pub mod extent;
+pub mod gpt;
+pub mod image;
+pub mod inline;
+pub mod inode;
+pub mod journal;
+pub mod mbr;
+pub mod openpgp;
+pub mod relation;
+pub mod release;
+pub mod sources;
+pub mod superblock;
+pub mod tar;
+pub mod triggers;
+pub mod xattr;
+
+mod disk;
+mod ext4;
+mod limits;
+mod patch;
+
+/// A target's name and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target, in the order in which a run takes them.
+pub const TARGETS: &[Target] = &[
+    ("superblock", superblock::run),
+    ("directory", directory::run),
+    ("extent", extent::run),
+    ("inode", inode::run),
+    ("xattr", xattr::run),
+    ("inline", inline::run),
+    ("journal", journal::run),
+    ("image", image::run),
+    ("device", device::run),
+    ("mbr", mbr::run),
+    ("gpt", gpt::run),
+    ("tar", tar::run),
+    ("deb", deb::run),
+    ("control", control::run),
+    ("relation", relation::run),
+    ("sources", sources::run),
+    ("triggers", triggers::run),
+    ("openpgp", openpgp::run),
+    ("release", release::run),
+    ("elf", elf::run),
+];

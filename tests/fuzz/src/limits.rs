@@ -1,0 +1,35 @@
+//! How much memory and time an input may cost.
+
+use peak_alloc::PeakAlloc;
+use rustix::time::{ClockId, clock_gettime};
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+/// CPU seconds of this thread. What a target reads has kilobytes, so this is thousands of times
+/// what it takes; it tells a loop that does not end, or one that is quadratic in a hostile number,
+/// also on a slow and busy machine and in a build that is not optimized.
+const MOST_SECONDS: f64 = 5.0;
+
+/// Runs `parse`, which may take `memory` bytes from the heap at once.
+pub fn within<R>(memory: usize, parse: impl FnOnce() -> R) -> R {
+    HEAP.reset_peak_usage();
+    let (before, began) = (HEAP.current_usage(), seconds());
+    let parsed = parse();
+    let (taken, took) = (HEAP.peak_usage().saturating_sub(before), seconds() - began);
+    assert!(
+        taken <= memory,
+        "took {taken} bytes of memory, expected at most {memory}"
+    );
+    assert!(
+        took < MOST_SECONDS,
+        "took {took:.1} CPU seconds, expected less than {MOST_SECONDS}"
+    );
+    parsed
+}
+
+/// CPU time of this thread so far.
+fn seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
