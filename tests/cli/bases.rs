@@ -1,6 +1,6 @@
 //! Images that start from another image: what changes, and what must not.
 
-use crate::mirror::{DebSpec, NOW};
+use crate::mirror::{DebSpec, NOW, TestArchive};
 use crate::scene::{Scene, run};
 use crate::world;
 use imgbuild::base::Opened;
@@ -298,4 +298,31 @@ fn a_held_package_that_is_in_the_way_is_named() {
     let ran = run(&mut inject(&scene, &base));
     ran.ended(1)
         .says(&["has Depends: hello (>= 2)", "hello 1.0 is installed, held"]);
+}
+
+#[test]
+fn the_archives_of_the_base_are_used_and_backports_only_if_asked() {
+    let (scene, base) = scene();
+    let list = scene.path("list");
+    let text = format!("deb {}/debian trixie-backports main\n", scene.server.url());
+    fs_err::write(&list, text).unwrap();
+    let path = "/etc/apt/sources.list.d/backports.list";
+    edit(&base, &format!("write {} {path}\n", list.display()));
+    let backports = TestArchive::new()
+        .suite("stable-backports", "trixie-backports")
+        .not_automatic()
+        .package(world::versioned("extra", "9"));
+    backports.write(&scene.path("mirror/debian"));
+    run(&mut inject(&scene, &base)).succeeded();
+    let root = root(&scene.image());
+    let status = cat(root.path(), "/var/lib/dpkg/status");
+    assert!(status.contains("Package: extra\n"));
+    assert!(!status.contains("Version: 9\n"), "{status}");
+    let asked = scene.server.requests();
+    let of_backports = |path: &str| path.contains("trixie-backports/");
+    assert!(asked.iter().any(|request| of_backports(&request.path)));
+    assert_eq!(
+        cat(root.path(), path),
+        fs_err::read_to_string(&list).unwrap()
+    );
 }
