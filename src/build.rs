@@ -107,7 +107,7 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         base: workshop.loader,
     };
     let image = match workshop.base {
-        Some(base) => rewrite::seal(plan, workshop.store, base, root)?,
+        Some(base) => rewrite::seal(plan, workshop.store, base, root, reporter)?,
         None => disk::seal(plan, from, root)?,
     };
     reporter.report(Event::Finished {

@@ -24,7 +24,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Changes whenever the same archives and the same Spec give another lock.
-const STAGE: &str = "resolve-1";
+const STAGE: &str = "resolve-2";
 
 /// The name of Debian's main archive in locks and messages.
 const DEBIAN: &str = "debian";
@@ -237,8 +237,13 @@ impl Resolver<'_> {
             }
         }
         let extra: Vec<String> = suite.extra.iter().map(extra_repository).collect();
-        let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
-        Ok(Universe::new(texts, architecture)?.reluctant(&extra))
+        let mut reluctant: Vec<&str> = extra.iter().map(String::as_str).collect();
+        for (repository, indices) in self.repositories.iter().zip(fetched) {
+            if indices.release.not_automatic {
+                reluctant.push(&repository.name);
+            }
+        }
+        Ok(Universe::new(texts, architecture)?.reluctant(&reluctant))
     }
 
     /// The package of that name, alone: the newest, or the one of the suite that it is taken from.

@@ -10,7 +10,9 @@ use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice, Part};
 use crate::disk::probe::{self, Contents};
 use crate::disk::table::{Entry, OnDisk, Partition, Table, TableError};
-use crate::fs::ext4::read::{self as ext4, Superblock};
+use crate::epoch::Epoch;
+use crate::fs::ext4::read as ext4;
+use crate::fs::ext4::{Difference, Params};
 use crate::fs::fat::{self, Kept};
 use crate::seed::uuid_text;
 use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreeError, TreePath};
@@ -47,8 +49,13 @@ pub struct Volume {
 /// A filesystem that can be rewritten.
 #[derive(Clone, Debug)]
 pub enum Format {
-    /// ext4 or an older one, with the length of its journal in blocks.
-    Ext4(Box<Superblock>, Option<u64>),
+    /// ext4 or an older one.
+    Ext4 {
+        /// What makes another one like it.
+        params: Box<Params>,
+        /// In what the other one will differ.
+        differences: Vec<Difference>,
+    },
     /// FAT.
     Fat(Box<Kept>),
 }
@@ -354,12 +361,16 @@ impl Reader<'_> {
         let failed = |source| OpenError::Ext4 { number, source };
         let filesystem = ext4::Filesystem::open(part).map_err(failed)?;
         let tree = filesystem.tree(&self.place(partition)).map_err(failed)?;
-        let journal = filesystem.journal_blocks().map_err(failed)?;
-        let superblock = Box::new(filesystem.superblock().clone());
+        // When it is made anew is said by whoever does that.
+        let like = Params::like(&filesystem, partition.len.0, Epoch(0));
+        let (params, differences) = like.map_err(failed)?;
         Ok(Volume {
             number,
             mount,
-            format: Format::Ext4(superblock, journal),
+            format: Format::Ext4 {
+                params: Box::new(params),
+                differences,
+            },
             tree,
         })
     }
@@ -388,9 +399,9 @@ impl Volume {
     /// Whether the filesystem says that it is `what`; names of its partition were looked at before.
     fn is(&self, what: &What) -> bool {
         let (uuid, label) = match &self.format {
-            Format::Ext4(superblock, _) => (
-                Some(uuid_text(&superblock.uuid)),
-                Some(String::from_utf8_lossy(&superblock.label).into_owned()),
+            Format::Ext4 { params, .. } => (
+                Some(uuid_text(&params.uuid)),
+                Some(String::from_utf8_lossy(&params.label).into_owned()),
             ),
             Format::Fat(kept) => (kept.uuid(), kept.label_text()),
         };

@@ -78,7 +78,7 @@ pub enum SourceError {
         /// The base.
         name: String,
         /// Why not.
-        source: KeyringError,
+        source: Box<KeyringError>,
     },
     /// The signature is not good.
     #[error("base image `{name}` is not genuine")]
@@ -86,7 +86,7 @@ pub enum SourceError {
         /// The base.
         name: String,
         /// Why not.
-        source: DetachedError,
+        source: Box<DetachedError>,
     },
     /// The signed list of sums does not speak of the file.
     #[error("the signed list of sums of base image `{name}` has no SHA-256 of `{file}`")]
@@ -285,17 +285,17 @@ impl Source<'_> {
         let name = &base.name;
         let key = self.bytes(&self.small(name, "key", &addresses(keys)?)?)?;
         let keyring = Keyring::parse(&key).and_then(|ring| ring.only(fingerprint));
-        let keyring = keyring.map_err(|source| SourceError::Key {
+        let keyring = keyring.map_err(|error| SourceError::Key {
             name: name.clone(),
-            source,
+            source: Box::new(error),
         })?;
         let signature = self.small(name, "signature", &beside(&base.urls, signature)?)?;
         let signature = self.bytes(&signature)?;
         let good = |open: &dyn Fn() -> io::Result<fs_err::File>| {
             let verified = keyring.verify_detached(&signature, self.now, open);
-            verified.map_err(|source| SourceError::Signature {
+            verified.map_err(|error| SourceError::Signature {
                 name: name.clone(),
-                source,
+                source: Box::new(error),
             })
         };
         if let Some(checksums) = checksums {
