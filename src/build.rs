@@ -9,13 +9,17 @@ mod boot;
 mod disk;
 mod fetch;
 mod foreign;
+mod onto;
+mod rewrite;
 mod system;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
 pub use foreign::ForeignError;
+pub use rewrite::RewriteError;
 pub use system::SystemError;
 
+use crate::base::Opened;
 use crate::compose::{self, ComposeError};
 use crate::debian::repository::Repository;
 use crate::disk::device::Device;
@@ -35,8 +39,10 @@ pub struct Workshop<'a> {
     pub store: &'a Store,
     /// Where packages come from.
     pub repositories: &'a [Repository],
-    /// The disk of the base image, for boards that take their boot loader from one.
-    pub base: Option<&'a dyn Device>,
+    /// The image that the build starts from.
+    pub base: Option<&'a Opened>,
+    /// The disk that a board takes its boot loader from, where its root is made of packages.
+    pub loader: Option<&'a dyn Device>,
     /// This program: the sandbox starts it again inside.
     pub program: &'a Path,
     /// Who hears of it.
@@ -58,17 +64,25 @@ pub enum BuildError {
     /// The disk could not be laid out.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// The base image could not be written back.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
 }
 
 /// Makes the image that `plan` describes; it is sealed, and not written yet.
 pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> {
     let reporter = workshop.reporter;
-    if plan.spec.board.needs_base() && workshop.base.is_none() {
-        // Said before minutes are spent on what could not start.
-        return Err(blob::no_base(plan).into());
+    if workshop.base.is_none() {
+        if plan.spec.board.needs_base() && workshop.loader.is_none() {
+            // Said before minutes are spent on what could not start.
+            return Err(blob::no_base(plan).into());
+        }
+        fetch::fetch_blobs(plan, workshop)?;
     }
-    fetch::fetch_blobs(plan, workshop)?;
-    let mut root = system::configured(plan, workshop)?;
+    let mut root = match workshop.base {
+        Some(base) => onto::configured(plan, base, workshop)?,
+        None => system::configured(plan, workshop)?,
+    };
     let donors = system::donors(plan, workshop)?;
 
     reporter.report(Event::Started {
@@ -76,7 +90,7 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         total: 0,
         bytes: false,
     });
-    compose::compose(plan, &mut root, workshop.store)?;
+    compose::compose(plan, workshop.base, &mut root, workshop.store)?;
     reporter.report(Event::Finished {
         stage: Stage::Compose,
         memoized: false,
@@ -90,9 +104,12 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
     let from = Sources {
         store: workshop.store,
         donors: &donors,
-        base: workshop.base,
+        base: workshop.loader,
     };
-    let image = disk::seal(plan, from, root)?;
+    let image = match workshop.base {
+        Some(base) => rewrite::seal(plan, workshop.store, base, root)?,
+        None => disk::seal(plan, from, root)?,
+    };
     reporter.report(Event::Finished {
         stage: Stage::Seal,
         memoized: false,

@@ -1,5 +1,9 @@
 //! From a Spec to a Lock: which packages, in which versions, from which archives.
 
+mod installed;
+
+pub use installed::Installed;
+
 use crate::architecture::Architecture;
 use crate::debian::index::{IndexError, Priority};
 use crate::debian::keyring::Keyring;
@@ -101,6 +105,8 @@ pub struct Resolver<'a> {
     pub repositories: &'a [Repository],
     /// The architecture of the machine that builds.
     pub host: Architecture,
+    /// What there is already; nothing in a bootstrap.
+    pub installed: Option<&'a Installed>,
 }
 
 impl Resolver<'_> {
@@ -145,6 +151,12 @@ impl Resolver<'_> {
         let mut hasher = Hasher::new();
         hasher.field(&spec.resolution_digest().0);
         hasher.field(self.host.debian().as_bytes());
+        if let Some(installed) = self.installed {
+            hasher.field(&installed.base.sha256.0);
+            hasher.field(installed.base.urls.join(" ").as_bytes());
+            hasher.field(installed.base.name.as_bytes());
+            hasher.field(&installed.disk.0);
+        }
         hasher.field(sandbox::NATIVE_PACKAGES.join(" ").as_bytes());
         for (repository, indices) in self.repositories.iter().zip(fetched) {
             hasher.field(repository.name.as_bytes());
@@ -159,14 +171,19 @@ impl Resolver<'_> {
         let universe = self.universe(fetched, spec.board.architecture, suite)?;
         let packages = spec.packages.iter().map(|name| wanted(name, suite));
         let packages: Result<Vec<Wanted>, NotARequest> = packages.collect();
+        let installed = self.installed.map(|it| it.index(spec.board.architecture));
+        let installed = installed.transpose()?;
         let request = Request {
-            packages: packages?,
-            essential: true,
-            priority: Some(Priority::Required),
+            packages: match &installed {
+                Some(installed) => installed::missing(packages?, installed),
+                None => packages?,
+            },
+            essential: installed.is_none(),
+            priority: installed.is_none().then_some(Priority::Required),
             recommends: spec.recommends,
             exclude: spec.never.clone(),
         };
-        let packages = solve(&universe, &request, None)?.locked();
+        let packages = solve(&universe, &request, installed.as_ref())?.locked();
         let donor = |name: &String| self.donor(&universe, name, suite);
         let donors = spec
             .donors
@@ -194,7 +211,7 @@ impl Resolver<'_> {
                 .zip(fetched)
                 .map(lock_repository)
                 .collect(),
-            base: None,
+            base: self.installed.map(|it| it.base.clone()),
             packages,
             donors,
             tools,

@@ -18,9 +18,6 @@ use std::io;
 /// Why the archives of a base image cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AptError {
-    /// It has no apt, or not Debian's kind of packages.
-    #[error("the base image has no `{0}`: only systems with dpkg and apt can be built on")]
-    NoApt(&'static str),
     /// No archive at all.
     #[error(
         "the base image's apt has no archive of packages in /etc/apt/sources.list or sources.list.d"

@@ -151,7 +151,7 @@ impl ExtlinuxSettings {
     fn of_u_boot_menu(&self) -> String {
         let mut text = format!(
             "# Read by u-boot-update, which writes {MENU} after a kernel upgrade.\n\
-             U_BOOT_MENU_LABEL=\"{LABEL}\"\nU_BOOT_TIMEOUT=\"{TIMEOUT}\"\n\
+             U_BOOT_MENU_LABEL=\"{LABEL}\"\nU_BOOT_PROMPT=\"1\"\nU_BOOT_TIMEOUT=\"{TIMEOUT}\"\n\
              U_BOOT_ROOT=\"root={}\"\nU_BOOT_PARAMETERS=\"{}\"\n",
             self.root,
             self.parameters(),

@@ -329,7 +329,7 @@ impl Disk<'_> {
         };
         let uuid = plan.filesystem_uuid(&partition.name);
         let mut params = ext4::Params::new(0, uuid, plan.hash_seed(&partition.name), plan.epoch());
-        params.label.clone_from(&partition.label);
+        params.label = partition.label.clone().into_bytes();
         params.reserved_percent = RESERVED_PERCENT;
         params.len = match size {
             Size::Fixed(len) => len.0,

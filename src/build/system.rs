@@ -67,16 +67,10 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
         return Ok(tree);
     }
     let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
-    let locked_tools = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
     let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
     fetch::fetch(&needed, workshop)?;
     let unpacked = unpack(&plan.lock.packages, architecture, plan, workshop)?;
-    let tools = match locked_tools {
-        [] => None,
-        packages => Some(Tools {
-            tree: unpack(packages, host, plan, workshop)?,
-        }),
-    };
+    let tools = tools(plan, host, workshop)?;
     let request = ConfigureRequest {
         tree: &unpacked,
         archives: &[],
@@ -107,8 +101,27 @@ pub(super) fn donors(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, Syste
     Ok(donors)
 }
 
+/// The tools of `plan` that run in the sandbox on a machine of architecture `host`; they were
+/// fetched before.
+pub(super) fn tools(
+    plan: &Plan,
+    host: Architecture,
+    workshop: &Workshop<'_>,
+) -> Result<Option<Tools>, SystemError> {
+    let locked = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
+    if locked.is_empty() {
+        return Ok(None);
+    }
+    let tree = unpack(locked, host, plan, workshop)?;
+    Ok(Some(Tools { tree }))
+}
+
 /// The tree that `stage` made for `key` before.
-fn recall(stage: &str, key: &Sha256, store: &Store) -> Result<Option<Tree>, SystemError> {
+pub(super) fn recall(
+    stage: &str,
+    key: &Sha256,
+    store: &Store,
+) -> Result<Option<Tree>, SystemError> {
     let Some(object) = store.memo(stage, key) else {
         return Ok(None);
     };
@@ -117,7 +130,12 @@ fn recall(stage: &str, key: &Sha256, store: &Store) -> Result<Option<Tree>, Syst
     Ok(Some(tree::parse_dump(&text)?))
 }
 
-fn remember(stage: &str, key: &Sha256, tree: &Tree, store: &Store) -> Result<(), SystemError> {
+pub(super) fn remember(
+    stage: &str,
+    key: &Sha256,
+    tree: &Tree,
+    store: &Store,
+) -> Result<(), SystemError> {
     let object = store.insert(tree::dump(tree).as_bytes())?;
     Ok(store.set_memo(stage, key, &object)?)
 }
@@ -144,7 +162,7 @@ fn unpack(
 }
 
 /// Everything that decides the tree of `packages`: not the profile's files, which come later.
-fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
+pub(super) fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
     let mut hasher = Hasher::new();
     hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.field(plan.spec.board.architecture.debian().as_bytes());
@@ -157,7 +175,7 @@ fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
 }
 
 /// The answers to debconf's questions that differ from its defaults.
-fn preseed(plan: &Plan) -> String {
+pub(super) fn preseed(plan: &Plan) -> String {
     let setting = |name| match plan.spec.settings.value(name) {
         Some(Value::Text(text)) => text.as_str(),
         _ => "",

@@ -1,5 +1,6 @@
 //! The command line exactly as typed. What it means is decided elsewhere.
 
+use crate::digest::Sha256;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -71,6 +72,14 @@ pub(crate) enum Command {
     Lock(LockArgs),
     /// Say what would be built, and build nothing.
     Plan(PlanArgs),
+    /// Look for mistakes in board files, and build nothing.
+    Check {
+        /// A board's name, or a file `board.toml`; otherwise every board.
+        #[arg(value_name = "BOARD|FILE")]
+        boards: Vec<String>,
+        #[command(flatten)]
+        definitions: DefinitionArgs,
+    },
     /// List boards or profiles.
     List {
         /// What to list.
@@ -138,6 +147,13 @@ pub(crate) struct TargetArgs {
     /// What the image should do (`imgbuild list profiles`).
     #[arg(long, short, required = true)]
     pub(crate) profile: String,
+    /// An image to start from instead of from packages: one that the board names, a file, or a URL
+    /// with --base-sha256.
+    #[arg(long, value_name = "NAME|FILE|URL")]
+    pub(crate) base: Option<String>,
+    /// The SHA-256 of the base image's file.
+    #[arg(long, value_name = "DIGEST", requires = "base")]
+    pub(crate) base_sha256: Option<Sha256>,
     #[command(flatten)]
     pub(crate) definitions: DefinitionArgs,
     /// Set a setting of the profile (`imgbuild show profile NAME`).

@@ -5,17 +5,20 @@ use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
 use super::{environment, print, signals};
 use crate::architecture::Architecture;
+use crate::base::{BaseError, OpenError, Opened, Source, apt};
 use crate::build::{self, Workshop};
 use crate::debian::keyring::Keyring;
 use crate::debian::repository::{Archives, Freshness, Repository};
 use crate::define::Definitions;
 use crate::event::Reporter;
 use crate::fetch::{Client, Network, Options};
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedBase};
 use crate::plan::Plan;
-use crate::resolve::{Resolver, repositories};
+use crate::resolve::{Installed, Resolver, repositories};
 use crate::sink::{Digest, Output};
-use crate::spec::{self, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
+use crate::spec::{
+    self, BaseArgument, GivenSecret, ImageBase, Secret, SettingsFile, Spec, UserSettings,
+};
 use crate::store::Store;
 use crate::unfinished::Unfinished;
 use std::io::{self, Write};
@@ -33,11 +36,15 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     // The output's folder is tried before minutes are spent on an image that cannot be kept.
     let output = Output::create(&path)?;
     signals::guard(output.partial());
-    let plan = bench.plan(args)?;
+    let (plan, start) = bench.plan(args)?;
     if talk.verbose {
         say(plan.to_text().trim_end());
     }
-    let image = build::build(&plan, &bench.workshop());
+    let start = match start {
+        Some(start) => start,
+        None => bench.start(plan.lock.base.as_ref())?,
+    };
+    let image = build::build(&plan, &bench.workshop(&start));
     let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
     let written = output.write(&image, &bench.store, Digest::Sha256, &progress)?;
     if !talk.quiet {
@@ -60,7 +67,7 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
 pub(super) fn lock(args: &LockArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.target, &args.input, &progress)?;
-    let lock = bench.resolve()?;
+    let lock = bench.resolve(&bench.start(None)?)?;
     let path = args
         .output
         .clone()
@@ -89,7 +96,7 @@ fn write_lock(path: &Path, lock: &Lock) -> io::Result<()> {
 pub(super) fn plan(args: &PlanArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.build.target, &args.build.input, &progress)?;
-    let plan = bench.plan(&args.build)?;
+    let (plan, _) = bench.plan(&args.build)?;
     print(if args.json {
         plan.to_json().to_string() + "\n"
     } else {
@@ -102,7 +109,9 @@ struct Bench<'a> {
     spec: Spec,
     store: Store,
     client: Client,
-    repositories: Vec<Repository>,
+    input: InputArgs,
+    /// The keys that the user trusts instead of Debian's.
+    keyring: Option<Keyring>,
     program: PathBuf,
     progress: &'a Progress,
 }
@@ -128,26 +137,71 @@ impl<'a> Bench<'a> {
             proxy: environment::proxy(),
             ..Options::default()
         })?;
-        let keyring = keyring(input.keyring.as_deref())?;
-        let freshness = if input.allow_expired {
-            Freshness::Ignored
-        } else {
-            Freshness::Checked
-        };
-        let mirrors = environment::mirrors(input)?;
-        let repositories = repositories(&spec.board.suite, &mirrors, &keyring, freshness);
+        let keyring = input.keyring.as_deref().map(keyring).transpose()?;
         let program = environment::program();
         Ok(Self {
             spec,
             store,
             client,
-            repositories,
+            input: input.clone(),
+            keyring,
             program,
             progress,
         })
     }
 
-    fn resolve(&self) -> Result<Lock, Failure> {
+    /// Where a build begins; `locked` says which file its base is.
+    fn start(&self, locked: Option<&LockedBase>) -> Result<Start, Failure> {
+        let freshness = match self.input.allow_expired {
+            true => Freshness::Ignored,
+            false => Freshness::Checked,
+        };
+        let Some(image) = &self.spec.base else {
+            let mirrors = environment::mirrors(&self.input)?;
+            let keyring = self.keyring.clone().unwrap_or_else(Keyring::debian);
+            let suite = &self.spec.board.suite;
+            let repositories = repositories(suite, &mirrors, &keyring, freshness);
+            return Ok(Start {
+                repositories,
+                base: None,
+            });
+        };
+        let base = self.base(image, locked);
+        let (locked, opened) = base.map_err(|error| Failure::from(error).in_store(&self.store))?;
+        let mirrors = environment::named_mirrors(&self.input)?;
+        let instead = apt::Instead {
+            mirrors: mirrors.as_ref(),
+            keyring: self.keyring.as_ref(),
+            freshness,
+        };
+        let repositories = apt::repositories(&opened.tree, &self.store, instead);
+        Ok(Start {
+            repositories: repositories.map_err(BaseError::from)?,
+            base: Some((locked, opened)),
+        })
+    }
+
+    fn base(
+        &self,
+        image: &ImageBase,
+        locked: Option<&LockedBase>,
+    ) -> Result<(LockedBase, Opened), BaseError> {
+        let source = Source {
+            client: &self.client,
+            store: &self.store,
+            now: environment::now(),
+            reporter: self.progress,
+        };
+        let locked = match locked {
+            Some(locked) => locked.clone(),
+            None => source.lock(image)?,
+        };
+        let disk = source.disk(image, &locked)?;
+        let opened = Opened::read(&self.store, disk, self.spec.board.architecture)?;
+        Ok((locked, opened))
+    }
+
+    fn resolve(&self, start: &Start) -> Result<Lock, Failure> {
         let archives = Archives {
             client: &self.client,
             store: &self.store,
@@ -155,22 +209,26 @@ impl<'a> Bench<'a> {
             reporter: self.progress,
         };
         let host = Architecture::host().ok_or(Failure::Host)?;
+        let installed = start.installed(&self.store);
+        let installed = installed.map_err(|error| Failure::from(BaseError::from(error)))?;
         let resolver = Resolver {
             archives,
-            repositories: &self.repositories,
+            repositories: &start.repositories,
             host,
+            installed: installed.as_ref(),
         };
         let lock = resolver.resolve(&self.spec);
         lock.map_err(|error| Failure::from(error).in_store(&self.store))
     }
 
-    /// The plan by the lock that is there, or by a fresh one.
-    fn plan(&self, args: &BuildArgs) -> Result<Plan, Failure> {
+    /// The plan by the lock that is there, or by a fresh one, which needs a start.
+    fn plan(&self, args: &BuildArgs) -> Result<(Plan, Option<Start>), Failure> {
         let path = args
             .lock
             .clone()
             .unwrap_or_else(|| default_lock(&self.spec));
         let named = args.locked || args.lock.is_some();
+        let mut start = None;
         let lock = match fs_err::read_to_string(&path) {
             Ok(text) => Lock::parse(&text).map_err(|source| Failure::Lock { path, source })?,
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -178,20 +236,43 @@ impl<'a> Bench<'a> {
                 return Err(Failure::ReadLock { path, source });
             }
             Err(_) if named => return Err(Failure::NoLock(path)),
-            Err(_) => self.resolve()?,
+            Err(_) => self.resolve(start.insert(self.start(None)?))?,
         };
-        Ok(Plan::new(self.spec.clone(), lock)?)
+        Ok((Plan::new(self.spec.clone(), lock)?, start))
     }
 
-    fn workshop(&self) -> Workshop<'_> {
+    fn workshop<'b>(&'b self, start: &'b Start) -> Workshop<'b> {
         Workshop {
             client: &self.client,
             store: &self.store,
-            repositories: &self.repositories,
-            base: None,
+            repositories: &start.repositories,
+            base: start.base.as_ref().map(|(_, opened)| opened),
+            loader: None,
             program: &self.program,
             reporter: self.progress as &dyn Reporter,
         }
+    }
+}
+
+/// Where a build begins.
+struct Start {
+    /// Where packages come from.
+    repositories: Vec<Repository>,
+    /// The image that it starts from.
+    base: Option<(LockedBase, Opened)>,
+}
+
+impl Start {
+    /// What the base has installed.
+    fn installed(&self, store: &Store) -> Result<Option<Installed>, OpenError> {
+        let Some((locked, opened)) = &self.base else {
+            return Ok(None);
+        };
+        Ok(Some(Installed {
+            base: locked.clone(),
+            disk: opened.disk,
+            status: opened.status(store)?.into(),
+        }))
     }
 }
 
@@ -241,17 +322,28 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
         });
     }
     Ok(UserSettings {
-        base: None,
+        base: base_argument(target),
         files,
         flags: target.set.clone(),
         secrets,
     })
 }
 
-fn keyring(path: Option<&Path>) -> Result<Keyring, Failure> {
-    let Some(path) = path else {
-        return Ok(Keyring::debian());
-    };
+/// The base that `target` asks for.
+fn base_argument(target: &TargetArgs) -> Option<BaseArgument> {
+    let text = target.base.clone()?;
+    let sha256 = target.base_sha256;
+    Some(if text.contains("://") {
+        BaseArgument::Address { url: text, sha256 }
+    } else if text.contains('/') || Path::new(&text).is_file() {
+        let path = PathBuf::from(text);
+        BaseArgument::File { path, sha256 }
+    } else {
+        BaseArgument::Named(text)
+    })
+}
+
+fn keyring(path: &Path) -> Result<Keyring, Failure> {
     let bytes = fs_err::read(path);
     let bytes = bytes.map_err(|source| Failure::UserFile {
         path: path.to_owned(),
@@ -269,8 +361,11 @@ fn default_output(spec: &Spec) -> PathBuf {
 
 /// Beside the profile, in the definitions of the working directory.
 fn default_lock(spec: &Spec) -> PathBuf {
+    let base = spec.base.as_ref().map(|base| format!("+{}", base.name()));
     PathBuf::from(format!(
-        "profiles/{}/{}.lock",
-        spec.profile.name, spec.board.name
+        "profiles/{}/{}{}.lock",
+        spec.profile.name,
+        spec.board.name,
+        base.unwrap_or_default()
     ))
 }

@@ -73,16 +73,22 @@ pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, Failure> {
         .unwrap_or_else(|| folder("XDG_CACHE_HOME", ".cache")))
 }
 
-/// Debian's archives: a flag, `IMGBUILD_MIRROR`, the configuration, or this machine's apt sources.
-pub(super) fn mirrors(args: &InputArgs) -> Result<DebianMirrors, Failure> {
+/// Debian's archives as a person names them: a flag, `IMGBUILD_MIRROR` or the configuration.
+pub(super) fn named_mirrors(args: &InputArgs) -> Result<Option<DebianMirrors>, Failure> {
     let named = match args.mirror.clone().or_else(|| variable("IMGBUILD_MIRROR")) {
         Some(url) => Some(url),
         None => configuration()?.mirror,
     };
-    if let Some(url) = named {
-        let debian: Url = url.parse()?;
-        let security = debian.with_suffix("-security");
-        return Ok(DebianMirrors { debian, security });
+    let Some(url) = named else { return Ok(None) };
+    let debian: Url = url.parse()?;
+    let security = debian.with_suffix("-security");
+    Ok(Some(DebianMirrors { debian, security }))
+}
+
+/// Debian's archives: as a person names them, or by this machine's apt sources.
+pub(super) fn mirrors(args: &InputArgs) -> Result<DebianMirrors, Failure> {
+    if let Some(named) = named_mirrors(args)? {
+        return Ok(named);
     }
     let found = sources::discover_mirrors(&apt_sources(Path::new("/etc/apt")));
     found.ok_or_else(|| Failure::NoMirror {

@@ -3,7 +3,11 @@
 //! Every match names every variant, so that a new error asks for its code.
 
 use super::failure::Failure;
-use crate::build::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
+use crate::base::sparse::Beyond;
+use crate::base::{AptError, BaseError, OpenError, SourceError};
+use crate::build::{
+    BuildError, DiskError, FetchStageError, ForeignError, RewriteError, SystemError,
+};
 use crate::debian::repository::RepositoryError;
 use crate::debian::unpack::UnpackError;
 use crate::fetch::FetchError;
@@ -40,6 +44,7 @@ pub(super) fn code(failure: &Failure) -> u8 {
         Failure::NoMirror { .. } | Failure::Keyring { .. } | Failure::Client(_) | Failure::Host => {
             INPUT
         }
+        Failure::Base(error) => base(error),
         Failure::Resolve(error) => resolve(error),
         Failure::Build(error) => build(error),
         Failure::Store { .. }
@@ -58,6 +63,51 @@ fn resolve(error: &ResolveError) -> u8 {
         ResolveError::Repository(error) => repository(error),
         ResolveError::Index(_) => INPUT,
         ResolveError::Lock(_) | ResolveError::Store(_) => OUTPUT,
+    }
+}
+
+fn base(error: &BaseError) -> u8 {
+    match error {
+        BaseError::Source(error) => match error {
+            SourceError::Address(_) | SourceError::NoProof { .. } => USAGE,
+            SourceError::Fetch { source, .. } => fetch(source),
+            SourceError::File { .. }
+            | SourceError::Digest { .. }
+            | SourceError::Key { .. }
+            | SourceError::Signature { .. }
+            | SourceError::NotListed { .. }
+            | SourceError::Packing { .. }
+            | SourceError::Beyond {
+                source: Beyond::Len(_),
+                ..
+            } => INPUT,
+            SourceError::Beyond {
+                source: Beyond::Room(_),
+                ..
+            }
+            | SourceError::Store(_) => OUTPUT,
+        },
+        BaseError::Open(error) => match error {
+            OpenError::Read(_) => OUTPUT,
+            OpenError::Table(_)
+            | OpenError::Bare { .. }
+            | OpenError::NoRoot { .. }
+            | OpenError::Foreign { .. }
+            | OpenError::TwoRoots { .. }
+            | OpenError::Ext4 { .. }
+            | OpenError::Fat { .. }
+            | OpenError::Mount { .. }
+            | OpenError::Architecture { .. }
+            | OpenError::NoApt(_) => INPUT,
+        },
+        BaseError::Apt(error) => match error {
+            AptError::Read { .. } => OUTPUT,
+            AptError::NoArchive
+            | AptError::Sources { .. }
+            | AptError::Address { .. }
+            | AptError::Flat { .. }
+            | AptError::Keys { .. } => INPUT,
+        },
     }
 }
 
@@ -100,6 +150,7 @@ fn build(error: &BuildError) -> u8 {
         BuildError::System(error) => system(error),
         BuildError::Compose(_) => DEFINITIONS,
         BuildError::Disk(error) => disk(error),
+        BuildError::Rewrite(error) => rewrite(error),
     }
 }
 
@@ -167,6 +218,18 @@ fn disk(error: &DiskError) -> u8 {
         DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
         DiskError::Image(_) | DiskError::Assemble(_) => BUG,
         DiskError::Store(_) => OUTPUT,
+    }
+}
+
+fn rewrite(error: &RewriteError) -> u8 {
+    match error {
+        RewriteError::Tree(_)
+        | RewriteError::Ext4 { .. }
+        | RewriteError::Fat { .. }
+        | RewriteError::NoRoom { .. }
+        | RewriteError::LargerThanBoard { .. } => DEFINITIONS,
+        RewriteError::Table(_) | RewriteError::Image(_) => BUG,
+        RewriteError::Store(_) => OUTPUT,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What went wrong, in words for a person: the failure, its causes, and what to do.
 
 use super::exit;
+use crate::base::{BaseError, SourceError};
 use crate::build::{BuildError, FetchStageError, SystemError};
 use crate::debian::keyring::KeyringError;
 use crate::debian::repository::RepositoryError;
@@ -102,6 +103,9 @@ pub(super) enum Failure {
     /// The machine's architecture is unknown.
     #[error("this machine's architecture cannot build images: expected amd64, arm64 or armhf")]
     Host,
+    /// The base image cannot be built on.
+    #[error(transparent)]
+    Base(#[from] BaseError),
     /// There is no lock to be had.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -210,6 +214,7 @@ impl Failure {
                 Some("make room there, or give another folder with --store".to_owned())
             }
             Self::Resolve(ResolveError::Repository(error)) => repository_help(error),
+            Self::Base(BaseError::Source(error)) => base_help(error),
             Self::Build(
                 BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
             ) => fetch_help(error),
@@ -228,6 +233,18 @@ fn repository_help(error: &RepositoryError) -> Option<String> {
         RepositoryError::Expired { .. } | RepositoryError::Replayed { .. } => {
             "--allow-expired accepts it as it is"
         }
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
+fn base_help(error: &SourceError) -> Option<String> {
+    let help = match error {
+        SourceError::Fetch { source, .. } => return input_help(source),
+        SourceError::Digest { .. } | SourceError::Signature { .. } => {
+            "nothing of it is used; fetch it again, or give the digest of the version that you mean"
+        }
+        SourceError::Key { .. } => "check `fingerprint` and `keys` in the board's [[base]]",
         _ => return None,
     };
     Some(help.to_owned())

@@ -3,6 +3,7 @@
 
 mod args;
 mod build;
+mod check;
 mod environment;
 mod exit;
 mod failure;
@@ -44,6 +45,10 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Lock(args) => build::lock(&args, cli.talk),
         Command::Plan(args) => build::plan(&args, cli.talk),
+        Command::Check {
+            boards,
+            definitions,
+        } => check::boards(&boards, &definitions),
         Command::List {
             what,
             definitions,

@@ -5,10 +5,12 @@
 
 use super::layer::{Layer, LayerError};
 
-/// The first id that Debian gives to a person.
-const FIRST_PERSON: u32 = 1000;
+/// The ids that Debian gives to persons.
+const PERSONS: std::ops::Range<u32> = 1000..60_000;
 /// Days of validity that `useradd` writes into /etc/shadow by default.
 const NEVER_EXPIRES: &str = "0:99999:7:::";
+/// What an administrator may do: act as root, and read every log.
+const GROUPS: [&str; 3] = ["sudo", "adm", "systemd-journal"];
 const SECONDS_A_DAY: u64 = 86_400;
 
 /// An administrator: may use sudo, and log in over SSH with one of `ssh_keys`.
@@ -19,14 +21,23 @@ pub struct Administrator<'a> {
     pub ssh_keys: &'a [String],
 }
 
-/// Adds `administrator` to the account files and makes the home directory from /etc/skel.
+/// Adds `administrator` to the account files and makes the home directory from /etc/skel. Someone of
+/// that name who is there already, on a base image, keeps password, id and home.
 pub fn add(
     layer: &mut Layer<'_>,
     administrator: &Administrator<'_>,
     epoch: crate::epoch::Epoch,
 ) -> Result<(), LayerError> {
     let name = administrator.name;
-    let id = FIRST_PERSON;
+    let known = layer.text("/etc/passwd")?;
+    let known = known.lines().find_map(|line| home_of(line, name));
+    if let Some((home, owner)) = known {
+        for group in GROUPS {
+            join_group(layer, group, name)?;
+        }
+        return authorize(layer, &home, administrator.ssh_keys, owner);
+    }
+    let id = free_id(layer)?;
     let today = epoch.0 / SECONDS_A_DAY;
     append(
         layer,
@@ -40,10 +51,35 @@ pub fn add(
     )?;
     append(layer, "/etc/group", &format!("{name}:x:{id}:"))?;
     append(layer, "/etc/gshadow", &format!("{name}:!::"))?;
-    for group in ["sudo", "adm", "systemd-journal"] {
+    for group in GROUPS {
         join_group(layer, group, name)?;
     }
     home(layer, administrator, id)
+}
+
+/// The home of the account in `line` of /etc/passwd, with its user and group, if that is `name`'s.
+fn home_of(line: &str, name: &str) -> Option<(String, (u32, u32))> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [user, _, uid, gid, _, home, ..] = fields[..] else {
+        return None;
+    };
+    let owner = (uid.parse().ok()?, gid.parse().ok()?);
+    (user == name).then(|| (home.to_owned(), owner))
+}
+
+/// The first id of a person that neither a user nor a group has.
+fn free_id(layer: &Layer<'_>) -> Result<u32, LayerError> {
+    let mut taken: Vec<u32> = Vec::new();
+    for path in ["/etc/passwd", "/etc/group"] {
+        let text = layer.text(path)?;
+        let ids = text
+            .lines()
+            .filter_map(|line| line.split(':').nth(2)?.parse::<u32>().ok());
+        taken.extend(ids);
+    }
+    let mut persons = PERSONS;
+    let free = persons.find(|id| !taken.contains(id));
+    Ok(free.unwrap_or(PERSONS.end))
 }
 
 fn append(layer: &mut Layer<'_>, path: &str, line: &str) -> Result<(), LayerError> {
@@ -87,17 +123,29 @@ fn home(
             layer.own(copied, id, id);
         }
     }
-    if !administrator.ssh_keys.is_empty() {
-        let keys: String = administrator
-            .ssh_keys
-            .iter()
-            .map(|key| format!("{key}\n"))
-            .collect();
-        let folder = layer.directory(&format!("{home}/.ssh"), 0o700)?;
-        let file = layer.file(&format!("{home}/.ssh/authorized_keys"), keys, 0o600)?;
-        layer.own(folder, id, id);
-        layer.own(file, id, id);
+    authorize(layer, &home, administrator.ssh_keys, (id, id))
+}
+
+/// Lets who has one of `keys` log in as the `owner` of `home`, beside those who could before.
+fn authorize(
+    layer: &mut Layer<'_>,
+    home: &str,
+    keys: &[String],
+    (uid, gid): (u32, u32),
+) -> Result<(), LayerError> {
+    if keys.is_empty() {
+        return Ok(());
     }
+    let path = format!("{home}/.ssh/authorized_keys");
+    let mut text = layer.text(&path)?;
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.extend(keys.iter().map(|key| format!("{key}\n")));
+    let folder = layer.directory(&format!("{home}/.ssh"), 0o700)?;
+    let file = layer.file(&path, text, 0o600)?;
+    layer.own(folder, uid, gid);
+    layer.own(file, uid, gid);
     Ok(())
 }
 

@@ -15,14 +15,72 @@ const PER_DEVICE: [&str; 9] = [
     "/var/lib/systemd/credential.secret",
 ];
 
+const MACHINE_ID: &str = "/etc/machine-id";
+
 /// Takes every per-device secret and identifier away.
 pub fn wipe(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     for path in PER_DEVICE {
         layer.remove(path)?;
     }
+    // A base may say by this word that its first boot is still to come (machine-id(5)).
+    if layer.text(MACHINE_ID)? == "uninitialized\n" {
+        return Ok(());
+    }
     // Empty, not missing: systemd then fills it in without treating the boot as a first one, so
     // that no preset is applied and systemd-firstboot asks nothing on the console (machine-id(5)).
-    layer.file("/etc/machine-id", "", 0o444)?;
+    layer.file(MACHINE_ID, "", 0o444)?;
+    Ok(())
+}
+
+/// What is written of a base's identity; where nothing was chosen, it keeps its own.
+pub struct OnBase<'a> {
+    /// Host name.
+    pub hostname: &'a str,
+    /// A name of the time zone database.
+    pub time_zone: Option<&'a str>,
+    /// A locale.
+    pub locale: Option<&'a str>,
+}
+
+/// Writes `identity` on a base that has one.
+pub fn write_on_base(layer: &mut Layer<'_>, identity: &OnBase<'_>) -> Result<(), LayerError> {
+    let hostname = identity.hostname;
+    layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
+    let hosts = layer.text("/etc/hosts")?;
+    let own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
+    let others = hosts.lines().filter(|line| !own(line));
+    let mut hosts: String = others.map(|line| format!("{line}\n")).collect();
+    hosts += &format!("127.0.1.1\t{hostname}\n");
+    layer.file("/etc/hosts", hosts, 0o644)?;
+    if let Some(time_zone) = identity.time_zone {
+        write_time_zone(layer, time_zone)?;
+    }
+    if let Some(locale) = identity.locale {
+        write_locale(layer, locale)?;
+    }
+    if layer.has(RESOLVED) {
+        layer.symlink("/etc/resolv.conf", STUB)?;
+    }
+    Ok(())
+}
+
+/// The service that answers names, where it is installed.
+const RESOLVED: &str = "/usr/lib/systemd/systemd-resolved";
+/// Where it says so.
+const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
+
+fn write_time_zone(layer: &mut Layer<'_>, time_zone: &str) -> Result<(), LayerError> {
+    layer.symlink(
+        "/etc/localtime",
+        &format!("/usr/share/zoneinfo/{time_zone}"),
+    )?;
+    layer.file("/etc/timezone", format!("{time_zone}\n"), 0o644)?;
+    Ok(())
+}
+
+fn write_locale(layer: &mut Layer<'_>, locale: &str) -> Result<(), LayerError> {
+    layer.file("/etc/locale.conf", format!("LANG={locale}\n"), 0o644)?;
+    layer.symlink("/etc/default/locale", "../locale.conf")?;
     Ok(())
 }
 
@@ -49,17 +107,9 @@ pub fn write(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), Layer
          ::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
     );
     layer.file("/etc/hosts", hosts, 0o644)?;
-    layer.symlink(
-        "/etc/localtime",
-        &format!("/usr/share/zoneinfo/{time_zone}"),
-    )?;
-    layer.file("/etc/timezone", format!("{time_zone}\n"), 0o644)?;
-    layer.file("/etc/locale.conf", format!("LANG={locale}\n"), 0o644)?;
-    layer.symlink("/etc/default/locale", "../locale.conf")?;
-    layer.symlink(
-        "/etc/resolv.conf",
-        "../run/systemd/resolve/stub-resolv.conf",
-    )?;
+    write_time_zone(layer, time_zone)?;
+    write_locale(layer, locale)?;
+    layer.symlink("/etc/resolv.conf", STUB)?;
     // PID 1 starts no earlier than the time of this file, which Debian does not ship.
     layer.file("/usr/lib/clock-epoch", "", 0o644)?;
     Ok(())

@@ -5,10 +5,12 @@ pub mod archives;
 pub mod identity;
 pub mod layer;
 pub mod overlays;
+pub mod rivals;
 pub mod template;
 pub mod units;
 
-use crate::define::{Board, Value};
+use crate::base::Opened;
+use crate::define::{Board, Raw, Value};
 use crate::plan::Plan;
 use crate::tree::{Objects, Origin, Tree};
 use identity::Identity;
@@ -38,7 +40,14 @@ pub enum ComposeError {
 
 /// Lays everything that `plan` asks for over `tree`, whose packages are configured: accounts first,
 /// for files of overlays may belong to them; identity last, for nothing may bring it back.
-pub fn compose(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<(), ComposeError> {
+///
+/// A `base` image keeps its sources of packages, and what the profile leaves at its default.
+pub fn compose(
+    plan: &Plan,
+    base: Option<&Opened>,
+    tree: &mut Tree,
+    objects: &dyn Objects,
+) -> Result<(), ComposeError> {
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let ssh_keys = texts(plan, "ssh-keys");
@@ -47,12 +56,14 @@ pub fn compose(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<()
         ssh_keys: &ssh_keys,
     };
     accounts::add(&mut layer, &administrator, epoch)?;
-    archives::write(
-        &mut layer,
-        &plan.lock.repositories,
-        &plan.spec.board.suite.components,
-    )?;
-    lay_overlays(plan, tree, objects)?;
+    if base.is_none() {
+        archives::write(
+            &mut layer,
+            &plan.lock.repositories,
+            &plan.spec.board.suite.components,
+        )?;
+    }
+    lay_overlays(plan, base, tree, objects)?;
 
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let wanted = &plan.spec.units;
@@ -69,17 +80,46 @@ pub fn compose(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<()
         .iter()
         .try_for_each(|unit| units::enable(&mut layer, unit))?;
     identity::wipe(&mut layer)?;
+    let hostname = text(plan, "hostname");
+    let (time_zone, locale) = (text(plan, "time-zone"), text(plan, "locale"));
+    if base.is_some() {
+        rivals::mask(&mut layer, &wanted.enable)?;
+        let chosen = |name, value| Some(value).filter(|_| !is_default(plan, name));
+        let identity = identity::OnBase {
+            hostname,
+            time_zone: chosen("time-zone", time_zone),
+            locale: chosen("locale", locale),
+        };
+        identity::write_on_base(&mut layer, &identity)?;
+        return Ok(());
+    }
     let identity = Identity {
-        hostname: text(plan, "hostname"),
-        time_zone: text(plan, "time-zone"),
-        locale: text(plan, "locale"),
+        hostname,
+        time_zone,
+        locale,
     };
     identity::write(&mut layer, &identity)?;
     Ok(())
 }
 
-fn lay_overlays(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<(), ComposeError> {
-    let context = plan.spec.context(image_context(plan));
+/// Whether the value of `setting` is the one that the profile gives it.
+fn is_default(plan: &Plan, setting: &str) -> bool {
+    let default = plan.spec.profile.settings.get(setting);
+    let default = default.and_then(|setting| setting.default.as_ref());
+    default.is_some_and(|default| default.value == Raw::Text(text(plan, setting).to_owned()))
+}
+
+fn lay_overlays(
+    plan: &Plan,
+    base: Option<&Opened>,
+    tree: &mut Tree,
+    objects: &dyn Objects,
+) -> Result<(), ComposeError> {
+    let mount = match base {
+        Some(base) => base.plain_mount(),
+        None => plain_partition_mount(&plan.spec.board).to_owned(),
+    };
+    let context = plan.spec.context(image_context(plan, &mount));
     for overlay in &plan.spec.overlays {
         let origin = Origin::Overlay(overlay.name.as_str().into());
         let mut layer = Layer::new(tree, objects, plan.epoch(), origin);
@@ -100,8 +140,7 @@ fn lay_overlays(plan: &Plan, tree: &mut Tree, objects: &dyn Objects) -> Result<(
 }
 
 /// What templates see as `image`.
-fn image_context(plan: &Plan) -> serde_json::Value {
-    let mount = plain_partition_mount(&plan.spec.board);
+fn image_context(plan: &Plan, mount: &str) -> serde_json::Value {
     json!({
         "name": format!("{} on {}", plan.spec.profile.name, plan.spec.board.name),
         "build-id": plan.build_id.to_string(),

@@ -58,6 +58,11 @@ impl Install {
     }
 }
 
+/// Whether a package or an overlay has brought `unit`.
+pub fn is_there(layer: &Layer<'_>, unit: &str) -> bool {
+    unit_file(layer, unit).is_some()
+}
+
 /// The file of `unit`, or of its template.
 fn unit_file(layer: &Layer<'_>, unit: &str) -> Option<String> {
     let template = unit.split_once('@').and_then(|(name, rest)| {

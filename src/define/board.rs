@@ -1,5 +1,6 @@
 //! `boards/<name>/board.toml`: what a hardware target needs. `boards/README.md` explains each key.
 
+mod advice;
 mod base;
 mod blob;
 mod file;

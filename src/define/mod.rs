@@ -85,6 +85,16 @@ impl Definitions {
         Board::parse(diagnostics, &found.name, &found.path, &found.text)
     }
 
+    /// The board `name`, with advice about what a build would not refuse.
+    pub fn lint_board(
+        &self,
+        diagnostics: &mut Diagnostics,
+        name: impl Into<Reference>,
+    ) -> Option<Board> {
+        let found = self.text(diagnostics, "board", &name.into())?;
+        Board::lint(diagnostics, &found.name, &found.path, &found.text)
+    }
+
     /// The profile `name`, as its file has it.
     pub fn profile(
         &self,

@@ -4,6 +4,7 @@
     reason = "a judge that cannot be asked is a failure"
 )]
 
+mod extlinux;
 mod flows;
 
 use crate::support::judge;

@@ -162,6 +162,13 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
             write("boards/wrong/board.toml", text);
             board = "wrong".to_owned();
         }
+        "lint.toml" => {
+            write("boards/wrong/board.toml", text);
+            let definitions = Definitions::find(&[folder.path().to_owned()]);
+            let mut diagnostics = Diagnostics::default();
+            definitions.lint_board(&mut diagnostics, "wrong");
+            return (diagnostics, folder.path().display().to_string());
+        }
         "profile.toml" => {
             write("profiles/wrong/profile.toml", text);
             profile = "wrong".to_owned();

@@ -1,9 +1,11 @@
 //! sgdisk, sfdisk, mtools and e2fsck judge tables and layouts.
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod probe;
 mod sink_faults;
+mod tables;
 
-use crate::support::judge;
+use crate::support::{e2fsck, judge};
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Region, Source};
 use imgbuild::disk::{gpt, mbr};
@@ -187,7 +189,7 @@ fn assert_contents(disk: &Path, layout: &Layout) {
             }
             "root" => {
                 let at = format!("{}?offset={start}", disk.display());
-                judge(Command::new("e2fsck").arg("-fn").arg(at));
+                e2fsck(Path::new(&at));
             }
             _ => {}
         }

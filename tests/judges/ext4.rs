@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
 mod bases;
+mod boot_loaders;
+mod growth;
 mod image;
 mod kernel;
 mod large;
 mod manifest;
+mod mke2fs;
 mod mkext4;
 mod reader;
 mod readers;
@@ -30,6 +33,7 @@ use std::collections::BTreeMap;
 const BARE: Features = Features {
     metadata_csum: false,
     sixty_four_bit: false,
+    huge_file: false,
     journal_blocks: None,
 };
 

@@ -1,6 +1,8 @@
 //! fsck.fat and mtools judge the FAT writer.
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod read;
+
 use crate::support::judge;
 use imgbuild::digest::Sha256;
 use imgbuild::epoch::{Epoch, Timestamp};
@@ -128,18 +130,7 @@ fn assert_same(scene: &Scene, tree: &Tree, image: &Path) {
     }
     let mut found = BTreeMap::new();
     collect(copy.path(), &TreePath::root(), &mut found);
-    let mut expected = BTreeMap::new();
-    for (at, id) in tree.walk().into_iter().skip(1) {
-        let node = tree.node(id);
-        let content = match &node.kind {
-            Kind::File(content) => Some((
-                node.meta.mtime.seconds / 2 * 2,
-                content.read(&scene.store).unwrap().to_vec(),
-            )),
-            _ => None,
-        };
-        expected.insert(at, content);
-    }
+    let expected = read::contents(scene, tree);
     let names = |found: &BTreeMap<TreePath, _>| found.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&found), names(&expected));
     for (at, content) in &expected {
@@ -356,6 +347,10 @@ proptest! {
             Ok(image) => {
                 assert_clean(&image);
                 assert_same(&scene, &tree, &image);
+                let (ours, _) = read::read(&scene, &image).unwrap();
+                let (found, expected) = (&ours, &tree);
+                let contents = |tree| read::contents(&scene, tree);
+                prop_assert!(contents(found) == contents(expected));
             }
             Err(refused) => prop_assert!(matches!(refused, FatError::Case { .. }), "{refused}"),
         }

@@ -1,26 +1,27 @@
 //! `/var/lib/apt/extended_states`: which packages are there only because others need them, so that
 //! `apt autoremove` on the device keeps what was asked for.
 
-use super::{UnpackError, Unpackable};
+use super::UnpackError;
 use crate::architecture::Architecture;
 use crate::debian::dpkgdb::DatabaseError;
 use crate::epoch::Epoch;
+use crate::lock::LockedPackage;
 use crate::tree::{Content, Kind, Meta, Node, Objects, Origin, Tree, TreePath};
 
 const FOLDER: &str = "/var/lib/apt";
 const FILE: &str = "/var/lib/apt/extended_states";
 
 /// Marks the automatic ones of `packages`, behind what the tree's file says already.
-pub(super) fn write(
+pub fn write(
     tree: &mut Tree,
-    packages: &[Unpackable],
+    packages: &[LockedPackage],
     architecture: Architecture,
     epoch: Epoch,
     objects: &dyn Objects,
 ) -> Result<(), UnpackError> {
     let mut automatic = packages
         .iter()
-        .filter(|package| package.locked.automatic)
+        .filter(|package| package.automatic)
         .peekable();
     if automatic.peek().is_none() {
         return Ok(());
@@ -36,9 +37,9 @@ pub(super) fn write(
         }
         _ => Vec::new(),
     };
-    for Unpackable { locked, .. } in automatic {
+    for package in automatic {
         // apt files packages of architecture `all` under the native one.
-        bytes.extend(stanza(&locked.name, architecture.debian()).bytes());
+        bytes.extend(stanza(&package.name, architecture.debian()).bytes());
     }
     let meta = |mode| Meta::root(mode, epoch.into());
     let file = Node::new(

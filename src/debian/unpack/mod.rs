@@ -11,6 +11,7 @@ mod owners;
 mod package;
 mod place;
 
+pub use automatic::write as mark_automatic;
 pub use error::UnpackError;
 
 use crate::architecture::Architecture;
@@ -79,7 +80,10 @@ pub fn unpack_onto(
     let (mut tree, database) = installer.finish();
     let written = database.write(&mut tree, epoch);
     written.map_err(|source| UnpackError::Database { source })?;
-    automatic::write(&mut tree, packages, architecture, epoch, store)?;
+    let locked: Vec<LockedPackage> = (packages.iter())
+        .map(|package| package.locked.clone())
+        .collect();
+    automatic::write(&mut tree, &locked, architecture, epoch, store)?;
     reporter.report(Event::Finished {
         stage: Stage::Unpack,
         memoized: false,

@@ -44,7 +44,7 @@ static PARTITION: Keys = Keys {
         "bootable",
     ],
 };
-static SUITE: Keys = Keys {
+pub(super) static SUITE: Keys = Keys {
     table: "[suite]",
     keys: &["name", "components", "extra"],
 };
@@ -52,11 +52,11 @@ static EXTRA_SUITE: Keys = Keys {
     table: "[[suite.extra]]",
     keys: &["name", "packages"],
 };
-static PACKAGES: Keys = Keys {
+pub(super) static PACKAGES: Keys = Keys {
     table: "[packages]",
     keys: &["kernel", "install", "never"],
 };
-static BOOT: Keys = Keys {
+pub(super) static BOOT: Keys = Keys {
     table: "[boot]",
     keys: &[
         "flow",
@@ -95,6 +95,17 @@ impl Board {
         text: &str,
     ) -> Option<Self> {
         read::definition(diagnostics, path, text, &TOP, |top| board(name, top))
+    }
+}
+
+impl Board {
+    /// Reads it as [`Board::parse`] does, and notes what a build would not refuse but should not be.
+    pub fn lint(diagnostics: &mut Diagnostics, name: &str, path: &str, text: &str) -> Option<Self> {
+        let board = Self::parse(diagnostics, name, path, text)?;
+        read::definition(diagnostics, path, text, &TOP, |top| {
+            advice::advise(top, &board);
+            Some(board)
+        })
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn partitions(
             });
         }
         let contains = |it: &&&Partition| it.start.0 <= start && end <= it.end().0;
-        if !extended.iter().any(|it| contains(&it)) {
+        if !extended.iter().any(contains) {
             return Err(TableError::NotInExtended { number, start, end });
         }
         spans.push((number, partition.start.0..end));

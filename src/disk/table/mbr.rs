@@ -60,8 +60,8 @@ pub(super) fn disk_id(sector: &[u8; 512]) -> u32 {
 }
 
 /// What belongs to the boot loader.
-pub(super) fn boot_code(sector: &[u8; 512]) -> [u8; 440] {
-    sector[..440].try_into().expect("440 bytes")
+pub(super) fn boot_code(sector: &[u8; 512]) -> Box<[u8; 440]> {
+    Box::new(sector[..440].try_into().expect("440 bytes"))
 }
 
 /// Reads the table that begins with `sector`.

@@ -40,7 +40,7 @@ pub struct Table {
     /// What addresses count. An MBR does not say; its sectors are taken to have 512 bytes.
     pub sector: Sector,
     /// Bytes 0 to 440 of the disk, which belong to the boot loader.
-    pub boot_code: [u8; 440],
+    pub boot_code: Box<[u8; 440]>,
     /// Which kind of table it is, and what it says of the whole disk.
     pub kind: Kind,
     /// Ascending by number.

@@ -53,7 +53,7 @@ fn logical(number: u32, link: u64, start: u64, len: u64) -> Partition {
 fn mbr_table() -> Table {
     Table {
         sector: Sector::Of512,
-        boot_code: [0x90; 440],
+        boot_code: Box::new([0x90; 440]),
         kind: Kind::Mbr {
             disk_id: 0xdead_beef,
         },
@@ -84,7 +84,7 @@ fn gpt_entry(number: u32, start: u64, len: u64) -> Partition {
 fn gpt_table(sector: Sector) -> Table {
     Table {
         sector,
-        boot_code: [0x90; 440],
+        boot_code: Box::new([0x90; 440]),
         kind: Kind::Gpt {
             disk_guid: *b"0123456789abcdef",
             mbr: Protective {
@@ -209,7 +209,8 @@ fn what_cannot_be_is_refused_with_numbers() {
         change(&mut disk);
         read(&disk).unwrap_err().to_string()
     };
-    let cases: [(fn(&mut [u8]), &str); 8] = [
+    type Case = (fn(&mut [u8]), &'static str);
+    let cases: [Case; 8] = [
         (
             |disk| disk[446 + 13] = 1,
             "partition 3 starts at byte 204800, inside partition 1",

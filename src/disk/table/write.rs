@@ -17,7 +17,7 @@ impl Table {
         if let Some((_, number)) = numbers.clone().zip(numbers.skip(1)).find(|(a, b)| a >= b) {
             return wrong(number, "numbers have to ascend");
         }
-        let code = (self.boot_code != [0; 440]).then(|| Region::bytes(0, self.boot_code));
+        let code = (*self.boot_code != [0; 440]).then(|| Region::bytes(0, *self.boot_code));
         let mut regions: Vec<Region> = code.into_iter().collect();
         regions.extend(match &self.kind {
             Kind::Mbr { disk_id } => self.mbr(*disk_id, len)?,

@@ -45,11 +45,12 @@ impl Entry<'_> {
     }
 }
 
-/// The filesystem's settings that shape directories.
+/// The filesystem's settings that shape directories and bound files.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     pub(super) checksums: bool,
     pub(super) hash_seed: [u8; 16],
+    pub(super) huge_files: bool,
 }
 
 impl Style {

@@ -24,6 +24,9 @@ const LONG_SYMLINK: usize = I_BLOCK;
 const PATH_MAX: usize = 4096;
 /// Blocks are numbered with 32 bits within a file too.
 const MAX_FILE_BLOCKS: u64 = 0xffff_ffff;
+/// Without `huge_file` an inode counts its sectors with 32 bits: 2^29 blocks, of which 2^21 are for
+/// attributes and extents, of which a block holds 340.
+const MAX_DATA_WITHOUT_HUGE_FILE: u64 = (1 << 29) - (1 << 21);
 
 /// Everything that gets an inode, ascending by number.
 #[derive(Debug)]
@@ -94,6 +97,7 @@ impl<'a> Inventory<'a> {
         let style = Style {
             checksums: params.features.metadata_csum,
             hash_seed: params.hash_seed,
+            huge_files: params.features.huge_file,
         };
         let found = find(tree, lost_found)?;
         let mut xattr_blocks = XattrBlocks::default();
@@ -292,12 +296,10 @@ fn body<'a>(found: &[Found<'a>], index: usize, style: &Style) -> Result<Body<'a>
     let special = |i_mode, i_block| Ok(Body::Special { i_mode, i_block });
     match &found[index].node.kind {
         Kind::Directory(_) => directory(found, index, style).map(Body::Directory),
-        Kind::File(content) if blocks_of(content.len()) > MAX_FILE_BLOCKS => {
-            Err(Ext4Error::FileTooLarge {
-                path: path(),
-                len: content.len(),
-            })
-        }
+        Kind::File(content) if !is_bounded(content, style) => Err(Ext4Error::FileTooLarge {
+            path: path(),
+            len: content.len(),
+        }),
         Kind::File(content) => Ok(Body::File(content)),
         Kind::Symlink(target) if !(1..PATH_MAX).contains(&target.len()) || target.contains(&0) => {
             Err(Ext4Error::SymlinkTarget {
@@ -319,6 +321,14 @@ fn body<'a>(found: &[Found<'a>], index: usize, style: &Style) -> Result<Body<'a>
         Kind::Fifo => special(S_IFIFO, [0; I_BLOCK]),
         Kind::Socket => special(S_IFSOCK, [0; I_BLOCK]),
     }
+}
+
+fn is_bounded(content: &Content, style: &Style) -> bool {
+    let data = data_blocks(content)
+        .into_iter()
+        .map(|part| part.end - part.start);
+    blocks_of(content.len()) <= MAX_FILE_BLOCKS
+        && (style.huge_files || data.sum::<u64>() <= MAX_DATA_WITHOUT_HUGE_FILE)
 }
 
 fn directory<'a>(

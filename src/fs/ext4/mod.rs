@@ -25,6 +25,7 @@ mod htree;
 mod inode;
 mod inventory;
 mod journal;
+mod mirror;
 mod plan;
 pub mod read;
 mod resize;
@@ -34,6 +35,7 @@ mod spec;
 mod superblock;
 mod xattr;
 
+pub use mirror::Difference;
 pub use xattr::XattrError;
 
 use crate::disk::image::{Image, ImageError};
@@ -44,6 +46,11 @@ use inventory::Inventory;
 use plan::Plan;
 use std::collections::BTreeMap;
 
+/// The least blocks of a journal (`JBD2_MIN_JOURNAL_BLOCKS`).
+const LEAST_JOURNAL: u32 = 1024;
+const MOST_RESERVED_PERCENT: u8 = 50;
+const LEAST_BYTES_PER_INODE: u64 = 1024;
+
 /// What a filesystem is to be like, apart from what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
@@ -53,7 +60,7 @@ pub struct Params {
     /// The filesystem UUID, in text order.
     pub uuid: [u8; 16],
     /// The filesystem label: at most 16 bytes.
-    pub label: String,
+    pub label: Vec<u8>,
     /// Seeds the hashes of names in large directories.
     pub hash_seed: [u8; 16],
     /// When the filesystem was made.
@@ -76,7 +83,7 @@ impl Params {
         Self {
             len,
             uuid,
-            label: String::new(),
+            label: Vec::new(),
             hash_seed,
             epoch,
             features: Features::default(),
@@ -89,15 +96,18 @@ impl Params {
 }
 
 /// What may differ between filesystems. Always there: extents, flex_bg, dir_index, resize_inode,
-/// sparse_super, filetype, ext_attr, large_file, huge_file, dir_nlink and extra_isize, which
-/// Linux 4.9, U-Boot and GRUB 2 all read. Never: `metadata_csum_seed` and `orphan_file`, which
-/// GRUB reads since 2.12 only.
+/// sparse_super, filetype, ext_attr, large_file, dir_nlink and extra_isize, which Linux 4.9, U-Boot
+/// and GRUB 2 all read. Never: `metadata_csum_seed` and `orphan_file`, which GRUB reads since 2.12
+/// only; the kernel needs neither, and e2fsck adds a file of orphans to no filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
     /// Checksums over all metadata.
     pub metadata_csum: bool,
     /// Descriptors with 64-bit block numbers, and bitmap checksums of 32 instead of 16 bits.
     pub sixty_four_bit: bool,
+    /// Files of 2 TiB and more. Kernels of 32 bits without large block devices mount a filesystem
+    /// with it read-only.
+    pub huge_file: bool,
     /// Blocks of the journal: 1024 or more; no journal without.
     pub journal_blocks: Option<u32>,
 }
@@ -108,6 +118,7 @@ impl Default for Features {
         Self {
             metadata_csum: true,
             sixty_four_bit: true,
+            huge_file: true,
             journal_blocks: Some(8192),
         }
     }
@@ -133,10 +144,10 @@ pub enum Ext4Error {
         len: u64,
     },
     /// A label over 16 bytes, or with a NUL.
-    #[error("`{label}` cannot be a filesystem label: expected at most 16 bytes without NUL")]
+    #[error("`{}` cannot be a filesystem label: expected at most 16 bytes without NUL", .label.escape_ascii())]
     Label {
         /// The label asked for.
-        label: String,
+        label: Vec<u8>,
     },
     /// A journal that the kernel refuses.
     #[error("a journal of {blocks} blocks is too small: expected 1024 or more")]
@@ -186,8 +197,8 @@ pub enum Ext4Error {
         /// How many names it has.
         entries: usize,
     },
-    /// A file of 16 TiB or more.
-    #[error("`{path}` of {len} bytes is larger than a file of ext4 can be")]
+    /// A file of 16 TiB or more, or without `huge_file` one with data of 2 TiB or more.
+    #[error("`{path}` of {len} bytes is larger than a file of this filesystem can be")]
     FileTooLarge {
         /// The file.
         path: TreePath,
@@ -281,20 +292,20 @@ fn smallest(inventory: &Inventory<'_>, params: &Params) -> Result<u64, Ext4Error
 
 fn check(params: &Params) -> Result<(), Ext4Error> {
     let label = &params.label;
-    if label.len() > 16 || label.contains('\0') {
+    if label.len() > 16 || label.contains(&0) {
         return Err(Ext4Error::Label {
             label: label.clone(),
         });
     }
-    if let Some(blocks @ ..1024) = params.features.journal_blocks {
+    if let Some(blocks @ ..LEAST_JOURNAL) = params.features.journal_blocks {
         return Err(Ext4Error::Journal { blocks });
     }
-    if params.reserved_percent > 50 {
+    if params.reserved_percent > MOST_RESERVED_PERCENT {
         return Err(Ext4Error::Reserved {
             percent: params.reserved_percent,
         });
     }
-    if params.bytes_per_inode < 1024 {
+    if params.bytes_per_inode < LEAST_BYTES_PER_INODE {
         return Err(Ext4Error::InodeRatio {
             bytes: params.bytes_per_inode,
         });

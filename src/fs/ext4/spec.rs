@@ -70,6 +70,9 @@ pub(crate) const BG_INODE_ZEROED: u16 = 0x4;
 pub(crate) const DX_HASH_HALF_MD4: u8 = 1;
 pub(crate) const FLAGS_UNSIGNED_HASH: u32 = 0x2;
 
+/// `user_xattr` and `acl`.
+pub(crate) const DEFAULT_MOUNT_OPTIONS: u32 = 0x4 | 0x8;
+
 /// Stores `value` at byte `at`.
 pub(crate) fn put16(bytes: &mut [u8], at: usize, value: u16) {
     bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());

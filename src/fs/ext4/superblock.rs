@@ -46,12 +46,12 @@ pub(super) fn write(
     put16(&mut bytes, 0x58, low16(INODE_SIZE as u32));
     put16(&mut bytes, 0x5a, low16(low32(group)));
     bytes[0x68..0x78].copy_from_slice(&params.uuid);
-    bytes[0x78..][..params.label.len()].copy_from_slice(params.label.as_bytes());
+    bytes[0x78..][..params.label.len()].copy_from_slice(&params.label);
     let reserved_descriptors = low32(geometry.n_reserved_descriptor_blocks);
     put16(&mut bytes, 0xce, low16(reserved_descriptors));
     bytes[0xec..0xfc].copy_from_slice(&params.hash_seed);
     bytes[0xfc] = DX_HASH_HALF_MD4;
-    put32(&mut bytes, 0x100, 0x4 | 0x8); // s_default_mount_opts: user_xattr, acl
+    put32(&mut bytes, 0x100, DEFAULT_MOUNT_OPTIONS);
     put16(&mut bytes, 0x15c, EXTRA_ISIZE); // s_min_extra_isize
     put16(&mut bytes, 0x15e, EXTRA_ISIZE); // s_want_extra_isize
     put32(&mut bytes, 0x160, FLAGS_UNSIGNED_HASH);
@@ -103,7 +103,7 @@ fn write_features(bytes: &mut [u8], features: &Features) {
         | optional(features.sixty_four_bit, INCOMPAT_64BIT);
     let ro_compat = RO_COMPAT_SPARSE_SUPER
         | RO_COMPAT_LARGE_FILE
-        | RO_COMPAT_HUGE_FILE
+        | optional(features.huge_file, RO_COMPAT_HUGE_FILE)
         | RO_COMPAT_DIR_NLINK
         | RO_COMPAT_EXTRA_ISIZE
         | optional(features.metadata_csum, RO_COMPAT_METADATA_CSUM);

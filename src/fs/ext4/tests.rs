@@ -65,7 +65,7 @@ fn every_parameter_changes_the_image() {
             ..params()
         },
         Params {
-            label: "x".to_owned(),
+            label: b"x".to_vec(),
             ..params()
         },
         Params {
@@ -94,6 +94,7 @@ fn every_parameter_changes_the_image() {
         },
         features(|features| features.metadata_csum = false),
         features(|features| features.sixty_four_bit = false),
+        features(|features| features.huge_file = false),
         features(|features| features.journal_blocks = Some(2000)),
         features(|features| features.journal_blocks = None),
     ];
@@ -262,11 +263,11 @@ fn parameters_that_make_no_filesystem_are_refused() {
         ),
         (
             Params {
-                label: "x".repeat(17),
+                label: b"x".repeat(17),
                 ..params()
             },
             Ext4Error::Label {
-                label: "x".repeat(17),
+                label: b"x".repeat(17),
             },
         ),
         (

@@ -29,10 +29,10 @@ impl Allocation {
                 needed: u64::try_from(needed).unwrap_or(u64::MAX),
                 found: geometry.n_clusters,
                 cluster: Bytes(geometry.cluster()),
-                len: Bytes(geometry.n_sectors * crate::units::SECTOR_SIZE),
+                len: Bytes(geometry.end()),
             });
         }
-        catalogue.check_root(geometry.bits)?;
+        catalogue.check_root(geometry)?;
         let mut next = FIRST_CLUSTER;
         let mut take = |n_clusters: u64| {
             let n_clusters = u32::try_from(n_clusters).expect("all of them fit");

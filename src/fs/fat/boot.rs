@@ -1,10 +1,11 @@
 //! The boot sector, and what FAT32 keeps beside it.
 
 use super::allocation::Allocation;
-use super::geometry::{FIRST_CLUSTER, Geometry, N_FATS, ROOT_ENTRIES};
-use super::{FatBits, FatError, Params};
+use super::geometry::{FIRST_CLUSTER, Geometry};
+use super::shape::{Kept, Shape};
+use super::{FatBits, FatError};
 use crate::disk::image::Region;
-use crate::units::SECTOR_SIZE;
+use crate::units::Lba;
 
 const SECTOR: usize = 512;
 /// Where FAT32 keeps FSInfo, and the copies of both sectors.
@@ -28,23 +29,70 @@ pub(super) fn label(text: &str) -> Result<Option<[u8; 11]>, FatError> {
     Ok((!text.is_empty()).then_some(label))
 }
 
-/// The reserved sectors.
-pub(super) fn regions(
-    params: &Params,
-    label: Option<[u8; 11]>,
-    geometry: &Geometry,
-    allocation: &Allocation,
-) -> Vec<Region> {
-    let boot = boot_sector(params, label, geometry);
-    if geometry.bits != FatBits::Fat32 {
-        return vec![Region::bytes(0, boot)];
+/// What a filesystem of ours has in its boot sector.
+pub(super) fn shape(geometry: Geometry, start: Lba) -> Shape {
+    let fields = fields_end(geometry.bits);
+    let mut code = vec![0; 510 - fields];
+    code[..BOOT_CODE.len()].copy_from_slice(&BOOT_CODE);
+    Shape {
+        geometry,
+        // Old readers want this very name here.
+        oem_name: *b"MSWIN4.1",
+        media: MEDIA,
+        // The geometry that BIOSes invent for a disk addressed by sector: 63 sectors, 255 heads.
+        sectors_per_track: 63,
+        heads: 255,
+        // A start beyond 2 TiB is nothing a reader of this field could use.
+        hidden: u32::try_from(start.0).unwrap_or(u32::MAX),
+        drive: 0x80,
+        fsinfo: FSINFO_SECTOR,
+        backup: BACKUP_SECTOR,
+        // A short jump over the fields to the code.
+        jump: [0xeb, u8::try_from(fields - 2).expect("at most 90"), 0x90],
+        code,
     }
-    let both = [boot, fsinfo(geometry, allocation)].concat();
-    let copy = u64::from(BACKUP_SECTOR) * SECTOR_SIZE;
-    vec![Region::bytes(0, both.clone()), Region::bytes(copy, both)]
 }
 
-fn boot_sector(params: &Params, label: Option<[u8; 11]>, geometry: &Geometry) -> [u8; SECTOR] {
+/// Where the code begins, behind the fields.
+fn fields_end(bits: FatBits) -> usize {
+    match bits {
+        FatBits::Fat12 | FatBits::Fat16 => 62,
+        FatBits::Fat32 => 90,
+    }
+}
+
+/// The reserved sectors.
+pub(super) fn regions(kept: &Kept, allocation: &Allocation) -> Vec<Region> {
+    let Shape {
+        geometry,
+        fsinfo: info,
+        backup,
+        ..
+    } = &kept.shape;
+    let boot = boot_sector(kept);
+    let mut regions = vec![Region::bytes(0, boot)];
+    let mut put = |sector: u64, bytes: [u8; SECTOR]| {
+        regions.push(Region::bytes(sector * geometry.sector, bytes));
+    };
+    // Neither is there where the number is 0, or one that lies behind: 0xffff.
+    let is_there = |sector: u64| sector != 0 && sector < geometry.reserved;
+    let (info, backup) = (u64::from(*info), u64::from(*backup));
+    let has_info = geometry.bits == FatBits::Fat32 && is_there(info);
+    if has_info {
+        put(info, fsinfo(geometry, allocation));
+    }
+    if geometry.bits == FatBits::Fat32 && is_there(backup) && backup != info {
+        put(backup, boot);
+        if has_info && is_there(backup + info) {
+            put(backup + info, fsinfo(geometry, allocation));
+        }
+    }
+    regions
+}
+
+fn boot_sector(kept: &Kept) -> [u8; SECTOR] {
+    let shape = &kept.shape;
+    let geometry = &shape.geometry;
     let byte = |n: u64| u8::try_from(n).expect("a geometry fits its fields");
     let word = |n: u64| {
         u16::try_from(n)
@@ -59,53 +107,56 @@ fn boot_sector(params: &Params, label: Option<[u8; 11]>, geometry: &Geometry) ->
     let is_fat32 = geometry.bits == FatBits::Fat32;
     let mut sector = [0; SECTOR];
     let mut put = |at: usize, bytes: &[u8]| sector[at..at + bytes.len()].copy_from_slice(bytes);
-    // Old readers want this very name here.
-    put(3, b"MSWIN4.1");
-    put(11, &word(SECTOR_SIZE));
+    put(0, &shape.jump);
+    put(3, &shape.oem_name);
+    put(11, &word(geometry.sector));
     put(13, &[byte(geometry.sectors_per_cluster)]);
     put(14, &word(geometry.reserved));
-    put(16, &[byte(N_FATS)]);
-    put(17, &word(if is_fat32 { 0 } else { ROOT_ENTRIES as u64 }));
+    put(16, &[byte(geometry.n_tables)]);
+    put(17, &word(geometry.root_entries));
     // The small field where the number fits and the width allows it, else the large one.
     if !is_fat32 && geometry.n_sectors < 0x1_0000 {
         put(19, &word(geometry.n_sectors));
     } else {
         put(32, &long(geometry.n_sectors));
     }
-    put(21, &[MEDIA]);
-    // The geometry that BIOSes invent for a disk addressed by sector: 63 sectors, 255 heads.
-    put(24, &word(63));
-    put(26, &word(255));
-    // A start beyond 2 TiB is nothing a reader of this field could use.
-    put(28, &long(params.start.0.min(u64::from(u32::MAX))));
-    let extended = if is_fat32 {
+    put(21, &[shape.media]);
+    put(24, &shape.sectors_per_track.to_le_bytes());
+    put(26, &shape.heads.to_le_bytes());
+    put(28, &shape.hidden.to_le_bytes());
+    if is_fat32 {
         put(36, &long(geometry.table_sectors));
         put(44, &FIRST_CLUSTER.to_le_bytes());
-        put(48, &FSINFO_SECTOR.to_le_bytes());
-        put(50, &BACKUP_SECTOR.to_le_bytes());
-        64
+        put(48, &shape.fsinfo.to_le_bytes());
+        put(50, &shape.backup.to_le_bytes());
     } else {
         put(22, &word(geometry.table_sectors));
-        36
-    };
-    // Drive number of the first disk, and the mark that id, label and width follow.
-    put(extended, &[0x80, 0, 0x29]);
-    put(extended + 3, &params.volume_id.to_le_bytes());
-    put(extended + 7, &label.unwrap_or(*b"NO NAME    "));
-    put(
-        extended + 18,
-        match geometry.bits {
-            FatBits::Fat12 => b"FAT12   ",
-            FatBits::Fat16 => b"FAT16   ",
-            FatBits::Fat32 => b"FAT32   ",
-        },
-    );
-    let code = extended + 26;
-    put(code, &BOOT_CODE);
-    // A short jump over the fields to the code.
-    put(0, &[0xeb, byte(code as u64 - 2), 0x90]);
+    }
+    let code = fields_end(geometry.bits);
+    put(code - 26, &identity(kept));
+    put(code, &shape.code);
     put(510, &[0x55, 0xaa]);
     sector
+}
+
+/// Drive number, and the mark of what follows it: an id, or id, label and width.
+fn identity(kept: &Kept) -> [u8; 26] {
+    let mut bytes = [0; 26];
+    bytes[0] = kept.shape.drive;
+    if let Some(id) = kept.volume_id {
+        bytes[2] = 0x28;
+        bytes[3..7].copy_from_slice(&id.to_le_bytes());
+        if let Some(label) = kept.boot_label {
+            bytes[2] = 0x29;
+            bytes[7..18].copy_from_slice(&label);
+            bytes[18..].copy_from_slice(match kept.shape.geometry.bits {
+                FatBits::Fat12 => b"FAT12   ",
+                FatBits::Fat16 => b"FAT16   ",
+                FatBits::Fat32 => b"FAT32   ",
+            });
+        }
+    }
+    bytes
 }
 
 /// How many clusters are free, and the last one that is not: readers look for a free one behind it.

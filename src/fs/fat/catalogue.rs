@@ -1,6 +1,6 @@
 //! The tree as a list of directories and files that FAT can hold, checked, with all names chosen.
 
-use super::geometry::{ENTRY_SIZE, Geometry, ROOT_ENTRIES};
+use super::geometry::{ENTRY_SIZE, Geometry};
 use super::name::{self, LongName, Short};
 use super::{FatBits, FatError};
 use crate::epoch::Timestamp;
@@ -149,15 +149,12 @@ impl Catalogue {
     }
 
     /// Refuses more entries than the fixed root directory of FAT12 and FAT16 holds.
-    pub(super) fn check_root(&self, bits: FatBits) -> Result<(), FatError> {
+    pub(super) fn check_root(&self, geometry: &Geometry) -> Result<(), FatError> {
         let root = &self.directories[0];
-        if bits != FatBits::Fat32 && root.n_slots > ROOT_ENTRIES {
+        let max = usize::try_from(geometry.root_entries).expect("at most 65,535");
+        if geometry.bits != FatBits::Fat32 && root.n_slots > max {
             let (path, found) = (root.path.clone(), root.n_slots);
-            return Err(FatError::DirectoryFull {
-                path,
-                found,
-                max: ROOT_ENTRIES,
-            });
+            return Err(FatError::DirectoryFull { path, found, max });
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use super::{FatBits, FatError};
 use crate::units::{Bytes, SECTOR_SIZE};
 
 /// Copies of the allocation table. Two is what every reader expects.
-pub(super) const N_FATS: u64 = 2;
+const N_TABLES: u64 = 2;
 /// Entries of the root directory of FAT12 and FAT16, which cannot grow.
-pub(super) const ROOT_ENTRIES: usize = 512;
+const ROOT_ENTRIES: u64 = 512;
 /// Bytes of a directory entry.
 pub(super) const ENTRY_SIZE: usize = 32;
 /// Number of the first cluster; the table's first two entries mean something else.
@@ -34,26 +34,31 @@ impl FatBits {
         }
     }
 
-    /// Sectors of one table with room for `n_clusters`.
-    fn table_sectors(self, n_clusters: u64) -> u64 {
+    /// How many sectors of `sector` bytes a table with room for `n_clusters` has.
+    pub(super) fn table_sectors(self, n_clusters: u64, sector: u64) -> u64 {
         let entries = n_clusters + u64::from(FIRST_CLUSTER);
         let bits = match self {
             Self::Fat12 => 12,
             Self::Fat16 => 16,
             Self::Fat32 => 32,
         };
-        (entries * bits).div_ceil(8 * SECTOR_SIZE)
+        (entries * bits).div_ceil(8 * sector)
     }
 }
 
-/// The division of one partition. All counts are in sectors of 512 bytes.
+/// The division of one partition. All counts are in sectors of `sector` bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub(super) bits: FatBits,
+    /// 512 where we choose it.
+    pub(super) sector: u64,
     pub(super) n_sectors: u64,
     pub(super) sectors_per_cluster: u64,
     pub(super) reserved: u64,
+    pub(super) n_tables: u64,
     pub(super) table_sectors: u64,
+    /// Entries of the root directory of FAT12 and FAT16; 0 on FAT32.
+    pub(super) root_entries: u64,
     pub(super) n_clusters: u64,
 }
 
@@ -98,8 +103,8 @@ impl Geometry {
     fn divide(n_sectors: u64, bits: FatBits, sectors_per_cluster: u64) -> Option<Self> {
         // The table for all that could be clusters is at most a few sectors too long.
         let most = n_sectors / sectors_per_cluster;
-        let table_sectors = bits.table_sectors(most.min(FAT32_END));
-        let tables = table_sectors * N_FATS;
+        let table_sectors = bits.table_sectors(most.min(FAT32_END), SECTOR_SIZE);
+        let tables = table_sectors * N_TABLES;
         let reserved = match bits {
             FatBits::Fat12 | FatBits::Fat16 => 1,
             // Boot sector, FSInfo and their copies, as everybody has it; rounded up so that
@@ -109,21 +114,33 @@ impl Geometry {
                 (32 + tables).next_multiple_of(unit) - tables
             }
         };
-        let before = reserved + tables + root_sectors(bits);
+        let root_entries = match bits {
+            FatBits::Fat12 | FatBits::Fat16 => ROOT_ENTRIES,
+            FatBits::Fat32 => 0,
+        };
+        let before = reserved + tables + root_entries * ENTRY_SIZE as u64 / SECTOR_SIZE;
         let n_clusters = n_sectors.checked_sub(before)? / sectors_per_cluster;
         Some(Self {
             bits,
+            sector: SECTOR_SIZE,
             n_sectors,
             sectors_per_cluster,
             reserved,
+            n_tables: N_TABLES,
             table_sectors,
+            root_entries,
             n_clusters,
         })
     }
 
+    /// Offset behind the last sector.
+    pub(super) fn end(&self) -> u64 {
+        self.n_sectors * self.sector
+    }
+
     /// Bytes of a cluster.
     pub(super) fn cluster(&self) -> u64 {
-        self.sectors_per_cluster * SECTOR_SIZE
+        self.sectors_per_cluster * self.sector
     }
 
     /// How many clusters `len` bytes take.
@@ -131,20 +148,25 @@ impl Geometry {
         len.div_ceil(self.cluster())
     }
 
-    /// Offset of table `copy`, 0 or 1.
+    /// Offset of table `copy`, counted from 0.
     pub(super) fn table_start(&self, copy: u64) -> u64 {
-        (self.reserved + copy * self.table_sectors) * SECTOR_SIZE
+        (self.reserved + copy * self.table_sectors) * self.sector
     }
 
     /// Offset of the root directory of FAT12 and FAT16.
     pub(super) fn root_start(&self) -> u64 {
-        self.table_start(N_FATS)
+        self.table_start(self.n_tables)
+    }
+
+    /// Length of the root directory of FAT12 and FAT16.
+    pub(super) fn root_len(&self) -> u64 {
+        self.root_entries * ENTRY_SIZE as u64
     }
 
     /// Offset of a cluster.
     pub(super) fn cluster_start(&self, cluster: u32) -> u64 {
         let index = u64::from(cluster - FIRST_CLUSTER);
-        self.root_start() + root_sectors(self.bits) * SECTOR_SIZE + index * self.cluster()
+        self.root_start() + self.root_len() + index * self.cluster()
     }
 
     /// The length, in whole MiB, of a partition of this cluster size for `catalogue` and `free`.
@@ -154,7 +176,11 @@ impl Geometry {
         let len = |n_clusters: u64| {
             let clusters = n_clusters.checked_mul(self.sectors_per_cluster)?;
             // One more than the tables need, since `divide` counts sectors before the clusters too.
-            let tables = (self.bits.table_sectors(n_clusters.min(FAT32_END)) + 1) * N_FATS;
+            let tables = (self
+                .bits
+                .table_sectors(n_clusters.min(FAT32_END), SECTOR_SIZE)
+                + 1)
+                * N_TABLES;
             let sectors = clusters.checked_add(tables + 64 + self.sectors_per_cluster * 2)?;
             Bytes(sectors.checked_mul(SECTOR_SIZE)?).align_up(Bytes::MIB)
         };
@@ -164,14 +190,6 @@ impl Geometry {
             cluster: Bytes(self.cluster()),
             len: longest(Some(self.bits)),
         })
-    }
-}
-
-/// Sectors of the fixed root directory.
-fn root_sectors(bits: FatBits) -> u64 {
-    match bits {
-        FatBits::Fat32 => 0,
-        FatBits::Fat12 | FatBits::Fat16 => (ROOT_ENTRIES * ENTRY_SIZE) as u64 / SECTOR_SIZE,
     }
 }
 
@@ -250,8 +268,8 @@ mod tests {
                 let Some(it) = Geometry::of_width(sectors, bits) else { continue };
                 let last = FIRST_CLUSTER + u32::try_from(it.n_clusters - 1).unwrap();
                 proptest::prop_assert!(it.cluster_start(last) + it.cluster() <= sectors * 512);
-                proptest::prop_assert!(it.table_sectors >= bits.table_sectors(it.n_clusters));
-                proptest::prop_assert!(it.table_sectors <= bits.table_sectors(it.n_clusters) + 520);
+                proptest::prop_assert!(it.table_sectors >= bits.table_sectors(it.n_clusters, 512));
+                proptest::prop_assert!(it.table_sectors <= bits.table_sectors(it.n_clusters, 512) + 520);
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Writes FAT12, FAT16 and FAT32 with long names, in one go and always the same.
+//! Reads FAT12, FAT16 and FAT32 (`read`), and writes them with long names, in one go and always the
+//! same: as we choose, or in the shape of one that was read.
 //!
 //! ```text
 //! reserved sectors | FAT | FAT | root (FAT12/16) | directories | files
@@ -64,11 +65,25 @@ pub struct Params {
 pub fn seal(tree: &Tree, params: &Params) -> Result<Image, FatError> {
     let label = boot::label(&params.label)?;
     let geometry = Geometry::choose(params.len, params.bits)?;
-    let catalogue = Catalogue::of(tree, label.is_some())?;
-    let allocation = Allocation::of(&catalogue, &geometry)?;
-    let mut regions = boot::regions(params, label, &geometry, &allocation);
-    regions.extend(table::regions(&geometry, &allocation));
-    let label = label.map(|label| (label, params.epoch.into()));
+    let time = params.epoch.into();
+    let kept = Kept {
+        shape: boot::shape(geometry, params.start),
+        volume_id: Some(params.volume_id),
+        boot_label: Some(label.unwrap_or(*b"NO NAME    ")),
+        label: label.map(|bytes| Label { bytes, time }),
+    };
+    reseal(tree, &kept)
+}
+
+/// The filesystem that holds `tree` and is for the rest as `kept` says: the one that was read, with
+/// other files. It is as long as that one.
+pub fn reseal(tree: &Tree, kept: &Kept) -> Result<Image, FatError> {
+    let geometry = &kept.shape.geometry;
+    let catalogue = Catalogue::of(tree, kept.label.is_some())?;
+    let allocation = Allocation::of(&catalogue, geometry)?;
+    let mut regions = boot::regions(kept, &allocation);
+    regions.extend(table::regions(geometry, kept.shape.media, &allocation));
+    let label = kept.label.map(|label| (label.bytes, label.time));
     for (index, run) in allocation.directories.iter().enumerate() {
         let bytes = directory::encode(&catalogue, &allocation, index, label);
         let start = match run.first {
@@ -84,7 +99,7 @@ pub fn seal(tree: &Tree, params: &Params) -> Result<Image, FatError> {
             regions.extend(pieces(start, &file.content));
         }
     }
-    Ok(Image::new(params.len.0, regions).expect("every run has its own clusters"))
+    Ok(Image::new(geometry.end(), regions).expect("every run has its own clusters"))
 }
 
 /// The shortest partition, in whole MiB, that holds `tree` and leaves at least `free` bytes.
@@ -93,7 +108,7 @@ pub fn measure(tree: &Tree, bits: Option<FatBits>, free: Bytes) -> Result<Bytes,
     let mut len = geometry::shortest(bits);
     loop {
         let geometry = Geometry::choose(len, bits)?;
-        match catalogue.check_root(geometry.bits) {
+        match catalogue.check_root(&geometry) {
             // The root of a FAT32 grows: take the shortest one.
             Err(_) if bits.is_none() => {
                 len = geometry::shortest(Some(FatBits::Fat32));

@@ -1,9 +1,10 @@
 //! What a rewrite keeps of a filesystem that was there: its geometry and its identity.
 
 use super::FatBits;
-use super::geometry::FIRST_CLUSTER;
+use super::geometry::Geometry;
 use super::read::codepage;
 use crate::epoch::Timestamp;
+use crate::units::Bytes;
 
 /// Everything but the files. Whoever wants another label or id changes it here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,54 +43,49 @@ impl Kept {
     }
 }
 
-/// The geometry. All counts are in sectors of `sector` bytes.
+/// How a partition is divided, and what its boot sector says besides. It comes from the boot sector
+/// of a sound filesystem, or from a choice of ours, and cannot be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Width of an entry of the allocation table.
-    pub bits: FatBits,
-    /// Bytes of a sector: 512, 1024, 2048 or 4096.
-    pub sector: u64,
-    /// Sectors of a cluster: a power of two up to 128.
-    pub sectors_per_cluster: u64,
-    /// Sectors before the first table.
-    pub reserved: u64,
-    /// Copies of the table: 1 or 2.
-    pub n_tables: u64,
-    /// Sectors of a table.
-    pub table_sectors: u64,
-    /// Entries of the root directory of FAT12 and FAT16; 0 on FAT32.
-    pub root_entries: u64,
-    /// Sectors of the whole filesystem.
-    pub n_sectors: u64,
+    pub(super) geometry: Geometry,
     /// The name of what formatted it.
-    pub oem_name: [u8; 8],
-    /// The media byte.
-    pub media: u8,
-    /// Sectors of a track, as a BIOS counts.
-    pub sectors_per_track: u16,
-    /// Heads, as a BIOS counts.
-    pub heads: u16,
+    pub(super) oem_name: [u8; 8],
+    pub(super) media: u8,
+    /// Sectors of a track and heads, as a BIOS counts.
+    pub(super) sectors_per_track: u16,
+    pub(super) heads: u16,
     /// Sectors of the disk before the partition; some BIOSes boot by it.
-    pub hidden: u32,
+    pub(super) hidden: u32,
     /// The BIOS's number of the drive.
-    pub drive: u8,
+    pub(super) drive: u8,
     /// Where FSInfo is on FAT32; 0 or 0xffff if nowhere.
-    pub fsinfo: u64,
-    /// Where the copies of the boot sector and FSInfo are on FAT32; 0 or 0xffff if nowhere.
-    pub backup: u64,
+    pub(super) fsinfo: u16,
+    /// Where the copy of the boot sector is on FAT32; 0 or 0xffff if nowhere.
+    pub(super) backup: u16,
     /// The jump to the code.
-    pub jump: [u8; 3],
+    pub(super) jump: [u8; 3],
     /// The code behind the fields, up to the signature.
-    pub code: Vec<u8>,
+    pub(super) code: Vec<u8>,
 }
 
-/// Sectors that a table for `n_clusters` needs.
-pub(super) fn table_sectors(bits: FatBits, n_clusters: u64, sector: u64) -> u64 {
-    let entries = n_clusters + u64::from(FIRST_CLUSTER);
-    let width = match bits {
-        FatBits::Fat12 => 12,
-        FatBits::Fat16 => 16,
-        FatBits::Fat32 => 32,
-    };
-    (entries * width).div_ceil(8 * sector)
+impl Shape {
+    /// Width of an entry of the allocation table.
+    pub fn bits(&self) -> FatBits {
+        self.geometry.bits
+    }
+
+    /// Bytes of a sector: 512, 1024, 2048 or 4096.
+    pub fn sector(&self) -> Bytes {
+        Bytes(self.geometry.sector)
+    }
+
+    /// Bytes of a cluster.
+    pub fn cluster(&self) -> Bytes {
+        Bytes(self.geometry.cluster())
+    }
+
+    /// Length of the filesystem: that of its partition, or less.
+    pub fn len(&self) -> Bytes {
+        Bytes(self.geometry.end())
+    }
 }

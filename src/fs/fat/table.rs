@@ -2,24 +2,24 @@
 
 use super::FatBits;
 use super::allocation::Allocation;
-use super::geometry::{Geometry, N_FATS};
+use super::geometry::Geometry;
 use crate::disk::image::Region;
 use std::sync::Arc;
 
 /// All copies of the table. What is free is 0 and left to the image.
-pub(super) fn regions(geometry: &Geometry, allocation: &Allocation) -> Vec<Region> {
-    let bytes: Arc<[u8]> = encode(geometry.bits, &entries(allocation)).into();
-    let starts = (0..N_FATS).map(|copy| geometry.table_start(copy));
+pub(super) fn regions(geometry: &Geometry, media: u8, allocation: &Allocation) -> Vec<Region> {
+    let bytes: Arc<[u8]> = encode(geometry.bits, &entries(media, allocation)).into();
+    let starts = (0..geometry.n_tables).map(|copy| geometry.table_start(copy));
     starts
         .map(|start| Region::bytes(start, bytes.clone()))
         .collect()
 }
 
 /// Entries as FAT32 has them; the others keep their low bits.
-fn entries(allocation: &Allocation) -> Vec<u32> {
+fn entries(media: u8, allocation: &Allocation) -> Vec<u32> {
     const END: u32 = 0x0fff_ffff;
     // Entry 0 repeats the media byte; the high bits of entry 1 say that the volume is clean.
-    let mut entries = vec![0x0fff_fff8, END];
+    let mut entries = vec![0x0fff_ff00 | u32::from(media), END];
     for run in allocation.directories.iter().chain(&allocation.files) {
         if run.n_clusters > 0 {
             let last = run.first + run.n_clusters - 1;
@@ -77,7 +77,10 @@ mod tests {
             next: 6,
         };
         let end = 0x0fff_ffff;
-        assert_eq!(entries(&allocation), [0x0fff_fff8, end, end, 4, 5, end]);
+        assert_eq!(
+            entries(0xf8, &allocation),
+            [0x0fff_fff8, end, end, 4, 5, end]
+        );
     }
 
     #[test]

@@ -6,13 +6,15 @@ mod clean;
 mod fill;
 mod unclean;
 
-use super::image::Objects;
-use super::kernel;
+use super::image::{EPOCH, Objects};
 use super::manifest::{Manifest, expected};
+use super::{assert_manifest, kernel};
 use crate::support::judge;
 use crate::uml::{self, Disk, Left};
 use imgbuild::disk::device::FileDevice;
-use imgbuild::fs::ext4::read::{Filesystem, ReadError};
+use imgbuild::epoch::Epoch;
+use imgbuild::fs::ext4::Params;
+use imgbuild::fs::ext4::read::{Filesystem, ReadError, Superblock};
 use imgbuild::tree::Tree;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -44,6 +46,9 @@ const fn base(name: &'static str, features: &'static str, made: &'static str) ->
 const DEBIAN: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,\
     flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
 
+/// Enough for all that a base holds.
+const LEN: u64 = 128 << 20;
+
 /// For the beginning of a guest's script: `fill WHAT FOLDER`.
 const SHELL: &str = "
 fill() { echo \"$2\" > asked; itself \"ext4::bases::fill::$1_inside_the_guest\"; }
@@ -69,6 +74,8 @@ impl Images {
             mke2fs.args([
                 "-q", "-F", "-t", "ext4", "-E", seed, "-m", "0", "-N", "6000",
             ]);
+            // So small a filesystem would get smaller blocks by default.
+            mke2fs.args(["-b", "4096", "-I", "256"]);
             mke2fs
                 .args(["-O", &features])
                 .args(base.made.split_whitespace());
@@ -114,22 +121,44 @@ impl Images {
     }
 }
 
-/// What our reader finds in the filesystem at `path`, with what its content is read from.
-fn read(path: &Path) -> Result<(Tree, Objects), ReadError> {
-    let device = FileDevice::new(fs_err::File::open(path).unwrap()).unwrap();
-    let mut objects = Objects::default();
-    let place = objects.whole(fs_err::read(path).unwrap());
-    let tree = Filesystem::open(&device)?.tree(&place)?;
-    Ok((tree, objects))
+/// A base as our reader finds it.
+struct Read {
+    /// For the same, written by us.
+    params: Params,
+    superblock: Superblock,
+    tree: Tree,
+    /// The base itself, in which the content of files lies.
+    objects: Objects,
 }
 
-/// Our reader finds what `witness` found.
-fn assert_read(path: &Path, found: &Manifest, witness: &str) {
-    let (tree, objects) = read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let ours = expected(&tree, &objects);
-    super::assert_manifest(
-        &ours,
-        found,
-        &format!("our reader, and not {witness}, of {}", path.display()),
-    );
+impl Read {
+    fn new(path: &Path) -> Result<Self, ReadError> {
+        let device = FileDevice::new(fs_err::File::open(path).unwrap()).unwrap();
+        let filesystem = Filesystem::open(&device)?;
+        let mut objects = Objects::default();
+        let place = objects.whole(fs_err::read(path).unwrap());
+        let (params, _) = Params::like(&filesystem, LEN, Epoch(EPOCH))?;
+        Ok(Self {
+            params,
+            superblock: filesystem.superblock().clone(),
+            tree: filesystem.tree(&place)?,
+            objects,
+        })
+    }
+
+    /// Reads what has to be readable.
+    fn expect(path: &Path) -> Self {
+        Self::new(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// That is what `witness` found in `path`.
+    fn assert(&self, found: &Manifest, path: &Path, witness: &str) {
+        let ours = expected(&self.tree, &self.objects);
+        let path = path.display();
+        assert_manifest(
+            &ours,
+            found,
+            &format!("our reader, and not {witness}, of {path}"),
+        );
+    }
 }

@@ -15,7 +15,7 @@ pub(super) fn found(image: &Path) -> Manifest {
 }
 
 /// The tree that our reader finds, with all content in memory.
-fn tree(image: &Path) -> Result<Tree, ReadError> {
+pub(super) fn tree(image: &Path) -> Result<Tree, ReadError> {
     let device = FileDevice::new(fs_err::File::open(image).unwrap()).unwrap();
     let place = Slice {
         object: Sha256::of(b"the image"),

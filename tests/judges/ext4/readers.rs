@@ -1,4 +1,4 @@
-//! Growth, the copies of the superblock, and readers that boot from the filesystem.
+//! Growth while it is not mounted, and the copies of the superblock.
 
 use super::image::{Written, all_features, check, params, seal_with_margin};
 use super::{assert_manifest, manifest, trees};
@@ -100,34 +100,5 @@ fn e2fsck_restores_the_filesystem_from_a_copy_of_the_superblock() {
             &expected,
             "debugfs after repair",
         );
-    }
-}
-
-#[test]
-fn grub_lists_and_reads_with_all_features() {
-    let (tree, objects) = trees::special();
-    for features in all_features() {
-        let params = Params {
-            features,
-            ..params(0)
-        };
-        let written = Written::new(&seal_with_margin(&tree, &params, 0), &objects);
-        let grub = |command, path| {
-            judge(
-                Command::new("grub-fstest")
-                    .arg(&written.path)
-                    .args([command, path]),
-            )
-            .stdout
-        };
-        let listed = grub("ls", "/names/200/");
-        assert_eq!(
-            String::from_utf8_lossy(&listed).split_whitespace().count(),
-            200
-        );
-        assert_eq!(grub("cat", "/links/hard-19"), b"twenty names");
-        let bytes: Vec<u8> = (0..1_u32 << 20).map(|i| (i % 251) as u8).collect();
-        assert!(grub("cat", "/content/stored-1048576") == bytes);
-        assert!(grub("cat", "/content/inline-1048576") == bytes);
     }
 }

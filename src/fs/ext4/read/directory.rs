@@ -6,6 +6,7 @@
 use super::bytes::{le16, le32};
 use super::error::{Corrupt, Place, ReadError};
 use super::feature;
+use super::inline;
 use super::inode::Inode;
 use super::superblock::Superblock;
 use super::volume::Volume;
@@ -25,8 +26,6 @@ const ROOT_COUNT: usize = 32;
 const NODE_COUNT: usize = 8;
 /// Bytes of an index entry, and of the checksum behind them.
 const INDEX_ENTRY: usize = 8;
-/// Where the entries of an inline directory begin: behind the number of its parent.
-const INLINE_START: usize = 4;
 
 /// A name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,11 +35,11 @@ pub(super) struct Entry {
 }
 
 /// All names of directory `inode`, which stands in `parent`, without the dots; in byte order, and
-/// none of them twice. `inline` is the part of an inline directory that does not fit `i_block`.
+/// none of them twice. `rest` is the part of an inline directory that stands among its attributes.
 pub(super) fn read(
     inode: &Inode,
     parent: u32,
-    inline: &[u8],
+    rest: &[u8],
     volume: &mut Volume<'_>,
 ) -> Result<Vec<Entry>, ReadError> {
     let mut reading = Reading {
@@ -50,7 +49,7 @@ pub(super) fn read(
     };
     if inode.is_inline() {
         reading.check_dot("..", parent, le32(&inode.i_block, 0))?;
-        for bytes in [&inode.i_block[INLINE_START..], inline] {
+        for bytes in [&inode.i_block[inline::ENTRIES..], rest] {
             reading.block(Place::Inode(inode.ino), bytes)?;
         }
     } else {

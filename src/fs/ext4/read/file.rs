@@ -50,6 +50,14 @@ pub(super) fn check_whole(
     Err(Corrupt::Hole { ino, block, what })
 }
 
+/// Refuses a length that no file has.
+pub(super) fn check_size(inode: &Inode, block_size: u64) -> Result<(), Corrupt> {
+    match inode.size <= MAX_BLOCKS * block_size {
+        true => Ok(()),
+        false => Err(inode.unfit("i_size", inode.size, "at most 2^32 blocks")),
+    }
+}
+
 /// The content of the regular file `inode` in `runs`: slices of `place`, the stored object that the
 /// device is, but for what the journal changes.
 pub(super) fn content(
@@ -60,11 +68,7 @@ pub(super) fn content(
     place: &Slice,
 ) -> Result<Content, ReadError> {
     let block_size = u64::from(superblock.block_size);
-    if inode.size > MAX_BLOCKS * block_size {
-        return Err(inode
-            .unfit("i_size", inode.size, "at most 2^32 blocks")
-            .into());
-    }
+    check_size(inode, block_size)?;
     let mut pieces = Vec::new();
     let mut at = 0;
     for run in runs.iter().filter(|run| run.is_written) {

@@ -150,23 +150,6 @@ impl Inode {
         self.flags & EA_INODE_FL != 0
     }
 
-    /// The content of an inline file: `i_block`, then `rest`, the part among its attributes.
-    pub(super) fn inline(&self, rest: &[u8]) -> Result<Vec<u8>, Corrupt> {
-        let mut content = [&self.i_block, rest].concat();
-        let (room, size) = (content.len(), self.size);
-        match usize::try_from(size).ok().filter(|size| *size <= room) {
-            Some(len) => {
-                content.truncate(len);
-                Ok(content)
-            }
-            None => Err(Corrupt::InlineSize {
-                ino: self.ino,
-                size,
-                room,
-            }),
-        }
-    }
-
     /// Whether the target of a symlink that is not inline stands in `i_block`. As in the kernel:
     /// where it has no blocks but perhaps one for attributes; with `ea_inode`, by its length.
     pub(super) fn is_fast_symlink(&self, superblock: &Superblock) -> bool {

@@ -23,6 +23,7 @@ pub mod feature;
 mod file;
 mod group;
 mod indirect;
+mod inline;
 mod inode;
 mod journal;
 mod patched;
@@ -63,14 +64,17 @@ impl<'a> Filesystem<'a> {
     /// only its journal has is put over the device in memory.
     pub fn open(device: &'a dyn Device) -> Result<Self, ReadError> {
         let as_it_lies = Self::with(device, Changed::new())?;
-        as_it_lies.superblock.check_state()?;
+        as_it_lies.superblock.check_errors()?;
+        as_it_lies.superblock.check_clean()?;
         if !as_it_lies.superblock.needs_recovery {
             return Ok(as_it_lies);
         }
         let block_size = as_it_lies.superblock.block_size;
         let n_blocks = device.len() / u64::from(block_size);
         let changed = journal::replay(&as_it_lies.journal()?, block_size, n_blocks)?;
-        Self::with(device, changed)
+        let replayed = Self::with(device, changed)?;
+        replayed.superblock.check_errors()?;
+        Ok(replayed)
     }
 
     /// What the filesystem is like.

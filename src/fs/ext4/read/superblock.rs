@@ -221,17 +221,12 @@ impl Superblock {
 
     /// One inode for so many bytes.
     pub fn bytes_per_inode(&self) -> u64 {
-        self.len() / u64::from(self.n_inodes)
+        self.n_bytes() / u64::from(self.n_inodes)
     }
 
     /// Bytes of the filesystem, which the device may exceed.
-    pub fn len(&self) -> u64 {
+    pub fn n_bytes(&self) -> u64 {
         self.n_blocks * u64::from(self.block_size)
-    }
-
-    /// Never: a filesystem has a superblock at least.
-    pub fn is_empty(&self) -> bool {
-        false
     }
 
     /// Whether the `len` blocks from `start` on lie within the filesystem.
@@ -267,16 +262,20 @@ impl Superblock {
         })
     }
 
-    /// Refuses filesystems that only a repair makes consistent. One that stopped while it was
-    /// written to is as it should be once its journal is replayed.
-    pub(super) fn check_state(&self) -> Result<(), Corrupt> {
+    /// Refuses a filesystem in which the kernel has seen errors: only a repair makes it consistent.
+    pub(super) fn check_errors(&self) -> Result<(), Corrupt> {
+        match self.state & STATE_ERRORS {
+            0 => Ok(()),
+            _ => Err(Corrupt::ErrorsRecorded),
+        }
+    }
+
+    /// Refuses a filesystem that was being written to, unless its journal has what is missing.
+    pub(super) fn check_clean(&self) -> Result<(), Corrupt> {
         let replayable = self.needs_recovery && self.features.has(feature::HAS_JOURNAL);
-        if self.state & STATE_ERRORS != 0 {
-            Err(Corrupt::ErrorsRecorded)
-        } else if self.state & STATE_VALID == 0 && !replayable {
-            Err(Corrupt::Unclean)
-        } else {
-            Ok(())
+        match self.state & STATE_VALID != 0 || replayable {
+            true => Ok(()),
+            false => Err(Corrupt::Unclean),
         }
     }
 

@@ -4,6 +4,7 @@ use super::Filesystem;
 use super::directory;
 use super::error::{Corrupt, ReadError, Unsupported};
 use super::file;
+use super::inline;
 use super::inode::Inode;
 use super::volume::Volume;
 use super::xattr::Xattrs;
@@ -158,16 +159,17 @@ impl Walk<'_> {
         })
     }
 
-    fn content(&mut self, inode: &Inode, inline: &[u8]) -> Result<Content, ReadError> {
+    fn content(&mut self, inode: &Inode, rest: &[u8]) -> Result<Content, ReadError> {
         if inode.is_inline() {
-            return Ok(Content::Inline(inode.inline(inline)?.into()));
+            let block_size = u64::from(self.volume.superblock.block_size);
+            return Ok(inline::content(inode, rest, block_size)?);
         }
         let runs = self.volume.runs(inode)?;
         let (device, place) = (self.volume.device, &self.place);
         file::content(inode, &runs, self.volume.superblock, device, place)
     }
 
-    fn target(&mut self, inode: &Inode, inline: &[u8]) -> Result<Vec<u8>, ReadError> {
+    fn target(&mut self, inode: &Inode, rest: &[u8]) -> Result<Vec<u8>, ReadError> {
         let wrong = Corrupt::SymlinkTarget {
             ino: inode.ino,
             len: inode.size,
@@ -176,7 +178,7 @@ impl Walk<'_> {
             return Err(wrong.into());
         }
         let target = if inode.is_inline() {
-            inode.inline(inline)?
+            inline::target(inode, rest)?
         } else if inode.is_fast_symlink(self.volume.superblock) {
             inode.i_block[..inode.size as usize].to_vec()
         } else {

@@ -200,7 +200,7 @@ impl Xattrs {
     /// Sharing makes little space on disk to much in memory: a bound that filesystems with a block
     /// for each inode do not reach.
     fn count(&mut self, n_bytes: usize, volume: &Volume<'_>) -> Result<(), Unsupported> {
-        let limit = volume.superblock.len();
+        let limit = volume.superblock.n_bytes();
         self.n_bytes = self.n_bytes.saturating_add(n_bytes as u64);
         match self.n_bytes > limit {
             true => Err(Unsupported::XattrBytes { limit }),

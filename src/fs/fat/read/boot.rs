@@ -4,7 +4,8 @@ use super::{Corrupt, ReadError, Unsupported};
 use crate::disk::device::Device;
 use crate::disk::probe::{self, Contents};
 use crate::fs::fat::FatBits;
-use crate::fs::fat::shape::{Shape, table_sectors};
+use crate::fs::fat::geometry::Geometry;
+use crate::fs::fat::shape::Shape;
 
 /// Readers tell the width by the number of clusters alone.
 const FAT12_END: u64 = 4085;
@@ -19,7 +20,6 @@ pub(super) struct Boot {
     pub(super) volume_id: Option<u32>,
     /// The label that stands in the boot sector, where there is room for one.
     pub(super) label: Option<[u8; 11]>,
-    pub(super) n_clusters: u64,
     /// First cluster of the root directory; 0 where it has its own place.
     pub(super) root_cluster: u32,
     /// Which of the tables is kept up to date.
@@ -38,6 +38,11 @@ pub(super) fn read(device: &dyn Device) -> Result<Boot, ReadError> {
     Ok(parse(&Fields(&sector), device.len())?)
 }
 
+#[cfg(test)]
+pub(super) fn parse_sector(sector: &[u8; 512], len: u64) -> Result<Boot, Corrupt> {
+    parse(&Fields(sector), len)
+}
+
 /// The boot sector by offset.
 struct Fields<'a>(&'a [u8; 512]);
 
@@ -46,8 +51,12 @@ impl Fields<'_> {
         self.0[at].into()
     }
 
+    fn short(&self, at: usize) -> u16 {
+        u16::from_le_bytes([self.0[at], self.0[at + 1]])
+    }
+
     fn word(&self, at: usize) -> u64 {
-        u16::from_le_bytes([self.0[at], self.0[at + 1]]).into()
+        self.short(at).into()
     }
 
     fn long(&self, at: usize) -> u32 {
@@ -143,7 +152,7 @@ fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
         "0 on FAT32 only",
         has_root,
     )?;
-    let expected = table_sectors(bits, n_clusters, sector);
+    let expected = bits.table_sectors(n_clusters, sector);
     if table < expected {
         return Err(Corrupt::ShortTable {
             found: table,
@@ -168,28 +177,30 @@ fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
     )?;
     Ok(Boot {
         shape: Shape {
-            bits,
-            sector,
-            sectors_per_cluster: per_cluster,
-            reserved,
-            n_tables,
-            table_sectors: table,
-            root_entries: n_root,
-            n_sectors,
+            geometry: Geometry {
+                bits,
+                sector,
+                n_sectors,
+                sectors_per_cluster: per_cluster,
+                reserved,
+                n_tables,
+                table_sectors: table,
+                root_entries: n_root,
+                n_clusters,
+            },
             oem_name: fields.bytes(3),
             media: fields.0[21],
-            sectors_per_track: u16::try_from(fields.word(24)).expect("a word"),
-            heads: u16::try_from(fields.word(26)).expect("a word"),
+            sectors_per_track: fields.short(24),
+            heads: fields.short(26),
             hidden: fields.long(28),
             drive: fields.0[extended],
-            fsinfo: if is_fat32 { fields.word(48) } else { 0 },
-            backup: if is_fat32 { fields.word(50) } else { 0 },
+            fsinfo: if is_fat32 { fields.short(48) } else { 0 },
+            backup: if is_fat32 { fields.short(50) } else { 0 },
             jump: fields.bytes(0),
             code: fields.0[extended + 26..510].into(),
         },
         volume_id: matches!(mark, 0x28 | 0x29).then(|| fields.long(extended + 3)),
         label: (mark == 0x29).then(|| fields.bytes(extended + 7)),
-        n_clusters,
         root_cluster,
         active_table,
     })

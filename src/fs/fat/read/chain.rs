@@ -33,15 +33,14 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub(super) fn new(device: &'a dyn Device, boot: &Boot) -> Self {
-        let shape = &boot.shape;
-        let before = shape.reserved + boot.active_table * shape.table_sectors;
-        let n_clusters = u32::try_from(boot.n_clusters).expect("checked: below 2^28");
+        let geometry = &boot.shape.geometry;
+        let n_clusters = u32::try_from(geometry.n_clusters).expect("checked: below 2^28");
         let last_cluster = n_clusters + FIRST_CLUSTER - 1;
         Self {
             device,
-            bits: shape.bits,
-            start: before * shape.sector,
-            len: shape.table_sectors * shape.sector,
+            bits: geometry.bits,
+            start: geometry.table_start(boot.active_table),
+            len: geometry.table_sectors * geometry.sector,
             last_cluster,
             pages: BTreeMap::new(),
             claimed: vec![0; last_cluster as usize / 64 + 1],

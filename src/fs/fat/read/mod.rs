@@ -21,8 +21,8 @@ mod error;
 pub use error::{Corrupt, ReadError, Unsupported};
 
 use super::FatBits;
-use super::geometry::{ENTRY_SIZE, FIRST_CLUSTER};
-use super::shape::{Kept, Shape};
+use super::geometry::ENTRY_SIZE;
+use super::shape::Kept;
 use crate::disk::device::Device;
 use crate::epoch::Timestamp;
 use crate::tree::{Content, Kind, Meta, Node, Origin, Piece, Slice, Tree, TreePath};
@@ -128,11 +128,10 @@ impl<'a> Filesystem<'a> {
         path: &TreePath,
         cluster: u32,
     ) -> Result<directory::Listing, ReadError> {
-        let shape = &self.boot.shape;
-        let spans = match (cluster, shape.bits) {
+        let geometry = &self.boot.shape.geometry;
+        let spans = match (cluster, geometry.bits) {
             (0, FatBits::Fat12 | FatBits::Fat16) => {
-                let len = shape.root_entries * ENTRY_SIZE as u64;
-                vec![(self.root_start(), len)]
+                vec![(geometry.root_start(), geometry.root_len())]
             }
             _ => self.spans(&table.claim(path, cluster)?),
         };
@@ -148,7 +147,7 @@ impl<'a> Filesystem<'a> {
             read_at(self.device, start, part)?;
             rest = behind;
         }
-        Ok(directory::list(&bytes, shape.bits == FatBits::Fat32))
+        Ok(directory::list(&bytes, geometry.bits == FatBits::Fat32))
     }
 
     fn content(
@@ -184,24 +183,12 @@ impl<'a> Filesystem<'a> {
 
     /// Where `runs` lie on the device: offset and length of each.
     fn spans(&self, runs: &[Run]) -> Vec<(u64, u64)> {
-        let Shape {
-            sector,
-            root_entries,
-            ..
-        } = self.boot.shape;
-        let first = self.root_start() + root_entries * ENTRY_SIZE as u64;
-        let cluster = self.boot.shape.sectors_per_cluster * sector;
+        let geometry = &self.boot.shape.geometry;
         let span = |run: &Run| {
-            let index = u64::from(run.first - FIRST_CLUSTER);
-            (first + index * cluster, u64::from(run.n_clusters) * cluster)
+            let len = u64::from(run.n_clusters) * geometry.cluster();
+            (geometry.cluster_start(run.first), len)
         };
         runs.iter().map(span).collect()
-    }
-
-    /// Where the tables end: the root of FAT12 and FAT16, or the first cluster.
-    fn root_start(&self) -> u64 {
-        let shape = &self.boot.shape;
-        (shape.reserved + shape.n_tables * shape.table_sectors) * shape.sector
     }
 }
 
@@ -209,3 +196,6 @@ fn read_at(device: &dyn Device, offset: u64, into: &mut [u8]) -> Result<(), Read
     let failed = |source| ReadError::Io { offset, source };
     device.read_at(offset, into).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,443 @@
+//! A base image, read: its partition table, its root filesystem, and what that mounts from the disk.
+//!
+//! The root is found by what is in it, everything else by the root's own fstab. Nothing is written;
+//! files stay slices of the stored disk.
+
+use super::fstab::{self, What};
+use crate::architecture::Architecture;
+use crate::debian::control;
+use crate::digest::Sha256;
+use crate::disk::device::{Device, FileDevice, Part};
+use crate::disk::probe::{self, Contents};
+use crate::disk::table::{Entry, OnDisk, Partition, Table, TableError};
+use crate::fs::ext4::read::{self as ext4, Superblock};
+use crate::fs::fat::{self, Kept};
+use crate::seed::uuid_text;
+use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreeError, TreePath};
+use std::io;
+
+/// A base image that was read.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The disk, an object of the store.
+    pub disk: Sha256,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its partitions.
+    pub table: Table,
+    /// Those that are mounted, the root first.
+    pub volumes: Vec<Volume>,
+    /// The root, with everything else where it is mounted.
+    pub tree: Tree,
+}
+
+/// A filesystem that the root mounts.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// The number of its partition.
+    pub number: u32,
+    /// Where it is mounted.
+    pub mount: TreePath,
+    /// What a rewrite keeps.
+    pub format: Format,
+    /// What is in it.
+    pub tree: Tree,
+}
+
+/// A filesystem that can be rewritten.
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// ext4 or an older one, with the length of its journal in blocks.
+    Ext4(Box<Superblock>, Option<u64>),
+    /// FAT.
+    Fat(Box<Kept>),
+}
+
+/// Why a base image cannot be built on.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The partition table cannot be used.
+    #[error("cannot read the base image's partition table")]
+    Table(#[from] TableError),
+    /// There is none.
+    #[error(
+        "the base image has no partition table, it is {what}: expected the image of a whole disk"
+    )]
+    Bare {
+        /// What begins at its first byte.
+        what: Contents,
+    },
+    /// No partition holds a system.
+    #[error(
+        "no partition of the base image holds a root filesystem with /etc/os-release and \
+         /var/lib/dpkg/status: {}", .found.join(", ")
+    )]
+    NoRoot {
+        /// What each partition holds.
+        found: Vec<String>,
+    },
+    /// The root is on a filesystem that cannot be written.
+    #[error(
+        "partition {number} of the base image is {what}, and no other one holds a root filesystem: \
+         only a root on ext4 can be built on"
+    )]
+    Foreign {
+        /// Number of the partition.
+        number: u32,
+        /// What it holds.
+        what: Contents,
+    },
+    /// Two systems.
+    #[error(
+        "partitions {first} and {second} of the base image both hold a root filesystem, expected one"
+    )]
+    TwoRoots {
+        /// Number of one.
+        first: u32,
+        /// Number of the other.
+        second: u32,
+    },
+    /// An ext4 cannot be read.
+    #[error("cannot read the ext4 in partition {number} of the base image")]
+    Ext4 {
+        /// Number of the partition.
+        number: u32,
+        /// Why not.
+        source: ext4::ReadError,
+    },
+    /// A FAT cannot be read.
+    #[error("cannot read the FAT in partition {number} of the base image")]
+    Fat {
+        /// Number of the partition.
+        number: u32,
+        /// Why not.
+        source: fat::read::ReadError,
+    },
+    /// A filesystem is mounted where nothing can be.
+    #[error("the base image's fstab mounts partition {number} where nothing can be mounted")]
+    Mount {
+        /// Number of the partition.
+        number: u32,
+        /// Why not.
+        source: TreeError,
+    },
+    /// It is for another machine.
+    #[error(
+        "the base image is for {found}, but the board needs {expected}; take another base or board"
+    )]
+    Architecture {
+        /// What the board is.
+        expected: Architecture,
+        /// What the base says.
+        found: String,
+    },
+    /// It has no package manager, or one that nothing is known about.
+    #[error("the base image has no `{0}`: only systems with dpkg and apt can be built on")]
+    NoApt(&'static str),
+    /// The disk cannot be read from the store.
+    #[error("cannot read the base image")]
+    Read(#[from] io::Error),
+}
+
+/// Paths that make a filesystem the root of a Debian.
+const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
+const STATUS: &str = "/var/lib/dpkg/status";
+/// Programs without which nothing can be installed.
+const PROGRAMS: [&str; 2] = ["/usr/bin/dpkg", "/usr/bin/apt-get"];
+
+impl Opened {
+    /// Reads the object `disk`, a base for machines of `architecture`.
+    pub fn read(
+        objects: &dyn Objects,
+        disk: Sha256,
+        architecture: Architecture,
+    ) -> Result<Self, OpenError> {
+        let device = FileDevice::new(objects.open(&disk)?)?;
+        let table = match OnDisk::read(&device)? {
+            OnDisk::Partitions(table) => table,
+            OnDisk::Bare(what) => return Err(OpenError::Bare { what }),
+        };
+        let reader = Reader {
+            device: &device,
+            disk,
+            table: &table,
+        };
+        let root = reader.root()?;
+        let mut tree = root.tree.clone();
+        let mut volumes = vec![root];
+        for volume in reader.mounted(&tree, objects)? {
+            let mount = |source| OpenError::Mount {
+                number: volume.number,
+                source,
+            };
+            tree.graft(&volume.mount, &volume.tree).map_err(mount)?;
+            volumes.push(volume);
+        }
+        let opened = Self {
+            disk,
+            len: device.len(),
+            table,
+            volumes,
+            tree,
+        };
+        opened.check(objects, architecture)?;
+        Ok(opened)
+    }
+
+    /// The text of dpkg's status file.
+    pub fn status(&self, objects: &dyn Objects) -> io::Result<String> {
+        Ok(text(&self.tree, objects, STATUS)?.unwrap_or_default())
+    }
+
+    /// The partition of `volume`.
+    pub fn partition(&self, volume: &Volume) -> &Partition {
+        let mut partitions = self.table.partitions.iter();
+        let found = partitions.find(|partition| partition.number == volume.number);
+        found.expect("volumes are made of the table's partitions")
+    }
+
+    /// The root's own volume.
+    pub fn root(&self) -> &Volume {
+        self.volumes.first().expect("the root is the first")
+    }
+
+    /// Where the partition is mounted that any computer can read.
+    pub fn plain_mount(&self) -> String {
+        let fat = |volume: &&Volume| matches!(volume.format, Format::Fat(_));
+        let mount = self.volumes.iter().find(fat).map(|volume| &volume.mount);
+        mount.map_or_else(|| "/boot".to_owned(), ToString::to_string)
+    }
+
+    fn check(&self, objects: &dyn Objects, expected: Architecture) -> Result<(), OpenError> {
+        let path = |text: &str| TreePath::parse(text.as_bytes()).expect("a plain path");
+        if let Some(missing) = PROGRAMS
+            .into_iter()
+            .find(|program| self.tree.resolve(&path(program)).is_none())
+        {
+            return Err(OpenError::NoApt(missing));
+        }
+        let status = self.status(objects)?;
+        let stanzas = control::parse(&status).filter_map(Result::ok);
+        let dpkg = stanzas
+            .filter(|stanza| stanza.get("Package") == Some("dpkg"))
+            .find_map(|stanza| stanza.get("Architecture").map(str::to_owned));
+        match dpkg {
+            Some(found) if found == expected.debian() => Ok(()),
+            Some(found) => Err(OpenError::Architecture { expected, found }),
+            None => Err(OpenError::NoApt("dpkg")),
+        }
+    }
+}
+
+/// A disk whose table is known.
+struct Reader<'a> {
+    device: &'a dyn Device,
+    disk: Sha256,
+    table: &'a Table,
+}
+
+impl Reader<'_> {
+    fn parts(&self) -> impl Iterator<Item = (&Partition, Part<'_>)> {
+        let partitions = self.table.partitions.iter();
+        let content = partitions.filter(|partition| !partition.is_extended());
+        content.filter_map(|partition| {
+            let part = Part::new(self.device, partition.start.0, partition.len.0)?;
+            Some((partition, part))
+        })
+    }
+
+    /// The filesystem that holds a Debian.
+    fn root(&self) -> Result<Volume, OpenError> {
+        let mut found = Vec::new();
+        let mut foreign = None;
+        let mut broken = None;
+        let mut root: Option<Volume> = None;
+        for (partition, part) in self.parts() {
+            let number = partition.number;
+            let contents = probe::probe(&part)?;
+            found.push(match contents {
+                Some(contents) => format!("{number} is {contents}"),
+                None => format!("{number} is nothing known"),
+            });
+            match contents {
+                Some(Contents::Ext2 | Contents::Ext3 | Contents::Ext4) => {}
+                Some(what) if may_be_root(what) => {
+                    foreign = foreign.or(Some((number, what)));
+                    continue;
+                }
+                _ => continue,
+            }
+            let volume = match self.ext4(partition, &part, TreePath::root()) {
+                Ok(volume) => volume,
+                Err(error) => {
+                    broken = broken.or(Some(error));
+                    continue;
+                }
+            };
+            if !is_root(&volume.tree) {
+                continue;
+            }
+            if let Some(first) = root.replace(volume) {
+                let first = first.number;
+                let second = number;
+                return Err(OpenError::TwoRoots { first, second });
+            }
+        }
+        match (root, broken, foreign) {
+            (Some(root), ..) => Ok(root),
+            (None, Some(broken), _) => Err(broken),
+            (None, None, Some((number, what))) => Err(OpenError::Foreign { number, what }),
+            (None, None, None) => Err(OpenError::NoRoot { found }),
+        }
+    }
+
+    /// What the root's fstab mounts from this disk, beside the root, parents first.
+    fn mounted(&self, root: &Tree, objects: &dyn Objects) -> Result<Vec<Volume>, OpenError> {
+        let text = text(root, objects, "/etc/fstab")?.unwrap_or_default();
+        let mut volumes: Vec<Volume> = Vec::new();
+        for line in fstab::parse(&text) {
+            let Ok(mount) = TreePath::parse(line.at.as_bytes()) else {
+                continue;
+            };
+            if mount == TreePath::root() {
+                continue;
+            }
+            for (partition, part) in self.parts() {
+                let taken = volumes.iter().any(|it| it.number == partition.number);
+                if taken || !self.may_be(partition, &line.what) {
+                    continue;
+                }
+                let volume = match probe::probe(&part)? {
+                    Some(Contents::Fat) => self.fat(partition, &part, mount.clone())?,
+                    Some(Contents::Ext2 | Contents::Ext3 | Contents::Ext4) => {
+                        self.ext4(partition, &part, mount.clone())?
+                    }
+                    _ => continue,
+                };
+                if volume.is(&line.what) {
+                    volumes.push(volume);
+                    break;
+                }
+            }
+        }
+        volumes.sort_by(|one, other| one.mount.cmp(&other.mount));
+        Ok(volumes)
+    }
+
+    /// Whether the table says that `partition` is `what`, or says nothing about it.
+    fn may_be(&self, partition: &Partition, what: &What) -> bool {
+        match what {
+            What::Partuuid(id) => self.table.partuuid(partition).eq_ignore_ascii_case(id),
+            What::Partlabel(label) => {
+                matches!(&partition.entry, Entry::Gpt(entry) if entry.label == *label)
+            }
+            What::Number(number) => partition.number == *number,
+            What::Uuid(_) | What::Label(_) => true,
+        }
+    }
+
+    fn place(&self, partition: &Partition) -> Slice {
+        Slice {
+            object: self.disk,
+            offset: partition.start.0,
+            len: partition.len.0,
+        }
+    }
+
+    fn ext4(
+        &self,
+        partition: &Partition,
+        part: &Part<'_>,
+        mount: TreePath,
+    ) -> Result<Volume, OpenError> {
+        let number = partition.number;
+        let failed = |source| OpenError::Ext4 { number, source };
+        let filesystem = ext4::Filesystem::open(part).map_err(failed)?;
+        let tree = filesystem.tree(&self.place(partition)).map_err(failed)?;
+        let journal = filesystem.journal_blocks().map_err(failed)?;
+        let superblock = Box::new(filesystem.superblock().clone());
+        Ok(Volume {
+            number,
+            mount,
+            format: Format::Ext4(superblock, journal),
+            tree,
+        })
+    }
+
+    fn fat(
+        &self,
+        partition: &Partition,
+        part: &Part<'_>,
+        mount: TreePath,
+    ) -> Result<Volume, OpenError> {
+        let number = partition.number;
+        let failed = |source| OpenError::Fat { number, source };
+        let filesystem = fat::read::Filesystem::open(part).map_err(failed)?;
+        let tree = filesystem.tree(&self.place(partition)).map_err(failed)?;
+        let kept = Box::new(filesystem.kept().map_err(failed)?);
+        Ok(Volume {
+            number,
+            mount,
+            format: Format::Fat(kept),
+            tree,
+        })
+    }
+}
+
+impl Volume {
+    /// Whether the filesystem says that it is `what`; names of its partition were looked at before.
+    fn is(&self, what: &What) -> bool {
+        let (uuid, label) = match &self.format {
+            Format::Ext4(superblock, _) => (
+                Some(uuid_text(&superblock.uuid)),
+                Some(String::from_utf8_lossy(&superblock.label).into_owned()),
+            ),
+            Format::Fat(kept) => (kept.uuid(), kept.label_text()),
+        };
+        match what {
+            What::Uuid(wanted) => uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(wanted)),
+            What::Label(wanted) => label.is_some_and(|label| label == *wanted),
+            What::Partuuid(_) | What::Partlabel(_) | What::Number(_) => true,
+        }
+    }
+}
+
+/// What a root filesystem may lie on, and cannot be built on.
+fn may_be_root(what: Contents) -> bool {
+    matches!(
+        what,
+        Contents::Btrfs
+            | Contents::F2fs
+            | Contents::Xfs
+            | Contents::Bcachefs
+            | Contents::SquashFs
+            | Contents::Erofs
+            | Contents::Luks1
+            | Contents::Luks2
+            | Contents::Lvm2
+    )
+}
+
+fn is_root(tree: &Tree) -> bool {
+    let has = |text: &str| {
+        let path = TreePath::parse(text.as_bytes()).expect("a plain path");
+        tree.resolve(&path).is_some()
+    };
+    OS_RELEASE.into_iter().any(has) && has(STATUS)
+}
+
+/// The text of the file at `path`, if it is there.
+fn text(tree: &Tree, objects: &dyn Objects, path: &str) -> io::Result<Option<String>> {
+    let path = TreePath::parse(path.as_bytes()).expect("a plain path");
+    let content = |id: NodeId| -> Option<&Content> {
+        match &tree.node(id).kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    };
+    let Some(content) = tree.resolve(&path).and_then(content) else {
+        return Ok(None);
+    };
+    let bytes = content.read(objects)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}

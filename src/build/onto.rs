@@ -1,0 +1,100 @@
+//! The root filesystem of a base image with further packages on top, configured.
+
+use super::Workshop;
+use super::fetch;
+use super::system::{self, SystemError};
+use crate::architecture::Architecture;
+use crate::base::Opened;
+use crate::debian::unpack;
+use crate::event::{Event, Stage};
+use crate::lock::LockedPackage;
+use crate::plan::Plan;
+use crate::sandbox::{self, Archive, ConfigureRequest};
+use crate::tree::{Kind, Origin, Tree, TreePath};
+
+/// Changes whenever the same base and packages give another configured tree.
+const ONTO: &str = "onto-1";
+
+/// Folders in which scripts leave traces of their run; what the base has there stays.
+const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
+
+/// The tree of `base` with the packages of `plan` installed.
+pub(super) fn configured(
+    plan: &Plan,
+    base: &Opened,
+    workshop: &Workshop<'_>,
+) -> Result<Tree, SystemError> {
+    if plan.lock.packages.is_empty() {
+        return Ok(base.tree.clone());
+    }
+    let store = workshop.store;
+    let preseed = system::preseed(plan);
+    let mut key = system::key(plan, &plan.lock.packages);
+    key.field(&base.disk.0);
+    key.field(&sandbox::STAGE_VERSION.to_le_bytes());
+    key.field(preseed.as_bytes());
+    let key = key.finish();
+    if let Some(tree) = system::recall(ONTO, &key, store)? {
+        report_memoized(workshop);
+        return Ok(tree);
+    }
+    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
+    let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
+    fetch::fetch(&needed, workshop)?;
+    let archive = |package: &LockedPackage| Archive {
+        name: package.name.clone(),
+        deb: package.sha256,
+    };
+    let archives: Vec<Archive> = plan.lock.packages.iter().map(archive).collect();
+    let tools = system::tools(plan, host, workshop)?;
+    let architecture = plan.spec.board.architecture;
+    let request = ConfigureRequest {
+        tree: &base.tree,
+        archives: &archives,
+        store,
+        architecture,
+        tools: tools.as_ref(),
+        epoch: plan.epoch(),
+        preseed: &preseed,
+        program: workshop.program,
+    };
+    let mut tree = sandbox::configure(&request, workshop.reporter)?;
+    restore_traces(base, &mut tree);
+    let packages = &plan.lock.packages;
+    unpack::mark_automatic(&mut tree, packages, architecture, plan.epoch(), store)?;
+    system::remember(ONTO, &key, &tree, store)?;
+    Ok(tree)
+}
+
+/// Puts back what the base has where scripts leave traces of their run.
+fn restore_traces(base: &Opened, tree: &mut Tree) {
+    let folders = TRACES.map(|text| TreePath::parse(text.as_bytes()).expect("a plain path"));
+    for (path, id) in base.tree.walk() {
+        let node = base.tree.node(id);
+        let is_trace = folders.iter().any(|folder| path.starts_with(folder));
+        if !is_trace || !matches!(node.kind, Kind::File(_)) {
+            continue;
+        }
+        let touched = match tree.at(&path) {
+            None => true,
+            Some(id) => tree.node(id).origin == Origin::Script,
+        };
+        let parent = path.split_last().and_then(|(parent, _)| tree.at(&parent));
+        if touched && parent.is_some_and(|parent| tree.node(parent).is_directory()) {
+            let put = tree.insert(&path, node.clone());
+            debug_assert!(put.is_ok(), "the parent was looked up");
+        }
+    }
+}
+
+fn report_memoized(workshop: &Workshop<'_>) {
+    workshop.reporter.report(Event::Started {
+        stage: Stage::Configure,
+        total: 0,
+        bytes: false,
+    });
+    workshop.reporter.report(Event::Finished {
+        stage: Stage::Configure,
+        memoized: true,
+    });
+}

@@ -1,0 +1,39 @@
+//! What a base image has installed already, and what is left to ask for on top of it.
+
+use crate::architecture::Architecture;
+use crate::debian::index::{Index, IndexError};
+use crate::debian::solve::{Choice, Wanted};
+use crate::digest::Sha256;
+use crate::lock::LockedBase;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The packages of a base image.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// The file that holds the base.
+    pub base: LockedBase,
+    /// Its disk, as an object of the store.
+    pub disk: Sha256,
+    /// Its dpkg's status file.
+    pub status: Arc<str>,
+}
+
+impl Installed {
+    /// The status file as an index.
+    pub(super) fn index(&self, architecture: Architecture) -> Result<Index, IndexError> {
+        let name = format!("base image {}", self.base.name);
+        Index::status(&name, self.status.clone(), architecture)
+    }
+}
+
+/// Those of `wanted` that `installed` does not have: what is there stays as it is, unless something
+/// else needs a newer version.
+pub(super) fn missing(wanted: Vec<Wanted>, installed: &Index) -> Vec<Wanted> {
+    let positions = 0..installed.len();
+    let packages = positions.filter_map(|position| installed.get(position));
+    let names: BTreeSet<&str> = packages.map(|package| package.name()).collect();
+    let is_there =
+        |wanted: &Wanted| wanted.choice == Choice::Any && names.contains(wanted.name.as_str());
+    wanted.into_iter().filter(|one| !is_there(one)).collect()
+}

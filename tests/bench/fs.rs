@@ -1,0 +1,47 @@
+//! The driver of `ci/bench-fs`: makes trees to measure with, and makes a filesystem of a folder with
+//! the writer of imgbuild or of mkext4, in a process of its own each, so that its cost can be told.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark ends with what it saw")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+
+mod folder;
+mod made;
+mod ours;
+mod peer;
+
+use std::path::Path;
+
+const USAGE: &str = "usage: fs make (small | wide | sparse) FOLDER
+       fs measure FOLDER                      prints bytes and inodes that its filesystem needs
+       fs (ours | mkext4) FOLDER IMAGE BYTES INODES
+       fs memory INODES                       prints the memory of sealing so many small files";
+
+fn main() {
+    // `cargo bench` adds an argument of its own.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|given| given != "--bench")
+        .collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["make", kind, folder] => made::make(kind, Path::new(folder)),
+        ["measure", folder] => {
+            let (bytes, inodes) = ours::measure(Path::new(folder));
+            println!("{bytes} {inodes}");
+        }
+        ["ours", folder, image, bytes, _] => {
+            ours::write(Path::new(folder), Path::new(image), bytes.parse().unwrap());
+        }
+        ["mkext4", folder, image, bytes, inodes] => peer::write(
+            Path::new(folder),
+            Path::new(image),
+            bytes.parse().unwrap(),
+            inodes.parse().unwrap(),
+        ),
+        ["memory", inodes] => println!("{}", ours::memory(inodes.parse().unwrap())),
+        _ => {
+            eprintln!("{USAGE}");
+            std::process::exit(2);
+        }
+    }
+}

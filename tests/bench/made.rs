@@ -1,0 +1,48 @@
+//! Trees that are hard on a writer.
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+const N: u32 = 120_000;
+
+/// Makes one of them in `folder`, which is new.
+pub(super) fn make(kind: &str, folder: &Path) {
+    fs_err::create_dir_all(folder).unwrap();
+    match kind {
+        "small" => small(folder),
+        "wide" => wide(folder),
+        "sparse" => sparse(folder),
+        other => panic!("`{other}` is no tree: expected small, wide or sparse"),
+    }
+}
+
+/// Files of 0 to 12 KB, 200 in a directory.
+fn small(folder: &Path) {
+    let bytes: Vec<u8> = (0..12_000_u32).map(|i| (i * 7 % 251) as u8).collect();
+    for i in 0..N {
+        let directory = folder.join(format!("directory-{}", i / 200));
+        if i % 200 == 0 {
+            fs_err::create_dir(&directory).unwrap();
+        }
+        let len = (i as usize).wrapping_mul(2_654_435_761) % bytes.len();
+        fs_err::write(directory.join(format!("file-{i}")), &bytes[..len]).unwrap();
+    }
+}
+
+/// One directory with as many entries.
+fn wide(folder: &Path) {
+    for i in 0..N {
+        fs_err::write(folder.join(format!("an-entry-of-some-length-{i}")), "").unwrap();
+    }
+}
+
+/// One file of 20 GiB with a megabyte in every gigabyte.
+fn sparse(folder: &Path) {
+    let file = fs_err::File::create(folder.join("sparse")).unwrap();
+    file.set_len(20 << 30).unwrap();
+    for i in 0..20 {
+        file.file()
+            .write_all_at(&vec![b'x'; 1 << 20], i << 30)
+            .unwrap();
+    }
+}

@@ -1,0 +1,414 @@
+//! What mke2fs and debugfs write, with every feature that they know, is what our reader finds.
+
+use super::image::Objects;
+use super::{assert_manifest, directory, inline, manifest, meta, put, reader, trees};
+use crate::support::judge;
+use imgbuild::fs::ext4::read::{ReadError, Unsupported};
+use imgbuild::tree::{Content, Kind, Piece, Tree, TreePath};
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Options of mke2fs, and the size of the image in MiB.
+const FORMATS: [(&str, u32); 22] = [
+    ("", 64),
+    ("-b 1024", 32),
+    ("-b 2048", 32),
+    ("-b 65536", 512),
+    ("-t ext2 -b 1024", 32),
+    ("-t ext3", 64),
+    ("-O ^extent,^64bit -b 1024", 32),
+    ("-O ^64bit,^metadata_csum", 64),
+    ("-O ^metadata_csum,uninit_bg", 64),
+    ("-O ^64bit,^metadata_csum,uninit_bg -I 128", 64),
+    ("-O meta_bg,^resize_inode -b 1024 -N 2048", 320),
+    ("-O sparse_super2,^resize_inode", 300),
+    ("-O inline_data", 64),
+    ("-O inline_data -I 512 -b 1024", 64),
+    ("-O bigalloc -C 16384", 64),
+    ("-O bigalloc,meta_bg,^resize_inode -b 1024 -C 4096", 64),
+    ("-O metadata_csum_seed,orphan_file", 64),
+    ("-O large_dir,ea_inode -b 1024", 64),
+    ("-O ea_inode,^metadata_csum -I 1024", 64),
+    ("-O ^has_journal,^dir_index,^flex_bg", 64),
+    ("-O quota,project,encrypt,verity,mmp -I 512", 64),
+    (
+        "-O ^filetype,^sparse_super,^resize_inode,^huge_file -I 128",
+        64,
+    ),
+];
+
+/// Those among them in which a file of 64 MiB has all kinds of indirect blocks.
+const INDIRECT: [&str; 2] = ["-t ext2 -b 1024", "-O ^extent,^64bit -b 1024"];
+
+/// A filesystem that mke2fs made of a folder.
+struct Made {
+    image: PathBuf,
+    _folder: TempDir,
+}
+
+impl Made {
+    /// With `options`, and what mke2fs cannot take from a folder of an ordinary user set by debugfs.
+    fn new(tree: &Tree, options: &str, mebibytes: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, image) = (folder.path().join("root"), folder.path().join("ext4"));
+        write_tree(tree, &root);
+        let mut mke2fs = Command::new("mke2fs");
+        mke2fs.args(["-q", "-F", "-d"]).arg(&root);
+        if !options.contains("-t ") {
+            mke2fs.args(["-t", "ext4"]);
+        }
+        if !options.contains("-b ") {
+            // As in large filesystems.
+            mke2fs.args(["-b", "4096"]);
+        }
+        mke2fs.args(options.split_whitespace()).arg(&image);
+        judge(mke2fs.arg(format!("{mebibytes}M")));
+        let (first, second) = (devices(tree), owners_and_xattrs(tree, folder.path()));
+        for commands in [first, second] {
+            debugfs(&image, &commands, folder.path());
+        }
+        Self {
+            image,
+            _folder: folder,
+        }
+    }
+
+    /// debugfs does not count the blocks of large attributes.
+    fn repair(&self) {
+        self.e2fsck("-fp");
+    }
+
+    /// Lets e2fsck give an index to every directory of more than one block.
+    fn index_directories(&self) {
+        self.e2fsck("-fyD");
+    }
+
+    fn e2fsck(&self, options: &str) {
+        let mut e2fsck = Command::new("e2fsck");
+        let output = e2fsck.arg(options).arg(&self.image).output().unwrap();
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
+    }
+}
+
+fn debugfs(image: &Path, commands: &str, folder: &Path) {
+    let script = folder.join("commands");
+    fs_err::write(&script, commands).unwrap();
+    let output = judge(
+        Command::new("debugfs")
+            .arg("-w")
+            .arg("-f")
+            .arg(script)
+            .arg(image),
+    );
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    let complaints: Vec<_> = complaints.lines().skip(1).collect();
+    assert_eq!(complaints, [""; 0], "debugfs -w on {}", image.display());
+}
+
+/// Writes everything but devices to the host.
+fn write_tree(tree: &Tree, root: &Path) {
+    let mut names = Vec::new();
+    for (path, id) in tree.walk() {
+        let host = root.join(OsStr::from_bytes(&path.to_bytes()[1..]));
+        let node = tree.node(id);
+        let first: Option<&(_, PathBuf)> = names.iter().find(|(seen, _)| *seen == id);
+        match (&node.kind, first) {
+            (_, Some((_, first))) => fs_err::hard_link(first, &host).unwrap(),
+            (Kind::Directory(_), _) => fs_err::create_dir(&host).unwrap(),
+            (Kind::Symlink(target), _) => {
+                std::os::unix::fs::symlink(OsStr::from_bytes(target), &host).unwrap();
+            }
+            (Kind::File(content), _) => write_file(content, &host),
+            (Kind::Fifo, _) => {
+                rustix::fs::mknodat(
+                    rustix::fs::CWD,
+                    &host,
+                    rustix::fs::FileType::Fifo,
+                    rustix::fs::Mode::from_raw_mode(0o600),
+                    0,
+                )
+                .unwrap();
+            }
+            _ => continue,
+        }
+        names.push((id, host));
+    }
+    // A directory's time last, as its entries change it.
+    for (id, host) in names.iter().rev() {
+        let node = tree.node(*id);
+        if !matches!(node.kind, Kind::Symlink(_)) {
+            let mode = std::fs::Permissions::from_mode(u32::from(node.meta.mode));
+            fs_err::set_permissions(host, mode).unwrap();
+        }
+        let time = rustix::fs::Timespec {
+            tv_sec: node.meta.mtime.seconds,
+            tv_nsec: 0,
+        };
+        let times = rustix::fs::Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::utimensat(rustix::fs::CWD, host, &times, flags).unwrap();
+    }
+}
+
+fn write_file(content: &Content, host: &Path) {
+    let file = fs_err::File::create(host).unwrap();
+    file.set_len(content.len()).unwrap();
+    let mut at = 0;
+    for piece in content.pieces() {
+        if let Piece::Bytes(bytes) = &piece {
+            file.file().write_all_at(bytes, at).unwrap();
+        }
+        at += piece.len();
+    }
+}
+
+/// Commands that make the devices. debugfs reads names with spaces and worse in no way, so the
+/// tree has none.
+fn devices(tree: &Tree) -> String {
+    let mut commands = String::new();
+    for (path, id) in tree.walk() {
+        let (letter, major, minor) = match tree.node(id).kind {
+            Kind::BlockDevice { major, minor } => ('b', major, minor),
+            Kind::CharDevice { major, minor } => ('c', major, minor),
+            _ => continue,
+        };
+        let (parent, name) = path.split_last().unwrap();
+        writeln!(
+            commands,
+            "cd {parent}\nmknod {name} {letter} {major} {minor}"
+        )
+        .unwrap();
+    }
+    commands
+}
+
+/// Commands that set what only root could give to the folder. Times last: all changes touch them.
+fn owners_and_xattrs(tree: &Tree, folder: &Path) -> String {
+    let mut commands = String::new();
+    let mut n_values = 0;
+    for (path, id) in tree.walk() {
+        let node = tree.node(id);
+        for (name, value) in &node.xattrs {
+            let file = folder.join(format!("value-{n_values}"));
+            n_values += 1;
+            fs_err::write(&file, value).unwrap();
+            let (name, file) = (String::from_utf8_lossy(name), file.display());
+            writeln!(commands, "ea_set -f {file} {path} {name}").unwrap();
+        }
+        writeln!(commands, "sif {path} uid {}", node.meta.uid).unwrap();
+        writeln!(commands, "sif {path} gid {}", node.meta.gid).unwrap();
+        writeln!(commands, "sif {path} mtime @{}", node.meta.mtime.seconds).unwrap();
+        if matches!(
+            node.kind,
+            Kind::BlockDevice { .. } | Kind::CharDevice { .. }
+        ) {
+            let letter = if matches!(node.kind, Kind::BlockDevice { .. }) {
+                0o060_000
+            } else {
+                0o020_000
+            };
+            writeln!(commands, "sif {path} mode 0{:o}", letter | node.meta.mode).unwrap();
+        }
+    }
+    commands
+}
+
+/// A file of `n` blocks of data of 1 KiB with holes of 7 KiB between them, from `from` on. It ends in
+/// data: mke2fs 1.47.0 loses a last hole with `inline_data`.
+fn comb(n: u32, from: u64) -> Kind {
+    let tooth = |i: u32| {
+        let bytes: Vec<u8> = (0..1024)
+            .map(|at: u32| ((at + i) % 251) as u8 + 1)
+            .collect();
+        let hole = if i == 0 { from } else { 7 << 10 };
+        [Piece::Hole(hole), Piece::Bytes(bytes.into())]
+    };
+    Kind::File(Content::from_pieces((0..n).flat_map(tooth)))
+}
+
+/// A tree for a filesystem made with `options`.
+fn sample(options: &str) -> Tree {
+    let mut tree = Tree::new(meta(0o755));
+    put(&mut tree, b"/content", directory());
+    for len in [
+        0, 1, 59, 60, 61, 100, 132, 133, 150, 400, 1023, 4096, 4097, 300_000,
+    ] {
+        let bytes: Vec<u8> = (0..len).map(|i: u32| (i % 251) as u8).collect();
+        put(
+            &mut tree,
+            format!("/content/{len}").as_bytes(),
+            inline(&bytes),
+        );
+    }
+    put(&mut tree, b"/content/comb", comb(700, 0));
+    if INDIRECT.contains(&options) {
+        // Behind 12 direct, 256 indirect and 65536 doubly indirect blocks of 1 KiB.
+        let far = comb(3, (12 + 256 + 65_536 + 300) * 1024);
+        put(&mut tree, b"/content/far", far);
+    }
+    put(
+        &mut tree,
+        b"/content/hole",
+        Kind::File(Content::from_pieces([Piece::Hole(900_000)])),
+    );
+    put(&mut tree, b"/links", directory());
+    for len in [1, 59, 60, 61, 100, 150, 1000] {
+        let target = vec![b't'; len];
+        put(
+            &mut tree,
+            format!("/links/{len}").as_bytes(),
+            Kind::Symlink(target.into()),
+        );
+    }
+    let file = put(&mut tree, b"/links/hard", inline(b"three names"));
+    for name in ["/links/hard-2", "/content/hard-3"] {
+        tree.link(&TreePath::parse(name.as_bytes()).unwrap(), file)
+            .unwrap();
+    }
+    for n in [0, 1, 5, 30, 300] {
+        put(&mut tree, format!("/names-{n}").as_bytes(), directory());
+        for i in 0..n {
+            let name = format!("/names-{n}/{i}-{}", "n".repeat(i % 90));
+            put(
+                &mut tree,
+                name.as_bytes(),
+                if i % 7 == 3 { directory() } else { Kind::Fifo },
+            );
+        }
+    }
+    put(&mut tree, b"/dev", directory());
+    for (major, minor) in [(1, 3), (255, 255), (259, 65_000)] {
+        let name = |letter| format!("/dev/{letter}-{major}-{minor}").into_bytes();
+        put(&mut tree, &name('b'), Kind::BlockDevice { major, minor });
+        put(&mut tree, &name('c'), Kind::CharDevice { major, minor });
+    }
+    owners(&mut tree);
+    xattrs(&mut tree);
+    if options.contains("ea_inode") {
+        // debugfs 1.47.0 takes values of up to a block, which one of a block does not hold.
+        let len = if options.contains("-b 1024") {
+            1024
+        } else {
+            4096
+        };
+        let value = |from| (from..from + len).map(|i: u32| (i % 253) as u8).collect();
+        let id = put(&mut tree, b"/xattrs/large", inline(b"in inodes"));
+        let xattrs = &mut tree.node_mut(id).xattrs;
+        xattrs.insert(b"user.large".to_vec(), value(0));
+        xattrs.insert(b"trusted.large".to_vec(), value(1));
+    }
+    tree
+}
+
+fn owners(tree: &mut Tree) {
+    let id = put(tree, b"/owned", inline(b"by nobody that exists"));
+    let node = tree.node_mut(id);
+    (node.meta.uid, node.meta.gid, node.meta.mode) = (70_000, 4_000_000_000, 0o6755);
+    node.meta.mtime.seconds = 0x7fff_ffff;
+}
+
+fn xattrs(tree: &mut Tree) {
+    put(tree, b"/xattrs", directory());
+    let acl = trees::acl_for_user(1000);
+    let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+    for (name, kind, attributes) in [
+        (
+            "acl",
+            inline(b"x"),
+            vec![("system.posix_acl_access", acl.clone())],
+        ),
+        (
+            "default",
+            directory(),
+            vec![
+                ("system.posix_acl_default", acl.clone()),
+                ("system.posix_acl_access", acl),
+            ],
+        ),
+        (
+            "capability",
+            inline(b"y"),
+            vec![("security.capability", capability)],
+        ),
+        (
+            "small",
+            inline(&[7; 50]),
+            vec![("user.a", vec![1; 30]), ("trusted.b", vec![2; 9])],
+        ),
+        (
+            "block",
+            inline(&[8; 100]),
+            vec![("user.a", vec![1; 300]), ("user.b", vec![2; 400])],
+        ),
+    ] {
+        let id = put(tree, format!("/xattrs/{name}").as_bytes(), kind);
+        for (name, value) in attributes {
+            tree.node_mut(id)
+                .xattrs
+                .insert(name.as_bytes().to_vec(), value);
+        }
+    }
+}
+
+/// mke2fs 1.47.0 keeps whole seconds only.
+fn expected(tree: &Tree) -> manifest::Manifest {
+    let mut expected = manifest::expected(tree, &Objects::default());
+    for facts in expected.values_mut() {
+        facts.mtime.1 = 0;
+    }
+    expected
+}
+
+fn assert_found(made: &Made, expected: &manifest::Manifest, witness: &str) {
+    let mut found = reader::found(&made.image);
+    // Its time, and that of the root directory, are when mke2fs ran.
+    let lost_found = found.remove("/lost+found").unwrap();
+    assert_eq!(lost_found.body, manifest::Body::Directory);
+    assert_manifest(&found, expected, witness);
+}
+
+#[test]
+fn filesystems_of_mke2fs_are_read_with_all_features() {
+    for (options, mebibytes) in FORMATS {
+        let tree = sample(options);
+        let made = Made::new(&tree, options, mebibytes);
+        made.repair();
+        let mut expected = expected(&tree);
+        expected.remove("/lost+found");
+        assert_found(&made, &expected, &format!("mke2fs {options}"));
+        made.index_directories();
+        assert_found(&made, &expected, &format!("mke2fs {options}, indexed"));
+    }
+}
+
+#[test]
+fn features_that_are_not_read_are_named() {
+    for (options, name) in [
+        ("-O casefold", "casefold"),
+        ("-O journal_dev", "journal_dev"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("ext4");
+        let mut mke2fs = Command::new("mke2fs");
+        judge(
+            mke2fs
+                .args(["-q", "-F"])
+                .args(options.split(' '))
+                .arg(&image)
+                .arg("16M"),
+        );
+        let refused = reader::tree(&image).unwrap_err();
+        let ReadError::Unsupported(Unsupported::Features(features)) = refused else {
+            panic!("{refused}")
+        };
+        assert_eq!(features.to_string(), format!("the feature `{name}`"));
+    }
+}
