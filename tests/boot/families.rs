@@ -5,6 +5,7 @@
     reason = "figures, for whoever runs it with --nocapture"
 )]
 
+mod boots;
 mod disk;
 mod family;
 mod files;
