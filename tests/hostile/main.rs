@@ -52,6 +52,15 @@ fn checksums_of_the_images_are_made_as_mke2fs_makes_them() {
     }
 }
 
+/// A target whose images are all refused at once would find nothing.
+#[test]
+fn images_are_read_before_they_are_changed() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for base in targets::ext4::bases() {
+        assert!(targets::ext4::is_read(base), "{} is sound", base.name);
+    }
+}
+
 fn replay(name: &str, run: fn(&[u8])) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");

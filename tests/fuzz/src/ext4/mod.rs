@@ -64,6 +64,17 @@ pub fn bases() -> &'static [Base] {
     &BASES
 }
 
+/// Whether the reader gives a tree for an image as it was made.
+pub fn is_read(base: &Base) -> bool {
+    let place = Slice {
+        object: Sha256([7; 32]),
+        offset: OFFSET,
+        len: base.bytes.len() as u64,
+    };
+    let device = base.bytes.as_slice();
+    Filesystem::open(&device).is_ok_and(|filesystem| filesystem.tree(&place).is_ok())
+}
+
 /// Reads what `input` makes of an image when it changes structures of `kinds`.
 pub fn run(kinds: &[Kind], input: &[u8]) {
     if let Some(image) = Patched::new(&BASES, kinds, input) {
