@@ -227,5 +227,5 @@ fn what_cannot_be_built_on_is_named() {
     fs_err::write(&base, &parts.root).unwrap();
     let ran = run(&mut bases::inject(&scene, &base));
     ran.ended(4)
-        .says(&["the base image has no partition table"]);
+        .says(&["has no partition table"]);
 }
