@@ -221,6 +221,7 @@ impl Resolver<'_> {
             epoch: dates.max().expect("there is a repository"),
             repositories: self.all().zip(fetched).map(lock_repository).collect(),
             base: self.installed.map(|it| it.base.clone()),
+            loader: None,
             packages,
             donors,
             tools,

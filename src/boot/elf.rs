@@ -333,6 +333,39 @@ mod tests {
         }
     }
 
+    /// A library that is nothing but `n_names` times the same name of `len` bytes.
+    fn repeating(n_names: u64, len: u64) -> Vec<u8> {
+        let (dynamic, strings) = (176, 176 + (n_names + 3) * 16);
+        let end = strings + len + 1;
+        let mut bytes = b"\x7fELF\x02\x01".to_vec();
+        bytes.resize(64, 0);
+        bytes[16] = 3;
+        bytes[32] = 64;
+        bytes[54] = 56;
+        bytes[56] = 2;
+        for (kind, at, len) in [(PT_LOAD, 0, end), (PT_DYNAMIC, dynamic, strings - dynamic)] {
+            let header = [u64::from(kind), at, at, at, len, len, 0];
+            bytes.extend(header.into_iter().flat_map(u64::to_le_bytes));
+        }
+        let names = (0..n_names).map(|_| (DT_NEEDED, 0));
+        let ends = [(DT_STRTAB, strings), (DT_STRSZ, len + 1), (0, 0)];
+        for (tag, value) in names.chain(ends) {
+            bytes.extend([tag, value].into_iter().flat_map(u64::to_le_bytes));
+        }
+        bytes.resize(bytes.len() + len as usize, b'x');
+        bytes.push(0);
+        bytes
+    }
+
+    #[test]
+    fn names_take_no_more_than_the_file() {
+        let names = Elf::parse(&repeating(3, 40)).unwrap().needed;
+        assert_eq!(names, vec![b"x".repeat(40); 3]);
+        let file = repeating(30, 400);
+        let len = file.len();
+        assert_eq!(Elf::parse(&file), Err(ElfError::Names { len }));
+    }
+
     #[test]
     fn what_is_no_elf_file_is_refused() {
         assert_eq!(Elf::parse(b"#!/bin/sh\n"), Err(ElfError::NotElf));

@@ -47,7 +47,7 @@ pub enum FetchStageError {
         /// Why it is fetched at all.
         redistribution: &'static str,
         /// Why it did not come.
-        source: FetchError,
+        source: Box<FetchError>,
     },
     /// The store's disk has no room for them.
     #[error("the disk of the store `{}` is full: the packages need {needed} bytes there and {free} are free", .folder.display(), needed = .needed.0, free = .free.0)]
@@ -106,7 +106,7 @@ pub(super) fn fetch_blobs(plan: &Plan, workshop: &Workshop<'_>) -> Result<(), Fe
                     true => "",
                     false => ", which nobody but its maker may hand out",
                 },
-                source,
+                source: Box::new(source),
             },
             other => other,
         })?;

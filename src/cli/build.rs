@@ -11,6 +11,8 @@ use crate::debian::keyring::Keyring;
 use crate::debian::repository::{Archives, Freshness, Repository};
 use crate::debian::sources::DebianMirrors;
 use crate::define::Definitions;
+use crate::digest::Sha256;
+use crate::disk::device::{Device, FileDevice};
 use crate::event::Reporter;
 use crate::fetch::{Client, Network, Options};
 use crate::lock::{Lock, LockedBase};
@@ -43,7 +45,7 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     }
     let start = match start {
         Some(start) => start,
-        None => bench.start(plan.lock.base.as_ref())?,
+        None => bench.start(plan.lock.base.as_ref().or(plan.lock.loader.as_ref()))?,
     };
     let image = build::build(&plan, &bench.workshop(&start));
     let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
@@ -126,6 +128,13 @@ impl<'a> Bench<'a> {
         let definitions = definitions(&target.definitions.definitions);
         let user = user_settings(target)?;
         let spec = spec::check(&definitions, &target.board, &target.profile, &user)?;
+        if spec.loader.is_some() && !spec.board.needs_base() {
+            let board = &spec.board.name;
+            let words = format!(
+                "board `{board}` takes no boot loader from a base image; leave out --boot-loader-only"
+            );
+            return Err(Failure::Usage(words));
+        }
         let path = environment::store_folder(input.store.as_deref())?;
         let store = Store::open(&path).map_err(|source| Failure::Store { path, source })?;
         signals::guard(store.scratch());
@@ -166,6 +175,7 @@ impl<'a> Bench<'a> {
                 repositories,
                 tools: Vec::new(),
                 base: None,
+                loader: self.loader(locked)?,
             });
         };
         let base = self.base(image, locked);
@@ -192,7 +202,26 @@ impl<'a> Bench<'a> {
             repositories: repositories.map_err(BaseError::from)?,
             tools,
             base: Some((locked, opened)),
+            loader: None,
         })
+    }
+
+    /// The disk that the boot loader is taken from; `locked` says which file holds it.
+    fn loader(
+        &self,
+        locked: Option<&LockedBase>,
+    ) -> Result<Option<(LockedBase, FileDevice)>, Failure> {
+        let Some(image) = &self.spec.loader else {
+            return Ok(None);
+        };
+        let found = self.disk(image, locked);
+        let (locked, disk) = found.map_err(|error| Failure::from(error).in_store(&self.store))?;
+        let device = fs_err::File::open(self.store.object_path(&disk)).and_then(FileDevice::new);
+        let device = device.map_err(|source| Failure::Store {
+            path: self.store.root().to_owned(),
+            source,
+        })?;
+        Ok(Some((locked, device)))
     }
 
     fn base(
@@ -200,6 +229,17 @@ impl<'a> Bench<'a> {
         image: &ImageBase,
         locked: Option<&LockedBase>,
     ) -> Result<(LockedBase, Opened), BaseError> {
+        let (locked, disk) = self.disk(image, locked)?;
+        let opened = Opened::read(&self.store, disk, self.spec.board.architecture)?;
+        Ok((locked, opened))
+    }
+
+    /// The disk in the file of `image`, verified.
+    fn disk(
+        &self,
+        image: &ImageBase,
+        locked: Option<&LockedBase>,
+    ) -> Result<(LockedBase, Sha256), BaseError> {
         let source = Source {
             client: &self.client,
             store: &self.store,
@@ -211,8 +251,7 @@ impl<'a> Bench<'a> {
             None => source.lock(image)?,
         };
         let disk = source.disk(image, &locked)?;
-        let opened = Opened::read(&self.store, disk, self.spec.board.architecture)?;
-        Ok((locked, opened))
+        Ok((locked, disk))
     }
 
     fn resolve(&self, start: &Start) -> Result<Lock, Failure> {
@@ -233,7 +272,9 @@ impl<'a> Bench<'a> {
             installed: installed.as_ref(),
         };
         let lock = resolver.resolve(&self.spec);
-        lock.map_err(|error| Failure::from(error).in_store(&self.store))
+        let mut lock = lock.map_err(|error| Failure::from(error).in_store(&self.store))?;
+        lock.loader = start.loader.as_ref().map(|(locked, _)| locked.clone());
+        Ok(lock)
     }
 
     /// The plan by the lock that is there, or by a fresh one, which needs a start.
@@ -263,7 +304,7 @@ impl<'a> Bench<'a> {
             repositories: &start.repositories,
             tools: &start.tools,
             base: start.base.as_ref().map(|(_, opened)| opened),
-            loader: None,
+            loader: start.loader.as_ref().map(|(_, disk)| disk as &dyn Device),
             program: &self.program,
             reporter: self.progress as &dyn Reporter,
         }
@@ -278,6 +319,8 @@ struct Start {
     tools: Vec<Repository>,
     /// The image that it starts from.
     base: Option<(LockedBase, Opened)>,
+    /// The disk that its boot loader is taken from.
+    loader: Option<(LockedBase, FileDevice)>,
 }
 
 impl Start {
@@ -341,6 +384,7 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
     }
     Ok(UserSettings {
         base: base_argument(target)?,
+        boot_loader_only: target.boot_loader_only,
         files,
         flags: target.set.clone(),
         secrets,

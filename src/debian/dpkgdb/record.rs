@@ -101,7 +101,11 @@ impl Record {
     /// Reads the stanza of a control file or of `status`.
     pub fn new(stanza: &Stanza<'_>) -> Result<Self, RecordError> {
         for name in ["Package", "Version", "Architecture"] {
-            stanza.required(name)?;
+            // dpkg has no package without them, and writes no empty field.
+            if stanza.required(name)?.is_empty() {
+                let line = stanza.line();
+                return Err(ControlError::Missing { line, name }.into());
+            }
         }
         let mut known = vec![None; FIELDS.len()];
         let mut others = Vec::new();

@@ -125,6 +125,9 @@ impl Table {
             return wrong(highest, "a GPT of more than 8192 entries is not supported");
         }
         let disk = gpt::Disk::new(len, size, highest);
+        if disk.usable().is_empty() {
+            return Err(TableError::TooShort { len });
+        }
         check::partitions(&self.partitions, self.sector, disk.usable())?;
         let mut placed = Vec::new();
         for partition in &self.partitions {

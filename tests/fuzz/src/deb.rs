@@ -37,8 +37,8 @@ pub fn run(input: &[u8]) {
     let again = open().expect("what opened once opens again");
     assert_eq!((again.control, again.data), (control, data));
     let path = store.object_path(&data);
-    if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= MOST_DATA) {
-        super::tar::judge(&std::fs::read(path).expect("an object can be read"));
+    if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() <= MOST_DATA) {
+        super::tar::judge(&fs_err::read(path).expect("an object can be read"));
     }
 }
 

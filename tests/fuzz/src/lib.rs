@@ -10,6 +10,7 @@ pub mod device;
 pub mod directory;
 pub mod elf;
 pub mod extent;
+pub mod fat;
 pub mod gpt;
 pub mod image;
 pub mod inline;
@@ -17,6 +18,7 @@ pub mod inode;
 pub mod journal;
 pub mod mbr;
 pub mod openpgp;
+pub mod packing;
 pub mod relation;
 pub mod release;
 pub mod sources;
@@ -25,10 +27,11 @@ pub mod tar;
 pub mod triggers;
 pub mod xattr;
 
+pub mod ext4;
+pub mod patch;
+
 mod disk;
-mod ext4;
 mod limits;
-mod patch;
 
 /// A target's name and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -44,8 +47,10 @@ pub const TARGETS: &[Target] = &[
     ("journal", journal::run),
     ("image", image::run),
     ("device", device::run),
+    ("fat", fat::run),
     ("mbr", mbr::run),
     ("gpt", gpt::run),
+    ("packing", packing::run),
     ("tar", tar::run),
     ("deb", deb::run),
     ("control", control::run),

@@ -102,6 +102,18 @@ impl Base {
     }
 }
 
+impl Base {
+    /// Panics unless every checksum comes out as it is: the base is sound and so are the seals.
+    pub fn check(&self) {
+        let mut patched = Patched::unchanged(self);
+        for (index, seal) in self.seals.iter().enumerate() {
+            seal(&mut patched);
+            let same = patched.to_bytes() == self.bytes;
+            assert!(same, "{}: seal {index} changed a sound checksum", self.name);
+        }
+    }
+}
+
 /// A base with changes.
 pub struct Patched<'a> {
     base: &'a Base,
@@ -111,17 +123,22 @@ pub struct Patched<'a> {
 }
 
 impl<'a> Patched<'a> {
+    fn unchanged(base: &'a Base) -> Self {
+        Self {
+            base,
+            len: base.bytes.len(),
+            thorough: false,
+            sectors: BTreeMap::new(),
+        }
+    }
+
     /// What `input` makes of one of `bases`, changing structures of `kinds` only.
     pub fn new(bases: &'a [Base], kinds: &[Kind], input: &[u8]) -> Option<Self> {
         let mut input = Input(input);
         let base = &bases[usize::from(input.byte()?) % bases.len()];
         let mode = input.byte()?;
-        let mut patched = Self {
-            base,
-            len: base.bytes.len(),
-            thorough: mode & 4 == 4,
-            sectors: BTreeMap::new(),
-        };
+        let mut patched = Self::unchanged(base);
+        patched.thorough = mode & 4 == 4;
         if mode & 2 == 2 {
             patched.len -= usize::from(input.short()?) * SECTOR % patched.len;
         }

@@ -1,6 +1,6 @@
 //! What is where in the log of a sound image.
 
-use super::super::patch::{Base, Kind};
+use super::super::patch::{Base, Kind, Patched};
 use super::checksum::{self, LogTag};
 
 const MAGIC: u32 = 0xc03b_3998;
@@ -22,6 +22,8 @@ pub fn map(base: &mut Base, block: usize, blocks: &[usize]) {
         (_, checked, large) => 8 + 2 * usize::from(checked) + 4 * usize::from(large),
     };
     let seed = checksum::raw(!0, &base.bytes[start + 0x30..start + 0x40]);
+    type Sum = dyn Fn(&mut Patched<'_>) + Send + Sync;
+    let add = |base: &mut Base, sum: Box<Sum>| checked.then(|| base.seal(sum)).flatten();
     let mut rest = blocks[1..].iter().map(|number| number * block);
     while let Some(at) = rest.next() {
         let is_control = be32(&base.bytes, at) == MAGIC;
@@ -41,23 +43,37 @@ pub fn map(base: &mut Base, block: usize, blocks: &[usize]) {
                         field: at + field,
                         wide,
                     };
-                    let seal =
-                        checked.then(|| base.seal(move |image| tag.data(image, data, block, seed)));
-                    base.sealed(Kind::LogData, data, block, seal.flatten());
+                    let seal = add(
+                        base,
+                        Box::new(move |image| tag.data(image, data, block, seed)),
+                    );
+                    base.sealed(Kind::LogData, data, block, seal);
                 }
-                base.seal(move |image| checksum::log_tail(image, at, block, seed))
+                add(
+                    base,
+                    Box::new(move |image| checksum::log_tail(image, at, block, seed)),
+                )
             }
-            2 => base.seal(move |image| checksum::log_commit(image, at, block, seed)),
-            5 => base.seal(move |image| checksum::log_tail(image, at, block, seed)),
+            2 => add(
+                base,
+                Box::new(move |image| checksum::log_commit(image, at, block, seed)),
+            ),
+            5 => add(
+                base,
+                Box::new(move |image| checksum::log_tail(image, at, block, seed)),
+            ),
             _ => None,
         };
-        base.sealed(Kind::LogControl, at, block, seal.filter(|_| checked));
+        base.sealed(Kind::LogControl, at, block, seal);
         if !is_control {
             break;
         }
     }
-    let seal = base.seal(move |image| checksum::log_superblock(image, start));
-    base.sealed(Kind::LogSuperblock, start, 1024, seal.filter(|_| checked));
+    let seal = add(
+        base,
+        Box::new(move |image| checksum::log_superblock(image, start)),
+    );
+    base.sealed(Kind::LogSuperblock, start, 1024, seal);
 }
 
 /// Where in the descriptor the tags of its data blocks keep the checksum.

@@ -1,0 +1,31 @@
+//! `packing`: base images as they are fetched: xz, gzip, bzip2, zstd, zip or nothing around a disk.
+//!
+//! Invariant: whatever the file is, unpacking it ends without a panic and in the memory that its
+//! decoders may take; what unpacks twice gives the same bytes.
+
+use super::limits::within;
+use imgbuild::base::packing::unpack;
+use std::io::{self, Read};
+
+/// What xz may take, as the largest of them.
+const MEMORY: usize = 640 << 20;
+/// More of a disk is not looked at.
+const MOST: u64 = 8 << 20;
+
+pub fn run(input: &[u8]) {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let path = folder.path().join("base");
+    fs_err::write(&path, input).expect("there is room for a file");
+    let read = || {
+        let file = fs_err::File::open(&path).expect("it is there");
+        unpack(file, 1, |disk| {
+            let mut hash = imgbuild::digest::HashingWriter::new(io::sink());
+            io::copy(&mut disk.take(MOST), &mut hash)?;
+            Ok(hash.finish().1)
+        })
+    };
+    match within(MEMORY, read) {
+        Ok(digest) => assert_eq!(read().expect("what unpacks once unpacks again"), digest),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
