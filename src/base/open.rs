@@ -208,6 +208,17 @@ impl Opened {
         self.volumes.first().expect("the root is the first")
     }
 
+    /// Whether it is a Debian, and not one of those that are made of it for other machines.
+    pub fn is_debian(&self, objects: &dyn Objects) -> io::Result<bool> {
+        for path in OS_RELEASE {
+            if let Some(text) = text(&self.tree, objects, path)? {
+                let id = text.lines().find_map(|line| line.strip_prefix("ID="));
+                return Ok(id.is_some_and(|id| id.trim_matches('"') == "debian"));
+            }
+        }
+        Ok(false)
+    }
+
     /// Where the partition is mounted that any computer can read.
     pub fn plain_mount(&self) -> String {
         let fat = |volume: &&Volume| matches!(volume.format, Format::Fat(_));

@@ -9,6 +9,7 @@ use crate::base::{BaseError, OpenError, Opened, Source, apt};
 use crate::build::{self, Workshop};
 use crate::debian::keyring::Keyring;
 use crate::debian::repository::{Archives, Freshness, Repository};
+use crate::debian::sources::DebianMirrors;
 use crate::define::Definitions;
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice};
@@ -172,6 +173,7 @@ impl<'a> Bench<'a> {
             let repositories = repositories(suite, &mirrors, &keyring, freshness);
             return Ok(Start {
                 repositories,
+                tools: Vec::new(),
                 base: None,
                 loader: self.loader(locked)?,
             });
@@ -185,8 +187,20 @@ impl<'a> Bench<'a> {
             freshness,
         };
         let repositories = apt::repositories(&opened.tree, &self.store, instead);
+        let is_debian = opened.is_debian(&self.store).map_err(OpenError::from);
+        let native = Architecture::host() == Some(self.spec.board.architecture);
+        // Raspbian and its like have no packages for the building machine.
+        let tools = match native || is_debian.map_err(BaseError::from)? {
+            true => Vec::new(),
+            false => {
+                let mirrors = environment::mirrors(&self.input)?;
+                let keyring = self.keyring.clone().unwrap_or_else(Keyring::debian);
+                repositories_of_tools(&self.spec, &mirrors, &keyring, freshness)
+            }
+        };
         Ok(Start {
             repositories: repositories.map_err(BaseError::from)?,
+            tools,
             base: Some((locked, opened)),
             loader: None,
         })
@@ -253,6 +267,7 @@ impl<'a> Bench<'a> {
         let resolver = Resolver {
             archives,
             repositories: &start.repositories,
+            tools: &start.tools,
             host,
             installed: installed.as_ref(),
         };
@@ -287,6 +302,7 @@ impl<'a> Bench<'a> {
             client: &self.client,
             store: &self.store,
             repositories: &start.repositories,
+            tools: &start.tools,
             base: start.base.as_ref().map(|(_, opened)| opened),
             loader: start.loader.as_ref().map(|(_, disk)| disk as &dyn Device),
             program: &self.program,
@@ -299,6 +315,8 @@ impl<'a> Bench<'a> {
 struct Start {
     /// Where packages come from.
     repositories: Vec<Repository>,
+    /// Where tools of this machine come from, if from elsewhere.
+    tools: Vec<Repository>,
     /// The image that it starts from.
     base: Option<(LockedBase, Opened)>,
     /// The disk that its boot loader is taken from.
@@ -365,7 +383,7 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
         });
     }
     Ok(UserSettings {
-        base: base_argument(target),
+        base: base_argument(target)?,
         boot_loader_only: target.boot_loader_only,
         files,
         flags: target.set.clone(),
@@ -373,18 +391,39 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
     })
 }
 
+/// Debian's archives, under names that no archive of a base has.
+fn repositories_of_tools(
+    spec: &Spec,
+    mirrors: &DebianMirrors,
+    keyring: &Keyring,
+    freshness: Freshness,
+) -> Vec<Repository> {
+    let found = repositories(&spec.board.suite, mirrors, keyring, freshness);
+    let named = |repository: Repository| Repository {
+        name: format!("tools/{}", repository.name),
+        ..repository
+    };
+    found.into_iter().map(named).collect()
+}
+
 /// The base that `target` asks for.
-fn base_argument(target: &TargetArgs) -> Option<BaseArgument> {
-    let text = target.base.clone()?;
+fn base_argument(target: &TargetArgs) -> Result<Option<BaseArgument>, Failure> {
+    let Some(text) = target.base.clone() else {
+        return Ok(None);
+    };
     let sha256 = target.base_sha256;
-    Some(if text.contains("://") {
+    Ok(Some(if text.contains("://") {
         BaseArgument::Address { url: text, sha256 }
     } else if text.contains('/') || Path::new(&text).is_file() {
         let path = PathBuf::from(text);
         BaseArgument::File { path, sha256 }
+    } else if sha256.is_some() {
+        return Err(Failure::Usage(format!(
+            "`--base-sha256` goes with a file or a URL; what `{text}` must be stands in the board's definition"
+        )));
     } else {
         BaseArgument::Named(text)
-    })
+    }))
 }
 
 fn keyring(path: &Path) -> Result<Keyring, Failure> {
