@@ -59,12 +59,23 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
         _ => false,
     });
     remove_below(tree, "/var/tmp", |_, _| true);
-    // An empty machine-id is filled on the first boot, and tells systemd that it is the first one.
-    let machine_id = file(tree, "/etc/machine-id");
-    if let Some(id) = machine_id.filter(|id| is_new(tree.node(*id))) {
+    forget_machine_id(tree, objects)?;
+    clamp_password_days(tree, objects, epoch)
+}
+
+/// An empty machine-id is filled on the next boot. `uninitialized` stays: a base image says with it
+/// that its first boot is still to come (machine-id(5), ConditionFirstBoot).
+fn forget_machine_id(tree: &mut Tree, objects: &dyn Objects) -> io::Result<()> {
+    let Some(id) = file(tree, "/etc/machine-id") else {
+        return Ok(());
+    };
+    let Kind::File(content) = &tree.node(id).kind else {
+        return Ok(());
+    };
+    if content.read(objects)?.trim_ascii_end() != b"uninitialized" {
         tree.node_mut(id).kind = Kind::File(Content::inline(b""));
     }
-    clamp_password_days(tree, objects, epoch)
+    Ok(())
 }
 
 /// Whether a base image did not have it so.
@@ -194,6 +205,15 @@ mod tests {
         assert!(!has(&tree, "/var/lib/dpkg/status-old") && has(&tree, "/var/lib/dpkg"));
         let id = tree.at(&fixed("/etc/machine-id")).unwrap();
         assert_eq!(tree.node(id).kind, Kind::File(Content::inline(b"")));
+    }
+
+    #[test]
+    fn a_base_that_was_never_started_still_says_so() {
+        let text = "uninitialized\n";
+        let tree = normal(&[("/etc/machine-id", text, Origin::Base)]);
+        let id = tree.at(&fixed("/etc/machine-id")).unwrap();
+        let kind = Kind::File(Content::inline(text.as_bytes()));
+        assert_eq!(tree.node(id).kind, kind);
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn takes(family: &Family, profile: &str) {
     let image = family.user.build_on(&family.disk, family.board, profile);
     let built = began.elapsed();
     disk::judge(family, &image);
-    files::judge(family, &image, profile);
+    files::judge(family, &image);
     fs_err::remove_file(&image).unwrap();
     let name = family.name;
     eprintln!(

@@ -118,11 +118,11 @@ impl Files {
     }
 }
 
-/// Judges the root filesystem of `image`, made of the base of `family` with `profile`.
-pub(super) fn judge(family: &Family, image: &Path, profile: &str) {
+/// Judges the root filesystem of `image`, made of the base of `family` with a profile.
+pub(super) fn judge(family: &Family, image: &Path) {
     let (before, after) = (family.files(), &Files::read(image, family.root));
     assert_eq!((&*before.audit, &*after.audit), ("", ""));
-    let reasons = Reasons::of(before, after, profile);
+    let reasons = Reasons::of(before, after);
     let wrong: Vec<String> = changed(before, after)
         .into_iter()
         .filter(|path| !reasons.has(path))
@@ -169,19 +169,20 @@ pub(super) fn judge(family: &Family, image: &Path, profile: &str) {
 
 /// Why a name may have changed.
 struct Reasons<'a> {
-    /// Packages that the base did not have.
-    packages: Vec<&'a BTreeSet<String>>,
-    /// Files of the profile.
+    before: &'a Files,
+    after: &'a Files,
+    /// Packages that the base did not have, and their paths.
+    packages: BTreeMap<&'a str, &'a BTreeSet<String>>,
+    /// Files of overlays, and what profiles set.
     overlays: BTreeSet<String>,
 }
 
-/// What installing packages changes beside their own files.
-const USUAL: [&str; 12] = [
-    "var/lib/dpkg/",
+/// What changes whenever packages are installed.
+const USUAL: [&str; 11] = [
+    "var/lib/dpkg",
     "var/lib/apt/",
     "var/lib/systemd/deb-systemd-",
     "var/cache/debconf/",
-    "var/cache/ldconfig/",
     "etc/ld.so.cache",
     "etc/passwd",
     "etc/group",
@@ -191,40 +192,65 @@ const USUAL: [&str; 12] = [
     "etc/subgid",
 ];
 
+/// What every profile decides.
+const OURS: [&str; 5] = [
+    "etc/hostname",
+    "etc/hosts",
+    "etc/machine-id",
+    "var/lib/imgbuild",
+    "etc/haproxy/certs",
+];
+
 impl<'a> Reasons<'a> {
-    fn of(before: &Files, after: &'a Files, _profile: &str) -> Self {
-        let new =
-            |(package, _): &(&String, &BTreeSet<String>)| !before.lists.contains_key(*package);
-        let packages = after
+    fn of(before: &'a Files, after: &'a Files) -> Self {
+        let new = after
             .lists
             .iter()
-            .filter(new)
-            .map(|(_, list)| list)
-            .collect();
+            .filter(|(name, _)| !before.lists.contains_key(*name));
+        // Of several architectures: `NAME:ARCHITECTURE`.
+        let plain = |name: &'a String| name.split(':').next().expect("a first part");
+        let packages = new.map(|(name, list)| (plain(name), list)).collect();
         let overlays = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays");
-        let files = said(
-            Command::new("find")
-                .arg(overlays)
-                .args(["-path", "*/root/*", "-printf", "%P\n"]),
-        );
+        let mut find = Command::new("find");
+        find.arg(overlays)
+            .args(["-path", "*/root/*", "-printf", "%P\n"]);
         let file = |line: &str| {
-            Some(
-                line.split_once("/root/")?
-                    .1
-                    .trim_end_matches(".hbs")
-                    .to_owned(),
-            )
+            let (_, path) = line.split_once("/root/")?;
+            Some(path.trim_end_matches(".hbs").to_owned())
         };
+        let overlays = said(&mut find).lines().filter_map(file).collect();
         Self {
+            before,
+            after,
             packages,
-            overlays: files.lines().filter_map(file).collect(),
+            overlays,
         }
     }
 
     fn has(&self, path: &str) -> bool {
-        self.packages.iter().any(|list| list.contains(path))
+        self.packages.values().any(|list| list.contains(path))
             || self.overlays.contains(path)
+            || OURS.contains(&path)
             || USUAL.iter().any(|usual| path.starts_with(usual))
+            || self.is_made_by_a_script(path)
+    }
+
+    /// Whether the path is new, and one that scripts of new packages make.
+    fn is_made_by_a_script(&self, path: &str) -> bool {
+        let (None, Some(node)) = (self.before.nodes.get(path), self.after.nodes.get(path)) else {
+            return false;
+        };
+        let is_link = node.facts.starts_with('l');
+        let named = path
+            .strip_prefix("var/lib/")
+            .or(path.strip_prefix("var/log/"));
+        let named = named.and_then(|path| path.split('/').next());
+        named.is_some_and(|name| self.packages.contains_key(name))
+            || is_link && node.facts.contains(" /etc/alternatives/")
+            || is_link && path.starts_with("etc/alternatives/")
+            || is_link && path.starts_with("etc/systemd/system/")
+            || is_link && path.starts_with("etc/rc")
+            || self.packages.contains_key("apparmor") && path.starts_with("etc/apparmor.d/")
     }
 }
 
