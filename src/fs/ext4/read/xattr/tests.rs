@@ -15,8 +15,11 @@ fn entry(name: &[u8], offset: u16, size: u32) -> Vec<u8> {
     entry
 }
 
+/// Names and values.
+type Found = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What `Space::entries` finds in 100 bytes that begin with `entries`.
-fn read(entries: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+fn read(entries: &[Vec<u8>]) -> Result<Found, String> {
     let mut space: Vec<u8> = (0..100).map(|at| at + 100).collect();
     let entries = entries.concat();
     space[..entries.len()].copy_from_slice(&entries);
