@@ -39,6 +39,8 @@ pub struct Workshop<'a> {
     pub store: &'a Store,
     /// Where packages come from.
     pub repositories: &'a [Repository],
+    /// Where tools of this machine come from, if from elsewhere.
+    pub tools: &'a [Repository],
     /// The image that the build starts from.
     pub base: Option<&'a Opened>,
     /// The disk that a board takes its boot loader from, where its root is made of packages.
@@ -107,7 +109,7 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         base: workshop.loader,
     };
     let image = match workshop.base {
-        Some(base) => rewrite::seal(plan, workshop.store, base, root)?,
+        Some(base) => rewrite::seal(plan, workshop.store, base, root, reporter)?,
         None => disk::seal(plan, from, root)?,
     };
     reporter.report(Event::Finished {

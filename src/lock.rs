@@ -24,6 +24,9 @@ pub struct Lock {
     /// The image that the build starts from, unless it starts from packages alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<LockedBase>,
+    /// The image that only the boot loader is taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loader: Option<LockedBase>,
     /// The packages of the image, beside those that its base has, sorted by name and architecture.
     pub packages: Vec<LockedPackage>,
     /// Packages of the same archives whose files serve as boot blobs; they are not installed.

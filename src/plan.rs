@@ -54,12 +54,14 @@ impl Plan {
             let found = lock.spec;
             return Err(StaleLock::Packages { expected, found });
         }
-        let wanted = spec.base.as_ref().and_then(ImageBase::sha256);
-        let locked = lock.base.as_ref().map(|base| base.sha256);
-        if let (Some(expected), Some(found)) = (wanted, locked)
-            && expected != found
-        {
-            return Err(StaleLock::Base { expected, found });
+        for (wanted, locked) in [(&spec.base, &lock.base), (&spec.loader, &lock.loader)] {
+            let wanted = wanted.as_ref().and_then(ImageBase::sha256);
+            let locked = locked.as_ref().map(|base| base.sha256);
+            if let (Some(expected), Some(found)) = (wanted, locked)
+                && expected != found
+            {
+                return Err(StaleLock::Base { expected, found });
+            }
         }
         let mut hasher = Hasher::new();
         hasher.field(b"imgbuild plan");
@@ -70,7 +72,7 @@ impl Plan {
             hasher.field(repository.name.as_bytes());
             hasher.field(repository.url.as_bytes());
         }
-        if let Some(base) = &lock.base {
+        for base in [&lock.base, &lock.loader].into_iter().flatten() {
             hasher.field(&base.sha256.0);
         }
         // The tools of the building host are left out: they must decide no byte.
@@ -141,6 +143,7 @@ impl Plan {
             "epoch": self.lock.epoch,
             "spec": self.spec.to_json(),
             "base": self.lock.base,
+            "loader": self.lock.loader,
             "packages": packages(&self.lock.packages),
             "donors": packages(&self.lock.donors),
         })

@@ -5,7 +5,7 @@ mod installed;
 pub use installed::Installed;
 
 use crate::architecture::Architecture;
-use crate::debian::index::{IndexError, Priority};
+use crate::debian::index::{Index, IndexError, Priority};
 use crate::debian::keyring::Keyring;
 use crate::debian::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
 use crate::debian::solve::{Choice, NotARequest, Request, SolveError, Universe, Wanted, solve};
@@ -24,7 +24,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Changes whenever the same archives and the same Spec give another lock.
-const STAGE: &str = "resolve-1";
+const STAGE: &str = "resolve-3";
 
 /// The name of Debian's main archive in locks and messages.
 const DEBIAN: &str = "debian";
@@ -103,6 +103,8 @@ pub struct Resolver<'a> {
     pub archives: Archives<'a>,
     /// Where packages come from.
     pub repositories: &'a [Repository],
+    /// Where tools of the building machine come from; also from `repositories` if these are none.
+    pub tools: &'a [Repository],
     /// The architecture of the machine that builds.
     pub host: Architecture,
     /// What there is already; nothing in a bootstrap.
@@ -120,15 +122,19 @@ impl Resolver<'_> {
             bytes: false,
         });
         let mut architectures = vec![spec.board.architecture];
-        if self.host != spec.board.architecture {
+        let tools = match self.host == spec.board.architecture {
+            true => &[],
+            false => self.tools,
+        };
+        if self.host != spec.board.architecture && tools.is_empty() {
             architectures.push(self.host);
         }
-        let fetch = |repository| self.archives.fetch_indices(repository, &architectures);
-        let fetched = self
-            .repositories
-            .iter()
-            .map(fetch)
-            .collect::<Result<Vec<_>, _>>()?;
+        let archives = &self.archives;
+        let fetch = |repository| archives.fetch_indices(repository, &architectures);
+        let fetch_tools = |repository| archives.fetch_indices(repository, &[self.host]);
+        let fetched = self.repositories.iter().map(fetch);
+        let fetched = fetched.chain(tools.iter().map(fetch_tools));
+        let fetched = fetched.collect::<Result<Vec<_>, _>>()?;
         let key = self.key(spec, &fetched);
         let store = self.archives.store;
         let known = store.memo(STAGE, &key);
@@ -147,6 +153,11 @@ impl Resolver<'_> {
         Ok(lock)
     }
 
+    /// Every archive, in the order of what was fetched from them.
+    fn all(&self) -> impl Iterator<Item = &Repository> {
+        self.repositories.iter().chain(self.tools)
+    }
+
     fn key(&self, spec: &Spec, fetched: &[Indices]) -> Sha256 {
         let mut hasher = Hasher::new();
         hasher.field(&spec.resolution_digest().0);
@@ -158,7 +169,7 @@ impl Resolver<'_> {
             hasher.field(&installed.disk.0);
         }
         hasher.field(sandbox::NATIVE_PACKAGES.join(" ").as_bytes());
-        for (repository, indices) in self.repositories.iter().zip(fetched) {
+        for (repository, indices) in self.all().zip(fetched) {
             hasher.field(repository.name.as_bytes());
             hasher.field(url(repository).as_bytes());
             hasher.field(&indices.release.digest.0);
@@ -192,7 +203,10 @@ impl Resolver<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let mut tools = BTreeMap::new();
         if self.host != spec.board.architecture {
-            tools.insert(self.host, self.tools(fetched, &packages, suite)?);
+            tools.insert(
+                self.host,
+                self.tools(fetched, &packages, installed.as_ref(), suite)?,
+            );
         }
         let dates = fetched.iter().map(|indices| indices.release.date);
         let lock_repository = |(repository, indices): (&Repository, &Indices)| LockedRepository {
@@ -205,13 +219,9 @@ impl Resolver<'_> {
             version: LOCK_VERSION,
             spec: spec.resolution_digest(),
             epoch: dates.max().expect("there is a repository"),
-            repositories: self
-                .repositories
-                .iter()
-                .zip(fetched)
-                .map(lock_repository)
-                .collect(),
+            repositories: self.all().zip(fetched).map(lock_repository).collect(),
             base: self.installed.map(|it| it.base.clone()),
+            loader: None,
             packages,
             donors,
             tools,
@@ -225,7 +235,7 @@ impl Resolver<'_> {
         suite: &Suite,
     ) -> Result<Universe, ResolveError> {
         let mut texts = Vec::new();
-        for (repository, indices) in self.repositories.iter().zip(fetched) {
+        for (repository, indices) in self.all().zip(fetched) {
             let wanted = indices
                 .indices
                 .iter()
@@ -236,8 +246,13 @@ impl Resolver<'_> {
             }
         }
         let extra: Vec<String> = suite.extra.iter().map(extra_repository).collect();
-        let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
-        Ok(Universe::new(texts, architecture)?.reluctant(&extra))
+        let mut reluctant: Vec<&str> = extra.iter().map(String::as_str).collect();
+        for (repository, indices) in self.all().zip(fetched) {
+            if indices.release.not_automatic {
+                reluctant.push(&repository.name);
+            }
+        }
+        Ok(Universe::new(texts, architecture)?.reluctant(&reluctant))
     }
 
     /// The package of that name, alone: the newest, or the one of the suite that it is taken from.
@@ -279,10 +294,15 @@ impl Resolver<'_> {
         &self,
         fetched: &[Indices],
         packages: &[LockedPackage],
+        installed: Option<&Index>,
         suite: &Suite,
     ) -> Result<Vec<LockedPackage>, ResolveError> {
         let universe = self.universe(fetched, self.host, suite)?;
-        let in_image = |name: &&str| packages.iter().any(|package| package.name == **name);
+        let there = installed.map(installed::names).unwrap_or_default();
+        let in_image = |name: &&str| {
+            let mut packages = packages.iter();
+            there.contains(*name) || packages.any(|package| package.name == **name)
+        };
         let native = sandbox::NATIVE_PACKAGES.iter().chain([&sandbox::DPKG]);
         let names = [sandbox::EMULATOR]
             .into_iter()

@@ -66,7 +66,7 @@ pub enum AptError {
         /// What Signed-By says.
         keys: String,
         /// Why not.
-        source: KeyringError,
+        source: Box<KeyringError>,
     },
 }
 
@@ -219,10 +219,10 @@ impl Files<'_> {
             return self.trusted(uri);
         };
         let keys = signed_by.split_whitespace().next().unwrap_or_default();
-        let failed = |source| AptError::Keys {
+        let failed = |error| AptError::Keys {
             uri: uri.to_owned(),
             keys: keys.to_owned(),
-            source,
+            source: Box::new(error),
         };
         if signed_by.contains("BEGIN PGP") {
             // Lines of a field: a single dot stands for an empty one (deb822(5)).
@@ -277,7 +277,7 @@ impl Files<'_> {
         ring.ok_or_else(|| AptError::Keys {
             uri: uri.to_owned(),
             keys: "/etc/apt/trusted.gpg.d".to_owned(),
-            source: KeyringError::Empty,
+            source: Box::new(KeyringError::Empty),
         })
     }
 }

@@ -3,17 +3,23 @@
 //! The root is found by what is in it, everything else by the root's own fstab. Nothing is written;
 //! files stay slices of the stored disk.
 
+mod error;
+
+pub use error::OpenError;
+
 use super::fstab::{self, What};
 use crate::architecture::Architecture;
 use crate::debian::control;
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice, Part};
 use crate::disk::probe::{self, Contents};
-use crate::disk::table::{Entry, OnDisk, Partition, Table, TableError};
-use crate::fs::ext4::read::{self as ext4, Superblock};
+use crate::disk::table::{Entry, OnDisk, Partition, Table};
+use crate::epoch::Epoch;
+use crate::fs::ext4::read as ext4;
+use crate::fs::ext4::{Difference, Params};
 use crate::fs::fat::{self, Kept};
 use crate::seed::uuid_text;
-use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreeError, TreePath};
+use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreePath};
 use std::io;
 
 /// A base image that was read.
@@ -47,96 +53,15 @@ pub struct Volume {
 /// A filesystem that can be rewritten.
 #[derive(Clone, Debug)]
 pub enum Format {
-    /// ext4 or an older one, with the length of its journal in blocks.
-    Ext4(Box<Superblock>, Option<u64>),
+    /// ext4 or an older one.
+    Ext4 {
+        /// What makes another one like it.
+        params: Box<Params>,
+        /// In what the other one will differ.
+        differences: Vec<Difference>,
+    },
     /// FAT.
     Fat(Box<Kept>),
-}
-
-/// Why a base image cannot be built on.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The partition table cannot be used.
-    #[error("cannot read the base image's partition table")]
-    Table(#[from] TableError),
-    /// There is none.
-    #[error(
-        "the base image has no partition table, it is {what}: expected the image of a whole disk"
-    )]
-    Bare {
-        /// What begins at its first byte.
-        what: Contents,
-    },
-    /// No partition holds a system.
-    #[error(
-        "no partition of the base image holds a root filesystem with /etc/os-release and \
-         /var/lib/dpkg/status: {}", .found.join(", ")
-    )]
-    NoRoot {
-        /// What each partition holds.
-        found: Vec<String>,
-    },
-    /// The root is on a filesystem that cannot be written.
-    #[error(
-        "partition {number} of the base image is {what}, and no other one holds a root filesystem: \
-         only a root on ext4 can be built on"
-    )]
-    Foreign {
-        /// Number of the partition.
-        number: u32,
-        /// What it holds.
-        what: Contents,
-    },
-    /// Two systems.
-    #[error(
-        "partitions {first} and {second} of the base image both hold a root filesystem, expected one"
-    )]
-    TwoRoots {
-        /// Number of one.
-        first: u32,
-        /// Number of the other.
-        second: u32,
-    },
-    /// An ext4 cannot be read.
-    #[error("cannot read the ext4 in partition {number} of the base image")]
-    Ext4 {
-        /// Number of the partition.
-        number: u32,
-        /// Why not.
-        source: ext4::ReadError,
-    },
-    /// A FAT cannot be read.
-    #[error("cannot read the FAT in partition {number} of the base image")]
-    Fat {
-        /// Number of the partition.
-        number: u32,
-        /// Why not.
-        source: fat::read::ReadError,
-    },
-    /// A filesystem is mounted where nothing can be.
-    #[error("the base image's fstab mounts partition {number} where nothing can be mounted")]
-    Mount {
-        /// Number of the partition.
-        number: u32,
-        /// Why not.
-        source: TreeError,
-    },
-    /// It is for another machine.
-    #[error(
-        "the base image is for {found}, but the board needs {expected}; take another base or board"
-    )]
-    Architecture {
-        /// What the board is.
-        expected: Architecture,
-        /// What the base says.
-        found: String,
-    },
-    /// It has no package manager, or one that nothing is known about.
-    #[error("the base image has no `{0}`: only systems with dpkg and apt can be built on")]
-    NoApt(&'static str),
-    /// The disk cannot be read from the store.
-    #[error("cannot read the base image")]
-    Read(#[from] io::Error),
 }
 
 /// Paths that make a filesystem the root of a Debian.
@@ -199,6 +124,17 @@ impl Opened {
     /// The root's own volume.
     pub fn root(&self) -> &Volume {
         self.volumes.first().expect("the root is the first")
+    }
+
+    /// Whether it is a Debian, and not one of those that are made of it for other machines.
+    pub fn is_debian(&self, objects: &dyn Objects) -> io::Result<bool> {
+        for path in OS_RELEASE {
+            if let Some(text) = text(&self.tree, objects, path)? {
+                let id = text.lines().find_map(|line| line.strip_prefix("ID="));
+                return Ok(id.is_some_and(|id| id.trim_matches('"') == "debian"));
+            }
+        }
+        Ok(false)
     }
 
     /// Where the partition is mounted that any computer can read.
@@ -354,12 +290,16 @@ impl Reader<'_> {
         let failed = |source| OpenError::Ext4 { number, source };
         let filesystem = ext4::Filesystem::open(part).map_err(failed)?;
         let tree = filesystem.tree(&self.place(partition)).map_err(failed)?;
-        let journal = filesystem.journal_blocks().map_err(failed)?;
-        let superblock = Box::new(filesystem.superblock().clone());
+        // When it is made anew is said by whoever does that.
+        let like = Params::like(&filesystem, partition.len.0, Epoch(0));
+        let (params, differences) = like.map_err(failed)?;
         Ok(Volume {
             number,
             mount,
-            format: Format::Ext4(superblock, journal),
+            format: Format::Ext4 {
+                params: Box::new(params),
+                differences,
+            },
             tree,
         })
     }
@@ -388,9 +328,9 @@ impl Volume {
     /// Whether the filesystem says that it is `what`; names of its partition were looked at before.
     fn is(&self, what: &What) -> bool {
         let (uuid, label) = match &self.format {
-            Format::Ext4(superblock, _) => (
-                Some(uuid_text(&superblock.uuid)),
-                Some(String::from_utf8_lossy(&superblock.label).into_owned()),
+            Format::Ext4 { params, .. } => (
+                Some(uuid_text(&params.uuid)),
+                Some(String::from_utf8_lossy(&params.label).into_owned()),
             ),
             Format::Fat(kept) => (kept.uuid(), kept.label_text()),
         };

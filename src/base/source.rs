@@ -3,20 +3,24 @@
 //! What is genuine stands in the board's definition, on the command line or in the lock: a digest, or
 //! the fingerprint of the key that signs. A digest that lies beside a file proves nothing alone.
 
+mod error;
+
+pub use error::SourceError;
+
 use super::packing::{self, PackingError};
 use super::sparse::{self, Beyond, Bounds};
-use crate::debian::keyring::{DetachedError, Keyring, KeyringError};
+use crate::debian::keyring::Keyring;
 use crate::define::board::{Base, Proof};
 use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Stage};
-use crate::fetch::{Arrived, BadUrl, Client, Download, FetchError, Network, Unpinned, Url};
+use crate::fetch::{Arrived, BadUrl, Client, Download, Network, Unpinned, Url};
 use crate::lock::LockedBase;
 use crate::spec::ImageBase;
 use crate::store::Store;
 use crate::tree::Objects;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Changes whenever the same file gives another disk.
 const DISK: &str = "base-disk-1";
@@ -33,89 +37,6 @@ const MAX_DISK: u64 = 256 << 30;
 const MAX_SMALL: u64 = 4 << 20;
 /// Is left free on the disk of the store.
 const RESERVE: u64 = 64 << 20;
-
-/// Why a base image cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// An address is none.
-    #[error(transparent)]
-    Address(#[from] BadUrl),
-    /// Nothing says what the file must be.
-    #[error("nothing says what must lie at {url}; give its digest with --base-sha256")]
-    NoProof {
-        /// The address.
-        url: String,
-    },
-    /// It did not come.
-    #[error("cannot fetch base image `{name}`")]
-    Fetch {
-        /// The base.
-        name: String,
-        /// Why not.
-        source: FetchError,
-    },
-    /// A local file cannot be read.
-    #[error("cannot read base image `{}`", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It is another file.
-    #[error("base image `{name}` is not genuine: expected sha256:{expected}, found sha256:{found}")]
-    Digest {
-        /// The base.
-        name: String,
-        /// What it must be.
-        expected: Sha256,
-        /// What it is.
-        found: Sha256,
-    },
-    /// The key that came is another one.
-    #[error("cannot use the key that signs base image `{name}`")]
-    Key {
-        /// The base.
-        name: String,
-        /// Why not.
-        source: KeyringError,
-    },
-    /// The signature is not good.
-    #[error("base image `{name}` is not genuine")]
-    Signature {
-        /// The base.
-        name: String,
-        /// Why not.
-        source: DetachedError,
-    },
-    /// The signed list of sums does not speak of the file.
-    #[error("the signed list of sums of base image `{name}` has no SHA-256 of `{file}`")]
-    NotListed {
-        /// The base.
-        name: String,
-        /// The file.
-        file: String,
-    },
-    /// It cannot be unpacked.
-    #[error("cannot unpack base image `{name}`")]
-    Packing {
-        /// The base.
-        name: String,
-        /// Why not.
-        source: PackingError,
-    },
-    /// It is larger than it can be.
-    #[error("cannot unpack base image `{name}`")]
-    Beyond {
-        /// The base.
-        name: String,
-        /// How much too large.
-        source: Beyond,
-    },
-    /// The store failed.
-    #[error("cannot use the store")]
-    Store(#[from] io::Error),
-}
 
 /// Where base images come from and go to.
 #[derive(Clone, Copy)]
@@ -285,17 +206,17 @@ impl Source<'_> {
         let name = &base.name;
         let key = self.bytes(&self.small(name, "key", &addresses(keys)?)?)?;
         let keyring = Keyring::parse(&key).and_then(|ring| ring.only(fingerprint));
-        let keyring = keyring.map_err(|source| SourceError::Key {
+        let keyring = keyring.map_err(|error| SourceError::Key {
             name: name.clone(),
-            source,
+            source: Box::new(error),
         })?;
         let signature = self.small(name, "signature", &beside(&base.urls, signature)?)?;
         let signature = self.bytes(&signature)?;
         let good = |open: &dyn Fn() -> io::Result<fs_err::File>| {
             let verified = keyring.verify_detached(&signature, self.now, open);
-            verified.map_err(|source| SourceError::Signature {
+            verified.map_err(|error| SourceError::Signature {
                 name: name.clone(),
-                source,
+                source: Box::new(error),
             })
         };
         if let Some(checksums) = checksums {

@@ -52,8 +52,8 @@ pub enum DiskError {
     Foreign(#[from] ForeignError),
     /// A blob is part of a base image, and there is none.
     #[error(
-        "blob `{blob}` of board `{board}` is taken from a base image, and none was given; give one that \
-         is made for this board with --base"
+        "blob `{blob}` of board `{board}` is taken from an image that is made for this board, and none was \
+         given; give one with --base FILE --boot-loader-only, or with --base alone to start from all of it"
     )]
     NoBase {
         /// The board.

@@ -1,7 +1,7 @@
 //! Brings packages and blobs into the store.
 
 use super::Workshop;
-use crate::debian::repository::{Repository, RepositoryError};
+use crate::debian::repository::RepositoryError;
 use crate::define::board::BlobSource;
 use crate::event::{Event, Stage};
 use crate::fetch::{BadUrl, Download, FetchError};
@@ -47,7 +47,7 @@ pub enum FetchStageError {
         /// Why it is fetched at all.
         redistribution: &'static str,
         /// Why it did not come.
-        source: FetchError,
+        source: Box<FetchError>,
     },
     /// The store's disk has no room for them.
     #[error("the disk of the store `{}` is full: the packages need {needed} bytes there and {free} are free", .folder.display(), needed = .needed.0, free = .free.0)]
@@ -70,7 +70,7 @@ pub(super) fn fetch(
     let missing = packages
         .iter()
         .filter(|package| !store.contains(&package.sha256));
-    let download = |package| download(package, workshop.repositories);
+    let download = |package| download(package, workshop);
     let downloads = missing
         .map(|package| download(package))
         .collect::<Result<Vec<_>, _>>()?;
@@ -106,7 +106,7 @@ pub(super) fn fetch_blobs(plan: &Plan, workshop: &Workshop<'_>) -> Result<(), Fe
                     true => "",
                     false => ", which nobody but its maker may hand out",
                 },
-                source,
+                source: Box::new(source),
             },
             other => other,
         })?;
@@ -153,13 +153,9 @@ fn check_room(downloads: &[Download], store: &Store) -> Result<(), FetchStageErr
     Ok(())
 }
 
-fn download(
-    package: &LockedPackage,
-    repositories: &[Repository],
-) -> Result<Download, FetchStageError> {
-    let repository = repositories
-        .iter()
-        .find(|repository| repository.name == package.repository);
+fn download(package: &LockedPackage, workshop: &Workshop<'_>) -> Result<Download, FetchStageError> {
+    let mut repositories = workshop.repositories.iter().chain(workshop.tools);
+    let repository = repositories.find(|repository| repository.name == package.repository);
     let repository = repository.ok_or_else(|| FetchStageError::NoRepository {
         package: package.name.clone(),
         repository: package.repository.clone(),

@@ -15,8 +15,8 @@ use crate::base::open::{Format, Volume};
 use crate::boot::contents::path;
 use crate::disk::image::{Image, ImageError, Region, Source};
 use crate::disk::table::{self, Partition, Table, TableError};
-use crate::fs::ext4::read::{Superblock, feature};
-use crate::fs::ext4::{self, Ext4Error};
+use crate::event::{Event, Reporter};
+use crate::fs::ext4::{self, Ext4Error, Params};
 use crate::fs::fat::{self, FatError};
 use crate::plan::Plan;
 use crate::store::Store;
@@ -30,8 +30,6 @@ use std::ops::Range;
 const ALIGNMENT: Bytes = Bytes::MIB;
 /// A root that must be longer becomes longer by a multiple of this, so that erase blocks fit.
 const GROWTH: Bytes = Bytes::mib(4);
-/// The writer's shortest journal, in blocks.
-const MIN_JOURNAL: u64 = 1024;
 
 /// Why a base image cannot be written back.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +93,7 @@ pub(super) fn seal(
     store: &Store,
     base: &Opened,
     mut root: Tree,
+    reporter: &dyn Reporter,
 ) -> Result<Image, RewriteError> {
     let mut rewritten: BTreeMap<u32, Image> = BTreeMap::new();
     // The deepest mounts come first: what is mounted below a filesystem is no part of it.
@@ -110,14 +109,22 @@ pub(super) fn seal(
                 let sealed = fat::reseal(&tree, kept);
                 sealed.map_err(|source| RewriteError::Fat { number, source })?
             }
-            Format::Ext4(superblock, journal) => {
-                let journal = *journal;
+            Format::Ext4 {
+                params,
+                differences,
+            } => {
+                for difference in differences {
+                    reporter.report(Event::Note(format!(
+                        "partition {}, made anew: {difference}",
+                        volume.number
+                    )));
+                }
                 let room = Room {
                     plan,
                     partition,
                     is_root: volume.mount == base.root().mount,
                 };
-                room.ext4(&tree, superblock, journal)?
+                room.ext4(&tree, (**params).clone())?
             }
         };
         rewritten.insert(volume.number, image);
@@ -158,17 +165,11 @@ struct Room<'a> {
 }
 
 impl Room<'_> {
-    /// `tree` as an ext4 like the one that had `superblock`, as long as the partition or, for the
-    /// root, longer.
-    fn ext4(
-        &self,
-        tree: &Tree,
-        superblock: &Superblock,
-        journal: Option<u64>,
-    ) -> Result<Image, RewriteError> {
+    /// `tree` as an ext4 by `params`, as long as the partition or, for the root, longer.
+    fn ext4(&self, tree: &Tree, mut params: Params) -> Result<Image, RewriteError> {
         let number = self.partition.number;
         let failed = |source| RewriteError::Ext4 { number, source };
-        let mut params = like(superblock, journal, self.plan);
+        params.epoch = self.plan.epoch();
         let page = Bytes(4096);
         params.len = self.partition.len.0 / page.0 * page.0;
         let needed = ext4::measure(tree, &params).map_err(failed)?;
@@ -184,25 +185,6 @@ impl Room<'_> {
         }
         ext4::seal(tree, &params).map_err(failed)
     }
-}
-
-/// What the writer is asked for, so that the new filesystem is like the one with `superblock`.
-fn like(superblock: &Superblock, journal: Option<u64>, plan: &Plan) -> ext4::Params {
-    let mut params = ext4::Params::new(0, superblock.uuid, superblock.hash_seed, plan.epoch());
-    params.label = superblock.label.clone();
-    params.features = ext4::Features {
-        metadata_csum: superblock.features.has(feature::METADATA_CSUM),
-        sixty_four_bit: superblock.features.has(feature::SIXTY_FOUR_BIT),
-        huge_file: superblock.features.has(feature::HUGE_FILE),
-        // Counted in blocks of the old filesystem; the new one has blocks of 4096 bytes.
-        journal_blocks: journal.map(|blocks| {
-            let bytes = blocks.saturating_mul(superblock.block_size.into());
-            u32::try_from((bytes / 4096).max(MIN_JOURNAL)).unwrap_or(u32::MAX)
-        }),
-    };
-    params.reserved_percent = superblock.reserved_percent().min(50);
-    params.bytes_per_inode = superblock.bytes_per_inode().max(4096);
-    params
 }
 
 /// Where everything lies on the new disk.

@@ -154,6 +154,9 @@ pub(crate) struct TargetArgs {
     /// The SHA-256 of the base image's file.
     #[arg(long, value_name = "DIGEST", requires = "base")]
     pub(crate) base_sha256: Option<Sha256>,
+    /// Take nothing but the boot loader from the base image; everything else is made of packages.
+    #[arg(long, requires = "base")]
+    pub(crate) boot_loader_only: bool,
     #[command(flatten)]
     pub(crate) definitions: DefinitionArgs,
     /// Set a setting of the profile (`imgbuild show profile NAME`).

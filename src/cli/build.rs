@@ -1,25 +1,15 @@
 //! `imgbuild`, `imgbuild lock` and `imgbuild plan`.
 
-use super::args::{BuildArgs, InputArgs, LockArgs, PlanArgs, TalkArgs, TargetArgs};
+use super::args::{BuildArgs, LockArgs, PlanArgs, TalkArgs, TargetArgs};
+use super::bench::{Bench, default_lock};
 use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
 use super::{environment, print, signals};
-use crate::architecture::Architecture;
-use crate::base::{BaseError, OpenError, Opened, Source, apt};
-use crate::build::{self, Workshop};
-use crate::debian::keyring::Keyring;
-use crate::debian::repository::{Archives, Freshness, Repository};
+use crate::build;
 use crate::define::Definitions;
-use crate::event::Reporter;
-use crate::fetch::{Client, Network, Options};
-use crate::lock::{Lock, LockedBase};
-use crate::plan::Plan;
-use crate::resolve::{Installed, Resolver, repositories};
+use crate::lock::Lock;
 use crate::sink::{Digest, Output};
-use crate::spec::{
-    self, BaseArgument, GivenSecret, ImageBase, Secret, SettingsFile, Spec, UserSettings,
-};
-use crate::store::Store;
+use crate::spec::{BaseArgument, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
 use crate::unfinished::Unfinished;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -42,7 +32,7 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     }
     let start = match start {
         Some(start) => start,
-        None => bench.start(plan.lock.base.as_ref())?,
+        None => bench.start(plan.lock.base.as_ref().or(plan.lock.loader.as_ref()))?,
     };
     let image = build::build(&plan, &bench.workshop(&start));
     let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
@@ -104,178 +94,6 @@ pub(super) fn plan(args: &PlanArgs, talk: TalkArgs) -> Result<(), Failure> {
     })
 }
 
-/// Everything that the commands share: what is meant, and where to work.
-struct Bench<'a> {
-    spec: Spec,
-    store: Store,
-    client: Client,
-    input: InputArgs,
-    /// The keys that the user trusts instead of Debian's.
-    keyring: Option<Keyring>,
-    program: PathBuf,
-    progress: &'a Progress,
-}
-
-impl<'a> Bench<'a> {
-    fn open(
-        target: &TargetArgs,
-        input: &InputArgs,
-        progress: &'a Progress,
-    ) -> Result<Self, Failure> {
-        let definitions = definitions(&target.definitions.definitions);
-        let user = user_settings(target)?;
-        let spec = spec::check(&definitions, &target.board, &target.profile, &user)?;
-        let path = environment::store_folder(input.store.as_deref())?;
-        let store = Store::open(&path).map_err(|source| Failure::Store { path, source })?;
-        signals::guard(store.scratch());
-        let client = Client::new(Options {
-            network: if input.offline {
-                Network::Offline
-            } else {
-                Network::Online
-            },
-            proxy: environment::proxy(),
-            ..Options::default()
-        })?;
-        let keyring = input.keyring.as_deref().map(keyring).transpose()?;
-        let program = environment::program();
-        Ok(Self {
-            spec,
-            store,
-            client,
-            input: input.clone(),
-            keyring,
-            program,
-            progress,
-        })
-    }
-
-    /// Where a build begins; `locked` says which file its base is.
-    fn start(&self, locked: Option<&LockedBase>) -> Result<Start, Failure> {
-        let freshness = match self.input.allow_expired {
-            true => Freshness::Ignored,
-            false => Freshness::Checked,
-        };
-        let Some(image) = &self.spec.base else {
-            let mirrors = environment::mirrors(&self.input)?;
-            let keyring = self.keyring.clone().unwrap_or_else(Keyring::debian);
-            let suite = &self.spec.board.suite;
-            let repositories = repositories(suite, &mirrors, &keyring, freshness);
-            return Ok(Start {
-                repositories,
-                base: None,
-            });
-        };
-        let base = self.base(image, locked);
-        let (locked, opened) = base.map_err(|error| Failure::from(error).in_store(&self.store))?;
-        let mirrors = environment::named_mirrors(&self.input)?;
-        let instead = apt::Instead {
-            mirrors: mirrors.as_ref(),
-            keyring: self.keyring.as_ref(),
-            freshness,
-        };
-        let repositories = apt::repositories(&opened.tree, &self.store, instead);
-        Ok(Start {
-            repositories: repositories.map_err(BaseError::from)?,
-            base: Some((locked, opened)),
-        })
-    }
-
-    fn base(
-        &self,
-        image: &ImageBase,
-        locked: Option<&LockedBase>,
-    ) -> Result<(LockedBase, Opened), BaseError> {
-        let source = Source {
-            client: &self.client,
-            store: &self.store,
-            now: environment::now(),
-            reporter: self.progress,
-        };
-        let locked = match locked {
-            Some(locked) => locked.clone(),
-            None => source.lock(image)?,
-        };
-        let disk = source.disk(image, &locked)?;
-        let opened = Opened::read(&self.store, disk, self.spec.board.architecture)?;
-        Ok((locked, opened))
-    }
-
-    fn resolve(&self, start: &Start) -> Result<Lock, Failure> {
-        let archives = Archives {
-            client: &self.client,
-            store: &self.store,
-            now: environment::now(),
-            reporter: self.progress,
-        };
-        let host = Architecture::host().ok_or(Failure::Host)?;
-        let installed = start.installed(&self.store);
-        let installed = installed.map_err(|error| Failure::from(BaseError::from(error)))?;
-        let resolver = Resolver {
-            archives,
-            repositories: &start.repositories,
-            host,
-            installed: installed.as_ref(),
-        };
-        let lock = resolver.resolve(&self.spec);
-        lock.map_err(|error| Failure::from(error).in_store(&self.store))
-    }
-
-    /// The plan by the lock that is there, or by a fresh one, which needs a start.
-    fn plan(&self, args: &BuildArgs) -> Result<(Plan, Option<Start>), Failure> {
-        let path = args
-            .lock
-            .clone()
-            .unwrap_or_else(|| default_lock(&self.spec));
-        let named = args.locked || args.lock.is_some();
-        let mut start = None;
-        let lock = match fs_err::read_to_string(&path) {
-            Ok(text) => Lock::parse(&text).map_err(|source| Failure::Lock { path, source })?,
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let source = error;
-                return Err(Failure::ReadLock { path, source });
-            }
-            Err(_) if named => return Err(Failure::NoLock(path)),
-            Err(_) => self.resolve(start.insert(self.start(None)?))?,
-        };
-        Ok((Plan::new(self.spec.clone(), lock)?, start))
-    }
-
-    fn workshop<'b>(&'b self, start: &'b Start) -> Workshop<'b> {
-        Workshop {
-            client: &self.client,
-            store: &self.store,
-            repositories: &start.repositories,
-            base: start.base.as_ref().map(|(_, opened)| opened),
-            loader: None,
-            program: &self.program,
-            reporter: self.progress as &dyn Reporter,
-        }
-    }
-}
-
-/// Where a build begins.
-struct Start {
-    /// Where packages come from.
-    repositories: Vec<Repository>,
-    /// The image that it starts from.
-    base: Option<(LockedBase, Opened)>,
-}
-
-impl Start {
-    /// What the base has installed.
-    fn installed(&self, store: &Store) -> Result<Option<Installed>, OpenError> {
-        let Some((locked, opened)) = &self.base else {
-            return Ok(None);
-        };
-        Ok(Some(Installed {
-            base: locked.clone(),
-            disk: opened.disk,
-            status: opened.status(store)?.into(),
-        }))
-    }
-}
-
 /// Definitions of the folders on the command line, of the working directory, of the user, and the
 /// shipped ones.
 pub(super) fn definitions(named: &[PathBuf]) -> Definitions {
@@ -284,7 +102,8 @@ pub(super) fn definitions(named: &[PathBuf]) -> Definitions {
     Definitions::find(&folders)
 }
 
-fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
+/// What the person gives on the command line, in files and in the environment.
+pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
     let read = |path: &Path| {
         let failed = |source| Failure::UserFile {
             path: path.to_owned(),
@@ -322,7 +141,8 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
         });
     }
     Ok(UserSettings {
-        base: base_argument(target),
+        base: base_argument(target)?,
+        boot_loader_only: target.boot_loader_only,
         files,
         flags: target.set.clone(),
         secrets,
@@ -330,42 +150,25 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
 }
 
 /// The base that `target` asks for.
-fn base_argument(target: &TargetArgs) -> Option<BaseArgument> {
-    let text = target.base.clone()?;
+fn base_argument(target: &TargetArgs) -> Result<Option<BaseArgument>, Failure> {
+    let Some(text) = target.base.clone() else {
+        return Ok(None);
+    };
     let sha256 = target.base_sha256;
-    Some(if text.contains("://") {
+    Ok(Some(if text.contains("://") {
         BaseArgument::Address { url: text, sha256 }
     } else if text.contains('/') || Path::new(&text).is_file() {
         let path = PathBuf::from(text);
         BaseArgument::File { path, sha256 }
+    } else if sha256.is_some() {
+        return Err(Failure::Usage(format!(
+            "`--base-sha256` goes with a file or a URL; what `{text}` must be stands in the board's definition"
+        )));
     } else {
         BaseArgument::Named(text)
-    })
-}
-
-fn keyring(path: &Path) -> Result<Keyring, Failure> {
-    let bytes = fs_err::read(path);
-    let bytes = bytes.map_err(|source| Failure::UserFile {
-        path: path.to_owned(),
-        source,
-    })?;
-    Keyring::parse(&bytes).map_err(|source| Failure::Keyring {
-        path: path.to_owned(),
-        source,
-    })
+    }))
 }
 
 fn default_output(spec: &Spec) -> PathBuf {
     PathBuf::from(format!("{}-{}.img", spec.board.name, spec.profile.name))
-}
-
-/// Beside the profile, in the definitions of the working directory.
-fn default_lock(spec: &Spec) -> PathBuf {
-    let base = spec.base.as_ref().map(|base| format!("+{}", base.name()));
-    PathBuf::from(format!(
-        "profiles/{}/{}{}.lock",
-        spec.profile.name,
-        spec.board.name,
-        base.unwrap_or_default()
-    ))
 }

@@ -158,7 +158,8 @@ fn stage(error: &FetchStageError) -> u8 {
     match error {
         FetchStageError::NoRepository { .. } => LOCK,
         FetchStageError::Repository(error) => repository(error),
-        FetchStageError::Fetch(error) | FetchStageError::Blob { source: error, .. } => fetch(error),
+        FetchStageError::Fetch(error) => fetch(error),
+        FetchStageError::Blob { source, .. } => fetch(source),
         FetchStageError::Address(_) => DEFINITIONS,
         FetchStageError::NoSpace { .. } => OUTPUT,
     }

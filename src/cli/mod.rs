@@ -2,6 +2,7 @@
 //! its terminal. Each command is a thin wrapper around the library.
 
 mod args;
+mod bench;
 mod build;
 mod check;
 mod environment;

@@ -34,6 +34,8 @@ pub struct Release {
     pub valid_until: Option<Epoch>,
     /// `Acquire-By-Hash`: files may be asked for by digest.
     pub by_hash: bool,
+    /// `NotAutomatic`: nothing is taken from here unless it is asked for, as with backports.
+    pub not_automatic: bool,
     /// `Components`.
     pub components: Vec<String>,
     /// `Architectures`.
@@ -141,6 +143,7 @@ impl Release {
                 .map(|value| point("Valid-Until", value))
                 .transpose()?,
             by_hash: stanza.get("Acquire-By-Hash") == Some("yes"),
+            not_automatic: stanza.get("NotAutomatic") == Some("yes"),
             components: words("Components"),
             architectures: words("Architectures"),
             files: listed_files(stanza.required("SHA256")?)?,
@@ -200,6 +203,7 @@ mod tests {
             date: Epoch(1),
             valid_until: None,
             by_hash: true,
+            not_automatic: false,
             components: vec!["main".to_owned(), "contrib".to_owned()],
             architectures: vec!["all".to_owned(), "amd64".to_owned()],
             files: BTreeMap::from([("main/binary-amd64/Packages".to_owned(), file)]),

@@ -27,12 +27,17 @@ impl Installed {
     }
 }
 
+/// The names of all packages of `installed`.
+pub(super) fn names(installed: &Index) -> BTreeSet<&str> {
+    let positions = 0..installed.len();
+    let packages = positions.filter_map(|position| installed.get(position));
+    packages.map(|package| package.name()).collect()
+}
+
 /// Those of `wanted` that `installed` does not have: what is there stays as it is, unless something
 /// else needs a newer version.
 pub(super) fn missing(wanted: Vec<Wanted>, installed: &Index) -> Vec<Wanted> {
-    let positions = 0..installed.len();
-    let packages = positions.filter_map(|position| installed.get(position));
-    let names: BTreeSet<&str> = packages.map(|package| package.name()).collect();
+    let names = names(installed);
     let is_there =
         |wanted: &Wanted| wanted.choice == Choice::Any && names.contains(wanted.name.as_str());
     wanted.into_iter().filter(|one| !is_there(one)).collect()

@@ -80,7 +80,7 @@ pub enum SandboxError {
         package: String,
         /// Why not.
         #[source]
-        source: DebError,
+        source: Box<DebError>,
     },
     /// A .deb that was to be installed holds something else.
     #[error("the .deb of package `{package}` holds another one; lock the packages again")]

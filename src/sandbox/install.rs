@@ -9,7 +9,7 @@ use crate::debian::deb;
 use crate::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath};
 
 /// Where the .debs lie while dpkg reads them.
-const FOLDER: &str = "/var/cache/imgbuild-archives";
+const FOLDER: &str = "/.imgbuild-archives";
 
 /// The archives of one request, in the order in which they are unpacked.
 pub(super) struct Install<'a> {
@@ -93,9 +93,9 @@ fn fixed(text: &str) -> TreePath {
 
 /// What `archive` says of itself, as if it were unpacked.
 fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package, SandboxError> {
-    let failed = |source| SandboxError::Archive {
+    let failed = |error| SandboxError::Archive {
         package: archive.name.clone(),
-        source,
+        source: Box::new(error),
     };
     let control = deb::control_of(request.store, &archive.deb).map_err(failed)?;
     let text = control

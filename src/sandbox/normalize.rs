@@ -4,7 +4,7 @@
 //! listed here is what differed, what would on another day, and backups of no use in an image.
 
 use crate::epoch::Epoch;
-use crate::tree::{Content, Kind, NodeId, Objects, Origin, Tree, TreePath};
+use crate::tree::{Content, Kind, Node, NodeId, Objects, Origin, Tree, TreePath};
 use std::io;
 
 /// Files that are made again when they are missing, or are only backups.
@@ -44,8 +44,8 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
     for path in REMOVED {
         let path = fixed(path);
         // A link to the one place where a device has its name is no name.
-        let file = tree.at(&path).map(|id| &tree.node(id).kind);
-        if matches!(file, Some(Kind::File(_))) {
+        let node = tree.at(&path).map(|id| tree.node(id));
+        if node.is_some_and(|node| matches!(node.kind, Kind::File(_)) && is_new(node)) {
             remove(tree, &path);
         }
     }
@@ -59,11 +59,28 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
         _ => false,
     });
     remove_below(tree, "/var/tmp", |_, _| true);
-    // An empty machine-id is filled on the first boot, and tells systemd that it is the first one.
-    if let Some(id) = file(tree, "/etc/machine-id") {
+    forget_machine_id(tree, objects)?;
+    clamp_password_days(tree, objects, epoch)
+}
+
+/// An empty machine-id is filled on the next boot. `uninitialized` stays: a base image says with it
+/// that its first boot is still to come (machine-id(5), ConditionFirstBoot).
+fn forget_machine_id(tree: &mut Tree, objects: &dyn Objects) -> io::Result<()> {
+    let Some(id) = file(tree, "/etc/machine-id") else {
+        return Ok(());
+    };
+    let Kind::File(content) = &tree.node(id).kind else {
+        return Ok(());
+    };
+    if content.read(objects)?.trim_ascii_end() != b"uninitialized" {
         tree.node_mut(id).kind = Kind::File(Content::inline(b""));
     }
-    clamp_password_days(tree, objects, epoch)
+    Ok(())
+}
+
+/// Whether a base image did not have it so.
+fn is_new(node: &Node) -> bool {
+    node.origin != Origin::Base
 }
 
 /// Removes what scripts made or changed below `folder` and `unwanted` picks; folders stay.
@@ -139,7 +156,7 @@ mod tests {
     use super::*;
     use crate::digest::Sha256;
     use crate::epoch::Timestamp;
-    use crate::tree::{Meta, Node};
+    use crate::tree::Meta;
 
     struct Nothing;
     impl Objects for Nothing {
@@ -188,6 +205,15 @@ mod tests {
         assert!(!has(&tree, "/var/lib/dpkg/status-old") && has(&tree, "/var/lib/dpkg"));
         let id = tree.at(&fixed("/etc/machine-id")).unwrap();
         assert_eq!(tree.node(id).kind, Kind::File(Content::inline(b"")));
+    }
+
+    #[test]
+    fn a_base_that_was_never_started_still_says_so() {
+        let text = "uninitialized\n";
+        let tree = normal(&[("/etc/machine-id", text, Origin::Base)]);
+        let id = tree.at(&fixed("/etc/machine-id")).unwrap();
+        let kind = Kind::File(Content::inline(text.as_bytes()));
+        assert_eq!(tree.node(id).kind, kind);
     }
 
     #[test]

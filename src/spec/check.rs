@@ -34,7 +34,14 @@ pub fn check(
     let base =
         (board.as_ref()).and_then(|board| base::image(&mut diagnostics, board, user.base.as_ref()));
     match board {
-        Some(board) if diagnostics.is_empty() => Ok(spec(board, base, merged, settings, overlays)),
+        Some(board) if diagnostics.is_empty() => {
+            let (base, loader) = match user.boot_loader_only {
+                true => (None, base),
+                false => (base, None),
+            };
+            let spec = spec(board, base, merged, settings, overlays);
+            Ok(Spec { loader, ..spec })
+        }
         _ => Err(diagnostics),
     }
 }
@@ -74,6 +81,7 @@ fn spec(
         donors,
         board,
         base,
+        loader: None,
         profile: merged.profile,
         recommends: merged.recommends,
         overlays,

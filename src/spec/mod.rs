@@ -27,6 +27,8 @@ pub struct Spec {
     pub board: Board,
     /// The image to start from; none for a bootstrap from packages.
     pub base: Option<ImageBase>,
+    /// The image that the boot loader is taken from, where all else is made of packages.
+    pub loader: Option<ImageBase>,
     /// The purpose.
     pub profile: Profile,
     /// The packages to install, of the profile and, in a bootstrap, of the board, sorted: names without versions.

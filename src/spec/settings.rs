@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct UserSettings {
     /// What to start from; without, the packages that the board names.
     pub base: Option<BaseArgument>,
+    /// Whether only the boot loader of that base is wanted.
+    pub boot_loader_only: bool,
     /// Settings files; later ones win.
     pub files: Vec<SettingsFile>,
     /// The texts of `--set`: `name=value`. The last one wins; those of a list add up.

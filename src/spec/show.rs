@@ -17,6 +17,7 @@ impl Spec {
         json!({
             "board": self.board,
             "base": self.base.as_ref().map(ImageBase::to_json),
+            "loader": self.loader.as_ref().map(ImageBase::to_json),
             "profile": {
                 "name": self.profile.name,
                 "title": self.profile.title,
@@ -109,6 +110,9 @@ impl Spec {
         );
         if let Some(base) = &self.base {
             line("base", &base.name());
+        }
+        if let Some(loader) = &self.loader {
+            line("loader", &loader.name());
         }
         line("merged", &self.profile.lineage.join(" "));
         line("suite", &self.board.suite.name);

@@ -32,7 +32,7 @@ pub(super) fn read(folder: &Path) -> Vec<Found> {
                 found.push(Found {
                     parent: next,
                     metadata: fs_err::symlink_metadata(&path).unwrap(),
-                    name: name.into(),
+                    name,
                     path,
                 });
             }

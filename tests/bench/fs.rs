@@ -8,15 +8,18 @@ mod folder;
 mod made;
 mod ours;
 mod peer;
+mod peer_store;
+mod reader;
 mod store;
 
 use std::path::Path;
 
-const USAGE: &str = "usage: fs make (small | wide | sparse) FOLDER
+const USAGE: &str = "usage: fs make (small | wide | sparse | special) FOLDER
        fs measure FOLDER                      prints bytes and inodes that its filesystem needs
        fs (ours | mkext4) FOLDER IMAGE BYTES INODES
        fs pack FOLDER STORE                   makes what a build has of the folder: a tree and an object
-       fs stored STORE IMAGE BYTES
+       fs (stored | mkext4-stored) STORE IMAGE BYTES INODES
+       fs (read | mkext4-read) IMAGE          prints how many inodes and bytes of content it found
        fs memory INODES                       prints the memory of sealing so many small files";
 
 fn main() {
@@ -36,7 +39,15 @@ fn main() {
             ours::write(Path::new(folder), Path::new(image), bytes.parse().unwrap());
         }
         ["pack", folder, store] => store::pack(Path::new(folder), Path::new(store)),
-        ["stored", store, image, bytes] => {
+        ["read", image] => println!("{:?}", reader::ours(Path::new(image))),
+        ["mkext4-read", image] => println!("{:?}", reader::mkext4(Path::new(image))),
+        ["mkext4-stored", store, image, bytes, inodes] => peer_store::write(
+            Path::new(store),
+            Path::new(image),
+            bytes.parse().unwrap(),
+            inodes.parse().unwrap(),
+        ),
+        ["stored", store, image, bytes, _] => {
             store::write(Path::new(store), Path::new(image), bytes.parse().unwrap());
         }
         ["mkext4", folder, image, bytes, inodes] => peer::write(

@@ -12,7 +12,8 @@ pub(super) fn make(kind: &str, folder: &Path) {
         "small" => small(folder),
         "wide" => wide(folder),
         "sparse" => sparse(folder),
-        other => panic!("`{other}` is no tree: expected small, wide or sparse"),
+        "special" => special(folder),
+        other => panic!("`{other}` is no tree: expected small, wide, sparse or special"),
     }
 }
 
@@ -45,4 +46,39 @@ fn sparse(folder: &Path) {
             .write_all_at(&vec![b'x'; 1 << 20], i << 30)
             .unwrap();
     }
+}
+
+/// What real systems have and few folders: wide directories, long names and targets, many names of
+/// one file, scattered data, a named pipe.
+fn special(folder: &Path) {
+    let sub = |name: &str| {
+        let made = folder.join(name);
+        fs_err::create_dir(&made).unwrap();
+        made
+    };
+    let (files, directories, names) = (sub("files"), sub("directories"), sub("names"));
+    for i in 0..5000 {
+        fs_err::write(files.join(format!("a-file-of-five-thousand-{i}")), "x").unwrap();
+    }
+    for i in 0..3000 {
+        fs_err::create_dir(directories.join(format!("directory-{i}"))).unwrap();
+    }
+    fs_err::write(names.join("0"), "one of many names").unwrap();
+    for i in 1..20 {
+        fs_err::hard_link(names.join("0"), names.join(i.to_string())).unwrap();
+    }
+    fs_err::write(names.join("n".repeat(255)), "").unwrap();
+    for len in [5, 59, 60, 1000, 4000] {
+        fs_err::os::unix::fs::symlink("t".repeat(len), folder.join(format!("symlink-{len}")))
+            .unwrap();
+    }
+    let scattered = fs_err::File::create(folder.join("scattered")).unwrap();
+    for i in 0..1500 {
+        scattered
+            .file()
+            .write_all_at(&[b'x'; 4096], i * 8192)
+            .unwrap();
+    }
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("pipe"), mode).unwrap();
 }

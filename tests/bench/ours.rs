@@ -83,7 +83,7 @@ pub(super) fn memory(n: u32) -> u64 {
     let len = ext4::measure(&tree, &params(0)).unwrap();
     let image = ext4::seal(&tree, &params(len)).unwrap();
     let taken = peak() - before;
-    assert!(image.len() > 0);
+    assert!(!image.is_empty());
     taken / u64::from(n)
 }
 

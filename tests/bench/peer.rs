@@ -1,6 +1,7 @@
 //! The writer of the crate mkext4, from a folder to a file.
 
 use super::folder::{self, Found};
+use mkext4::build::ImageWriter;
 use mkext4::sink::FileSink;
 use mkext4::{FsBuilder, InodeCount, InodeHandle, Meta, Options, ROOT, SparseSeg, SpecialKind};
 use std::collections::BTreeMap;
@@ -11,9 +12,7 @@ use std::path::Path;
 /// Writes `folder` into a filesystem of `len` bytes with `inodes` inodes in the file `image`.
 pub(super) fn write(folder: &Path, image: &Path, len: u64, inodes: u64) {
     let found = folder::read(folder);
-    let mut options = Options::new(len, *b"filesystem uuid!", 1_757_663_741);
-    options.inodes = InodeCount::Exact(u32::try_from(inodes.max(len / 16_384)).unwrap());
-    let mut builder = FsBuilder::new(options).unwrap();
+    let mut builder = FsBuilder::new(options(len, inodes)).unwrap();
     let mut handles = vec![ROOT];
     let mut linked: BTreeMap<(u64, u64), InodeHandle> = BTreeMap::new();
     let mut fills = Vec::new();
@@ -35,12 +34,30 @@ pub(super) fn write(folder: &Path, image: &Path, len: u64, inodes: u64) {
         };
         handles.push(handle);
     }
+    finish(builder, image, |writer| {
+        for (handle, found) in fills {
+            writer.fill(handle, &mut data(found)).unwrap();
+        }
+    });
+}
+
+/// What imgbuild is asked for too, as far as there is an option.
+pub(super) fn options(len: u64, inodes: u64) -> Options {
+    let mut options = Options::new(len, *b"filesystem uuid!", 1_757_663_741);
+    options.inodes = InodeCount::Exact(u32::try_from(inodes.max(len / 16_384)).unwrap());
+    options
+}
+
+/// Writes the file `image`, into which `fill` puts all content.
+pub(super) fn finish(
+    builder: FsBuilder,
+    image: &Path,
+    fill: impl FnOnce(&mut ImageWriter<'_, &mut FileSink>),
+) {
     let layout = builder.seal().unwrap();
     let mut sink = FileSink::create(image, layout.image_len()).unwrap();
     let mut writer = layout.writer(&mut sink).unwrap();
-    for (handle, found) in fills {
-        writer.fill(handle, &mut data(found)).unwrap();
-    }
+    fill(&mut writer);
     writer.finish().unwrap();
     // As imgbuild does it too.
     sink.into_file().sync_all().unwrap();

@@ -1,5 +1,10 @@
 //! A QEMU machine with its serial console on a pipe: what a person at the screen would see and type.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a machine is waited for, but not for ever"
+)]
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};

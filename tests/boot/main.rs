@@ -7,6 +7,9 @@
     reason = "time-outs need a clock, and a build needs the proxy of the environment"
 )]
 
+mod families;
+#[path = "../judges/support.rs"]
+mod judge;
 mod machine;
 #[allow(unused_imports, reason = "the judges use all of it")]
 #[path = "../judges/mirror/mod.rs"]
@@ -14,4 +17,7 @@ mod mirror;
 mod qemu_arm64;
 mod rpi4;
 mod support;
+#[allow(dead_code, reason = "the judges use all of it")]
+#[path = "../judges/uml.rs"]
+mod uml;
 mod x86_64;

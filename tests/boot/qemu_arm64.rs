@@ -17,18 +17,36 @@ const MENU: &str = "/boot/extlinux/extlinux.conf";
 /// The disk that the image is flashed to.
 const DISK: u64 = 8 << 30;
 
-/// Everything of Debian's backports that an image on a trixie can be upgraded with; the smaller one of
-/// its kernels, for the initramfs is made under emulation.
+/// Words for the kernel of an emulated machine, where everything takes ten times as long.
+const PATIENT: &str =
+    "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
+
+/// A later kernel than any of the release: that of Debian's backports, which needs no more than itself.
 const UPGRADE: &str = "sed -i 's/^Suites: trixie$/& trixie-backports/' /etc/apt/sources.list.d/debian.sources \
     && apt-get -qq update \
     && DEBIAN_FRONTEND=noninteractive apt-get -qq -y -t trixie-backports --no-install-recommends \
-       install linux-image-cloud-arm64 > /var/log/upgrade.log 2>&1 \
+       install linux-image-arm64 > /var/log/upgrade.log 2>&1 \
     || { tail -n 30 /var/log/upgrade.log; false; }";
 
 fn folder() -> PathBuf {
     let folder = bench().join("qemu-arm64-parts");
     fs_err::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// The shipped board, whose kernels are patient; U-Boot takes words from its menu only.
+fn write_board(folder: &Path) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards/qemu-arm64/board.toml");
+    let text = fs_err::read_to_string(shipped).unwrap();
+    let words: String = PATIENT
+        .split(' ')
+        .map(|word| format!(", \"{word}\""))
+        .collect();
+    let patient = text.replace("\"net.ifnames=0\"]", &format!("\"net.ifnames=0\"{words}]"));
+    assert_ne!(text, patient);
+    let to = folder.join("boards/qemu-arm64");
+    fs_err::create_dir_all(&to).unwrap();
+    fs_err::write(to.join("board.toml"), patient).unwrap();
 }
 
 /// The machine with nothing but firmware and disk, as U-Boot finds it.
@@ -75,7 +93,12 @@ fn menu(machine: &mut Machine) -> Vec<String> {
 #[test]
 fn u_boot_starts_the_image_and_the_kernel_after_an_upgrade() {
     let user = User::first("qemu-arm64");
-    let image = user.build("qemu-arm64", "haproxy-node", &[]);
+    let image = user.home().join("qemu-arm64.img");
+    write_board(&folder());
+    let mut build = user.imgbuild();
+    build.args(["--board", "qemu-arm64", "--profile", "haproxy-node"]);
+    build.arg("--definitions").arg(folder());
+    run(build.arg("--output").arg(&image));
     let [root] = partitions(&image)[..] else {
         panic!("the image has other partitions than its root");
     };

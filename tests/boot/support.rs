@@ -10,6 +10,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+#[allow(unused_imports, reason = "User Mode Linux's own tests use it")]
+pub(crate) use crate::judge::judge;
+
 /// How long anything in an emulated machine may take: it may share its host with many others.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -131,6 +134,17 @@ impl User {
         self.command(bench().join("imgbuild"))
     }
 
+    /// Puts a profile on the image `base`; gives the path of the new image.
+    pub(crate) fn build_on(&self, base: &Path, board: &str, profile: &str) -> PathBuf {
+        let name = base.file_stem().expect("a name").to_string_lossy();
+        let image = self.home.join(format!("{name}-{profile}.img"));
+        let mut command = self.imgbuild();
+        command.args(["--board", board, "--profile", profile]);
+        command.arg("--base").arg(base);
+        run(command.arg("--output").arg(&image));
+        image
+    }
+
     /// Makes `folder`, whatever is in it, this user's own.
     pub(crate) fn own(&self, folder: &Path) {
         if let Some(id) = self.id.filter(|_| is_root()) {
@@ -169,6 +183,20 @@ pub(crate) fn run(command: &mut Command) -> Output {
 /// What `command`, which must succeed, printed.
 pub(crate) fn said(command: &mut Command) -> String {
     String::from_utf8(run(command).stdout).expect("UTF-8")
+}
+
+/// The archive that images are built from on this machine.
+pub(crate) fn mirror() -> String {
+    if let Ok(mirror) = std::env::var("IMGBUILD_MIRROR") {
+        return mirror;
+    }
+    let mut targets = Command::new("apt-get");
+    targets.args(["indextargets", "--format", "$(REPO_URI)"]);
+    let text = said(targets.args(["Created-By: Packages", "Origin: Debian", "Label: Debian"]));
+    text.lines()
+        .next()
+        .expect("apt knows an archive of Debian")
+        .to_owned()
 }
 
 /// A disk of `len` bytes with `image` on it, as if flashed.

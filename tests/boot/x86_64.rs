@@ -4,7 +4,7 @@
 mod backends;
 mod boots;
 mod builds;
-mod guest;
+pub(crate) mod guest;
 mod judges;
 mod solution;
 mod trace;

@@ -1,8 +1,13 @@
 //! Images that start from another image: what changes, and what must not.
 
-use crate::mirror::DebSpec;
+use crate::mirror::{DebSpec, NOW, TestArchive};
 use crate::scene::{Scene, run};
 use crate::world;
+use imgbuild::base::Opened;
+use imgbuild::epoch::Epoch;
+use imgbuild::store::Store;
+use imgbuild::tree::{Content, Kind};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +19,9 @@ root-margin = "1MiB"
 [packages]
 install = ["extra"]
 "#;
+
+/// An archive that is published again is younger.
+const LATER: Epoch = Epoch(NOW.0 + 86_400);
 
 const SETTINGS: &str = r#"
 [settings.hostname]
@@ -47,7 +55,7 @@ fn extra() -> DebSpec {
 }
 
 /// A scene whose archive has package `extra`, and an image made from it without that.
-fn scene() -> (Scene, PathBuf) {
+pub(crate) fn scene() -> (Scene, PathBuf) {
     let scene = Scene::of(&world::archive().package(extra()));
     run(&mut scene.build()).succeeded();
     let base = scene.path("base.img");
@@ -58,26 +66,33 @@ fn scene() -> (Scene, PathBuf) {
     (scene, base)
 }
 
-fn inject(scene: &Scene, base: &Path) -> Command {
+/// The build of an image that starts from `base`.
+pub(crate) fn inject(scene: &Scene, base: &Path) -> Command {
     let mut command = scene.bare(&[]);
-    let inputs = scene.inputs().into_iter();
-    let inputs = inputs.map(|word| {
-        if word == "greeter" {
-            "adder".to_owned()
-        } else {
-            word
-        }
-    });
-    command
-        .args(inputs)
-        .arg("--base")
-        .arg(base)
-        .arg("--output")
-        .arg(scene.image());
+    add_inputs(scene, base, &mut command);
+    command.arg("--output").arg(scene.image());
     command
 }
 
-fn output(program: &str, arguments: &[&str]) -> String {
+/// The subcommand `name` on what [`inject`] builds from.
+pub(crate) fn sub(scene: &Scene, name: &str, base: &Path) -> Command {
+    let mut command = scene.bare(&[name]);
+    add_inputs(scene, base, &mut command);
+    command
+}
+
+fn add_inputs(scene: &Scene, base: &Path, command: &mut Command) {
+    let inputs = scene.inputs().into_iter();
+    let inputs = inputs.map(|word| match word.as_str() {
+        "greeter" => "adder".to_owned(),
+        _ => word,
+    });
+    command.args(inputs).arg("--base").arg(base);
+}
+
+/// What `program` prints; it must succeed.
+#[track_caller]
+pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -91,8 +106,8 @@ fn partitions(image: &Path) -> String {
     text.replace(image.to_str().unwrap(), "IMAGE")
 }
 
-/// The root filesystem of `image`, as a file of its own.
-fn root(image: &Path) -> tempfile::NamedTempFile {
+/// Where the root filesystem of `image` lies.
+fn root_range(image: &Path) -> std::ops::Range<u64> {
     let dump = partitions(image);
     let number = |line: &str, key: &str| -> u64 {
         let rest = line.split_once(key).unwrap().1;
@@ -100,15 +115,21 @@ fn root(image: &Path) -> tempfile::NamedTempFile {
     };
     let line = dump.lines().find(|line| line.contains("IMAGE2")).unwrap();
     let (start, size) = (number(line, "start="), number(line, "size="));
+    start * 512..(start + size) * 512
+}
+
+/// The root filesystem of `image`, as a file of its own.
+fn root(image: &Path) -> tempfile::NamedTempFile {
+    let range = root_range(image);
+    let index = |at: u64| usize::try_from(at).unwrap();
     let bytes = fs_err::read(image).unwrap();
-    let range =
-        usize::try_from(start * 512).unwrap()..usize::try_from((start + size) * 512).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
-    fs_err::write(file.path(), &bytes[range]).unwrap();
+    fs_err::write(file.path(), &bytes[index(range.start)..index(range.end)]).unwrap();
     file
 }
 
-fn cat(root: &Path, path: &str) -> String {
+/// The file `path` of the ext4 in the file `root`.
+pub(crate) fn cat(root: &Path, path: &str) -> String {
     output(
         "/usr/sbin/debugfs",
         &["-R", &format!("cat {path}"), root.to_str().unwrap()],
@@ -127,4 +148,181 @@ fn a_package_is_installed_on_an_image() {
     assert_eq!(cat(root.path(), "/etc/extra.conf"), "extra\n");
     assert_eq!(cat(root.path(), "/etc/hostname"), "adder\n");
     assert_eq!(cat(root.path(), "/etc/greeting"), "hello\n");
+}
+
+/// The names of everything in the tree of `image` that is other than in that of `base`, as our own
+/// reader sees them, whose judges are others.
+fn differences(scene: &Scene, base: &Path) -> Vec<String> {
+    let read = |image: &Path| {
+        let store = Store::open(&scene.path("judge")).unwrap();
+        let object = store.insert(&fs_err::read(image).unwrap()).unwrap();
+        let opened = Opened::read(&store, object, world::host()).unwrap();
+        let tree = opened.tree;
+        let entries = tree.walk().into_iter().map(|(path, id)| {
+            let mut node = tree.node(id).clone();
+            let content = match &mut node.kind {
+                Kind::File(content) => content.read(&store).unwrap().to_vec(),
+                Kind::Directory(entries) => {
+                    entries.clear();
+                    Vec::new()
+                }
+                _ => Vec::new(),
+            };
+            if let Kind::File(content) = &mut node.kind {
+                *content = Content::inline(b"");
+            }
+            (path.to_string(), (node, content))
+        });
+        entries.collect::<BTreeMap<_, _>>()
+    };
+    let (before, after) = (read(base), read(&scene.image()));
+    let gone = before.iter().filter(|(path, _)| !after.contains_key(*path));
+    let gone = gone.map(|(path, _)| format!("- {path}"));
+    let other = after
+        .iter()
+        .filter_map(|(path, node)| match before.get(path) {
+            None => Some(format!("+ {path}")),
+            Some(old) if old != node => Some(format!("! {path}")),
+            Some(_) => None,
+        });
+    gone.chain(other).collect()
+}
+
+#[test]
+fn nothing_else_changes() {
+    let (scene, base) = scene();
+    run(&mut inject(&scene, &base)).succeeded();
+    insta::assert_snapshot!(differences(&scene, &base).join("\n"));
+}
+
+#[test]
+fn the_same_base_and_packages_give_the_same_image() {
+    let (scene, base) = scene();
+    run(&mut inject(&scene, &base)).succeeded();
+    let first = fs_err::read(scene.image()).unwrap();
+    fs_err::remove_dir_all(scene.path("store")).unwrap();
+    let elsewhere = scene.path("work/base.img");
+    fs_err::rename(&base, &elsewhere).unwrap();
+    run(&mut inject(&scene, &elsewhere)).succeeded();
+    assert!(first == fs_err::read(scene.image()).unwrap());
+}
+
+/// `hello` in version 2, which `extra` needs: with another conffile and another file.
+fn newer() -> [DebSpec; 2] {
+    let script = "#!/bin/sh\nset -e\necho \"$0 $*\" >> /etc/hello.scripts\n";
+    let hello = world::versioned("hello", "2.0")
+        .conffile("/etc/hello.conf", b"greeting = hello, all\n")
+        .file("/usr/share/hello/NEWS", 0o644, b"new")
+        .script("preinst", script)
+        .script("postinst", script);
+    [hello, extra().field("Depends", "hello (>= 2)")]
+}
+
+/// Runs debugfs's `commands` on the root of `image`.
+fn edit(image: &Path, commands: &str) {
+    let start = root_range(image).start;
+    let path = format!("{}?offset={start}", image.display());
+    let mut debugfs = Command::new("/usr/sbin/debugfs")
+        .args(["-w", "-f", "-", &path])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = debugfs.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, commands.as_bytes()).unwrap();
+    drop(input);
+    assert!(debugfs.wait().unwrap().success());
+}
+
+#[test]
+fn an_upgrade_keeps_what_the_vendor_changed() {
+    let (scene, base) = scene();
+    let changed = scene.path("changed");
+    fs_err::write(&changed, "greeting = vendor\n").unwrap();
+    let commands = format!(
+        "rm /etc/hello.conf\nwrite {} /etc/hello.conf\n",
+        changed.display()
+    );
+    edit(&base, &commands);
+    let archive = newer()
+        .into_iter()
+        .fold(world::archive(), |archive, deb| archive.package(deb));
+    scene.publish(&archive.date(LATER));
+    run(&mut inject(&scene, &base)).succeeded();
+    let root = root(&scene.image());
+    let root = root.path();
+    output("/usr/sbin/e2fsck", &["-fn", root.to_str().unwrap()]);
+    assert_eq!(cat(root, "/etc/hello.conf"), "greeting = vendor\n");
+    assert_eq!(
+        cat(root, "/etc/hello.conf.dpkg-dist"),
+        "greeting = hello, all\n"
+    );
+    assert_eq!(cat(root, "/usr/share/hello/NEWS"), "new");
+    let scripts = cat(root, "/etc/hello.scripts");
+    let words: Vec<&str> = scripts
+        .lines()
+        .map(|line| line.split_once(' ').unwrap().1)
+        .collect();
+    assert_eq!(words, ["upgrade 1.0 2.0", "configure 1.0"]);
+    let status = cat(root, "/var/lib/dpkg/status");
+    assert!(
+        status.contains("Package: hello\nStatus: install ok installed\n"),
+        "{status}"
+    );
+}
+
+#[test]
+fn a_held_package_that_is_in_the_way_is_named() {
+    let (scene, base) = scene();
+    let root = root(&base);
+    let status = cat(root.path(), "/var/lib/dpkg/status");
+    let installed = "Package: hello\nStatus: install ok installed\n";
+    assert!(status.contains(installed));
+    let held = scene.path("held");
+    fs_err::write(
+        &held,
+        status.replace(installed, &installed.replace("install ok", "hold ok")),
+    )
+    .unwrap();
+    edit(
+        &base,
+        &format!(
+            "rm /var/lib/dpkg/status\nwrite {} /var/lib/dpkg/status\n",
+            held.display()
+        ),
+    );
+    let archive = newer()
+        .into_iter()
+        .fold(world::archive(), |archive, deb| archive.package(deb));
+    scene.publish(&archive.date(LATER));
+    let ran = run(&mut inject(&scene, &base));
+    ran.ended(1)
+        .says(&["has Depends: hello (>= 2)", "hello 1.0 is installed, held"]);
+}
+
+#[test]
+fn the_archives_of_the_base_are_used_and_backports_only_if_asked() {
+    let (scene, base) = scene();
+    let list = scene.path("list");
+    let text = format!("deb {}/debian trixie-backports main\n", scene.server.url());
+    fs_err::write(&list, text).unwrap();
+    let path = "/etc/apt/sources.list.d/backports.list";
+    edit(&base, &format!("write {} {path}\n", list.display()));
+    let backports = TestArchive::new()
+        .suite("stable-backports", "trixie-backports")
+        .not_automatic()
+        .package(world::versioned("extra", "9"));
+    backports.write(&scene.path("mirror/debian"));
+    run(&mut inject(&scene, &base)).succeeded();
+    let root = root(&scene.image());
+    let status = cat(root.path(), "/var/lib/dpkg/status");
+    assert!(status.contains("Package: extra\n"));
+    assert!(!status.contains("Version: 9\n"), "{status}");
+    let asked = scene.server.requests();
+    let of_backports = |path: &str| path.contains("trixie-backports/");
+    assert!(asked.iter().any(|request| of_backports(&request.path)));
+    assert_eq!(
+        cat(root.path(), path),
+        fs_err::read_to_string(&list).unwrap()
+    );
 }

@@ -373,6 +373,76 @@ fn last_lines(text: &str) -> &str {
     text.find("error: ").map_or(text, |at| &text[at..])
 }
 
+/// An image of somebody else, of `len` bytes: every byte of it says how far into the disk it lies, and an
+/// MBR has one entry.
+fn foreign(path: &Path, len: u64) -> Vec<u8> {
+    let len = usize::try_from(len).unwrap();
+    let mut bytes: Vec<u8> = (0..len).map(|at| (at / 512 % 251 + 1) as u8).collect();
+    bytes[440..512].fill(0);
+    bytes[446..462].copy_from_slice(&[0, 0, 0, 0, 0x83, 0, 0, 0, 0, 0x80, 0, 0, 0, 8, 0, 0]);
+    bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+    fs_err::write(path, &bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn an_odroid_keeps_the_boot_loader_of_an_image_that_is_made_for_it() {
+    let boards = Boards::new();
+    let image = boards.0.path("foreign.img");
+    let theirs = foreign(&image, 17 * MIB);
+    let build = |board: &str| {
+        let mut command = boards.command(board);
+        command.arg("--base").arg(&image).arg("--boot-loader-only");
+        run(&mut command).succeeded();
+        Disk::open(boards.image(board))
+    };
+    for board in ["odroid-c2", "odroid-c4", "odroid-hc4", "odroid-n2"] {
+        let disk = build(board);
+        let loader = disk.bytes(0, 4 << 20);
+        assert_eq!(loader[..440], theirs[..440], "{board}");
+        // The disk id and the entries are this image's own.
+        assert_ne!(loader[440..510], theirs[440..510], "{board}");
+        assert!(
+            loader[512..] == theirs[512..4 << 20],
+            "{board}: another loader"
+        );
+        assert_eq!(disk.start(1), 4 * MIB / SECTOR, "{board}");
+        let menu = disk.root("/boot/extlinux/extlinux.conf");
+        insta::assert_snapshot!(format!("menu of {board}"), steady(&menu));
+    }
+    let disk = build("odroid-m1");
+    assert_eq!(disk.start(1), 16 * MIB / SECTOR);
+    let loader = disk.bytes(0, 16 << 20);
+    assert!(
+        loader[64 * 512..] == theirs[64 * 512..16 << 20],
+        "another loader"
+    );
+    // What lies between the table and Rockchip's sector 64 is nobody's.
+    assert!(loader[512..64 * 512].iter().all(|byte| *byte == 0));
+    let menu = disk.root("/boot/extlinux/extlinux.conf");
+    insta::assert_snapshot!("menu of odroid-m1", steady(&menu));
+}
+
+#[test]
+fn an_image_without_a_boot_loader_is_of_another_board() {
+    let boards = Boards::new();
+    let image = boards.0.path("foreign.img");
+    let refused = |board: &str, code: i32| {
+        let mut command = boards.command(board);
+        command.arg("--base").arg(&image).arg("--boot-loader-only");
+        let said = boards.0.steady(&run(&mut command).ended(code).stderr);
+        last_lines(&said).to_owned()
+    };
+    let mut bytes = foreign(&image, 17 * MIB);
+    bytes[64 * 512..].fill(0);
+    fs_err::write(&image, &bytes).unwrap();
+    insta::assert_snapshot!("nothing but zeros", refused("odroid-m1", 4));
+    foreign(&image, 2 * MIB);
+    insta::assert_snapshot!("a short image", refused("odroid-c4", 4));
+    insta::assert_snapshot!("no use for an image", refused("rpi4", 2));
+    assert_eq!(boards.0.outputs(), [""; 0]);
+}
+
 #[test]
 fn a_board_without_a_boot_loader_of_its_own_says_where_one_is() {
     let boards = Boards::new();

@@ -110,3 +110,36 @@ fn a_reader_that_leaves_early_is_no_failure() {
     scene.surround(&mut command);
     assert_eq!(run(&mut command).stderr, "0\n");
 }
+
+#[test]
+fn check_finds_every_mistake_of_a_board_file() {
+    let scene = Scene::new();
+    let ran = run(&mut scene.bare(&["check"])).succeeded();
+    assert!(ran.stdout.contains("rpi4: no mistakes\n"), "{}", ran.stdout);
+    let board = fs_err::read_to_string(scene.path("definitions/boards/tiny/board.toml")).unwrap();
+    let file = scene.path("work/board.toml");
+    let wrong = board
+        .replace("start = \"1MiB\"", "start = \"256KiB\"")
+        .replace("min-size = \"256MiB\"", "min-size = \"16MiB\"");
+    fs_err::write(&file, wrong).unwrap();
+    let ran = run(&mut scene.bare(&["check", "board.toml"])).ended(1);
+    insta::assert_snapshot!(scene.steady(&ran.stderr));
+    fs_err::write(&file, board).unwrap();
+    let ran = run(&mut scene.bare(&["check", "board.toml", "rpi4"])).ended(1);
+    insta::assert_snapshot!(format!("{}{}", ran.stdout, scene.steady(&ran.stderr)));
+    run(&mut scene.bare(&["check", "none/board.toml"])).ended(2);
+}
+
+#[test]
+fn the_worked_example_of_the_boards_readme_has_no_mistakes() {
+    let scene = Scene::new();
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/boards/README.md");
+    let readme = fs_err::read_to_string(readme).unwrap();
+    let (_, example) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let folder = scene.path("work/boards/rock64");
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::write(folder.join("board.toml"), example).unwrap();
+    let ran = run(&mut scene.bare(&["check", "rock64"])).succeeded();
+    assert_eq!(ran.stdout, "rock64: no mistakes\n");
+}

@@ -50,6 +50,11 @@ pub(crate) fn package(name: &str) -> DebSpec {
     new(name, "1.0").file(&format!("/usr/share/{name}/README"), 0o644, name.as_bytes())
 }
 
+/// The same in another version.
+pub(crate) fn versioned(name: &str, version: &str) -> DebSpec {
+    new(name, version).file(&format!("/usr/share/{name}/README"), 0o644, name.as_bytes())
+}
+
 fn new(name: &str, version: &str) -> DebSpec {
     DebSpec::new(name, version, host().debian()).compression(Compression::None)
 }

@@ -1,4 +1,4 @@
-//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4 and the kernel judge the ext4 filesystems we
+//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4, ext4-view and the kernel judge the ext4 filesystems we
 //! write, and our own reader finds the same in them.
 
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
@@ -10,14 +10,16 @@ mod image;
 mod kernel;
 mod large;
 mod manifest;
-mod mke2fs;
 mod mirror;
+mod mke2fs;
 mod mkext4;
 mod reader;
 mod readers;
+mod real;
 mod sharing;
 mod sparse;
 mod trees;
+mod view;
 
 use crate::uml::MOST_DISKS;
 use image::{Objects, Written, all_features, check, params, seal_with_margin};

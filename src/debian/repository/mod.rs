@@ -128,7 +128,8 @@ pub struct Archives<'a> {
 }
 
 impl Archives<'_> {
-    /// The Release of `repository` and its indices for `architectures`, which all fit each other.
+    /// The Release of `repository` and its indices for `architectures`, which all fit each other. It
+    /// must have the first of these; the others are those of tools, which another archive may have.
     /// Remembers the InRelease for offline builds.
     pub fn fetch_indices(
         &self,
@@ -250,8 +251,15 @@ impl Archives<'_> {
         architectures: &[Architecture],
     ) -> Result<Vec<Index>, RepositoryError> {
         let mut indices = Vec::new();
+        let first = architectures.first();
+        let has = |architecture: &&Architecture| {
+            let mut names = release.architectures.iter();
+            names.any(|name| name == architecture.debian())
+        };
+        let optional = architectures.iter().skip(1).filter(has);
+        let architectures: Vec<Architecture> = first.into_iter().chain(optional).copied().collect();
         for component in &repository.components {
-            for &architecture in architectures {
+            for &architecture in &architectures {
                 let text = self.fetch_index(repository, release, component, architecture)?;
                 indices.push(Index {
                     component: component.clone(),

@@ -1,7 +1,7 @@
 //! Parameters that make a filesystem like another one, and what differs nevertheless.
 
 use super::read::feature::{self, Feature};
-use super::read::{Filesystem, ReadError};
+use super::read::{Filesystem, ReadError, Superblock};
 use super::spec::{BLOCK_BYTES, BLOCK_SIZE, DEFAULT_MOUNT_OPTIONS, INODE_SIZE};
 use super::{Features, LEAST_BYTES_PER_INODE, LEAST_JOURNAL, MOST_RESERVED_PERCENT, Params};
 use crate::epoch::Epoch;
@@ -111,45 +111,56 @@ impl Params {
             bytes_per_inode: superblock.bytes_per_inode().max(LEAST_BYTES_PER_INODE),
             ..Self::new(len, superblock.uuid, superblock.hash_seed, epoch)
         };
-
-        let written = params.features.names();
-        let mut differences: Vec<Difference> = superblock
-            .features
-            .iter()
-            .filter(|feature| !written.contains(feature) && !STATES.contains(feature))
-            .map(Difference::Without)
-            .collect();
-        let added = written.iter().filter(|feature| !has(**feature));
-        differences.extend(added.map(|feature| Difference::With(*feature)));
-        let mut tell = |differs: bool, difference| differs.then(|| differences.push(difference));
-        let (block_size, inode_size) = (superblock.block_size, superblock.inode_size);
-        tell(
-            u64::from(block_size) != BLOCK_BYTES,
-            Difference::BlockSize(block_size),
-        );
-        tell(
-            usize::from(inode_size) != INODE_SIZE,
-            Difference::InodeSize(inode_size),
-        );
-        if let Some(blocks) = journal {
-            tell(blocks < LEAST_JOURNAL.into(), Difference::Journal(blocks));
-        }
-        let (bytes, percent) = (superblock.bytes_per_inode(), superblock.reserved_percent());
-        tell(
-            bytes < LEAST_BYTES_PER_INODE,
-            Difference::BytesPerInode(bytes),
-        );
-        tell(
-            percent > MOST_RESERVED_PERCENT,
-            Difference::ReservedPercent(percent),
-        );
-        let options = superblock.default_mount_options;
-        tell(
-            options != DEFAULT_MOUNT_OPTIONS,
-            Difference::MountOptions(options),
-        );
+        let differences = differences(superblock, journal, params.features);
         Ok((params, differences))
     }
+}
+
+/// What a filesystem with `features` has otherwise than the one of `superblock`, whose journal would
+/// have `journal` blocks of ours.
+fn differences(
+    superblock: &Superblock,
+    journal: Option<u64>,
+    features: Features,
+) -> Vec<Difference> {
+    let has = |feature| superblock.features.has(feature);
+    let written = features.names();
+    let mut differences: Vec<Difference> = superblock
+        .features
+        .iter()
+        .filter(|feature| !written.contains(feature) && !STATES.contains(feature))
+        .map(Difference::Without)
+        .collect();
+    let added = written.iter().filter(|feature| !has(**feature));
+    differences.extend(added.map(|feature| Difference::With(*feature)));
+    let mut tell = |differs: bool, difference| differs.then(|| differences.push(difference));
+    let (block_size, inode_size) = (superblock.block_size, superblock.inode_size);
+    tell(
+        u64::from(block_size) != BLOCK_BYTES,
+        Difference::BlockSize(block_size),
+    );
+    tell(
+        usize::from(inode_size) != INODE_SIZE,
+        Difference::InodeSize(inode_size),
+    );
+    if let Some(blocks) = journal {
+        tell(blocks < LEAST_JOURNAL.into(), Difference::Journal(blocks));
+    }
+    let (bytes, percent) = (superblock.bytes_per_inode(), superblock.reserved_percent());
+    tell(
+        bytes < LEAST_BYTES_PER_INODE,
+        Difference::BytesPerInode(bytes),
+    );
+    tell(
+        percent > MOST_RESERVED_PERCENT,
+        Difference::ReservedPercent(percent),
+    );
+    let options = superblock.default_mount_options;
+    tell(
+        options != DEFAULT_MOUNT_OPTIONS,
+        Difference::MountOptions(options),
+    );
+    differences
 }
 
 impl Features {

@@ -1,6 +1,6 @@
 //! A second disk for the machine: programs that the image does not have, and the lab's scripts.
 
-use super::super::support::{run, said};
+use super::super::support::{mirror, run, said};
 use super::Built;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,18 +87,4 @@ fn apt(state: &Path) -> Command {
     apt.args(options.iter().flat_map(|option| ["-o", option]));
     apt.arg("-q");
     apt
-}
-
-/// The archive that images are built from on this machine.
-fn mirror() -> String {
-    if let Ok(mirror) = std::env::var("IMGBUILD_MIRROR") {
-        return mirror;
-    }
-    let mut targets = Command::new("apt-get");
-    targets.args(["indextargets", "--format", "$(REPO_URI)"]);
-    let text = said(targets.args(["Created-By: Packages", "Origin: Debian", "Label: Debian"]));
-    text.lines()
-        .next()
-        .expect("apt knows an archive of Debian")
-        .to_owned()
 }

@@ -1,5 +1,6 @@
 //! The image starts from every firmware, and does its job.
 
+use super::BUILT;
 use super::backends::{WebServer, free_port};
 use super::guest::{Firmware, Guest};
 use crate::machine::Machine;
@@ -12,7 +13,7 @@ use std::process::Command;
 
 #[test]
 fn x86_64_starts_from_uefi() {
-    let mut guest = Guest::start(Firmware::Uefi, &[]);
+    let mut guest = Guest::start(&BUILT.image, Firmware::Uefi, &[]);
     guest.machine.log_in(PATIENCE);
     guest.settle();
     guest
@@ -22,7 +23,7 @@ fn x86_64_starts_from_uefi() {
 
 #[test]
 fn x86_64_starts_with_secure_boot_enforced() {
-    let mut guest = Guest::start(Firmware::SecureBoot, &[]);
+    let mut guest = Guest::start(&BUILT.image, Firmware::SecureBoot, &[]);
     guest.machine.log_in(PATIENCE);
     guest.settle();
     // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are
@@ -47,6 +48,7 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
     let mirror_port = mirror.url().rsplit_once(':').unwrap().1.to_owned();
     let [http, tcp, statistics] = [free_port(), free_port(), free_port()];
     let mut guest = Guest::start(
+        &BUILT.image,
         Firmware::Bios,
         &[
             format!("hostfwd=tcp:127.0.0.1:{http}-:80"),

@@ -1,14 +1,13 @@
 //! A PC with the image on its disk, and what is true of every one that has just started.
 
-use super::BUILT;
 use crate::machine::Machine;
 use crate::support::{PATIENCE, bench, flash};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What starts the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Firmware {
+pub(crate) enum Firmware {
     Bios,
     Uefi,
     SecureBoot,
@@ -18,18 +17,19 @@ pub(super) enum Firmware {
 const DISK: u64 = 8 << 30;
 
 /// A PC, its disk and its console.
-pub(super) struct Guest {
-    pub(super) machine: Machine,
+pub(crate) struct Guest {
+    pub(crate) machine: Machine,
     disk: PathBuf,
 }
 
 impl Guest {
-    /// Flashes the image and switches the PC on. `forwards` are words of QEMU's user network, which
+    /// Flashes `image` and switches the PC on. `forwards` are words of QEMU's user network, which
     /// is closed but for them.
-    pub(super) fn start(firmware: Firmware, forwards: &[String]) -> Self {
-        let name = format!("{firmware:?}").to_lowercase();
+    pub(crate) fn start(image: &Path, firmware: Firmware, forwards: &[String]) -> Self {
+        let image_name = image.file_stem().expect("a name").to_string_lossy();
+        let name = format!("{image_name}-{firmware:?}").to_lowercase();
         let disk = bench().join(format!("{name}.disk"));
-        flash(&BUILT.image, &disk, DISK);
+        flash(image, &disk, DISK);
         // A test that is killed takes its PC with it.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);
@@ -74,7 +74,7 @@ impl Guest {
     }
 
     /// Waits for the end of the start and checks that all went well; root has the whole disk.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let machine = &mut self.machine;
         // HAProxy's complaints about servers that are not there yet go to every terminal.
         let quiet = "mkdir -p /run/systemd/journald.conf.d && \

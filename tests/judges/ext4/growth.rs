@@ -85,7 +85,6 @@ fn judge_growth(all: &[Features], len: u64) {
         assert_manifest(&found, &expected, "the kernel after growth");
         let on_disk = fs_err::metadata(&image.path).unwrap().blocks() * 512;
         assert!(on_disk < 2 * GIB, "{on_disk} bytes on disk");
-        eprintln!("{on_disk}");
     }
 }
 

@@ -97,7 +97,8 @@ fn facts(path: &Path, metadata: &Metadata) -> Facts {
     }
 }
 
-fn xattrs(path: &Path) -> BTreeMap<String, Vec<u8>> {
+/// The attributes of `path` itself.
+pub(super) fn xattrs(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut names = vec![0; 65_536];
     let len = rustix::fs::llistxattr(path, &mut names).unwrap();
     names.truncate(len);

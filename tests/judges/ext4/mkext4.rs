@@ -2,9 +2,11 @@
 
 use super::manifest::{Body, Facts, Manifest, text};
 use imgbuild::digest::Sha256;
-use mkext4::reader::Fs;
+use imgbuild::disk::device::{Device, FileDevice};
+use mkext4::reader::{Fs, ReadAt};
 use mkext4::spec::Inode;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 /// What mkext4 says. It shows access control lists as they lie on the disk, so that they are left
@@ -13,7 +15,8 @@ use std::path::Path;
 /// mkext4 takes the last entry of an index for one.
 pub(super) fn manifest(image: &Path) -> Option<Manifest> {
     const METADATA_CSUM: u32 = 0x400;
-    let fs = Fs::open(fs_err::File::open(image).unwrap().into_parts().0).unwrap();
+    let device = FileDevice::new(fs_err::File::open(image).unwrap()).unwrap();
+    let fs = Fs::open(Source(device)).unwrap();
     if fs.superblock().feature_ro_compat & METADATA_CSUM == 0 {
         return None;
     }
@@ -48,11 +51,20 @@ pub(super) fn without_acls(mut manifest: Manifest) -> Manifest {
     manifest
 }
 
-fn facts(fs: &Fs<std::fs::File>, ino: u32) -> Facts {
+/// An image as mkext4 wants it.
+struct Source(FileDevice);
+
+impl ReadAt for Source {
+    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(offset, buffer)
+    }
+}
+
+fn facts(fs: &Fs<Source>, ino: u32) -> Facts {
     let inode = fs.inode(ino).unwrap();
     let body = match inode.mode & 0o170_000 {
         0o040_000 => Body::Directory,
-        0o100_000 => Body::File(Sha256::of(&fs.read_file(ino).unwrap())),
+        0o100_000 => Body::File(Sha256::of(&content(fs, ino, &inode))),
         0o120_000 => Body::Symlink(text(&fs.symlink_target(ino).unwrap())),
         0o020_000 | 0o060_000 => device(&inode),
         _ => Body::Nothing,
@@ -73,6 +85,16 @@ fn facts(fs: &Fs<std::fs::File>, ino: u32) -> Facts {
             .collect(),
         body,
     }
+}
+
+/// By its extents: mkext4's own `read_file` refuses what is longer than the filesystem, as a sparse
+/// file can be.
+fn content(fs: &Fs<Source>, ino: u32, inode: &Inode) -> Vec<u8> {
+    let extents = fs.extents(ino, inode).unwrap();
+    let mut content = vec![0; usize::try_from(inode.size).unwrap()];
+    let len = fs.read_file_at(inode, &extents, 0, &mut content).unwrap();
+    assert_eq!(len, content.len());
+    content
 }
 
 fn device(inode: &Inode) -> Body {

@@ -98,6 +98,12 @@ fn file_of_20_gib_that_is_nearly_all_holes_fits_into_300_mb() {
         stat.contains(&format!("Size: {}", 20 * GIB)) && stat.contains("Blockcount: 40"),
         "{stat}"
     );
+    judge_blocks(&written);
+    judge_kernel(&written, &data);
+}
+
+/// debugfs finds blocks where there is data, and none beside it.
+fn judge_blocks(written: &Written) {
     let around = [
         0,
         1,
@@ -118,7 +124,10 @@ fn file_of_20_gib_that_is_nearly_all_holes_fits_into_300_mb() {
         .map(|line| line != "0")
         .collect();
     assert_eq!(is_there, [true, false, true, false, false, true, true]);
-    // The kernel finds the data, and 20 KB of it.
+}
+
+/// The kernel finds `data`, and 20 KB of it.
+fn judge_kernel(written: &Written, data: &[(u64, &[u8])]) {
     let mut script =
         "mkdir at; mount -t ext4 -o ro,noload /dev/ubda at\nbusybox du -k at/sparse > size\n"
             .to_owned();

@@ -18,6 +18,7 @@ pub(crate) struct TestArchive {
     date: Epoch,
     valid_until: Option<Epoch>,
     by_hash: bool,
+    not_automatic: bool,
     key: TestKey,
     components: Vec<String>,
     packages: Vec<(String, DebSpec)>,
@@ -33,6 +34,7 @@ impl TestArchive {
             date: NOW,
             valid_until: None,
             by_hash: true,
+            not_automatic: false,
             key: TestKey::new(1),
             components: vec!["main".to_owned()],
             packages: Vec::new(),
@@ -55,6 +57,12 @@ impl TestArchive {
     /// Gives it an end.
     pub(crate) fn valid_until(mut self, end: Epoch) -> Self {
         self.valid_until = Some(end);
+        self
+    }
+
+    /// Taken from only where that is asked for.
+    pub(crate) fn not_automatic(mut self) -> Self {
+        self.not_automatic = true;
         self
     }
 
@@ -182,6 +190,9 @@ impl TestArchive {
         );
         if let Some(end) = self.valid_until {
             text.push_str(&format!("Valid-Until: {}\n", show_date(end)));
+        }
+        if self.not_automatic {
+            text.push_str("NotAutomatic: yes\nButAutomaticUpgrades: yes\n");
         }
         if self.by_hash {
             text.push_str("Acquire-By-Hash: yes\n");

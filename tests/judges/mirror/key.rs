@@ -3,8 +3,8 @@
 use super::NOW;
 use imgbuild::epoch::Epoch;
 use pgp::composed::{
-    ArmorOptions, CleartextSignedMessage, KeyType, SecretKeyParamsBuilder, SignedKeyDetails,
-    SignedPublicKey,
+    ArmorOptions, CleartextSignedMessage, DetachedSignature, KeyType, SecretKeyParamsBuilder,
+    SignedKeyDetails, SignedPublicKey,
 };
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{
@@ -76,6 +76,25 @@ impl TestKey {
             .unwrap()
             .to_armored_string(ArmorOptions::default())
             .unwrap()
+    }
+
+    /// A binary detached signature over `bytes`, made at `date`.
+    pub(crate) fn sign_detached(&self, bytes: &[u8], date: Epoch) -> Vec<u8> {
+        self.detached(bytes, date).to_bytes().unwrap()
+    }
+
+    /// The same, armored.
+    pub(crate) fn sign_armored(&self, bytes: &[u8], date: Epoch) -> String {
+        let signature = self.detached(bytes, date);
+        signature
+            .to_armored_string(ArmorOptions::default())
+            .unwrap()
+    }
+
+    fn detached(&self, bytes: &[u8], date: Epoch) -> DetachedSignature {
+        let config = self.config(SignatureType::Binary, date);
+        let signature = config.sign(&self.secret, &Password::empty(), bytes);
+        DetachedSignature::new(signature.unwrap())
     }
 
     fn public(&self) -> SignedPublicKey {

@@ -19,6 +19,7 @@ mod server;
 pub(crate) use archive::TestArchive;
 pub(crate) use deb::{Compression, DebSpec};
 pub(crate) use key::TestKey;
+#[allow(unused_imports, reason = "each test program uses a part")]
 pub(crate) use server::{Fault, Request, Server, Times};
 
 use imgbuild::epoch::Epoch;

@@ -1,8 +1,9 @@
 //! Which block belongs to whom. Each has one owner, so what all files together can claim is bounded
 //! by the device, and no pointer leads back to where it came from.
 
-use super::error::{Corrupt, Place};
+use super::error::Corrupt;
 use super::group::{self, Group};
+use super::place::Place;
 use super::superblock::Superblock;
 use std::collections::BTreeMap;
 

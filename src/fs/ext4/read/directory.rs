@@ -3,11 +3,15 @@
 //! An index stands in blocks that look like unused entries, so all blocks are read in a row. Only
 //! checksums have another place there.
 
+#[cfg(test)]
+mod tests;
+
 use super::bytes::{le16, le32};
-use super::error::{Corrupt, Place, ReadError};
+use super::error::{Corrupt, ReadError};
 use super::feature;
 use super::inline;
 use super::inode::Inode;
+use super::place::Place;
 use super::superblock::Superblock;
 use super::volume::Volume;
 use crate::fs::ext4::csum::Seed;

@@ -1,11 +1,15 @@
 //! Extent trees: which run of blocks holds which part of a file. `crate::fs::ext4::extent` draws
 //! the nodes.
 
+#[cfg(test)]
+mod tests;
+
 use super::bytes::{halves, le16, le32};
 use super::claims::Claims;
-use super::error::{Corrupt, Place, ReadError};
+use super::error::{Corrupt, ReadError};
 use super::inode::Inode;
 use super::patched::Patched;
+use super::place::Place;
 use super::superblock::Superblock;
 use crate::fs::ext4::csum::Seed;
 

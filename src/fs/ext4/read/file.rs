@@ -156,3 +156,87 @@ impl Device for FileView<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{self, BLOCK};
+    use super::*;
+    use crate::digest::Sha256;
+    use std::collections::BTreeMap;
+
+    fn run(file_block: u64, len: u64, start: u64, is_written: bool) -> Run {
+        Run {
+            file_block,
+            len,
+            start,
+            is_written,
+        }
+    }
+
+    #[test]
+    fn content_is_slices_but_for_what_the_journal_changes_and_nobody_wrote() {
+        let (blocks, superblock) = (made::blocks(), made::superblock(0, 0));
+        let blocks = blocks.as_slice();
+        let changed = [21, 30].map(|block| (block, [block as u8; BLOCK].as_slice().into()));
+        let device = Patched::new(&blocks, BLOCK as u32, BTreeMap::from(changed));
+        let runs = [
+            run(1, 3, 20, true),
+            run(5, 2, 40, false),
+            run(7, 1, 30, true),
+            run(8, 9, 50, true),
+        ];
+        let inode = made::file([0; 60], 8 * 1024 - 24, &superblock);
+        let object = Sha256::of(b"the object");
+        let place = Slice {
+            object,
+            offset: 5000,
+            len: device.len(),
+        };
+        let stored = |offset, len| {
+            Piece::Stored(Slice {
+                object,
+                offset,
+                len,
+            })
+        };
+        let expected = [
+            Piece::Hole(1024),
+            stored(5000 + 20 * 1024, 1024),
+            Piece::Bytes([21; 1024].as_slice().into()),
+            stored(5000 + 22 * 1024, 1024),
+            Piece::Hole(3 * 1024),
+            Piece::Bytes([30; 1000].as_slice().into()),
+        ];
+        let content = content(&inode, &runs, &superblock, &device, &place).unwrap();
+        assert_eq!(content, Content::from_pieces(expected));
+    }
+
+    #[test]
+    fn what_has_no_holes_is_written_from_its_first_block_on() {
+        let whole = [run(0, 2, 20, true), run(2, 1, 9, true)];
+        assert_eq!(check_whole(12, &whole, 3, "a directory"), Ok(()));
+        for (runs, block) in [
+            (vec![], 0),
+            (vec![run(1, 2, 20, true)], 0),
+            (vec![run(0, 2, 20, true)], 2),
+            (vec![run(0, 1, 20, true), run(1, 2, 30, false)], 1),
+        ] {
+            let what = "a directory";
+            let hole = Corrupt::Hole {
+                ino: 12,
+                block,
+                what,
+            };
+            assert_eq!(check_whole(12, &runs, 3, what), Err(hole));
+        }
+    }
+
+    #[test]
+    fn files_longer_than_block_numbers_are_refused() {
+        let superblock = made::superblock(0, 0);
+        let size = |size| check_size(&made::file([0; 60], size, &superblock), 1024);
+        assert_eq!(size(1024 << 32), Ok(()));
+        assert!(size((1024 << 32) + 1).is_err());
+        assert!(size(u64::MAX).is_err());
+    }
+}

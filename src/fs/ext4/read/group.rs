@@ -1,9 +1,10 @@
 //! Group descriptors: where each group's bitmaps and inodes lie.
 
 use super::bytes::{halves, le16, le32};
-use super::error::{Corrupt, Place, ReadError};
+use super::error::{Corrupt, ReadError};
 use super::feature;
 use super::patched::Patched;
+use super::place::Place;
 use super::superblock::{OFFSET, Superblock};
 use crate::fs::ext4::csum;
 use crate::fs::ext4::spec::BG_INODE_UNINIT;

@@ -6,10 +6,11 @@
 
 use super::bytes::le32;
 use super::claims::Claims;
-use super::error::{Place, ReadError};
+use super::error::ReadError;
 use super::extent::Run;
 use super::inode::Inode;
 use super::patched::Patched;
+use super::place::Place;
 use super::superblock::Superblock;
 
 const DIRECT: usize = 12;
@@ -92,5 +93,76 @@ fn add(runs: &mut Vec<Run>, file_block: u64, block: u64) {
             start: block,
             is_written: true,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{self, block, put32};
+
+    /// What `runs` says about an inode with these numbers, and these in blocks.
+    fn read(
+        numbers: &[(usize, u32)],
+        lists: &[(usize, &[(usize, u32)])],
+    ) -> Result<Vec<(u64, u64, u64)>, String> {
+        let mut i_block = [0; 60];
+        for (index, number) in numbers {
+            put32(&mut i_block, index * 4, *number);
+        }
+        let mut blocks = made::blocks();
+        for (list, numbers) in lists {
+            for (index, number) in *numbers {
+                put32(block(&mut blocks, *list), index * 4, *number);
+            }
+        }
+        let runs = made::runs(i_block, &blocks, &made::superblock(0, 0));
+        let runs = runs.map_err(|error| error.to_string())?;
+        Ok(runs
+            .into_iter()
+            .map(|run| (run.file_block, run.len, run.start))
+            .collect())
+    }
+
+    #[test]
+    fn neighbours_become_one_run_across_lists() {
+        let lists: [(_, &[_]); 1] = [(40, &[(0, 23), (1, 30)])];
+        let found = read(&[(10, 21), (11, 22), (12, 40)], &lists).unwrap();
+        assert_eq!(found, [(10, 3, 21), (13, 1, 30)]);
+    }
+
+    #[test]
+    fn lists_of_lists_number_the_blocks_behind_all_others() {
+        let lists: [(_, &[_]); 5] = [
+            (40, &[(1, 41)]),
+            (41, &[(2, 50)]),
+            (42, &[(1, 43)]),
+            (43, &[(0, 44)]),
+            (44, &[(255, 51)]),
+        ];
+        let found = read(&[(13, 40), (14, 42)], &lists).unwrap();
+        let twice = 12 + 256 + 256 + 2;
+        let thrice = 12 + 256 + 256 * 256 + 256 * 256 + 255;
+        assert_eq!(found, [(twice, 1, 50), (thrice, 1, 51)]);
+    }
+
+    #[test]
+    fn numbers_outside_the_filesystem_are_refused() {
+        let refusal = "inode 12 points to block 64: expected 1 to 63".to_owned();
+        assert_eq!(read(&[(0, 64)], &[]), Err(refusal.clone()));
+        assert_eq!(read(&[(14, 64)], &[]), Err(refusal.clone()));
+        assert_eq!(read(&[(12, 40)], &[(40, &[(9, 64)])]), Err(refusal));
+    }
+
+    #[test]
+    fn lists_that_lead_back_into_themselves_end() {
+        let refusal = "block 40 belongs to inode 12 and to inode 12".to_owned();
+        assert_eq!(read(&[(12, 40)], &[(40, &[(0, 40)])]), Err(refusal.clone()));
+        assert_eq!(read(&[(14, 40)], &[(40, &[(0, 40)])]), Err(refusal.clone()));
+        let full: Vec<_> = (0..256).map(|index| (index, 40)).collect();
+        assert_eq!(read(&[(14, 40)], &[(40, &full)]), Err(refusal));
+        assert_eq!(
+            read(&[(0, 20), (5, 20)], &[]),
+            Err("block 20 belongs to inode 12 and to inode 12".to_owned())
+        );
     }
 }

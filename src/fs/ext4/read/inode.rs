@@ -1,11 +1,15 @@
 //! Inodes: type, owner, time, and where the content begins.
 
+#[cfg(test)]
+mod tests;
+
 use super::bytes::{array, halves, le16, le32};
-use super::error::{Corrupt, Place, ReadError, Unsupported};
+use super::error::{Corrupt, ReadError, Unsupported};
 use super::extent;
 use super::feature;
 use super::group::Group;
 use super::patched::Patched;
+use super::place::Place;
 use super::superblock::{JournalBackup, Superblock};
 use crate::epoch::Timestamp;
 use crate::fs::ext4::csum::Seed;

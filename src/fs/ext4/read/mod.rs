@@ -26,14 +26,18 @@ mod indirect;
 mod inline;
 mod inode;
 mod journal;
+#[cfg(test)]
+mod made;
 mod patched;
+mod place;
 mod superblock;
 mod tree;
 mod volume;
 mod xattr;
 
-pub use error::{Corrupt, Place, ReadError, Unsupported};
+pub use error::{Corrupt, ReadError, Unsupported};
 pub use journal::{JournalFault, JournalLimit};
+pub use place::Place;
 pub use superblock::Superblock;
 
 use crate::disk::device::Device;

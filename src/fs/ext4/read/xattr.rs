@@ -1,11 +1,15 @@
 //! Extended attributes: in an inode, in a block of their own that inodes may share, and values in
 //! inodes of their own. `crate::fs::ext4::xattr` draws the entries.
 
+#[cfg(test)]
+mod tests;
+
 use super::acl;
 use super::bytes::{le16, le32};
-use super::error::{Corrupt, Place, ReadError, Unsupported};
+use super::error::{Corrupt, ReadError, Unsupported};
 use super::feature;
 use super::inode::Inode;
+use super::place::Place;
 use super::volume::Volume;
 use crate::fs::ext4::spec::S_IFREG;
 use std::collections::BTreeMap;
@@ -62,7 +66,7 @@ impl Xattrs {
         let what = Place::Inode(inode.ino);
         // Offsets of values count from behind the magic number.
         if inode.rest.len() >= 4 && le32(&inode.rest, 0) == MAGIC {
-            for raw in entries(what, &inode.rest[4..], 0)? {
+            for raw in Space::entries(what, &inode.rest[4..], 0)? {
                 self.add(&mut attributes, inode, what, &raw, volume)?;
             }
         }
@@ -149,7 +153,7 @@ impl Xattrs {
             let (found, expected) = (le32(&bytes, 0x10), seed.over(&parts));
             check_sum(what, found, expected)?;
         }
-        let read: Arc<[Raw]> = entries(what, &bytes, BLOCK_HEADER)?.into();
+        let read: Arc<[Raw]> = Space::entries(what, &bytes, BLOCK_HEADER)?.into();
         self.blocks.insert(block, read.clone());
         Ok(read)
     }
@@ -222,74 +226,74 @@ fn full_name(ino: u32, raw: &Raw) -> Result<(Vec<u8>, bool), Unsupported> {
     Ok(([prefix.as_bytes(), &raw.name].concat(), is_acl))
 }
 
-/// The entries of `space` from `at` on, up to the four zeros behind the last. Values lie behind
-/// the entries and do not overlap, so all together are shorter than `space`.
-fn entries(what: Place, space: &[u8], mut at: usize) -> Result<Vec<Raw>, Corrupt> {
-    let mut entries = Vec::new();
-    let mut left = space.len() - at;
-    loop {
-        let rest = &space[at..];
-        if rest.len() < 4 {
-            return Err(unfit(
-                what,
+/// An inode's or a block's room for attributes.
+struct Space<'a> {
+    what: Place,
+    bytes: &'a [u8],
+    /// Bytes that no entry and no value has taken yet. As values do not overlap, all together are
+    /// shorter than the room.
+    left: usize,
+}
+
+impl<'a> Space<'a> {
+    /// The entries from `at` on, up to the four zeros behind the last.
+    fn entries(what: Place, bytes: &'a [u8], mut at: usize) -> Result<Vec<Raw>, Corrupt> {
+        let left = bytes.len() - at;
+        let mut space = Self { what, bytes, left };
+        let mut entries = Vec::new();
+        while let Some(entry) = space.entry(at)? {
+            entries.push(Raw {
+                index: entry[1],
+                name: entry[ENTRY..ENTRY + usize::from(entry[0])].to_vec(),
+                value: space.value(at, entry)?,
                 at,
-                "e_name_len",
-                rest.len(),
-                "an end mark of 4 bytes",
-            ));
+            });
+            at += entry.len();
+        }
+        Ok(entries)
+    }
+
+    /// The entry at byte `at` with its name; nothing at the end.
+    fn entry(&self, at: usize) -> Result<Option<&'a [u8]>, Corrupt> {
+        let rest = &self.bytes[at..];
+        let unfit = |found, expected| unfit(self.what, at, "e_name_len", found, expected);
+        if rest.len() < 4 {
+            return Err(unfit(rest.len(), "an end mark of 4 bytes"));
         }
         if le32(rest, 0) == 0 {
-            return Ok(entries);
+            return Ok(None);
         }
-        let len = (ENTRY + usize::from(rest[0])).next_multiple_of(4);
-        if rest.len() < len {
-            return Err(unfit(
-                what,
-                at,
-                "e_name_len",
-                usize::from(rest[0]),
-                "a name within the inode or block",
-            ));
+        let name_len = usize::from(rest[0]);
+        match rest.get(..(ENTRY + name_len).next_multiple_of(4)) {
+            Some(entry) => Ok(Some(entry)),
+            None => Err(unfit(name_len, "a name within the inode or block")),
         }
-        let (offset, size) = (usize::from(le16(rest, 2)), le32(rest, 8));
-        let value = match le32(rest, 4) {
-            0 => {
-                let value_len = size as usize;
-                let taken = value_len
-                    .checked_next_multiple_of(4)
-                    .and_then(|value| value.checked_add(len));
-                let fits = |left: usize| left.checked_sub(taken?);
-                let value = offset
-                    .checked_add(value_len)
-                    .and_then(|end| space.get(offset..end));
-                // An empty value lies nowhere.
-                let value = if size == 0 {
-                    Some([].as_slice())
-                } else {
-                    value
-                };
-                let sound = value.zip(fits(left));
-                let (value, after) = sound.ok_or_else(|| {
-                    unfit(
-                        what,
-                        at,
-                        "e_value_size",
-                        value_len,
-                        "a value within the inode or block, beside the others",
-                    )
-                })?;
-                left = after;
-                Value::Here(value.to_vec())
-            }
-            ino => Value::Inode { ino, size },
+    }
+
+    /// The value of `entry`, which stands at byte `at`.
+    fn value(&mut self, at: usize, entry: &[u8]) -> Result<Value, Corrupt> {
+        let (ino, size) = (le32(entry, 4), le32(entry, 8));
+        if ino != 0 {
+            return Ok(Value::Inode { ino, size });
+        }
+        let len = size as usize;
+        // An empty value lies nowhere.
+        let offset = if len == 0 {
+            0
+        } else {
+            usize::from(le16(entry, 2))
         };
-        entries.push(Raw {
-            index: rest[1],
-            name: rest[ENTRY..ENTRY + usize::from(rest[0])].to_vec(),
-            value,
-            at,
-        });
-        at += len;
+        let end = offset.checked_add(len);
+        let value = end.and_then(|end| self.bytes.get(offset..end));
+        let padded = len.checked_next_multiple_of(4);
+        let taken = padded.and_then(|padded| padded.checked_add(entry.len()));
+        let left = taken.and_then(|taken| self.left.checked_sub(taken));
+        let expected = "a value within the inode or block, beside the others";
+        let sound = value.zip(left);
+        let (value, left) =
+            sound.ok_or_else(|| unfit(self.what, at, "e_value_size", len, expected))?;
+        self.left = left;
+        Ok(Value::Here(value.to_vec()))
     }
 }
 

@@ -1,11 +1,18 @@
 //! The superblock: what a filesystem is like, checked once so that nobody doubts it afterwards.
 
-use super::bytes::{array, halves, le16, le32, text};
-use super::error::{Corrupt, Place, ReadError, Unsupported};
+mod check;
+mod fields;
+#[cfg(test)]
+mod tests;
+
+use super::bytes::{array, le16, le32};
+use super::error::{Corrupt, ReadError, Unsupported};
 use super::feature::{self, FeatureList, FeatureSet};
 use super::patched::Patched;
+use super::place::Place;
 use crate::disk::device::Device;
 use crate::fs::ext4::csum::{self, Seed};
+use fields::Fields;
 
 /// Where it stands, whatever the size of blocks.
 pub(super) const OFFSET: u64 = 1024;
@@ -16,8 +23,6 @@ const CRC32C: u8 = 1;
 const STATE_VALID: u16 = 1;
 const STATE_ERRORS: u16 = 2;
 const OS_HURD: u32 = 1;
-const OLD_INODE_SIZE: u16 = 128;
-const OLD_FIRST_INODE: u32 = 11;
 
 /// What a filesystem is like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,98 +123,9 @@ impl Superblock {
         }
         let features = features(bytes)?;
         let seed = verify(bytes, features)?;
-        let this = Self::fields(bytes, features, seed)?;
-        this.check(device_len)?;
-        Ok(this)
-    }
-
-    fn fields(
-        bytes: &[u8; SIZE],
-        features: FeatureSet,
-        seed: Option<Seed>,
-    ) -> Result<Self, ReadError> {
-        let wide = features.has(feature::SIXTY_FOUR_BIT);
-        let count = |low, high| match wide {
-            true => halves(le32(bytes, high), le32(bytes, low)),
-            false => u64::from(le32(bytes, low)),
-        };
-        let time = |low, high: usize| halves(bytes[high], le32(bytes, low));
-        let is_old = le32(bytes, 0x4c) == 0;
-        let log_block_size = le32(bytes, 0x18);
-        let block_size = 1024_u32
-            .checked_shl(log_block_size)
-            .filter(|_| log_block_size <= 6);
-        let block_size = block_size.ok_or(Unsupported::BlockSize {
-            bytes: 1024_u64.checked_shl(log_block_size).unwrap_or(0),
-        })?;
-        let (n_blocks, first_block) = (count(0x04, 0x150), u64::from(le32(bytes, 0x14)));
-        let blocks_per_group = le32(bytes, 0x20);
-        let n_groups = n_blocks
-            .saturating_sub(first_block)
-            .div_ceil(u64::from(blocks_per_group.max(1)));
-        let journal_inode = match le32(bytes, 0xe0) {
-            0 => None,
-            ino => features.has(feature::HAS_JOURNAL).then_some(ino),
-        };
-        let log_cluster_ratio = match features.has(feature::BIGALLOC) {
-            true => le32(bytes, 0x1c).wrapping_sub(log_block_size),
-            false => 0,
-        };
-        // The quotas' inodes, and the file of orphans.
-        let own_inodes = [0x240, 0x244, 0x26c, 0x280].map(|at| le32(bytes, at));
-        Ok(Self {
-            block_size,
-            n_blocks,
-            first_block,
-            blocks_per_group,
-            n_groups: u32::try_from(n_groups)
-                .map_err(|_| unfit("s_blocks_count", n_blocks, "fewer than 2^32 groups"))?,
-            inodes_per_group: le32(bytes, 0x28),
-            n_inodes: le32(bytes, 0x00),
-            inode_size: if is_old {
-                OLD_INODE_SIZE
-            } else {
-                le16(bytes, 0x58)
-            },
-            descriptor_size: if wide { le16(bytes, 0xfe) } else { 32 },
-            first_inode: if is_old {
-                OLD_FIRST_INODE
-            } else {
-                le32(bytes, 0x54)
-            },
-            reserved_blocks: count(0x08, 0x154),
-            free_blocks: count(0x0c, 0x158),
-            free_inodes: le32(bytes, 0x10),
-            features,
-            uuid: array(bytes, 0x68),
-            label: text(&bytes[0x78..0x88]),
-            last_mounted: text(&bytes[0x88..0xc8]),
-            hash_seed: array(bytes, 0xec),
-            hash_version: bytes[0xfc],
-            default_mount_options: le32(bytes, 0x100),
-            reserved_descriptor_blocks: le16(bytes, 0xce),
-            made: time(0x108, 0x276),
-            written: time(0x30, 0x274),
-            mounted: time(0x2c, 0x275),
-            checked: time(0x40, 0x277),
-            journal_inode,
-            journal_backup: (bytes[0xfd] == 1).then(|| JournalBackup {
-                i_block: array(bytes, 0x10c),
-                size: halves(le32(bytes, 0x148), le32(bytes, 0x14c)),
-            }),
-            needs_recovery: features.has(feature::NEEDS_RECOVERY),
-            state: le16(bytes, 0x3a),
-            log_cluster_ratio,
-            value_seed: stored_seed(bytes, features),
-            seed,
-            first_meta_bg: le32(bytes, 0x104),
-            backup_groups: [le32(bytes, 0x24c), le32(bytes, 0x250)],
-            own_inodes: own_inodes
-                .into_iter()
-                .chain(journal_inode)
-                .filter(|ino| *ino != 0)
-                .collect(),
-        })
+        let superblock = Fields { bytes, features }.superblock(seed)?;
+        check::check(&superblock, device_len)?;
+        Ok(superblock)
     }
 
     /// Blocks reserved for root, in percent, rounded.
@@ -276,92 +192,6 @@ impl Superblock {
         match self.state & STATE_VALID != 0 || replayable {
             true => Ok(()),
             false => Err(Corrupt::Unclean),
-        }
-    }
-
-    fn check(&self, device_len: u64) -> Result<(), ReadError> {
-        let block_size = self.block_size;
-        let len = self.n_blocks.checked_mul(u64::from(block_size));
-        if len.is_none_or(|len| len > device_len) {
-            return Err(Corrupt::Truncated {
-                n_blocks: self.n_blocks,
-                block_size,
-                len: device_len,
-            }
-            .into());
-        }
-        let bits = u64::from(block_size) * 8;
-        let log_ratio = self.log_cluster_ratio;
-        let max_per_group = if log_ratio < 32 { bits << log_ratio } else { 0 };
-        let first_block = u64::from(block_size == 1024 && log_ratio == 0);
-        let (inode_size, descriptor_size) =
-            (u32::from(self.inode_size), u32::from(self.descriptor_size));
-        let least_descriptor = if self.features.has(feature::SIXTY_FOUR_BIT) {
-            64
-        } else {
-            32
-        };
-        let inodes = u64::from(self.n_groups) * u64::from(self.inodes_per_group);
-        let fits = |size: u32, least: u32, most: u32| {
-            size.is_power_of_two() && (least..=most).contains(&size)
-        };
-        let rules = [
-            (
-                self.first_block == first_block,
-                unfit(
-                    "s_first_data_block",
-                    self.first_block,
-                    "1 with blocks of 1024 bytes, else 0",
-                ),
-            ),
-            (
-                (8..=max_per_group).contains(&u64::from(self.blocks_per_group)),
-                unfit(
-                    "s_blocks_per_group",
-                    self.blocks_per_group,
-                    "8 or more, and a bit each in one block",
-                ),
-            ),
-            (
-                self.n_groups > 0,
-                unfit("s_blocks_count", self.n_blocks, "one group or more"),
-            ),
-            (
-                fits(inode_size, 128, block_size),
-                unfit(
-                    "s_inode_size",
-                    inode_size,
-                    "a power of two from 128 to the size of a block",
-                ),
-            ),
-            (
-                fits(descriptor_size, least_descriptor, 1024),
-                unfit(
-                    "s_desc_size",
-                    descriptor_size,
-                    "a power of two from 64 to 1024",
-                ),
-            ),
-            (
-                self.inodes_per_group > 0 && u64::from(self.inodes_per_group) <= bits,
-                unfit(
-                    "s_inodes_per_group",
-                    self.inodes_per_group,
-                    "1 or more, and a bit each in one block",
-                ),
-            ),
-            (
-                u64::from(self.n_inodes) == inodes,
-                unfit("s_inodes_count", self.n_inodes, "the inodes of all groups"),
-            ),
-            (
-                self.first_inode >= OLD_FIRST_INODE,
-                unfit("s_first_ino", self.first_inode, "11 or more"),
-            ),
-        ];
-        match rules.into_iter().find(|(kept, _)| !kept) {
-            Some((_, broken)) => Err(broken.into()),
-            None => Ok(()),
         }
     }
 }

@@ -1,0 +1,295 @@
+//! What `imgbuild`, `lock` and `plan` share: what is meant, where to work, and where a build begins.
+
+use super::args::{BuildArgs, InputArgs, TargetArgs};
+use super::build::{definitions, user_settings};
+use super::failure::Failure;
+use super::progress::Progress;
+use super::{environment, signals};
+use crate::architecture::Architecture;
+use crate::base::{BaseError, OpenError, Opened, Source, apt};
+use crate::build::Workshop;
+use crate::debian::keyring::Keyring;
+use crate::debian::repository::{Archives, Freshness, Repository};
+use crate::debian::sources::DebianMirrors;
+use crate::digest::Sha256;
+use crate::disk::device::{Device, FileDevice};
+use crate::event::Reporter;
+use crate::fetch::{Client, Network, Options};
+use crate::lock::{Lock, LockedBase};
+use crate::plan::Plan;
+use crate::resolve::{Installed, Resolver, repositories};
+use crate::spec::{self, ImageBase, Spec};
+use crate::store::Store;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Everything that the commands share: what is meant, and where to work.
+pub(super) struct Bench<'a> {
+    pub(super) spec: Spec,
+    pub(super) store: Store,
+    client: Client,
+    input: InputArgs,
+    /// The keys that the user trusts instead of Debian's.
+    keyring: Option<Keyring>,
+    program: PathBuf,
+    progress: &'a Progress,
+}
+
+impl<'a> Bench<'a> {
+    /// What `target` means, and where to work on it.
+    pub(super) fn open(
+        target: &TargetArgs,
+        input: &InputArgs,
+        progress: &'a Progress,
+    ) -> Result<Self, Failure> {
+        let definitions = definitions(&target.definitions.definitions);
+        let user = user_settings(target)?;
+        let spec = spec::check(&definitions, &target.board, &target.profile, &user)?;
+        if spec.loader.is_some() && !spec.board.needs_base() {
+            let board = &spec.board.name;
+            let words = format!(
+                "board `{board}` takes no boot loader from a base image; leave out --boot-loader-only"
+            );
+            return Err(Failure::Usage(words));
+        }
+        let path = environment::store_folder(input.store.as_deref())?;
+        let store = Store::open(&path).map_err(|source| Failure::Store { path, source })?;
+        signals::guard(store.scratch());
+        let client = Client::new(Options {
+            network: if input.offline {
+                Network::Offline
+            } else {
+                Network::Online
+            },
+            proxy: environment::proxy(),
+            ..Options::default()
+        })?;
+        let keyring = input.keyring.as_deref().map(keyring).transpose()?;
+        let program = environment::program();
+        Ok(Self {
+            spec,
+            store,
+            client,
+            input: input.clone(),
+            keyring,
+            program,
+            progress,
+        })
+    }
+
+    /// Where a build begins; `locked` says which file its base is.
+    pub(super) fn start(&self, locked: Option<&LockedBase>) -> Result<Start, Failure> {
+        let freshness = match self.input.allow_expired {
+            true => Freshness::Ignored,
+            false => Freshness::Checked,
+        };
+        let Some(image) = &self.spec.base else {
+            let mirrors = environment::mirrors(&self.input)?;
+            let keyring = self.keyring.clone().unwrap_or_else(Keyring::debian);
+            let suite = &self.spec.board.suite;
+            let repositories = repositories(suite, &mirrors, &keyring, freshness);
+            return Ok(Start {
+                repositories,
+                tools: Vec::new(),
+                base: None,
+                loader: self.loader(locked)?,
+            });
+        };
+        let base = self.base(image, locked);
+        let (locked, opened) = base.map_err(|error| Failure::from(error).in_store(&self.store))?;
+        let mirrors = environment::named_mirrors(&self.input)?;
+        let instead = apt::Instead {
+            mirrors: mirrors.as_ref(),
+            keyring: self.keyring.as_ref(),
+            freshness,
+        };
+        let repositories = apt::repositories(&opened.tree, &self.store, instead);
+        let is_debian = opened.is_debian(&self.store).map_err(OpenError::from);
+        let native = Architecture::host() == Some(self.spec.board.architecture);
+        // Raspbian and its like have no packages for the building machine.
+        let tools = match native || is_debian.map_err(BaseError::from)? {
+            true => Vec::new(),
+            false => {
+                let mirrors = environment::mirrors(&self.input)?;
+                let keyring = self.keyring.clone().unwrap_or_else(Keyring::debian);
+                repositories_of_tools(&self.spec, &mirrors, &keyring, freshness)
+            }
+        };
+        Ok(Start {
+            repositories: repositories.map_err(BaseError::from)?,
+            tools,
+            base: Some((locked, opened)),
+            loader: None,
+        })
+    }
+
+    /// The disk that the boot loader is taken from; `locked` says which file holds it.
+    fn loader(
+        &self,
+        locked: Option<&LockedBase>,
+    ) -> Result<Option<(LockedBase, FileDevice)>, Failure> {
+        let Some(image) = &self.spec.loader else {
+            return Ok(None);
+        };
+        let found = self.disk(image, locked);
+        let (locked, disk) = found.map_err(|error| Failure::from(error).in_store(&self.store))?;
+        let device = fs_err::File::open(self.store.object_path(&disk)).and_then(FileDevice::new);
+        let device = device.map_err(|source| Failure::Store {
+            path: self.store.root().to_owned(),
+            source,
+        })?;
+        Ok(Some((locked, device)))
+    }
+
+    fn base(
+        &self,
+        image: &ImageBase,
+        locked: Option<&LockedBase>,
+    ) -> Result<(LockedBase, Opened), BaseError> {
+        let (locked, disk) = self.disk(image, locked)?;
+        let opened = Opened::read(&self.store, disk, self.spec.board.architecture)?;
+        Ok((locked, opened))
+    }
+
+    /// The disk in the file of `image`, verified.
+    fn disk(
+        &self,
+        image: &ImageBase,
+        locked: Option<&LockedBase>,
+    ) -> Result<(LockedBase, Sha256), BaseError> {
+        let source = Source {
+            client: &self.client,
+            store: &self.store,
+            now: environment::now(),
+            reporter: self.progress,
+        };
+        let locked = match locked {
+            Some(locked) => locked.clone(),
+            None => source.lock(image)?,
+        };
+        let disk = source.disk(image, &locked)?;
+        Ok((locked, disk))
+    }
+
+    /// The lock as of now.
+    pub(super) fn resolve(&self, start: &Start) -> Result<Lock, Failure> {
+        let archives = Archives {
+            client: &self.client,
+            store: &self.store,
+            now: environment::now(),
+            reporter: self.progress,
+        };
+        let host = Architecture::host().ok_or(Failure::Host)?;
+        let installed = start.installed(&self.store);
+        let installed = installed.map_err(|error| Failure::from(BaseError::from(error)))?;
+        let resolver = Resolver {
+            archives,
+            repositories: &start.repositories,
+            tools: &start.tools,
+            host,
+            installed: installed.as_ref(),
+        };
+        let lock = resolver.resolve(&self.spec);
+        let mut lock = lock.map_err(|error| Failure::from(error).in_store(&self.store))?;
+        lock.loader = start.loader.as_ref().map(|(locked, _)| locked.clone());
+        Ok(lock)
+    }
+
+    /// The plan by the lock that is there, or by a fresh one, which needs a start.
+    pub(super) fn plan(&self, args: &BuildArgs) -> Result<(Plan, Option<Start>), Failure> {
+        let path = args
+            .lock
+            .clone()
+            .unwrap_or_else(|| default_lock(&self.spec));
+        let named = args.locked || args.lock.is_some();
+        let mut start = None;
+        let lock = match fs_err::read_to_string(&path) {
+            Ok(text) => Lock::parse(&text).map_err(|source| Failure::Lock { path, source })?,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let source = error;
+                return Err(Failure::ReadLock { path, source });
+            }
+            Err(_) if named => return Err(Failure::NoLock(path)),
+            Err(_) => self.resolve(start.insert(self.start(None)?))?,
+        };
+        Ok((Plan::new(self.spec.clone(), lock)?, start))
+    }
+
+    /// Where the build works that begins at `start`.
+    pub(super) fn workshop<'b>(&'b self, start: &'b Start) -> Workshop<'b> {
+        Workshop {
+            client: &self.client,
+            store: &self.store,
+            repositories: &start.repositories,
+            tools: &start.tools,
+            base: start.base.as_ref().map(|(_, opened)| opened),
+            loader: start.loader.as_ref().map(|(_, disk)| disk as &dyn Device),
+            program: &self.program,
+            reporter: self.progress as &dyn Reporter,
+        }
+    }
+}
+
+/// Where a build begins.
+pub(super) struct Start {
+    /// Where packages come from.
+    repositories: Vec<Repository>,
+    /// Where tools of this machine come from, if from elsewhere.
+    tools: Vec<Repository>,
+    /// The image that it starts from.
+    base: Option<(LockedBase, Opened)>,
+    /// The disk that its boot loader is taken from.
+    loader: Option<(LockedBase, FileDevice)>,
+}
+
+impl Start {
+    /// What the base has installed.
+    fn installed(&self, store: &Store) -> Result<Option<Installed>, OpenError> {
+        let Some((locked, opened)) = &self.base else {
+            return Ok(None);
+        };
+        Ok(Some(Installed {
+            base: locked.clone(),
+            disk: opened.disk,
+            status: opened.status(store)?.into(),
+        }))
+    }
+}
+
+/// Debian's archives, under names that no archive of a base has.
+fn repositories_of_tools(
+    spec: &Spec,
+    mirrors: &DebianMirrors,
+    keyring: &Keyring,
+    freshness: Freshness,
+) -> Vec<Repository> {
+    let found = repositories(&spec.board.suite, mirrors, keyring, freshness);
+    let named = |repository: Repository| Repository {
+        name: format!("tools/{}", repository.name),
+        ..repository
+    };
+    found.into_iter().map(named).collect()
+}
+
+fn keyring(path: &Path) -> Result<Keyring, Failure> {
+    let bytes = fs_err::read(path);
+    let bytes = bytes.map_err(|source| Failure::UserFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    Keyring::parse(&bytes).map_err(|source| Failure::Keyring {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Beside the profile, in the definitions of the working directory.
+pub(super) fn default_lock(spec: &Spec) -> PathBuf {
+    let base = spec.base.as_ref().map(|base| format!("+{}", base.name()));
+    PathBuf::from(format!(
+        "profiles/{}/{}{}.lock",
+        spec.profile.name,
+        spec.board.name,
+        base.unwrap_or_default()
+    ))
+}

@@ -1,0 +1,180 @@
+//! Bases start as they did before, with the profile in them.
+
+use super::family::{CLOUD, Family, RASPIOS};
+use crate::machine::Machine;
+use crate::support::{PATIENCE, bench, flash, partitions, run, said};
+use crate::x86_64::guest::{Firmware, Guest};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// QEMU's SD card has a size that is a power of two.
+const CARD: u64 = 4 << 30;
+
+/// Words for the kernel of an emulated machine, where everything takes ten times as long.
+const PATIENT: &str =
+    "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
+
+static HOTSPOT: LazyLock<PathBuf> = LazyLock::new(|| injected(&RASPIOS, "tor-hotspot"));
+static BALANCER: LazyLock<PathBuf> = LazyLock::new(|| injected(&CLOUD, "haproxy-node"));
+
+/// An image for the boots alone: other tests remove theirs.
+fn injected(family: &Family, profile: &str) -> PathBuf {
+    let base = family
+        .disk
+        .with_file_name(format!("{}-started.img", family.name));
+    fs_err::hard_link(&family.disk, &base).unwrap();
+    family.user.build_on(&base, family.board, profile)
+}
+
+#[test]
+fn raspios_with_a_hotspot_starts_on_a_raspberry_pi_3() {
+    let card = Card::new("pi3");
+    // With its Bluetooth the device tree gives the only serial port that QEMU shows to a driver.
+    let tree = card.file("bcm2837-rpi-3-b.dtb");
+    let bluetooth = "/soc/serial@7e201000/bluetooth";
+    run(Command::new("fdtput").arg("-r").arg(&tree).arg(bluetooth));
+    let mut qemu = card.machine("raspi3b");
+    qemu.arg("-dtb").arg(&tree);
+    qemu.arg("-drive")
+        .arg(format!("if=sd,format=raw,file={}", card.disk.display()));
+    card.starts(&mut qemu, "/dev/mmcblk0p2");
+}
+
+#[test]
+fn raspios_with_a_hotspot_starts_on_a_virtual_machine() {
+    let card = Card::new("virt");
+    let mut qemu = card.machine("virt");
+    qemu.args(["-cpu", "cortex-a72", "-smp", "2", "-m", "1024"]);
+    qemu.args([
+        "-device",
+        "virtio-rng-pci",
+        "-nic",
+        "user,restrict=on,model=virtio-net-pci",
+    ]);
+    let drive = format!(
+        "if=virtio,format=raw,cache=unsafe,file={}",
+        card.disk.display()
+    );
+    qemu.arg("-drive").arg(drive);
+    card.starts(&mut qemu, "/dev/vda2");
+}
+
+#[test]
+fn cloud_with_a_load_balancer_starts_from_bios() {
+    balances(Firmware::Bios);
+}
+
+#[test]
+fn cloud_with_a_load_balancer_starts_from_uefi() {
+    balances(Firmware::Uefi);
+}
+
+/// A memory card for one machine, and what the firmware would read from it.
+struct Card {
+    name: String,
+    folder: PathBuf,
+    disk: PathBuf,
+    fat: String,
+}
+
+impl Card {
+    fn new(name: &str) -> Self {
+        let folder = bench().join("families-parts").join(name);
+        fs_err::create_dir_all(&folder).unwrap();
+        let disk = folder.join("card");
+        flash(&HOTSPOT, &disk, CARD);
+        let fat = format!("{}@@{}", disk.display(), partitions(&disk)[0].start);
+        let name = name.to_owned();
+        Self {
+            name,
+            folder,
+            disk,
+            fat,
+        }
+    }
+
+    /// Copies a file of the firmware's partition out of the card.
+    fn file(&self, name: &str) -> PathBuf {
+        let to = self.folder.join(name);
+        let mut mcopy = Command::new("mcopy");
+        run(mcopy
+            .args(["-o", "-n", "-i", &self.fat, &format!("::{name}")])
+            .arg(&to));
+        to
+    }
+
+    /// QEMU with the card's own kernel, initramfs and command line, and a console that it has.
+    fn machine(&self, machine: &str) -> Command {
+        let own = said(Command::new("mtype").args(["-i", &self.fat, "::cmdline.txt"]));
+        let words = format!("{} console=ttyAMA0,115200 {PATIENT}", own.trim());
+        // A test that is killed takes its machine with it.
+        let mut qemu = Command::new("setpriv");
+        qemu.args(["--pdeathsig", "KILL", "--", "qemu-system-aarch64"]);
+        qemu.args([
+            "-machine",
+            machine,
+            "-accel",
+            "tcg,thread=multi",
+            "-no-reboot",
+        ]);
+        qemu.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
+        qemu.arg("-kernel").arg(self.file("kernel8.img"));
+        qemu.arg("-initrd").arg(self.file("initramfs8"));
+        qemu.args(["-append", &words]);
+        qemu
+    }
+
+    /// The system comes up on `device`, which the vendor's unit has made as long as the card.
+    fn starts(&self, qemu: &mut Command, device: &str) {
+        let mut machine = Machine::start(qemu, &self.folder.join("log"));
+        let told = machine.log_in(PATIENCE);
+        eprintln!("{}: login prompt after {:?}", self.name, machine.uptime());
+        assert!(told.contains("Wi-Fi passphrase: "), "{told}");
+        is_content(&mut machine, "tor@default.service");
+        assert_eq!(machine.succeed("findmnt -no SOURCE /", PATIENCE), device);
+        machine.succeed("mountpoint /boot/firmware", PATIENCE);
+        machine.succeed("systemctl is-active rpi-resize.service", PATIENCE);
+        let size = machine.succeed("df --output=size -B1 / | tail -n 1", PATIENCE);
+        let size: u64 = size.parse().unwrap();
+        assert!(
+            size > CARD * 8 / 10,
+            "the root filesystem has {size} bytes of {CARD}"
+        );
+        eprintln!("{}: done after {:?}", self.name, machine.uptime());
+        fs_err::remove_file(&self.disk).unwrap();
+    }
+}
+
+/// Nothing failed, `service` runs, dpkg has no complaint, and what was there is there.
+fn is_content(machine: &mut Machine, service: &str) {
+    let state = machine.run("systemctl is-system-running --wait", PATIENCE);
+    let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
+    assert_eq!((&*state.output, &*failed), ("running", ""));
+    machine.succeed(&format!("systemctl is-active {service}"), PATIENCE);
+    assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
+    assert_eq!(machine.succeed("cat /opt/vendor/plain", PATIENCE), "vendor");
+}
+
+/// A PC starts the cloud's image by `firmware`; the cloud's own tools make the root longer.
+fn balances(firmware: Firmware) {
+    let mut guest = Guest::start(&BALANCER, firmware, &[]);
+    guest.machine.log_in(PATIENCE);
+    eprintln!(
+        "cloud, {firmware:?}: login prompt after {:?}",
+        guest.machine.uptime()
+    );
+    guest.settle();
+    is_content(&mut guest.machine, "haproxy.service");
+    guest.machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
+    let grown = "systemctl is-active cloud-init.service systemd-growfs-root.service";
+    guest.machine.succeed(grown, PATIENCE);
+    let efi = guest
+        .machine
+        .run("test -d /sys/firmware/efi/efivars", PATIENCE);
+    assert_eq!(efi.status == 0, firmware == Firmware::Uefi);
+    eprintln!(
+        "cloud, {firmware:?}: done after {:?}",
+        guest.machine.uptime()
+    );
+}

@@ -1,0 +1,230 @@
+//! Base images of other layouts than ours: what lies where, before and after.
+
+use crate::bases::{self, output};
+use crate::scene::{Scene, run};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const MIB: usize = 1 << 20;
+/// Bytes that no filesystem and no table has.
+const LOADER: [u8; 4096] = [0xa5; 4096];
+
+/// The partitions of an image that imgbuild made: a FAT and the root.
+struct Parts {
+    fat: Vec<u8>,
+    root: Vec<u8>,
+}
+
+fn parts(base: &Path) -> Parts {
+    let bytes = fs_err::read(base).unwrap();
+    let fat = bytes[MIB..35 * MIB].to_vec();
+    let root = bytes[35 * MIB..].to_vec();
+    Parts { fat, root }
+}
+
+/// A disk of `len` MiB with `contents` at their offsets in MiB, and the table that sfdisk makes of
+/// `script`.
+fn disk(path: &Path, len: usize, script: &str, contents: &[(usize, &[u8])]) {
+    let mut bytes = vec![0; len * MIB];
+    for (at, content) in contents {
+        bytes[at * MIB..at * MIB + content.len()].copy_from_slice(content);
+    }
+    // A boot loader lies behind the table, but for the bytes that the table has.
+    bytes[0..440].copy_from_slice(&LOADER[..440]);
+    fs_err::write(path, &bytes).unwrap();
+    let mut sfdisk = Command::new("/usr/sbin/sfdisk")
+        .args(["--quiet", "--wipe=never", "--wipe-partitions=never"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = sfdisk.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, script.as_bytes()).unwrap();
+    drop(input);
+    assert!(sfdisk.wait().unwrap().success());
+}
+
+/// The scene, what its usual image is made of, and a profile that needs `margin` MiB more.
+fn scene(margin: usize) -> (Scene, Parts, PathBuf) {
+    let (scene, base) = bases::scene();
+    let parts = parts(&base);
+    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    let profile = profile.replace("\"1MiB\"", &format!("\"{margin}MiB\""));
+    fs_err::write(&path, profile).unwrap();
+    (scene, parts, base)
+}
+
+fn mib(bytes: &[u8]) -> usize {
+    bytes.len().div_ceil(MIB)
+}
+
+/// Injects into `base`, and gives the bytes of the result.
+fn injected(scene: &Scene, base: &Path) -> Vec<u8> {
+    run(&mut bases::inject(scene, base)).succeeded();
+    fs_err::read(scene.image()).unwrap()
+}
+
+/// The root at `start` MiB, `len` MiB long, is whole and has the new package.
+#[track_caller]
+fn judge_root(scene: &Scene, disk: &[u8], start: usize, len: usize) {
+    let path = scene.path("root.ext4");
+    fs_err::write(&path, &disk[start * MIB..(start + len) * MIB]).unwrap();
+    let path = path.to_str().unwrap();
+    output("/usr/sbin/e2fsck", &["-fn", path]);
+    assert_eq!(bases::cat(path.as_ref(), "/etc/extra.state"), "configure\n");
+}
+
+fn json(image: &Path) -> serde_json::Value {
+    let text = output("/usr/sbin/sfdisk", &["--json", image.to_str().unwrap()]);
+    let mut table: serde_json::Value = serde_json::from_str(&text).unwrap();
+    table["partitiontable"]["device"] = "".into();
+    for partition in table["partitiontable"]["partitions"]
+        .as_array_mut()
+        .unwrap()
+    {
+        let node = partition["node"].as_str().unwrap();
+        partition["node"] = node.rsplit("img").next().unwrap().into();
+    }
+    table["partitiontable"].take()
+}
+
+#[test]
+fn the_area_of_a_boot_loader_stays_as_it_is() {
+    let (scene, parts, base) = scene(1);
+    let len = mib(&parts.root);
+    let script = "label: dos\nlabel-id: 0x1234abcd\nstart=8192, type=83, bootable\n";
+    disk(
+        &base,
+        4 + len,
+        script,
+        &[(0, &LOADER), (1, &LOADER), (3, &LOADER), (4, &parts.root)],
+    );
+    let before = fs_err::read(&base).unwrap();
+    let after = injected(&scene, &base);
+    assert!(before[..4 * MIB] == after[..4 * MIB]);
+    assert_eq!(json(&base), json(&scene.image()));
+    judge_root(&scene, &after, 4, len);
+}
+
+#[test]
+fn a_partition_behind_a_growing_root_moves() {
+    let (scene, parts, base) = scene(32);
+    let len = mib(&parts.root);
+    let small = vec![0x5a; MIB];
+    let script = format!(
+        "label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=69632, type=c\n\
+         start=71680, size={}, type=83\nstart={}, size=2048, type=c\n",
+        len * 2048,
+        71_680 + len * 2048
+    );
+    let contents: [(usize, &[u8]); 3] = [(1, &parts.fat), (35, &parts.root), (35 + len, &small)];
+    disk(&base, 36 + len, &script, &contents);
+    let (before, old) = (fs_err::read(&base).unwrap(), json(&base));
+    let after = injected(&scene, &base);
+    let mut new = json(&scene.image());
+    let size = |table: &serde_json::Value| table["partitions"][1]["size"].as_u64().unwrap();
+    let grown = usize::try_from((size(&new) - size(&old)) / 2048).unwrap();
+    assert!(grown > 0);
+    let moved = 35 + len + grown;
+    assert_eq!(
+        new["partitions"][2]["start"].as_u64(),
+        Some(moved as u64 * 2048)
+    );
+    assert!(after[moved * MIB..] == small);
+    assert!(before[..35 * MIB][512..] == after[..35 * MIB][512..]);
+    assert!(before[..446] == after[..446]);
+    for (partition, key) in [(1, "size"), (2, "start")] {
+        new["partitions"][partition][key] = old["partitions"][partition][key].clone();
+    }
+    assert_eq!(new, old);
+    judge_root(&scene, &after, 35, len + grown);
+}
+
+#[test]
+fn a_gpt_keeps_its_numbers_and_moves_its_second_copy() {
+    let (scene, parts, base) = scene(32);
+    let len = mib(&parts.root);
+    let root = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709";
+    let script = format!(
+        "label: gpt\nlabel-id: 11111111-2222-3333-4444-555555555555\nfirst-lba: 34\n\
+         1 : start=73728, size={}, type={root}, uuid=AAAAAAAA-0000-0000-0000-000000000001\n\
+         14 : start=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\n\
+         15 : start=4096, size=69632, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\n",
+        len * 2048
+    );
+    let contents: [(usize, &[u8]); 3] = [(1, &LOADER), (2, &parts.fat), (36, &parts.root)];
+    disk(&base, 37 + len, &script, &contents);
+    let (before, old) = (fs_err::read(&base).unwrap(), json(&base));
+    let after = injected(&scene, &base);
+    output(
+        "/usr/sbin/sgdisk",
+        &["--verify", scene.image().to_str().unwrap()],
+    );
+    let mut new = json(&scene.image());
+    let size = new["partitions"][0]["size"].take();
+    let grown = usize::try_from(size.as_u64().unwrap() / 2048).unwrap();
+    assert!(grown > len);
+    new["partitions"][0]["size"] = old["partitions"][0]["size"].clone();
+    new["lastlba"] = old["lastlba"].clone();
+    assert_eq!(new, old);
+    assert!(before[MIB..36 * MIB] == after[MIB..36 * MIB]);
+    judge_root(&scene, &after, 36, grown);
+}
+
+#[test]
+fn a_logical_root_is_built_on_and_does_not_grow() {
+    let (scene, parts, base) = scene(1);
+    let len = mib(&parts.root);
+    let script = format!(
+        "label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=69632, type=c\n\
+         start=71680, size={}, type=5\nstart=73728, size={}, type=83\n",
+        (len + 1) * 2048,
+        len * 2048
+    );
+    let contents: [(usize, &[u8]); 2] = [(1, &parts.fat), (36, &parts.root)];
+    disk(&base, 36 + len, &script, &contents);
+    let before = fs_err::read(&base).unwrap();
+    let after = injected(&scene, &base);
+    assert_eq!(json(&base), json(&scene.image()));
+    assert!(before[..36 * MIB] == after[..36 * MIB]);
+    judge_root(&scene, &after, 36, len);
+
+    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, profile.replace("\"1MiB\"", "\"64MiB\"")).unwrap();
+    fs_err::remove_file(scene.image()).unwrap();
+    let ran = run(&mut bases::inject(&scene, &base));
+    ran.ended(1)
+        .says(&["partition 5 has", "cannot become longer"]);
+    assert_eq!(scene.outputs(), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_built_on_is_named() {
+    let (scene, parts, base) = scene(1);
+    let len = mib(&parts.root);
+    let script = "label: dos\nlabel-id: 0x1234abcd\nstart=2048, type=83\n";
+    let refused = |content: &[u8], words: &str| {
+        disk(&base, 1 + len, script, &[(1, content)]);
+        let ran = run(&mut bases::inject(&scene, &base));
+        ran.ended(4).says(&[words]);
+        assert_eq!(scene.outputs(), [""; 0]);
+    };
+    let mut luks = vec![0; MIB];
+    luks[..8].copy_from_slice(b"LUKS\xba\xbe\0\x02");
+    refused(&luks, "partition 1 of the base image is encrypted (LUKS2)");
+    refused(
+        &parts.fat[..MIB],
+        "no partition of the base image holds a root filesystem",
+    );
+    let mut damaged = parts.root.clone();
+    // An incompatible feature that nobody knows: s_feature_incompat is at 0x60 of the superblock.
+    damaged[1024 + 0x63] |= 0x40;
+    refused(&damaged, "cannot read the ext4 in partition 1");
+    fs_err::write(&base, &parts.root).unwrap();
+    let ran = run(&mut bases::inject(&scene, &base));
+    ran.ended(4).says(&["has no partition table"]);
+}

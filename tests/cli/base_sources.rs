@@ -1,0 +1,223 @@
+//! Where base images come from: what is taken for genuine, and what is refused.
+
+use crate::bases;
+use crate::mirror::{Fault, TestKey, Times};
+use crate::scene::{Ran, Scene, run};
+use imgbuild::digest::Sha256;
+use imgbuild::epoch::Epoch;
+use std::process::Command;
+
+/// When tests sign: any time in the life of a [`TestKey`].
+const SIGNED: Epoch = crate::mirror::NOW;
+
+/// A scene with an image on its server, at `bases/base.img.xz`.
+fn scene() -> (Scene, String) {
+    let (scene, base) = bases::scene();
+    let folder = scene.path("mirror/bases");
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::rename(base, folder.join("base.img")).unwrap();
+    let packed = Command::new("xz")
+        .args(["-0", "--block-size=4MiB", "base.img"])
+        .current_dir(&folder)
+        .status();
+    assert!(packed.unwrap().success());
+    let url = format!("{}/bases/base.img.xz", scene.server.url());
+    (scene, url)
+}
+
+fn packed(scene: &Scene) -> Vec<u8> {
+    fs_err::read(scene.path("mirror/bases/base.img.xz")).unwrap()
+}
+
+fn serve(scene: &Scene, name: &str, bytes: &[u8]) {
+    fs_err::write(scene.path("mirror/bases").join(name), bytes).unwrap();
+}
+
+/// Lets the board name the image at `url` as `signed`, by a signature of `key`.
+fn name(scene: &Scene, url: &str, key: &TestKey, more: &str) {
+    serve(scene, "key.asc", key.armored_keyring().as_bytes());
+    let path = scene.path("definitions/boards/tiny/board.toml");
+    let keys = url.replace("base.img.xz", "key.asc");
+    let fingerprint = key.fingerprint();
+    let board = fs_err::read_to_string(&path).unwrap();
+    let base = format!(
+        "\n[[base]]\nname = \"signed\"\nurls = [\"{url}\"]\nfingerprint = \"{fingerprint}\"\n\
+         keys = [\"{keys}\"]\n{more}\n"
+    );
+    fs_err::write(&path, board + &base).unwrap();
+}
+
+fn inject(scene: &Scene, base: &str) -> Ran {
+    run(&mut bases::inject(scene, base.as_ref()))
+}
+
+fn refused(ran: Ran, scene: &Scene, words: &[&str]) {
+    ran.ended(4).says(words);
+    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(scene.scratch(), [""; 0]);
+}
+
+#[test]
+fn a_url_needs_a_digest_and_the_right_one() {
+    let (scene, url) = scene();
+    let digest = Sha256::of(&packed(&scene)).to_string();
+    inject(&scene, &url)
+        .ended(2)
+        .says(&["give its digest with --base-sha256"]);
+    let with = |digest: &str| {
+        let mut command = bases::inject(&scene, url.as_ref());
+        run(command.args(["--base-sha256", digest]))
+    };
+    let wrong = digest.replace(|c: char| c.is_ascii_digit(), "0");
+    refused(with(&wrong), &scene, &["is not genuine", &digest]);
+    with(&digest).succeeded();
+    // All of it is in the store now.
+    let mut offline = bases::inject(&scene, url.as_ref());
+    fs_err::remove_file(scene.image()).unwrap();
+    run(offline.args(["--base-sha256", &digest, "--offline"])).succeeded();
+}
+
+#[test]
+fn a_download_that_breaks_off_is_resumed() {
+    let (scene, url) = scene();
+    let digest = Sha256::of(&packed(&scene)).to_string();
+    let path = "/bases/base.img.xz";
+    scene
+        .server
+        .fault(path, Fault::Truncate(100_000), Times::Once);
+    let mut command = bases::inject(&scene, url.as_ref());
+    run(command.args(["--base-sha256", &digest])).succeeded();
+    assert_eq!(scene.server.ranges(path), ["", "bytes=100000-"]);
+}
+
+#[test]
+fn a_file_is_genuine_by_a_signature_over_it_or_over_its_sums() {
+    let (scene, url) = scene();
+    let key = TestKey::new(7);
+    let image = packed(&scene);
+    serve(
+        &scene,
+        "base.img.xz.sig",
+        &key.sign_detached(&image, SIGNED),
+    );
+    name(&scene, &url, &key, "signature = \".sig\"");
+    inject(&scene, "signed").succeeded();
+    fs_err::remove_file(scene.image()).unwrap();
+
+    let sums = format!(
+        "{}  other.img.xz\n{}  base.img.xz\n",
+        Sha256::of(b""),
+        Sha256::of(&image)
+    );
+    serve(&scene, "SHA256SUMS", sums.as_bytes());
+    let armored = key.sign_armored(sums.as_bytes(), SIGNED);
+    serve(&scene, "SHA256SUMS.asc", armored.as_bytes());
+    let path = scene.path("definitions/boards/tiny/board.toml");
+    let board = fs_err::read_to_string(&path).unwrap();
+    let sums = "checksums = \"SHA256SUMS\"\nsignature = \"SHA256SUMS.asc\"";
+    fs_err::write(&path, board.replace("signature = \".sig\"", sums)).unwrap();
+    inject(&scene, "signed").succeeded();
+}
+
+#[test]
+fn a_changed_file_and_a_foreign_signature_are_refused() {
+    let (scene, url) = scene();
+    let (key, other) = (TestKey::new(7), TestKey::new(8));
+    let image = packed(&scene);
+    name(&scene, &url, &key, "signature = \".sig\"");
+    serve(
+        &scene,
+        "base.img.xz.sig",
+        &other.sign_detached(&image, SIGNED),
+    );
+    refused(
+        inject(&scene, "signed"),
+        &scene,
+        &["is not genuine", &other.fingerprint()],
+    );
+
+    serve(
+        &scene,
+        "base.img.xz.sig",
+        &key.sign_detached(&image, SIGNED),
+    );
+    scene
+        .server
+        .fault("/bases/base.img.xz", Fault::Corrupt(5000), Times::Always);
+    refused(
+        inject(&scene, "signed"),
+        &scene,
+        &["is not genuine", "was changed on the way"],
+    );
+
+    serve(&scene, "key.asc", other.armored_keyring().as_bytes());
+    refused(
+        inject(&scene, "signed"),
+        &scene,
+        &["does not hold the key", &key.fingerprint()],
+    );
+}
+
+#[test]
+fn a_lock_pins_the_base() {
+    let (scene, url) = scene();
+    let key = TestKey::new(7);
+    let image = packed(&scene);
+    serve(
+        &scene,
+        "base.img.xz.sig",
+        &key.sign_detached(&image, SIGNED),
+    );
+    name(&scene, &url, &key, "signature = \".sig\"");
+    let lock = scene.path("base.lock");
+    let mut command = bases::sub(&scene, "lock", "signed".as_ref());
+    run(command.arg("--output").arg(&lock)).succeeded();
+    let text = fs_err::read_to_string(&lock).unwrap();
+    let digest = Sha256::of(&image).to_string();
+    assert!(
+        text.contains(&format!("[base]\nname = \"signed\"\nurls = [\"{url}\"]\n")),
+        "{text}"
+    );
+    assert!(text.contains(&digest));
+
+    // Neither key nor signature is asked for by who has a lock.
+    fs_err::remove_file(scene.path("mirror/bases/key.asc")).unwrap();
+    let locked = || {
+        let mut command = bases::inject(&scene, "signed".as_ref());
+        command.args(["--locked", "--lock"]).arg(&lock);
+        command
+    };
+    run(&mut locked()).succeeded();
+    let mut other = bases::inject(&scene, "signed".as_ref());
+    let path = scene.path("definitions/boards/tiny/board.toml");
+    let board = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(
+        &path,
+        board.replace("signature = \".sig\"", "signature = \".asc\""),
+    )
+    .unwrap();
+    run(other.args(["--locked", "--lock"]).arg(&lock)).ended(3);
+}
+
+#[test]
+fn what_is_no_disk_is_refused_by_its_name() {
+    let (scene, _) = scene();
+    let path = scene.path("strange.img");
+    for (bytes, words) in [
+        (&b"7z\xbc\xaf\x27\x1c rest"[..], "it is a 7-Zip archive"),
+        (
+            b"\xfd7zXZ\0 no more",
+            "cannot unpack base image `strange.img`",
+        ),
+        (&[0; 4096], "has no partition table"),
+    ] {
+        fs_err::write(&path, bytes).unwrap();
+        refused(run(&mut bases::inject(&scene, &path)), &scene, &[words]);
+    }
+    let missing = scene.path("missing.img");
+    refused(
+        run(&mut bases::inject(&scene, &missing)),
+        &scene,
+        &["missing.img"],
+    );
+}
