@@ -7,6 +7,7 @@
 use super::conffile::{Conffile, known_conffiles};
 use crate::debian::control::{ControlError, Stanza};
 use crate::debian::relation::{self, RelationError};
+use crate::debian::version::{self, NotAVersion};
 use std::fmt::Write;
 
 /// The fields that dpkg knows, in the order in which it writes them.
@@ -79,6 +80,9 @@ pub enum RecordError {
         #[source]
         source: RelationError,
     },
+    /// A version that cannot be one.
+    #[error("field `Version`")]
+    Version(#[from] NotAVersion),
     /// A line of conffiles, or of the field of that name, that cannot be read.
     #[error("conffile line `{line}`: expected an absolute path, perhaps after `remove-on-upgrade`")]
     Conffile {
@@ -107,6 +111,7 @@ impl Record {
                 return Err(ControlError::Missing { line, name }.into());
             }
         }
+        version::check(stanza.required("Version")?)?;
         let mut known = vec![None; FIELDS.len()];
         let mut others = Vec::new();
         let mut conffiles = Vec::new();
@@ -215,7 +220,7 @@ fn spelled(
         Form::Lower => Some(lower),
         Form::Flag => (lower == "yes").then_some(lower),
         Form::MultiArch => (lower != "no").then_some(lower),
-        Form::Version => Some(version(value)),
+        Form::Version => Some(spelled_version(value)),
         Form::Priority => match lower.as_str() {
             "unknown" => None,
             "required" | "important" | "standard" | "optional" | "extra" => Some(lower),
@@ -240,7 +245,7 @@ fn relations(value: &str) -> Result<String, RelationError> {
                 write!(text, ":{qualifier}").expect("a String takes all");
             }
             if let Some(constraint) = relation.constraint {
-                let version = version(constraint.version);
+                let version = spelled_version(constraint.version);
                 write!(text, " ({} {version})", constraint.operator).expect("a String takes all");
             }
         }
@@ -249,7 +254,7 @@ fn relations(value: &str) -> Result<String, RelationError> {
 }
 
 /// An epoch of 0 is not written, and others without leading zeros.
-fn version(text: &str) -> String {
+fn spelled_version(text: &str) -> String {
     match text
         .split_once(':')
         .map(|(epoch, rest)| (epoch.trim_start_matches('0'), rest))
