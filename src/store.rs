@@ -7,8 +7,8 @@
 //! scratch/<process>  unfinished objects and sandboxes; swept when their owner has ended
 //! ```
 //!
-//! An object appears whole or not at all: it is written in `scratch`, synced, made read-only and
-//! renamed. Two builds at once write the same object twice and rename it to the same name.
+//! An object appears whole or not at all: it is written in `scratch`, synced, renamed and made
+//! read-only. Two builds at once write the same object twice and rename it to the same name.
 
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::Objects;
@@ -109,9 +109,11 @@ impl Store {
     pub fn adopt(&self, path: &Path, digest: &Sha256) -> io::Result<()> {
         let target = self.object_path(digest);
         fs_err::create_dir_all(target.parent().expect("an object lies in a folder"))?;
-        fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o444))?;
         fs_err::File::open(path)?.sync_all()?;
-        fs_err::rename(path, &target)
+        fs_err::rename(path, &target)?;
+        // Not before: a build that is killed here, or another one that waits for this download, opens
+        // the file under its old name to write.
+        fs_err::set_permissions(&target, std::fs::Permissions::from_mode(0o444))
     }
 
     /// What `stage` made for `key` before, if that is still here.
