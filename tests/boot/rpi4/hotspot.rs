@@ -174,7 +174,7 @@ fn reach(machine: &mut Machine) {
     let health = machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
     assert_eq!(
         health.lines().filter(|line| line.contains(" ok")).count(),
-        10,
+        12,
         "{health}"
     );
     let asked = machine.succeed(
