@@ -90,9 +90,9 @@ fn menu(machine: &mut Machine) -> Vec<String> {
     labels.collect()
 }
 
-#[test]
-fn u_boot_starts_the_image_and_the_kernel_after_an_upgrade() {
-    let user = User::first("qemu-arm64");
+/// A disk with the image on it, judged; `name` keeps the tests' files apart.
+fn flashed(name: &str) -> PathBuf {
+    let user = User::first(&format!("qemu-arm64-{name}"));
     let image = user.home().join("qemu-arm64.img");
     write_board(&folder());
     let mut build = user.imgbuild();
@@ -103,33 +103,56 @@ fn u_boot_starts_the_image_and_the_kernel_after_an_upgrade() {
         panic!("the image has other partitions than its root");
     };
     run(Command::new("/usr/sbin/sfdisk").arg("--verify").arg(&image));
-    let taken = folder().join("root");
+    let taken = folder().join(format!("{name}-root"));
     extract(&image, root, &taken);
     run(Command::new("/usr/sbin/e2fsck").arg("-fn").arg(&taken));
     fs_err::remove_file(&taken).unwrap();
-    let disk = folder().join("disk");
+    let disk = folder().join(format!("{name}-disk"));
     flash(&image, &disk, DISK);
+    disk
+}
 
+fn switch_off(mut machine: Machine) {
+    machine.type_line("systemctl poweroff");
+    machine.expect("Power down", PATIENCE);
+}
+
+#[test]
+fn u_boot_starts_the_image_before_and_after_its_growth() {
+    let disk = flashed("growth");
     let mut machine = start(&disk, "first");
-    let before = healthy(&mut machine, "first boot");
-    assert_eq!(menu(&mut machine), [before.as_str()]);
+    let kernel = healthy(&mut machine, "first boot");
+    assert_eq!(menu(&mut machine), [kernel.as_str()]);
     // u-boot-menu's own words are the ones that imgbuild has written.
     let judge = format!("cp {MENU} /tmp/menu && u-boot-update && cmp {MENU} /tmp/menu");
     machine.succeed(&judge, PATIENCE);
-
-    let began = machine.uptime();
-    machine.succeed(UPGRADE, 2 * PATIENCE);
-    eprintln!("kernel upgrade in {:?}", machine.uptime() - began);
-    let kernels = menu(&mut machine);
-    assert_eq!(kernels.len(), 2, "{kernels:?}");
-    assert_eq!(kernels[1], before);
-    machine.type_line("systemctl poweroff");
-    machine.expect("Power down", PATIENCE);
-    drop(machine);
+    switch_off(machine);
 
     // Now U-Boot reads a filesystem that the kernel has grown and written to.
     let mut machine = start(&disk, "second");
-    assert_eq!(healthy(&mut machine, "second boot"), kernels[0]);
-    machine.type_line("systemctl poweroff");
-    machine.expect("Power down", PATIENCE);
+    assert_eq!(healthy(&mut machine, "second boot"), kernel);
+    switch_off(machine);
+}
+
+/// Takes a quarter of an hour of emulation for its initramfs alone: a part of `ci/test long`.
+mod upgrade {
+    use super::*;
+
+    #[test]
+    fn u_boot_starts_the_kernel_that_an_upgrade_brought() {
+        let disk = flashed("upgrade");
+        let mut machine = start(&disk, "old-kernel");
+        let before = healthy(&mut machine, "first boot");
+        let began = machine.uptime();
+        machine.succeed(UPGRADE, 2 * PATIENCE);
+        eprintln!("kernel upgrade in {:?}", machine.uptime() - began);
+        let kernels = menu(&mut machine);
+        assert_eq!(kernels.len(), 2, "{kernels:?}");
+        assert_eq!(kernels[1], before);
+        switch_off(machine);
+
+        let mut machine = start(&disk, "new-kernel");
+        assert_eq!(healthy(&mut machine, "second boot"), kernels[0]);
+        switch_off(machine);
+    }
 }
