@@ -191,74 +191,66 @@ impl Tree {
 
     /// The node at `path`. Symlinks in its parents are followed, a final symlink is not.
     pub fn at(&self, path: &TreePath) -> Option<NodeId> {
-        self.find(path, false)
+        self.find(path.names(), false)
     }
 
     /// The node at `path`, with a final symlink followed too.
     pub fn resolve(&self, path: &TreePath) -> Option<NodeId> {
-        self.find(path, true)
+        self.find(path.names(), true)
     }
 
     /// The path without any symlink under which the node at `path` is found, as [`Tree::resolve`]
     /// finds it.
     pub fn real_path(&self, path: &TreePath) -> Option<TreePath> {
-        let (ids, names) = self.locate(path, true)?;
-        debug_assert_eq!(ids.len(), names.len() + 1);
+        let chain = self.locate(path.names(), true)?;
+        let names = chain.into_iter().map(|(name, _)| name.clone()).collect();
         Some(TreePath::from_names(names))
     }
 
-    fn find(&self, path: &TreePath, follow_last: bool) -> Option<NodeId> {
-        self.locate(path, follow_last)
-            .and_then(|(ids, _)| ids.last().copied())
+    fn find(&self, names: &[Name], follow_last: bool) -> Option<NodeId> {
+        let chain = self.locate(names, follow_last)?;
+        Some(chain.last().map_or(self.root(), |(_, id)| *id))
     }
 
-    /// The chain of nodes from the root to `path`, and their names.
-    fn locate(&self, path: &TreePath, follow_last: bool) -> Option<(Vec<NodeId>, Vec<Name>)> {
-        let mut ids = vec![self.root()];
-        let mut names: Vec<Name> = Vec::new();
+    /// The names and nodes from below the root down to `names`, without any symlink.
+    fn locate<'a>(
+        &'a self,
+        names: &'a [Name],
+        follow_last: bool,
+    ) -> Option<Vec<(&'a Name, NodeId)>> {
+        let mut chain: Vec<(&Name, NodeId)> = Vec::with_capacity(names.len());
         // What is still to be walked, the next component last.
-        let mut ahead: Vec<Vec<u8>> = path
-            .components()
-            .rev()
-            .map(|n| n.as_bytes().to_vec())
-            .collect();
+        let mut ahead: Vec<&[u8]> = names.iter().rev().map(Name::as_bytes).collect();
         let mut n_symlinks = 0;
         while let Some(component) = ahead.pop() {
-            match component.as_slice() {
+            match component {
                 b"" | b"." => continue,
                 b".." => {
-                    if ids.len() > 1 {
-                        ids.pop();
-                        names.pop();
-                    }
+                    chain.pop();
                     continue;
                 }
                 _ => {}
             }
-            let name = Name::new(&component).ok()?;
-            let Kind::Directory(entries) = &self.node(*ids.last()?).kind else {
+            let directory = chain.last().map_or(self.root(), |(_, id)| *id);
+            let Kind::Directory(entries) = &self.node(directory).kind else {
                 return None;
             };
-            let id = *entries.get(&name)?;
-            match &self.node(id).kind {
+            let (name, id) = entries.get_key_value(component)?;
+            match &self.node(*id).kind {
                 Kind::Symlink(target) if follow_last || !ahead.is_empty() => {
                     n_symlinks += 1;
                     if n_symlinks > MAX_SYMLINKS {
                         return None;
                     }
                     if target.first() == Some(&b'/') {
-                        ids.truncate(1);
-                        names.clear();
+                        chain.clear();
                     }
-                    ahead.extend(target.split(|b| *b == b'/').rev().map(<[u8]>::to_vec));
+                    ahead.extend(target.split(|byte| *byte == b'/').rev());
                 }
-                _ => {
-                    ids.push(id);
-                    names.push(name);
-                }
+                _ => chain.push((name, *id)),
             }
         }
-        Some((ids, names))
+        Some(chain)
     }
 
     /// Puts `node` at `path`. Its parent must exist (symlinks to it are followed). What is no
@@ -367,14 +359,15 @@ impl Tree {
         Ok(())
     }
 
+    /// The directory that holds the last name of `path`, and that name.
     fn entry_of(&self, path: &TreePath) -> Result<(NodeId, Name), TreeError> {
         let no_parent = || TreeError::NoParent { path: path.clone() };
-        let (parent, name) = path.split_last().ok_or_else(no_parent)?;
-        let id = self.resolve(&parent).ok_or_else(no_parent)?;
+        let (name, parents) = path.names().split_last().ok_or_else(no_parent)?;
+        let id = self.find(parents, true).ok_or_else(no_parent)?;
         if !self.node(id).is_directory() {
             return Err(TreeError::NotADirectory { path: path.clone() });
         }
-        Ok((id, name))
+        Ok((id, name.clone()))
     }
 
     /// Every path with its node, parents before their entries, entries in byte order.
