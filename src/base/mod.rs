@@ -14,7 +14,7 @@ pub mod source;
 pub mod sparse;
 
 pub use apt::AptError;
-pub use open::{OpenError, Opened};
+pub use open::{Format, OpenError, Opened};
 pub use source::{Source, SourceError};
 
 /// Why a base image cannot be built on.

@@ -14,8 +14,13 @@ use crate::unfinished::Unfinished;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Builds the image.
+/// Builds the image and prints where it is.
 pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
+    print(format!("{}\n", write(args, talk)?.display()))
+}
+
+/// Builds the image; gives where it is.
+pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure> {
     let began = now();
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.target, &args.input, &progress)?;
@@ -50,7 +55,7 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
             began.elapsed().as_secs_f64(),
         ));
     }
-    print(format!("{}\n", path.display()))
+    Ok(path)
 }
 
 /// Writes the lock.

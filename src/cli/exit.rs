@@ -3,6 +3,7 @@
 //! Every match names every variant, so that a new error asks for its code.
 
 use super::failure::Failure;
+use super::trial::{ConsoleError, MachineError, TrialError};
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
 use crate::build::{
@@ -47,6 +48,7 @@ pub(super) fn code(failure: &Failure) -> u8 {
         Failure::Base(error) => base(error),
         Failure::Resolve(error) => resolve(error),
         Failure::Build(error) => build(error),
+        Failure::Trial(error) => trial(error),
         Failure::Store { .. }
         | Failure::Full { .. }
         | Failure::Sink(_)
@@ -172,6 +174,19 @@ fn system(error: &SystemError) -> u8 {
         SystemError::Unpack(_) | SystemError::UnknownHost => INPUT,
         SystemError::Sandbox(error) => sandbox(error),
         SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
+    }
+}
+
+fn trial(error: &TrialError) -> u8 {
+    match error {
+        TrialError::Machine(MachineError::Firmware(_)) => USAGE,
+        TrialError::Missing { .. }
+        | TrialError::Machine(MachineError::Open(_) | MachineError::Architecture(_))
+        | TrialError::Console(ConsoleError::Start { .. }) => INPUT,
+        TrialError::Prepare(_)
+        | TrialError::Disk(_)
+        | TrialError::Console(ConsoleError::Talk(_)) => OUTPUT,
+        TrialError::Failed { .. } | TrialError::Machine(_) | TrialError::Console(_) => CHECK,
     }
 }
 

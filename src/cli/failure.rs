@@ -1,6 +1,7 @@
 //! What went wrong, in words for a person: the failure, its causes, and what to do.
 
 use super::exit;
+use super::trial::TrialError;
 use crate::base::{BaseError, SourceError};
 use crate::build::{BuildError, FetchStageError, SystemError};
 use crate::debian::keyring::KeyringError;
@@ -123,6 +124,9 @@ pub(super) enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// The image did not pass its test.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     /// Standard output failed.
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),

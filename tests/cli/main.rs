@@ -19,4 +19,5 @@ mod outputs;
 mod reproducible;
 mod scene;
 mod secrets;
+mod trial;
 mod world;
