@@ -17,6 +17,7 @@ mod mirror;
 mod qemu_arm64;
 mod rpi4;
 mod support;
+mod trials;
 #[allow(dead_code, reason = "the judges use all of it")]
 #[path = "../judges/uml.rs"]
 mod uml;
