@@ -17,7 +17,7 @@ use crate::event::Reporter;
 use crate::fetch::{Client, Network, Options};
 use crate::lock::{Lock, LockedBase};
 use crate::plan::Plan;
-use crate::resolve::{Installed, Resolver, repositories};
+use crate::resolve::{Installed, Resolver, lenders, repositories};
 use crate::spec::{self, ImageBase, Spec};
 use crate::store::Store;
 use std::io;
@@ -91,6 +91,7 @@ impl<'a> Bench<'a> {
             return Ok(Start {
                 repositories,
                 tools: Vec::new(),
+                lenders: lenders(&self.spec.board, freshness)?,
                 base: None,
                 loader: self.loader(locked)?,
             });
@@ -118,6 +119,7 @@ impl<'a> Bench<'a> {
         Ok(Start {
             repositories: repositories.map_err(BaseError::from)?,
             tools,
+            lenders: Vec::new(),
             base: Some((locked, opened)),
             loader: None,
         })
@@ -186,6 +188,7 @@ impl<'a> Bench<'a> {
             archives,
             repositories: &start.repositories,
             tools: &start.tools,
+            lenders: &start.lenders,
             host,
             installed: installed.as_ref(),
         };
@@ -236,6 +239,8 @@ pub(super) struct Start {
     repositories: Vec<Repository>,
     /// Where tools of this machine come from, if from elsewhere.
     tools: Vec<Repository>,
+    /// Where files for the board's blobs come from.
+    lenders: Vec<Repository>,
     /// The image that it starts from.
     base: Option<(LockedBase, Opened)>,
     /// The disk that its boot loader is taken from.

@@ -36,7 +36,7 @@ pub(super) const INTERRUPTED: i32 = 130;
 /// The exit code of `failure`.
 pub(super) fn code(failure: &Failure) -> u8 {
     match failure {
-        Failure::Diagnostics(_) | Failure::Folder(_) => DEFINITIONS,
+        Failure::Diagnostics(_) | Failure::Folder(_) | Failure::Lender(_) => DEFINITIONS,
         Failure::Usage(_) | Failure::UserFile { .. } | Failure::Mirror(_) => USAGE,
         Failure::NoLock(_)
         | Failure::ReadLock { .. }
@@ -158,7 +158,7 @@ fn build(error: &BuildError) -> u8 {
 
 fn stage(error: &FetchStageError) -> u8 {
     match error {
-        FetchStageError::NoRepository { .. } => LOCK,
+        FetchStageError::NoRepository { .. } | FetchStageError::NotLent { .. } => LOCK,
         FetchStageError::Repository(error) => repository(error),
         FetchStageError::Fetch(error) => fetch(error),
         FetchStageError::Blob { source, .. } => fetch(source),

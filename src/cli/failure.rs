@@ -11,7 +11,7 @@ use crate::diag::Diagnostics;
 use crate::fetch::{BadUrl, FetchError};
 use crate::lock::LockError;
 use crate::plan::StaleLock;
-use crate::resolve::ResolveError;
+use crate::resolve::{LenderError, ResolveError};
 use crate::sandbox::SandboxError;
 use crate::sink::SinkError;
 use crate::store::Store;
@@ -107,6 +107,9 @@ pub(super) enum Failure {
     /// The base image cannot be built on.
     #[error(transparent)]
     Base(#[from] BaseError),
+    /// An archive that the board names cannot be asked.
+    #[error(transparent)]
+    Lender(#[from] LenderError),
     /// There is no lock to be had.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -231,8 +234,8 @@ fn repository_help(error: &RepositoryError) -> Option<String> {
     let help = match error {
         RepositoryError::Fetch { source, .. } => return input_help(source),
         RepositoryError::Release { .. } => {
-            "nothing of it is used; take another mirror, or for an archive with keys of its own give \
-             --keyring FILE"
+            "nothing of it is used; take another mirror, or name its own keys: for a mirror with --keyring \
+             FILE, for a board's [[archive]] in the board's file"
         }
         RepositoryError::Expired { .. } | RepositoryError::Replayed { .. } => {
             "--allow-expired accepts it as it is"
@@ -262,14 +265,16 @@ fn fetch_help(error: &FetchStageError) -> Option<String> {
         FetchStageError::NoSpace { .. } => {
             Some("make room there, or give another folder with --store".to_owned())
         }
-        FetchStageError::NoRepository { .. } | FetchStageError::Address(_) => None,
+        FetchStageError::NoRepository { .. }
+        | FetchStageError::NotLent { .. }
+        | FetchStageError::Address(_) => None,
     }
 }
 
 fn blob_help(error: &FetchError) -> Option<String> {
     let help = match error {
         FetchError::Digest { .. } | FetchError::Size { .. } => {
-            "nothing of it is used; what lies at this address is not what the board's definition names"
+            "nothing of it is used; what lies at this address is not what the board's definition or the lock names"
         }
         FetchError::Offline { .. } => {
             "it is kept in the store once it was fetched; a store of another machine may be copied"

@@ -43,7 +43,7 @@ impl Spec {
 
     /// The digest of what decides the packages: a lock made for another one is stale.
     pub fn resolution_digest(&self) -> Sha256 {
-        digest(&json!({
+        let mut form = json!({
             "architecture": self.board.architecture,
             "suite": self.board.suite,
             "base": self.base.as_ref().map(ImageBase::to_json),
@@ -51,7 +51,12 @@ impl Spec {
             "never": self.never,
             "donors": self.donors,
             "recommends": self.recommends,
-        }))
+        });
+        if self.base.is_none() && !self.board.archives.is_empty() {
+            form["archives"] = json!(self.board.archives);
+            form["lent"] = json!(self.board.lent());
+        }
+        digest(&form)
     }
 
     /// Whether a secret was given, so that the image must not be published.

@@ -4,6 +4,7 @@
 //! are really unpacked, configured in the sandbox and sealed into an image. Needs no other network.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
+mod archives;
 mod base_layouts;
 mod base_sources;
 mod bases;
