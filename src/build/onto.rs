@@ -4,7 +4,7 @@ use super::Workshop;
 use super::fetch;
 use super::system::{self, SystemError};
 use crate::architecture::Architecture;
-use crate::base::Opened;
+use crate::base::{Opened, regulatory};
 use crate::debian::unpack;
 use crate::event::{Event, Stage};
 use crate::lock::LockedPackage;
@@ -18,12 +18,26 @@ const ONTO: &str = "onto-1";
 /// Folders in which scripts leave traces of their run; what the base has there stays.
 const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
 
-/// The tree of `base` with the packages of `plan` installed.
+/// The tree of `base` with the packages of `plan` installed, and what follows from its own ones.
 pub(super) fn configured(
     plan: &Plan,
     base: &Opened,
     workshop: &Workshop<'_>,
 ) -> Result<Tree, SystemError> {
+    let mut tree = installed(plan, base, workshop)?;
+    let store = workshop.store;
+    if let Some(kernel) = regulatory::vendor_kernel(&tree, store)?
+        && regulatory::choose_upstream(&mut tree, store, plan.epoch())?
+    {
+        workshop.reporter.report(Event::Note(format!(
+            "kernel {} does not know Debian's key: regulatory.db is the upstream one",
+            kernel.version
+        )));
+    }
+    Ok(tree)
+}
+
+fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
     if plan.lock.packages.is_empty() {
         return Ok(base.tree.clone());
     }

@@ -3,6 +3,7 @@
 use super::Workshop;
 use super::fetch::{self, FetchStageError};
 use crate::architecture::Architecture;
+use crate::base::RegulatoryError;
 use crate::debian::unpack::{self, UnpackError, Unpackable};
 use crate::define::Value;
 use crate::digest::{Hasher, Sha256};
@@ -32,6 +33,9 @@ pub enum SystemError {
     /// Maintainer scripts could not be run.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The rules of radio that a base's kernel believes could not be chosen.
+    #[error(transparent)]
+    Regulatory(#[from] RegulatoryError),
     /// This machine is of an architecture that imgbuild does not know.
     #[error("this machine's architecture cannot build images: expected one of amd64, arm64, armhf")]
     UnknownHost,

@@ -6,6 +6,7 @@
 
 mod base_layouts;
 mod base_sources;
+mod base_systems;
 mod bases;
 mod boards;
 mod commands;
