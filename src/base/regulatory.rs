@@ -11,9 +11,9 @@ use crate::tree::{Kind, NodeId, Objects, Tree, TreePath};
 use std::io::{self, Read};
 
 /// Both the name of the alternative and of the file that a kernel asks for.
-const NAME: &str = "regulatory.db";
-/// How the file ends that every kernel takes.
-const UPSTREAM: &str = "/regulatory.db-upstream";
+pub const NAME: &str = "regulatory.db";
+/// The file that every kernel takes, as Debian's package offers it.
+pub const UPSTREAM: &str = "/lib/firmware/regulatory.db-upstream";
 /// In the name of Debian's key, which its certificate holds as text.
 const DEBIAN: &[u8] = b"@debian.org";
 /// Where the kernels' modules lie.

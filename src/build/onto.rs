@@ -2,6 +2,7 @@
 
 use super::Workshop;
 use super::fetch;
+use super::first_boot;
 use super::system::{self, SystemError};
 use crate::architecture::Architecture;
 use crate::base::{Opened, regulatory};
@@ -10,6 +11,7 @@ use crate::event::{Event, Stage};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, Archive, ConfigureRequest};
+use crate::spec::Configure;
 use crate::tree::{Kind, Origin, Tree, TreePath};
 
 /// Changes whenever the same base and packages give another configured tree.
@@ -40,6 +42,9 @@ pub(super) fn configured(
 fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
     if plan.lock.packages.is_empty() {
         return Ok(base.tree.clone());
+    }
+    if plan.spec.configure == Configure::FirstBoot {
+        return first_boot::unpacked(plan, base, workshop);
     }
     let store = workshop.store;
     let preseed = system::preseed(plan);

@@ -32,7 +32,7 @@ use crate::digest::Sha256;
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Stage};
 use crate::store::Store;
-use crate::tree::Tree;
+use crate::tree::{Objects, Tree};
 use job::{Job, Stub};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -136,6 +136,12 @@ pub fn configure(
         memoized: false,
     });
     Ok(configured)
+}
+
+/// The preinsts of what is unpacked in `tree`, in their order: what comes before `dpkg --configure`
+/// where that is not run here.
+pub fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
+    packages::preinsts(tree, objects)
 }
 
 /// Programs that must not do in a sandbox what they do on a running system; those of packages that

@@ -21,7 +21,7 @@ install = ["extra"]
 "#;
 
 /// An archive that is published again is younger.
-const LATER: Epoch = Epoch(NOW.0 + 86_400);
+pub(crate) const LATER: Epoch = Epoch(NOW.0 + 86_400);
 
 const SETTINGS: &str = r#"
 [settings.hostname]
@@ -54,6 +54,11 @@ fn extra() -> DebSpec {
         .conffile("/etc/extra.conf", b"extra\n")
 }
 
+/// The archive of every scene here.
+pub(crate) fn archive() -> TestArchive {
+    world::archive().package(extra())
+}
+
 /// A scene whose archive has package `extra`, and an image made from it without that.
 pub(crate) fn scene() -> (Scene, PathBuf) {
     scene_with(Vec::new())
@@ -63,8 +68,7 @@ pub(crate) fn scene() -> (Scene, PathBuf) {
 pub(crate) fn scene_with(packages: Vec<DebSpec>) -> (Scene, PathBuf) {
     let names = packages.iter().map(|deb| format!(", \"{}\"", deb.name));
     let names: String = names.collect();
-    let archive = world::archive().package(extra());
-    let scene = Scene::of(&packages.into_iter().fold(archive, TestArchive::package));
+    let scene = Scene::of(&packages.into_iter().fold(archive(), TestArchive::package));
     let path = scene.path("definitions/profiles/greeter/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     let profile = profile.replace("[\"hello\"]", &format!("[\"hello\"{names}]"));

@@ -11,6 +11,7 @@ mod bases;
 mod boards;
 mod commands;
 mod definitions;
+mod first_boot;
 mod inputs;
 mod interrupts;
 mod locks;
