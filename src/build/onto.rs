@@ -65,11 +65,13 @@ fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree
         deb: package.sha256,
     };
     let archives: Vec<Archive> = plan.lock.packages.iter().map(archive).collect();
+    let mounts: Vec<TreePath> = base.volumes.iter().map(|it| it.mount.clone()).collect();
     let tools = system::tools(plan, host, workshop)?;
     let architecture = plan.spec.board.architecture;
     let request = ConfigureRequest {
         tree: &base.tree,
         archives: &archives,
+        mounts: &mounts,
         store,
         architecture,
         tools: tools.as_ref(),

@@ -95,6 +95,7 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let request = ConfigureRequest {
         tree: &unpacked,
         archives: &[],
+        mounts: &[],
         store,
         architecture,
         tools: tools.as_ref(),

@@ -71,7 +71,7 @@ fn without_namespaces(scene: &Scene, command: &Command) -> Command {
 }
 
 /// Runs `program` with the files in `root` as its system.
-fn inside(root: &Path, program: &[&str]) -> std::process::Output {
+pub(crate) fn inside(root: &Path, program: &[&str]) -> std::process::Output {
     let mount = "mount --bind /dev/null \"$0/dev/null\" && exec chroot \"$0\" \"$@\"";
     fs_err::create_dir_all(root.join("dev")).unwrap();
     fs_err::write(root.join("dev/null"), "").unwrap();
