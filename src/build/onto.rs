@@ -2,14 +2,16 @@
 
 use super::Workshop;
 use super::fetch;
+use super::first_boot;
 use super::system::{self, SystemError};
 use crate::architecture::Architecture;
-use crate::base::Opened;
+use crate::base::{Opened, regulatory};
 use crate::debian::unpack;
 use crate::event::{Event, Stage};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, Archive, ConfigureRequest};
+use crate::spec::Configure;
 use crate::tree::{Kind, Origin, Tree, TreePath};
 
 /// Changes whenever the same base and packages give another configured tree.
@@ -18,14 +20,31 @@ const ONTO: &str = "onto-1";
 /// Folders in which scripts leave traces of their run; what the base has there stays.
 const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
 
-/// The tree of `base` with the packages of `plan` installed.
+/// The tree of `base` with the packages of `plan` installed, and what follows from its own ones.
 pub(super) fn configured(
     plan: &Plan,
     base: &Opened,
     workshop: &Workshop<'_>,
 ) -> Result<Tree, SystemError> {
+    let mut tree = installed(plan, base, workshop)?;
+    let store = workshop.store;
+    if let Some(kernel) = regulatory::vendor_kernel(&tree, store)?
+        && regulatory::choose_upstream(&mut tree, store, plan.epoch())?
+    {
+        workshop.reporter.report(Event::Note(format!(
+            "kernel {} does not know Debian's key: regulatory.db is the upstream one",
+            kernel.version
+        )));
+    }
+    Ok(tree)
+}
+
+fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
     if plan.lock.packages.is_empty() {
         return Ok(base.tree.clone());
+    }
+    if plan.spec.configure == Configure::FirstBoot {
+        return first_boot::unpacked(plan, base, workshop);
     }
     let store = workshop.store;
     let preseed = system::preseed(plan);
@@ -46,11 +65,13 @@ pub(super) fn configured(
         deb: package.sha256,
     };
     let archives: Vec<Archive> = plan.lock.packages.iter().map(archive).collect();
+    let mounts: Vec<TreePath> = base.volumes.iter().map(|it| it.mount.clone()).collect();
     let tools = system::tools(plan, host, workshop)?;
     let architecture = plan.spec.board.architecture;
     let request = ConfigureRequest {
         tree: &base.tree,
         archives: &archives,
+        mounts: &mounts,
         store,
         architecture,
         tools: tools.as_ref(),

@@ -163,6 +163,9 @@ pub(crate) struct TargetArgs {
     /// Take nothing but the boot loader from the base image; everything else is made of packages.
     #[arg(long, requires = "base")]
     pub(crate) boot_loader_only: bool,
+    /// Where packages are configured. `first-boot` needs --base, and no user namespaces.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Configuration::Build)]
+    pub(crate) configure: Configuration,
     #[command(flatten)]
     pub(crate) definitions: DefinitionArgs,
     /// Set a setting of the profile (`imgbuild show profile NAME`).
@@ -174,6 +177,15 @@ pub(crate) struct TargetArgs {
     /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment.
     #[arg(long, value_name = "KEY=@FILE")]
     pub(crate) secret: Vec<String>,
+}
+
+/// Where the scripts of packages run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Configuration {
+    /// Here, in a sandbox, when the image is built.
+    Build,
+    /// On the device, when it starts for the first time.
+    FirstBoot,
 }
 
 /// Where inputs come from and where they are kept.

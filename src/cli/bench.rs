@@ -18,7 +18,7 @@ use crate::fetch::{Client, Network, Options};
 use crate::lock::{Lock, LockedBase};
 use crate::plan::Plan;
 use crate::resolve::{Installed, Resolver, lenders, repositories};
-use crate::spec::{self, ImageBase, Spec};
+use crate::spec::{self, Configure, ImageBase, Spec};
 use crate::store::Store;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,11 @@ impl<'a> Bench<'a> {
                 "board `{board}` takes no boot loader from a base image; leave out --boot-loader-only"
             );
             return Err(Failure::Usage(words));
+        }
+        if spec.configure == Configure::FirstBoot && spec.base.is_none() {
+            let words = "`--configure first-boot` needs an image to start from (--base): a system made of \
+                         packages alone cannot start before they are configured";
+            return Err(Failure::Usage(words.to_owned()));
         }
         let path = environment::store_folder(input.store.as_deref())?;
         let store = Store::open(&path).map_err(|source| Failure::Store { path, source })?;

@@ -1,6 +1,6 @@
 //! `imgbuild`, `imgbuild lock` and `imgbuild plan`.
 
-use super::args::{BuildArgs, LockArgs, PlanArgs, TalkArgs, TargetArgs};
+use super::args::{BuildArgs, Configuration, LockArgs, PlanArgs, TalkArgs, TargetArgs};
 use super::bench::{Bench, default_lock};
 use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
@@ -9,7 +9,7 @@ use crate::build;
 use crate::define::Definitions;
 use crate::lock::Lock;
 use crate::sink::{Digest, Output};
-use crate::spec::{BaseArgument, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
+use crate::spec::{BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
 use crate::unfinished::Unfinished;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -148,6 +148,10 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
     Ok(UserSettings {
         base: base_argument(target)?,
         boot_loader_only: target.boot_loader_only,
+        configure: match target.configure {
+            Configuration::Build => Configure::Here,
+            Configuration::FirstBoot => Configure::FirstBoot,
+        },
         files,
         flags: target.set.clone(),
         secrets,

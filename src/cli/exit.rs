@@ -171,8 +171,10 @@ fn system(error: &SystemError) -> u8 {
     match error {
         SystemError::Fetch(error) => stage(error),
         SystemError::Unpack(UnpackError::Store { .. }) => OUTPUT,
-        SystemError::Unpack(_) | SystemError::UnknownHost => INPUT,
+        SystemError::Unpack(_) | SystemError::UnknownHost | SystemError::Regulatory(_) => INPUT,
         SystemError::Sandbox(error) => sandbox(error),
+        SystemError::Upgrades { .. } => DEFINITIONS,
+        SystemError::Database(_) | SystemError::Tree(_) => INPUT,
         SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
     }
 }

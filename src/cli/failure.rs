@@ -225,6 +225,12 @@ impl Failure {
             Self::Build(
                 BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
             ) => fetch_help(error),
+            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::NoNamespace {
+                ..
+            }))) => Some(
+                "on top of an image (--base), `--configure first-boot` leaves the scripts to the device"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -12,9 +12,11 @@ pub mod units;
 use crate::base::Opened;
 use crate::define::{Board, Raw, Value};
 use crate::plan::Plan;
+use crate::spec::Configure;
 use crate::tree::{Objects, Origin, Tree};
 use identity::Identity;
 use layer::{Layer, LayerError};
+pub use overlays::Unowned;
 use overlays::{Accounts, OverlayError, Overlayer};
 use serde_json::json;
 use units::UnitError;
@@ -41,13 +43,14 @@ pub enum ComposeError {
 /// Lays everything that `plan` asks for over `tree`, whose packages are configured: accounts first,
 /// for files of overlays may belong to them; identity last, for nothing may bring it back.
 ///
-/// A `base` image keeps its sources of packages, and what the profile leaves at its default.
+/// A `base` image keeps its sources of packages, and what the profile leaves at its default. Gives
+/// back what belongs to accounts that the device is still to make.
 pub fn compose(
     plan: &Plan,
     base: Option<&Opened>,
     tree: &mut Tree,
     objects: &dyn Objects,
-) -> Result<(), ComposeError> {
+) -> Result<Vec<Unowned>, ComposeError> {
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let ssh_keys = texts(plan, "ssh-keys");
@@ -63,7 +66,7 @@ pub fn compose(
             &plan.spec.board.suite.components,
         )?;
     }
-    lay_overlays(plan, base, tree, objects)?;
+    let unowned = lay_overlays(plan, base, tree, objects)?;
 
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let wanted = &plan.spec.units;
@@ -91,7 +94,7 @@ pub fn compose(
             locale: chosen("locale", locale),
         };
         identity::write_on_base(&mut layer, &identity)?;
-        return Ok(());
+        return Ok(unowned);
     }
     let identity = Identity {
         hostname,
@@ -99,7 +102,7 @@ pub fn compose(
         locale,
     };
     identity::write(&mut layer, &identity)?;
-    Ok(())
+    Ok(unowned)
 }
 
 /// Whether the value of `setting` is the one that the profile gives it.
@@ -114,7 +117,8 @@ fn lay_overlays(
     base: Option<&Opened>,
     tree: &mut Tree,
     objects: &dyn Objects,
-) -> Result<(), ComposeError> {
+) -> Result<Vec<Unowned>, ComposeError> {
+    let mut unowned = Vec::new();
     let mount = match base {
         Some(base) => base.plain_mount(),
         None => plain_partition_mount(&plan.spec.board).to_owned(),
@@ -129,14 +133,15 @@ fn lay_overlays(
             settings,
             context: &context,
             accounts: &accounts,
+            accounts_to_come: plan.spec.configure == Configure::FirstBoot,
         };
         let laid = overlayer.lay(&mut layer, overlay);
-        laid.map_err(|source| ComposeError::Overlay {
+        unowned.extend(laid.map_err(|source| ComposeError::Overlay {
             overlay: overlay.name.clone(),
             source,
-        })?;
+        })?);
     }
-    Ok(())
+    Ok(unowned)
 }
 
 /// What templates see as `image`.

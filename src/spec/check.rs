@@ -3,7 +3,7 @@
 use super::base;
 use super::merge::{self, Merged};
 use super::settings::{self, Settings, UserSettings};
-use super::{ImageBase, Profile, Spec};
+use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::overlay::Condition;
 use crate::define::profile::Conflict;
 use crate::define::{Board, Definitions, Kind, Overlay, Raw, Setting, Value};
@@ -40,7 +40,11 @@ pub fn check(
                 false => (base, None),
             };
             let spec = spec(board, base, merged, settings, overlays);
-            Ok(Spec { loader, ..spec })
+            Ok(Spec {
+                loader,
+                configure: user.configure,
+                ..spec
+            })
         }
         _ => Err(diagnostics),
     }
@@ -82,6 +86,7 @@ fn spec(
         board,
         base,
         loader: None,
+        configure: Configure::default(),
         profile: merged.profile,
         recommends: merged.recommends,
         overlays,

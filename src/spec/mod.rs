@@ -29,6 +29,8 @@ pub struct Spec {
     pub base: Option<ImageBase>,
     /// The image that the boot loader is taken from, where all else is made of packages.
     pub loader: Option<ImageBase>,
+    /// Where packages are configured.
+    pub configure: Configure,
     /// The purpose.
     pub profile: Profile,
     /// The packages to install, of the profile and, in a bootstrap, of the board, sorted: names without versions.
@@ -47,6 +49,16 @@ pub struct Spec {
     pub root_margin: Bytes,
     /// What the settings are.
     pub settings: Settings,
+}
+
+/// Where the scripts of packages run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Configure {
+    /// Here, in a sandbox, when the image is built.
+    #[default]
+    Here,
+    /// On the device, when it starts for the first time.
+    FirstBoot,
 }
 
 /// A profile with all that it extends merged in.

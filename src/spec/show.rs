@@ -1,6 +1,6 @@
 //! A Spec as JSON, text, digests and the context of templates.
 
-use super::{Assigned, ImageBase, Profile, Secret, Spec};
+use super::{Assigned, Configure, ImageBase, Profile, Secret, Spec};
 use crate::define::overlay::{Condition, Ownership, Test};
 use crate::define::{Overlay, Setting};
 use crate::digest::{Hasher, Sha256};
@@ -14,7 +14,7 @@ impl Spec {
     /// The canonical form: everything that decides a byte of the image, but of a secret only whether
     /// it was given.
     pub fn to_json(&self) -> Json {
-        json!({
+        let mut form = json!({
             "board": self.board,
             "base": self.base.as_ref().map(ImageBase::to_json),
             "loader": self.loader.as_ref().map(ImageBase::to_json),
@@ -32,7 +32,11 @@ impl Spec {
             "units": self.units,
             "root-margin": self.root_margin,
             "settings": self.settings.iter().map(shown).collect::<Map<_, _>>(),
-        })
+        });
+        if self.configure == Configure::FirstBoot {
+            form["configure"] = "first-boot".into();
+        }
+        form
     }
 
     /// The digest of the canonical form. Equal for two Specs that differ in a secret only: what is
@@ -118,6 +122,12 @@ impl Spec {
         }
         if let Some(loader) = &self.loader {
             line("loader", &loader.name());
+        }
+        if self.configure == Configure::FirstBoot {
+            line(
+                "configure",
+                "on the device, when it starts for the first time",
+            );
         }
         line("merged", &self.profile.lineage.join(" "));
         line("suite", &self.board.suite.name);

@@ -7,10 +7,12 @@
 mod archives;
 mod base_layouts;
 mod base_sources;
+mod base_systems;
 mod bases;
 mod boards;
 mod commands;
 mod definitions;
+mod first_boot;
 mod inputs;
 mod interrupts;
 mod locks;
