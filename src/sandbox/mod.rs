@@ -131,7 +131,7 @@ pub fn configure(
         return Err(SandboxError::Unconfigured { packages: left });
     }
     native::check(&ran.tree, &ran, request.architecture)?;
-    let normal = normalize::normalized(&ran.tree, &ran, request.epoch)?;
+    let normal = normalize::normalized(request.tree, &ran.tree, &ran, request.epoch)?;
     ran.tree = normal;
     let configured = ran.keep()?;
     reporter.report(Event::Finished {

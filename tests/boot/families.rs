@@ -9,61 +9,91 @@ mod boots;
 mod disk;
 mod family;
 mod files;
+mod profile;
+mod reasons;
+mod texts;
 
 use family::{ARMBIAN, CLOUD, DIETPI, Family, RASPIOS};
+use std::path::Path;
 use std::time::Instant;
 
 #[test]
 fn raspios_takes_a_hotspot() {
-    takes(&RASPIOS, "tor-hotspot");
+    is_what_it_was(&RASPIOS, "tor-hotspot", &boots::HOTSPOT);
 }
 
 #[test]
 fn raspios_takes_a_load_balancer() {
-    takes(&RASPIOS, "haproxy-node");
+    takes(&RASPIOS, "haproxy-node", &[]);
+}
+
+#[test]
+fn raspios_takes_an_access_point() {
+    takes(&RASPIOS, "wifi-hotspot", &[]);
+}
+
+#[test]
+fn raspios_takes_a_relay() {
+    takes(&RASPIOS, "tor-relay", &[]);
+}
+
+#[test]
+fn raspios_takes_a_bridge() {
+    takes(&RASPIOS, "bridge-relay", &[]);
+}
+
+#[test]
+fn raspios_takes_an_exit() {
+    let settings = [
+        "i-accept-exit-liability=true",
+        "contact=relay[at]example.org",
+        "exit-hostname=tor-exit.example.org",
+    ];
+    takes(&RASPIOS, "exit-relay", &settings);
 }
 
 #[test]
 fn dietpi_takes_a_hotspot() {
-    takes(&DIETPI, "tor-hotspot");
+    takes(&DIETPI, "tor-hotspot", &[]);
 }
 
 #[test]
 fn dietpi_takes_a_load_balancer() {
-    takes(&DIETPI, "haproxy-node");
+    takes(&DIETPI, "haproxy-node", &[]);
 }
 
 #[test]
 fn armbian_takes_a_hotspot() {
-    takes(&ARMBIAN, "tor-hotspot");
+    takes(&ARMBIAN, "tor-hotspot", &[]);
 }
 
 #[test]
 fn armbian_takes_a_load_balancer() {
-    takes(&ARMBIAN, "haproxy-node");
+    takes(&ARMBIAN, "haproxy-node", &[]);
 }
 
 #[test]
 fn cloud_takes_a_hotspot() {
-    takes(&CLOUD, "tor-hotspot");
+    takes(&CLOUD, "tor-hotspot", &[]);
 }
 
 #[test]
 fn cloud_takes_a_load_balancer() {
-    takes(&CLOUD, "haproxy-node");
+    is_what_it_was(&CLOUD, "haproxy-node", &boots::BALANCER);
 }
 
-/// Puts `profile` on the base of `family` and judges every part of the image.
-fn takes(family: &Family, profile: &str) {
-    let began = Instant::now();
-    let image = family.user.build_on(&family.disk, family.board, profile);
-    let built = began.elapsed();
-    disk::judge(family, &image);
-    files::judge(family, &image);
+/// Puts `profile` with `settings` on the base of `family` and judges every part of the image.
+fn takes(family: &Family, profile: &str, settings: &[&str]) {
+    let image = family.with(profile, settings);
+    is_what_it_was(family, profile, &image);
     fs_err::remove_file(&image).unwrap();
+}
+
+/// Judges every part of `image`, the base of `family` with `profile` on it.
+fn is_what_it_was(family: &Family, profile: &str, image: &Path) {
+    let began = Instant::now();
+    disk::judge(family, image);
+    files::judge(family, image, profile);
     let name = family.name;
-    eprintln!(
-        "{name} + {profile}: {built:?} to build, then {:?} to judge",
-        began.elapsed() - built
-    );
+    eprintln!("{name} + {profile}: judged in {:?}", began.elapsed());
 }
