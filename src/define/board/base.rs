@@ -11,7 +11,7 @@ pub(super) static BASE: Keys = Keys {
         "name",
         "urls",
         "sha256",
-        "fingerprint",
+        "fingerprints",
         "keys",
         "signature",
         "checksums",
@@ -87,8 +87,8 @@ fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
 
 fn proof(section: &Section<'_>) -> Option<Proof> {
     let sha256 = section.parsed("sha256");
-    let fingerprint = section.text("fingerprint");
-    if section.has("sha256") == section.has("fingerprint") {
+    let fingerprints = section.texts("fingerprints");
+    if section.has("sha256") == section.has("fingerprints") {
         section.report(
             Diagnostic::new(
                 "board::base-proof",
@@ -96,7 +96,7 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
             )
             .label(
                 section.span(),
-                "expected either `sha256`, or `fingerprint` with `keys` and `signature`",
+                "expected either `sha256`, or `fingerprints` with `signature`",
             ),
         );
         return None;
@@ -104,12 +104,20 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
     if section.has("sha256") {
         return sha256.map(|sha256| Proof::Sha256(sha256.value));
     }
-    let keys = section.need("keys", addresses(section, "keys"));
+    let keys = addresses(section, "keys");
     let signature = section.need("signature", section.text("signature"));
     let checksums = section.text("checksums");
-    let fingerprint = fingerprint.filter(|text| sound_fingerprint(section, text))?;
+    let all_sound = fingerprints
+        .iter()
+        .all(|text| sound_fingerprint(section, text));
+    if fingerprints.is_empty() || !all_sound {
+        return None;
+    }
     Some(Proof::Signature {
-        fingerprint: digits(&fingerprint.value),
+        fingerprints: fingerprints
+            .iter()
+            .map(|text| digits(&text.value))
+            .collect(),
         keys: keys?,
         signature: signature?.value,
         checksums: checksums.map(|checksums| checksums.value),
