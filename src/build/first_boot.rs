@@ -15,7 +15,7 @@ use super::Workshop;
 use super::fetch;
 use super::system::{self, SystemError};
 use crate::base::{Opened, regulatory};
-use crate::compose::Unowned;
+use crate::compose::{Unowned, mount_unit};
 use crate::debian::dpkgdb::Database;
 use crate::define::overlay::Ownership;
 use crate::lock::LockedPackage;
@@ -27,7 +27,7 @@ use std::fmt::Write;
 /// What runs on the device.
 const SCRIPT: &[u8] = include_bytes!("files/configure.sh");
 /// When.
-const UNIT: &[u8] = include_bytes!("files/imgbuild-configure.service");
+const UNIT: &str = include_str!("files/imgbuild-configure.service");
 /// The link that lets it run.
 const WANTED: &str = "/etc/systemd/system/sysinit.target.wants/imgbuild-configure.service";
 const UNIT_PATH: &str = "/usr/lib/systemd/system/imgbuild-configure.service";
@@ -81,7 +81,8 @@ pub(super) fn lay(
 ) -> Result<(), SystemError> {
     let answers = system::preseed(plan);
     let steps = sandbox::preparation(root, objects)?;
-    let log = format!("{}/{LOG}", base.plain_mount().trim_end_matches('/'));
+    let mount = base.plain_mount();
+    let log = format!("{}/{LOG}", mount.trim_end_matches('/'));
     let mut text = format!("log={}\n\nbefore() {{\n", quoted(&log));
     if !answers.is_empty() && root.resolve(&fixed(DEBCONF)).is_some() {
         let _ = writeln!(text, "\t{DEBCONF} \"$state/answers\" || return 1");
@@ -116,7 +117,8 @@ pub(super) fn lay(
     };
     let file = |bytes: &[u8]| Kind::File(Content::inline(bytes));
     put(SCRIPT_PATH, file(SCRIPT), 0o755)?;
-    put(UNIT_PATH, file(UNIT), 0o644)?;
+    let unit = UNIT.replace("BOOT-MOUNT", &mount_unit(&mount));
+    put(UNIT_PATH, file(unit.as_bytes()), 0o644)?;
     put(WANTED, Kind::Symlink(UNIT_PATH.as_bytes().into()), 0o777)?;
     put(&format!("{STATE}/steps"), file(text.as_bytes()), 0o600)?;
     put(&format!("{STATE}/answers"), file(answers.as_bytes()), 0o600)?;

@@ -160,6 +160,15 @@ pub(crate) struct TargetArgs {
     /// The SHA-256 of the base image's file.
     #[arg(long, value_name = "DIGEST", requires = "base")]
     pub(crate) base_sha256: Option<Sha256>,
+    /// The OpenPGP key that signs the base image, where the board has no address of it that works; it
+    /// must have the fingerprint that the board names.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "base",
+        conflicts_with = "base_sha256"
+    )]
+    pub(crate) base_key: Option<PathBuf>,
     /// Take nothing but the boot loader from the base image; everything else is made of packages.
     #[arg(long, requires = "base")]
     pub(crate) boot_loader_only: bool,

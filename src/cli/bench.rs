@@ -31,6 +31,8 @@ pub(super) struct Bench<'a> {
     input: InputArgs,
     /// The keys that the user trusts instead of Debian's.
     keyring: Option<Keyring>,
+    /// The keys that may sign a base image.
+    base_keys: Option<Vec<u8>>,
     program: PathBuf,
     progress: &'a Progress,
 }
@@ -70,6 +72,11 @@ impl<'a> Bench<'a> {
             ..Options::default()
         })?;
         let keyring = input.keyring.as_deref().map(keyring).transpose()?;
+        let base_keys = target
+            .base_key
+            .as_deref()
+            .map(|path| base_keys(&spec, path));
+        let base_keys = base_keys.transpose()?;
         let program = environment::program();
         Ok(Self {
             spec,
@@ -77,6 +84,7 @@ impl<'a> Bench<'a> {
             client,
             input: input.clone(),
             keyring,
+            base_keys,
             program,
             progress,
         })
@@ -168,6 +176,7 @@ impl<'a> Bench<'a> {
             client: &self.client,
             store: &self.store,
             now: environment::now(),
+            keys: self.base_keys.as_deref(),
             reporter: self.progress,
         };
         let locked = match locked {
@@ -279,6 +288,22 @@ fn repositories_of_tools(
         ..repository
     };
     found.into_iter().map(named).collect()
+}
+
+/// The content of `path`, whose keys are to judge the base image of `spec`.
+fn base_keys(spec: &Spec, path: &Path) -> Result<Vec<u8>, Failure> {
+    let signed = |image: &ImageBase| match image {
+        ImageBase::Named(base) => base.proof.sha256().is_none(),
+        ImageBase::Address { .. } | ImageBase::File { .. } => false,
+    };
+    if !spec.base.iter().chain(&spec.loader).any(signed) {
+        let words = "`--base-key` goes with a --base that the board names by the key that signs it";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    fs_err::read(path).map_err(|source| Failure::UserFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn keyring(path: &Path) -> Result<Keyring, Failure> {

@@ -71,7 +71,9 @@ fn resolve(error: &ResolveError) -> u8 {
 fn base(error: &BaseError) -> u8 {
     match error {
         BaseError::Source(error) => match error {
-            SourceError::Address(_) | SourceError::NoProof { .. } => USAGE,
+            SourceError::Address(_) | SourceError::NoProof { .. } | SourceError::NoKey { .. } => {
+                USAGE
+            }
             SourceError::Fetch { source, .. } => fetch(source),
             SourceError::File { .. }
             | SourceError::Digest { .. }

@@ -257,7 +257,9 @@ fn base_help(error: &SourceError) -> Option<String> {
         SourceError::Digest { .. } | SourceError::Signature { .. } => {
             "nothing of it is used; fetch it again, or give the digest of the version that you mean"
         }
-        SourceError::Key { .. } => "check `fingerprint` and `keys` in the board's [[base]]",
+        SourceError::Key { .. } => {
+            "check `fingerprints` and `keys` in the board's [[base]], or give the file of the key with --base-key"
+        }
         _ => return None,
     };
     Some(help.to_owned())

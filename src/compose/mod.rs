@@ -150,9 +150,13 @@ fn image_context(plan: &Plan, mount: &str) -> serde_json::Value {
         "name": format!("{} on {}", plan.spec.profile.name, plan.spec.board.name),
         "build-id": plan.build_id.to_string(),
         "boot-mount": mount,
-        // systemd-escape(1) of a path without special characters.
-        "boot-mount-unit": format!("{}.mount", mount.trim_start_matches('/').replace('/', "-")),
+        "boot-mount-unit": mount_unit(mount),
     })
+}
+
+/// The unit that mounts at `mount`: systemd-escape(1) of a path without special characters.
+pub fn mount_unit(mount: &str) -> String {
+    format!("{}.mount", mount.trim_start_matches('/').replace('/', "-"))
 }
 
 /// Where the partition is mounted that any computer can read: the FAT of board or firmware.

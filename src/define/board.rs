@@ -72,11 +72,11 @@ pub struct Base {
 pub enum Proof {
     /// By its digest.
     Sha256(Sha256),
-    /// By a detached signature of a key with this fingerprint.
+    /// By a detached signature of a key with one of these fingerprints.
     Signature {
-        /// The fingerprint of the primary key, 40 or 64 hexadecimal digits.
-        fingerprint: String,
-        /// Where the key may be had; only the one with the fingerprint counts.
+        /// The fingerprints of primary keys, each of 40 or 64 hexadecimal digits.
+        fingerprints: Vec<String>,
+        /// Where the keys may be had; only those with a fingerprint count. None where nobody knows.
         keys: Vec<String>,
         /// Where the signature lies, beside the file or, where there are `checksums`, for them.
         signature: String,

@@ -4,6 +4,7 @@
 mod backends;
 mod boots;
 mod builds;
+mod first_boot;
 pub(crate) mod guest;
 mod judges;
 mod solution;

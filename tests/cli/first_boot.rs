@@ -114,6 +114,11 @@ fn the_device_ends_where_a_sandbox_would_have_brought_it() {
     }
     assert_eq!(text(root, "etc/added.state"), "");
 
+    let unit = text(root, "usr/lib/systemd/system/imgbuild-configure.service");
+    assert!(
+        unit.contains("\nAfter=local-fs.target boot-firmware.mount "),
+        "{unit}"
+    );
     let ran = inside(root, &["/usr/lib/imgbuild/configure"]);
     let said = String::from_utf8_lossy(&ran.stdout).into_owned();
     assert!(

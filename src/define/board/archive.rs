@@ -58,7 +58,9 @@ pub(super) fn archive<'s>(section: &'s Section<'s>) -> Draft<'s, Archive> {
     let url = url.filter(|url| address(section, url));
     let suite = section.need("suite", section.text("suite"));
     let components = section.need("components", Some(section.texts("components")));
-    let fingerprint = section.need("fingerprint", fingerprint(section));
+    let text = section.text("fingerprint");
+    let digits = text.and_then(|text| fingerprint(section, &text));
+    let fingerprint = section.need("fingerprint", digits);
     let key = section.need("key", section.text("key"));
     let value = || {
         Some(Archive {

@@ -11,7 +11,7 @@ pub(super) static BASE: Keys = Keys {
         "name",
         "urls",
         "sha256",
-        "fingerprint",
+        "fingerprints",
         "keys",
         "signature",
         "checksums",
@@ -90,7 +90,8 @@ fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
 
 fn proof(section: &Section<'_>) -> Option<Proof> {
     let sha256 = section.parsed("sha256");
-    if section.has("sha256") == section.has("fingerprint") {
+    let fingerprints = section.texts("fingerprints");
+    if section.has("sha256") == section.has("fingerprints") {
         section.report(
             Diagnostic::new(
                 "board::base-proof",
@@ -98,7 +99,7 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
             )
             .label(
                 section.span(),
-                "expected either `sha256`, or `fingerprint` with `keys` and `signature`",
+                "expected either `sha256`, or `fingerprints` with `signature`",
             ),
         );
         return None;
@@ -106,12 +107,23 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
     if section.has("sha256") {
         return sha256.map(|sha256| Proof::Sha256(sha256.value));
     }
-    let fingerprint = fingerprint(section);
-    let keys = section.need("keys", addresses(section, "keys"));
+    let keys = addresses(section, "keys");
     let signature = section.need("signature", section.text("signature"));
     let checksums = section.text("checksums");
+    if fingerprints.is_empty() {
+        section.report(
+            Diagnostic::new("board::fingerprint", "`fingerprints` names no key").label(
+                section.span(),
+                "expected an array of one or more fingerprints",
+            ),
+        );
+    }
+    let fingerprints: Option<Vec<String>> = fingerprints
+        .iter()
+        .map(|text| fingerprint(section, text))
+        .collect();
     Some(Proof::Signature {
-        fingerprint: fingerprint?,
+        fingerprints: fingerprints?,
         keys: keys?,
         signature: signature?.value,
         checksums: checksums.map(|checksums| checksums.value),
@@ -119,8 +131,7 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
 }
 
 /// The fingerprint of a primary key, without what people group its digits by.
-pub(super) fn fingerprint(section: &Section<'_>) -> Option<String> {
-    let text = section.text("fingerprint")?;
+pub(super) fn fingerprint(section: &Section<'_>, text: &Located<String>) -> Option<String> {
     let digits = digits(&text.value);
     let blanks_only = text
         .value
