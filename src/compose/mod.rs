@@ -2,9 +2,11 @@
 
 pub mod accounts;
 pub mod archives;
+pub mod device;
 pub mod identity;
 pub mod layer;
 pub mod overlays;
+pub mod program;
 pub mod rivals;
 pub mod template;
 pub mod units;
@@ -33,6 +35,9 @@ pub enum ComposeError {
         /// Why.
         source: OverlayError,
     },
+    /// The settings that can change on the device could not be laid over it.
+    #[error(transparent)]
+    Device(#[from] device::DeviceError),
     /// A unit could not be enabled.
     #[error(transparent)]
     Unit(#[from] UnitError),
@@ -119,7 +124,8 @@ fn lay_overlays(
         Some(base) => base.plain_mount(),
         None => plain_partition_mount(&plan.spec.board).to_owned(),
     };
-    let context = plan.spec.context(image_context(plan, &mount));
+    let image = image_context(plan, &mount);
+    let context = plan.spec.context(image.clone());
     for overlay in &plan.spec.overlays {
         let origin = Origin::Overlay(overlay.name.as_str().into());
         let mut layer = Layer::new(tree, objects, plan.epoch(), origin);
@@ -136,7 +142,8 @@ fn lay_overlays(
             source,
         })?;
     }
-    Ok(())
+    let mut layer = Layer::new(tree, objects, plan.epoch(), Origin::Builtin);
+    Ok(device::lay(&mut layer, &plan.spec, image)?)
 }
 
 /// What templates see as `image`.
