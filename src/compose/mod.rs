@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod archives;
+pub mod boot_text;
 pub mod device;
 pub mod identity;
 pub mod layer;
@@ -158,7 +159,7 @@ fn image_context(plan: &Plan, mount: &str) -> serde_json::Value {
 }
 
 /// Where the partition is mounted that any computer can read: the FAT of board or firmware.
-fn plain_partition_mount(board: &Board) -> &str {
+pub(crate) fn plain_partition_mount(board: &Board) -> &str {
     let fat = |partition: &&crate::define::board::Partition| {
         partition.filesystem == crate::define::board::Filesystem::Fat32
     };

@@ -315,3 +315,74 @@ fn secrets_come_from_files_and_are_shown_to_nobody() {
             && !device.has("/etc/issue.d/50-imgbuild.issue")
     );
 }
+
+#[test]
+fn ssh_keys_take_the_place_of_those_given_before() {
+    let device = started("base");
+    let keys = "/home/admin/.ssh/authorized_keys";
+    device.succeed("echo admin:x:0:0::/home/admin:/bin/sh >> /etc/passwd; mkdir -p /home/admin");
+    let key = |letter: &str| format!("ssh-ed25519 AAAA{} {letter}@home", letter.repeat(60));
+    let given = |keys: &[&str]| {
+        keys.iter()
+            .map(|letter| key(letter))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    device.succeed(&format!(
+        "imgbuild-config set 'ssh-keys={}'",
+        given(&["a", "b"])
+    ));
+    assert_eq!(device.read(keys), format!("{}\n{}\n", key("a"), key("b")));
+    device.succeed(&format!("echo '{}' >> {keys}", key("mine")));
+    device.succeed(&format!("imgbuild-config set 'ssh-keys={}'", given(&["b"])));
+    assert_eq!(
+        device.read(keys),
+        format!("{}\n{}\n", key("b"), key("mine"))
+    );
+    assert_eq!(device.mode_of(keys), 0o600);
+}
+
+#[test]
+fn the_status_names_what_is_wrong_and_why() {
+    let device = started("haproxy-node");
+    device.program("systemctl", "for unit; do case $unit in \
+        haproxy.service) printf 'ActiveState=failed\\nSubState=failed\\nResult=exit-code\\n\\n' ;; \
+        *.service) printf 'ActiveState=active\\nSubState=running\\nResult=success\\n\\n' ;; esac; done");
+    device.health("false");
+    let ended = device.run("imgbuild-status");
+    assert_eq!(ended.status, Some(1), "{}", ended.said);
+    for line in [
+        "Load balancer with HAProxy\n",
+        "Name:            haproxy-node\n",
+        "Last upgrade:    none yet\n",
+        "  nftables.service                   active (running)\n",
+        "  haproxy.service                    failed (exit-code)\n",
+        "  service                            FAILED  not up\n",
+    ] {
+        assert!(ended.said.contains(line), "no {line:?} in\n{}", ended.said);
+    }
+    assert!(
+        device
+            .read("/run/issue.d/60-imgbuild.issue")
+            .contains("FAILED  not up")
+    );
+    device.health("true");
+    let quick = device.run("imgbuild-status --quick").said;
+    assert!(
+        quick.contains("FAILED  not up"),
+        "as it was found last: {quick}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&device.run("imgbuild-status --json").said).unwrap();
+    assert_eq!(
+        json["checks"],
+        serde_json::json!([{ "name": "service", "ok": true, "detail": "" }])
+    );
+    assert!(
+        json["services"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|service| service["state"] == "failed")
+    );
+}

@@ -99,7 +99,7 @@ impl Device {
     }
 
     /// A program that writes its words down and does `then`.
-    fn program(&self, name: &str, then: &str) {
+    pub(super) fn program(&self, name: &str, then: &str) {
         let path = format!("usr/sbin/{name}");
         self.write(
             &path,
