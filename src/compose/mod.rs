@@ -2,9 +2,12 @@
 
 pub mod accounts;
 pub mod archives;
+pub mod boot_text;
+pub mod device;
 pub mod identity;
 pub mod layer;
 pub mod overlays;
+pub mod program;
 pub mod rivals;
 pub mod template;
 pub mod units;
@@ -35,6 +38,9 @@ pub enum ComposeError {
         /// Why.
         source: OverlayError,
     },
+    /// The settings that can change on the device could not be laid over it.
+    #[error(transparent)]
+    Device(#[from] device::DeviceError),
     /// A unit could not be enabled.
     #[error(transparent)]
     Unit(#[from] UnitError),
@@ -123,7 +129,8 @@ fn lay_overlays(
         Some(base) => base.plain_mount(),
         None => plain_partition_mount(&plan.spec.board).to_owned(),
     };
-    let context = plan.spec.context(image_context(plan, &mount));
+    let image = image_context(plan, &mount);
+    let context = plan.spec.context(image.clone());
     for overlay in &plan.spec.overlays {
         let origin = Origin::Overlay(overlay.name.as_str().into());
         let mut layer = Layer::new(tree, objects, plan.epoch(), origin);
@@ -141,6 +148,8 @@ fn lay_overlays(
             source,
         })?);
     }
+    let mut layer = Layer::new(tree, objects, plan.epoch(), Origin::Builtin);
+    device::lay(&mut layer, &plan.spec, image)?;
     Ok(unowned)
 }
 
@@ -160,7 +169,7 @@ pub fn mount_unit(mount: &str) -> String {
 }
 
 /// Where the partition is mounted that any computer can read: the FAT of board or firmware.
-fn plain_partition_mount(board: &Board) -> &str {
+pub(crate) fn plain_partition_mount(board: &Board) -> &str {
     let fat = |partition: &&crate::define::board::Partition| {
         partition.filesystem == crate::define::board::Filesystem::Fat32
     };

@@ -3,7 +3,7 @@
 use super::base;
 use super::merge::{self, Merged};
 use super::settings::{self, Settings, UserSettings};
-use super::{Configure, ImageBase, Profile, Spec};
+use super::{Configure, Exclusion, ImageBase, Profile, Spec};
 use crate::define::overlay::Condition;
 use crate::define::profile::Conflict;
 use crate::define::{Board, Definitions, Kind, Overlay, Raw, Setting, Value};
@@ -26,7 +26,7 @@ pub fn check(
     };
     let (settings, places) = settings::assign(&mut diagnostics, &merged.profile.settings, user);
     let overlays = overlays(&mut diagnostics, definitions, &merged);
-    check_conflicts(&mut diagnostics, &merged, &settings, &places);
+    let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &places);
     check_ports(&mut diagnostics, &merged, &settings, &places);
     if let Some(board) = &board {
         check_board(&mut diagnostics, board, &merged);
@@ -43,6 +43,7 @@ pub fn check(
             Ok(Spec {
                 loader,
                 configure: user.configure,
+                exclusions,
                 ..spec
             })
         }
@@ -93,6 +94,7 @@ fn spec(
         units: merged.units,
         root_margin: merged.root_margin,
         settings,
+        exclusions: Vec::new(),
     }
 }
 
@@ -179,9 +181,11 @@ fn check_conflicts(
     merged: &Merged,
     settings: &Settings,
     places: &BTreeMap<String, Span>,
-) {
+) -> Vec<Exclusion> {
+    let mut exclusions = Vec::new();
     for conflict in &merged.conflicts {
         let mut met = true;
+        let mut when = BTreeMap::new();
         for (name, values) in &conflict.when {
             let Some(setting) = merged.profile.settings.get(&name.value) else {
                 let known = merged.profile.settings.keys().map(String::as_str);
@@ -199,11 +203,18 @@ fn check_conflicts(
             let values = meant(diagnostics, &name.value, setting, values);
             let value = settings.value(&name.value);
             met &= value.is_some_and(|value| values.contains(value));
+            when.insert(name.value.clone(), values);
         }
         if met {
             diagnostics.push(conflict_found(conflict, places));
         }
+        exclusions.push(Exclusion {
+            when,
+            because: conflict.because.clone(),
+            help: conflict.help.clone(),
+        });
     }
+    exclusions
 }
 
 /// The values that a conflict names; a value that the setting cannot have is a mistake.

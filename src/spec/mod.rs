@@ -6,6 +6,7 @@
 
 mod base;
 mod check;
+mod device;
 mod merge;
 mod secret;
 mod settings;
@@ -16,7 +17,7 @@ pub use check::{check, profile};
 pub use secret::Secret;
 pub use settings::{Assigned, GivenSecret, Settings, SettingsFile, UserSettings};
 
-use crate::define::{Board, Overlay, Setting};
+use crate::define::{Board, Overlay, Setting, Value};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
@@ -49,6 +50,19 @@ pub struct Spec {
     pub root_margin: Bytes,
     /// What the settings are.
     pub settings: Settings,
+    /// Values of settings that do not go together.
+    pub exclusions: Vec<Exclusion>,
+}
+
+/// Values of settings that do not go together; the ones of this Spec do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// Each setting, and the values that it must have, all at once.
+    pub when: BTreeMap<String, Vec<Value>>,
+    /// What is wrong about it.
+    pub because: String,
+    /// What to do.
+    pub help: String,
 }
 
 /// Where the scripts of packages run.

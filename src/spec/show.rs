@@ -32,6 +32,7 @@ impl Spec {
             "units": self.units,
             "root-margin": self.root_margin,
             "settings": self.settings.iter().map(shown).collect::<Map<_, _>>(),
+            "definitions": self.definitions(),
         });
         if self.configure == Configure::FirstBoot {
             form["configure"] = "first-boot".into();
@@ -82,8 +83,14 @@ impl Spec {
             };
             (name.to_owned(), value)
         });
+        let mut context = self.surroundings(image);
+        context["settings"] = settings.collect::<Map<_, _>>().into();
+        context
+    }
+
+    /// What templates see beside settings.
+    pub fn surroundings(&self, image: Json) -> Json {
         json!({
-            "settings": settings.collect::<Map<_, _>>(),
             "board": self.board,
             "profile": {
                 "name": self.profile.name,
@@ -95,7 +102,8 @@ impl Spec {
         })
     }
 
-    fn stored(&self, name: &str, secret: &Secret) -> String {
+    /// What the image holds of a secret.
+    pub(super) fn stored(&self, name: &str, secret: &Secret) -> String {
         let setting = self.profile.settings.get(name);
         match setting.is_some_and(|setting| setting.hashed) {
             true => secret.crypt(&self.digest(), name),
