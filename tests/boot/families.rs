@@ -11,6 +11,7 @@ mod family;
 mod files;
 mod profile;
 mod reasons;
+mod table;
 mod texts;
 
 use family::{ARMBIAN, CLOUD, DIETPI, Family, RASPIOS};
@@ -18,43 +19,8 @@ use std::path::Path;
 use std::time::Instant;
 
 #[test]
-fn raspios_takes_a_hotspot() {
-    is_what_it_was(&RASPIOS, "tor-hotspot", &boots::HOTSPOT);
-}
-
-#[test]
 fn raspios_takes_a_load_balancer() {
     takes(&RASPIOS, "haproxy-node", &[]);
-}
-
-#[test]
-fn raspios_takes_an_access_point() {
-    takes(&RASPIOS, "wifi-hotspot", &[]);
-}
-
-#[test]
-fn raspios_takes_a_relay() {
-    takes(&RASPIOS, "tor-relay", &[]);
-}
-
-#[test]
-fn raspios_takes_a_bridge() {
-    takes(&RASPIOS, "bridge-relay", &[]);
-}
-
-#[test]
-fn raspios_takes_an_exit() {
-    let settings = [
-        "i-accept-exit-liability=true",
-        "contact=relay[at]example.org",
-        "exit-hostname=tor-exit.example.org",
-    ];
-    takes(&RASPIOS, "exit-relay", &settings);
-}
-
-#[test]
-fn dietpi_takes_a_hotspot() {
-    takes(&DIETPI, "tor-hotspot", &[]);
 }
 
 #[test]
@@ -63,18 +29,8 @@ fn dietpi_takes_a_load_balancer() {
 }
 
 #[test]
-fn armbian_takes_a_hotspot() {
-    takes(&ARMBIAN, "tor-hotspot", &[]);
-}
-
-#[test]
 fn armbian_takes_a_load_balancer() {
     takes(&ARMBIAN, "haproxy-node", &[]);
-}
-
-#[test]
-fn cloud_takes_a_hotspot() {
-    takes(&CLOUD, "tor-hotspot", &[]);
 }
 
 #[test]

@@ -11,9 +11,10 @@ use std::sync::LazyLock;
 /// QEMU's SD card has a size that is a power of two.
 const CARD: u64 = 4 << 30;
 
-/// Words for the kernel of an emulated machine, where everything takes ten times as long.
-const PATIENT: &str =
-    "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
+/// Words for the kernel of an emulated machine, where everything takes ten times as long, and where
+/// nobody tells the time, which Tor would wait for.
+const PATIENT: &str = "systemd.default_device_timeout_sec=900 \
+     systemd.default_timeout_start_sec=900 systemd.mask=systemd-time-wait-sync.service";
 
 /// The images that are started.
 pub(super) static HOTSPOT: LazyLock<PathBuf> = LazyLock::new(|| RASPIOS.with("tor-hotspot", &[]));

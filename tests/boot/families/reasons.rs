@@ -79,6 +79,7 @@ impl<'a> Reasons<'a> {
             || self.is_alternative(path)
             || self.is_unit_link(path)
             || self.is_of_a_daemon(path)
+            || self.is_bytecode(path)
             || SCRIPTED
                 .iter()
                 .any(|(package, file)| *file == path && self.is_package(package))
@@ -158,5 +159,17 @@ impl<'a> Reasons<'a> {
             .strip_prefix("var/lib/")
             .or(path.strip_prefix("var/log/"));
         inside.is_some_and(|inside| self.is_package(inside.split('/').next().expect("a name")))
+    }
+    /// What Python has compiled of a new package's modules.
+    fn is_bytecode(&self, path: &str) -> bool {
+        let Some((folder, file)) = path.split_once("/__pycache__") else {
+            return false;
+        };
+        // `/NAME.cpython-313.pyc`, or nothing for the directory.
+        let module = file.split_once(".cpython-").map_or("", |(name, _)| name);
+        match module {
+            "" => file.is_empty() && self.is_packaged(folder),
+            _ => self.is_packaged(&format!("{folder}{module}.py")),
+        }
     }
 }
