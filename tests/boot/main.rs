@@ -7,6 +7,7 @@
     reason = "time-outs need a clock, and a build needs the proxy of the environment"
 )]
 
+mod boards;
 mod families;
 #[path = "../judges/support.rs"]
 mod judge;
