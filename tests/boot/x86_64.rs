@@ -6,6 +6,7 @@ mod boots;
 mod builds;
 pub(crate) mod guest;
 mod judges;
+mod settings;
 mod solution;
 mod trace;
 
