@@ -1,6 +1,6 @@
 //! Perl on the device against imgbuild itself: the same settings give the same bytes in every file,
 //! and the same values are refused.
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
 mod command;
 mod scratch;
@@ -215,9 +215,7 @@ fn perl(image: &Value, cases: &[Case]) -> Vec<Value> {
             .arg("-I")
             .arg(root.join("overlays/base/root/usr/lib/imgbuild/perl"))
             .arg(root.join("tests/judges/device/judge.pl"))
-            .stdin(Stdio::from(
-                fs_err::File::open(input.path()).unwrap().into_file(),
-            )),
+            .stdin(Stdio::from(input.reopen().unwrap())),
     );
     let answers = String::from_utf8(output.stdout).unwrap();
     let answers: Vec<Value> = answers

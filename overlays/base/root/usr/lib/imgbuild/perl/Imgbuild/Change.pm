@@ -30,29 +30,29 @@ sub same($one, $other) {
     return defined $one && defined $other ? $one eq $other : !defined $one && !defined $other;
 }
 
-# Makes `%$change`, with `%$state` that nobody checks beside it. `$live`: services run already; they
-# are reloaded, and `$well` has to hold. Gives the rules that applied; dies with the reason where all is
-# as it was.
-sub make($change, $state, $live, $well) {
+# Makes `%$change`, with `%$state` that nobody checks beside it. `unverified`: nobody checks the change
+# either. `well`: services run already; they are reloaded, and this must not die. Gives the rules that
+# applied; dies with the reason where all is as it was.
+sub make($change, $state, %how) {
     my $rules = Imgbuild::Rules::of(keys %$change);
     my %all = (%$change, %$state);
     my @staged = eval { stage(\%all) };
     if (my $reason = $@) { unstage(keys %all); die $reason }
-    if (!eval { Imgbuild::Rules::verify($rules, $change); 1 }) { my $reason = $@; unstage(keys %all); die $reason }
+    if (!$how{unverified} && !eval { Imgbuild::Rules::verify($rules, $change); 1 }) { my $reason = $@; unstage(keys %all); die $reason }
     save(keys %all);
     my $done = eval {
         swap(\%all);
         Imgbuild::Rules::install($rules);
-        if ($live) {
+        if ($how{well}) {
             Imgbuild::Rules::reload($rules);
-            $well->();
+            $how{well}->();
         }
         1;
     };
     my $reason = $@;
     if (!$done) {
         put_back();
-        if (!eval { Imgbuild::Rules::install($rules); Imgbuild::Rules::reload($rules) if $live; 1 }) {
+        if (!eval { Imgbuild::Rules::install($rules); Imgbuild::Rules::reload($rules) if $how{well}; 1 }) {
             $reason .= "and what was before does not start either: $@";
         }
         die $reason;

@@ -4,8 +4,24 @@ use v5.36;
 use Imgbuild::File;
 
 my $FOLDER = '/usr/lib/imgbuild/apply.d';
-# A private view of the files, in which those that are to come stand in the place of those that are.
-my $SCRIPT = 'set -e; while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; eval "$2"';
+# A private view of the files, in which those that are to come stand in the place of those that are. Where
+# there is none yet, a copy of its folder makes room for it.
+my $SCRIPT = <<'END';
+set -e
+mkdir -p /run/imgbuild-view
+mount -t tmpfs none /run/imgbuild-view
+while [ "$1" != -- ]; do
+    if [ ! -e "$2" ]; then
+        folder=${2%/*} copy=$(mktemp -d /run/imgbuild-view/XXXXXX)
+        cp -a "$folder" "$copy/copy"
+        mount --bind "$copy/copy" "$folder"
+        : > "$2"
+    fi
+    mount --bind "$1" "$2"
+    shift 2
+done
+eval "$2"
+END
 
 # The rules for `@paths`, each once, in the order of their files.
 sub of(@paths) {
@@ -33,10 +49,12 @@ sub commands($rules, $word) {
     return grep { !$seen{$_}++ } map { @{$_->{$word} // []} } @$rules;
 }
 
-# Has the staged files of `%$change` checked by whoever reads them. One that is not there yet cannot be
-# laid over anything: only its reader will see it.
+# Has the staged files of `%$change` checked by whoever reads them.
 sub verify($rules, $change) {
-    my @view = map { ($change->{$_} ? Imgbuild::File::beside($_) : '/dev/null', $_) } grep { -e } sort keys %$change;
+    my ($there, $absent) = ([], []);
+    push @{-e $_ ? $there : $absent}, $_ for sort keys %$change;
+    # A folder that is laid over another hides what was laid there before.
+    my @view = map { ($change->{$_} ? Imgbuild::File::beside($_) : '/dev/null', $_) } @$absent, @$there;
     for my $command (commands($rules, 'verify')) {
         run($command, 'unshare', '--mount', '--propagation', 'private', 'sh', '-c', $SCRIPT, 'sh', @view, '--', $command);
     }
