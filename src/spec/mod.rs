@@ -6,6 +6,8 @@
 
 mod base;
 mod check;
+mod conflict;
+mod family;
 mod merge;
 mod secret;
 mod settings;
