@@ -59,12 +59,15 @@ pub struct UnitEdits {
     pub mask: ListEdit,
 }
 
+/// A setting and some of its values.
+pub type Values = (Located<String>, Vec<Located<Raw>>);
+
 /// Values of settings that do not go together, or profiles that do not. It is there where everything
 /// that it names is so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
     /// Each setting and the values that it must have.
-    pub when: Vec<(Located<String>, Vec<Located<Raw>>)>,
+    pub when: Vec<Values>,
     /// The settings that must be given: not false, nor empty. `list.field` is that of any item.
     pub given: Vec<Located<String>>,
     /// The settings that must not be given.
@@ -239,10 +242,7 @@ fn conflict(section: &Section<'_>) -> Option<Conflict> {
 }
 
 /// Each setting of `{ setting = value }` and the values that it names.
-fn values(
-    section: &Section<'_>,
-    when: Located<Raw>,
-) -> Option<Vec<(Located<String>, Vec<Located<Raw>>)>> {
+fn values(section: &Section<'_>, when: Located<Raw>) -> Option<Vec<Values>> {
     let Raw::Table(settings) = when.value else {
         section.report(
             Diagnostic::new("define::wrong-type", "expected a table")

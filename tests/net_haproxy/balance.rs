@@ -293,10 +293,7 @@ fn statistics_need_the_login_and_requests_are_logged() {
         .unwrap();
     let status = String::from_utf8(status.stdout).unwrap();
     assert_eq!(
-        status
-            .lines()
-            .map(|line| line.split(", ").last().unwrap())
-            .last(),
+        status.trim().rsplit(", ").next(),
         Some("2 of 2 servers up"),
         "{status}"
     );

@@ -3,6 +3,7 @@
 //!
 //! Builds one image from Debian's archive, so only `ci/test net` runs it: `cargo test --test net_haproxy`.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
+#![expect(clippy::print_stdout, reason = "outages that were measured are shown")]
 #![expect(
     clippy::disallowed_methods,
     reason = "time-outs need a clock, and a build needs the proxy of the environment"
@@ -17,7 +18,6 @@ mod poll;
 mod render;
 mod servers;
 
-#[allow(dead_code, reason = "the other lanes use all of it")]
 #[path = "../judges/support.rs"]
 mod judge;
 #[path = "../boot/support.rs"]
