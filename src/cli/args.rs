@@ -150,9 +150,9 @@ pub(crate) struct TargetArgs {
     /// The board the image is for (`imgbuild list boards`).
     #[arg(long, short, required = true)]
     pub(crate) board: String,
-    /// What the image should do (`imgbuild list profiles`).
+    /// What the image should do (`imgbuild list profiles`); several if it should do several things.
     #[arg(long, short, required = true)]
-    pub(crate) profile: String,
+    pub(crate) profile: Vec<String>,
     /// An image to start from instead of from packages: one that the board names, a file, or a URL
     /// with --base-sha256.
     #[arg(long, value_name = "NAME|FILE|URL")]

@@ -46,7 +46,8 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, Failure> {
         let definitions = definitions(&target.definitions.definitions);
         let user = user_settings(target)?;
-        let spec = spec::check(&definitions, &target.board, &target.profile, &user)?;
+        let profile = target.profile.join("+");
+        let spec = spec::check(&definitions, &target.board, &profile, &user)?;
         if spec.loader.is_some() && !spec.board.needs_base() {
             let board = &spec.board.name;
             let words = format!(

@@ -59,7 +59,12 @@ impl Templates {
     /// What `text`, the template of file `name`, makes of `context`.
     pub fn render(&self, name: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
         let rendered = self.engine.render_template(text, context);
-        rendered.map_err(|error| failure(name, &error))
+        let mut rendered = rendered.map_err(|error| failure(name, &error))?;
+        // The engine drops it behind a block that ends the file.
+        if text.ends_with('\n') && !rendered.is_empty() && !rendered.ends_with('\n') {
+            rendered.push('\n');
+        }
+        Ok(rendered)
     }
 }
 
@@ -99,12 +104,13 @@ fn explain(reason: &RenderErrorReason) -> String {
 /// A helper's name, what it does, and what it expects.
 type ConversionRow = (&'static str, fn(&Value) -> Option<String>, &'static str);
 
-const CONVERSIONS: [ConversionRow; 5] = [
+const CONVERSIONS: [ConversionRow; 6] = [
     ("hex", hex, "a text"),
     ("html", html, "a text"),
     ("json", json, "a value"),
     ("shell-quote", shell_quote, "a text, a number or a boolean"),
     ("address", address, "an address with its prefix length"),
+    ("family", family, "an address or a network"),
 ];
 
 fn hex(value: &Value) -> Option<String> {
@@ -133,6 +139,13 @@ fn shell_quote(value: &Value) -> Option<String> {
 fn address(value: &Value) -> Option<String> {
     let (address, _) = value.as_str()?.split_once('/')?;
     Some(address.to_owned())
+}
+
+/// What nftables calls the protocol of an address or network: `ip` or `ip6`.
+fn family(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let address = text.split('/').next()?.parse::<std::net::IpAddr>().ok()?;
+    Some(if address.is_ipv4() { "ip" } else { "ip6" }.to_owned())
 }
 
 fn plain(value: &Value) -> Option<String> {
@@ -284,6 +297,7 @@ mod tests {
             ("{{json settings.list}}", r#"["a","b"]"#),
             ("{{join settings.list \", \"}}", "a, b"),
             ("{{address settings.cidr}}", "192.168.42.1"),
+            ("{{family settings.cidr}}", "ip"),
             ("{{settings.ssid}} <&>", "a'b <&>"),
             ("{{#if settings.on}}1{{else}}2{{/if}}", "1"),
             ("{{#unless settings.off}}1{{/unless}}", "1"),
@@ -292,6 +306,7 @@ mod tests {
             ("{{#if settings.off}}1{{else if settings.on}}3{{/if}}", "3"),
             ("{{#each settings.list}}{{this}};{{/each}}", "a;b;"),
             ("a\n{{#if settings.on}}\nb\n{{/if}}\nc\n", "a\nb\nc\n"),
+            ("{{#if settings.on}}\nb\n{{else}}\nc\n{{/if}}\n", "b\n"),
         ] {
             assert_eq!(render(template).as_deref(), Ok(expected), "{template}");
         }

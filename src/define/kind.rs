@@ -1,5 +1,6 @@
 //! The kinds of settings: what a value of each kind looks like, and how text becomes one.
 
+mod pem;
 mod server;
 mod text;
 
@@ -12,8 +13,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use text::{
-    all_of, is_country, is_label, is_locale, is_private_cidr, is_ssh_key, is_time, is_time_zone,
-    seconds,
+    all_of, is_country, is_host, is_label, is_locale, is_network, is_prefixed, is_private_cidr,
+    is_ssh_key, is_statuses, is_time, is_time_zone, seconds,
 };
 
 /// A value with its meaning: what templates see.
@@ -102,13 +103,23 @@ pub enum Kind {
     Name,
     /// A path that a web server answers: `/healthz`.
     UrlPath,
+    /// An address with its prefix length: `192.0.2.10/24`.
+    PrefixedAddress,
+    /// A network: `192.0.2.0/24`.
+    Network,
+    /// A host name or an IP address.
+    Host,
+    /// A status of HTTP, or several in a row: `200`, `200-399`.
+    HttpStatus,
+    /// A certificate and its private key, as PEM.
+    Certificate,
     /// A server behind a load balancer: `web1=10.0.0.11:8080`.
     Server,
 }
 
 impl Kind {
     /// Every kind under its name in a profile.
-    pub const WORDS: [(&'static str, Self); 27] = [
+    pub const WORDS: [(&'static str, Self); 32] = [
         ("string", Self::String),
         ("integer", Self::Integer),
         ("boolean", Self::Boolean),
@@ -135,6 +146,11 @@ impl Kind {
         ("username", Self::Username),
         ("name", Self::Name),
         ("url-path", Self::UrlPath),
+        ("prefixed-address", Self::PrefixedAddress),
+        ("network", Self::Network),
+        ("host", Self::Host),
+        ("http-status", Self::HttpStatus),
+        ("certificate", Self::Certificate),
         ("server", Self::Server),
     ];
 
@@ -175,6 +191,13 @@ impl Kind {
             Self::SshKey => "a public key as in a `.pub` file: type, key, comment",
             Self::Username => "1 to 32 small letters, digits, `-` and `_`, a letter first",
             Self::Name => "1 to 32 letters, digits, `-`, `_` and `.`, a letter or digit first",
+            Self::PrefixedAddress => {
+                "an IP address with its prefix length, such as `192.0.2.10/24` or `2001:db8::10/64`"
+            }
+            Self::Network => "a network, such as `192.0.2.0/24` or `2001:db8::/32`",
+            Self::Host => "a host name or an IP address",
+            Self::HttpStatus => "a status of HTTP or a range, such as `200` or `200-399`",
+            Self::Certificate => pem::EXPECTED,
             Self::Server => "`name=host:port`, or a table with `name`, `address` and `port`",
         }
     }
@@ -191,6 +214,14 @@ impl Kind {
             (Self::Boolean | Self::Integer | Self::Port | Self::Server, _) => None,
             (Self::List | Self::Table, _) => None,
             (_, Raw::Text(text)) => self.fits(text).then(|| Value::Text(text.clone())),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a text of this kind, where more can be said than what is expected.
+    pub fn problem(self, text: &str) -> Option<&'static str> {
+        match self {
+            Self::Certificate => pem::problem(text),
             _ => None,
         }
     }
@@ -219,6 +250,11 @@ impl Kind {
                     })
             }
             Self::Cidr => is_private_cidr(text),
+            Self::PrefixedAddress => is_prefixed(text),
+            Self::Network => is_network(text),
+            Self::Host => is_host(text),
+            Self::HttpStatus => is_statuses(text),
+            Self::Certificate => pem::problem(text).is_none(),
             Self::Size => text.parse::<Bytes>().is_ok(),
             Self::Duration => seconds(text).is_some(),
             Self::Time => is_time(text),
@@ -362,6 +398,32 @@ mod tests {
                 Kind::UrlPath,
                 vec!["/", "/a?b=1"],
                 vec!["", "a", "/a b", "/#"],
+            ),
+            (
+                Kind::PrefixedAddress,
+                vec!["192.0.2.10/24", "2001:db8::10/64", "10.0.0.1/32"],
+                vec![
+                    "192.0.2.10",
+                    "192.0.2.10/33",
+                    "2001:db8::10/129",
+                    "x/8",
+                    "10.0.0.1/08",
+                ],
+            ),
+            (
+                Kind::Network,
+                vec!["192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0", "10.0.0.1/32"],
+                vec!["192.0.2.1/24", "2001:db8::1/32", "192.0.2.0"],
+            ),
+            (
+                Kind::Host,
+                vec!["a", "pool.ntp.org", "192.0.2.1", "::1"],
+                vec!["", "a b", "-a", "a..b"],
+            ),
+            (
+                Kind::HttpStatus,
+                vec!["200", "200-399"],
+                vec!["99", "600", "399-200", "200-", "+200"],
             ),
             (
                 Kind::Server,

@@ -59,11 +59,21 @@ pub struct UnitEdits {
     pub mask: ListEdit,
 }
 
-/// Values of settings that do not go together.
+/// A setting and some of its values.
+pub type Values = (Located<String>, Vec<Located<Raw>>);
+
+/// Values of settings that do not go together, or profiles that do not. It is there where everything
+/// that it names is so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
-    /// Each setting and the values it must have, all at once, for the conflict to be there.
-    pub when: Vec<(Located<String>, Vec<Located<Raw>>)>,
+    /// Each setting and the values that it must have.
+    pub when: Vec<Values>,
+    /// The settings that must be given: not false, nor empty. `list.field` is that of any item.
+    pub given: Vec<Located<String>>,
+    /// The settings that must not be given.
+    pub absent: Vec<Located<String>>,
+    /// The profiles that must be part of the image.
+    pub profiles: Vec<Located<String>>,
     /// What is wrong about it.
     pub because: String,
     /// What to do.
@@ -104,7 +114,7 @@ static UNITS: Keys = Keys {
 };
 static CONFLICT: Keys = Keys {
     table: "[[conflict]]",
-    keys: &["when", "because", "help"],
+    keys: &["when", "given", "absent", "profiles", "because", "help"],
 };
 
 /// Every table of the format.
@@ -206,10 +216,33 @@ fn unit_edits(section: &Section<'_>) -> UnitEdits {
 }
 
 fn conflict(section: &Section<'_>) -> Option<Conflict> {
-    let when = section.need("when", section.raw("when"));
     let because = section.need("because", section.text("because"));
     let help = section.need("help", section.text("help"));
-    let when = when?;
+    let when = match section.raw("when") {
+        Some(when) => values(section, when)?,
+        None => Vec::new(),
+    };
+    let (given, profiles) = (section.texts("given"), section.texts("profiles"));
+    if when.is_empty() && given.is_empty() && profiles.is_empty() {
+        section.report(
+            Diagnostic::new("profile::no-conflict", "a conflict of nothing")
+                .label(section.span(), "expected `when`, `given` or `profiles`"),
+        );
+        return None;
+    }
+    Some(Conflict {
+        when,
+        given,
+        absent: section.texts("absent"),
+        profiles,
+        because: because?.value,
+        help: help?.value,
+        span: section.span().clone(),
+    })
+}
+
+/// Each setting of `{ setting = value }` and the values that it names.
+fn values(section: &Section<'_>, when: Located<Raw>) -> Option<Vec<Values>> {
     let Raw::Table(settings) = when.value else {
         section.report(
             Diagnostic::new("define::wrong-type", "expected a table")
@@ -225,10 +258,5 @@ fn conflict(section: &Section<'_>) -> Option<Conflict> {
         };
         (name, values)
     });
-    Some(Conflict {
-        when: settings.collect(),
-        because: because?.value,
-        help: help?.value,
-        span: section.span().clone(),
-    })
+    Some(settings.collect())
 }

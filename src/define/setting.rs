@@ -62,6 +62,8 @@ pub struct Setting {
     pub unique: Option<String>,
     /// What a `table` is made of.
     pub fields: BTreeMap<String, Setting>,
+    /// The setting without which this one means nothing.
+    pub used_with: Option<String>,
     /// Where it is defined.
     pub span: Span,
 }
@@ -87,14 +89,29 @@ pub struct SettingEdit {
     items: Option<Box<SettingEdit>>,
     unique: Option<String>,
     fields: Vec<SettingEdit>,
+    used_with: Option<String>,
 }
 
 /// The keys of a setting, of a list's items and of a table's fields.
 pub static SETTING: Keys = Keys {
     table: "[settings.NAME]",
     keys: &[
-        "type", "help", "default", "required", "secret", "hashed", "generate", "device", "min",
-        "max", "values", "outside", "items", "unique", "fields",
+        "type",
+        "help",
+        "default",
+        "required",
+        "secret",
+        "hashed",
+        "generate",
+        "device",
+        "min",
+        "max",
+        "values",
+        "outside",
+        "items",
+        "unique",
+        "fields",
+        "used-with",
     ],
 };
 
@@ -130,6 +147,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
             .into_iter()
             .map(|(name, section)| read(name, &section))
             .collect(),
+        used_with: section.text("used-with").map(|text| text.value),
         name,
     };
     check_parts(&edit, section);
@@ -208,6 +226,7 @@ impl SettingEdit {
             fields: fields
                 .map(|field| (field.name.value.clone(), field.define()))
                 .collect(),
+            used_with: self.used_with.clone(),
             span: self.name.span.clone(),
         }
     }
@@ -226,6 +245,7 @@ impl SettingEdit {
             max: self.max.or(inherited.max),
             values: self.values.clone().unwrap_or(inherited.values),
             outside: self.outside.clone().unwrap_or(inherited.outside),
+            used_with: self.used_with.clone().or(inherited.used_with),
             ..inherited
         }
     }

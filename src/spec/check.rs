@@ -1,17 +1,16 @@
 //! Definitions and a person's settings become a Spec, or the list of all that is wrong.
 
 use super::base;
+use super::conflict::{check_conflicts, check_ports};
 use super::merge::{self, Merged};
 use super::settings::{self, Settings, UserSettings};
-use super::{Configure, Exclusion, ImageBase, Profile, Spec};
+use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::overlay::Condition;
-use crate::define::profile::Conflict;
-use crate::define::{Board, Definitions, Kind, Overlay, Raw, Setting, Value};
-use crate::diag::{Diagnostic, Diagnostics, Located, Span};
-use std::cell::RefCell;
+use crate::define::{Board, Definitions, Overlay, Setting, Value};
+use crate::diag::{Diagnostic, Diagnostics};
 use std::collections::BTreeMap;
 
-/// What `board` and `profile` with the settings of `user` mean.
+/// What `board` and `profile` with the settings of `user` mean; `a+b` is both profiles in one image.
 pub fn check(
     definitions: &Definitions,
     board: &str,
@@ -26,6 +25,7 @@ pub fn check(
     };
     let (settings, places) = settings::assign(&mut diagnostics, &merged.profile.settings, user);
     let overlays = overlays(&mut diagnostics, definitions, &merged);
+    merged.check_files(&mut diagnostics, &overlays);
     let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &places);
     check_ports(&mut diagnostics, &merged, &settings, &places);
     if let Some(board) = &board {
@@ -79,6 +79,10 @@ fn spec(
     let other = |value: &Value| *value != Value::Text("C.UTF-8".to_owned());
     if settings.value("locale").is_some_and(other) {
         packages.push("locales".to_owned());
+    }
+    // The kernel itself knows the layout of the United States.
+    if settings.given("keyboard", None) {
+        packages.extend(["console-setup", "kbd", "keyboard-configuration"].map(str::to_owned));
     }
     Spec {
         packages: sorted(packages),
@@ -172,129 +176,5 @@ fn check_board(diagnostics: &mut Diagnostics, board: &Board, merged: &Merged) {
                     .help("remove it from the profile"),
             );
         }
-    }
-}
-
-/// Values that do not go together.
-fn check_conflicts(
-    diagnostics: &mut Diagnostics,
-    merged: &Merged,
-    settings: &Settings,
-    places: &BTreeMap<String, Span>,
-) -> Vec<Exclusion> {
-    let mut exclusions = Vec::new();
-    for conflict in &merged.conflicts {
-        let mut met = true;
-        let mut when = BTreeMap::new();
-        for (name, values) in &conflict.when {
-            let Some(setting) = merged.profile.settings.get(&name.value) else {
-                let known = merged.profile.settings.keys().map(String::as_str);
-                diagnostics.push(
-                    Diagnostic::new(
-                        "profile::unknown-setting",
-                        format!("no setting is called `{}`", name.value),
-                    )
-                    .label(&name.span, "")
-                    .suggest(&name.value, known),
-                );
-                met = false;
-                continue;
-            };
-            let values = meant(diagnostics, &name.value, setting, values);
-            let value = settings.value(&name.value);
-            met &= value.is_some_and(|value| values.contains(value));
-            when.insert(name.value.clone(), values);
-        }
-        if met {
-            diagnostics.push(conflict_found(conflict, places));
-        }
-        exclusions.push(Exclusion {
-            when,
-            because: conflict.because.clone(),
-            help: conflict.help.clone(),
-        });
-    }
-    exclusions
-}
-
-/// The values that a conflict names; a value that the setting cannot have is a mistake.
-fn meant(
-    diagnostics: &mut Diagnostics,
-    name: &str,
-    setting: &Setting,
-    values: &[Located<Raw>],
-) -> Vec<Value> {
-    let problems = RefCell::new(Vec::new());
-    let report = |problem| problems.borrow_mut().push(problem);
-    let values = values.iter();
-    let values = values.filter_map(|raw| setting.read(name, raw, &report));
-    let values = values.collect();
-    let problems = problems.into_inner();
-    problems
-        .into_iter()
-        .for_each(|problem| diagnostics.push(problem));
-    values
-}
-
-fn conflict_found(conflict: &Conflict, places: &BTreeMap<String, Span>) -> Diagnostic {
-    let problem = Diagnostic::new("setting::conflict", conflict.because.clone());
-    let named = conflict.when.iter();
-    let mut named: Vec<&Span> = named
-        .filter_map(|(name, _)| places.get(&name.value))
-        .collect();
-    // What was given last is what a person would change.
-    named.sort_by_key(|span| std::cmp::Reverse((span.file, span.range.start)));
-    let problem = named
-        .into_iter()
-        .fold(problem, |problem, span| problem.label(span, ""));
-    problem.help(conflict.help.clone())
-}
-
-/// No two settings give the device the same port to listen on.
-fn check_ports(
-    diagnostics: &mut Diagnostics,
-    merged: &Merged,
-    settings: &Settings,
-    places: &BTreeMap<String, Span>,
-) {
-    let mut taken: BTreeMap<i64, &str> = BTreeMap::new();
-    for (name, setting) in &merged.profile.settings {
-        let Some(value) = settings.value(name) else {
-            continue;
-        };
-        let mut ports = Vec::new();
-        listening(setting, value, &mut ports);
-        for port in ports {
-            let Some(other) = taken.insert(port, name) else {
-                continue;
-            };
-            let title = format!("`{name}` and `{other}` both listen on port {port}");
-            let spans = [places.get(name), places.get(other)];
-            let problem = Diagnostic::new("setting::port-twice", title);
-            diagnostics.push(
-                (spans.into_iter().flatten())
-                    .fold(problem, |problem, span| problem.label(span, ""))
-                    .help("give one of them another port"),
-            );
-        }
-    }
-}
-
-fn listening(setting: &Setting, value: &Value, ports: &mut Vec<i64>) {
-    match (setting.kind, value) {
-        (Kind::Port, Value::Integer(port)) => ports.push(*port),
-        (Kind::List, Value::List(items)) => {
-            let kind = setting.items.iter();
-            let pairs = kind.flat_map(|kind| items.iter().map(move |item| (kind, item)));
-            pairs.for_each(|(kind, item)| listening(kind, item, ports));
-        }
-        (Kind::Table, Value::Table(fields)) => {
-            let pairs = fields.iter().filter_map(|(name, value)| {
-                let field = setting.fields.get(name)?;
-                Some((field, value))
-            });
-            pairs.for_each(|(field, value)| listening(field, value, ports));
-        }
-        _ => {}
     }
 }

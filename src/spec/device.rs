@@ -67,7 +67,8 @@ impl Spec {
 /// A table has no form on one line; of lists, those have one whose items do.
 fn fits_a_line(setting: &Setting) -> bool {
     match setting.kind {
-        Kind::Table => false,
+        // A certificate has many lines.
+        Kind::Table | Kind::Certificate => false,
         Kind::List => setting.items.as_ref().is_some_and(|items| {
             let nested = items.kind == Kind::List;
             !nested && fits_a_line(items)
@@ -84,6 +85,7 @@ fn definition(setting: &Setting) -> Map<String, Json> {
     for (key, text) in [
         ("help", Some(&setting.help).filter(|help| !help.is_empty())),
         ("unique", setting.unique.as_ref()),
+        ("used-with", setting.used_with.as_ref()),
     ] {
         text.into_iter()
             .for_each(|text| put(key, text.clone().into()));
@@ -136,6 +138,8 @@ fn definition(setting: &Setting) -> Map<String, Json> {
 fn exclusion(exclusion: &Exclusion) -> Json {
     json!({
         "when": exclusion.when,
+        "given": exclusion.given,
+        "absent": exclusion.absent,
         "because": exclusion.because,
         "help": exclusion.help,
     })

@@ -1,8 +1,9 @@
-//! One profile out of a profile and all that it extends.
+//! One profile out of one or several and all that they extend.
 
+use super::family::Families;
 use super::{Profile, Units};
 use crate::define::profile::{Conflict, ListEdit};
-use crate::define::{Definitions, ProfileFile, Setting};
+use crate::define::{Definitions, Overlay, ProfileFile, Setting};
 use crate::diag::{Diagnostic, Diagnostics, Located};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
@@ -20,33 +21,44 @@ pub(super) struct Merged {
     pub(super) packages: Vec<Located<String>>,
     pub(super) units: Units,
     pub(super) conflicts: Vec<Conflict>,
+    families: Families,
+    /// The profile that brought each overlay.
+    bringers: BTreeMap<String, String>,
 }
 
-/// Reads the profile `name` and all that it extends, and merges them.
+/// Reads the profiles of `name`, which `+` joins, and all that they extend, and merges them.
 pub(super) fn profile(
     diagnostics: &mut Diagnostics,
     definitions: &Definitions,
     name: &str,
 ) -> Option<Merged> {
     let mut lineage = Lineage::default();
-    let file = definitions.profile(diagnostics, name)?;
-    lineage.add(diagnostics, definitions, file);
-    if lineage.broken {
+    let mut asked = Vec::new();
+    for name in name.split('+') {
+        let file = definitions.profile(diagnostics, name)?;
+        lineage.add(diagnostics, definitions, file);
+        asked.push(name);
+    }
+    if lineage.broken || !lineage.check(diagnostics, &asked) {
         return None;
     }
-    merge(diagnostics, lineage.files)
+    merge(diagnostics, lineage, &asked)
 }
 
 /// A profile and its ancestors: each once, an ancestor before whoever extends it.
 #[derive(Default)]
 struct Lineage {
     files: Vec<ProfileFile>,
+    families: Families,
     open: Vec<String>,
     broken: bool,
 }
 
 impl Lineage {
     fn add(&mut self, diagnostics: &mut Diagnostics, all: &Definitions, file: ProfileFile) {
+        if self.files.iter().any(|known| known.name == file.name) {
+            return;
+        }
         self.open.push(file.name.clone());
         for parent in &file.extends {
             if self.open.contains(&parent.value) {
@@ -67,17 +79,57 @@ impl Lineage {
             }
         }
         self.open.pop();
+        self.families.add(&file);
         self.files.push(file);
+    }
+
+    /// The profiles that were `asked` for go together, as far as one knows without their overlays.
+    fn check(&self, diagnostics: &mut Diagnostics, asked: &[&str]) -> bool {
+        let mut sound = true;
+        for (place, name) in asked.iter().enumerate() {
+            let mut others = asked.iter().enumerate();
+            let whole = others.find(|&(at, other)| {
+                let twice = other == name && at < place;
+                twice || self.families.extends(other, name)
+            });
+            if let Some((_, whole)) = whole {
+                sound = false;
+                let title = format!("`{name}` is part of `{whole}` already");
+                let problem = Diagnostic::new("profile::part-of", title);
+                diagnostics.push(problem.help(format!("leave out `--profile {name}`")));
+            }
+        }
+        let conflicts = self.files.iter().flat_map(|file| &file.conflicts);
+        for conflict in conflicts.filter(|conflict| !conflict.profiles.is_empty()) {
+            let known = |name: &str| self.files.iter().any(|file| file.name == name);
+            let met = conflict.profiles.iter().all(|name| known(&name.value));
+            if met && conflict.when.is_empty() && conflict.given.is_empty() {
+                sound = false;
+                diagnostics.push(
+                    Diagnostic::new("profile::conflict", conflict.because.clone())
+                        .label(&conflict.span, "")
+                        .help(conflict.help.clone()),
+                );
+            }
+        }
+        sound
     }
 }
 
-fn merge(diagnostics: &mut Diagnostics, files: Vec<ProfileFile>) -> Option<Merged> {
-    let last = files.last()?;
+fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Option<Merged> {
+    let Lineage {
+        files, families, ..
+    } = lineage;
+    let asked = |file: &&ProfileFile| asked.contains(&file.name.as_str());
+    let of_asked = |text: fn(&ProfileFile) -> &str, between: &str| {
+        let texts: Vec<&str> = files.iter().filter(asked).map(text).collect();
+        texts.join(between)
+    };
     let mut merged = Merged {
         profile: Profile {
-            name: last.name.clone(),
-            title: last.title.clone(),
-            help: last.help.clone(),
+            name: of_asked(|file| &file.name, "+"),
+            title: of_asked(|file| &file.title, "; "),
+            help: of_asked(|file| file.help.trim_end(), "\n\n"),
             lineage: files.iter().map(|file| file.name.clone()).collect(),
             health: None,
             settings: BTreeMap::new(),
@@ -89,13 +141,19 @@ fn merge(diagnostics: &mut Diagnostics, files: Vec<ProfileFile>) -> Option<Merge
         packages: Vec::new(),
         units: Units::default(),
         conflicts: Vec::new(),
+        families: Families::default(),
+        bringers: BTreeMap::new(),
     };
     let mut units = UnitLists::default();
     for file in files {
         edit(diagnostics, &mut merged.overlays, &file.overlays);
         edit(diagnostics, &mut merged.packages, &file.install);
-        units.edit(diagnostics, &file);
+        units.edit(diagnostics, &file, &families);
         settings(diagnostics, &mut merged.profile.settings, &file);
+        for overlay in &file.overlays.append {
+            let bringer = merged.bringers.entry(overlay.value.clone());
+            bringer.or_insert_with(|| file.name.clone());
+        }
         if !file.boards.is_empty() {
             merged.boards = file.boards;
         }
@@ -105,7 +163,32 @@ fn merge(diagnostics: &mut Diagnostics, files: Vec<ProfileFile>) -> Option<Merge
         merged.conflicts.extend(file.conflicts);
     }
     merged.units = units.finish();
+    merged.families = families;
     Some(merged)
+}
+
+impl Merged {
+    /// No two overlays of profiles that know nothing of each other bring the same file.
+    pub(super) fn check_files(&self, diagnostics: &mut Diagnostics, overlays: &[Overlay]) {
+        let mut brought: BTreeMap<String, &str> = BTreeMap::new();
+        for overlay in overlays {
+            let bringer = self.bringers.get(&overlay.name).map_or("", String::as_str);
+            for file in &overlay.files {
+                let path = file.path.to_string();
+                let Some(&other) = brought.get(&path) else {
+                    brought.insert(path, bringer);
+                    continue;
+                };
+                if !self.families.strangers(other, bringer) {
+                    brought.insert(path, bringer);
+                    continue;
+                }
+                let title = format!("`{other}` and `{bringer}` both bring `{path}`");
+                let problem = Diagnostic::new("profile::same-file", title);
+                diagnostics.push(problem.help("build an image of each"));
+            }
+        }
+    }
 }
 
 /// Applies one profile's words about a list. What is there already stays where it is.
@@ -138,12 +221,32 @@ struct UnitLists {
     enable: Vec<Located<String>>,
     disable: Vec<Located<String>>,
     mask: Vec<Located<String>>,
+    /// Who said what about each unit: the number of the list, the profile.
+    said: BTreeMap<String, (usize, String)>,
 }
 
 impl UnitLists {
-    /// What a profile says about a unit replaces what those that it extends said.
-    fn edit(&mut self, diagnostics: &mut Diagnostics, file: &ProfileFile) {
+    /// What a profile says about a unit replaces what those that it extends said; it must not be
+    /// another thing than what a stranger says.
+    fn edit(&mut self, diagnostics: &mut Diagnostics, file: &ProfileFile, families: &Families) {
         let edits = [&file.units.enable, &file.units.disable, &file.units.mask];
+        for (list, edit) in edits.iter().enumerate() {
+            for unit in &edit.append {
+                let now = (list, file.name.clone());
+                let before = self.said.insert(unit.value.clone(), now);
+                if let Some((other, who)) = before
+                    && other != list
+                    && families.strangers(&who, &file.name)
+                {
+                    let title = format!(
+                        "`{who}` and `{}` want different things of `{}`",
+                        file.name, unit.value
+                    );
+                    let problem = Diagnostic::new("profile::unit-conflict", title);
+                    diagnostics.push(problem.label(&unit.span, "").help("build an image of each"));
+                }
+            }
+        }
         let lists = [&mut self.enable, &mut self.disable, &mut self.mask];
         let named: Vec<&str> = (edits.iter().flat_map(|edit| &edit.append))
             .map(|unit| unit.value.as_str())
@@ -212,8 +315,13 @@ mod tests {
             let text = format!("schema = 1\ntitle = \"{name}\"\n{text}");
             ProfileFile::parse(&mut diagnostics, name, name, &text)
         });
-        let files = files.collect::<Option<Vec<_>>>();
-        let merged = files.and_then(|files| merge(&mut diagnostics, files));
+        let mut lineage = Lineage::default();
+        for file in files.collect::<Option<Vec<_>>>().into_iter().flatten() {
+            lineage.families.add(&file);
+            lineage.files.push(file);
+        }
+        let last = lineage.files.last().map(|file| file.name.clone());
+        let merged = last.and_then(|last| merge(&mut diagnostics, lineage, &[&last]));
         merged
             .filter(|_| diagnostics.is_empty())
             .unwrap_or_else(|| panic!("{diagnostics}"))
@@ -249,7 +357,7 @@ mod tests {
             ),
             (
                 "b",
-                "[units]\nmask = [\"x.service\"]\nenable = [\"z.service\"]",
+                "extends = [\"a\"]\n[units]\nmask = [\"x.service\"]\nenable = [\"z.service\"]",
             ),
         ]);
         let text = |units: &[&str]| units.iter().map(|&unit| unit.to_owned()).collect();

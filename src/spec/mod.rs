@@ -6,7 +6,9 @@
 
 mod base;
 mod check;
+mod conflict;
 mod device;
+mod family;
 mod merge;
 mod secret;
 mod settings;
@@ -59,6 +61,10 @@ pub struct Spec {
 pub struct Exclusion {
     /// Each setting, and the values that it must have, all at once.
     pub when: BTreeMap<String, Vec<Value>>,
+    /// Settings that must be more than false or empty besides.
+    pub given: Vec<String>,
+    /// Settings that must not be.
+    pub absent: Vec<String>,
     /// What is wrong about it.
     pub because: String,
     /// What to do.

@@ -88,21 +88,37 @@ impl Settings {
         }
     }
 
+    /// Whether the setting `name` is more than false or empty; of a list with `field`, whether that
+    /// of any item is.
+    pub fn given(&self, name: &str, field: Option<&str>) -> bool {
+        match (self.value(name), field) {
+            (None, _) => self.secret(name).is_some(),
+            (Some(value), None) => is_set(value),
+            (Some(Value::List(items)), Some(field)) => items.iter().any(|item| match item {
+                Value::Table(fields) => fields.get(field).is_some_and(is_set),
+                _ => false,
+            }),
+            (Some(_), Some(_)) => false,
+        }
+    }
+
     /// Whether `condition` holds.
     pub fn holds(&self, condition: &Condition) -> bool {
-        let value = self.value(&condition.setting.value);
-        let set = match value {
-            None => self.secret(&condition.setting.value).is_some(),
-            Some(Value::Boolean(flag)) => *flag,
-            Some(Value::Text(text)) => !text.is_empty(),
-            Some(Value::List(items)) => !items.is_empty(),
-            Some(Value::Integer(_) | Value::Table(_)) => true,
-        };
+        let name = &condition.setting.value;
         match &condition.test {
-            Test::Set => set,
-            Test::Unset => !set,
-            Test::Is(text) => value.is_some_and(|value| is(value, text)),
+            Test::Set => self.given(name, None),
+            Test::Unset => !self.given(name, None),
+            Test::Is(text) => self.value(name).is_some_and(|value| is(value, text)),
         }
+    }
+}
+
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Boolean(flag) => *flag,
+        Value::Text(text) => !text.is_empty(),
+        Value::List(items) => !items.is_empty(),
+        Value::Integer(_) | Value::Table(_) => true,
     }
 }
 
@@ -310,8 +326,12 @@ fn read_secrets(
                 if setting.kind.read(&raw).is_none() {
                     let title = format!("this cannot be `{}`", given.name);
                     let expected = format!("expected {}", setting.kind.expected());
-                    let problem = Diagnostic::new("setting::kind", title);
-                    diagnostics.push(problem.label(&span, expected));
+                    let mut problem = Diagnostic::new("setting::kind", title);
+                    problem = problem.label(&span, expected);
+                    if let Some(why) = setting.kind.problem(given.value.reveal()) {
+                        problem = problem.help(why);
+                    }
+                    diagnostics.push(problem);
                 }
                 found.insert(given.name.clone(), given.value.clone());
             }

@@ -78,7 +78,13 @@ impl Spec {
         let settings = self.settings.iter().map(|(name, assigned)| {
             let value = match assigned {
                 Assigned::Absent => Json::Null,
-                Assigned::Plain(value) => value.clone().into(),
+                Assigned::Plain(value) => {
+                    let json = value.clone().into();
+                    match self.profile.settings.get(name) {
+                        Some(setting) => complete(setting, json),
+                        None => json,
+                    }
+                }
                 Assigned::Secret(secret) => self.stored(name, secret).into(),
             };
             (name.to_owned(), value)
@@ -179,6 +185,24 @@ impl Profile {
             "lineage": self.lineage,
             "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
         })
+    }
+}
+
+/// `value` with null for each field of its tables that was not given: templates are strict.
+fn complete(setting: &Setting, value: Json) -> Json {
+    match value {
+        Json::Array(items) => match &setting.items {
+            Some(kind) => items.into_iter().map(|item| complete(kind, item)).collect(),
+            None => Json::Array(items),
+        },
+        Json::Object(mut fields) => {
+            for (name, field) in &setting.fields {
+                let value = fields.remove(name).unwrap_or(Json::Null);
+                fields.insert(name.clone(), complete(field, value));
+            }
+            Json::Object(fields)
+        }
+        value => value,
     }
 }
 

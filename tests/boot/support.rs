@@ -22,14 +22,14 @@ const SECOND: u32 = 65_532;
 
 /// The folder of this run, with the program in it.
 static BENCH: LazyLock<PathBuf> = LazyLock::new(|| {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
     // Below a home that only its owner may enter, another user could not even start the program.
     let closed = target
         .ancestors()
         .skip(1)
         .any(|folder| folder.metadata().unwrap().permissions().mode() & 0o001 == 0);
     let bench = match closed && is_root() {
-        true => PathBuf::from("/var/tmp/imgbuild-boot"),
+        true => PathBuf::from(concat!("/var/tmp/imgbuild-", env!("CARGO_CRATE_NAME"))),
         false => target,
     };
     if bench.exists() {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use imgbuild::compose::template::Templates;
 use imgbuild::define::{Board, Definitions, Keys, ProfileFile, board, overlay, profile};
 use imgbuild::diag::Diagnostics;
 use imgbuild::listing;
@@ -19,17 +20,140 @@ const EXIT: [&str; 3] = [
     "exit-hostname=tor-exit.example.org",
 ];
 
+/// Two nodes cannot guess their addresses.
+const PAIR: [&str; 3] = [
+    "ha-node=1",
+    "ha-addresses=10.0.0.11/24,10.0.0.12/24",
+    "ha-virtual-address=10.0.0.10/24",
+];
+
+/// What the profiles of `name` cannot do without.
+fn needed(name: &str) -> Vec<&'static str> {
+    let mut needed = Vec::new();
+    for name in name.split('+') {
+        match name {
+            "exit-relay" => needed.extend(EXIT),
+            "haproxy-ha" => needed.extend(PAIR),
+            _ => {}
+        }
+    }
+    needed
+}
+
 #[test]
 fn shipped_profiles_build_on_shipped_boards_with_no_setting() {
     let definitions = Definitions::find(&[]);
     for board in definitions.boards().unwrap() {
         for profile in definitions.profiles().unwrap() {
-            let needed: &[&str] = if profile == "exit-relay" { &EXIT } else { &[] };
-            let spec = check(&definitions, &board, &profile, &flags(needed));
+            let spec = check(&definitions, &board, &profile, &flags(&needed(&profile)));
             if let Err(diagnostics) = spec {
                 panic!("{board} {profile}:\n{diagnostics}");
             }
         }
+    }
+}
+
+/// Each pair of profiles becomes one image whose files can all be rendered, or is refused with a reason.
+#[test]
+fn two_profiles_in_one_image_work_or_say_why_not() {
+    let definitions = Definitions::find(&[]);
+    let names = definitions.profiles().unwrap();
+    let mut answers = String::new();
+    for (at, one) in names.iter().enumerate() {
+        for other in &names[at + 1..] {
+            let both = format!("{one}+{other}");
+            let answer = match check(&definitions, "rpi4", &both, &flags(&needed(&both))) {
+                Ok(spec) => {
+                    render(&spec);
+                    "works".to_owned()
+                }
+                Err(diagnostics) => {
+                    let found = diagnostics.sorted();
+                    let titles: Vec<&str> = found.iter().map(|found| &*found.title).collect();
+                    titles.join("; ")
+                }
+            };
+            answers += &format!("{both}: {answer}\n");
+        }
+    }
+    insta::assert_snapshot!(answers);
+}
+
+/// Renders every template of an image.
+fn render(spec: &Spec) {
+    let image = serde_json::json!({
+        "name": "test", "build-id": "0", "boot-mount": "/boot", "boot-mount-unit": "boot.mount",
+    });
+    let context = spec.context(image);
+    let files = spec.overlays.iter().flat_map(|overlay| &overlay.files);
+    for file in files.filter(|file| file.template) {
+        let text = std::str::from_utf8(&file.bytes).unwrap();
+        let rendered = Templates::new().render(&file.source, text, &context);
+        rendered.unwrap_or_else(|error| panic!("{}: {error}", spec.profile.name));
+    }
+}
+
+#[test]
+fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = |algorithm: &[&str], name: &str| {
+        let (certificate, key) = (folder.path().join(name), folder.path().join("key"));
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args([
+            "req", "-x509", "-nodes", "-days", "9", "-subj", "/CN=x", "-newkey",
+        ]);
+        openssl
+            .args(algorithm)
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate);
+        super::support::judge(&mut openssl);
+        let read = |path| fs_err::read_to_string(path).unwrap();
+        (read(certificate), read(key))
+    };
+    let said = |pem: &str| {
+        let mut user = UserSettings::default();
+        user.secrets
+            .push(given_secret(&format!("tls-certificate={pem}")));
+        let spec = check(&Definitions::find(&[]), "rpi4", "haproxy-node", &user);
+        spec.map_or_else(|diagnostics| diagnostics.to_text(false), |_| String::new())
+    };
+    let (certificate, key) = pair(&["rsa:2048"], "rsa");
+    let (stranger, ec_key) = pair(&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ec");
+    let (ed_certificate, ed_key) = pair(&["ed25519"], "ed");
+    assert_eq!(said(&(certificate.clone() + &key)), "");
+    assert_eq!(said(&(ec_key.clone() + &stranger)), "");
+    assert_eq!(
+        said(&(certificate.clone() + &stranger + &key)),
+        "",
+        "a chain"
+    );
+    assert_eq!(said(&(ed_certificate + &ed_key)), "");
+    let encrypted =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for (pem, expected) in [
+        ("no certificate".to_owned(), "it is not PEM"),
+        (certificate.clone(), "it holds no private key"),
+        (key.clone(), "it holds no certificate"),
+        (certificate.clone() + &key + &ec_key, "several private keys"),
+        (
+            certificate.clone() + &ec_key,
+            "belongs to another certificate",
+        ),
+        (certificate.clone() + encrypted, "is encrypted"),
+        (
+            certificate.replace("MII", "M!I") + &key,
+            "a block of it is damaged",
+        ),
+        (
+            certificate.replace("END CERT", "END KERT") + &key,
+            "a block of it is damaged",
+        ),
+    ] {
+        let shown = said(&pem);
+        assert!(shown.contains(expected), "{expected}: {shown}");
+        assert!(!shown.contains("MII"), "{shown}");
     }
 }
 
@@ -173,6 +297,21 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
             write("profiles/wrong/profile.toml", text);
             profile = "wrong".to_owned();
         }
+        // A profile beside another one that knows nothing of it.
+        "pair.toml" => {
+            write("profiles/wrong/profile.toml", text);
+            let other = "schema = 1\ntitle = \"x\"\nextends = [\"base\"]\noverlays = [\"other\"]\n\
+                         [units]\nenable = [\"other.service\"]\n";
+            write("profiles/other/profile.toml", other);
+            for name in ["wrong", "other"] {
+                write(
+                    &format!("overlays/{name}/overlay.toml"),
+                    "schema = 1\nhelp = \"x\"\n",
+                );
+                write(&format!("overlays/{name}/root/etc/test"), name);
+            }
+            profile = "wrong+other".to_owned();
+        }
         "overlay.toml" => {
             write("overlays/wrong/overlay.toml", text);
             write("overlays/wrong/root/etc/test", "x\n");
@@ -293,7 +432,7 @@ fn flags_of_one_list_add_up_and_name_servers() {
 
 #[test]
 fn a_settings_file_describes_frontends() {
-    let text = "[[http-frontends]]\nname = \"shop\"\nport = 8081\nsticky = true\n\n\
+    let text = "[[http-frontends]]\nname = \"shop\"\nport = 8081\nsticky = \"cookie\"\n\n\
                 [[http-frontends.servers]]\nname = \"a\"\naddress = \"a.example\"\nport = 80\n\
                 weight = 5\nbackup = true\n";
     let mut user = UserSettings::default();
@@ -302,7 +441,9 @@ fn a_settings_file_describes_frontends() {
     let context = spec_of("haproxy-node", &user).context(serde_json::Value::Null);
     let expected = serde_json::json!([{
         "name": "shop", "port": 8081, "bind": "*", "balance": "roundrobin", "check": "/",
-        "sticky": true,
+        "check-host": "localhost", "check-expect": ["200-399"], "tls": false, "redirect-port": null,
+        "accept-proxy": false, "send-proxy": "no", "forwarded-for": "replace", "timeout": 50,
+        "sticky": "cookie",
         "servers": [
             { "name": "a", "address": "a.example", "port": 80, "weight": 5, "backup": true },
         ],

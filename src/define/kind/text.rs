@@ -108,6 +108,43 @@ pub(super) fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)
 }
 
+/// An address of a machine with the length of its network's prefix.
+pub(super) fn is_prefixed(text: &str) -> bool {
+    prefixed(text).is_some()
+}
+
+/// A network: all bits behind its prefix are zero.
+pub(super) fn is_network(text: &str) -> bool {
+    match prefixed(text) {
+        Some((IpAddr::V4(address), length)) => address.to_bits().trailing_zeros() >= 32 - length,
+        Some((IpAddr::V6(address), length)) => address.to_bits().trailing_zeros() >= 128 - length,
+        None => false,
+    }
+}
+
+fn prefixed(text: &str) -> Option<(IpAddr, u32)> {
+    let (address, digits) = text.split_once('/')?;
+    let address: IpAddr = address.parse().ok()?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let length: u32 = digits.parse().ok()?;
+    (length <= longest && length.to_string() == digits).then_some((address, length))
+}
+
+/// A status of HTTP (RFC 9110 §15: three digits, the first from 1 to 5), or the first and last of several.
+pub(super) fn is_statuses(text: &str) -> bool {
+    let status = |text: &str| {
+        let digits = text.len() == 3 && all_of(text, |byte| byte.is_ascii_digit());
+        let number = text.parse::<u16>().ok().filter(|_| digits)?;
+        (100..600).contains(&number).then_some(number)
+    };
+    match text.split_once('-') {
+        None => status(text).is_some(),
+        Some((first, last)) => status(first)
+            .zip(status(last))
+            .is_some_and(|(first, last)| first <= last),
+    }
+}
+
 /// ISO 3166-1 alpha-2. The kernel takes an unknown country for none, without a word.
 const COUNTRIES: &str = "\
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ \

@@ -89,15 +89,19 @@ impl Setting {
         if !low && !high {
             return Some(());
         }
-        let bounds = match (self.min, self.max) {
+        let title = format!("`{name}` cannot be {number}");
+        report(Diagnostic::new("setting::range", title).label(span, self.bounds()));
+        None
+    }
+
+    fn bounds(&self) -> String {
+        match (self.min, self.max) {
+            (Some(min), Some(max)) if min == max => format!("expected {min}"),
             (Some(min), Some(max)) => format!("expected {min} to {max}"),
             (Some(min), None) => format!("expected {min} or more"),
             (None, Some(max)) => format!("expected {max} or less"),
             (None, None) => String::new(),
-        };
-        let title = format!("`{name}` cannot be {number}");
-        report(Diagnostic::new("setting::range", title).label(span, bounds));
-        None
+        }
     }
 
     fn read_list(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
@@ -111,6 +115,13 @@ impl Setting {
             let title = format!("`{name}` has {} values", items.len());
             let expected = format!("expected {MAX_ITEMS} at most");
             report(Diagnostic::new("setting::range", title).label(&raw.span, expected));
+            return None;
+        }
+        let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        if self.min.is_some_and(|min| count < min) || self.max.is_some_and(|max| count > max) {
+            let title = format!("`{name}` has {count} values");
+            let bounds = self.bounds();
+            report(Diagnostic::new("setting::range", title).label(&raw.span, bounds));
             return None;
         }
         let kind = self.items.as_ref()?;

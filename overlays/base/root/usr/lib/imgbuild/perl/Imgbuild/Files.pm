@@ -11,6 +11,8 @@ sub of($image, $values) {
         next if $file->{when} && !holds($file->{when}, $values->{$file->{when}{setting}});
         my $bytes = eval { Imgbuild::Template::render($file->{parts}, $context) };
         defined $bytes or die "`$file->{path}`: $@";
+        # A block that ends the file takes the end of its line along.
+        $bytes .= "\n" if ${$file->{'ends-line'}} && $bytes ne '' && $bytes !~ /\n\z/;
         $files{$file->{path}} = {bytes => $bytes, mode => oct $file->{mode}, owner => $file->{owner}, group => $file->{group}};
     }
     return \%files;
@@ -21,9 +23,12 @@ sub holds($when, $value) {
         my $text = defined $value ? Imgbuild::Json::plain($value) : undef;
         return defined $text && $text eq $when->{is};
     }
-    # A number is set, also where it is 0.
-    my $set = Imgbuild::Json::is_number($value) || ref $value eq 'HASH' || Imgbuild::Template::truth($value);
-    return !!$set == !!${$when->{set}};
+    return !!given($value) == !!${$when->{set}};
+}
+
+# Whether a value is more than false or empty. A number is, also where it is 0.
+sub given($value) {
+    return Imgbuild::Json::is_number($value) || ref $value eq 'HASH' || Imgbuild::Template::truth($value);
 }
 
 1;

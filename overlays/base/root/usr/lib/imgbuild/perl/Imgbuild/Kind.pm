@@ -28,6 +28,10 @@ my %FITS = (
     cidr       => \&is_private_cidr,
     size       => sub($text) { return $text =~ /\A([0-9]+)(TiB|GiB|MiB|KiB|s|)\z/ && in_64_bits($1, $2 eq 's' ? 'sectors' : $2) },
     duration   => sub($text) { return $text =~ /\A([0-9]+)(s|min|h|d)\z/ && in_64_bits($1, $2 eq 's' ? '' : $2) },
+    'prefixed-address' => sub($text) { return scalar prefixed($text) },
+    network    => \&is_network,
+    host       => sub($text) { return is_address($text) || length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)*\z/ },
+    'http-status' => sub($text) { return $text =~ /\A([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?\z/ && (!defined $2 || $1 <= $2) },
     time       => sub($text) { return $text =~ /\A(?:[01][0-9]|2[0-3]):[0-5][0-9]\z/ },
     hostname   => sub($text) { return $text =~ /\A$LABEL\z/ },
     domain     => sub($text) { return length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)+\z/ },
@@ -100,6 +104,19 @@ sub is_address($text) {
     return $text =~ /\A[0-9a-fA-F:.]+\z/ && (defined inet_pton(AF_INET, $text) || defined inet_pton(AF_INET6, $text));
 }
 
+# The bytes of an address and the length of its prefix.
+sub prefixed($text) {
+    my ($address, $length) = $text =~ m{\A([0-9a-fA-F:.]+)/(0|[1-9][0-9]{0,2})\z} or return;
+    my $bytes = inet_pton(AF_INET, $address) // inet_pton(AF_INET6, $address) // return;
+    return $length <= 8 * length $bytes ? ($bytes, $length) : ();
+}
+
+# Whether all bits behind the prefix are zero.
+sub is_network($text) {
+    my ($bytes, $length) = prefixed($text) or return 0;
+    return substr(unpack('B*', $bytes), $length) !~ /1/;
+}
+
 sub ipv4($text) {
     my $bytes = $text =~ /\A[0-9.]+\z/ ? inet_pton(AF_INET, $text) : undef;
     return defined $bytes ? unpack 'N', $bytes : undef;
@@ -151,6 +168,7 @@ sub server($text) {
 sub read_list($definition, $text) {
     my @items = map { read_value($definition->{items}, $_) } $text eq '' ? () : split /,/, $text, -1;
     @items <= 1000 or die "expected 1000 values at most\n";
+    check_range($definition, Imgbuild::Json::number(scalar @items));
     my %seen;
     if (defined(my $unique = $definition->{unique})) {
         for my $item (grep { ref $_ eq 'HASH' } @items) {

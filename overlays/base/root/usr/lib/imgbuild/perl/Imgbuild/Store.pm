@@ -3,6 +3,7 @@
 package Imgbuild::Store;
 use v5.36;
 use Imgbuild::File;
+use Imgbuild::Files;
 use Imgbuild::Json;
 use Imgbuild::Kind;
 
@@ -121,12 +122,17 @@ sub mistakes($image, $values) {
     my @mistakes;
     for my $exclusion (@{$image->{exclusions}}) {
         my $when = $exclusion->{when};
+        my @given = @{$exclusion->{given}};
         next if grep { !one_of($values->{$_}, $when->{$_}) } keys %$when;
+        next if grep { !Imgbuild::Files::given($values->{$_}) } @given;
+        next if grep { Imgbuild::Files::given($values->{$_}) } @{$exclusion->{absent}};
         my $help = $exclusion->{help} =~ s/`--set /`imgbuild-config set /r;
-        push @mistakes, join(', ', map { "`$_`" } sort keys %$when) . ": $exclusion->{because}; $help";
+        push @mistakes, join(', ', map { "`$_`" } sort keys %$when, @given) . ": $exclusion->{because}; $help";
     }
     my %taken;
     for my $name (sort keys %$values) {
+        my $with = $image->{settings}{$name}{'used-with'};
+        next if defined $with && !Imgbuild::Files::given($values->{$with});
         for my $port (ports($image->{settings}{$name}, $values->{$name})) {
             push @mistakes, "`$name` and `$taken{$port}` both listen on port $port" if exists $taken{$port};
             $taken{$port} = $name;

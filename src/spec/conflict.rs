@@ -1,0 +1,191 @@
+//! What does not go together: values that a profile says fight with each other, and settings that
+//! give the device one port twice.
+
+use super::Exclusion;
+use super::merge::Merged;
+use super::settings::Settings;
+use crate::define::profile::Conflict;
+use crate::define::{Kind, Raw, Setting, Value};
+use crate::diag::{Diagnostic, Diagnostics, Located, Span};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Values that do not go together; gives those that others could bring about on the device.
+pub(super) fn check_conflicts(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    settings: &Settings,
+    places: &BTreeMap<String, Span>,
+) -> Vec<Exclusion> {
+    let mut exclusions = Vec::new();
+    for conflict in &merged.conflicts {
+        let lineage = &merged.profile.lineage;
+        let mut when = BTreeMap::new();
+        let (mut given, mut absent) = (Vec::new(), Vec::new());
+        let mut met = true;
+        // Neither the profiles of an image nor what a list's tables hold can change on the device.
+        let mut possible = (conflict.profiles.iter()).all(|name| lineage.contains(&name.value));
+        let conditions = [(&conflict.given, true), (&conflict.absent, false)];
+        for (name, wanted) in conditions
+            .into_iter()
+            .flat_map(|(names, wanted)| names.iter().map(move |name| (name, wanted)))
+        {
+            let (setting, field) = path(&name.value);
+            let known = known(diagnostics, merged, name, setting);
+            let holds = known && settings.given(setting, field) == wanted;
+            met &= holds;
+            match field {
+                Some(_) => possible &= holds,
+                None if wanted => given.push(setting.to_owned()),
+                None => absent.push(setting.to_owned()),
+            }
+        }
+        for (name, values) in &conflict.when {
+            if !known(diagnostics, merged, name, &name.value) {
+                met = false;
+                continue;
+            }
+            let setting = &merged.profile.settings[&name.value];
+            let values = meant(diagnostics, &name.value, setting, values);
+            let value = settings.value(&name.value);
+            met &= value.is_some_and(|value| values.contains(value));
+            when.insert(name.value.clone(), values);
+        }
+        if possible && met {
+            diagnostics.push(conflict_found(conflict, places));
+        }
+        if possible {
+            exclusions.push(Exclusion {
+                when,
+                given,
+                absent,
+                because: conflict.because.clone(),
+                help: conflict.help.clone(),
+            });
+        }
+    }
+    exclusions
+}
+
+/// `list.field` is a field of the items of a list.
+fn path(name: &str) -> (&str, Option<&str>) {
+    match name.split_once('.') {
+        Some((list, field)) => (list, Some(field)),
+        None => (name, None),
+    }
+}
+
+fn known(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    written: &Located<String>,
+    name: &str,
+) -> bool {
+    let settings = &merged.profile.settings;
+    if settings.contains_key(name) {
+        return true;
+    }
+    diagnostics.push(
+        Diagnostic::new(
+            "profile::unknown-setting",
+            format!("no setting is called `{name}`"),
+        )
+        .label(&written.span, "")
+        .suggest(name, settings.keys().map(String::as_str)),
+    );
+    false
+}
+
+/// The values that a conflict names; a value that the setting cannot have is a mistake.
+fn meant(
+    diagnostics: &mut Diagnostics,
+    name: &str,
+    setting: &Setting,
+    values: &[Located<Raw>],
+) -> Vec<Value> {
+    let problems = RefCell::new(Vec::new());
+    let report = |problem| problems.borrow_mut().push(problem);
+    let values = values.iter();
+    let values = values.filter_map(|raw| setting.read(name, raw, &report));
+    let values = values.collect();
+    let problems = problems.into_inner();
+    problems
+        .into_iter()
+        .for_each(|problem| diagnostics.push(problem));
+    values
+}
+
+fn conflict_found(conflict: &Conflict, places: &BTreeMap<String, Span>) -> Diagnostic {
+    let problem = Diagnostic::new("setting::conflict", conflict.because.clone());
+    let named = conflict.when.iter().map(|(name, _)| name);
+    let named = named.chain(&conflict.given);
+    let mut named: Vec<&Span> = named
+        .filter_map(|name| places.get(path(&name.value).0))
+        .collect();
+    // What was given last is what a person would change.
+    named.sort_by_key(|span| std::cmp::Reverse((span.file, span.range.start)));
+    let problem = named
+        .into_iter()
+        .fold(problem, |problem, span| problem.label(span, ""));
+    problem.help(conflict.help.clone())
+}
+
+/// No two settings give the device the same port to listen on. One that means nothing without
+/// another that is not given does not count.
+pub(super) fn check_ports(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    settings: &Settings,
+    places: &BTreeMap<String, Span>,
+) {
+    let mut taken: BTreeMap<i64, &str> = BTreeMap::new();
+    for (name, setting) in &merged.profile.settings {
+        let used = match &setting.used_with {
+            Some(other) => {
+                let written = Located {
+                    value: other.clone(),
+                    span: setting.span.clone(),
+                };
+                known(diagnostics, merged, &written, other) && settings.given(other, None)
+            }
+            None => true,
+        };
+        let Some(value) = settings.value(name).filter(|_| used) else {
+            continue;
+        };
+        let mut ports = Vec::new();
+        listening(setting, value, &mut ports);
+        for port in ports {
+            let Some(other) = taken.insert(port, name) else {
+                continue;
+            };
+            let title = format!("`{name}` and `{other}` both listen on port {port}");
+            let spans = [places.get(name), places.get(other)];
+            let problem = Diagnostic::new("setting::port-twice", title);
+            diagnostics.push(
+                (spans.into_iter().flatten())
+                    .fold(problem, |problem, span| problem.label(span, ""))
+                    .help("give one of them another port"),
+            );
+        }
+    }
+}
+
+fn listening(setting: &Setting, value: &Value, ports: &mut Vec<i64>) {
+    match (setting.kind, value) {
+        (Kind::Port, Value::Integer(port)) => ports.push(*port),
+        (Kind::List, Value::List(items)) => {
+            let kind = setting.items.iter();
+            let pairs = kind.flat_map(|kind| items.iter().map(move |item| (kind, item)));
+            pairs.for_each(|(kind, item)| listening(kind, item, ports));
+        }
+        (Kind::Table, Value::Table(fields)) => {
+            let pairs = fields.iter().filter_map(|(name, value)| {
+                let field = setting.fields.get(name)?;
+                Some((field, value))
+            });
+            pairs.for_each(|(field, value)| listening(field, value, ports));
+        }
+        _ => {}
+    }
+}

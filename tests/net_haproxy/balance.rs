@@ -1,0 +1,337 @@
+//! One load balancer: who answers, what clients and servers are told, and what happens when servers die.
+
+use crate::lab::{Lab, Machine, PASSWORD, Process};
+use crate::poll::Client;
+use crate::render::Wish;
+use crate::servers::Servers;
+use crate::support::run;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+const HTTP: &str = "http-servers=web1=198.18.1.21:8080,web2=198.18.1.22:8080";
+
+const FRONTENDS: &str = r#"
+[[http-frontends]]
+name = "weighted"
+port = 8001
+servers = [
+  { name = "web1", address = "198.18.1.21", port = 8080, weight = 3 },
+  { name = "web2", address = "198.18.1.22", port = 8080 },
+  { name = "web3", address = "198.18.1.23", port = 8080, backup = true },
+]
+[[http-frontends]]
+name = "cookie"
+port = 8002
+sticky = "cookie"
+servers = ["web1=198.18.1.21:8080", "web2=198.18.1.22:8080"]
+[[http-frontends]]
+name = "source"
+port = 8003
+sticky = "source"
+servers = ["web1=198.18.1.21:8080", "web2=198.18.1.22:8080"]
+[[http-frontends]]
+name = "told"
+port = 8004
+accept-proxy = true
+send-proxy = "v2"
+forwarded-for = "append"
+servers = ["web1=198.18.1.21:8081"]
+[[http-frontends]]
+name = "secure"
+port = 8443
+tls = true
+redirect-port = 8005
+servers = ["web1=198.18.1.21:8080"]
+[[tcp-frontends]]
+name = "stream"
+port = 9001
+send-proxy = "v1"
+servers = [
+  { name = "web1", address = "198.18.1.21", port = 8081 },
+  { name = "web2", address = "198.18.1.22", port = 8081, backup = true },
+]
+"#;
+
+/// A load balancer at 198.18.1.11, servers behind it and a client at 198.18.1.100.
+struct Scene {
+    servers: Servers,
+    balancer: Machine,
+    client: Machine,
+    certificate: PathBuf,
+    _haproxy: Process,
+    lab: Lab,
+}
+
+impl Scene {
+    fn new(flags: &[&str], with_certificate: bool) -> Self {
+        let lab = Lab::new();
+        let certificate = lab.folder.join("site.pem");
+        let pem = certificate_of(&certificate);
+        let wish = Wish {
+            profile: "haproxy-node",
+            flags,
+            file: if with_certificate { FRONTENDS } else { "" },
+            certificate: with_certificate.then_some(&pem),
+        };
+        let servers = Servers::start(&lab);
+        let addresses = ["198.18.1.11/24", "fd00::11/64"];
+        let balancer = lab.machine("balancer", &addresses, &wish.files());
+        let client = lab.machine(
+            "client",
+            &["198.18.1.100/24", "fd00::100/64"],
+            &BTreeMap::new(),
+        );
+        let haproxy = balancer.haproxy();
+        Self {
+            servers,
+            balancer,
+            client,
+            certificate,
+            _haproxy: haproxy,
+            lab,
+        }
+    }
+
+    /// Who answers `count` requests, and how often.
+    fn answers(&self, count: usize, arguments: &[&str]) -> BTreeMap<String, usize> {
+        let mut names = BTreeMap::new();
+        for _ in 0..count {
+            let said = self.client.curl(arguments);
+            let name = said.split(' ').next().unwrap().to_owned();
+            *names.entry(name).or_default() += 1;
+        }
+        names
+    }
+}
+
+/// Makes a certificate and its key in one file, as a person would give it.
+pub(crate) fn certificate_of(path: &std::path::Path) -> String {
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
+    ]);
+    openssl.args([
+        "-subj",
+        "/CN=site.test",
+        "-addext",
+        "subjectAltName=DNS:site.test",
+    ]);
+    let key = path.with_extension("key");
+    run(openssl.arg("-keyout").arg(&key).arg("-out").arg(path));
+    let read = |path| fs_err::read_to_string(path).unwrap();
+    read(path) + &read(&key)
+}
+
+fn counts(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    pairs
+        .iter()
+        .map(|&(name, count)| (name.to_owned(), count))
+        .collect()
+}
+
+#[test]
+fn requests_are_balanced_and_servers_are_told_who_asks() {
+    let scene = Scene::new(&[HTTP, "https-redirect=false"], true);
+    let base = "http://198.18.1.11";
+    assert_eq!(
+        scene.answers(10, &[base]),
+        counts(&[("web1", 5), ("web2", 5)])
+    );
+    let weighted = format!("{base}:8001");
+    assert_eq!(
+        scene.answers(20, &[&weighted]),
+        counts(&[("web1", 15), ("web2", 5)])
+    );
+    let over_ipv6 = scene.client.curl(&["--globoff", "http://[fd00::11]/"]);
+    assert!(
+        over_ipv6.contains("for=fd00::100 proto=http port=80 "),
+        "{over_ipv6}"
+    );
+
+    stays(&scene);
+    tells(&scene);
+    encrypts(&scene);
+}
+
+/// A client with a cookie, or an address, has one server.
+fn stays(scene: &Scene) {
+    let jar = scene.lab.folder.join("jar");
+    let jar = jar.to_str().unwrap();
+    fs_err::write(jar, "").unwrap();
+    fs_err::set_permissions(jar, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    let url = "http://198.18.1.11:8002";
+    assert_eq!(scene.answers(6, &[url]).len(), 2);
+    assert_eq!(
+        scene
+            .answers(6, &["--cookie", jar, "--cookie-jar", jar, url])
+            .len(),
+        1
+    );
+    assert_eq!(scene.answers(6, &["http://198.18.1.11:8003"]).len(), 1);
+}
+
+/// Servers learn the client's address by header and by PROXY protocol, and no lie of the client's.
+fn tells(scene: &Scene) {
+    let lie = [
+        "--header",
+        "X-Forwarded-For: 192.0.2.66",
+        "http://198.18.1.11/",
+    ];
+    let said = scene.client.curl(&lie);
+    assert!(
+        said.contains("src=198.18.1.11 for=198.18.1.100 proto=http port=80"),
+        "{said}"
+    );
+    // The proxy before it is curl itself, which says its own address; what it wrote stays.
+    let url = "http://198.18.1.11:8004/";
+    let said = scene
+        .client
+        .curl(&["--haproxy-protocol", lie[0], lie[1], url]);
+    assert!(
+        said.contains("src=198.18.1.100 for=192.0.2.66, 198.18.1.100")
+            || said.contains("src=198.18.1.100 for=198.18.1.100"),
+        "{said}"
+    );
+    assert_eq!(
+        scene.client.curl(&[url]),
+        "",
+        "who does not say the protocol is not heard"
+    );
+    let said = scene.client.curl(&["http://198.18.1.11:9001/"]);
+    assert!(said.starts_with("web1 src=198.18.1.100 "), "{said}");
+}
+
+/// TLS ends here, with HTTP/2, and who comes without is sent on.
+fn encrypts(scene: &Scene) {
+    let trust = ["--cacert", scene.certificate.to_str().unwrap()];
+    let resolve = [
+        "--resolve",
+        "site.test:443:198.18.1.11",
+        "--resolve",
+        "site.test:8443:198.18.1.11",
+    ];
+    let with = |url: &str| {
+        let format = ["--write-out", " HTTP/%{http_version}", url];
+        scene
+            .client
+            .curl(&[&trust[..], &resolve[..], &format[..]].concat())
+    };
+    for (url, port) in [
+        ("https://site.test/", 443),
+        ("https://site.test:8443/", 8443),
+    ] {
+        let said = with(url);
+        let expected = format!("for=198.18.1.100 proto=https port={port} version=1.1 HTTP/2");
+        assert!(said.ends_with(&expected), "{said}");
+    }
+    let format = "%{http_code} %{redirect_url}";
+    let said = scene.client.curl(&[
+        "--write-out",
+        format,
+        "--header",
+        "Host: site.test:8005",
+        "http://198.18.1.11:8005/a?b=1",
+    ]);
+    assert_eq!(said, "308 https://site.test:8443/a?b=1");
+    let old = ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"];
+    assert_eq!(
+        scene
+            .client
+            .curl(&[&trust[..], &resolve[..], &old[..], &["https://site.test/"]].concat()),
+        ""
+    );
+}
+
+#[test]
+fn a_certificate_redirects_what_comes_without_tls() {
+    let scene = Scene::new(&[HTTP], true);
+    let format = ["--write-out", "%{http_code} %{redirect_url}"];
+    let said = scene.client.curl(
+        &[
+            &format[..],
+            &["--header", "Host: site.test", "http://198.18.1.11/x"],
+        ]
+        .concat(),
+    );
+    assert_eq!(said, "308 https://site.test/x");
+}
+
+#[test]
+fn statistics_need_the_login_and_requests_are_logged() {
+    let scene = Scene::new(&[HTTP], false);
+    for path in ["", "metrics"] {
+        let url = format!("http://198.18.1.11:1338/{path}");
+        let status = |login: &[&str]| {
+            let format = ["--output", "/dev/null", "--write-out", "%{http_code}"];
+            scene.client.curl(&[&format[..], login, &[&url]].concat())
+        };
+        assert_eq!(status(&[]), "401");
+        assert_eq!(status(&["--user", "admin:wrong"]), "401");
+        assert_eq!(status(&["--user", &format!("admin:{PASSWORD}")]), "200");
+    }
+    let login = format!("admin:{PASSWORD}");
+    let metrics = scene
+        .client
+        .curl(&["--user", &login, "http://198.18.1.11:1338/metrics"]);
+    assert!(
+        metrics.contains("haproxy_server_status{proxy=\"http\",server=\"web1\""),
+        "{metrics}"
+    );
+
+    assert_eq!(scene.answers(1, &["http://198.18.1.11/find-me"]).len(), 1);
+    let journal = scene.balancer.folder.join("journal");
+    scene.balancer.settle(|| {
+        let said = fs_err::read_to_string(&journal).unwrap();
+        said.contains("GET /find-me HTTP/1.1")
+    });
+
+    let status = scene
+        .balancer
+        .inside("/usr/lib/imgbuild/status.d/30-haproxy")
+        .output()
+        .unwrap();
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert_eq!(
+        status.trim().rsplit(", ").next(),
+        Some("2 of 2 servers up"),
+        "{status}"
+    );
+}
+
+#[test]
+fn servers_that_die_cost_next_to_nothing() {
+    let mut scene = Scene::new(&[], true);
+    let url = "http://198.18.1.11:8001";
+    scene
+        .balancer
+        .settle(|| scene.answers(8, &[url]).len() == 2);
+    let asking = Client::start(&scene.client, url);
+    scene
+        .balancer
+        .settle(|| scene.answers(8, &[url]).len() == 2);
+    scene.servers.kill("web1");
+    scene
+        .balancer
+        .settle(|| scene.answers(8, &[url]) == counts(&[("web2", 8)]));
+    let requests = asking.stop();
+    println!("one server of two killed: {requests:?}");
+    assert!(
+        requests.well && requests.failed <= 2 && requests.all > 10,
+        "{requests:?}"
+    );
+
+    // With nobody left, clients wait until both are known to be dead, and have the one in reserve.
+    let asking = Client::start(&scene.client, url);
+    scene.servers.kill("web2");
+    scene
+        .balancer
+        .settle(|| scene.answers(8, &[url]) == counts(&[("web3", 8)]));
+    scene.servers.revive("web1");
+    scene
+        .balancer
+        .settle(|| scene.answers(8, &[url]) == counts(&[("web1", 8)]));
+    let requests = asking.stop();
+    println!("the other one killed too: {requests:?}");
+    assert!(requests.well && requests.outage < 6.0, "{requests:?}");
+}
