@@ -9,7 +9,7 @@ use crate::boot::grub::{self, GrubSettings};
 use crate::boot::initramfs;
 use crate::boot::libraries;
 use crate::boot::rpi::{self, RpiSettings};
-use crate::compose::{boot_text, plain_partition_mount};
+use crate::compose::{boot_text, device, plain_partition_mount};
 use crate::define::board::{
     BootFlow, Filesystem, Partition, PartitionType, RootBy, Table as BoardTable,
 };
@@ -55,17 +55,7 @@ pub(super) fn lay(
         BootFlow::Extlinux => lay_extlinux(plan, store, root)?,
         BootFlow::RpiFirmware => lay_firmware(plan, store, root, kernel, &initramfs)?,
     }
-    let settings = format!(
-        "{}/{}",
-        plain_partition_mount(&plan.spec.board),
-        boot_text::NAME
-    );
-    let text = boot_text::text(&plan.spec);
-    put(
-        root,
-        &path(&settings),
-        builtin_file(text.as_bytes(), 0o644, plan.epoch().into()),
-    )?;
+    lay_boot_text(plan, root)?;
     let fstab = fstab::text(&mounts(plan));
     put(
         root,
@@ -76,6 +66,21 @@ pub(super) fn lay(
         put(root, &path, node)?;
     }
     refuse_foreign_programs(plan, store, root)
+}
+
+/// What can be set on the boot partition, where the image has what reads it.
+fn lay_boot_text(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
+    if root.at(&path(device::DEFINITIONS)).is_none() {
+        return Ok(());
+    }
+    let mount = plain_partition_mount(&plan.spec.board);
+    let text = boot_text::text(&plan.spec);
+    put(
+        root,
+        &path(&format!("{mount}/{}", boot_text::NAME)),
+        builtin_file(text.as_bytes(), 0o644, plan.epoch().into()),
+    )?;
+    Ok(())
 }
 
 /// Packages were configured with programs of the building machine beside them, and overlays hold what

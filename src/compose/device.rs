@@ -11,8 +11,10 @@ use crate::tree::TreePath;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// What reads all of it; an image without it carries nothing.
+const COMMAND: &str = "/usr/sbin/imgbuild-config";
 /// Everybody may read it: no secret is in it.
-const DEFINITIONS: &str = "/usr/lib/imgbuild/settings/settings.json";
+pub(crate) const DEFINITIONS: &str = "/usr/lib/imgbuild/settings/settings.json";
 /// The secrets that were given to the build; for root only.
 const SECRETS: &str = "/usr/lib/imgbuild/settings/secrets.json";
 
@@ -31,8 +33,11 @@ pub enum DeviceError {
 }
 
 /// Lays definitions, values and templates of `spec` over the tree; `image` is what templates see as
-/// such.
+/// such. Where no overlay brings the command that reads them, nothing is laid.
 pub fn lay(layer: &mut Layer<'_>, spec: &Spec, image: Value) -> Result<(), DeviceError> {
+    if !layer.has(COMMAND) {
+        return Ok(());
+    }
     layer.file(DEFINITIONS, format!("{:#}\n", carried(spec, image)?), 0o644)?;
     let secrets = spec.stored_secrets();
     if !secrets.is_empty() {

@@ -1,6 +1,7 @@
 //! `imgbuild-config` itself, in a root filesystem where it may do everything.
 
 use super::scratch::Device;
+use imgbuild::define::Definitions;
 
 const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
 const USERS: &str = "/etc/haproxy/conf.d/10-stats-users.cfg";
@@ -384,4 +385,21 @@ fn the_status_names_what_is_wrong_and_why() {
             .iter()
             .any(|service| service["state"] == "failed")
     );
+}
+
+/// Who adds a template adds what reads it, or says here that nothing has to.
+#[test]
+fn every_file_that_settings_decide_has_a_rule() {
+    // apt reads its configuration anew each time.
+    let read_anew = "/etc/apt/apt.conf.d/";
+    for profile in Definitions::find(&[]).profiles().unwrap() {
+        let device = Device::flashed(&profile);
+        let said = device.succeed("perl -I /usr/lib/imgbuild/perl -MImgbuild::Rules -MImgbuild::Store -e 'print map { \"$_\\n\" } \
+            grep { m{^/etc} && !@{Imgbuild::Rules::of($_)} } map { $_->{path} } @{Imgbuild::Store::load()->{files}}'");
+        let without: Vec<&str> = said
+            .lines()
+            .filter(|path| !path.starts_with(read_anew))
+            .collect();
+        assert!(without.is_empty(), "{profile}: {without:?}");
+    }
 }
