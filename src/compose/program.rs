@@ -181,7 +181,15 @@ impl Compiler<'_> {
         while let Some(outer) = rest.strip_prefix("../") {
             (rest, up) = (outer, up + 1);
         }
-        let names: Vec<&str> = rest.split('.').filter(|name| *name != "this").collect();
+        // `[0]` is the first item of a list.
+        let plain_name = |name| -> &str {
+            let index: Option<&str> = str::strip_prefix(name, '[');
+            index
+                .and_then(|index| index.strip_suffix(']'))
+                .unwrap_or(name)
+        };
+        let names = rest.split('.').filter(|name| *name != "this");
+        let names: Vec<&str> = names.map(plain_name).collect();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         if names
             .iter()

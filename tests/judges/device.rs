@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 /// Settings by name, as a person writes them.
 type Case = BTreeMap<String, String>;
 
-const IMAGE_SETTINGS: [(&str, &[&str]); 2] = [
+const IMAGE_SETTINGS: [(&str, &[&str]); 3] = [
     (
         "exit-relay",
         &[
@@ -35,10 +35,35 @@ const IMAGE_SETTINGS: [(&str, &[&str]); 2] = [
             "tcp-servers=db=db.example:5432",
         ],
     ),
+    (
+        "haproxy-ha",
+        &[
+            "ha-node=1",
+            "ha-addresses=10.0.0.11/24,10.0.0.12/24",
+            "ha-virtual-address=10.0.0.10/24",
+            "http-servers=web1=10.0.0.11:8080",
+        ],
+    ),
 ];
 
 /// What a person might write, sound or not, for settings of every kind.
-const TEXTS: [&str; 98] = [
+const TEXTS: [&str; 114] = [
+    "192.0.2.10/24",
+    "192.0.2.0/24",
+    "192.0.2.10/33",
+    "10.0.0.1/08",
+    "0.0.0.0/0",
+    "2001:db8::/32",
+    "2001:db8::10/64",
+    "2001:db8::1/129",
+    "200",
+    "200-399",
+    "399-200",
+    "099",
+    "600",
+    "200-",
+    "pool.ntp.org",
+    "a..b",
     "",
     "a",
     "-a",
@@ -358,10 +383,12 @@ fn each_kind_takes_the_same_texts() {
         format!("/{}", "x".repeat(256)),
     ];
     texts.extend(more);
-    for (word, kind) in Kind::WORDS
-        .into_iter()
-        .filter(|(_, kind)| !matches!(kind, Kind::Table | Kind::List | Kind::Enum))
-    {
+    for (word, kind) in Kind::WORDS.into_iter().filter(|(_, kind)| {
+        !matches!(
+            kind,
+            Kind::Table | Kind::List | Kind::Enum | Kind::Certificate
+        )
+    }) {
         let setting = Setting {
             kind,
             ..of_image.profile.settings["wifi-hidden"].clone()

@@ -372,8 +372,9 @@ fn the_status_names_what_is_wrong_and_why() {
         quick.contains("FAILED  not up"),
         "as it was found last: {quick}"
     );
+    let said = device.run("imgbuild-status --json").said;
     let json: serde_json::Value =
-        serde_json::from_str(&device.run("imgbuild-status --json").said).unwrap();
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
     assert_eq!(
         json["checks"],
         serde_json::json!([{ "name": "service", "ok": true, "detail": "" }])

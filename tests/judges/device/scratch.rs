@@ -59,6 +59,10 @@ impl Device {
         for link in ["bin", "sbin", "lib", "lib64"] {
             symlink(format!("usr/{link}"), device.path(link)).unwrap();
         }
+        // One of several programs, by a link below /etc.
+        fs_err::create_dir_all(device.path("etc/alternatives")).unwrap();
+        let awk = fs_err::canonicalize("/usr/bin/awk").unwrap();
+        symlink(awk, device.path("etc/alternatives/awk")).unwrap();
         for program in ["systemctl", "nft", "networkctl", "hostname"] {
             device.program(program, "");
         }

@@ -28,7 +28,7 @@ my %FITS = (
     cidr       => \&is_private_cidr,
     size       => sub($text) { return $text =~ /\A([0-9]+)(TiB|GiB|MiB|KiB|s|)\z/ && in_64_bits($1, $2 eq 's' ? 'sectors' : $2) },
     duration   => sub($text) { return $text =~ /\A([0-9]+)(s|min|h|d)\z/ && in_64_bits($1, $2 eq 's' ? '' : $2) },
-    'prefixed-address' => sub($text) { return scalar prefixed($text) },
+    'prefixed-address' => sub($text) { return !!(() = prefixed($text)) },
     network    => \&is_network,
     host       => sub($text) { return is_address($text) || length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)*\z/ },
     'http-status' => sub($text) { return $text =~ /\A([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?\z/ && (!defined $2 || $1 <= $2) },

@@ -68,6 +68,10 @@ sub value($value, $scopes) {
     my $up = ${$value->{up}};
     my $found = $scopes->[$up < @$scopes ? -1 - $up : 0];
     for my $name (@{$value->{path}}) {
+        if (ref $found eq 'ARRAY' && $name =~ /\A[0-9]+\z/ && $name < @$found) {
+            $found = $found->[$name];
+            next;
+        }
         ref $found eq 'HASH' && exists $found->{$name} or die "`@{[join '.', @{$value->{path}}]}` is not known\n";
         $found = $found->{$name};
     }
