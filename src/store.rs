@@ -12,12 +12,14 @@
 
 use crate::digest::{HashingWriter, Sha256};
 use crate::tree::Objects;
-use crate::unfinished::ScratchFolder;
+use crate::unfinished::{self, ScratchFolder};
 use crate::units::Bytes;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// A directory that holds everything a build fetches and everything it need not do twice.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Store {
     scratch: ScratchFolder,
     /// Numbers the names in it.
     next_scratch: AtomicU64,
+    /// What removes things from it.
+    removals: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Store {
@@ -41,6 +45,7 @@ impl Store {
             root,
             scratch,
             next_scratch: AtomicU64::new(0),
+            removals: Mutex::default(),
         })
     }
 
@@ -80,6 +85,28 @@ impl Store {
     pub fn scratch_path(&self) -> PathBuf {
         let number = self.next_scratch.fetch_add(1, Ordering::Relaxed);
         self.scratch.path().join(number.to_string())
+    }
+
+    /// Removes the scratch `path` while other things are done: a root filesystem's files are many, and
+    /// some disks take long for each. The store is not closed before it is gone.
+    pub fn discard(&self, path: PathBuf) {
+        let removal = std::thread::spawn(move || {
+            // What stays is removed with the folder around it; there is nobody to tell here.
+            let _ = unfinished::remove(&path);
+        });
+        let removals = self.removals.lock();
+        removals
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(removal);
+    }
+
+    /// Waits until everything discarded so far is gone.
+    pub fn settle(&self) {
+        let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
+        for removal in removals.drain(..) {
+            // It does not panic; if it did, what it left is removed with the folder around it.
+            let _ = removal.join();
+        }
     }
 
     /// Starts an object whose digest is known only when it is complete.
@@ -182,6 +209,12 @@ impl Drop for ObjectWriter<'_> {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +225,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         (folder, store)
+    }
+
+    #[test]
+    fn what_is_discarded_is_gone_when_the_store_is_closed() {
+        let (folder, store) = store();
+        let path = store.scratch_path();
+        fs_err::create_dir_all(path.join("root/etc")).unwrap();
+        fs_err::write(path.join("root/etc/hosts"), "x").unwrap();
+        store.discard(path.clone());
+        let others = store.scratch_path();
+        fs_err::write(&others, "x").unwrap();
+        store.settle();
+        assert!(!path.exists() && others.exists());
+        store.discard(others);
+        drop(store);
+        let left = listing::sorted(&folder.path().join("scratch")).unwrap();
+        assert!(left.is_empty(), "{left:?}");
     }
 
     #[test]

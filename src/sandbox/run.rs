@@ -6,7 +6,6 @@ use super::job::{Job, Scratch};
 use crate::digest::Sha256;
 use crate::store::Store;
 use crate::tree::{self, Content, Kind, Objects, Slice, Tree};
-use crate::unfinished;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -28,8 +27,11 @@ pub(super) fn run<'a>(
             host: std::env::consts::ARCH,
         });
     }
-    let swept = Swept(Scratch(store.scratch_path()));
-    let scratch = &swept.0;
+    let swept = Swept {
+        scratch: Scratch(store.scratch_path()),
+        store,
+    };
+    let scratch = &swept.scratch;
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(scratch.path())?;
@@ -105,12 +107,12 @@ pub(super) struct Ran<'a> {
     bundle: Sha256,
     file: PathBuf,
     /// Removed last.
-    _swept: Swept,
+    _swept: Swept<'a>,
 }
 
 impl<'a> Ran<'a> {
-    fn read(swept: Swept, store: &'a Store) -> Result<Self, SandboxError> {
-        let scratch = &swept.0;
+    fn read(swept: Swept<'a>, store: &'a Store) -> Result<Self, SandboxError> {
+        let scratch = &swept.scratch;
         let text = fs_err::read_to_string(scratch.result())?;
         let (digest, dump) = text.split_once('\n').unwrap_or_default();
         Ok(Self {
@@ -261,12 +263,14 @@ impl Tail {
     }
 }
 
-/// Removes the scratch folder, whatever the modes in it.
-struct Swept(Scratch);
+/// Has the scratch folder removed, whatever the modes in it.
+struct Swept<'a> {
+    scratch: Scratch,
+    store: &'a Store,
+}
 
-impl Drop for Swept {
+impl Drop for Swept<'_> {
     fn drop(&mut self) {
-        // Scratch that stays is swept with the store; there is nobody to tell here.
-        let _ = unfinished::remove(self.0.path());
+        self.store.discard(self.scratch.path().to_owned());
     }
 }

@@ -96,6 +96,7 @@ impl Ground {
             steps: vec![Step::new("a script", &["sh", "-euc", script])],
         };
         let result = run(&request, &mut |_| {});
+        self.store.settle();
         assert!(
             listing::sorted(self.store.scratch()).unwrap().is_empty(),
             "scratch is left behind"
