@@ -106,7 +106,8 @@ fn base(error: &BaseError) -> u8 {
         },
         BaseError::Apt(error) => match error {
             AptError::Read { .. } => OUTPUT,
-            AptError::NoArchive
+            AptError::Preferences { .. }
+            | AptError::NoArchive
             | AptError::Sources { .. }
             | AptError::Address { .. }
             | AptError::Flat { .. }

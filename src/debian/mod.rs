@@ -7,6 +7,7 @@ pub mod deb;
 pub mod dpkgdb;
 pub mod index;
 pub mod keyring;
+pub mod preferences;
 pub mod relation;
 pub mod release;
 pub mod repository;
