@@ -248,6 +248,7 @@ fn rewrite(error: &RewriteError) -> u8 {
         | RewriteError::Ext4 { .. }
         | RewriteError::Fat { .. }
         | RewriteError::NoRoom { .. }
+        | RewriteError::Reference { .. }
         | RewriteError::LargerThanBoard { .. } => DEFINITIONS,
         RewriteError::Table(_) | RewriteError::Image(_) => BUG,
         RewriteError::Store(_) => OUTPUT,
