@@ -5,6 +5,7 @@ pub mod control;
 mod date;
 pub mod deb;
 pub mod dpkgdb;
+mod glob;
 pub mod index;
 pub mod keyring;
 pub mod preferences;
