@@ -10,7 +10,6 @@ pub use error::SourceError;
 
 use super::packing::{self, PackingError};
 use super::sparse::{self, Beyond, Bounds};
-use crate::debian::keyring::Keyring;
 use crate::define::board::{Base, Proof};
 use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
