@@ -11,6 +11,7 @@ mod fetch;
 mod first_boot;
 mod foreign;
 mod onto;
+mod references;
 mod rewrite;
 mod system;
 
@@ -115,7 +116,10 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         base: workshop.loader,
     };
     let image = match workshop.base {
-        Some(base) => rewrite::seal(plan, workshop.store, base, root, reporter)?,
+        Some(base) => {
+            references::check(base, &root, workshop.store)?;
+            rewrite::seal(plan, workshop.store, base, root, reporter)?
+        }
         None => disk::seal(plan, from, root)?,
     };
     reporter.report(Event::Finished {

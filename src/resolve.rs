@@ -9,6 +9,7 @@ pub use lent::{LenderError, lender, lenders};
 use crate::architecture::Architecture;
 use crate::debian::index::{Index, IndexError, Package, Priority};
 use crate::debian::keyring::Keyring;
+use crate::debian::preferences::Archive as Source;
 use crate::debian::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
 use crate::debian::solve::{Choice, NotARequest, Request, SolveError, Universe, Wanted, solve};
 use crate::debian::sources::DebianMirrors;
@@ -26,7 +27,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Changes whenever the same archives and the same Spec give another lock.
-const STAGE: &str = "resolve-3";
+const STAGE: &str = "resolve-4";
 
 /// The name of Debian's main archive in locks and messages.
 const DEBIAN: &str = "debian";
@@ -243,6 +244,7 @@ impl Resolver<'_> {
         suite: &Suite,
     ) -> Result<Universe, ResolveError> {
         let mut texts = Vec::new();
+        let mut sources = Vec::new();
         for (repository, indices) in self.all().zip(fetched) {
             let wanted = indices
                 .indices
@@ -251,6 +253,9 @@ impl Resolver<'_> {
             for index in wanted {
                 let text = text(self.archives.store, &index.text)?;
                 texts.push((repository.name.clone(), Arc::from(text)));
+                let (component, architecture) = (&index.component, architecture.debian());
+                let site = site(repository);
+                sources.push(Source::new(&indices.release, site, component, architecture));
             }
         }
         let extra: Vec<String> = suite.extra.iter().map(extra_repository).collect();
@@ -260,7 +265,11 @@ impl Resolver<'_> {
                 reluctant.push(&repository.name);
             }
         }
-        Ok(Universe::new(texts, architecture)?.reluctant(&reluctant))
+        let universe = Universe::new(texts, architecture)?.reluctant(&reluctant);
+        Ok(match self.installed {
+            Some(installed) => universe.preferring(installed.preferences.clone(), sources),
+            None => universe,
+        })
     }
 
     /// The package of that name, alone: the newest, or the one of the suite that it is taken from.
@@ -351,6 +360,12 @@ fn wanted(name: &str, suite: &Suite) -> Result<Wanted, NotARequest> {
         wanted.choice = Choice::Repository(repository);
     }
     Ok(wanted)
+}
+
+/// The host that a base names `repository` by, from wherever it is fetched.
+fn site(repository: &Repository) -> &str {
+    let host = repository.name.split(['/', ':']).next();
+    host.unwrap_or_default()
 }
 
 fn url(repository: &Repository) -> String {

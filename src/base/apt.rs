@@ -3,12 +3,14 @@
 //! ```text
 //! /etc/apt/sources.list, sources.list.d/*.list, *.sources    archives
 //! /etc/apt/trusted.gpg, trusted.gpg.d/*.gpg, *.asc           keys for those without Signed-By
+//! /etc/apt/preferences, preferences.d/*                      which versions it prefers
 //! ```
 //!
 //! The base was verified, so its keys are trusted. A mirror that the person names is asked in the
 //! place of Debian's own addresses; the base keeps its sources as they are.
 
 use crate::debian::keyring::{Keyring, KeyringError};
+use crate::debian::preferences::{Preferences, PreferencesError};
 use crate::debian::repository::{Freshness, Repository};
 use crate::debian::sources::{self, DebianMirrors, SourceEntry, SourcesError};
 use crate::fetch::Url;
@@ -38,6 +40,14 @@ pub enum AptError {
         path: String,
         /// What is wrong.
         source: SourcesError,
+    },
+    /// Preferences that we cannot follow, so that other versions would come than with apt.
+    #[error("cannot follow `{path}` of the base image")]
+    Preferences {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        source: PreferencesError,
     },
     /// An address that only apt can use.
     #[error(
@@ -114,6 +124,43 @@ pub fn repositories(
         return Err(AptError::NoArchive);
     }
     Ok(found)
+}
+
+/// Which versions the apt of the base image whose root is `tree` prefers.
+pub fn preferences(tree: &Tree, objects: &dyn Objects) -> Result<Preferences, AptError> {
+    let files = Files { tree, objects };
+    let mut paths = vec!["/etc/apt/preferences".to_owned()];
+    // Other names are backups and the like (apt_preferences(5)).
+    let parts = files.in_folder("/etc/apt/preferences.d", &[""]);
+    let counts = |path: &String| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        !name.contains('.') || name.ends_with(".pref")
+    };
+    paths.extend(parts.into_iter().filter(counts));
+    let mut preferences = Preferences::default();
+    for path in paths {
+        let bytes = files.bytes(&path)?.unwrap_or_default();
+        let added = preferences.add(&String::from_utf8_lossy(&bytes));
+        added.map_err(|source| AptError::Preferences { path, source })?;
+    }
+    let mut paths = files.in_folder("/etc/apt/apt.conf.d", &[""]);
+    paths.push("/etc/apt/apt.conf".to_owned());
+    for path in paths {
+        let bytes = files.bytes(&path)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some(release) = text.lines().find_map(default_release) {
+            preferences.prefer(release);
+        }
+    }
+    Ok(preferences)
+}
+
+/// What a line of apt.conf(5) sets `APT::Default-Release` to.
+fn default_release(line: &str) -> Option<&str> {
+    const OPTION: &str = "APT::Default-Release";
+    let (option, value) = line.trim().split_at_checked(OPTION.len())?;
+    let value = value.trim().trim_end_matches(';').trim().trim_matches('"');
+    (option.eq_ignore_ascii_case(OPTION) && !value.is_empty()).then_some(value)
 }
 
 /// Adds `repository`, or its components if it is there already.

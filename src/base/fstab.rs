@@ -7,6 +7,10 @@ pub struct Line {
     pub what: What,
     /// Where: an absolute path.
     pub at: String,
+    /// The first field as it stands there.
+    pub source: String,
+    /// Whether the system starts without it: `nofail`, `noauto`.
+    pub optional: bool,
 }
 
 /// How a line names a partition.
@@ -37,10 +41,19 @@ fn line(line: &str) -> Option<Line> {
     let mut fields = line.split_whitespace().map(unescaped);
     let (source, at) = (fields.next()?, fields.next()?);
     let what = what(&source)?;
-    at.starts_with('/').then_some(Line { what, at })
+    let options = fields.nth(1).unwrap_or_default();
+    let mut options = options.split(',');
+    let optional = options.any(|option| ["nofail", "noauto"].contains(&option));
+    at.starts_with('/').then_some(Line {
+        what,
+        at,
+        source,
+        optional,
+    })
 }
 
-fn what(source: &str) -> Option<What> {
+/// What the first field of a line, or the kernel's word `root=`, names.
+pub fn what(source: &str) -> Option<What> {
     let Some((tag, value)) = source.split_once('=') else {
         return number(source).map(What::Number);
     };
@@ -109,10 +122,14 @@ mod tests {
             (What::Number(12), "/a"),
             (What::Partlabel("esp".into()), "/boot/efi"),
         ];
-        let line = |(what, at): (What, &str)| Line {
-            what,
-            at: at.to_owned(),
-        };
-        assert_eq!(found, expected.map(line));
+        let seen = found
+            .iter()
+            .map(|line| (line.what.clone(), line.at.as_str()));
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
+        let optional = found.iter().filter(|line| line.optional);
+        assert_eq!(
+            optional.map(|line| line.at.as_str()).collect::<Vec<_>>(),
+            ["/srv"]
+        );
     }
 }

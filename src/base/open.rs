@@ -335,7 +335,7 @@ impl Reader<'_> {
 
 impl Volume {
     /// Whether the filesystem says that it is `what`; names of its partition were looked at before.
-    fn is(&self, what: &What) -> bool {
+    pub fn is(&self, what: &What) -> bool {
         let (uuid, label) = match &self.format {
             Format::Ext4 { params, .. } => (
                 Some(uuid_text(&params.uuid)),

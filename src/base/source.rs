@@ -4,12 +4,12 @@
 //! the fingerprints of the keys that sign. A digest that lies beside a file proves nothing alone.
 
 mod error;
+mod keys;
 
 pub use error::SourceError;
 
 use super::packing::{self, PackingError};
 use super::sparse::{self, Beyond, Bounds};
-use crate::debian::keyring::Keyring;
 use crate::define::board::{Base, Proof};
 use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
@@ -242,60 +242,6 @@ impl Source<'_> {
             }
         };
         self.locked(name.clone(), &base.urls, sha256)
-    }
-
-    /// Those keys of base `name` that have one of `fingerprints`: of the file that was given, or else of
-    /// what lies at `addresses`, one after the other until none is missing.
-    fn keyring(
-        &self,
-        name: &str,
-        fingerprints: &[String],
-        addresses: &[Url],
-    ) -> Result<Keyring, SourceError> {
-        let mut missing: Vec<&String> = fingerprints.iter().collect();
-        let mut found: Option<Keyring> = None;
-        let mut wrong = None;
-        let mut take = |bytes: &[u8]| {
-            missing.retain(|fingerprint| {
-                let key = Keyring::parse(bytes).and_then(|ring| ring.only(fingerprint));
-                match key {
-                    Ok(key) => {
-                        let ring = found.take();
-                        found = Some(ring.map_or(key.clone(), |ring| ring.joined(key)));
-                        false
-                    }
-                    Err(source) => {
-                        wrong.get_or_insert(SourceError::Key {
-                            name: name.to_owned(),
-                            source: Box::new(source),
-                        });
-                        true
-                    }
-                }
-            });
-            missing.is_empty()
-        };
-        let mut absent = None;
-        match self.keys {
-            Some(bytes) => {
-                take(bytes);
-            }
-            None => {
-                for address in addresses {
-                    match self.small(name, "key", std::slice::from_ref(address)) {
-                        Ok(object) if take(&self.bytes(&object)?) => break,
-                        Ok(_) => {}
-                        Err(error) => absent = absent.or(Some(error)),
-                    }
-                }
-            }
-        }
-        found.ok_or_else(|| {
-            wrong.or(absent).unwrap_or_else(|| SourceError::NoKey {
-                name: name.to_owned(),
-                fingerprints: fingerprints.to_vec(),
-            })
-        })
     }
 
     fn locked(

@@ -37,6 +37,19 @@ pub enum RewriteError {
     /// The place where a partition is mounted has vanished.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// The image would not find its own partitions.
+    #[error(
+        "`{file}` says `{reference}`, which no partition of the image is called, or not the root, which is \
+         partition {root}; correct it in the base image, or in the overlay that brought it"
+    )]
+    Reference {
+        /// The file.
+        file: String,
+        /// What it says.
+        reference: String,
+        /// The number of the root's partition.
+        root: u32,
+    },
     /// A filesystem does not take its new files.
     #[error("cannot make the ext4 of partition {number} anew")]
     Ext4 {

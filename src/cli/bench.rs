@@ -9,6 +9,7 @@ use crate::architecture::Architecture;
 use crate::base::{BaseError, OpenError, Opened, Source, apt};
 use crate::build::Workshop;
 use crate::debian::keyring::Keyring;
+use crate::debian::preferences::Preferences;
 use crate::debian::repository::{Archives, Freshness, Repository};
 use crate::debian::sources::DebianMirrors;
 use crate::digest::Sha256;
@@ -104,6 +105,7 @@ impl<'a> Bench<'a> {
             let repositories = repositories(suite, &mirrors, &keyring, freshness);
             return Ok(Start {
                 repositories,
+                preferences: Preferences::default(),
                 tools: Vec::new(),
                 lenders: lenders(&self.spec.board, freshness)?,
                 base: None,
@@ -119,6 +121,7 @@ impl<'a> Bench<'a> {
             freshness,
         };
         let repositories = apt::repositories(&opened.tree, &self.store, instead);
+        let preferences = apt::preferences(&opened.tree, &self.store);
         let is_debian = opened.is_debian(&self.store).map_err(OpenError::from);
         let native = Architecture::host() == Some(self.spec.board.architecture);
         // Raspbian and its like have no packages for the building machine.
@@ -132,6 +135,7 @@ impl<'a> Bench<'a> {
         };
         Ok(Start {
             repositories: repositories.map_err(BaseError::from)?,
+            preferences: preferences.map_err(BaseError::from)?,
             tools,
             lenders: Vec::new(),
             base: Some((locked, opened)),
@@ -252,6 +256,8 @@ impl<'a> Bench<'a> {
 pub(super) struct Start {
     /// Where packages come from.
     repositories: Vec<Repository>,
+    /// Which versions the base prefers.
+    preferences: Preferences,
     /// Where tools of this machine come from, if from elsewhere.
     tools: Vec<Repository>,
     /// Where files for the board's blobs come from.
@@ -272,6 +278,7 @@ impl Start {
             base: locked.clone(),
             disk: opened.disk,
             status: opened.status(store)?.into(),
+            preferences: self.preferences.clone(),
         }))
     }
 }

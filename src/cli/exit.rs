@@ -106,7 +106,8 @@ fn base(error: &BaseError) -> u8 {
         },
         BaseError::Apt(error) => match error {
             AptError::Read { .. } => OUTPUT,
-            AptError::NoArchive
+            AptError::Preferences { .. }
+            | AptError::NoArchive
             | AptError::Sources { .. }
             | AptError::Address { .. }
             | AptError::Flat { .. }
@@ -247,6 +248,7 @@ fn rewrite(error: &RewriteError) -> u8 {
         | RewriteError::Ext4 { .. }
         | RewriteError::Fat { .. }
         | RewriteError::NoRoom { .. }
+        | RewriteError::Reference { .. }
         | RewriteError::LargerThanBoard { .. } => DEFINITIONS,
         RewriteError::Table(_) | RewriteError::Image(_) => BUG,
         RewriteError::Store(_) => OUTPUT,

@@ -36,6 +36,8 @@ pub struct Release {
     pub by_hash: bool,
     /// `NotAutomatic`: nothing is taken from here unless it is asked for, as with backports.
     pub not_automatic: bool,
+    /// `ButAutomaticUpgrades`: but what was taken from here is upgraded from here.
+    pub but_automatic_upgrades: bool,
     /// `Components`.
     pub components: Vec<String>,
     /// `Architectures`.
@@ -144,6 +146,7 @@ impl Release {
                 .transpose()?,
             by_hash: stanza.get("Acquire-By-Hash") == Some("yes"),
             not_automatic: stanza.get("NotAutomatic") == Some("yes"),
+            but_automatic_upgrades: stanza.get("ButAutomaticUpgrades") == Some("yes"),
             components: words("Components"),
             architectures: words("Architectures"),
             files: listed_files(stanza.required("SHA256")?)?,
@@ -204,6 +207,7 @@ mod tests {
             valid_until: None,
             by_hash: true,
             not_automatic: false,
+            but_automatic_upgrades: false,
             components: vec!["main".to_owned(), "contrib".to_owned()],
             architectures: vec!["all".to_owned(), "amd64".to_owned()],
             files: BTreeMap::from([("main/binary-amd64/Packages".to_owned(), file)]),

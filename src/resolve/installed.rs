@@ -2,6 +2,7 @@
 
 use crate::architecture::Architecture;
 use crate::debian::index::{Index, IndexError};
+use crate::debian::preferences::Preferences;
 use crate::debian::solve::{Choice, Wanted};
 use crate::digest::Sha256;
 use crate::lock::LockedBase;
@@ -17,6 +18,8 @@ pub struct Installed {
     pub disk: Sha256,
     /// Its dpkg's status file.
     pub status: Arc<str>,
+    /// Which versions its apt prefers.
+    pub preferences: Preferences,
 }
 
 impl Installed {

@@ -17,7 +17,11 @@ struct Parts {
 
 fn parts(base: &Path) -> Parts {
     let bytes = fs_err::read(base).unwrap();
-    let fat = bytes[MIB..35 * MIB].to_vec();
+    let mut fat = bytes[MIB..35 * MIB].to_vec();
+    // The disks below have another id than the one that its command line names.
+    let named = b"root=PARTUUID=";
+    let found = fat.windows(named.len()).position(|part| part == named);
+    fat[found.expect("a command line")] = b'R';
     let root = bytes[35 * MIB..].to_vec();
     Parts { fat, root }
 }

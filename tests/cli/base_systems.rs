@@ -226,3 +226,49 @@ fn where_fstab_names_no_root_the_menu_of_u_boot_keeps_its_own() {
     let entry = "\tappend root=PARTUUID=of-the-device ro quiet\n";
     assert!(written.contains(entry), "{written}");
 }
+
+#[test]
+fn a_name_that_leads_to_no_partition_is_refused() {
+    let (scene, base) = bases::scene();
+    let fstab = bases::cat(bases::root(&base).path(), "/etc/fstab");
+    let root = fstab.lines().find(|line| line.contains(" / ")).unwrap();
+    let source = root.split(' ').next().unwrap();
+    let tried = |text: &str| {
+        let file = scene.path("fstab");
+        fs_err::write(&file, text).unwrap();
+        let commands = format!("rm /etc/fstab\nwrite {} /etc/fstab\n", file.display());
+        bases::edit(&base, &commands);
+        run(&mut bases::inject(&scene, &base))
+    };
+    let other = "UUID=00000000-0000-4000-8000-000000000000";
+    tried(&fstab.replace(source, other)).ended(1).says(&[
+        &format!("`/etc/fstab` says `{other} at /`"),
+        "the root, which is partition 2",
+    ]);
+    let more = format!("{fstab}PARTUUID=0badcafe-01 /srv ext4 defaults 0 2\n");
+    tried(&more)
+        .ended(1)
+        .says(&["`PARTUUID=0badcafe-01 at /srv`"]);
+    assert_eq!(scene.outputs(), [""; 0]);
+    tried(&more.replace("ext4 defaults", "ext4 noauto")).succeeded();
+    fs_err::remove_file(scene.image()).unwrap();
+
+    let overlay = scene.path("definitions/overlays/line");
+    let file = overlay.join("root/boot/firmware/cmdline.txt");
+    fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+    fs_err::write(
+        overlay.join("overlay.toml"),
+        "schema = 1\nhelp = \"a line\"\n",
+    )
+    .unwrap();
+    fs_err::write(&file, "console=tty1 root=PARTUUID=0badcafe-02 rootwait\n").unwrap();
+    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    let profile = profile.replace("root-margin", "overlays = [\"line\"]\nroot-margin");
+    fs_err::write(&path, profile).unwrap();
+    tried(&fstab)
+        .ended(1)
+        .says(&["`/boot/firmware/cmdline.txt` says `root=PARTUUID=0badcafe-02`"]);
+    fs_err::write(&file, "root=/dev/mmcblk0p2 rootwait\n").unwrap();
+    tried(&fstab).succeeded();
+}

@@ -354,3 +354,46 @@ fn the_archives_of_the_base_are_used_and_backports_only_if_asked() {
         fs_err::read_to_string(&list).unwrap()
     );
 }
+
+#[test]
+fn the_preferences_of_the_base_decide_the_version() {
+    let (scene, base) = scene();
+    let text = format!("deb {}/debian trixie-backports main\n", scene.server.url());
+    let pin = "Package: ex*\nPin: release n=trixie-backports\nPin-Priority: 990\n";
+    let odd = pin.replace("ex*", "/ex/");
+    let mut commands = "mkdir /etc/apt/preferences.d\n".to_owned();
+    for (name, text, path) in [
+        (
+            "list",
+            text.as_str(),
+            "/etc/apt/sources.list.d/backports.list",
+        ),
+        ("pin", pin, "/etc/apt/preferences.d/extra"),
+        ("ignored", odd.as_str(), "/etc/apt/preferences.d/extra.bak"),
+    ] {
+        fs_err::write(scene.path(name), text).unwrap();
+        commands += &format!("write {} {path}\n", scene.path(name).display());
+    }
+    edit(&base, &commands);
+    let backports = TestArchive::new()
+        .suite("stable-backports", "trixie-backports")
+        .not_automatic()
+        .package(world::versioned("extra", "9"));
+    backports.write(&scene.path("mirror/debian"));
+    run(&mut inject(&scene, &base)).succeeded();
+    let status = cat(root(&scene.image()).path(), "/var/lib/dpkg/status");
+    assert!(status.contains("Version: 9\n"), "{status}");
+
+    fs_err::remove_file(scene.image()).unwrap();
+    let path = "/etc/apt/preferences.d/odd.pref";
+    edit(
+        &base,
+        &format!("write {} {path}\n", scene.path("ignored").display()),
+    );
+    let ran = run(&mut inject(&scene, &base)).ended(4);
+    ran.says(&[
+        &format!("cannot follow `{path}`"),
+        "regular expressions are not followed",
+    ]);
+    assert_eq!(scene.outputs(), [""; 0]);
+}

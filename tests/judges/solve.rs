@@ -7,10 +7,14 @@
     reason = "a judge that cannot work fails the test"
 )]
 
+#[cfg(test)]
+mod preferences;
+
 use imgbuild::architecture::Architecture;
 use imgbuild::debian::index::Index;
 use imgbuild::debian::solve::{Request, Solution, SolveError, Universe, solve};
 use imgbuild::debian::version;
+use imgbuild::digest::Sha256;
 use std::fmt::Write as _;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -95,6 +99,17 @@ impl Apt {
         status: &str,
         architecture: Architecture,
     ) -> Self {
+        Self::preferring(indices, &[], "", status, architecture)
+    }
+
+    /// The same with `releases`, what the archives say of themselves, and `preferences`.
+    pub(crate) fn preferring<T: AsRef<str>>(
+        indices: &[T],
+        releases: &[String],
+        preferences: &str,
+        status: &str,
+        architecture: Architecture,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         for folder in [
@@ -110,9 +125,15 @@ impl Apt {
         for (n, text) in indices.iter().enumerate() {
             fs_err::create_dir(root.join(n.to_string())).unwrap();
             fs_err::write(root.join(format!("{n}/Packages")), text.as_ref()).unwrap();
+            if let Some(release) = releases.get(n) {
+                let (sum, len) = (Sha256::of(text.as_ref().as_bytes()), text.as_ref().len());
+                let release = format!("{release}SHA256:\n {sum} {len} Packages\n");
+                fs_err::write(root.join(format!("{n}/Release")), release).unwrap();
+            }
             writeln!(sources, "deb [trusted=yes] file:{shown}/{n} ./").unwrap();
         }
         fs_err::write(root.join("etc/sources.list"), sources).unwrap();
+        fs_err::write(root.join("etc/preferences"), preferences).unwrap();
         fs_err::write(root.join("status"), status).unwrap();
         let configuration = format!(
             "Dir \"{shown}\"; Dir::Etc \"{shown}/etc\"; Dir::State \"{shown}/state\";\n\
@@ -168,7 +189,11 @@ impl Apt {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new("apt-get");
+        self.program("apt-get")
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
         command
             .env("APT_CONFIG", self.directory.path().join("apt.conf"))
             .env("LC_ALL", "C");

@@ -41,6 +41,17 @@ pub enum SolveError {
         /// What there is instead.
         found: Vec<String>,
     },
+    /// The preferences of apt forbid every version.
+    #[error(
+        "apt's preferences let no version of `{name}` be installed; there is {}",
+        list(found)
+    )]
+    Forbidden {
+        /// The package.
+        name: String,
+        /// What there is.
+        found: Vec<String>,
+    },
     /// The package is asked for with a foreign architecture.
     #[error(
         "`{wanted}` asks for architecture `{found}`, but the packages here are for `{expected}`"
@@ -137,6 +148,15 @@ pub(super) fn unknown(universe: &Universe, name: &str) -> SolveError {
             .take(MAX_LISTED)
             .map(|(_, known)| (*known).to_owned())
             .collect(),
+    }
+}
+
+/// The error for a package that the preferences forbid.
+pub(super) fn forbidden(universe: &Universe, wanted: &Wanted) -> SolveError {
+    let found = universe.named(&wanted.name).take(MAX_LISTED);
+    SolveError::Forbidden {
+        name: wanted.name.clone(),
+        found: found.map(|package| package.to_string()).collect(),
     }
 }
 

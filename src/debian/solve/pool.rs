@@ -6,8 +6,10 @@
 
 use super::universe::{PackageId, Universe};
 use crate::debian::index::{Index, Package, Text};
+use crate::debian::preferences::DOWNGRADE;
 use crate::debian::relation::{self, Relation};
 use crate::debian::version;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -74,6 +76,32 @@ const FIELDS: [Text; 6] = [
     Text::Suggests,
 ];
 
+/// What is installed of `name` where nothing of it is there: the version of the highest priority, unless
+/// none may be.
+fn candidate(universe: &Universe, name: &str) -> Option<PackageId> {
+    let first = universe.ids_named(name).first().copied();
+    first.filter(|id| universe.priority(*id) > 0)
+}
+
+/// What the installed `package` is upgraded to, where something needs more: a version of a higher
+/// priority, or a higher version of the same; an older one only if its priority says so.
+fn better(universe: &Universe, package: Package<'_>) -> Option<PackageId> {
+    let newer = |id: PackageId| version::compare(universe.package(id).version(), package.version());
+    let mut ids = universe.ids_named(package.name()).iter().copied();
+    // The same version in a repository is the same package.
+    let best = ids.find(|id| match newer(*id) {
+        Ordering::Greater => true,
+        Ordering::Equal => false,
+        Ordering::Less => universe.priority(*id) >= DOWNGRADE,
+    })?;
+    let (priority, own) = (
+        universe.priority(best),
+        universe.priority_of_installed(package),
+    );
+    let wins = priority > own || priority == own && newer(best).is_gt();
+    (priority > 0 && wins).then_some(best)
+}
+
 /// The packages that solvers look at.
 pub(super) struct Pool<'a> {
     universe: &'a Universe,
@@ -99,14 +127,12 @@ impl<'a> Pool<'a> {
             let package = pool.package(id);
             let slot = pool.slot(package.name());
             pool.slots[slot.0].installed = Some(id);
-            // The same version in a repository is the same package.
-            let candidate = pool.slots[slot.0].candidate.map(|id| pool.package(id));
-            let keep = candidate.is_none_or(|candidate| {
-                package.held() || version::compare(candidate.version(), package.version()).is_le()
-            });
-            if keep {
-                pool.slots[slot.0].candidate = Some(id);
-            }
+            let better = if package.held() {
+                None
+            } else {
+                better(universe, package)
+            };
+            pool.slots[slot.0].candidate = better.or(Some(id));
             let provides = relation::parse(package.text(Text::Provides));
             for provided in provides.into_iter().flatten().flat_map(|group| group.0) {
                 let version = provided.constraint.map(|c| c.version);
@@ -158,7 +184,7 @@ impl<'a> Pool<'a> {
         let slot = SlotId(self.slots.len());
         self.slots.push(Slot {
             name,
-            candidate: self.universe.ids_named(name).first().copied(),
+            candidate: candidate(self.universe, name),
             installed: None,
         });
         self.by_name.insert(name, slot);

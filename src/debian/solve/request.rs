@@ -159,7 +159,13 @@ fn resolve_one(pool: &mut Pool<'_>, wanted: &Wanted) -> Result<SlotId, SolveErro
         found.ok_or_else(|| explain::no_such_version(universe, wanted))
     };
     match &wanted.choice {
-        Choice::Any => Ok(pool.slot(universe.package(ids[0]).name())),
+        Choice::Any => {
+            let slot = pool.slot(universe.package(ids[0]).name());
+            match pool.get(slot).candidate.is_some() || universe.priority(ids[0]) > 0 {
+                true => Ok(slot),
+                false => Err(explain::forbidden(universe, wanted)),
+            }
+        }
         Choice::Version(version) => {
             let same = |p: Package<'_>| version::compare(p.version(), version).is_eq();
             matching(&same).map(|id| pool.choose_candidate(id))

@@ -3,9 +3,9 @@
 
 use crate::architecture::Architecture;
 use crate::debian::index::{Index, IndexError, Package, Text};
+use crate::debian::preferences::{self, Archive, Candidate, Preferences};
 use crate::debian::relation::{self, Relation};
 use crate::debian::version;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A package of a [`Universe`].
@@ -31,8 +31,12 @@ pub struct Universe {
     by_name: Vec<PackageId>,
     /// Sorted by provided name, then by package.
     provided: Vec<Provided>,
-    /// Repositories whose packages are taken only where nothing else will do.
-    reluctant: BTreeSet<String>,
+    /// By package, what apt calls its priority.
+    priorities: Vec<i32>,
+    /// What decides them.
+    preferences: Preferences,
+    /// By index, where it is from.
+    archives: Vec<Archive>,
 }
 
 impl Universe {
@@ -53,9 +57,11 @@ impl Universe {
             indices,
             architecture,
             by_name: ids.collect(),
+            priorities: vec![preferences::USUAL; packages.len()],
+            preferences: Preferences::default(),
+            archives: Vec::new(),
             packages,
             provided: Vec::new(),
-            reluctant: BTreeSet::new(),
         };
         universe.provided = universe.all_provided();
         universe.sort_names();
@@ -66,10 +72,61 @@ impl Universe {
     /// other repository has: apt's treatment of a Release file with `NotAutomatic: yes`.
     #[must_use]
     pub fn reluctant(mut self, repositories: &[&str]) -> Self {
-        let names = repositories.iter().map(|name| (*name).to_owned());
-        self.reluctant.extend(names);
+        for n in 0..self.packages.len() {
+            if repositories.contains(&self.package(PackageId(number(n))).repository()) {
+                self.priorities[n] = preferences::RELUCTANT;
+            }
+        }
         self.sort_names();
         self
+    }
+
+    /// Prefers versions by `preferences` instead; `archives` say where each of the texts is from, in
+    /// their order.
+    #[must_use]
+    pub fn preferring(mut self, preferences: Preferences, archives: Vec<Archive>) -> Self {
+        let mut priorities = self.priorities.clone();
+        // What has one version is one thing to apt, wherever it may be had.
+        let same = |a: &PackageId, b: &PackageId| {
+            let (a, b) = (self.package(*a), self.package(*b));
+            a.name() == b.name() && version::compare(a.version(), b.version()).is_eq()
+        };
+        for ids in self.by_name.chunk_by(same) {
+            let sources = self.sources(ids, &archives);
+            let priority = preferences.of(candidate(self.package(ids[0]), &sources));
+            ids.iter()
+                .for_each(|id| priorities[id.0 as usize] = priority);
+        }
+        self.priorities = priorities;
+        self.preferences = preferences;
+        self.archives = archives;
+        self.sort_names();
+        self
+    }
+
+    /// Where the packages `ids` are from.
+    fn sources<'a>(&self, ids: &[PackageId], archives: &'a [Archive]) -> Vec<&'a Archive> {
+        let indices = ids.iter().map(|id| self.packages[id.0 as usize].0 as usize);
+        indices.filter_map(|index| archives.get(index)).collect()
+    }
+
+    /// What apt calls the priority of a package.
+    pub(super) fn priority(&self, id: PackageId) -> i32 {
+        self.priorities[id.0 as usize]
+    }
+
+    /// The priority of the installed `package`.
+    pub(super) fn priority_of_installed(&self, package: Package<'_>) -> i32 {
+        let same = |id: &PackageId| {
+            let other = self.package(*id);
+            version::compare(other.version(), package.version()).is_eq()
+        };
+        let ids = self.ids_named(package.name()).iter().copied();
+        let ids: Vec<PackageId> = ids.filter(same).collect();
+        let status = Archive::installed();
+        let mut sources = self.sources(&ids, &self.archives);
+        sources.push(&status);
+        self.preferences.of(candidate(package, &sources))
     }
 
     /// The architecture of its packages.
@@ -163,14 +220,22 @@ impl Universe {
         ids.sort_by(|a, b| {
             let (first, second) = (self.package(*a), self.package(*b));
             first.name().cmp(second.name()).then_with(|| {
-                let reluctant =
-                    |package: Package<'_>| self.reluctant.contains(package.repository());
                 let versions = version::compare(first.version(), second.version()).reverse();
-                let order = reluctant(first).cmp(&reluctant(second));
+                let order = self.priority(*a).cmp(&self.priority(*b)).reverse();
                 order.then(versions).then(a.cmp(b))
             })
         });
         self.by_name = ids;
+    }
+}
+
+fn candidate<'a>(package: Package<'a>, archives: &'a [&'a Archive]) -> Candidate<'a> {
+    Candidate {
+        name: package.name(),
+        source: package.source().0,
+        architecture: package.architecture(),
+        version: package.version(),
+        archives,
     }
 }
 

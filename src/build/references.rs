@@ -1,0 +1,92 @@
+//! What a base's command line and fstab say about its partitions must be true of the image: whoever
+//! follows a name that leads nowhere does not start.
+
+use super::rewrite::RewriteError;
+use crate::base::Opened;
+use crate::base::fstab::{self, Line, What};
+use crate::base::open::Volume;
+use crate::boot::contents::{Contents, path};
+use crate::disk::table::{Entry, Partition};
+use crate::store::Store;
+use crate::tree::Tree;
+
+const FSTAB: &str = "/etc/fstab";
+/// The command line, beside the kernel on a Raspberry Pi's FAT.
+const COMMAND_LINE: &str = "cmdline.txt";
+
+/// Looks at every name of a partition in `root`, the composed tree of `base`.
+pub(super) fn check(base: &Opened, root: &Tree, store: &Store) -> Result<(), RewriteError> {
+    let contents = Contents {
+        tree: root,
+        objects: store,
+    };
+    let wrong = |file: &str, reference: &str| RewriteError::Reference {
+        file: file.to_owned(),
+        reference: reference.to_owned(),
+        root: base.root().number,
+    };
+    for volume in &base.volumes {
+        let file = format!(
+            "{}/{COMMAND_LINE}",
+            volume.mount.to_string().trim_end_matches('/')
+        );
+        let Ok(text) = contents.text(&path(&file)) else {
+            continue;
+        };
+        let word = text
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("root="));
+        let what = word.and_then(|word| Some((word, fstab::what(word)?)));
+        if let Some((word, what)) = what
+            && !is(base, base.root(), &what)
+        {
+            return Err(wrong(&file, &format!("root={word}")));
+        }
+    }
+    let text = contents.text(&path(FSTAB)).unwrap_or_default();
+    let lines = fstab::parse(&text).into_iter();
+    for line in lines.filter(|line| !line.optional) {
+        if !holds(base, &line) {
+            return Err(wrong(FSTAB, &format!("{} at {}", line.source, line.at)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether what `line` mounts is there, as far as it must be on this disk.
+fn holds(base: &Opened, line: &Line) -> bool {
+    if line.at == "/" {
+        return is(base, base.root(), &line.what);
+    }
+    let partitions = &base.table.partitions;
+    match &line.what {
+        // Only the table has such names.
+        What::Partuuid(_) | What::Partlabel(_) => partitions
+            .iter()
+            .any(|partition| named(base, partition, &line.what)),
+        // Filesystems that we do not read, and other disks, have them too.
+        What::Uuid(_) | What::Label(_) | What::Number(_) => true,
+    }
+}
+
+/// Whether `what` means `volume`.
+fn is(base: &Opened, volume: &Volume, what: &What) -> bool {
+    match what {
+        What::Uuid(_) | What::Label(_) => volume.is(what),
+        What::Partuuid(_) | What::Partlabel(_) | What::Number(_) => {
+            named(base, base.partition(volume), what)
+        }
+    }
+}
+
+/// Whether the table calls `partition` by the name `what`.
+fn named(base: &Opened, partition: &Partition, what: &What) -> bool {
+    match what {
+        What::Partuuid(id) => base.table.partuuid(partition).eq_ignore_ascii_case(id),
+        What::Partlabel(label) => {
+            matches!(&partition.entry, Entry::Gpt(entry) if entry.label == *label)
+        }
+        What::Number(number) => partition.number == *number,
+        What::Uuid(_) | What::Label(_) => false,
+    }
+}
