@@ -11,10 +11,6 @@
     clippy::disallowed_methods,
     reason = "time-outs need a clock, and a build needs the proxy of the environment"
 )]
-#![expect(
-    clippy::print_stderr,
-    reason = "figures, for whoever runs it with --nocapture"
-)]
 
 #[path = "../boot/tor/attempt.rs"]
 mod attempt;

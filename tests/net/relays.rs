@@ -91,6 +91,9 @@ fn an_exit_lets_out_what_its_policy_allows() {
     let unbound = tree.join("etc/unbound");
     fs_err::write(unbound.join("unbound.conf.d/90-lab.conf"), UNBOUND).unwrap();
     fs_err::write(unbound.join("lab.hints"), HINTS).unwrap();
+    // What unbound's helper makes, as another user.
+    let anchor = tree.join("usr/share/dns/root.key");
+    fs_err::copy(anchor, tree.join("var/lib/unbound/root.key")).unwrap();
     let units = ["unbound.service", "tor@default.service"];
     network.start(&tree, "exit", 24, &units);
     let lab = &network.lab;
