@@ -1,7 +1,7 @@
 //! What the lane of every board needs: ordinary users who build images, and disks made of these.
 //!
-//! Everything lies in one folder, emptied by each run and kept after it, for a look at what failed.
-#![allow(dead_code, reason = "each board uses a part")]
+//! Everything of a lane lies in one folder, emptied by each run and kept after it, for a look at what failed.
+#![allow(dead_code, reason = "each lane uses a part")]
 
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;

@@ -37,7 +37,7 @@ def dns(question, sender):
     (kind,) = struct.unpack(">H", question[at + 1 : at + 3])
     name = ".".join(labels).lower()
     print("DNS", sender, name, kind, flush=True)
-    known = kind == 1 and name.endswith("example.net")
+    known = kind == 1 and name.endswith(("example.net", "debian.org"))
     record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes([198, 18, 0, WEB])
     counts = struct.pack(">HHHH", 1, known, 0, 0)
     return question[:2] + b"\x85\x80" + counts + question[12:end] + (record if known else b"")
@@ -58,18 +58,27 @@ def leak(question, sender):
     return b"reached"
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """On every address of the internet, of IPv4 and IPv6."""
+
+    address_family = socket.AF_INET6
+
+
 class Web(http.server.BaseHTTPRequestHandler):
     """Tells its visitors who they seem to be."""
 
     def do_GET(self):
-        body = f"visitor {self.client_address[0]}\n".encode()
+        body = f"visitor {self.visitor()}\n".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_):
-        print("HTTP", self.client_address[0], flush=True)
+        print("HTTP", self.visitor(), flush=True)
+
+    def visitor(self):
+        return self.client_address[0].removeprefix("::ffff:")
 
 
 serve(NAMES, 53, dns)
@@ -77,4 +86,4 @@ serve(NAMES, 123, ntp)
 for port in (123, 443, 5353):
     serve(WEB, port, leak)
 print("listening", flush=True)
-http.server.ThreadingHTTPServer((address(WEB), 80), Web).serve_forever()
+Server(("::", 80), Web).serve_forever()

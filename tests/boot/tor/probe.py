@@ -3,7 +3,11 @@
 probe.py inside     names, a page and an onion service, until they work or for ten minutes
 probe.py outside    everything that must not get out of the device
 probe.py gateway    the device's own ports
-probe.py flood      datagrams and new connections without a pause, for twenty seconds
+probe.py through    what a hotspot without Tor lets through, and what it does not
+probe.py hold       two connections, kept for a minute
+probe.py flood      datagrams and new connections without a pause
+
+PATIENCE is how many seconds a probe waits, FLOOD how many the flood lasts, GATEWAY the hotspot's address.
 """
 
 import os
@@ -13,8 +17,10 @@ import sys
 import threading
 import time
 
-GATEWAY, NAMES, WEB = "192.168.42.1", "198.18.0.53", "198.18.0.80"
-PATIENCE = 12
+GATEWAY = os.environ.get("GATEWAY", "192.168.42.1")
+NAMES, WEB, WEB_6, NEAR = "198.18.0.53", "198.18.0.80", "fd98::1", "192.168.7.80"
+PATIENCE = float(os.environ.get("PATIENCE", 12))
+FLOOD = float(os.environ.get("FLOOD", 20))
 
 
 def resolve(name, server, patience=PATIENCE):
@@ -96,7 +102,7 @@ def segment(flags):
 def version_6(kind):
     with socket.socket(socket.AF_INET6, kind) as sending:
         sending.settimeout(PATIENCE)
-        sending.connect(("fd98::1", 80))
+        sending.connect((WEB_6, 80))
         sending.send(b"leak")
         sending.recv(100)
     return "answered"
@@ -122,8 +128,14 @@ def onion():
     return f"{mapped} {fetch(mapped, 120)}"
 
 
+def hold():
+    with socket.create_connection((WEB, 80), timeout=60):
+        time.sleep(60)
+    return "held"
+
+
 def flood():
-    sent, until = 0, time.time() + 20
+    sent, until = 0, time.time() + FLOOD
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         datagrams.setblocking(False)
         while time.time() < until:
@@ -169,6 +181,15 @@ PROBES = {
         for port in (22, 53, 80, 9040, 9050, 9051, 9053, 1338)
     }
     | {"udp 9053": lambda: ask(9053)},
+    "through": {
+        "names of the gateway": lambda: resolve("web.example.net", GATEWAY),
+        "page": lambda: fetch(WEB),
+        "quic": lambda: datagram(443),
+        "echo": echo,
+        "page near": lambda: fetch(NEAR),
+        "ipv6 page": lambda: fetch(WEB_6),
+    },
+    "hold": {"one": hold, "another": hold},
     "flood": {"flood": flood},
 }
 

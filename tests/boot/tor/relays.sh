@@ -84,4 +84,5 @@ done
 for torrc in "$folder"/*.torrc; do
     run tor --quiet -f "$torrc"
 done
+until [ -s "$folder/onion/hostname" ]; do sleep 0.1; done
 cat "$folder/onion/hostname"
