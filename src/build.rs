@@ -8,6 +8,7 @@ mod blob;
 mod boot;
 mod disk;
 mod fetch;
+mod first_boot;
 mod foreign;
 mod onto;
 mod rewrite;
@@ -27,6 +28,7 @@ use crate::disk::image::Image;
 use crate::event::{Event, Reporter, Stage};
 use crate::fetch::Client;
 use crate::plan::Plan;
+use crate::spec::Configure;
 use crate::store::Store;
 use blob::Sources;
 use std::path::Path;
@@ -92,7 +94,11 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         total: 0,
         bytes: false,
     });
-    compose::compose(plan, workshop.base, &mut root, workshop.store)?;
+    let store = workshop.store;
+    let unowned = compose::compose(plan, workshop.base, &mut root, store)?;
+    if let (Some(base), Configure::FirstBoot) = (workshop.base, plan.spec.configure) {
+        first_boot::lay(plan, base, &mut root, store, &unowned)?;
+    }
     reporter.report(Event::Finished {
         stage: Stage::Compose,
         memoized: false,

@@ -32,6 +32,12 @@ pub struct Lock {
     /// Packages of the same archives whose files serve as boot blobs; they are not installed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub donors: Vec<LockedPackage>,
+    /// The archives with keys of their own that blobs are taken from; the device never asks them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lenders: Vec<LockedRepository>,
+    /// Packages of these archives whose files serve as boot blobs; they are not installed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lent: Vec<LockedPackage>,
     /// By architecture of the building host: packages that run in the sandbox and reach no image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<Architecture, Vec<LockedPackage>>,

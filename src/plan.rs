@@ -1,8 +1,9 @@
 //! The Plan: what is meant and what is pinned, with every identifier derived from both.
 
+use crate::define::board::ArchiveFile;
 use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
-use crate::lock::{Lock, LockedPackage};
+use crate::lock::{Lock, LockedPackage, LockedRepository};
 use crate::seed::{Seed, uuid_text};
 use crate::spec::{ImageBase, Spec};
 use serde_json::json;
@@ -76,7 +77,7 @@ impl Plan {
             hasher.field(&base.sha256.0);
         }
         // The tools of the building host are left out: they must decide no byte.
-        for package in lock.packages.iter().chain(&lock.donors) {
+        for package in lock.packages.iter().chain(&lock.donors).chain(&lock.lent) {
             hash_package(&mut hasher, package);
         }
         let build_id = hasher.finish();
@@ -128,6 +129,17 @@ impl Plan {
         uuid_text(&self.filesystem_uuid(name))
     }
 
+    /// What the lock has of a file of another archive: its package, and the archive.
+    pub fn lent(&self, wanted: &ArchiveFile) -> Option<(&LockedPackage, &LockedRepository)> {
+        let name = self.spec.board.archive(&wanted.archive).repository();
+        let is_wanted = |package: &&LockedPackage| {
+            package.repository == name && package.name == wanted.file.package
+        };
+        let package = self.lock.lent.iter().find(is_wanted);
+        let mut lenders = self.lock.lenders.iter();
+        package.zip(lenders.find(|lender| lender.name == name))
+    }
+
     /// Everything that is decided, for programs.
     pub fn to_json(&self) -> serde_json::Value {
         let packages = |packages: &[LockedPackage]| -> serde_json::Value {
@@ -146,6 +158,7 @@ impl Plan {
             "loader": self.lock.loader,
             "packages": packages(&self.lock.packages),
             "donors": packages(&self.lock.donors),
+            "lent": packages(&self.lock.lent),
         })
     }
 

@@ -1,11 +1,13 @@
 //! From a Spec to a Lock: which packages, in which versions, from which archives.
 
 mod installed;
+mod lent;
 
 pub use installed::Installed;
+pub use lent::{LenderError, lender, lenders};
 
 use crate::architecture::Architecture;
-use crate::debian::index::{Index, IndexError, Priority};
+use crate::debian::index::{Index, IndexError, Package, Priority};
 use crate::debian::keyring::Keyring;
 use crate::debian::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
 use crate::debian::solve::{Choice, NotARequest, Request, SolveError, Universe, Wanted, solve};
@@ -105,6 +107,8 @@ pub struct Resolver<'a> {
     pub repositories: &'a [Repository],
     /// Where tools of the building machine come from; also from `repositories` if these are none.
     pub tools: &'a [Repository],
+    /// Where files for the board's blobs come from, by keys of their own.
+    pub lenders: &'a [Repository],
     /// The architecture of the machine that builds.
     pub host: Architecture,
     /// What there is already; nothing in a bootstrap.
@@ -135,13 +139,20 @@ impl Resolver<'_> {
         let fetched = self.repositories.iter().map(fetch);
         let fetched = fetched.chain(tools.iter().map(fetch_tools));
         let fetched = fetched.collect::<Result<Vec<_>, _>>()?;
-        let key = self.key(spec, &fetched);
+        let lenders = self.lenders.iter();
+        let lent = lenders.map(|lender| archives.fetch_indices(lender, &architectures[..1]));
+        let lent = lent.collect::<Result<Vec<_>, _>>()?;
+        let key = self.key(spec, &fetched, &lent);
         let store = self.archives.store;
         let known = store.memo(STAGE, &key);
         let lock = match &known {
             Some(object) => Lock::parse(&text(store, object)?)?,
             None => {
-                let lock = self.choose(spec, &fetched)?;
+                let lock = Lock {
+                    lenders: locked_repositories(self.lenders.iter().zip(&lent)),
+                    lent: lent::choose(spec, self.lenders, &lent, store)?,
+                    ..self.choose(spec, &fetched)?
+                };
                 store.set_memo(STAGE, &key, &store.insert(lock.to_text().as_bytes())?)?;
                 lock
             }
@@ -158,7 +169,7 @@ impl Resolver<'_> {
         self.repositories.iter().chain(self.tools)
     }
 
-    fn key(&self, spec: &Spec, fetched: &[Indices]) -> Sha256 {
+    fn key(&self, spec: &Spec, fetched: &[Indices], lent: &[Indices]) -> Sha256 {
         let mut hasher = Hasher::new();
         hasher.field(&spec.resolution_digest().0);
         hasher.field(self.host.debian().as_bytes());
@@ -169,7 +180,8 @@ impl Resolver<'_> {
             hasher.field(&installed.disk.0);
         }
         hasher.field(sandbox::NATIVE_PACKAGES.join(" ").as_bytes());
-        for (repository, indices) in self.all().zip(fetched) {
+        let lenders = self.lenders.iter().zip(lent);
+        for (repository, indices) in self.all().zip(fetched).chain(lenders) {
             hasher.field(repository.name.as_bytes());
             hasher.field(url(repository).as_bytes());
             hasher.field(&indices.release.digest.0);
@@ -209,21 +221,17 @@ impl Resolver<'_> {
             );
         }
         let dates = fetched.iter().map(|indices| indices.release.date);
-        let lock_repository = |(repository, indices): (&Repository, &Indices)| LockedRepository {
-            name: repository.name.clone(),
-            url: url(repository),
-            in_release: indices.release.digest,
-            date: indices.release.date,
-        };
         Ok(Lock {
             version: LOCK_VERSION,
             spec: spec.resolution_digest(),
             epoch: dates.max().expect("there is a repository"),
-            repositories: self.all().zip(fetched).map(lock_repository).collect(),
+            repositories: locked_repositories(self.all().zip(fetched)),
             base: self.installed.map(|it| it.base.clone()),
             loader: None,
             packages,
             donors,
+            lenders: Vec::new(),
+            lent: Vec::new(),
             tools,
         })
     }
@@ -276,17 +284,7 @@ impl Resolver<'_> {
             from.as_ref()
                 .is_none_or(|from| package.repository() == from)
         });
-        let package = package.ok_or_else(missing)?;
-        Ok(LockedPackage {
-            name: package.name().to_owned(),
-            architecture: package.architecture().to_owned(),
-            version: package.version().to_owned(),
-            repository: package.repository().to_owned(),
-            path: package.filename().to_owned(),
-            size: package.size(),
-            sha256: package.sha256(),
-            automatic: true,
-        })
+        Ok(pinned(&package.ok_or_else(missing)?))
     }
 
     /// What runs in the sandbox in place of the image's own programs: of the host's architecture.
@@ -312,6 +310,32 @@ impl Resolver<'_> {
             ..Request::default()
         };
         Ok(solve(&universe, &request, None)?.locked())
+    }
+}
+
+fn locked_repositories<'r>(
+    fetched: impl Iterator<Item = (&'r Repository, &'r Indices)>,
+) -> Vec<LockedRepository> {
+    let locked = |(repository, indices): (&Repository, &Indices)| LockedRepository {
+        name: repository.name.clone(),
+        url: url(repository),
+        in_release: indices.release.digest,
+        date: indices.release.date,
+    };
+    fetched.map(locked).collect()
+}
+
+/// A package that is wanted for its files only.
+fn pinned(package: &Package<'_>) -> LockedPackage {
+    LockedPackage {
+        name: package.name().to_owned(),
+        architecture: package.architecture().to_owned(),
+        version: package.version().to_owned(),
+        repository: package.repository().to_owned(),
+        path: package.filename().to_owned(),
+        size: package.size(),
+        sha256: package.sha256(),
+        automatic: true,
     }
 }
 

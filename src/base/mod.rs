@@ -4,17 +4,20 @@
 //! source (packing, sparse)   the file: fetched or local, verified, unpacked into the store
 //! open (fstab)               the disk: its partitions, its root filesystem, what that mounts
 //! apt                        the root: its archives and keys
+//! regulatory                 the root: the rules of radio that its kernel believes
 //! ```
 
 pub mod apt;
 pub mod fstab;
 pub mod open;
 pub mod packing;
+pub mod regulatory;
 pub mod source;
 pub mod sparse;
 
 pub use apt::AptError;
-pub use open::{OpenError, Opened};
+pub use open::{Format, OpenError, Opened};
+pub use regulatory::RegulatoryError;
 pub use source::{Source, SourceError};
 
 /// Why a base image cannot be built on.

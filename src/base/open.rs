@@ -71,12 +71,19 @@ const STATUS: &str = "/var/lib/dpkg/status";
 const PROGRAMS: [&str; 2] = ["/usr/bin/dpkg", "/usr/bin/apt-get"];
 
 impl Opened {
-    /// Reads the object `disk`, a base for machines of `architecture`.
+    /// Reads the object `disk`, a base for machines of `architecture` on which something can be built.
     pub fn read(
         objects: &dyn Objects,
         disk: Sha256,
         architecture: Architecture,
     ) -> Result<Self, OpenError> {
+        let opened = Self::parse(objects, disk)?;
+        opened.check(objects, architecture)?;
+        Ok(opened)
+    }
+
+    /// Reads the object `disk`, whatever it is for.
+    pub fn parse(objects: &dyn Objects, disk: Sha256) -> Result<Self, OpenError> {
         let device = FileDevice::new(objects.open(&disk)?)?;
         let table = match OnDisk::read(&device)? {
             OnDisk::Partitions(table) => table,
@@ -98,15 +105,22 @@ impl Opened {
             tree.graft(&volume.mount, &volume.tree).map_err(mount)?;
             volumes.push(volume);
         }
-        let opened = Self {
+        Ok(Self {
             disk,
             len: device.len(),
             table,
             volumes,
             tree,
-        };
-        opened.check(objects, architecture)?;
-        Ok(opened)
+        })
+    }
+
+    /// Debian's name of the processors that it is for, by its dpkg.
+    pub fn architecture(&self, objects: &dyn Objects) -> Result<String, OpenError> {
+        let status = self.status(objects)?;
+        let stanzas = control::parse(&status).filter_map(Result::ok);
+        let mut dpkg = stanzas.filter(|stanza| stanza.get("Package") == Some("dpkg"));
+        let found = dpkg.find_map(|stanza| stanza.get("Architecture").map(str::to_owned));
+        found.ok_or(OpenError::NoApt("dpkg"))
     }
 
     /// The text of dpkg's status file.
@@ -152,15 +166,10 @@ impl Opened {
         {
             return Err(OpenError::NoApt(missing));
         }
-        let status = self.status(objects)?;
-        let stanzas = control::parse(&status).filter_map(Result::ok);
-        let dpkg = stanzas
-            .filter(|stanza| stanza.get("Package") == Some("dpkg"))
-            .find_map(|stanza| stanza.get("Architecture").map(str::to_owned));
-        match dpkg {
-            Some(found) if found == expected.debian() => Ok(()),
-            Some(found) => Err(OpenError::Architecture { expected, found }),
-            None => Err(OpenError::NoApt("dpkg")),
+        let found = self.architecture(objects)?;
+        match found == expected.debian() {
+            true => Ok(()),
+            false => Err(OpenError::Architecture { expected, found }),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The file that holds a base image: found, verified, and its disk in the store.
 //!
 //! What is genuine stands in the board's definition, on the command line or in the lock: a digest, or
-//! the fingerprint of the key that signs. A digest that lies beside a file proves nothing alone.
+//! the fingerprints of the keys that sign. A digest that lies beside a file proves nothing alone.
 
 mod error;
 
@@ -47,6 +47,8 @@ pub struct Source<'a> {
     pub store: &'a Store,
     /// When signatures are judged.
     pub now: Epoch,
+    /// The file of keys that a person gives instead of those that a board has addresses of.
+    pub keys: Option<&'a [u8]>,
     /// Who hears of it.
     pub reporter: &'a dyn Reporter,
 }
@@ -195,7 +197,7 @@ impl Source<'_> {
 
     fn lock_signed(&self, base: &Base) -> Result<LockedBase, SourceError> {
         let Proof::Signature {
-            fingerprint,
+            fingerprints,
             keys,
             signature,
             checksums,
@@ -204,12 +206,7 @@ impl Source<'_> {
             unreachable!("the caller looked")
         };
         let name = &base.name;
-        let key = self.bytes(&self.small(name, "key", &addresses(keys)?)?)?;
-        let keyring = Keyring::parse(&key).and_then(|ring| ring.only(fingerprint));
-        let keyring = keyring.map_err(|error| SourceError::Key {
-            name: name.clone(),
-            source: Box::new(error),
-        })?;
+        let keyring = self.keyring(name, fingerprints, &addresses(keys)?)?;
         let signature = self.small(name, "signature", &beside(&base.urls, signature)?)?;
         let signature = self.bytes(&signature)?;
         let good = |open: &dyn Fn() -> io::Result<fs_err::File>| {
@@ -230,7 +227,9 @@ impl Source<'_> {
             return self.lock_pinned(name.clone(), &base.urls, sha256);
         }
         let mut hasher = Hasher::new();
-        hasher.field(fingerprint.as_bytes());
+        fingerprints
+            .iter()
+            .for_each(|fingerprint| hasher.field(fingerprint.as_bytes()));
         hasher.field(&signature);
         let statement = hasher.finish();
         let sha256 = match self.store.memo(SIGNED, &statement) {
@@ -243,6 +242,60 @@ impl Source<'_> {
             }
         };
         self.locked(name.clone(), &base.urls, sha256)
+    }
+
+    /// Those keys of base `name` that have one of `fingerprints`: of the file that was given, or else of
+    /// what lies at `addresses`, one after the other until none is missing.
+    fn keyring(
+        &self,
+        name: &str,
+        fingerprints: &[String],
+        addresses: &[Url],
+    ) -> Result<Keyring, SourceError> {
+        let mut missing: Vec<&String> = fingerprints.iter().collect();
+        let mut found: Option<Keyring> = None;
+        let mut wrong = None;
+        let mut take = |bytes: &[u8]| {
+            missing.retain(|fingerprint| {
+                let key = Keyring::parse(bytes).and_then(|ring| ring.only(fingerprint));
+                match key {
+                    Ok(key) => {
+                        let ring = found.take();
+                        found = Some(ring.map_or(key.clone(), |ring| ring.joined(key)));
+                        false
+                    }
+                    Err(source) => {
+                        wrong.get_or_insert(SourceError::Key {
+                            name: name.to_owned(),
+                            source: Box::new(source),
+                        });
+                        true
+                    }
+                }
+            });
+            missing.is_empty()
+        };
+        let mut absent = None;
+        match self.keys {
+            Some(bytes) => {
+                take(bytes);
+            }
+            None => {
+                for address in addresses {
+                    match self.small(name, "key", std::slice::from_ref(address)) {
+                        Ok(object) if take(&self.bytes(&object)?) => break,
+                        Ok(_) => {}
+                        Err(error) => absent = absent.or(Some(error)),
+                    }
+                }
+            }
+        }
+        found.ok_or_else(|| {
+            wrong.or(absent).unwrap_or_else(|| SourceError::NoKey {
+                name: name.to_owned(),
+                fingerprints: fingerprints.to_vec(),
+            })
+        })
     }
 
     fn locked(

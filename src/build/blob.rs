@@ -50,6 +50,10 @@ pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u
         BlobSource::GrubCore { modules, .. } => {
             grub_core(plan, from.store, contents, core_lba(plan, blob)?, modules)?
         }
+        BlobSource::Archive(wanted) => {
+            let (package, _) = plan.lent(wanted).expect("it was fetched");
+            foreign::file(from.store, &package.sha256, &wanted.file.path)?
+        }
         BlobSource::Download(download) => fetched(from.store, download)?,
         BlobSource::Base(region) => base_bytes(plan, from.base, blob, *region)?,
     };

@@ -9,6 +9,7 @@ use crate::boot::grub::{self, GrubSettings};
 use crate::boot::initramfs;
 use crate::boot::libraries;
 use crate::boot::rpi::{self, RpiSettings};
+use crate::compose::{boot_text, plain_partition_mount};
 use crate::define::board::{
     BootFlow, Filesystem, Partition, PartitionType, RootBy, Table as BoardTable,
 };
@@ -54,6 +55,17 @@ pub(super) fn lay(
         BootFlow::Extlinux => lay_extlinux(plan, store, root)?,
         BootFlow::RpiFirmware => lay_firmware(plan, store, root, kernel, &initramfs)?,
     }
+    let settings = format!(
+        "{}/{}",
+        plain_partition_mount(&plan.spec.board),
+        boot_text::NAME
+    );
+    let text = boot_text::text(&plan.spec);
+    put(
+        root,
+        &path(&settings),
+        builtin_file(text.as_bytes(), 0o644, plan.epoch().into()),
+    )?;
     let fstab = fstab::text(&mounts(plan));
     put(
         root,

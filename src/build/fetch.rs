@@ -2,9 +2,9 @@
 
 use super::Workshop;
 use crate::debian::repository::RepositoryError;
-use crate::define::board::BlobSource;
+use crate::define::board::{ArchiveFile, Blob, BlobSource};
 use crate::event::{Event, Stage};
-use crate::fetch::{BadUrl, Download, FetchError};
+use crate::fetch::{BadUrl, Download, FetchError, Url};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::store::Store;
@@ -26,6 +26,14 @@ pub enum FetchStageError {
         /// The package.
         package: String,
         /// The archive in the lock.
+        repository: String,
+    },
+    /// The lock has nothing of what a blob is taken from.
+    #[error("the lock has no package `{package}` of archive `{repository}`; run `imgbuild lock`")]
+    NotLent {
+        /// The package.
+        package: String,
+        /// The archive's suite.
         repository: String,
     },
     /// Its address cannot be made.
@@ -81,22 +89,16 @@ pub(super) fn fetch(
 }
 
 /// Brings what the board's blobs are made of into the store, verified by the digests in the board's
-/// definition.
+/// definition and in the lock.
 pub(super) fn fetch_blobs(plan: &Plan, workshop: &Workshop<'_>) -> Result<(), FetchStageError> {
     let board = &plan.spec.board;
     for blob in &board.blobs {
-        let BlobSource::Download(wanted) = &blob.source else {
+        let Some(download) = blob_download(plan, blob)? else {
             continue;
         };
-        if workshop.store.contains(&wanted.sha256) {
+        if workshop.store.contains(&download.sha256) {
             continue;
         }
-        let download = Download {
-            name: wanted.url.clone(),
-            urls: vec![wanted.url.parse()?],
-            size: wanted.size.0,
-            sha256: wanted.sha256,
-        };
         let fetched = transfer(&[download], workshop);
         fetched.map_err(|error| match error {
             FetchStageError::Fetch(source) => FetchStageError::Blob {
@@ -112,6 +114,36 @@ pub(super) fn fetch_blobs(plan: &Plan, workshop: &Workshop<'_>) -> Result<(), Fe
         })?;
     }
     Ok(())
+}
+
+/// What `blob` is fetched as, if it comes neither from Debian nor from a base image.
+fn blob_download(plan: &Plan, blob: &Blob) -> Result<Option<Download>, FetchStageError> {
+    Ok(match &blob.source {
+        BlobSource::Download(wanted) => Some(Download {
+            name: wanted.url.clone(),
+            urls: vec![wanted.url.parse()?],
+            size: wanted.size.0,
+            sha256: wanted.sha256,
+        }),
+        BlobSource::Archive(wanted) => {
+            let (package, lender) = plan.lent(wanted).ok_or_else(|| not_lent(plan, wanted))?;
+            let root: Url = lender.url.parse()?;
+            Some(Download {
+                name: format!("{} {}", package.name, package.version),
+                urls: vec![root.join(&package.path)?],
+                size: package.size,
+                sha256: package.sha256,
+            })
+        }
+        _ => None,
+    })
+}
+
+fn not_lent(plan: &Plan, wanted: &ArchiveFile) -> FetchStageError {
+    FetchStageError::NotLent {
+        package: wanted.file.package.clone(),
+        repository: plan.spec.board.archive(&wanted.archive).repository(),
+    }
 }
 
 fn transfer(downloads: &[Download], workshop: &Workshop<'_>) -> Result<(), FetchStageError> {

@@ -2,30 +2,51 @@
 
 use super::Workshop;
 use super::fetch;
+use super::first_boot;
 use super::system::{self, SystemError};
 use crate::architecture::Architecture;
-use crate::base::Opened;
+use crate::base::{Opened, regulatory};
 use crate::debian::unpack;
 use crate::event::{Event, Stage};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, Archive, ConfigureRequest};
+use crate::spec::Configure;
 use crate::tree::{Kind, Origin, Tree, TreePath};
 
 /// Changes whenever the same base and packages give another configured tree.
-const ONTO: &str = "onto-1";
+const ONTO: &str = "onto-2";
 
 /// Folders in which scripts leave traces of their run; what the base has there stays.
 const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
+/// What lies there and is none: the questions of packages, and their answers.
+const QUESTIONS: &str = "/var/cache/debconf";
 
-/// The tree of `base` with the packages of `plan` installed.
+/// The tree of `base` with the packages of `plan` installed, and what follows from its own ones.
 pub(super) fn configured(
     plan: &Plan,
     base: &Opened,
     workshop: &Workshop<'_>,
 ) -> Result<Tree, SystemError> {
+    let mut tree = installed(plan, base, workshop)?;
+    let store = workshop.store;
+    if let Some(kernel) = regulatory::vendor_kernel(&tree, store)?
+        && regulatory::choose_upstream(&mut tree, store, plan.epoch())?
+    {
+        workshop.reporter.report(Event::Note(format!(
+            "kernel {} does not know Debian's key: regulatory.db is the upstream one",
+            kernel.version
+        )));
+    }
+    Ok(tree)
+}
+
+fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree, SystemError> {
     if plan.lock.packages.is_empty() {
         return Ok(base.tree.clone());
+    }
+    if plan.spec.configure == Configure::FirstBoot {
+        return first_boot::unpacked(plan, base, workshop);
     }
     let store = workshop.store;
     let preseed = system::preseed(plan);
@@ -46,11 +67,13 @@ pub(super) fn configured(
         deb: package.sha256,
     };
     let archives: Vec<Archive> = plan.lock.packages.iter().map(archive).collect();
+    let mounts: Vec<TreePath> = base.volumes.iter().map(|it| it.mount.clone()).collect();
     let tools = system::tools(plan, host, workshop)?;
     let architecture = plan.spec.board.architecture;
     let request = ConfigureRequest {
         tree: &base.tree,
         archives: &archives,
+        mounts: &mounts,
         store,
         architecture,
         tools: tools.as_ref(),
@@ -59,7 +82,7 @@ pub(super) fn configured(
         program: workshop.program,
     };
     let mut tree = sandbox::configure(&request, workshop.reporter)?;
-    restore_traces(base, &mut tree);
+    restore_traces(&base.tree, &mut tree);
     let packages = &plan.lock.packages;
     unpack::mark_automatic(&mut tree, packages, architecture, plan.epoch(), store)?;
     system::remember(ONTO, &key, &tree, store)?;
@@ -67,11 +90,13 @@ pub(super) fn configured(
 }
 
 /// Puts back what the base has where scripts leave traces of their run.
-fn restore_traces(base: &Opened, tree: &mut Tree) {
-    let folders = TRACES.map(|text| TreePath::parse(text.as_bytes()).expect("a plain path"));
-    for (path, id) in base.tree.walk() {
-        let node = base.tree.node(id);
-        let is_trace = folders.iter().any(|folder| path.starts_with(folder));
+fn restore_traces(base: &Tree, tree: &mut Tree) {
+    let fixed = |text: &str| TreePath::parse(text.as_bytes()).expect("a plain path");
+    let (folders, questions) = (TRACES.map(fixed), fixed(QUESTIONS));
+    for (path, id) in base.walk() {
+        let node = base.node(id);
+        let is_trace =
+            folders.iter().any(|folder| path.starts_with(folder)) && !path.starts_with(&questions);
         if !is_trace || !matches!(node.kind, Kind::File(_)) {
             continue;
         }
@@ -97,4 +122,41 @@ fn report_memoized(workshop: &Workshop<'_>) {
         stage: Stage::Configure,
         memoized: true,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epoch::Timestamp;
+    use crate::tree::{Content, Meta, Node};
+
+    const LOG: &str = "/var/log/dpkg.log";
+    const ANSWERS: &str = "/var/cache/debconf/config.dat";
+
+    fn tree(text: &str, origin: &Origin) -> Tree {
+        let meta = Meta::root(0o755, Timestamp::default());
+        let mut tree = Tree::new(meta);
+        for path in [LOG, ANSWERS].map(path) {
+            let (parent, _) = path.split_last().unwrap();
+            tree.make_directories(&parent, meta, origin).unwrap();
+            let kind = Kind::File(Content::inline(text.as_bytes()));
+            tree.insert(&path, Node::new(kind, meta, origin.clone()))
+                .unwrap();
+        }
+        tree
+    }
+
+    fn path(text: &str) -> TreePath {
+        TreePath::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_log_is_the_bases_again_and_answers_to_packages_stay() {
+        let base = tree("base", &Origin::Base);
+        let mut after = tree("scripts", &Origin::Script);
+        restore_traces(&base, &mut after);
+        let text = |name| &after.node(after.at(&path(name)).unwrap()).kind;
+        assert_eq!(text(LOG), &Kind::File(Content::inline(b"base")));
+        assert_eq!(text(ANSWERS), &Kind::File(Content::inline(b"scripts")));
+    }
 }

@@ -3,6 +3,8 @@
 use super::Workshop;
 use super::fetch::{self, FetchStageError};
 use crate::architecture::Architecture;
+use crate::base::RegulatoryError;
+use crate::debian::dpkgdb::DatabaseError;
 use crate::debian::unpack::{self, UnpackError, Unpackable};
 use crate::define::Value;
 use crate::digest::{Hasher, Sha256};
@@ -11,7 +13,7 @@ use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, ConfigureRequest, SandboxError, Tools};
 use crate::store::Store;
-use crate::tree::{self, DumpError, Objects, Tree};
+use crate::tree::{self, DumpError, Objects, Tree, TreeError};
 use std::io::{self, Read};
 
 /// Changes whenever the same packages give another configured tree.
@@ -32,9 +34,28 @@ pub enum SystemError {
     /// Maintainer scripts could not be run.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The rules of radio that a base's kernel believes could not be chosen.
+    #[error(transparent)]
+    Regulatory(#[from] RegulatoryError),
     /// This machine is of an architecture that imgbuild does not know.
     #[error("this machine's architecture cannot build images: expected one of amd64, arm64, armhf")]
     UnknownHost,
+    /// Packages that are there cannot be replaced without a sandbox.
+    #[error(
+        "the base image has other versions of {}, and replacing a package takes its scripts; build \
+         without `--configure first-boot`, where user namespaces are allowed",
+        .packages.join(", ")
+    )]
+    Upgrades {
+        /// The packages with both versions.
+        packages: Vec<String>,
+    },
+    /// The database of a base's dpkg cannot be read.
+    #[error("cannot read the packages of the base image")]
+    Database(#[from] DatabaseError),
+    /// What configures packages on the device cannot be put into the tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// A tree in the store cannot be read.
     #[error("a tree in the store cannot be read; remove the store's folder `memo`")]
     Dump(#[from] DumpError),
@@ -74,6 +95,7 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let request = ConfigureRequest {
         tree: &unpacked,
         archives: &[],
+        mounts: &[],
         store,
         architecture,
         tools: tools.as_ref(),
@@ -146,11 +168,7 @@ fn unpack(
     plan: &Plan,
     workshop: &Workshop<'_>,
 ) -> Result<Tree, SystemError> {
-    let unpackable = |locked: &LockedPackage| Unpackable {
-        locked: locked.clone(),
-        deb: locked.sha256,
-    };
-    let packages: Vec<Unpackable> = packages.iter().map(unpackable).collect();
+    let packages = unpackable(packages);
     let (store, reporter) = (workshop.store, workshop.reporter);
     Ok(unpack::unpack(
         &packages,
@@ -159,6 +177,30 @@ fn unpack(
         plan.epoch(),
         reporter,
     )?)
+}
+
+/// `tree` with the packages of `plan`, none of which it has yet.
+pub(super) fn unpack_onto(
+    tree: Tree,
+    plan: &Plan,
+    workshop: &Workshop<'_>,
+) -> Result<Tree, SystemError> {
+    Ok(unpack::unpack_onto(
+        tree,
+        &unpackable(&plan.lock.packages),
+        workshop.store,
+        plan.spec.board.architecture,
+        plan.epoch(),
+        workshop.reporter,
+    )?)
+}
+
+fn unpackable(packages: &[LockedPackage]) -> Vec<Unpackable> {
+    let unpackable = |locked: &LockedPackage| Unpackable {
+        locked: locked.clone(),
+        deb: locked.sha256,
+    };
+    packages.iter().map(unpackable).collect()
 }
 
 /// Everything that decides the tree of `packages`: not the profile's files, which come later.

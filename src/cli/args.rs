@@ -1,7 +1,11 @@
 //! The command line exactly as typed. What it means is decided elsewhere.
 
+use super::trial::Firmware;
 use crate::digest::Sha256;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    value_parser,
+};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -80,6 +84,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         definitions: DefinitionArgs,
     },
+    /// Start an image in QEMU and run the health checks that its profile carries.
+    Test(TestArgs),
     /// List boards or profiles.
     List {
         /// What to list.
@@ -154,9 +160,21 @@ pub(crate) struct TargetArgs {
     /// The SHA-256 of the base image's file.
     #[arg(long, value_name = "DIGEST", requires = "base")]
     pub(crate) base_sha256: Option<Sha256>,
+    /// The OpenPGP key that signs the base image, where the board has no address of it that works; it
+    /// must have the fingerprint that the board names.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "base",
+        conflicts_with = "base_sha256"
+    )]
+    pub(crate) base_key: Option<PathBuf>,
     /// Take nothing but the boot loader from the base image; everything else is made of packages.
     #[arg(long, requires = "base")]
     pub(crate) boot_loader_only: bool,
+    /// Where packages are configured. `first-boot` needs --base, and no user namespaces.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Configuration::Build)]
+    pub(crate) configure: Configuration,
     #[command(flatten)]
     pub(crate) definitions: DefinitionArgs,
     /// Set a setting of the profile (`imgbuild show profile NAME`).
@@ -168,6 +186,15 @@ pub(crate) struct TargetArgs {
     /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment.
     #[arg(long, value_name = "KEY=@FILE")]
     pub(crate) secret: Vec<String>,
+}
+
+/// Where the scripts of packages run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Configuration {
+    /// Here, in a sandbox, when the image is built.
+    Build,
+    /// On the device, when it starts for the first time.
+    FirstBoot,
 }
 
 /// Where inputs come from and where they are kept.
@@ -229,6 +256,75 @@ pub(crate) struct PlanArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How to test an image.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TestArgs {
+    #[command(flatten)]
+    pub(crate) tested: Tested,
+    /// What starts the image of a PC.
+    #[arg(long, value_enum)]
+    pub(crate) firmware: Option<Firmware>,
+    /// Let the machine reach the network of this one, for checks that need it. Nobody can reach it.
+    #[arg(long)]
+    pub(crate) network: bool,
+    /// How long it may take until all checks pass, in seconds. Nothing is quick under emulation.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    pub(crate) timeout: u64,
+    /// Keep what the console showed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is tested.
+#[derive(Clone, Debug)]
+pub(crate) enum Tested {
+    /// An image that is there.
+    Image(PathBuf),
+    /// One that is built before.
+    Built(Box<BuildArgs>),
+}
+
+/// In words, because clap's derive knows no arguments of which one takes the place of all others.
+impl Args for Tested {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let image = Arg::new("image")
+            .value_name("IMAGE")
+            .value_parser(value_parser!(PathBuf));
+        let image =
+            image.help("The image; without, one is built as by `imgbuild --board B --profile P`");
+        let mut command = BuildArgs::augment_args(command).arg(image);
+        for name in ["board", "profile"] {
+            command = command.mut_arg(name, |it| {
+                it.required(false)
+                    .required_unless_present("image")
+                    .conflicts_with("image")
+            });
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Tested {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match matches.get_one::<PathBuf>("image") {
+            Some(image) => Ok(Self::Image(image.clone())),
+            None => Ok(Self::Built(Box::new(BuildArgs::from_arg_matches(matches)?))),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// How much to say.

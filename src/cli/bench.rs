@@ -17,8 +17,8 @@ use crate::event::Reporter;
 use crate::fetch::{Client, Network, Options};
 use crate::lock::{Lock, LockedBase};
 use crate::plan::Plan;
-use crate::resolve::{Installed, Resolver, repositories};
-use crate::spec::{self, ImageBase, Spec};
+use crate::resolve::{Installed, Resolver, lenders, repositories};
+use crate::spec::{self, Configure, ImageBase, Spec};
 use crate::store::Store;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ pub(super) struct Bench<'a> {
     input: InputArgs,
     /// The keys that the user trusts instead of Debian's.
     keyring: Option<Keyring>,
+    /// The keys that may sign a base image.
+    base_keys: Option<Vec<u8>>,
     program: PathBuf,
     progress: &'a Progress,
 }
@@ -53,6 +55,11 @@ impl<'a> Bench<'a> {
             );
             return Err(Failure::Usage(words));
         }
+        if spec.configure == Configure::FirstBoot && spec.base.is_none() {
+            let words = "`--configure first-boot` needs an image to start from (--base): a system made of \
+                         packages alone cannot start before they are configured";
+            return Err(Failure::Usage(words.to_owned()));
+        }
         let path = environment::store_folder(input.store.as_deref())?;
         let store = Store::open(&path).map_err(|source| Failure::Store { path, source })?;
         signals::guard(store.scratch());
@@ -66,6 +73,11 @@ impl<'a> Bench<'a> {
             ..Options::default()
         })?;
         let keyring = input.keyring.as_deref().map(keyring).transpose()?;
+        let base_keys = target
+            .base_key
+            .as_deref()
+            .map(|path| base_keys(&spec, path));
+        let base_keys = base_keys.transpose()?;
         let program = environment::program();
         Ok(Self {
             spec,
@@ -73,6 +85,7 @@ impl<'a> Bench<'a> {
             client,
             input: input.clone(),
             keyring,
+            base_keys,
             program,
             progress,
         })
@@ -92,6 +105,7 @@ impl<'a> Bench<'a> {
             return Ok(Start {
                 repositories,
                 tools: Vec::new(),
+                lenders: lenders(&self.spec.board, freshness)?,
                 base: None,
                 loader: self.loader(locked)?,
             });
@@ -119,6 +133,7 @@ impl<'a> Bench<'a> {
         Ok(Start {
             repositories: repositories.map_err(BaseError::from)?,
             tools,
+            lenders: Vec::new(),
             base: Some((locked, opened)),
             loader: None,
         })
@@ -162,6 +177,7 @@ impl<'a> Bench<'a> {
             client: &self.client,
             store: &self.store,
             now: environment::now(),
+            keys: self.base_keys.as_deref(),
             reporter: self.progress,
         };
         let locked = match locked {
@@ -187,6 +203,7 @@ impl<'a> Bench<'a> {
             archives,
             repositories: &start.repositories,
             tools: &start.tools,
+            lenders: &start.lenders,
             host,
             installed: installed.as_ref(),
         };
@@ -237,6 +254,8 @@ pub(super) struct Start {
     repositories: Vec<Repository>,
     /// Where tools of this machine come from, if from elsewhere.
     tools: Vec<Repository>,
+    /// Where files for the board's blobs come from.
+    lenders: Vec<Repository>,
     /// The image that it starts from.
     base: Option<(LockedBase, Opened)>,
     /// The disk that its boot loader is taken from.
@@ -270,6 +289,22 @@ fn repositories_of_tools(
         ..repository
     };
     found.into_iter().map(named).collect()
+}
+
+/// The content of `path`, whose keys are to judge the base image of `spec`.
+fn base_keys(spec: &Spec, path: &Path) -> Result<Vec<u8>, Failure> {
+    let signed = |image: &ImageBase| match image {
+        ImageBase::Named(base) => base.proof.sha256().is_none(),
+        ImageBase::Address { .. } | ImageBase::File { .. } => false,
+    };
+    if !spec.base.iter().chain(&spec.loader).any(signed) {
+        let words = "`--base-key` goes with a --base that the board names by the key that signs it";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    fs_err::read(path).map_err(|source| Failure::UserFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn keyring(path: &Path) -> Result<Keyring, Failure> {

@@ -1,6 +1,6 @@
 //! `imgbuild`, `imgbuild lock` and `imgbuild plan`.
 
-use super::args::{BuildArgs, LockArgs, PlanArgs, TalkArgs, TargetArgs};
+use super::args::{BuildArgs, Configuration, LockArgs, PlanArgs, TalkArgs, TargetArgs};
 use super::bench::{Bench, default_lock};
 use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
@@ -9,13 +9,18 @@ use crate::build;
 use crate::define::Definitions;
 use crate::lock::Lock;
 use crate::sink::{Digest, Output};
-use crate::spec::{BaseArgument, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
+use crate::spec::{BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
 use crate::unfinished::Unfinished;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Builds the image.
+/// Builds the image and prints where it is.
 pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
+    print(format!("{}\n", write(args, talk)?.display()))
+}
+
+/// Builds the image; gives where it is.
+pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure> {
     let began = now();
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.target, &args.input, &progress)?;
@@ -50,7 +55,7 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
             began.elapsed().as_secs_f64(),
         ));
     }
-    print(format!("{}\n", path.display()))
+    Ok(path)
 }
 
 /// Writes the lock.
@@ -143,6 +148,10 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
     Ok(UserSettings {
         base: base_argument(target)?,
         boot_loader_only: target.boot_loader_only,
+        configure: match target.configure {
+            Configuration::Build => Configure::Here,
+            Configuration::FirstBoot => Configure::FirstBoot,
+        },
         files,
         flags: target.set.clone(),
         secrets,

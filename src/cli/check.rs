@@ -4,8 +4,11 @@ use super::args::DefinitionArgs;
 use super::build::definitions;
 use super::failure::Failure;
 use super::print;
+use crate::debian::repository::Freshness;
 use crate::define::{Board, Definitions};
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::resolve::lender;
+use std::error::Error;
 use std::path::Path;
 
 /// Checks `wanted`, names or files, or every board there is.
@@ -18,7 +21,10 @@ pub(super) fn boards(wanted: &[String], args: &DefinitionArgs) -> Result<(), Fai
     let mut diagnostics = Diagnostics::default();
     let mut sound = String::new();
     for name in &all {
-        if let Some(board) = board(&mut diagnostics, &definitions, name)? {
+        let Some(board) = board(&mut diagnostics, &definitions, name)? else {
+            continue;
+        };
+        if keys_are_sound(&mut diagnostics, &board) {
             sound += &format!("{}: no mistakes\n", board.name);
         }
     }
@@ -48,4 +54,20 @@ fn board(
     let folder = path.parent().and_then(Path::file_name);
     let name = folder.map_or(wanted.into(), |name| name.to_string_lossy());
     Ok(Board::lint(diagnostics, &name, wanted, &text))
+}
+
+/// Whether every archive of `board` has the key that its fingerprint names.
+fn keys_are_sound(diagnostics: &mut Diagnostics, board: &Board) -> bool {
+    let mut sound = true;
+    for archive in &board.archives {
+        if let Err(error) = lender(archive, Freshness::Checked) {
+            sound = false;
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            diagnostics.push(
+                Diagnostic::new("board::archive-key", error.to_string())
+                    .label(&archive.key.span, cause),
+            );
+        }
+    }
+    sound
 }

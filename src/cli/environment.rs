@@ -153,6 +153,12 @@ pub(super) fn colour() -> bool {
     std::io::stderr().is_terminal() && variable("NO_COLOR").is_none()
 }
 
+/// Whether `program` can be started by its name.
+pub(super) fn has_program(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 /// This program's file, for the sandbox to start again.
 pub(super) fn program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"))

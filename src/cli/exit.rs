@@ -3,6 +3,7 @@
 //! Every match names every variant, so that a new error asks for its code.
 
 use super::failure::Failure;
+use super::trial::{ConsoleError, MachineError, TrialError};
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
 use crate::build::{
@@ -35,7 +36,7 @@ pub(super) const INTERRUPTED: i32 = 130;
 /// The exit code of `failure`.
 pub(super) fn code(failure: &Failure) -> u8 {
     match failure {
-        Failure::Diagnostics(_) | Failure::Folder(_) => DEFINITIONS,
+        Failure::Diagnostics(_) | Failure::Folder(_) | Failure::Lender(_) => DEFINITIONS,
         Failure::Usage(_) | Failure::UserFile { .. } | Failure::Mirror(_) => USAGE,
         Failure::NoLock(_)
         | Failure::ReadLock { .. }
@@ -47,6 +48,7 @@ pub(super) fn code(failure: &Failure) -> u8 {
         Failure::Base(error) => base(error),
         Failure::Resolve(error) => resolve(error),
         Failure::Build(error) => build(error),
+        Failure::Trial(error) => trial(error),
         Failure::Store { .. }
         | Failure::Full { .. }
         | Failure::Sink(_)
@@ -69,7 +71,9 @@ fn resolve(error: &ResolveError) -> u8 {
 fn base(error: &BaseError) -> u8 {
     match error {
         BaseError::Source(error) => match error {
-            SourceError::Address(_) | SourceError::NoProof { .. } => USAGE,
+            SourceError::Address(_) | SourceError::NoProof { .. } | SourceError::NoKey { .. } => {
+                USAGE
+            }
             SourceError::Fetch { source, .. } => fetch(source),
             SourceError::File { .. }
             | SourceError::Digest { .. }
@@ -156,7 +160,7 @@ fn build(error: &BuildError) -> u8 {
 
 fn stage(error: &FetchStageError) -> u8 {
     match error {
-        FetchStageError::NoRepository { .. } => LOCK,
+        FetchStageError::NoRepository { .. } | FetchStageError::NotLent { .. } => LOCK,
         FetchStageError::Repository(error) => repository(error),
         FetchStageError::Fetch(error) => fetch(error),
         FetchStageError::Blob { source, .. } => fetch(source),
@@ -169,9 +173,24 @@ fn system(error: &SystemError) -> u8 {
     match error {
         SystemError::Fetch(error) => stage(error),
         SystemError::Unpack(UnpackError::Store { .. }) => OUTPUT,
-        SystemError::Unpack(_) | SystemError::UnknownHost => INPUT,
+        SystemError::Unpack(_) | SystemError::UnknownHost | SystemError::Regulatory(_) => INPUT,
         SystemError::Sandbox(error) => sandbox(error),
+        SystemError::Upgrades { .. } => DEFINITIONS,
+        SystemError::Database(_) | SystemError::Tree(_) => INPUT,
         SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
+    }
+}
+
+fn trial(error: &TrialError) -> u8 {
+    match error {
+        TrialError::Machine(MachineError::Firmware(_)) => USAGE,
+        TrialError::Missing { .. }
+        | TrialError::Machine(MachineError::Open(_) | MachineError::Architecture(_))
+        | TrialError::Console(ConsoleError::Start { .. }) => INPUT,
+        TrialError::Prepare(_)
+        | TrialError::Disk(_)
+        | TrialError::Console(ConsoleError::Talk(_)) => OUTPUT,
+        TrialError::Failed { .. } | TrialError::Machine(_) | TrialError::Console(_) => CHECK,
     }
 }
 

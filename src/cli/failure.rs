@@ -1,6 +1,7 @@
 //! What went wrong, in words for a person: the failure, its causes, and what to do.
 
 use super::exit;
+use super::trial::TrialError;
 use crate::base::{BaseError, SourceError};
 use crate::build::{BuildError, FetchStageError, SystemError};
 use crate::debian::keyring::KeyringError;
@@ -10,7 +11,7 @@ use crate::diag::Diagnostics;
 use crate::fetch::{BadUrl, FetchError};
 use crate::lock::LockError;
 use crate::plan::StaleLock;
-use crate::resolve::ResolveError;
+use crate::resolve::{LenderError, ResolveError};
 use crate::sandbox::SandboxError;
 use crate::sink::SinkError;
 use crate::store::Store;
@@ -106,6 +107,9 @@ pub(super) enum Failure {
     /// The base image cannot be built on.
     #[error(transparent)]
     Base(#[from] BaseError),
+    /// An archive that the board names cannot be asked.
+    #[error(transparent)]
+    Lender(#[from] LenderError),
     /// There is no lock to be had.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
@@ -123,6 +127,9 @@ pub(super) enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// The image did not pass its test.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     /// Standard output failed.
     #[error("cannot write to standard output")]
     Print(#[source] io::Error),
@@ -218,6 +225,12 @@ impl Failure {
             Self::Build(
                 BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
             ) => fetch_help(error),
+            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::NoNamespace {
+                ..
+            }))) => Some(
+                "on top of an image (--base), `--configure first-boot` leaves the scripts to the device"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
@@ -227,8 +240,8 @@ fn repository_help(error: &RepositoryError) -> Option<String> {
     let help = match error {
         RepositoryError::Fetch { source, .. } => return input_help(source),
         RepositoryError::Release { .. } => {
-            "nothing of it is used; take another mirror, or for an archive with keys of its own give \
-             --keyring FILE"
+            "nothing of it is used; take another mirror, or name its own keys: for a mirror with --keyring \
+             FILE, for a board's [[archive]] in the board's file"
         }
         RepositoryError::Expired { .. } | RepositoryError::Replayed { .. } => {
             "--allow-expired accepts it as it is"
@@ -244,7 +257,9 @@ fn base_help(error: &SourceError) -> Option<String> {
         SourceError::Digest { .. } | SourceError::Signature { .. } => {
             "nothing of it is used; fetch it again, or give the digest of the version that you mean"
         }
-        SourceError::Key { .. } => "check `fingerprint` and `keys` in the board's [[base]]",
+        SourceError::Key { .. } => {
+            "check `fingerprints` and `keys` in the board's [[base]], or give the file of the key with --base-key"
+        }
         _ => return None,
     };
     Some(help.to_owned())
@@ -258,14 +273,16 @@ fn fetch_help(error: &FetchStageError) -> Option<String> {
         FetchStageError::NoSpace { .. } => {
             Some("make room there, or give another folder with --store".to_owned())
         }
-        FetchStageError::NoRepository { .. } | FetchStageError::Address(_) => None,
+        FetchStageError::NoRepository { .. }
+        | FetchStageError::NotLent { .. }
+        | FetchStageError::Address(_) => None,
     }
 }
 
 fn blob_help(error: &FetchError) -> Option<String> {
     let help = match error {
         FetchError::Digest { .. } | FetchError::Size { .. } => {
-            "nothing of it is used; what lies at this address is not what the board's definition names"
+            "nothing of it is used; what lies at this address is not what the board's definition or the lock names"
         }
         FetchError::Offline { .. } => {
             "it is kept in the store once it was fetched; a store of another machine may be copied"

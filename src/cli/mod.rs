@@ -11,6 +11,7 @@ mod failure;
 mod list;
 mod progress;
 mod signals;
+mod trial;
 
 use args::{Cli, Command, Listed, Shown, Task};
 use failure::Failure;
@@ -46,6 +47,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Lock(args) => build::lock(&args, cli.talk),
         Command::Plan(args) => build::plan(&args, cli.talk),
+        Command::Test(args) => trial::test(&args, cli.talk),
         Command::Check {
             boards,
             definitions,

@@ -46,6 +46,9 @@ pub struct OnBase<'a> {
 pub fn write_on_base(layer: &mut Layer<'_>, identity: &OnBase<'_>) -> Result<(), LayerError> {
     let hostname = identity.hostname;
     layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
+    if layer.has(CLOUD_INIT) {
+        layer.file(&format!("{CLOUD_INIT}/99-imgbuild.cfg"), KEEP_NAME, 0o644)?;
+    }
     let hosts = layer.text("/etc/hosts")?;
     let own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
     let others = hosts.lines().filter(|line| !own(line));
@@ -63,6 +66,16 @@ pub fn write_on_base(layer: &mut Layer<'_>, identity: &OnBase<'_>) -> Result<(),
     }
     Ok(())
 }
+
+/// Where cloud-init reads settings, the last file's words last but for those of the user's data.
+const CLOUD_INIT: &str = "/etc/cloud/cloud.cfg.d";
+/// Without these words it calls the device what its metadata say, or `localhost`.
+const KEEP_NAME: &str = "\
+# Written by imgbuild, which has set the name of this device. Who names it in user-data says there
+# `preserve_hostname: false` too.
+preserve_hostname: true
+manage_etc_hosts: false
+";
 
 /// The service that answers names, where it is installed.
 const RESOLVED: &str = "/usr/lib/systemd/systemd-resolved";
@@ -113,4 +126,49 @@ pub fn write(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), Layer
     // PID 1 starts no earlier than the time of this file, which Debian does not ship.
     layer.file("/usr/lib/clock-epoch", "", 0o644)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+    use crate::epoch::{Epoch, Timestamp};
+    use crate::tree::{Meta, Objects, Origin, Tree};
+
+    struct Nothing;
+    impl Objects for Nothing {
+        fn open(&self, digest: &Sha256) -> std::io::Result<fs_err::File> {
+            fs_err::File::open(digest.to_string())
+        }
+    }
+
+    /// What is written of the name where a base has the directory `folder`.
+    fn named(folder: &str) -> (String, String) {
+        let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
+        let mut layer = Layer::new(&mut tree, &Nothing, Epoch(0), Origin::Builtin);
+        layer.directory(folder, 0o755).unwrap();
+        let hosts = "127.0.0.1 localhost\n127.0.1.1 vendor\n";
+        layer.file("/etc/hosts", hosts, 0o644).unwrap();
+        let identity = OnBase {
+            hostname: "node",
+            time_zone: None,
+            locale: None,
+        };
+        write_on_base(&mut layer, &identity).unwrap();
+        assert_eq!(layer.text("/etc/hostname").unwrap(), "node\n");
+        let cloud = layer.text("/etc/cloud/cloud.cfg.d/99-imgbuild.cfg");
+        (layer.text("/etc/hosts").unwrap(), cloud.unwrap())
+    }
+
+    #[test]
+    fn a_base_is_renamed_and_keeps_its_other_hosts() {
+        let hosts = "127.0.0.1 localhost\n127.0.1.1\tnode\n";
+        assert_eq!(named("/etc"), (hosts.to_owned(), String::new()));
+    }
+
+    #[test]
+    fn cloud_init_leaves_the_name_alone() {
+        let (_, cloud) = named("/etc/cloud/cloud.cfg.d");
+        assert_eq!(cloud, KEEP_NAME);
+    }
 }

@@ -2,9 +2,12 @@
 
 pub mod accounts;
 pub mod archives;
+pub mod boot_text;
+pub mod device;
 pub mod identity;
 pub mod layer;
 pub mod overlays;
+pub mod program;
 pub mod rivals;
 pub mod template;
 pub mod units;
@@ -12,9 +15,11 @@ pub mod units;
 use crate::base::Opened;
 use crate::define::{Board, Raw, Value};
 use crate::plan::Plan;
+use crate::spec::Configure;
 use crate::tree::{Objects, Origin, Tree};
 use identity::Identity;
 use layer::{Layer, LayerError};
+pub use overlays::Unowned;
 use overlays::{Accounts, OverlayError, Overlayer};
 use serde_json::json;
 use units::UnitError;
@@ -33,6 +38,9 @@ pub enum ComposeError {
         /// Why.
         source: OverlayError,
     },
+    /// The settings that can change on the device could not be laid over it.
+    #[error(transparent)]
+    Device(#[from] device::DeviceError),
     /// A unit could not be enabled.
     #[error(transparent)]
     Unit(#[from] UnitError),
@@ -41,13 +49,14 @@ pub enum ComposeError {
 /// Lays everything that `plan` asks for over `tree`, whose packages are configured: accounts first,
 /// for files of overlays may belong to them; identity last, for nothing may bring it back.
 ///
-/// A `base` image keeps its sources of packages, and what the profile leaves at its default.
+/// A `base` image keeps its sources of packages, and what the profile leaves at its default. Gives
+/// back what belongs to accounts that the device is still to make.
 pub fn compose(
     plan: &Plan,
     base: Option<&Opened>,
     tree: &mut Tree,
     objects: &dyn Objects,
-) -> Result<(), ComposeError> {
+) -> Result<Vec<Unowned>, ComposeError> {
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let ssh_keys = texts(plan, "ssh-keys");
@@ -63,7 +72,7 @@ pub fn compose(
             &plan.spec.board.suite.components,
         )?;
     }
-    lay_overlays(plan, base, tree, objects)?;
+    let unowned = lay_overlays(plan, base, tree, objects)?;
 
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let wanted = &plan.spec.units;
@@ -91,7 +100,7 @@ pub fn compose(
             locale: chosen("locale", locale),
         };
         identity::write_on_base(&mut layer, &identity)?;
-        return Ok(());
+        return Ok(unowned);
     }
     let identity = Identity {
         hostname,
@@ -99,7 +108,7 @@ pub fn compose(
         locale,
     };
     identity::write(&mut layer, &identity)?;
-    Ok(())
+    Ok(unowned)
 }
 
 /// Whether the value of `setting` is the one that the profile gives it.
@@ -114,12 +123,14 @@ fn lay_overlays(
     base: Option<&Opened>,
     tree: &mut Tree,
     objects: &dyn Objects,
-) -> Result<(), ComposeError> {
+) -> Result<Vec<Unowned>, ComposeError> {
+    let mut unowned = Vec::new();
     let mount = match base {
         Some(base) => base.plain_mount(),
         None => plain_partition_mount(&plan.spec.board).to_owned(),
     };
-    let context = plan.spec.context(image_context(plan, &mount));
+    let image = image_context(plan, &mount);
+    let context = plan.spec.context(image.clone());
     for overlay in &plan.spec.overlays {
         let origin = Origin::Overlay(overlay.name.as_str().into());
         let mut layer = Layer::new(tree, objects, plan.epoch(), origin);
@@ -129,14 +140,17 @@ fn lay_overlays(
             settings,
             context: &context,
             accounts: &accounts,
+            accounts_to_come: plan.spec.configure == Configure::FirstBoot,
         };
         let laid = overlayer.lay(&mut layer, overlay);
-        laid.map_err(|source| ComposeError::Overlay {
+        unowned.extend(laid.map_err(|source| ComposeError::Overlay {
             overlay: overlay.name.clone(),
             source,
-        })?;
+        })?);
     }
-    Ok(())
+    let mut layer = Layer::new(tree, objects, plan.epoch(), Origin::Builtin);
+    device::lay(&mut layer, &plan.spec, image)?;
+    Ok(unowned)
 }
 
 /// What templates see as `image`.
@@ -145,13 +159,17 @@ fn image_context(plan: &Plan, mount: &str) -> serde_json::Value {
         "name": format!("{} on {}", plan.spec.profile.name, plan.spec.board.name),
         "build-id": plan.build_id.to_string(),
         "boot-mount": mount,
-        // systemd-escape(1) of a path without special characters.
-        "boot-mount-unit": format!("{}.mount", mount.trim_start_matches('/').replace('/', "-")),
+        "boot-mount-unit": mount_unit(mount),
     })
 }
 
+/// The unit that mounts at `mount`: systemd-escape(1) of a path without special characters.
+pub fn mount_unit(mount: &str) -> String {
+    format!("{}.mount", mount.trim_start_matches('/').replace('/', "-"))
+}
+
 /// Where the partition is mounted that any computer can read: the FAT of board or firmware.
-fn plain_partition_mount(board: &Board) -> &str {
+pub(crate) fn plain_partition_mount(board: &Board) -> &str {
     let fat = |partition: &&crate::define::board::Partition| {
         partition.filesystem == crate::define::board::Filesystem::Fat32
     };

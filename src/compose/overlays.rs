@@ -5,7 +5,7 @@ use super::template::{TemplateError, Templates};
 use crate::define::Overlay;
 use crate::define::overlay::{OverlayFile, Ownership};
 use crate::spec::Settings;
-use crate::tree::{Content, Kind, NodeId};
+use crate::tree::{Content, Kind, NodeId, TreePath};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,6 +33,25 @@ pub enum OverlayError {
     /// The tree does not take it.
     #[error(transparent)]
     Layer(#[from] LayerError),
+}
+
+/// What is to belong to somebody whom the scripts of packages are still to make; until then it is
+/// root's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unowned {
+    /// Where it is.
+    pub path: TreePath,
+    /// Whose it will be.
+    pub ownership: Ownership,
+}
+
+impl Unowned {
+    fn new(path: &TreePath, ownership: &Ownership) -> Self {
+        Self {
+            path: path.clone(),
+            ownership: ownership.clone(),
+        }
+    }
 }
 
 /// The names of users and groups of a tree, with their ids.
@@ -67,12 +86,20 @@ pub struct Overlayer<'a> {
     pub context: &'a serde_json::Value,
     /// Whom files may belong to.
     pub accounts: &'a Accounts,
+    /// Whether scripts of packages are still to run, and may make more of them.
+    pub accounts_to_come: bool,
 }
 
 impl Overlayer<'_> {
-    /// Lays directories, files and symlinks of `overlay` over the tree under `layer`.
-    pub fn lay(&self, layer: &mut Layer<'_>, overlay: &Overlay) -> Result<(), OverlayError> {
+    /// Lays directories, files and symlinks of `overlay` over the tree under `layer`; gives
+    /// back what nobody owns yet.
+    pub fn lay(
+        &self,
+        layer: &mut Layer<'_>,
+        overlay: &Overlay,
+    ) -> Result<Vec<Unowned>, OverlayError> {
         let templates = Templates::new();
+        let mut unowned = Vec::new();
         let wanted = |when| self.wanted(when);
         for directory in overlay
             .directories
@@ -81,12 +108,17 @@ impl Overlayer<'_> {
         {
             let kind = Kind::Directory(BTreeMap::new());
             let id = layer.put(&directory.path, kind, directory.ownership.mode)?;
-            self.own(layer, id, &directory.ownership, &directory.path.to_string())?;
+            let (path, ownership) = (&directory.path, &directory.ownership);
+            if !self.own(layer, id, ownership, &path.to_string())? {
+                unowned.push(Unowned::new(path, ownership));
+            }
         }
         for file in overlay.files.iter().filter(|file| wanted(&file.when)) {
             let content = Kind::File(Content::Inline(self.content(&templates, file)?));
             let id = layer.put(&file.path, content, file.ownership.mode)?;
-            self.own(layer, id, &file.ownership, &file.source)?;
+            if !self.own(layer, id, &file.ownership, &file.source)? {
+                unowned.push(Unowned::new(&file.path, &file.ownership));
+            }
         }
         for symlink in overlay
             .symlinks
@@ -96,7 +128,7 @@ impl Overlayer<'_> {
             let target = Kind::Symlink(symlink.target.as_bytes().into());
             layer.put(&symlink.path, target, 0o777)?;
         }
-        Ok(())
+        Ok(unowned)
     }
 
     fn wanted(&self, when: &Option<crate::define::overlay::Condition>) -> bool {
@@ -118,26 +150,33 @@ impl Overlayer<'_> {
         Ok(rendered.into_bytes().into())
     }
 
+    /// Gives node `id` to whom it is to belong to; says whether they exist.
     fn own(
         &self,
         layer: &mut Layer<'_>,
         id: NodeId,
         ownership: &Ownership,
         source_file: &str,
-    ) -> Result<(), OverlayError> {
-        let find = |role, ids: &BTreeMap<String, u32>, name: &String| {
-            ids.get(name)
-                .copied()
-                .ok_or_else(|| OverlayError::NoSuchOwner {
-                    source_file: source_file.to_owned(),
-                    role,
-                    name: name.clone(),
-                })
+    ) -> Result<bool, OverlayError> {
+        let Ownership { owner, group, .. } = ownership;
+        let (uid, gid) = (
+            self.accounts.users.get(owner),
+            self.accounts.groups.get(group),
+        );
+        let (role, name) = match (uid, gid) {
+            (Some(uid), Some(gid)) => {
+                layer.own(id, *uid, *gid);
+                return Ok(true);
+            }
+            _ if self.accounts_to_come => return Ok(false),
+            (None, _) => ("user", owner.clone()),
+            (_, None) => ("group", group.clone()),
         };
-        let uid = find("user", &self.accounts.users, &ownership.owner)?;
-        let gid = find("group", &self.accounts.groups, &ownership.group)?;
-        layer.own(id, uid, gid);
-        Ok(())
+        Err(OverlayError::NoSuchOwner {
+            source_file: source_file.to_owned(),
+            role,
+            name,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Debian archives and packages.
 
+pub mod alternatives;
 pub mod control;
 mod date;
 pub mod deb;

@@ -1,6 +1,7 @@
 //! `boards/<name>/board.toml`: what a hardware target needs. `boards/README.md` explains each key.
 
 mod advice;
+mod archive;
 mod base;
 mod blob;
 mod file;
@@ -9,6 +10,7 @@ mod overlap;
 mod rules;
 mod source;
 
+pub use archive::{Archive, ArchiveFile};
 pub use base::FROM_PACKAGES;
 pub use file::TABLES;
 pub use source::NotARegion;
@@ -35,6 +37,9 @@ pub struct Board {
     pub disk: Disk,
     /// The partitions by rising address.
     pub partitions: Vec<Partition>,
+    /// Archives with keys of their own, of which blobs take files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<Archive>,
     /// Raw bytes outside of filesystems.
     pub blobs: Vec<Blob>,
     /// Files of packages that stand in the image although the package does not.
@@ -67,11 +72,11 @@ pub struct Base {
 pub enum Proof {
     /// By its digest.
     Sha256(Sha256),
-    /// By a detached signature of a key with this fingerprint.
+    /// By a detached signature of a key with one of these fingerprints.
     Signature {
-        /// The fingerprint of the primary key, 40 or 64 hexadecimal digits.
-        fingerprint: String,
-        /// Where the key may be had; only the one with the fingerprint counts.
+        /// The fingerprints of primary keys, each of 40 or 64 hexadecimal digits.
+        fingerprints: Vec<String>,
+        /// Where the keys may be had; only those with a fingerprint count. None where nobody knows.
         keys: Vec<String>,
         /// Where the signature lies, beside the file or, where there are `checksums`, for them.
         signature: String,
@@ -241,6 +246,8 @@ pub enum BlobPlace {
 pub enum BlobSource {
     /// A file of a package.
     Package(PackageFile),
+    /// A file of a package of an archive with a key of its own.
+    Archive(ArchiveFile),
     /// GRUB's core image for BIOS, assembled from the images and modules of a package.
     GrubCore {
         /// The package, `grub-pc-bin`.
@@ -396,6 +403,13 @@ pub enum RootBy {
 }
 
 impl Board {
+    /// The archive that a blob calls `name`.
+    pub fn archive(&self, name: &str) -> &Archive {
+        let mut archives = self.archives.iter();
+        let archive = archives.find(|archive| archive.name == name);
+        archive.expect("a board was refused unless it has the archives that its blobs name")
+    }
+
     /// The partition that is mounted at `/`.
     pub fn root(&self) -> &Partition {
         let mut partitions = self.partitions.iter();
@@ -408,10 +422,19 @@ impl Board {
         let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
             BlobSource::Package(file) => Some(file.package.as_str()),
             BlobSource::GrubCore { package, .. } => Some(package.as_str()),
-            BlobSource::Download(_) | BlobSource::Base(_) => None,
+            BlobSource::Archive(_) | BlobSource::Download(_) | BlobSource::Base(_) => None,
         });
         let files = self.files.iter().map(|file| file.source.package.as_str());
         blobs.chain(files).collect()
+    }
+
+    /// The packages of archives with keys of their own whose files blobs are, each once.
+    pub fn lent(&self) -> BTreeSet<(&str, &str)> {
+        let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
+            BlobSource::Archive(from) => Some((&*from.archive, &*from.file.package)),
+            _ => None,
+        });
+        blobs.collect()
     }
 
     /// The files that blobs are fetched from.

@@ -5,6 +5,7 @@ mod server;
 mod text;
 
 pub use text::Network;
+pub(crate) use text::countries;
 
 use super::read::Raw;
 use crate::units::Bytes;

@@ -8,6 +8,7 @@ use super::folder::{Entry, Folder};
 use super::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics, Located};
 use crate::tree::TreePath;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A folder of files, with who owns them.
@@ -51,6 +52,21 @@ pub struct OverlayFile {
     pub ownership: Ownership,
     /// It is left out unless this holds.
     pub when: Option<Condition>,
+}
+
+impl OverlayFile {
+    /// The settings that decide what is in it or whether it is there; more than that may be named.
+    pub fn settings(&self) -> BTreeSet<&str> {
+        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
+        let text = if self.template { text } else { "" };
+        let named = text.match_indices(SETTINGS).map(|(at, found)| {
+            let rest = &text[at + found.len()..];
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            &rest[..end.unwrap_or(rest.len())]
+        });
+        let condition = self.when.iter().map(|when| when.setting.value.as_str());
+        named.chain(condition).collect()
+    }
 }
 
 /// One directory.
@@ -114,6 +130,9 @@ static SYMLINK: Keys = Keys {
 
 /// Every table of the format.
 pub static TABLES: [&Keys; 4] = [&TOP, &FILE, &DIRECTORY, &SYMLINK];
+
+/// How a template names a setting.
+const SETTINGS: &str = "settings.";
 
 /// Templates end in this; the file they make does not.
 const TEMPLATE: &str = ".hbs";

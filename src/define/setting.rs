@@ -19,6 +19,16 @@ pub enum Generate {
     Suffix,
 }
 
+impl Generate {
+    /// Its word in a profile.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passphrase => "passphrase",
+            Self::Suffix => "suffix",
+        }
+    }
+}
+
 /// A setting, as the profile and those it extends define it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
@@ -36,6 +46,8 @@ pub struct Setting {
     pub hashed: bool,
     /// What the device makes in its first boot where it is absent.
     pub generate: Option<Generate>,
+    /// Whether a person may change it on the device, as far as overlays alone depend on it.
+    pub device: bool,
     /// Smallest number.
     pub min: Option<i64>,
     /// Largest number.
@@ -69,6 +81,7 @@ pub struct SettingEdit {
     secret: Option<bool>,
     hashed: Option<bool>,
     generate: Option<Generate>,
+    device: Option<bool>,
     min: Option<i64>,
     max: Option<i64>,
     values: Option<Vec<String>>,
@@ -90,6 +103,7 @@ pub static SETTING: Keys = Keys {
         "secret",
         "hashed",
         "generate",
+        "device",
         "min",
         "max",
         "values",
@@ -103,10 +117,7 @@ pub static SETTING: Keys = Keys {
 
 /// Reads `[settings.NAME]`.
 pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit {
-    let generate = [
-        ("passphrase", Generate::Passphrase),
-        ("suffix", Generate::Suffix),
-    ];
+    let generate = [Generate::Passphrase, Generate::Suffix].map(|it| (it.word(), it));
     let values = section.raw("values").map(words);
     let outside = section.has("outside").then(|| section.texts("outside"));
     let outside = outside.map(|texts| {
@@ -125,6 +136,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         secret: section.flag("secret").map(|flag| flag.value),
         hashed: section.flag("hashed").map(|flag| flag.value),
         generate: section.choice("generate", &generate).map(|word| word.value),
+        device: section.flag("device").map(|flag| flag.value),
         min: section.number("min").map(|number| number.value),
         max: section.number("max").map(|number| number.value),
         values,
@@ -204,6 +216,7 @@ impl SettingEdit {
             secret: self.secret.unwrap_or(false),
             hashed: self.hashed.unwrap_or(false),
             generate: self.generate,
+            device: self.device.unwrap_or(true),
             min: self.min,
             max: self.max,
             values: self.values.clone().unwrap_or_default(),
@@ -227,6 +240,7 @@ impl SettingEdit {
             secret: self.secret.unwrap_or(inherited.secret),
             hashed: self.hashed.unwrap_or(inherited.hashed),
             generate: self.generate.or(inherited.generate),
+            device: self.device.unwrap_or(inherited.device),
             min: self.min.or(inherited.min),
             max: self.max.or(inherited.max),
             values: self.values.clone().unwrap_or(inherited.values),

@@ -20,6 +20,7 @@ mod packages;
 mod run;
 mod scan;
 mod seccomp;
+mod stubs;
 mod supervise;
 
 pub use error::{Ending, SandboxError};
@@ -32,8 +33,8 @@ use crate::digest::Sha256;
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Stage};
 use crate::store::Store;
-use crate::tree::Tree;
-use job::{Job, Stub};
+use crate::tree::{Objects, Tree, TreePath};
+use job::Job;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -59,6 +60,8 @@ pub struct ConfigureRequest<'a> {
     pub tree: &'a Tree,
     /// Packages that the tree's own dpkg unpacks before, over older versions or beside the others.
     pub archives: &'a [Archive],
+    /// Where other filesystems than the root's are mounted.
+    pub mounts: &'a [TreePath],
     /// Where the tree's contents lie and the new ones go.
     pub store: &'a Store,
     /// The architecture of the tree.
@@ -74,7 +77,7 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// Changes whenever the same request gives another tree: part of the key of every memo of one.
-pub const STAGE_VERSION: u32 = 3;
+pub const STAGE_VERSION: u32 = 4;
 
 /// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
 pub fn configure(
@@ -99,8 +102,8 @@ pub fn configure(
         store: request.store.root().to_path_buf(),
         epoch: request.epoch,
         steps,
-        environment: environment(request.epoch),
-        stubs: stubs(request.archives),
+        environment: environment(request.epoch, stubs::makes_initramfs(request.archives)),
+        stubs: stubs::stubs(request)?,
         emulation: native::plan(request)?,
     };
     let tools = job.emulation.as_ref().zip(request.tools);
@@ -128,7 +131,7 @@ pub fn configure(
         return Err(SandboxError::Unconfigured { packages: left });
     }
     native::check(&ran.tree, &ran, request.architecture)?;
-    let normal = normalize::normalized(&ran.tree, &ran, request.epoch)?;
+    let normal = normalize::normalized(request.tree, &ran.tree, &ran, request.epoch)?;
     ran.tree = normal;
     let configured = ran.keep()?;
     reporter.report(Event::Finished {
@@ -138,32 +141,10 @@ pub fn configure(
     Ok(configured)
 }
 
-/// Programs that must not do in a sandbox what they do on a running system; those of packages that
-/// dpkg is about to unpack must be free to be replaced.
-fn stubs(archives: &[Archive]) -> Vec<Stub> {
-    let nothing = "#!/bin/sh\nexit 0\n";
-    let stubs = [
-        // invoke-rc.d(8): 101 forbids starting any service.
-        ("", "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n"),
-        // imgbuild makes the initramfs.
-        ("initramfs-tools", "/usr/sbin/update-initramfs", nothing),
-        // U-Boot's menu is too, once the root filesystem has its name; here it would be the host's.
-        ("u-boot-menu", "/usr/sbin/u-boot-update", nothing),
-        // Host keys are made by each device on its first boot.
-        ("openssh-client", "/usr/bin/ssh-keygen", nothing),
-        // So is a certificate for tests.
-        ("ssl-cert", "/usr/sbin/make-ssl-cert", nothing),
-        // A timer on the device builds the index of manual pages.
-        ("man-db", "/usr/bin/mandb", nothing),
-    ];
-    let replaced = |package: &str| archives.iter().any(|archive| archive.name == package);
-    let stubs = stubs.into_iter().filter(|(package, ..)| !replaced(package));
-    let stub = |(package, path, text): (&str, &str, &str)| Stub {
-        path: path.to_owned(),
-        text: text.to_owned(),
-        placed: package.is_empty(),
-    };
-    stubs.map(stub).collect()
+/// The preinsts of what is unpacked in `tree`, in their order: what comes before `dpkg --configure`
+/// where that is not run here.
+pub fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
+    packages::preinsts(tree, objects)
 }
 
 /// Programs to run on a tree.
@@ -186,7 +167,7 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
         store: request.store.root().to_path_buf(),
         epoch: request.epoch,
         steps: request.steps.clone(),
-        environment: environment(request.epoch),
+        environment: environment(request.epoch, false),
         stubs: Vec::new(),
         emulation: None,
     };
@@ -194,15 +175,15 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
     run::run(&job, tree, None, store, request.program, listen)?.keep()
 }
 
-/// The whole environment of a maintainer script.
-fn environment(epoch: Epoch) -> BTreeMap<String, String> {
+/// The whole environment of a maintainer script; whether scripts make an `initramfs`.
+fn environment(epoch: Epoch, initramfs: bool) -> BTreeMap<String, String> {
     let epoch = epoch.0.to_string();
     let fixed = [
         ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
         ("DEBIAN_FRONTEND", "noninteractive"),
         ("HOME", "/root"),
-        // Read by the kernel's hooks: imgbuild makes the initramfs itself.
-        ("INITRD", "No"),
+        // Read by the kernel's hooks.
+        ("INITRD", if initramfs { "Yes" } else { "No" }),
         ("LC_ALL", "C.UTF-8"),
         (
             "PATH",

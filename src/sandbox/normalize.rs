@@ -33,22 +33,29 @@ const REMOVED: &[&str] = &[
     "/var/lib/systemd/random-seed",
 ];
 
-/// The form of `before` that any run gives.
-pub(super) fn normalized(before: &Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<Tree> {
-    let mut tree = before.clone();
+/// The form of `tree`, in which scripts have run over `before`, that any run gives.
+pub(super) fn normalized(
+    before: &Tree,
+    tree: &Tree,
+    objects: &dyn Objects,
+    epoch: Epoch,
+) -> io::Result<Tree> {
+    let mut tree = tree.clone();
+    for path in REMOVED {
+        let path = fixed(path);
+        // debconf makes a backup by renaming, so that it is a file of the base under a new name.
+        let is_new = |node: &Node| node.origin != Origin::Base || before.at(&path).is_none();
+        // A link to the one place where a device has its name is no name.
+        let node = tree.at(&path).map(|id| tree.node(id));
+        if node.is_some_and(|node| matches!(node.kind, Kind::File(_)) && is_new(node)) {
+            remove(&mut tree, &path);
+        }
+    }
     normalize(&mut tree, objects, epoch)?;
     Ok(tree)
 }
 
 fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<()> {
-    for path in REMOVED {
-        let path = fixed(path);
-        // A link to the one place where a device has its name is no name.
-        let node = tree.at(&path).map(|id| tree.node(id));
-        if node.is_some_and(|node| matches!(node.kind, Kind::File(_)) && is_new(node)) {
-            remove(tree, &path);
-        }
-    }
     remove_below(tree, "/etc/ssh", |path, _| {
         let name = path.components().next_back();
         name.is_some_and(|name| name.as_bytes().starts_with(b"ssh_host_"))
@@ -76,11 +83,6 @@ fn forget_machine_id(tree: &mut Tree, objects: &dyn Objects) -> io::Result<()> {
         tree.node_mut(id).kind = Kind::File(Content::inline(b""));
     }
     Ok(())
-}
-
-/// Whether a base image did not have it so.
-fn is_new(node: &Node) -> bool {
-    node.origin != Origin::Base
 }
 
 /// Removes what scripts made or changed below `folder` and `unwanted` picks; folders stay.
@@ -166,6 +168,17 @@ mod tests {
     }
 
     fn normal(files: &[(&str, &str, Origin)]) -> Tree {
+        let of_base = |file: &&(&str, &str, Origin)| file.2 == Origin::Base;
+        let before: Vec<_> = files.iter().filter(of_base).cloned().collect();
+        after(&tree(&before), &tree(files))
+    }
+
+    fn after(before: &Tree, tree: &Tree) -> Tree {
+        let epoch = Epoch(20_000 * 86_400 + 5);
+        normalized(before, tree, &Nothing, epoch).unwrap()
+    }
+
+    fn tree(files: &[(&str, &str, Origin)]) -> Tree {
         let meta = Meta::root(0o755, Timestamp::default());
         let mut tree = Tree::new(meta);
         for (path, text, origin) in files {
@@ -179,7 +192,6 @@ mod tests {
             tree.insert(&path, Node::new(kind, meta, origin.clone()))
                 .unwrap();
         }
-        normalize(&mut tree, &Nothing, Epoch(20_000 * 86_400 + 5)).unwrap();
         tree
     }
 
@@ -205,6 +217,19 @@ mod tests {
         assert!(!has(&tree, "/var/lib/dpkg/status-old") && has(&tree, "/var/lib/dpkg"));
         let id = tree.at(&fixed("/etc/machine-id")).unwrap();
         assert_eq!(tree.node(id).kind, Kind::File(Content::inline(b"")));
+    }
+
+    #[test]
+    fn a_backup_is_one_also_where_it_is_the_file_of_the_base() {
+        let (file, backup) = (
+            "/var/cache/debconf/config.dat",
+            "/var/cache/debconf/config.dat-old",
+        );
+        let before = tree(&[(file, "1", Origin::Base)]);
+        let renamed = tree(&[(file, "2", Origin::Script), (backup, "1", Origin::Base)]);
+        let found = after(&before, &renamed);
+        assert!(has(&found, file) && !has(&found, backup));
+        assert!(has(&normal(&[(backup, "1", Origin::Base)]), backup));
     }
 
     #[test]

@@ -37,17 +37,20 @@ pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Package>, S
     Ok(text.split("\n\n").filter_map(package).collect())
 }
 
+/// The preinst of every package that is unpacked in `tree`, in their order.
+pub(super) fn preinsts(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
+    let packages = read(tree, objects)?;
+    let order = in_order(&packages).into_iter();
+    Ok(order.filter_map(|package| preinst(tree, package)).collect())
+}
+
 /// Every step that configures what is unpacked in `tree`.
 pub(super) fn steps(
     tree: &Tree,
     objects: &dyn Objects,
     preseed: &str,
 ) -> Result<Vec<Step>, SandboxError> {
-    let packages = read(tree, objects)?;
-    let mut steps: Vec<Step> = in_order(&packages)
-        .into_iter()
-        .filter_map(|package| preinst(tree, package))
-        .collect();
+    let mut steps = preinsts(tree, objects)?;
     let loader = "/usr/bin/debconf-set-selections";
     if !preseed.is_empty() && tree.resolve(&path(loader)).is_some() {
         let mut step = Step::new("debconf-set-selections", &[loader]);

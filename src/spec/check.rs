@@ -4,7 +4,7 @@ use super::base;
 use super::conflict::{check_conflicts, check_ports};
 use super::merge::{self, Merged};
 use super::settings::{self, Settings, UserSettings};
-use super::{ImageBase, Profile, Spec};
+use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::overlay::Condition;
 use crate::define::{Board, Definitions, Overlay, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -26,7 +26,7 @@ pub fn check(
     let (settings, places) = settings::assign(&mut diagnostics, &merged.profile.settings, user);
     let overlays = overlays(&mut diagnostics, definitions, &merged);
     merged.check_files(&mut diagnostics, &overlays);
-    check_conflicts(&mut diagnostics, &merged, &settings, &places);
+    let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &places);
     check_ports(&mut diagnostics, &merged, &settings, &places);
     if let Some(board) = &board {
         check_board(&mut diagnostics, board, &merged);
@@ -40,7 +40,12 @@ pub fn check(
                 false => (base, None),
             };
             let spec = spec(board, base, merged, settings, overlays);
-            Ok(Spec { loader, ..spec })
+            Ok(Spec {
+                loader,
+                configure: user.configure,
+                exclusions,
+                ..spec
+            })
         }
         _ => Err(diagnostics),
     }
@@ -86,12 +91,14 @@ fn spec(
         board,
         base,
         loader: None,
+        configure: Configure::default(),
         profile: merged.profile,
         recommends: merged.recommends,
         overlays,
         units: merged.units,
         root_margin: merged.root_margin,
         settings,
+        exclusions: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What does not go together: values that a profile says fight with each other, and settings that
 //! give the device one port twice.
 
+use super::Exclusion;
 use super::merge::Merged;
 use super::settings::Settings;
 use crate::define::profile::Conflict;
@@ -10,12 +11,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Values that do not go together.
+///
+/// Gives those that a device can meet too, where values are all that it has to look at.
 pub(super) fn check_conflicts(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
     settings: &Settings,
     places: &BTreeMap<String, Span>,
-) {
+) -> Vec<Exclusion> {
+    let mut exclusions = Vec::new();
     for conflict in &merged.conflicts {
         let lineage = &merged.profile.lineage;
         let mut met = (conflict.profiles.iter()).all(|name| lineage.contains(&name.value));
@@ -27,6 +31,7 @@ pub(super) fn check_conflicts(
             let (setting, field) = path(&name.value);
             met &= known(diagnostics, merged, name, setting) && !settings.given(setting, field);
         }
+        let mut when = BTreeMap::new();
         for (name, values) in &conflict.when {
             if !known(diagnostics, merged, name, &name.value) {
                 met = false;
@@ -36,11 +41,21 @@ pub(super) fn check_conflicts(
             let values = meant(diagnostics, &name.value, setting, values);
             let value = settings.value(&name.value);
             met &= value.is_some_and(|value| values.contains(value));
+            when.insert(name.value.clone(), values);
         }
         if met {
             diagnostics.push(conflict_found(conflict, places));
         }
+        let others = [&conflict.given, &conflict.absent, &conflict.profiles];
+        if others.into_iter().all(Vec::is_empty) {
+            exclusions.push(Exclusion {
+                when,
+                because: conflict.because.clone(),
+                help: conflict.help.clone(),
+            });
+        }
     }
+    exclusions
 }
 
 /// `list.field` is a field of the items of a list.

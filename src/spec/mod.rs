@@ -7,6 +7,7 @@
 mod base;
 mod check;
 mod conflict;
+mod device;
 mod family;
 mod merge;
 mod secret;
@@ -18,7 +19,7 @@ pub use check::{check, profile};
 pub use secret::Secret;
 pub use settings::{Assigned, GivenSecret, Settings, SettingsFile, UserSettings};
 
-use crate::define::{Board, Overlay, Setting};
+use crate::define::{Board, Overlay, Setting, Value};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
@@ -31,6 +32,8 @@ pub struct Spec {
     pub base: Option<ImageBase>,
     /// The image that the boot loader is taken from, where all else is made of packages.
     pub loader: Option<ImageBase>,
+    /// Where packages are configured.
+    pub configure: Configure,
     /// The purpose.
     pub profile: Profile,
     /// The packages to install, of the profile and, in a bootstrap, of the board, sorted: names without versions.
@@ -49,6 +52,29 @@ pub struct Spec {
     pub root_margin: Bytes,
     /// What the settings are.
     pub settings: Settings,
+    /// Values of settings that do not go together.
+    pub exclusions: Vec<Exclusion>,
+}
+
+/// Values of settings that do not go together; the ones of this Spec do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exclusion {
+    /// Each setting, and the values that it must have, all at once.
+    pub when: BTreeMap<String, Vec<Value>>,
+    /// What is wrong about it.
+    pub because: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// Where the scripts of packages run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Configure {
+    /// Here, in a sandbox, when the image is built.
+    #[default]
+    Here,
+    /// On the device, when it starts for the first time.
+    FirstBoot,
 }
 
 /// A profile with all that it extends merged in.

@@ -1,7 +1,7 @@
 //! The values of settings: defaults of the profile, then files, then flags, each over the one
 //! before; secrets from where no log and no process list sees them.
 
-use super::{BaseArgument, Secret};
+use super::{BaseArgument, Configure, Secret};
 use crate::define::overlay::{Condition, Test};
 use crate::define::read::free_table;
 use crate::define::setting::UNKNOWN_FIELD;
@@ -17,6 +17,8 @@ pub struct UserSettings {
     pub base: Option<BaseArgument>,
     /// Whether only the boot loader of that base is wanted.
     pub boot_loader_only: bool,
+    /// Where packages are to be configured.
+    pub configure: Configure,
     /// Settings files; later ones win.
     pub files: Vec<SettingsFile>,
     /// The texts of `--set`: `name=value`. The last one wins; those of a list add up.

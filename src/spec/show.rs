@@ -1,6 +1,6 @@
 //! A Spec as JSON, text, digests and the context of templates.
 
-use super::{Assigned, ImageBase, Profile, Secret, Spec};
+use super::{Assigned, Configure, ImageBase, Profile, Secret, Spec};
 use crate::define::overlay::{Condition, Ownership, Test};
 use crate::define::{Overlay, Setting};
 use crate::digest::{Hasher, Sha256};
@@ -14,7 +14,7 @@ impl Spec {
     /// The canonical form: everything that decides a byte of the image, but of a secret only whether
     /// it was given.
     pub fn to_json(&self) -> Json {
-        json!({
+        let mut form = json!({
             "board": self.board,
             "base": self.base.as_ref().map(ImageBase::to_json),
             "loader": self.loader.as_ref().map(ImageBase::to_json),
@@ -32,7 +32,12 @@ impl Spec {
             "units": self.units,
             "root-margin": self.root_margin,
             "settings": self.settings.iter().map(shown).collect::<Map<_, _>>(),
-        })
+            "definitions": self.definitions(),
+        });
+        if self.configure == Configure::FirstBoot {
+            form["configure"] = "first-boot".into();
+        }
+        form
     }
 
     /// The digest of the canonical form. Equal for two Specs that differ in a secret only: what is
@@ -43,7 +48,7 @@ impl Spec {
 
     /// The digest of what decides the packages: a lock made for another one is stale.
     pub fn resolution_digest(&self) -> Sha256 {
-        digest(&json!({
+        let mut form = json!({
             "architecture": self.board.architecture,
             "suite": self.board.suite,
             "base": self.base.as_ref().map(ImageBase::to_json),
@@ -51,7 +56,12 @@ impl Spec {
             "never": self.never,
             "donors": self.donors,
             "recommends": self.recommends,
-        }))
+        });
+        if self.base.is_none() && !self.board.archives.is_empty() {
+            form["archives"] = json!(self.board.archives);
+            form["lent"] = json!(self.board.lent());
+        }
+        digest(&form)
     }
 
     /// Whether a secret was given, so that the image must not be published.
@@ -79,8 +89,14 @@ impl Spec {
             };
             (name.to_owned(), value)
         });
+        let mut context = self.surroundings(image);
+        context["settings"] = settings.collect::<Map<_, _>>().into();
+        context
+    }
+
+    /// What templates see beside settings.
+    pub fn surroundings(&self, image: Json) -> Json {
         json!({
-            "settings": settings.collect::<Map<_, _>>(),
             "board": self.board,
             "profile": {
                 "name": self.profile.name,
@@ -92,7 +108,8 @@ impl Spec {
         })
     }
 
-    fn stored(&self, name: &str, secret: &Secret) -> String {
+    /// What the image holds of a secret.
+    pub(super) fn stored(&self, name: &str, secret: &Secret) -> String {
         let setting = self.profile.settings.get(name);
         match setting.is_some_and(|setting| setting.hashed) {
             true => secret.crypt(&self.digest(), name),
@@ -119,6 +136,12 @@ impl Spec {
         }
         if let Some(loader) = &self.loader {
             line("loader", &loader.name());
+        }
+        if self.configure == Configure::FirstBoot {
+            line(
+                "configure",
+                "on the device, when it starts for the first time",
+            );
         }
         line("merged", &self.profile.lineage.join(" "));
         line("suite", &self.board.suite.name);

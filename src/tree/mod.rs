@@ -6,118 +6,19 @@
 
 mod content;
 mod dump;
+mod node;
 mod path;
 
 pub use content::{Content, Objects, Piece, Slice};
 pub use dump::{DumpError, dump, parse_dump};
+pub use node::{Kind, Meta, Node, Origin};
 pub use path::{BadName, Name, TreePath};
 
-use crate::epoch::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Which node of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
-
-/// Who put a node where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The base image.
-    Base,
-    /// A package, by name.
-    Package(Arc<str>),
-    /// A maintainer script.
-    Script,
-    /// An overlay, by name.
-    Overlay(Arc<str>),
-    /// imgbuild itself.
-    Builtin,
-}
-
-/// Permissions, owner and time of modification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meta {
-    /// Permission bits with setuid, setgid and sticky: 0 to 0o7777.
-    pub mode: u16,
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-    /// Time of modification; the other times of a node are set from it.
-    pub mtime: Timestamp,
-}
-
-impl Meta {
-    /// Owned by root.
-    pub fn root(mode: u16, mtime: Timestamp) -> Self {
-        Self {
-            mode,
-            uid: 0,
-            gid: 0,
-            mtime,
-        }
-    }
-}
-
-/// What a node is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A directory and its entries.
-    Directory(BTreeMap<Name, NodeId>),
-    /// A regular file.
-    File(Content),
-    /// A symbolic link and its target.
-    Symlink(Arc<[u8]>),
-    /// A block device.
-    BlockDevice {
-        /// Major number.
-        major: u32,
-        /// Minor number.
-        minor: u32,
-    },
-    /// A character device.
-    CharDevice {
-        /// Major number.
-        major: u32,
-        /// Minor number.
-        minor: u32,
-    },
-    /// A named pipe.
-    Fifo,
-    /// A socket.
-    Socket,
-}
-
-/// One inode: what POSIX calls a file, whatever its type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// Permissions, owner, time.
-    pub meta: Meta,
-    /// Extended attributes by full name (`security.capability`), as the kernel's xattr calls give them.
-    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// What it is.
-    pub kind: Kind,
-    /// Who made it.
-    pub origin: Origin,
-}
-
-impl Node {
-    /// A node without extended attributes.
-    pub fn new(kind: Kind, meta: Meta, origin: Origin) -> Self {
-        Self {
-            meta,
-            xattrs: BTreeMap::new(),
-            kind,
-            origin,
-        }
-    }
-
-    /// Whether this is a directory.
-    pub fn is_directory(&self) -> bool {
-        matches!(self.kind, Kind::Directory(_))
-    }
-}
 
 /// Why a change to a tree is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,74 +92,66 @@ impl Tree {
 
     /// The node at `path`. Symlinks in its parents are followed, a final symlink is not.
     pub fn at(&self, path: &TreePath) -> Option<NodeId> {
-        self.find(path, false)
+        self.find(path.names(), false)
     }
 
     /// The node at `path`, with a final symlink followed too.
     pub fn resolve(&self, path: &TreePath) -> Option<NodeId> {
-        self.find(path, true)
+        self.find(path.names(), true)
     }
 
     /// The path without any symlink under which the node at `path` is found, as [`Tree::resolve`]
     /// finds it.
     pub fn real_path(&self, path: &TreePath) -> Option<TreePath> {
-        let (ids, names) = self.locate(path, true)?;
-        debug_assert_eq!(ids.len(), names.len() + 1);
+        let chain = self.locate(path.names(), true)?;
+        let names = chain.into_iter().map(|(name, _)| name.clone()).collect();
         Some(TreePath::from_names(names))
     }
 
-    fn find(&self, path: &TreePath, follow_last: bool) -> Option<NodeId> {
-        self.locate(path, follow_last)
-            .and_then(|(ids, _)| ids.last().copied())
+    fn find(&self, names: &[Name], follow_last: bool) -> Option<NodeId> {
+        let chain = self.locate(names, follow_last)?;
+        Some(chain.last().map_or(self.root(), |(_, id)| *id))
     }
 
-    /// The chain of nodes from the root to `path`, and their names.
-    fn locate(&self, path: &TreePath, follow_last: bool) -> Option<(Vec<NodeId>, Vec<Name>)> {
-        let mut ids = vec![self.root()];
-        let mut names: Vec<Name> = Vec::new();
+    /// The names and nodes from below the root down to `names`, without any symlink.
+    fn locate<'a>(
+        &'a self,
+        names: &'a [Name],
+        follow_last: bool,
+    ) -> Option<Vec<(&'a Name, NodeId)>> {
+        let mut chain: Vec<(&Name, NodeId)> = Vec::with_capacity(names.len());
         // What is still to be walked, the next component last.
-        let mut ahead: Vec<Vec<u8>> = path
-            .components()
-            .rev()
-            .map(|n| n.as_bytes().to_vec())
-            .collect();
+        let mut ahead: Vec<&[u8]> = names.iter().rev().map(Name::as_bytes).collect();
         let mut n_symlinks = 0;
         while let Some(component) = ahead.pop() {
-            match component.as_slice() {
+            match component {
                 b"" | b"." => continue,
                 b".." => {
-                    if ids.len() > 1 {
-                        ids.pop();
-                        names.pop();
-                    }
+                    chain.pop();
                     continue;
                 }
                 _ => {}
             }
-            let name = Name::new(&component).ok()?;
-            let Kind::Directory(entries) = &self.node(*ids.last()?).kind else {
+            let directory = chain.last().map_or(self.root(), |(_, id)| *id);
+            let Kind::Directory(entries) = &self.node(directory).kind else {
                 return None;
             };
-            let id = *entries.get(&name)?;
-            match &self.node(id).kind {
+            let (name, id) = entries.get_key_value(component)?;
+            match &self.node(*id).kind {
                 Kind::Symlink(target) if follow_last || !ahead.is_empty() => {
                     n_symlinks += 1;
                     if n_symlinks > MAX_SYMLINKS {
                         return None;
                     }
                     if target.first() == Some(&b'/') {
-                        ids.truncate(1);
-                        names.clear();
+                        chain.clear();
                     }
-                    ahead.extend(target.split(|b| *b == b'/').rev().map(<[u8]>::to_vec));
+                    ahead.extend(target.split(|byte| *byte == b'/').rev());
                 }
-                _ => {
-                    ids.push(id);
-                    names.push(name);
-                }
+                _ => chain.push((name, *id)),
             }
         }
-        Some((ids, names))
+        Some(chain)
     }
 
     /// Puts `node` at `path`. Its parent must exist (symlinks to it are followed). What is no
@@ -367,14 +260,15 @@ impl Tree {
         Ok(())
     }
 
+    /// The directory that holds the last name of `path`, and that name.
     fn entry_of(&self, path: &TreePath) -> Result<(NodeId, Name), TreeError> {
         let no_parent = || TreeError::NoParent { path: path.clone() };
-        let (parent, name) = path.split_last().ok_or_else(no_parent)?;
-        let id = self.resolve(&parent).ok_or_else(no_parent)?;
+        let (name, parents) = path.names().split_last().ok_or_else(no_parent)?;
+        let id = self.find(parents, true).ok_or_else(no_parent)?;
         if !self.node(id).is_directory() {
             return Err(TreeError::NotADirectory { path: path.clone() });
         }
-        Ok((id, name))
+        Ok((id, name.clone()))
     }
 
     /// Every path with its node, parents before their entries, entries in byte order.
@@ -404,6 +298,7 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epoch::Timestamp;
 
     fn meta() -> Meta {
         Meta::root(0o755, Timestamp::default())

@@ -1,5 +1,6 @@
 //! Names and absolute paths of a tree, as bytes.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,6 +33,13 @@ impl Name {
 
     /// The bytes of the name.
     pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// So that a directory's entry is found by bytes: both are in byte order.
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
         &self.0
     }
 }
@@ -80,6 +88,11 @@ impl TreePath {
         let mut names = self.0.clone();
         names.push(name.clone());
         Self(names)
+    }
+
+    /// The names as a slice.
+    pub(super) fn names(&self) -> &[Name] {
+        &self.0
     }
 
     /// The names from the root down.

@@ -112,22 +112,23 @@ pub(super) fn read(folder: &Path) -> (Tree, Files) {
     let found = folder::read(folder);
     let mut files = Files::default();
     let mut tree = Tree::new(meta_of(&found[0]));
-    let mut paths = vec![TreePath::root()];
+    let mut ids = vec![tree.root()];
     let mut linked: BTreeMap<(u64, u64), NodeId> = BTreeMap::new();
     for found in &found[1..] {
-        let name = Name::new(found.name.as_bytes()).unwrap();
-        let path = paths[found.parent].join(&name);
         let inode = (found.metadata.dev(), found.metadata.ino());
-        if let Some(id) = linked.get(&inode) {
-            tree.link(&path, *id).unwrap();
-        } else {
-            let node = Node::new(kind(found, &mut files), meta_of(found), Origin::Builtin);
-            let id = tree.insert(&path, node).unwrap();
-            if found.metadata.nlink() > 1 && !found.metadata.is_dir() {
-                linked.insert(inode, id);
-            }
+        let known = linked.get(&inode).copied();
+        let id = known.unwrap_or_else(|| {
+            let kind = kind(found, &mut files);
+            tree.add(Node::new(kind, meta_of(found), Origin::Builtin))
+        });
+        if found.metadata.nlink() > 1 && !found.metadata.is_dir() {
+            linked.insert(inode, id);
         }
-        paths.push(path);
+        let Kind::Directory(entries) = &mut tree.node_mut(ids[found.parent]).kind else {
+            unreachable!("only a folder holds something");
+        };
+        entries.insert(Name::new(found.name.as_bytes()).unwrap(), id);
+        ids.push(id);
     }
     (tree, files)
 }

@@ -7,6 +7,7 @@
     reason = "time-outs need a clock, and a build needs the proxy of the environment"
 )]
 
+mod boards;
 mod families;
 #[path = "../judges/support.rs"]
 mod judge;
@@ -17,6 +18,7 @@ mod mirror;
 mod qemu_arm64;
 mod rpi4;
 mod support;
+mod trials;
 #[allow(dead_code, reason = "the judges use all of it")]
 #[path = "../judges/uml.rs"]
 mod uml;

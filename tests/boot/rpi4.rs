@@ -262,7 +262,7 @@ fn first_boot(machine: &mut Machine, device: &str) -> String {
         size > CARD * 9 / 10,
         "the root filesystem has {size} bytes of {CARD}"
     );
-    let told = machine.succeed("cat /boot/firmware/imgbuild.txt", PATIENCE);
+    let told = machine.succeed("cat /boot/firmware/imgbuild-secrets.txt", PATIENCE);
     assert!(told.contains("Wi-Fi passphrase: "), "{told}");
     said
 }

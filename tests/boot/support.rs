@@ -135,11 +135,18 @@ impl User {
     }
 
     /// Puts a profile on the image `base`; gives the path of the new image.
-    pub(crate) fn build_on(&self, base: &Path, board: &str, profile: &str) -> PathBuf {
+    pub(crate) fn build_on(
+        &self,
+        base: &Path,
+        board: &str,
+        profile: &str,
+        settings: &[&str],
+    ) -> PathBuf {
         let name = base.file_stem().expect("a name").to_string_lossy();
         let image = self.home.join(format!("{name}-{profile}.img"));
         let mut command = self.imgbuild();
         command.args(["--board", board, "--profile", profile]);
+        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
         command.arg("--base").arg(base);
         run(command.arg("--output").arg(&image));
         image

@@ -4,8 +4,10 @@
 mod backends;
 mod boots;
 mod builds;
+mod first_boot;
 pub(crate) mod guest;
 mod judges;
+mod settings;
 mod solution;
 mod trace;
 

@@ -41,7 +41,7 @@ fn name(scene: &Scene, url: &str, key: &TestKey, more: &str) {
     let fingerprint = key.fingerprint();
     let board = fs_err::read_to_string(&path).unwrap();
     let base = format!(
-        "\n[[base]]\nname = \"signed\"\nurls = [\"{url}\"]\nfingerprint = \"{fingerprint}\"\n\
+        "\n[[base]]\nname = \"signed\"\nurls = [\"{url}\"]\nfingerprints = [\"{fingerprint}\"]\n\
          keys = [\"{keys}\"]\n{more}\n"
     );
     fs_err::write(&path, board + &base).unwrap();
@@ -156,6 +156,65 @@ fn a_changed_file_and_a_foreign_signature_are_refused() {
         &scene,
         &["does not hold the key", &key.fingerprint()],
     );
+}
+
+/// Rewrites the board of the test.
+fn change_board(scene: &Scene, from: &str, to: &str) {
+    let path = scene.path("definitions/boards/tiny/board.toml");
+    let board = fs_err::read_to_string(&path).unwrap();
+    assert!(board.contains(from), "{board}");
+    fs_err::write(&path, board.replace(from, to)).unwrap();
+}
+
+#[test]
+fn a_key_that_a_person_gives_must_be_the_one_that_the_board_names() {
+    let (scene, url) = scene();
+    let (key, other) = (TestKey::new(7), TestKey::new(8));
+    let signature = key.sign_detached(&packed(&scene), SIGNED);
+    serve(&scene, "base.img.xz.sig", &signature);
+    name(&scene, &url, &key, "signature = \".sig\"");
+    let keys = format!("keys = [\"{}\"]\n", url.replace("base.img.xz", "key.asc"));
+    change_board(&scene, &keys, "");
+    let ran = inject(&scene, "signed").ended(2);
+    ran.says(&["give it in a file with --base-key", &key.fingerprint()]);
+
+    let with = |key: &TestKey, base: &str| {
+        let file = scene.path("a.key");
+        fs_err::write(&file, key.armored_keyring()).unwrap();
+        let mut command = bases::inject(&scene, base.as_ref());
+        run(command.arg("--base-key").arg(&file))
+    };
+    let words = ["does not hold the key", &key.fingerprint()];
+    refused(with(&other, "signed"), &scene, &words);
+    with(&key, &url)
+        .ended(2)
+        .says(&["goes with a --base that the board names"]);
+    with(&key, "signed").succeeded();
+}
+
+#[test]
+fn one_of_several_keys_is_enough_wherever_it_can_be_had() {
+    let (scene, url) = scene();
+    let (key, other) = (TestKey::new(7), TestKey::new(8));
+    let signature = key.sign_detached(&packed(&scene), SIGNED);
+    serve(&scene, "base.img.xz.sig", &signature);
+    serve(&scene, "other.asc", other.armored_keyring().as_bytes());
+    name(&scene, &url, &key, "signature = \".sig\"");
+    let at = |file: &str| format!("\"{}\"", url.replace("base.img.xz", file));
+    let (one, all) = (
+        at("key.asc"),
+        [at("none.asc"), at("other.asc"), at("key.asc")],
+    );
+    change_board(&scene, &one, &all.join(", "));
+    let (mine, both) = (key.fingerprint(), [other.fingerprint(), key.fingerprint()]);
+    change_board(&scene, &mine, &both.join("\", \""));
+    inject(&scene, "signed").succeeded();
+
+    fs_err::remove_file(scene.image()).unwrap();
+    fs_err::remove_file(scene.path("mirror/bases/key.asc")).unwrap();
+    fs_err::remove_dir_all(scene.path("store")).unwrap();
+    let ran = inject(&scene, "signed");
+    refused(ran, &scene, &["is not genuine", &key.fingerprint()]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ install = ["extra"]
 "#;
 
 /// An archive that is published again is younger.
-const LATER: Epoch = Epoch(NOW.0 + 86_400);
+pub(crate) const LATER: Epoch = Epoch(NOW.0 + 86_400);
 
 const SETTINGS: &str = r#"
 [settings.hostname]
@@ -54,9 +54,25 @@ fn extra() -> DebSpec {
         .conffile("/etc/extra.conf", b"extra\n")
 }
 
+/// The archive of every scene here.
+pub(crate) fn archive() -> TestArchive {
+    world::archive().package(extra())
+}
+
 /// A scene whose archive has package `extra`, and an image made from it without that.
 pub(crate) fn scene() -> (Scene, PathBuf) {
-    let scene = Scene::of(&world::archive().package(extra()));
+    scene_with(Vec::new())
+}
+
+/// The same, and the image has `packages` too.
+pub(crate) fn scene_with(packages: Vec<DebSpec>) -> (Scene, PathBuf) {
+    let names = packages.iter().map(|deb| format!(", \"{}\"", deb.name));
+    let names: String = names.collect();
+    let scene = Scene::of(&packages.into_iter().fold(archive(), TestArchive::package));
+    let path = scene.path("definitions/profiles/greeter/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    let profile = profile.replace("[\"hello\"]", &format!("[\"hello\"{names}]"));
+    fs_err::write(&path, profile).unwrap();
     run(&mut scene.build()).succeeded();
     let base = scene.path("base.img");
     fs_err::rename(scene.image(), &base).unwrap();
@@ -119,7 +135,7 @@ fn root_range(image: &Path) -> std::ops::Range<u64> {
 }
 
 /// The root filesystem of `image`, as a file of its own.
-fn root(image: &Path) -> tempfile::NamedTempFile {
+pub(crate) fn root(image: &Path) -> tempfile::NamedTempFile {
     let range = root_range(image);
     let index = |at: u64| usize::try_from(at).unwrap();
     let bytes = fs_err::read(image).unwrap();
@@ -218,8 +234,20 @@ fn newer() -> [DebSpec; 2] {
     [hello, extra().field("Depends", "hello (>= 2)")]
 }
 
+/// The files of the root filesystem of `image`, in a folder.
+pub(crate) fn files(image: &Path) -> tempfile::TempDir {
+    let root = root(image);
+    let folder = tempfile::tempdir().unwrap();
+    let rdump = format!("rdump / {}", folder.path().display());
+    output(
+        "/usr/sbin/debugfs",
+        &["-R", &rdump, root.path().to_str().unwrap()],
+    );
+    folder
+}
+
 /// Runs debugfs's `commands` on the root of `image`.
-fn edit(image: &Path, commands: &str) {
+pub(crate) fn edit(image: &Path, commands: &str) {
     let start = root_range(image).start;
     let path = format!("{}?offset={start}", image.display());
     let mut debugfs = Command::new("/usr/sbin/debugfs")

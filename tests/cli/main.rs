@@ -4,12 +4,15 @@
 //! are really unpacked, configured in the sandbox and sealed into an image. Needs no other network.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
+mod archives;
 mod base_layouts;
 mod base_sources;
+mod base_systems;
 mod bases;
 mod boards;
 mod commands;
 mod definitions;
+mod first_boot;
 mod inputs;
 mod interrupts;
 mod locks;
@@ -19,4 +22,5 @@ mod outputs;
 mod reproducible;
 mod scene;
 mod secrets;
+mod trial;
 mod world;

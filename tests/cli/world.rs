@@ -24,9 +24,9 @@ const DPKG: [&str; 7] = [
 const TAR: &str = "/bin/tar";
 
 /// Names under which busybox is called.
-const APPLETS: [&str; 15] = [
+const APPLETS: [&str; 17] = [
     "sh", "cat", "chmod", "chown", "cp", "diff", "echo", "ln", "mkdir", "mv", "rm", "sleep",
-    "touch", "true", "date",
+    "sync", "tee", "touch", "true", "date",
 ];
 
 /// Makes the accounts, as base-passwd does.

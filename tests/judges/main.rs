@@ -3,6 +3,7 @@
 mod archive;
 mod boot;
 mod definitions;
+mod device;
 mod disk;
 mod dpkg;
 mod ext4;

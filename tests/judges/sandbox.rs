@@ -334,6 +334,7 @@ fn unpacked_packages_are_configured_by_preinst_and_dpkg() {
     file(&mut tree, "/var/lib/dpkg/info/p.preinst", 0o755, preinst);
     file(&mut tree, "/usr/bin/dpkg", 0o755, DPKG);
     let request = ConfigureRequest {
+        mounts: &[],
         tree: &tree,
         archives: &[],
         store: &ground.store,

@@ -46,6 +46,17 @@ pub enum SourceError {
         /// What it is.
         found: Sha256,
     },
+    /// Nobody said where the key is.
+    #[error(
+        "base image `{name}` is signed by {}, and the board has no address of that key; give it in a file \
+         with --base-key", .fingerprints.join(" or ")
+    )]
+    NoKey {
+        /// The base.
+        name: String,
+        /// Whose signature counts.
+        fingerprints: Vec<String>,
+    },
     /// The key that came is another one.
     #[error("cannot use the key that signs base image `{name}`")]
     Key {

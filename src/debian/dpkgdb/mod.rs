@@ -26,7 +26,7 @@ pub use triggers::{Triggers, TriggersError};
 use crate::debian::control;
 use crate::debian::deb::ControlMember;
 use crate::tree::{Kind, Objects, Tree, TreePath};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// The folder.
@@ -135,6 +135,28 @@ impl Database {
             }
         }
         Ok(database)
+    }
+
+    /// The packages that can be triggered, as [`Record::info_name`] gives them.
+    pub fn configured(&self) -> BTreeSet<String> {
+        let records = self.packages.values().map(|package| &package.record);
+        let configured = records.filter(|record| record.is_configured());
+        configured.map(Record::info_name).collect()
+    }
+
+    /// Activates the triggers of those of `configured` that want to know of files of `packages`.
+    pub fn activate_files_of<'a>(
+        &mut self,
+        packages: impl Iterator<Item = &'a str>,
+        configured: &BTreeSet<String>,
+    ) {
+        let names: BTreeSet<&str> = packages.collect();
+        let new = self.packages.values();
+        for package in new.filter(|package| names.contains(package.record.name())) {
+            for path in &package.list {
+                self.triggers.activate(path, configured);
+            }
+        }
     }
 }
 

@@ -160,6 +160,16 @@ impl Record {
         self.get("Version").unwrap_or_default()
     }
 
+    /// Whether its scripts have run, so that it can be triggered.
+    pub fn is_configured(&self) -> bool {
+        let state = self
+            .get("Status")
+            .and_then(|status| status.rsplit(' ').next());
+        ["installed", "triggers-awaited", "triggers-pending"]
+            .map(Some)
+            .contains(&state)
+    }
+
     /// Whether builds for several architectures may be installed at once.
     pub fn is_same(&self) -> bool {
         self.get("Multi-Arch") == Some("same")

@@ -3,12 +3,13 @@
 //! ```text
 //! triggers/File     "/usr/share/man man-db/noawait"   one line per path and package
 //! triggers/<name>   "initramfs-tools"                 one line per package
+//! triggers/Unincorp "/usr/share/man -"                what was activated and dpkg has not yet noted
 //! ```
 //!
 //! A package that is only unpacked is never triggered, so unpacking fresh packages leaves nothing
-//! pending.
+//! pending but for packages that were configured before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A line of a `triggers` member that dpkg would not understand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,8 @@ pub struct Triggers {
     /// In the order in which they were declared, which is the order of the file.
     files: Vec<(String, Interest)>,
     named: BTreeMap<String, Vec<Interest>>,
+    /// The lines of `Unincorp`.
+    activated: Vec<String>,
 }
 
 impl Triggers {
@@ -104,6 +107,20 @@ impl Triggers {
         }
     }
 
+    /// Activates the interests in `path`, or in a folder above it, of those packages that are
+    /// `configured`, which are named as in [`super::Record::info_name`].
+    pub fn activate(&mut self, path: &[u8], configured: &BTreeSet<String>) {
+        for (interest, known) in &self.files {
+            let below = path.strip_prefix(interest.as_bytes());
+            let within = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
+            // Nobody waits for it: whoever configures the one configures the other.
+            let line = format!("{interest} -");
+            if within && configured.contains(&known.package) && !self.activated.contains(&line) {
+                self.activated.push(line);
+            }
+        }
+    }
+
     /// Reads one file of the folder `triggers`; what cannot be understood is left out.
     pub fn read(&mut self, name: &str, content: &str) {
         let mut lines = content.lines();
@@ -115,7 +132,8 @@ impl Triggers {
                 };
                 self.files = lines.filter_map(pair).collect();
             }
-            "Unincorp" | "Lock" => {}
+            "Unincorp" => self.activated = lines.map(str::to_owned).collect(),
+            "Lock" => {}
             name => {
                 let interests = lines.by_ref().map(Interest::parse).collect();
                 self.named.insert(name.to_owned(), interests);
@@ -123,7 +141,7 @@ impl Triggers {
         }
     }
 
-    /// The files of the folder `triggers` that hold interests, by name.
+    /// The files of the folder `triggers` that hold something, by name.
     pub fn files(&self) -> BTreeMap<&str, String> {
         let lines = |interests: &[Interest]| {
             interests
@@ -140,6 +158,10 @@ impl Triggers {
             let line =
                 |(path, interest): &(String, Interest)| format!("{path} {}\n", interest.show());
             files.insert("File", self.files.iter().map(line).collect());
+        }
+        if !self.activated.is_empty() {
+            let lines = self.activated.iter().map(|line| format!("{line}\n"));
+            files.insert("Unincorp", lines.collect());
         }
         files
     }
@@ -170,6 +192,27 @@ mod tests {
             .iter()
             .for_each(|(name, content)| read.read(name, content));
         assert_eq!(read, triggers);
+    }
+
+    #[test]
+    fn only_who_is_configured_is_told_of_files() {
+        let mut triggers = Triggers::default();
+        triggers.read("Unincorp", "ldconfig libc-bin\n");
+        triggers.read(
+            "File",
+            "/usr/share/man man-db/noawait\n/usr/share/ma new\n/usr a\n",
+        );
+        let configured = BTreeSet::from(["man-db".to_owned(), "b".to_owned()]);
+        for path in [
+            "/usr/share/man/x.1",
+            "/usr/share/man",
+            "/usr/share/manual",
+            "/usr",
+        ] {
+            triggers.activate(path.as_bytes(), &configured);
+        }
+        let expected = "ldconfig libc-bin\n/usr/share/man -\n";
+        assert_eq!(triggers.files()["Unincorp"], expected);
     }
 
     #[test]

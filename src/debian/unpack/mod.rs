@@ -54,7 +54,8 @@ pub fn unpack(
 }
 
 /// Unpacks `packages`, none of which `tree` has yet, beside those that it has; its diversions and
-/// overrides hold. Triggers in which its configured packages have an interest are not noted.
+/// overrides hold. Its configured packages that have an interest in the new files are noted to be
+/// triggered; names are triggered when the new packages are configured.
 pub fn unpack_onto(
     tree: Tree,
     packages: &[Unpackable],
@@ -73,11 +74,16 @@ pub fn unpack_onto(
     let debs = open(packages, store, reporter)?;
     let database = Database::read(&tree, store)?;
     let owners = owners(&tree, packages, &debs, store)?;
+    let configured = database.configured();
     let mut installer = Installer::new(tree, database, owners, store);
     for index in order(packages) {
         installer.install(&packages[index].locked, &debs[index], architecture)?;
     }
-    let (mut tree, database) = installer.finish();
+    let (mut tree, mut database) = installer.finish();
+    database.activate_files_of(
+        packages.iter().map(|it| it.locked.name.as_str()),
+        &configured,
+    );
     let written = database.write(&mut tree, epoch);
     written.map_err(|source| UnpackError::Database { source })?;
     let locked: Vec<LockedPackage> = (packages.iter())

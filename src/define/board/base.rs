@@ -11,7 +11,7 @@ pub(super) static BASE: Keys = Keys {
         "name",
         "urls",
         "sha256",
-        "fingerprint",
+        "fingerprints",
         "keys",
         "signature",
         "checksums",
@@ -59,25 +59,28 @@ fn sound_name(section: &Section<'_>, name: &Located<String>) -> bool {
     sound
 }
 
+/// Whether `text` is an address that is fetched from.
+pub(super) fn address(section: &Section<'_>, text: &Located<String>) -> bool {
+    let schemes = ["http://", "https://", "file:///"];
+    let sound = schemes.iter().any(|scheme| text.value.starts_with(scheme));
+    if !sound {
+        section.report(
+            Diagnostic::new("board::address", format!("`{}` is no address", text.value))
+                .label(&text.span, "expected http://…, https://… or file:///…"),
+        );
+    }
+    sound
+}
+
 /// The addresses in the array `key`; nothing where one is none, or there are none.
 fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
     let texts = section.texts(key);
-    let schemes = ["http://", "https://", "file:///"];
-    let known =
-        |text: &&Located<String>| schemes.iter().any(|scheme| text.value.starts_with(scheme));
-    if let Some(odd) = texts.iter().find(|text| !known(text)) {
-        section.report(
-            Diagnostic::new(
-                "board::base-address",
-                format!("`{}` is no address", odd.value),
-            )
-            .label(&odd.span, "expected http://…, https://… or file:///…"),
-        );
+    if !texts.iter().all(|text| address(section, text)) {
         return None;
     }
     if section.has(key) && texts.is_empty() {
         section.report(
-            Diagnostic::new("board::base-address", format!("`{key}` names no address"))
+            Diagnostic::new("board::address", format!("`{key}` names no address"))
                 .label(section.span(), "expected an array of one or more URLs"),
         );
         return None;
@@ -87,8 +90,8 @@ fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
 
 fn proof(section: &Section<'_>) -> Option<Proof> {
     let sha256 = section.parsed("sha256");
-    let fingerprint = section.text("fingerprint");
-    if section.has("sha256") == section.has("fingerprint") {
+    let fingerprints = section.texts("fingerprints");
+    if section.has("sha256") == section.has("fingerprints") {
         section.report(
             Diagnostic::new(
                 "board::base-proof",
@@ -96,7 +99,7 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
             )
             .label(
                 section.span(),
-                "expected either `sha256`, or `fingerprint` with `keys` and `signature`",
+                "expected either `sha256`, or `fingerprints` with `signature`",
             ),
         );
         return None;
@@ -104,19 +107,31 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
     if section.has("sha256") {
         return sha256.map(|sha256| Proof::Sha256(sha256.value));
     }
-    let keys = section.need("keys", addresses(section, "keys"));
+    let keys = addresses(section, "keys");
     let signature = section.need("signature", section.text("signature"));
     let checksums = section.text("checksums");
-    let fingerprint = fingerprint.filter(|text| sound_fingerprint(section, text))?;
+    if fingerprints.is_empty() {
+        section.report(
+            Diagnostic::new("board::fingerprint", "`fingerprints` names no key").label(
+                section.span(),
+                "expected an array of one or more fingerprints",
+            ),
+        );
+    }
+    let fingerprints: Option<Vec<String>> = fingerprints
+        .iter()
+        .map(|text| fingerprint(section, text))
+        .collect();
     Some(Proof::Signature {
-        fingerprint: digits(&fingerprint.value),
+        fingerprints: fingerprints?,
         keys: keys?,
         signature: signature?.value,
         checksums: checksums.map(|checksums| checksums.value),
     })
 }
 
-fn sound_fingerprint(section: &Section<'_>, text: &Located<String>) -> bool {
+/// The fingerprint of a primary key, without what people group its digits by.
+pub(super) fn fingerprint(section: &Section<'_>, text: &Located<String>) -> Option<String> {
     let digits = digits(&text.value);
     let blanks_only = text
         .value
@@ -125,13 +140,13 @@ fn sound_fingerprint(section: &Section<'_>, text: &Located<String>) -> bool {
     let sound = matches!(digits.len(), 40 | 64) && blanks_only;
     if !sound {
         section.report(
-            Diagnostic::new("board::base-fingerprint", "not the fingerprint of a key").label(
+            Diagnostic::new("board::fingerprint", "not the fingerprint of a key").label(
                 &text.span,
                 "expected all 40 (or 64) hexadecimal digits: a shorter id can be forged",
             ),
         );
     }
-    sound
+    sound.then_some(digits)
 }
 
 /// The digits of a fingerprint, which people write in groups.

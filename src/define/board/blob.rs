@@ -35,11 +35,15 @@ pub(super) static FILE_SOURCE: Keys = Keys {
     keys: &["package", "path"],
 };
 
-pub(super) fn blob<'s>(section: &'s Section<'s>, partitions: &[&str]) -> Draft<'s, Blob> {
+pub(super) fn blob<'s>(
+    section: &'s Section<'s>,
+    partitions: &[&str],
+    archives: &[&str],
+) -> Draft<'s, Blob> {
     let name = section.need("name", section.text("name"));
     let place = blob_place(section, partitions);
     let source = section.need("source", section.section("source", &BLOB_SOURCE));
-    let source = source.and_then(|source| blob_source(&source));
+    let source = source.and_then(|source| blob_source(&source, archives));
     let [skip, take, max_size] = ["skip", "take", "max-size"].map(|key| size(section, key));
     let around_table = around_table(section, place.as_ref());
     let redistributable = section.flag("redistributable");

@@ -1,5 +1,6 @@
 //! Reads `board.toml`: its keys and the rules among them.
 
+use super::archive::{ARCHIVE, archive};
 use super::base::{BASE, base};
 use super::blob::{BLOB, FILE, FILE_SOURCE, PATCH, blob, file};
 use super::source::BLOB_SOURCE;
@@ -18,6 +19,7 @@ static TOP: Keys = Keys {
         "architecture",
         "disk",
         "partition",
+        "archive",
         "blob",
         "file",
         "suite",
@@ -70,10 +72,11 @@ pub(super) static BOOT: Keys = Keys {
 };
 
 /// Every table of the format.
-pub static TABLES: [&Keys; 13] = [
+pub static TABLES: [&Keys; 14] = [
     &TOP,
     &DISK,
     &PARTITION,
+    &ARCHIVE,
     &BLOB,
     &BLOB_SOURCE,
     &PATCH,
@@ -127,8 +130,13 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
     let names: Vec<&str> = (partitions.iter().filter_map(|draft| draft.name.as_ref()))
         .map(|name| name.value.as_str())
         .collect();
+    let archive_sections = top.sections("archive", &ARCHIVE);
+    let archives: Vec<_> = archive_sections.iter().map(archive).collect();
+    let archive_names: Vec<&str> = (archives.iter().filter_map(|draft| draft.name.as_ref()))
+        .map(|name| name.value.as_str())
+        .collect();
     let blobs: Vec<_> = (blob_sections.iter())
-        .map(|section| blob(section, &names))
+        .map(|section| blob(section, &names, &archive_names))
         .collect();
     let files: Vec<_> = top.sections("file", &FILE).iter().map(file).collect();
     let suite = needed(top, "suite", &SUITE, suite);
@@ -140,6 +148,7 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
     let bases: Vec<_> = base_sections.iter().map(base).collect();
 
     rules::names(&partitions);
+    rules::names(&archives);
     rules::names(&bases);
     rules::names(&blobs);
     rules::root(top, &partitions);
@@ -164,6 +173,7 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
         architecture: architecture?.value,
         disk: disk?,
         partitions: values(partitions)?,
+        archives: values(archives)?,
         blobs: values(blobs)?,
         files: files.into_iter().collect::<Option<_>>()?,
         suite: suite?,
@@ -187,7 +197,7 @@ fn values<T>(drafts: Vec<Draft<'_, T>>) -> Option<Vec<T>> {
     drafts.into_iter().map(|draft| draft.value).collect()
 }
 
-fn plain(texts: Vec<Located<String>>) -> Vec<String> {
+pub(super) fn plain(texts: Vec<Located<String>>) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 

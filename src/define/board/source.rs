@@ -1,5 +1,7 @@
-//! Reads `[blob.source]`: a package, this program, the network, or the base image.
+//! Reads `[blob.source]`: a package, another archive, this program, the network, or the
+//! base image.
 
+use super::archive::archive_file;
 use super::file::absolute;
 use super::{BaseRegion, BlobDownload, BlobSource, PackageFile};
 use crate::define::read::{Keys, Section};
@@ -10,7 +12,7 @@ use std::str::FromStr;
 pub(super) static BLOB_SOURCE: Keys = Keys {
     table: "[blob.source]",
     keys: &[
-        "package", "path", "builtin", "modules", "url", "size", "sha256", "base",
+        "package", "path", "archive", "builtin", "modules", "url", "size", "sha256", "base",
     ],
 };
 
@@ -45,16 +47,17 @@ impl FromStr for BaseRegion {
 }
 
 /// The source, named by the one key that only its kind has.
-pub(super) fn blob_source(section: &Section<'_>) -> Option<BlobSource> {
-    let kinds = ["url", "base", "builtin"];
+pub(super) fn blob_source(section: &Section<'_>, archives: &[&str]) -> Option<BlobSource> {
+    let kinds = ["archive", "url", "base", "builtin"];
     let named: Vec<&str> = (kinds.into_iter()).filter(|key| section.has(key)).collect();
     match named[..] {
+        ["archive"] => archive_file(section, archives).map(BlobSource::Archive),
         ["url"] => download(section).map(BlobSource::Download),
         ["base"] => Some(BlobSource::Base(section.parsed("base")?.value)),
         ["builtin"] if !section.has("path") => grub_core(section),
         [] if section.has("path") => package_file(section).map(BlobSource::Package),
         _ => {
-            let expected = "expected one of `package` with `path`, `builtin`, `url`, `base`";
+            let expected = "expected one of `package` with `path` and perhaps `archive`, `builtin`, `url`, `base`";
             section.report(
                 Diagnostic::new("board::blob-source", "a blob has one source")
                     .label(section.span(), expected),
@@ -74,9 +77,9 @@ fn grub_core(section: &Section<'_>) -> Option<BlobSource> {
     })
 }
 
-fn package_file(section: &Section<'_>) -> Option<PackageFile> {
+pub(super) fn package_file(section: &Section<'_>) -> Option<PackageFile> {
     let package = section.need("package", section.text("package"));
-    let path = section.text("path")?;
+    let path = section.need("path", section.text("path"))?;
     absolute(section, &path).then_some(())?;
     Some(PackageFile {
         package: package?.value,

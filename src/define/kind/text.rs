@@ -157,8 +157,13 @@ const COUNTRIES: &str = "\
     SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI \
     VN VU WF WS YE YT ZA ZM ZW";
 
+/// Every country, for those who check on the device.
+pub(crate) fn countries() -> impl Iterator<Item = &'static str> {
+    COUNTRIES.split(' ')
+}
+
 pub(super) fn is_country(text: &str) -> bool {
-    text == "00" || text.len() == 2 && COUNTRIES.split(' ').any(|country| country == text)
+    text == "00" || text.len() == 2 && countries().any(|country| country == text)
 }
 
 /// An IPv4 network: its first address and the mask of its hosts.
@@ -195,8 +200,13 @@ impl std::str::FromStr for Network {
 }
 
 impl Network {
+    /// Its first and its last address.
+    pub fn bounds(self) -> (u32, u32) {
+        (self.first, self.first | self.hosts)
+    }
+
     /// Whether an address is in both.
     pub fn overlaps(self, other: Self) -> bool {
-        self.first <= other.first | other.hosts && other.first <= self.first | self.hosts
+        self.first <= other.bounds().1 && other.first <= self.bounds().1
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct Family {
     /// Number of the root partition.
     pub(super) root: usize,
     pub(super) disk: PathBuf,
-    pub(super) user: &'static User,
+    user: &'static User,
     files: OnceLock<Files>,
 }
 
@@ -85,6 +85,16 @@ impl Family {
             user: &USER,
             files: OnceLock::new(),
         }
+    }
+
+    /// An image of this base with `profile` and `settings` on it.
+    pub(super) fn with(&self, profile: &str, settings: &[&str]) -> PathBuf {
+        let began = Instant::now();
+        let image = self
+            .user
+            .build_on(&self.disk, self.board, profile, settings);
+        eprintln!("{} + {profile}: built in {:?}", self.name, began.elapsed());
+        image
     }
 
     /// What the base's root filesystem holds.

@@ -3,6 +3,7 @@
 use super::BUILT;
 use super::backends::{WebServer, free_port};
 use super::guest::{Firmware, Guest};
+use super::settings;
 use crate::machine::Machine;
 use crate::mirror::{DebSpec, Server, TestArchive, TestKey};
 use crate::support::{PATIENCE, bench, said};
@@ -19,6 +20,25 @@ fn x86_64_starts_from_uefi() {
     guest
         .machine
         .succeed("test -d /sys/firmware/efi/efivars", PATIENCE);
+}
+
+#[test]
+fn x86_64_settings_change_on_the_card_and_on_the_device() {
+    let mut guest = Guest::start_with(&BUILT.image, Firmware::Bios, &[], settings::write_on_card);
+    guest.machine.log_in(PATIENCE);
+    guest.settle();
+    settings::taken_from_the_card(&mut guest.machine);
+    settings::change_while_it_runs(&mut guest.machine);
+    settings::what_does_not_work_is_taken_back(&mut guest.machine);
+    settings::the_status_says_what_fails(&mut guest.machine);
+    guest.machine.succeed(
+        "printf 'max-connections = 1\\r\\n' >> /boot/efi/imgbuild.txt",
+        PATIENCE,
+    );
+    guest.machine.type_line("systemctl reboot");
+    let said = guest.machine.log_in(PATIENCE);
+    guest.settle();
+    settings::kept_with_a_mistake_told(&mut guest.machine, &said);
 }
 
 #[test]

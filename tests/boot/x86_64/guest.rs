@@ -26,10 +26,21 @@ impl Guest {
     /// Flashes `image` and switches the PC on. `forwards` are words of QEMU's user network, which
     /// is closed but for them.
     pub(crate) fn start(image: &Path, firmware: Firmware, forwards: &[String]) -> Self {
+        Self::start_with(image, firmware, forwards, |_| ())
+    }
+
+    /// The same, with what a person does to the flashed disk before.
+    pub(crate) fn start_with(
+        image: &Path,
+        firmware: Firmware,
+        forwards: &[String],
+        edit: impl FnOnce(&Path),
+    ) -> Self {
         let image_name = image.file_stem().expect("a name").to_string_lossy();
         let name = format!("{image_name}-{firmware:?}").to_lowercase();
         let disk = bench().join(format!("{name}.disk"));
         flash(image, &disk, DISK);
+        edit(&disk);
         // A test that is killed takes its PC with it.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);

@@ -1,0 +1,192 @@
+# The kinds of settings: what a text must look like to be one, as in imgbuild itself (src/define/kind).
+package Imgbuild::Kind;
+use v5.36;
+use Imgbuild::Json;
+use Socket qw(AF_INET AF_INET6 inet_pton);
+
+# Strict UTF-8 (RFC 3629).
+my $UTF8 = qr/\A(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}
+    |\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*+\z/x;
+# The characters of Unicode's category Cc.
+my $CONTROL = qr/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/;
+my $LABEL   = qr/(?!-)[A-Za-z0-9-]{1,63}(?<!-)/;
+my $NAME    = qr/[A-Za-z0-9][A-Za-z0-9._-]{0,31}/;
+my $ZONE    = qr/[A-Z][A-Za-z0-9_+-]*/;
+my $KEY     = qr/ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519\@openssh\.com|sk-ecdsa-sha2-nistp256\@openssh\.com/;
+# 2^64 - 1 divided by each unit, in digits: more than Perl's own numbers hold exactly.
+my %LARGEST = (
+    ''  => '18446744073709551615',
+    KiB => '18014398509481983', MiB => '17592186044415', GiB => '17179869183', TiB => '16777215',
+    sectors => '36028797018963967', min => '307445734561825860', h => '5124095576030431', d => '213503982334601',
+);
+
+my %FITS = (
+    string     => sub($text) { return 1 },
+    enum       => sub($text) { return 1 },
+    address    => \&is_address,
+    bind       => sub($text) { return $text eq '*' || is_address($text) },
+    cidr       => \&is_private_cidr,
+    size       => sub($text) { return $text =~ /\A([0-9]+)(TiB|GiB|MiB|KiB|s|)\z/ && in_64_bits($1, $2 eq 's' ? 'sectors' : $2) },
+    duration   => sub($text) { return $text =~ /\A([0-9]+)(s|min|h|d)\z/ && in_64_bits($1, $2 eq 's' ? '' : $2) },
+    time       => sub($text) { return $text =~ /\A(?:[01][0-9]|2[0-3]):[0-5][0-9]\z/ },
+    hostname   => sub($text) { return $text =~ /\A$LABEL\z/ },
+    domain     => sub($text) { return length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)+\z/ },
+    nickname   => sub($text) { return $text =~ /\A[A-Za-z0-9]{1,19}\z/ },
+    ssid       => sub($text) { return $text =~ /\A.{1,32}\z/s },
+    passphrase => sub($text) { return $text =~ /\A[ -~]{8,63}\z/ },
+    password   => sub($text) { return $text =~ /\A[ -~]{12,128}\z/ },
+    'time-zone' => sub($text) { return length $text <= 64 && $text =~ m{\A$ZONE(?:/$ZONE){0,2}\z} },
+    locale     => sub($text) { return $text =~ /\A(?:C|[a-z]{2,3}(?:_[A-Z]{2})?)\.UTF-8\z/ },
+    'ssh-key'  => sub($text) { return $text =~ m{\A$KEY AAAA[A-Za-z0-9+/=]{36,}(?: |\z)} },
+    username   => sub($text) { return $text =~ /\A[a-z][a-z0-9_-]{0,31}\z/ },
+    name       => sub($text) { return $text =~ /\A$NAME\z/ },
+    'prefixed-address' => sub($text) { return defined bits($text) },
+    network    => sub($text) { return (bits($text) // return 0) !~ /1/ },
+    host       => \&is_host,
+    'http-status' => sub($text) { return $text =~ /\A[1-5][0-9]{2}(?:-([1-5][0-9]{2}))?\z/ && (!defined $1 || substr($text, 0, 3) <= $1) },
+    'url-path' => sub($text) { return length $text <= 256 && $text =~ m{\A/[!\$-&(-\[\]-~]*\z} },
+);
+
+# The value that `$text` gives the setting `$definition`; dies with what was expected.
+sub read_value($definition, $text) {
+    my $type = $definition->{type};
+    return read_list($definition, $text) if $type eq 'list';
+    my $value = read_one($definition, $text);
+    defined $value or die "expected $definition->{expected}\n";
+    my $plain = Imgbuild::Json::plain($value);
+    if ($definition->{values} && defined $plain && !Imgbuild::Json::is_boolean($value)) {
+        grep { $_ eq $plain } @{$definition->{values}} or die 'expected one of ' . join(', ', @{$definition->{values}}) . "\n";
+    }
+    check_range($definition, $value) if Imgbuild::Json::is_number($value);
+    check_outside($definition, $plain) if $definition->{outside} && defined $plain;
+    return $value;
+}
+
+sub read_one($definition, $text) {
+    my $type = $definition->{type};
+    $text =~ $UTF8 or die "expected text in UTF-8\n";
+    return integer($text) if $type eq 'integer';
+    return port($text) if $type eq 'port';
+    return server($text) if $type eq 'server';
+    return $text =~ /\A(?:true|false)\z/ ? Imgbuild::Json::boolean($text eq 'true') : undef if $type eq 'boolean';
+    return undef if $text =~ $CONTROL;
+    if ($type eq 'country') {
+        return ($text eq '00' || grep { $_ eq $text } @{$definition->{countries}}) ? $text : undef;
+    }
+    my $fits = $FITS{$type} // die "settings of type `$type` cannot change on the device\n";
+    return $fits->($text) ? $text : undef;
+}
+
+# A whole number of 64 bits.
+sub integer($text) {
+    my ($sign, $digits) = $text =~ /\A([-+]?)0*([0-9]+)\z/ or return undef;
+    my $limit = $sign eq '-' ? '9223372036854775808' : '9223372036854775807';
+    return undef if at_most($digits, $limit) == 0;
+    return Imgbuild::Json::number($sign eq '-' && $digits ne '0' ? "-$digits" : $digits);
+}
+
+# Whether digits without leading zeros make a number of at most `$limit`, both larger than Perl's own.
+sub at_most($digits, $limit) {
+    return length $digits < length $limit || length $digits == length $limit && $digits le $limit ? 1 : 0;
+}
+
+# Whether digits with a unit make a number of bytes or seconds of at most 64 bits.
+sub in_64_bits($digits, $unit) {
+    return at_most($digits =~ s/\A0+(?=[0-9])//r, $LARGEST{$unit});
+}
+
+sub port($text) {
+    my $port = integer($text) // return undef;
+    return $$port >= 1 && $$port <= 65535 ? $port : undef;
+}
+
+sub is_address($text) {
+    return $text =~ /\A[0-9a-fA-F:.]+\z/ && (defined inet_pton(AF_INET, $text) || defined inet_pton(AF_INET6, $text));
+}
+
+sub ipv4($text) {
+    my $bytes = $text =~ /\A[0-9.]+\z/ ? inet_pton(AF_INET, $text) : undef;
+    return defined $bytes ? unpack 'N', $bytes : undef;
+}
+
+# An RFC 1918 address that a network of /24 to /28 can give to a host.
+sub is_private_cidr($text) {
+    my ($address, $prefix) = network($text) or return 0;
+    my $hosts = (1 << (32 - $prefix)) - 1;
+    my $private = ($address >> 24) == 10 || ($address >> 20) == 0xac1 || ($address >> 16) == 0xc0a8;
+    return $private && $prefix >= 24 && $prefix <= 28 && ($address & $hosts) != 0 && ($address & $hosts) != $hosts;
+}
+
+sub network($text) {
+    my ($left, $right) = $text =~ m{\A([^/]*)/\+?0*([0-9]{1,2})\z} or return;
+    my $address = ipv4($left) // return;
+    return $right <= 32 ? ($address, $right) : ();
+}
+
+# The bits behind the prefix of an address with the length of its prefix.
+sub bits($text) {
+    my ($address, $prefix) = $text =~ m{\A([^/]*)/(0|[1-9][0-9]{0,2})\z} or return undef;
+    is_address($address) or return undef;
+    my $bits = unpack 'B*', inet_pton($address =~ /:/ ? AF_INET6 : AF_INET, $address);
+    return $prefix <= length $bits ? substr $bits, $prefix : undef;
+}
+
+sub is_host($text) {
+    return is_address($text) || length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)*\z/;
+}
+
+sub check_outside($definition, $cidr) {
+    my ($address, $prefix) = network($cidr) or return;
+    my $hosts = (1 << (32 - $prefix)) - 1;
+    my ($first, $last) = ($address & ~$hosts & 0xffffffff, $address | $hosts);
+    for my $taken (@{$definition->{outside}}) {
+        my ($low, $high) = map { $$_ } @$taken;
+        die "this network is used for something else\n" if $first <= $high && $low <= $last;
+    }
+}
+
+sub check_range($definition, $value) {
+    my ($min, $max) = map { defined $definition->{$_} ? ${$definition->{$_}} : undef } qw(min max);
+    return if !(defined $min && $$value < $min) && !(defined $max && $$value > $max);
+    die 'expected ' . (defined $min && defined $max ? "$min to $max" : defined $min ? "$min or more" : "$max or less") . "\n";
+}
+
+# `web1=10.0.0.11:8080`
+sub server($text) {
+    my ($name, $address, $port) = $text =~ /\A([^=]*)=(.*):([^:]*)\z/s or return undef;
+    $address =~ s/\A\[+//;
+    $address =~ s/\]+\z//;
+    $port = port($port) // return undef;
+    $name =~ /\A$NAME\z/ or return undef;
+    is_host($address) or return undef;
+    my ($weight, $backup) = (Imgbuild::Json::number(1), Imgbuild::Json::boolean(0));
+    return {name => $name, address => $address, port => $port, weight => $weight, backup => $backup};
+}
+
+# `a,b`
+sub read_list($definition, $text) {
+    my @items = map { read_value($definition->{items}, $_) } $text eq '' ? () : split /,/, $text, -1;
+    @items <= 1000 or die "expected 1000 values at most\n";
+    check_range($definition, Imgbuild::Json::number(scalar @items));
+    my %seen;
+    if (defined(my $unique = $definition->{unique})) {
+        for my $item (grep { ref $_ eq 'HASH' } @items) {
+            die "two values have the $unique `$item->{$unique}`\n" if $seen{$item->{$unique}}++;
+        }
+    }
+    return \@items;
+}
+
+# A value as a person writes it; undef where no line can hold it.
+sub show($value) {
+    return Imgbuild::Json::plain($value) if ref $value ne 'HASH' && ref $value ne 'ARRAY';
+    if (ref $value eq 'HASH') {
+        return undef if !defined $value->{port} || ${$value->{weight}} != 1 || ${$value->{backup}};
+        my $address = $value->{address} =~ /:/ ? "[$value->{address}]" : $value->{address};
+        return "$value->{name}=$address:${$value->{port}}";
+    }
+    my @items = map { show($_) } @$value;
+    return (grep { !defined } @items) ? undef : join ',', @items;
+}
+
+1;

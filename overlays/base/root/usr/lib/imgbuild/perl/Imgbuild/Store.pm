@@ -1,0 +1,207 @@
+# The settings of this device: what the image says of them, what the device made for itself in its
+# first boot, and what a person has set; the later wins.
+package Imgbuild::Store;
+use v5.36;
+use Imgbuild::File;
+use Imgbuild::Json;
+use Imgbuild::Kind;
+
+my $CARRIED = '/usr/lib/imgbuild/settings';
+our $STATE = '/var/lib/imgbuild';
+
+# Where values stand as lines `name = value`. `settings` and `secrets` are a person's.
+our %FILES = (
+    settings => {path => '/etc/imgbuild/settings', mode => 0644},
+    secrets  => {path => '/etc/imgbuild/secrets',  mode => 0600},
+    made     => {path => "$STATE/made",            mode => 0600},
+);
+my %HEADS = (
+    settings => "# What you have set on this device. After a change: imgbuild-config apply\n",
+    secrets  => "# What you have set on this device and nobody else may read.\n",
+    made     => "# What this device made for itself.\n",
+);
+
+# The image's part.
+sub load() {
+    my $text = Imgbuild::File::slurp("$CARRIED/settings.json") // die "`$CARRIED/settings.json` is missing\n";
+    my $image = Imgbuild::Json::decode($text);
+    my $secrets = Imgbuild::File::slurp("$CARRIED/secrets.json");
+    $image->{secrets} = defined $secrets ? Imgbuild::Json::decode($secrets) : {};
+    return $image;
+}
+
+# The lines of a person and of the device, those that hold now or, `applied`, those that files were
+# made of.
+sub lines($applied = 0) {
+    my %lines;
+    for my $kind (keys %FILES) {
+        my $path = $applied ? "$STATE/applied/$kind" : $FILES{$kind}{path};
+        my ($pairs, $mistakes) = parse(Imgbuild::File::slurp($path) // '');
+        die "`$path`, $mistakes->[0]\n" if @$mistakes;
+        $lines{$kind} = {map { $_->{name} => $_->{text} } @$pairs};
+    }
+    return \%lines;
+}
+
+# What has to be written so that `$lines` hold, now and as what files were made of: path → bytes, mode.
+sub written($lines) {
+    my %written;
+    for my $kind (keys %FILES) {
+        my $bytes = format_lines($kind, $lines->{$kind});
+        my ($path, $mode) = @{$FILES{$kind}}{qw(path mode)};
+        $written{$path} = {bytes => $bytes, mode => $mode};
+        $written{"$STATE/applied/$kind"} = {bytes => $bytes, mode => 0600};
+    }
+    return \%written;
+}
+
+sub format_lines($kind, $values) {
+    return join '', $HEADS{$kind}, map { "$_ = " . quote($values->{$_}) . "\n" } sort keys %$values;
+}
+
+# A value that begins or ends with a space or a quote stands between quotes.
+sub quote($text) {
+    return $text =~ /\A\s|\s\z|\A".*"\z/s || $text eq '' ? "\"$text\"" : $text;
+}
+
+# The pairs `name = value` of a text, each with its line, and what is wrong. Ends of lines and a mark
+# of UTF-8 are as Windows writes them or not. No message holds a value, which may be a secret.
+sub parse($text) {
+    my (@pairs, @mistakes, %seen);
+    $text =~ s/\A\xef\xbb\xbf//;
+    return ([], ['line 1: this is no UTF-8 text; save it as UTF-8']) if $text =~ /\A(?:\xff\xfe|\xfe\xff)/ || $text =~ /\0/;
+    my $line = 0;
+    for (split /\r\n|\n|\r/, $text) {
+        $line++;
+        next if /\A\s*(?:#|\z)/;
+        my ($name, $value) = /\A\s*([A-Za-z0-9-]+)[ \t]*=[ \t]*(.*?)[ \t]*\z/s;
+        if (!defined $name) { push @mistakes, "line $line: expected `name = value`"; next }
+        if ($seen{$name}++) { push @mistakes, "line $line: `$name` is set twice"; next }
+        $value =~ s/\A"(.*)"\z/$1/s;
+        push @pairs, {name => $name, text => $value, line => $line};
+    }
+    return (\@pairs, \@mistakes);
+}
+
+# Checks a pair that a person wrote; dies with what is wrong, without the value.
+sub check_pair($image, $name, $text) {
+    my $definition = $image->{settings}{$name} // die unknown($image, $name);
+    ${$definition->{device}} or die "`$name` is fixed in the image; give it to imgbuild\n";
+    eval { Imgbuild::Kind::read_value($definition, $text); 1 } or die "`$name`: $@";
+}
+
+sub unknown($image, $name) {
+    my @near = grep { index($_, $name) >= 0 || index($name, $_) >= 0 } sort keys %{$image->{settings}};
+    my $help = @near ? "; there is `" . join('`, `', @near) . '`' : '';
+    return "no setting is called `$name`$help\n";
+}
+
+# What stands in the image, in the device or was set: name → value.
+sub values($image, $lines) {
+    my %values;
+    for my $name (keys %{$image->{settings}}) {
+        my $definition = $image->{settings}{$name};
+        my ($kind) = grep { exists $lines->{$_}{$name} } qw(settings secrets made);
+        $values{$name} = !defined $kind ? $definition->{value} // $image->{secrets}{$name}
+            : $definition->{hashed} ? $lines->{$kind}{$name}
+            : Imgbuild::Kind::read_value($definition, $lines->{$kind}{$name});
+    }
+    return \%values;
+}
+
+# Who gave a setting its value.
+sub origin($image, $lines, $name) {
+    return 'set here' if exists $lines->{settings}{$name} || exists $lines->{secrets}{$name};
+    return 'made by this device' if exists $lines->{made}{$name};
+    return defined($image->{settings}{$name}{value} // $image->{secrets}{$name}) ? 'of the image' : 'absent';
+}
+
+# Whether a value is neither false nor empty.
+sub given($value) {
+    return 0 if !defined $value;
+    return ref $value eq 'ARRAY' ? scalar @$value : Imgbuild::Json::is_boolean($value) ? $$value : $value ne '';
+}
+
+# What is wrong with values together.
+sub mistakes($image, $values) {
+    my @mistakes;
+    for my $exclusion (@{$image->{exclusions}}) {
+        my $when = $exclusion->{when};
+        next if grep { !one_of($values->{$_}, $when->{$_}) } keys %$when;
+        my $help = $exclusion->{help} =~ s/`--set /`imgbuild-config set /r;
+        push @mistakes, join(', ', map { "`$_`" } sort keys %$when) . ": $exclusion->{because}; $help";
+    }
+    my %taken;
+    for my $name (sort keys %$values) {
+        # A port that means nothing without another setting is free where that is not given. A secret
+        # has no value here: whether it was given is known in the image.
+        my $with = $image->{settings}{$name}{'used-with'};
+        my $used = $image->{settings}{$name}{used};
+        next if defined $with && !(defined $used ? $$used : given($values->{$with}));
+        for my $port (ports($image->{settings}{$name}, $values->{$name})) {
+            push @mistakes, "`$name` and `$taken{$port}` both listen on port $port" if exists $taken{$port};
+            $taken{$port} = $name;
+        }
+    }
+    return @mistakes;
+}
+
+sub one_of($value, $among) {
+    return 0 if !defined $value;
+    my $wanted = Imgbuild::Json::encode($value);
+    return scalar grep { Imgbuild::Json::encode($_) eq $wanted } @$among;
+}
+
+# The ports that the device listens on because of a value.
+sub ports($definition, $value) {
+    return () if !defined $value;
+    my $type = $definition->{type};
+    return $$value if $type eq 'port';
+    return map { ports($definition->{items}, $_) } @$value if $type eq 'list';
+    return map { ports($definition->{fields}{$_}, $value->{$_}) } sort keys %$value if $type eq 'table';
+    return ();
+}
+
+# Makes what is absent and the device has to make for itself; gives what it made in the clear.
+sub make_absent($image, $lines) {
+    my %made;
+    for my $name (sort keys %{$image->{settings}}) {
+        my $definition = $image->{settings}{$name};
+        next if !defined $definition->{generate} || origin($image, $lines, $name) ne 'absent';
+        my $text = $definition->{generate} eq 'passphrase' ? passphrase() : with_suffix();
+        $made{$name} = $text;
+        $lines->{made}{$name} = $definition->{hashed} ? hashed($text) : $text;
+    }
+    return \%made;
+}
+
+# Five groups of four of 31 characters that nobody misreads, 4.95 bits each.
+sub passphrase() {
+    my @letters = split //, 'abcdefghjkmnpqrstuvwxyz23456789';
+    return join '-', map { join '', map { $letters[random_below(scalar @letters)] } 1 .. 4 } 1 .. 5;
+}
+
+sub with_suffix() {
+    my $id = Imgbuild::File::slurp('/etc/machine-id') // '';
+    $id =~ /\A[0-9a-f]{28}([0-9a-f]{4})/ or die "`/etc/machine-id` holds no id\n";
+    return "imgbuild-$1";
+}
+
+# crypt(5), SHA-512.
+sub hashed($text) {
+    my @letters = ('a' .. 'z', 'A' .. 'Z', '0' .. '9');
+    my $salt = join '', map { $letters[random_below(scalar @letters)] } 1 .. 16;
+    return crypt($text, "\$6\$$salt\$") // die "crypt(3) cannot make SHA-512 hashes\n";
+}
+
+# The kernel's own random numbers; those that would make some letters likelier are thrown away.
+sub random_below($limit) {
+    state $random;
+    if (!defined $random) { open $random, '<:raw', '/dev/random' or die "cannot read `/dev/random`: $!\n" }
+    while (1) {
+        read($random, my $byte, 1) == 1 or die "cannot read `/dev/random`: $!\n";
+        return ord($byte) % $limit if ord($byte) < 256 - 256 % $limit;
+    }
+}
+
+1;

@@ -1,0 +1,178 @@
+//! The serial console of a machine in QEMU: what a person at the screen would see and type.
+
+use super::super::progress::now;
+use std::io::{self, Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// As much of the console as is kept; a kernel that goes in circles prints without end.
+const MAX_SEEN: usize = 4 << 20;
+/// As much of its end as an error shows.
+const TAIL: usize = 2000;
+
+/// Why a machine has not done what was expected.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConsoleError {
+    /// QEMU cannot be started.
+    #[error("cannot start `{program}`")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// QEMU ended.
+    #[error("the machine has ended; the end of its console:\n{tail}")]
+    Ended {
+        /// What it last showed.
+        tail: String,
+    },
+    /// It never came that far.
+    #[error(
+        "the machine has not shown `{expected}` within {seconds} seconds; the end of its console:\n{tail}"
+    )]
+    Late {
+        /// What was waited for.
+        expected: String,
+        /// How long, in seconds from its start.
+        seconds: u64,
+        /// What it last showed.
+        tail: String,
+    },
+    /// The keyboard or the log failed.
+    #[error("cannot talk to the machine")]
+    Talk(#[from] io::Error),
+}
+
+/// A running machine. Dropped, it is switched off.
+pub(crate) struct Console {
+    child: Child,
+    keyboard: ChildStdin,
+    shown: Receiver<Vec<u8>>,
+    /// What was shown and not yet looked for.
+    seen: Vec<u8>,
+    log: fs_err::File,
+    began: Instant,
+    deadline: Instant,
+}
+
+/// What a command in the machine gave.
+pub(crate) struct Ran {
+    /// Its exit status.
+    pub(crate) status: i32,
+    /// What it printed.
+    pub(crate) output: String,
+}
+
+impl Console {
+    /// Starts QEMU as `command`, which puts the console on standard input and output. All that it shows is
+    /// kept in `log`; it has `patience` for everything together.
+    pub(crate) fn start(
+        command: &mut Command,
+        log: fs_err::File,
+        patience: Duration,
+    ) -> Result<Self, ConsoleError> {
+        let pipes = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
+        let mut child = pipes.spawn().map_err(|source| ConsoleError::Start {
+            program: command.get_program().to_string_lossy().into_owned(),
+            source,
+        })?;
+        let keyboard = child.stdin.take().expect("it is a pipe");
+        let mut screen = child.stdout.take().expect("it is a pipe");
+        let (sender, shown) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = screen.read(&mut buffer) {
+                if sender.send(buffer[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let began = now();
+        Ok(Self {
+            child,
+            keyboard,
+            shown,
+            seen: Vec::new(),
+            log,
+            began,
+            deadline: began + patience,
+        })
+    }
+
+    /// How long the machine has been running.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How long it may take for everything together.
+    pub(crate) fn patience(&self) -> Duration {
+        self.deadline - self.began
+    }
+
+    /// Waits until `text` appears behind what was seen before; gives everything up to its end.
+    pub(crate) fn expect(&mut self, text: &str) -> Result<String, ConsoleError> {
+        loop {
+            let mut windows = self.seen.windows(text.len());
+            if let Some(at) = windows.position(|window| window == text.as_bytes()) {
+                let read: Vec<u8> = self.seen.drain(..at + text.len()).collect();
+                return Ok(String::from_utf8_lossy(&read).into_owned());
+            }
+            let left = self.deadline.saturating_duration_since(now());
+            match self.shown.recv_timeout(left) {
+                Ok(new) => {
+                    self.log.write_all(&new)?;
+                    self.seen.extend(new);
+                    let excess = self.seen.len().saturating_sub(MAX_SEEN);
+                    self.seen.drain(..excess);
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(ConsoleError::Ended { tail: self.tail() });
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(ConsoleError::Late {
+                        expected: text.to_owned(),
+                        seconds: self.uptime().as_secs(),
+                        tail: self.tail(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn tail(&self) -> String {
+        let start = self.seen.len().saturating_sub(TAIL);
+        String::from_utf8_lossy(&self.seen[start..]).replace('\r', "")
+    }
+
+    /// Types `line` and the return key.
+    pub(crate) fn type_line(&mut self, line: &str) -> Result<(), ConsoleError> {
+        self.keyboard.write_all(format!("{line}\n").as_bytes())?;
+        Ok(self.keyboard.flush()?)
+    }
+
+    /// Runs `command` in the shell at the console and waits for its end.
+    pub(crate) fn run(&mut self, command: &str) -> Result<Ran, ConsoleError> {
+        // The quotes keep the line itself, should it be echoed, from looking like its end.
+        self.type_line(&format!("{command}\necho \"@\"\"end:$?@\""))?;
+        let output = self.expect("@end:")?;
+        let status = self.expect("@")?;
+        let output = output.trim_end_matches("@end:").replace('\r', "");
+        // Nothing else can stand there.
+        let status = status.trim_end_matches('@').parse().unwrap_or(i32::MAX);
+        let output = output.trim().to_owned();
+        Ok(Ran { status, output })
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

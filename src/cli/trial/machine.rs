@@ -1,0 +1,386 @@
+//! Which QEMU machine an image starts in, and what that is given.
+//!
+//! A PC starts from the disk alone. No emulator runs the boot ROM and the firmware of a board, so an
+//! image for ARM starts in QEMU's own machine `virt`, with the kernel, the initramfs and the command
+//! line that the board would start: it needs a kernel with drivers for virtio, as Debian's has.
+
+use crate::architecture::Architecture;
+use crate::base::{Format, OpenError, Opened};
+use crate::boot::contents::{Contents, ContentsError};
+use crate::boot::extlinux::MENU;
+use crate::boot::initramfs::kernels;
+use crate::seed::uuid_text;
+use crate::tree::{BadName, TreePath};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+/// Words for the kernel of an emulated machine, where everything takes ten times as long.
+const PATIENT: &str =
+    "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
+/// MiB of memory: what a small board has.
+const MEMORY: &str = "1024";
+
+/// What starts a PC's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Firmware {
+    /// The BIOS of old PCs.
+    Bios,
+    /// UEFI, by OVMF.
+    Uefi,
+}
+
+/// Why no machine is known for an image.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MachineError {
+    /// The image cannot be read, or holds no Debian.
+    #[error("the image cannot be started")]
+    Open(#[from] OpenError),
+    /// A Debian for other processors.
+    #[error("the image is for `{0}`: expected amd64, arm64 or armhf")]
+    Architecture(String),
+    /// A file is not there, or cannot be read.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// What the board would start names no path.
+    #[error("what starts the kernel names a file that cannot be")]
+    Name(#[from] BadName),
+    /// Nothing says what to start.
+    #[error("the image has no kernel: expected extlinux.conf, config.txt or /boot/vmlinuz-*")]
+    NoKernel,
+    /// UEFI of a board.
+    #[error("`--firmware` is for images of PCs; this one is for {}", .0.debian())]
+    Firmware(Architecture),
+}
+
+/// A machine that can start an image.
+pub(crate) struct Machine {
+    /// Of the image.
+    pub(crate) architecture: Architecture,
+    firmware: Firmware,
+    /// What starts where no firmware does.
+    kernel: Option<Kernel>,
+}
+
+/// What the firmware of a board starts.
+struct Kernel {
+    image: Arc<[u8]>,
+    initramfs: Option<Arc<[u8]>>,
+    words: String,
+}
+
+impl Machine {
+    /// The machine for `image`, whose files `contents` holds.
+    pub(crate) fn of(
+        image: &Opened,
+        contents: Contents<'_>,
+        firmware: Option<Firmware>,
+    ) -> Result<Self, MachineError> {
+        let name = image.architecture(contents.objects)?;
+        let mut known = [
+            Architecture::Amd64,
+            Architecture::Arm64,
+            Architecture::Armhf,
+        ]
+        .into_iter();
+        let architecture = known
+            .find(|known| known.debian() == name)
+            .ok_or(MachineError::Architecture(name))?;
+        let kernel = match (architecture, firmware) {
+            (Architecture::Amd64, _) => None,
+            (_, Some(_)) => return Err(MachineError::Firmware(architecture)),
+            _ => Some(Kernel::of(image, contents)?),
+        };
+        Ok(Self {
+            architecture,
+            firmware: firmware.unwrap_or(Firmware::Bios),
+            kernel,
+        })
+    }
+
+    /// The program that starts it, and Debian's package of that.
+    pub(crate) fn program(&self) -> (&'static str, &'static str) {
+        match self.architecture {
+            Architecture::Amd64 => ("qemu-system-x86_64", "qemu-system-x86"),
+            Architecture::Arm64 => ("qemu-system-aarch64", "qemu-system-arm"),
+            Architecture::Armhf => ("qemu-system-arm", "qemu-system-arm"),
+        }
+    }
+
+    /// What `command`, which starts QEMU, has to be told for the disk `overlay`; what else it reads is put into
+    /// `folder`.
+    pub(crate) fn arguments(
+        &self,
+        command: &mut Command,
+        folder: &Path,
+        overlay: &Path,
+    ) -> io::Result<()> {
+        let machine: &[&str] = match self.architecture {
+            Architecture::Amd64 => &["-machine", "q35", "-cpu", "max"],
+            Architecture::Arm64 => &["-machine", "virt", "-cpu", "cortex-a72"],
+            Architecture::Armhf => &["-machine", "virt", "-cpu", "cortex-a15"],
+        };
+        command.args(machine);
+        command.args([
+            "-accel",
+            "tcg,thread=multi",
+            "-smp",
+            "2",
+            "-m",
+            MEMORY,
+            "-no-reboot",
+        ]);
+        command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
+        command.args([
+            "-device",
+            "virtio-rng-pci",
+            "-device",
+            "virtio-net-pci,netdev=net",
+        ]);
+        command
+            .arg("-drive")
+            .arg(joined("if=virtio,format=qcow2,cache=unsafe,file=", overlay));
+        if let Some(kernel) = &self.kernel {
+            kernel.arguments(command, folder)?;
+        }
+        if self.firmware == Firmware::Uefi {
+            let variables = folder.join("variables");
+            fs_err::copy(OVMF_VARIABLES, &variables)?;
+            command.args(["-drive", OVMF_CODE]);
+            command
+                .arg("-drive")
+                .arg(joined("if=pflash,unit=1,format=raw,file=", &variables));
+        }
+        Ok(())
+    }
+}
+
+/// Of Debian's package ovmf.
+const OVMF_CODE: &str =
+    "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd";
+const OVMF_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+/// QEMU's option `words` with a path behind it, in which a comma is doubled.
+fn joined(words: &str, path: &Path) -> OsString {
+    let mut option = words.as_bytes().to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        option.push(*byte);
+        if *byte == b',' {
+            option.push(b',');
+        }
+    }
+    OsString::from_vec(option)
+}
+
+impl Kernel {
+    /// What the firmware of the board would start: by U-Boot's menu, by the Raspberry Pi's texts, or else the newest kernel.
+    fn of(image: &Opened, contents: Contents<'_>) -> Result<Self, MachineError> {
+        let boot = TreePath::parse(image.plain_mount().as_bytes())?;
+        let lookup = Lookup { contents, boot };
+        if let Some(menu) = lookup.text(MENU)? {
+            return lookup.of_menu(&menu);
+        }
+        if let Some(config) = lookup.text("config.txt")? {
+            return lookup.of_config(&config);
+        }
+        let newest = kernels(contents).pop().ok_or(MachineError::NoKernel)?;
+        let Format::Ext4 { params, .. } = &image.root().format else {
+            return Err(MachineError::NoKernel);
+        };
+        let initramfs = format!("/boot/initrd.img-{newest}");
+        Ok(Self {
+            image: lookup.bytes(&format!("/boot/vmlinuz-{newest}"))?,
+            initramfs: Some(lookup.bytes(&initramfs)?),
+            words: format!("root=UUID={} rw", uuid_text(&params.uuid)),
+        })
+    }
+
+    fn arguments(&self, command: &mut Command, folder: &Path) -> io::Result<()> {
+        let put = |name: &str, bytes: &[u8]| -> io::Result<PathBuf> {
+            let path = folder.join(name);
+            fs_err::write(&path, bytes)?;
+            Ok(path)
+        };
+        command.arg("-kernel").arg(put("kernel", &self.image)?);
+        if let Some(initramfs) = &self.initramfs {
+            command.arg("-initrd").arg(put("initramfs", initramfs)?);
+        }
+        let words = format!("{} console=ttyAMA0,115200 {PATIENT}", self.words);
+        command.args(["-append", &words]);
+        Ok(())
+    }
+}
+
+/// Files as a board's firmware names them: from the root filesystem's top, or from the boot partition's.
+struct Lookup<'a> {
+    contents: Contents<'a>,
+    boot: TreePath,
+}
+
+impl Lookup<'_> {
+    /// The place of the file `name`.
+    fn place(&self, name: &str) -> Result<TreePath, MachineError> {
+        let below = TreePath::parse(name.as_bytes())?;
+        let names = self.boot.components().chain(below.components());
+        let on_boot = TreePath::from_names(names.cloned().collect());
+        Ok(match self.contents.file(&on_boot) {
+            Some(_) => on_boot,
+            None => below,
+        })
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, MachineError> {
+        let place = self.place(name)?;
+        match self.contents.file(&place) {
+            Some(_) => Ok(Some(self.contents.text(&place)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn bytes(&self, name: &str) -> Result<Arc<[u8]>, MachineError> {
+        Ok(self.contents.bytes(&self.place(name)?)?)
+    }
+
+    /// The first entry of U-Boot's menu, which is the newest kernel's.
+    fn of_menu(&self, menu: &str) -> Result<Kernel, MachineError> {
+        let value = |key: &str| {
+            let mut lines = menu.lines().map(str::trim);
+            lines.find_map(|line| {
+                line.strip_prefix(key)?
+                    .strip_prefix([' ', '\t'])
+                    .map(str::trim)
+            })
+        };
+        let initramfs = value("initrd").map(|name| self.bytes(name)).transpose()?;
+        Ok(Kernel {
+            image: self.bytes(value("linux").ok_or(MachineError::NoKernel)?)?,
+            initramfs,
+            words: value("append").unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// What the Raspberry Pi's firmware takes by `config`: named there, or of the names that it knows by itself.
+    fn of_config(&self, config: &str) -> Result<Kernel, MachineError> {
+        let value = |key: &str| {
+            let mut lines = config.lines().map(str::trim);
+            let named = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(['=', ' ']));
+            named
+                .and_then(|value| value.split_whitespace().next())
+                .map(str::to_owned)
+        };
+        let there = |name: &&str| {
+            self.place(name)
+                .is_ok_and(|place| self.contents.file(&place).is_some())
+        };
+        let usual = |names: &[&str]| names.iter().copied().find(there).map(str::to_owned);
+        let kernel =
+            value("kernel").or_else(|| usual(&["kernel8.img", "kernel7l.img", "kernel7.img"]));
+        let initramfs =
+            value("initramfs").or_else(|| usual(&["initramfs8", "initramfs7l", "initramfs7"]));
+        let words = self.text(value("cmdline").as_deref().unwrap_or("cmdline.txt"))?;
+        Ok(Kernel {
+            image: self.bytes(&kernel.ok_or(MachineError::NoKernel)?)?,
+            initramfs: initramfs.map(|name| self.bytes(&name)).transpose()?,
+            words: words.unwrap_or_default().trim().to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::contents::{builtin_file, path, put};
+    use crate::digest::Sha256;
+    use crate::epoch::Timestamp;
+    use crate::tree::{Meta, Objects, Tree};
+
+    /// Everything is inline.
+    struct Nothing;
+
+    impl Objects for Nothing {
+        fn open(&self, _: &Sha256) -> io::Result<fs_err::File> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
+        for (at, text) in files {
+            let node = builtin_file(text.as_bytes(), 0o644, Timestamp::default());
+            put(&mut tree, &path(at), node).unwrap();
+        }
+        tree
+    }
+
+    fn lookup(tree: &Tree) -> Lookup<'_> {
+        let contents = Contents {
+            tree,
+            objects: &Nothing,
+        };
+        Lookup {
+            contents,
+            boot: path("/boot/firmware"),
+        }
+    }
+
+    fn shown(kernel: &Kernel) -> (&str, Option<&str>, &str) {
+        let text = |bytes| str::from_utf8(bytes).unwrap();
+        (
+            text(&kernel.image),
+            kernel.initramfs.as_deref().map(text),
+            &kernel.words,
+        )
+    }
+
+    #[test]
+    fn the_first_entry_of_a_menu_is_started() {
+        let tree = tree(&[
+            ("/boot/vmlinuz-2", "two"),
+            ("/boot/initrd.img-2", "its"),
+            ("/boot/vmlinuz-1", "one"),
+        ]);
+        let menu = "default l0\nlabel l0\n\tlinux /boot/vmlinuz-2\n\tinitrd /boot/initrd.img-2\n\tfdtdir /x/\n\
+                    \tappend root=PARTUUID=1 rw\nlabel l1\n\tlinux /boot/vmlinuz-1\n\tappend other\n";
+        let kernel = lookup(&tree).of_menu(menu).unwrap();
+        assert_eq!(shown(&kernel), ("two", Some("its"), "root=PARTUUID=1 rw"));
+        assert!(matches!(
+            lookup(&tree).of_menu("timeout 20\n"),
+            Err(MachineError::NoKernel)
+        ));
+    }
+
+    #[test]
+    fn a_raspberry_pis_kernel_is_the_configured_or_the_usual_one() {
+        let tree = tree(&[
+            ("/boot/firmware/kernel8.img", "usual"),
+            ("/boot/firmware/initramfs8", "usual too"),
+            ("/boot/firmware/vmlinuz-6", "named"),
+            ("/boot/firmware/initrd.img-6", "named too"),
+            ("/boot/firmware/cmdline.txt", "root=LABEL=x rootwait\n"),
+        ]);
+        let kernel = lookup(&tree)
+            .of_config("arm_64bit=1\nauto_initramfs=1\n")
+            .unwrap();
+        assert_eq!(
+            shown(&kernel),
+            ("usual", Some("usual too"), "root=LABEL=x rootwait")
+        );
+        let config = "kernel=vmlinuz-6\ninitramfs initrd.img-6 followkernel\n";
+        let kernel = lookup(&tree).of_config(config).unwrap();
+        assert_eq!(
+            shown(&kernel),
+            ("named", Some("named too"), "root=LABEL=x rootwait")
+        );
+        let missing = lookup(&tree).of_config("kernel=vmlinuz-7\n").err();
+        assert!(matches!(missing, Some(MachineError::Contents(_))));
+    }
+
+    #[test]
+    fn a_comma_in_a_path_is_none_of_qemus() {
+        let option = joined("file=", Path::new("/a,b/disk"));
+        assert_eq!(option, "file=/a,,b/disk");
+    }
+}

@@ -1,0 +1,176 @@
+//! Templates as the device renders them: what handlebars parsed, as JSON that needs no parser of its
+//! own there. Where text is cut at the ends of lines is thereby decided once, by the engine.
+//!
+//! ```text
+//! part        "text"
+//!             {"put": value}
+//!             {"if": value, "then": [part…], "else": [part…]}
+//!             {"each": value, "do": [part…], "else": [part…]}
+//!             {"with": value, "do": [part…], "else": [part…]}
+//! value       {"path": ["settings", "hostname"], "up": 0}
+//!             {"plain": 80}
+//!             {"call": "eq", "of": [value…]}
+//! ```
+//!
+//! Perl's `Imgbuild::Template` runs it; what it could not run is refused here.
+
+use handlebars::template::{HelperTemplate, Parameter, Subexpression, Template, TemplateElement};
+use handlebars::{Path, TemplateError as ParseError};
+use serde_json::{Value, json};
+
+/// Why a template cannot be carried to the device.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It is no template.
+    #[error("cannot parse template `{template}`")]
+    Parse {
+        /// The file.
+        template: String,
+        /// Why.
+        source: Box<ParseError>,
+    },
+    /// The device has no such part.
+    #[error(
+        "template `{template}` depends on a setting that can change on the device, where {what} is not \
+         known; `overlays/README.md` lists what is"
+    )]
+    Unknown {
+        /// The file.
+        template: String,
+        /// What stands there.
+        what: String,
+    },
+}
+
+/// The helpers that make a value of values; all of them are in `Imgbuild::Template`.
+const CALLS: [&str; 17] = [
+    "address",
+    "and",
+    "eq",
+    "family",
+    "gt",
+    "gte",
+    "hex",
+    "html",
+    "join",
+    "json",
+    "len",
+    "lt",
+    "lte",
+    "ne",
+    "not",
+    "or",
+    "shell-quote",
+];
+
+/// The parts of `text`, the template of file `name`.
+pub fn compile(name: &str, text: &str) -> Result<Value, ProgramError> {
+    let parsed = Template::compile(text).map_err(|source| ProgramError::Parse {
+        template: name.to_owned(),
+        source: Box::new(source),
+    })?;
+    Compiler { template: name }.parts(Some(&parsed))
+}
+
+struct Compiler<'a> {
+    template: &'a str,
+}
+
+impl Compiler<'_> {
+    fn parts(&self, template: Option<&Template>) -> Result<Value, ProgramError> {
+        let elements = template.map_or(&[][..], |template| &template.elements);
+        let mut parts = Vec::new();
+        for element in elements {
+            match element {
+                TemplateElement::RawString(text) => parts.push(json!(text)),
+                TemplateElement::Comment(_) => {}
+                TemplateElement::Expression(expression)
+                | TemplateElement::HtmlExpression(expression) => {
+                    parts.push(json!({ "put": self.expression(expression)? }));
+                }
+                TemplateElement::HelperBlock(block) => parts.push(self.block(block)?),
+                _ => return Err(self.unknown("a partial or decorator")),
+            }
+        }
+        Ok(Value::Array(parts))
+    }
+
+    fn block(&self, block: &HelperTemplate) -> Result<Value, ProgramError> {
+        let name = name_of(&block.name);
+        let [subject] = &block.params[..] else {
+            return Err(self.unknown(&format!("`#{name}` of other than one value")));
+        };
+        if block.block_param.is_some() || !block.hash.is_empty() {
+            return Err(self.unknown(&format!("`#{name}` with names of its own")));
+        }
+        let subject = self.parameter(subject)?;
+        let body = self.parts(block.template.as_ref())?;
+        let other = self.parts(block.inverse.as_ref())?;
+        Ok(match name {
+            "if" => json!({ "if": subject, "then": body, "else": other }),
+            "unless" => json!({ "if": subject, "then": other, "else": body }),
+            "each" | "with" => json!({ name: subject, "do": body, "else": other }),
+            _ => return Err(self.unknown(&format!("the block `#{name}`"))),
+        })
+    }
+
+    fn expression(&self, expression: &HelperTemplate) -> Result<Value, ProgramError> {
+        if !expression.hash.is_empty() {
+            return Err(self.unknown("an argument with a name"));
+        }
+        if expression.params.is_empty() {
+            return self.parameter(&expression.name);
+        }
+        let name = name_of(&expression.name);
+        if !CALLS.contains(&name) {
+            return Err(self.unknown(&format!("the helper `{name}`")));
+        }
+        let of = expression.params.iter().map(|value| self.parameter(value));
+        let of = of.collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({ "call": name, "of": of }))
+    }
+
+    fn parameter(&self, parameter: &Parameter) -> Result<Value, ProgramError> {
+        match parameter {
+            Parameter::Literal(value) => Ok(json!({ "plain": value })),
+            Parameter::Path(Path::Relative((_, raw))) | Parameter::Name(raw) => self.path(raw),
+            Parameter::Subexpression(Subexpression { element, .. }) => match &**element {
+                TemplateElement::Expression(inner) => self.expression(inner),
+                _ => Err(self.unknown("a part in parentheses")),
+            },
+            _ => Err(self.unknown("a name with `@`")),
+        }
+    }
+
+    fn path(&self, raw: &str) -> Result<Value, ProgramError> {
+        let mut rest = raw;
+        let mut up = 0;
+        while let Some(outer) = rest.strip_prefix("../") {
+            (rest, up) = (outer, up + 1);
+        }
+        let names: Vec<&str> = rest.split('.').filter(|name| *name != "this").collect();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        if names
+            .iter()
+            .any(|name| name.is_empty() || !name.chars().all(plain))
+        {
+            return Err(self.unknown(&format!("the name `{raw}`")));
+        }
+        Ok(json!({ "path": names, "up": up }))
+    }
+
+    fn unknown(&self, what: &str) -> ProgramError {
+        ProgramError::Unknown {
+            template: self.template.to_owned(),
+            what: what.to_owned(),
+        }
+    }
+}
+
+/// The name of a helper.
+fn name_of(parameter: &Parameter) -> &str {
+    match parameter {
+        Parameter::Name(name) | Parameter::Path(Path::Relative((_, name))) => name,
+        _ => "",
+    }
+}

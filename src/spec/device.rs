@@ -1,0 +1,153 @@
+//! What a device may change of its settings, and what it has to know of them to check it as
+//! imgbuild does.
+
+use super::{Assigned, Exclusion, Spec};
+use crate::define::kind::countries;
+use crate::define::{Kind, Setting};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
+
+impl Spec {
+    /// The settings that a person may change on the device: those that decide nothing but what is in
+    /// files of overlays, and whose value fits into a line of text.
+    pub fn changeable(&self) -> BTreeSet<&str> {
+        let files = self.overlays.iter().flat_map(|overlay| &overlay.files);
+        let mut names: BTreeSet<&str> = files.flat_map(|file| file.settings()).collect();
+        for overlay in &self.overlays {
+            let directories = overlay.directories.iter();
+            let directories = directories.filter_map(|directory| directory.when.as_ref());
+            let symlinks = overlay.symlinks.iter();
+            let symlinks = symlinks.filter_map(|symlink| symlink.when.as_ref());
+            for condition in directories.chain(symlinks) {
+                names.remove(condition.setting.value.as_str());
+            }
+        }
+        let settings = &self.profile.settings;
+        names.retain(|name| {
+            let setting = settings.get(*name);
+            setting.is_some_and(|setting| setting.device && fits_a_line(setting))
+        });
+        names
+    }
+
+    /// Every setting with its definition and its value in the image, and what does not go together;
+    /// of secrets, no value.
+    pub fn definitions(&self) -> Json {
+        let changeable = self.changeable();
+        let settings = self.profile.settings.iter().map(|(name, setting)| {
+            let mut shown = definition(setting);
+            if let Some(Assigned::Plain(value)) = self.settings.values.get(name) {
+                shown.insert("value".to_owned(), value.clone().into());
+            }
+            let with = setting.used_with.as_ref();
+            // No value of a secret is carried; those that others depend on are fixed in the image.
+            if let Some(with) = with.filter(|with| self.is_secret(with)) {
+                shown.insert("used".to_owned(), self.settings.given(with, None).into());
+            }
+            let device = changeable.contains(name.as_str());
+            shown.insert("device".to_owned(), device.into());
+            (name.clone(), Json::Object(shown))
+        });
+        json!({
+            "settings": settings.collect::<Map<_, _>>(),
+            "exclusions": self.exclusions.iter().map(exclusion).collect::<Vec<_>>(),
+        })
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        let setting = self.profile.settings.get(name);
+        setting.is_some_and(|setting| setting.secret)
+    }
+
+    /// What the image holds of the secrets that were given; it must reach nobody but the image's root.
+    pub fn stored_secrets(&self) -> Map<String, Json> {
+        let given = self
+            .settings
+            .iter()
+            .filter_map(|(name, assigned)| match assigned {
+                Assigned::Secret(secret) => {
+                    Some((name.to_owned(), self.stored(name, secret).into()))
+                }
+                Assigned::Absent | Assigned::Plain(_) => None,
+            });
+        given.collect()
+    }
+}
+
+/// A table has no form on one line; of lists, those have one whose items do.
+fn fits_a_line(setting: &Setting) -> bool {
+    match setting.kind {
+        Kind::Table => false,
+        Kind::List => setting.items.as_ref().is_some_and(|items| {
+            let nested = items.kind == Kind::List;
+            !nested && fits_a_line(items)
+        }),
+        _ => true,
+    }
+}
+
+fn definition(setting: &Setting) -> Map<String, Json> {
+    let mut shown = Map::new();
+    let mut put = |key: &str, value: Json| drop(shown.insert(key.to_owned(), value));
+    put("type", setting.kind.word().into());
+    put("expected", setting.kind.expected().into());
+    for (key, text) in [
+        ("help", Some(&setting.help).filter(|help| !help.is_empty())),
+        ("unique", setting.unique.as_ref()),
+        ("used-with", setting.used_with.as_ref()),
+    ] {
+        text.into_iter()
+            .for_each(|text| put(key, text.clone().into()));
+    }
+    for (key, flag) in [
+        ("secret", setting.secret),
+        ("hashed", setting.hashed),
+        ("required", setting.required),
+    ] {
+        Some(flag)
+            .filter(|flag| *flag)
+            .into_iter()
+            .for_each(|flag| put(key, flag.into()));
+    }
+    for (key, bound) in [("min", setting.min), ("max", setting.max)] {
+        bound.into_iter().for_each(|bound| put(key, bound.into()));
+    }
+    if let Some(generate) = setting.generate {
+        put("generate", generate.word().into());
+    }
+    if !setting.values.is_empty() {
+        put("values", setting.values.clone().into());
+    }
+    if setting.kind == Kind::Country {
+        put("countries", countries().collect());
+    }
+    if !setting.outside.is_empty() {
+        put(
+            "outside",
+            json!(
+                setting
+                    .outside
+                    .iter()
+                    .map(|taken| taken.bounds())
+                    .collect::<Vec<_>>()
+            ),
+        );
+    }
+    if let Some(items) = &setting.items {
+        put("items", definition(items).into());
+    }
+    if !setting.fields.is_empty() {
+        let fields = setting.fields.iter();
+        let fields = fields.map(|(name, field)| (name.clone(), definition(field).into()));
+        put("fields", Json::Object(fields.collect()));
+    }
+    shown
+}
+
+fn exclusion(exclusion: &Exclusion) -> Json {
+    json!({
+        "when": exclusion.when,
+        "because": exclusion.because,
+        "help": exclusion.help,
+    })
+}

@@ -1,0 +1,138 @@
+//! `imgbuild test`, really: images of every profile are built, started, and asked how they are.
+//!
+//! The other lanes look closely at one profile each; this one has QEMU's `virt` machine for a board's image
+//! and shows that each profile comes up on a device that has just been flashed.
+#![expect(
+    clippy::print_stderr,
+    reason = "figures, for whoever runs it with --nocapture"
+)]
+
+use super::support::{User, run};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Instant;
+
+/// Whoever builds; the images share one store.
+static USER: LazyLock<User> = LazyLock::new(|| User::first("trials"));
+
+/// Without these nobody gets an exit relay.
+const EXIT: [&str; 3] = [
+    "i-accept-exit-liability=true",
+    "contact=exit-abuse@example.org",
+    "exit-hostname=tor-exit.example.org",
+];
+
+/// Builds `profile` for `board`, starts it, and looks for the checks `own` among those that passed.
+fn passes(board: &str, profile: &str, settings: &[&str], own: &[&str]) {
+    let began = Instant::now();
+    let image = image(board, profile);
+    let mut command = USER.imgbuild();
+    command.args(["test", "--json", "--quiet", "--timeout", "1800"]);
+    command.args(["--board", board, "--profile", profile]);
+    command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+    command.arg("--output").arg(&image);
+    command.arg("--log").arg(image.with_extension("log"));
+    let report: Value = serde_json::from_slice(&run(&mut command).stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    for name in ["started", "packages", "firewall", "units"]
+        .iter()
+        .chain(own)
+    {
+        let passed = |check: &Value| check["name"] == *name && check["outcome"] == "ok";
+        assert!(
+            checks.iter().any(passed),
+            "`{name}` has not passed: {report:#}"
+        );
+    }
+    for check in checks.iter().filter(|check| check["outcome"] == "skipped") {
+        assert_eq!(check["detail"], "needs network", "{check}");
+    }
+    fs_err::remove_file(&image).unwrap();
+    eprintln!(
+        "{board} + {profile}: {} checks, {:?}",
+        checks.len(),
+        began.elapsed()
+    );
+}
+
+fn image(board: &str, profile: &str) -> PathBuf {
+    USER.home().join(format!("{board}-{profile}.img"))
+}
+
+/// Profiles on a board that nothing else here starts are built at least.
+fn builds(board: &str, profile: &str, settings: &[&str]) {
+    fs_err::remove_file(USER.build(board, profile, settings)).unwrap();
+}
+
+#[test]
+fn a_bridge_starts_on_a_raspberry_pi() {
+    passes("rpi4", "bridge-relay", &[], &["transport", "configuration"]);
+}
+
+mod all {
+    use super::*;
+
+    #[test]
+    fn a_wifi_hotspot_starts_on_a_pc() {
+        passes(
+            "x86_64",
+            "wifi-hotspot",
+            &[],
+            &["access-point", "forwarding-on", "translation"],
+        );
+    }
+
+    #[test]
+    fn a_tor_hotspot_starts_on_a_pc() {
+        passes(
+            "x86_64",
+            "tor-hotspot",
+            &[],
+            &["access-point", "forwarding-off", "tor-only"],
+        );
+    }
+
+    #[test]
+    fn a_relay_starts_on_a_pc() {
+        passes("x86_64", "tor-relay", &[], &["configuration", "room"]);
+    }
+
+    #[test]
+    fn a_bridge_starts_on_a_pc() {
+        passes(
+            "x86_64",
+            "bridge-relay",
+            &[],
+            &["transport", "configuration"],
+        );
+    }
+
+    #[test]
+    fn an_exit_starts_on_a_pc() {
+        passes(
+            "x86_64",
+            "exit-relay",
+            &EXIT,
+            &["notice-page", "configuration"],
+        );
+    }
+
+    #[test]
+    fn a_tor_hotspot_starts_on_a_raspberry_pi() {
+        passes(
+            "rpi4",
+            "tor-hotspot",
+            &[],
+            &["access-point", "forwarding-off", "tor-only"],
+        );
+    }
+
+    #[test]
+    fn the_other_profiles_are_built_for_a_raspberry_pi() {
+        for profile in ["haproxy-node", "wifi-hotspot", "tor-relay"] {
+            builds("rpi4", profile, &[]);
+        }
+        builds("rpi4", "exit-relay", &EXIT);
+    }
+}

@@ -1,0 +1,146 @@
+//! What a person sets on the card and on the device, and what the device says of itself.
+
+use crate::machine::Machine;
+use crate::support::{PATIENCE, partitions, run, said};
+use std::path::Path;
+use std::process::Command;
+
+/// As an editor of Windows leaves it.
+const ON_THE_CARD: &str = "\u{feff}hostname = lb\r\nstats-port = 1444\r\ntime-zone = Europe/Berlin\r\n\
+    stats-password = correct horse battery\r\n";
+
+/// mtools on the partition that any computer can read.
+fn mtool(program: &str, disk: &Path) -> Command {
+    let mut command = Command::new(program);
+    let place = format!("{}@@{}", disk.display(), partitions(disk)[1].start);
+    command.args(["-i", &place]);
+    command
+}
+
+/// The card lists what can be set; a person writes some of it.
+pub(super) fn write_on_card(disk: &Path) {
+    let listed = said(mtool("mtype", disk).arg("::imgbuild.txt"));
+    assert!(listed.contains("#stats-port = 1338\r\n"), "{listed}");
+    let text = disk.with_extension("settings");
+    fs_err::write(&text, ON_THE_CARD).unwrap();
+    run(mtool("mcopy", disk)
+        .arg("-o")
+        .arg(&text)
+        .arg("::imgbuild.txt"));
+    fs_err::remove_file(text).unwrap();
+}
+
+/// What the statistics page answers to somebody with this login.
+fn page(machine: &mut Machine, login: &str, port: u16) -> String {
+    let ask = format!(
+        "curl -s -o /dev/null -w '%{{http_code}}' --max-time 60 -u '{login}:correct horse battery' http://127.0.0.1:{port}/; true"
+    );
+    machine.succeed(&ask, PATIENCE)
+}
+
+pub(super) fn taken_from_the_card(machine: &mut Machine) {
+    assert_eq!(machine.succeed("hostname", PATIENCE), "lb");
+    assert_eq!(
+        machine.succeed("readlink /etc/localtime", PATIENCE),
+        "/usr/share/zoneinfo/Europe/Berlin"
+    );
+    assert_eq!(page(machine, "admin", 1444), "200");
+    let card = machine.succeed("cat /boot/efi/imgbuild.txt", PATIENCE);
+    assert!(
+        card.contains("stats-password: the device has it now") && !card.contains("horse"),
+        "{card}"
+    );
+    let secret = machine.run(
+        "grep -rlE 'correct horse' /etc /usr/lib/imgbuild /var/lib/imgbuild /boot/efi",
+        PATIENCE,
+    );
+    assert_eq!(
+        (secret.status, &*secret.output),
+        (1, ""),
+        "only its hash stays"
+    );
+}
+
+pub(super) fn change_while_it_runs(machine: &mut Machine) {
+    let changed = machine.succeed(
+        "imgbuild-config set stats-port=1500 stats-user=boss",
+        PATIENCE,
+    );
+    assert!(
+        changed.contains("changed: /etc/haproxy/haproxy.cfg"),
+        "{changed}"
+    );
+    assert_eq!(page(machine, "boss", 1500), "200");
+    assert_eq!(page(machine, "admin", 1500), "401");
+    assert_eq!(page(machine, "boss", 1444), "000");
+    let rules = machine.succeed("nft list chain inet imgbuild input", PATIENCE);
+    assert!(
+        rules.contains("tcp dport 1500 accept") && !rules.contains("1444"),
+        "{rules}"
+    );
+}
+
+/// A port that is none, and an address that no interface has: HAProxy takes the file and cannot start.
+pub(super) fn what_does_not_work_is_taken_back(machine: &mut Machine) {
+    let before = machine.succeed(
+        "sha256sum /etc/haproxy/haproxy.cfg /etc/imgbuild/*",
+        PATIENCE,
+    );
+    for (setting, reason) in [
+        (
+            "stats-port=70000",
+            "`stats-port`: expected a port from 1 to 65535",
+        ),
+        ("stats-bind=192.0.2.77", "nothing was changed: "),
+    ] {
+        let refused = machine.run(&format!("imgbuild-config set {setting}"), PATIENCE);
+        assert_eq!(refused.status, 1, "{setting}: {}", refused.output);
+        assert!(
+            refused.output.contains(reason),
+            "{setting}: {}",
+            refused.output
+        );
+        let after = machine.succeed(
+            "sha256sum /etc/haproxy/haproxy.cfg /etc/imgbuild/*",
+            PATIENCE,
+        );
+        assert_eq!(after, before, "{setting}");
+        assert_eq!(page(machine, "boss", 1500), "200", "{setting}");
+    }
+}
+
+pub(super) fn the_status_says_what_fails(machine: &mut Machine) {
+    machine.succeed("systemctl stop haproxy", PATIENCE);
+    let status = machine.run("imgbuild-status", PATIENCE);
+    assert_eq!(status.status, 1, "{}", status.output);
+    let alive = status
+        .output
+        .lines()
+        .find(|line| line.trim_start().starts_with("alive "));
+    let alive = alive.unwrap_or_else(|| panic!("no check `alive`: {}", status.output));
+    assert!(
+        alive.contains("FAILED") && alive.contains("Could not connect"),
+        "{alive}"
+    );
+    assert!(
+        status.output.contains("Name:            lb"),
+        "{}",
+        status.output
+    );
+    machine.succeed("systemctl start haproxy", PATIENCE);
+}
+
+/// After another start; `said` is what the console said in it.
+pub(super) fn kept_with_a_mistake_told(machine: &mut Machine, said: &str) {
+    assert_eq!(page(machine, "boss", 1500), "200");
+    assert_eq!(machine.succeed("hostname", PATIENCE), "lb");
+    let mistake = "line 5: `max-connections`: expected 64 to 1000000";
+    assert!(said.contains(mistake), "{said}");
+    let problems = machine.succeed("cat /boot/efi/imgbuild-problems.txt", PATIENCE);
+    assert!(problems.contains(mistake), "{problems}");
+    machine.succeed("imgbuild-config seal", PATIENCE);
+    machine.succeed(
+        "! test -e /boot/efi/imgbuild-secrets.txt && ! test -e /etc/issue.d/50-imgbuild.issue",
+        PATIENCE,
+    );
+}

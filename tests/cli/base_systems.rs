@@ -1,0 +1,228 @@
+//! What the system on a base image asks for by what it is: its kernel, its boot loader, its tables.
+
+use crate::bases::{self, output};
+use crate::first_boot::inside;
+use crate::mirror::DebSpec;
+use crate::scene::{Scene, run};
+use crate::world::{self, KERNEL};
+use std::path::Path;
+use std::process::Command;
+
+/// The rules of radio as Debian's package brings them.
+fn wireless_regdb() -> DebSpec {
+    let postinst = "#!/bin/sh\nset -e\nfor s in debian=100 upstream=50; do\n\
+        update-alternatives --install /lib/firmware/regulatory.db regulatory.db \\\n\
+        /lib/firmware/regulatory.db-${s%=*} ${s#*=} \\\n\
+        --slave /lib/firmware/regulatory.db.p7s regulatory.db.p7s \\\n\
+        /lib/firmware/regulatory.db.p7s-${s%=*}\ndone\n";
+    let names = [
+        "db-debian",
+        "db-upstream",
+        "db.p7s-debian",
+        "db.p7s-upstream",
+    ];
+    let files = names
+        .into_iter()
+        .fold(world::package("wireless-regdb"), |deb, name| {
+            let path = format!("/usr/lib/firmware/regulatory.{name}");
+            deb.file(&path, 0o644, name.as_bytes())
+        });
+    files.script("postinst", postinst)
+}
+
+/// Radio of the kernel, which believes what `keys` signed.
+fn radio(keys: &str) -> DebSpec {
+    let module = format!("/usr/lib/modules/{KERNEL}/kernel/net/wireless/cfg80211.ko");
+    world::package("radio").file(&module, 0o644, keys.as_bytes())
+}
+
+/// What update-alternatives says about the regulatory database of the system in `root`.
+fn alternatives(root: &Path, arguments: &[&str]) -> String {
+    let root = root.to_str().unwrap();
+    let common = ["--root", root, "--log", "/dev/null"];
+    let arguments = [&common[..], arguments].concat();
+    output("/usr/bin/update-alternatives", &arguments)
+}
+
+const QUERY: [&str; 2] = ["--query", "regulatory.db"];
+const SET: [&str; 3] = [
+    "--set",
+    "regulatory.db",
+    "/lib/firmware/regulatory.db-upstream",
+];
+
+/// Every file and link that update-alternatives keeps, below `root`.
+fn links(root: &Path) -> String {
+    let folders = [
+        "etc/alternatives",
+        "var/lib/dpkg/alternatives",
+        "usr/lib/firmware",
+    ];
+    let find = Command::new("find")
+        .args(folders)
+        .args(["-printf", "%p %l %m\n"])
+        .current_dir(root)
+        .output();
+    let mut lines: Vec<String> = String::from_utf8(find.unwrap().stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    lines.sort();
+    let database = root.join("var/lib/dpkg/alternatives/regulatory.db");
+    lines.join("\n") + &fs_err::read_to_string(database).unwrap()
+}
+
+#[test]
+fn a_vendors_kernel_gets_the_rules_of_radio_that_it_believes() {
+    let (scene, base) = bases::scene_with(vec![wireless_regdb(), radio("sforshee wens")]);
+    let before = bases::files(&base);
+    let query = alternatives(before.path(), &QUERY);
+    assert!(
+        query.contains("Status: auto\n")
+            && query.contains("Value: /lib/firmware/regulatory.db-debian\n")
+    );
+    let ran = run(&mut bases::inject(&scene, &base)).succeeded();
+    ran.says(&["kernel 6.1.0-test does not know Debian's key"]);
+    let after = bases::files(&scene.image());
+    alternatives(before.path(), &SET);
+    assert_eq!(
+        alternatives(before.path(), &QUERY),
+        alternatives(after.path(), &QUERY)
+    );
+    assert_eq!(links(before.path()), links(after.path()));
+    assert!(links(after.path()).starts_with("etc/alternatives"));
+
+    // Once more, from there: nothing is left to be chosen.
+    fs_err::rename(scene.image(), &base).unwrap();
+    let ran = run(&mut bases::inject(&scene, &base)).succeeded();
+    assert!(!ran.stderr.contains("regulatory.db"), "{}", ran.stderr);
+    assert_eq!(
+        links(bases::files(&scene.image()).path()),
+        links(after.path())
+    );
+}
+
+#[test]
+fn debians_kernel_keeps_the_rules_of_radio_that_it_has() {
+    let (scene, base) = bases::scene_with(vec![wireless_regdb(), radio("benh@debian.org wens")]);
+    run(&mut bases::inject(&scene, &base)).succeeded();
+    let (before, after) = (bases::files(&base), bases::files(&scene.image()));
+    assert_eq!(links(before.path()), links(after.path()));
+    assert!(alternatives(after.path(), &QUERY).contains("Status: auto\n"));
+}
+
+const MENU: &str = "/boot/extlinux/extlinux.conf";
+
+/// Debian's own u-boot-menu, and of what it runs as much as it asks for.
+fn u_boot_menu() -> DebSpec {
+    let folder = Path::new("/usr/local/lib/imgbuild-judges/trixie");
+    let script = fs_err::read(folder.join("usr/sbin/u-boot-update")).unwrap();
+    let read_config = fs_err::read(folder.join("usr/share/u-boot-menu/read-config")).unwrap();
+    let versions = "#!/bin/sh\ncase $1 in\nsort) sort -r ;;\n\
+        list) for k in /boot/vmlinuz-*; do echo \"${k#/boot/vmlinuz-} $k\"; done ;;\nesac\n";
+    let initramfs = "#!/bin/sh\necho \"$*\" > \"/boot/initrd.img-$3\"\n";
+    let stat = fs_err::read("/usr/bin/stat").unwrap();
+    let applets = ["cmp", "grep", "head", "id", "sed", "sort"];
+    let applets = applets
+        .into_iter()
+        .fold(world::package("u-boot-menu"), |deb, applet| {
+            deb.symlink(&format!("/usr/bin/{applet}"), "busybox")
+        });
+    applets
+        .file("/usr/sbin/u-boot-update", 0o755, &script)
+        .file("/usr/share/u-boot-menu/read-config", 0o644, &read_config)
+        .file("/usr/bin/linux-version", 0o755, versions.as_bytes())
+        .file("/usr/sbin/update-initramfs", 0o755, initramfs.as_bytes())
+        .file("/usr/bin/stat", 0o755, &stat)
+}
+
+/// A newer kernel, whose script does what those of Debian's kernels do.
+fn newer_kernel() -> DebSpec {
+    let postinst = "#!/bin/sh\nset -e\nupdate-initramfs -c -k 6.2.0-test\nu-boot-update\n";
+    world::package("linux-image-newer")
+        .file("/boot/vmlinuz-6.2.0-test", 0o644, b"a newer kernel")
+        .script("postinst", postinst)
+}
+
+/// Writes `text` into the base as the menu that its device has.
+fn write_menu(scene: &Scene, base: &Path, text: &str) {
+    let file = scene.path("menu");
+    fs_err::write(&file, text).unwrap();
+    let commands = format!("mkdir /boot/extlinux\nwrite {} {MENU}\n", file.display());
+    bases::edit(base, &commands);
+}
+
+fn menu(image: &Path) -> String {
+    bases::cat(bases::root(image).path(), MENU)
+}
+
+#[test]
+fn the_menu_of_u_boot_is_the_images_own_after_a_kernel_came() {
+    let (scene, base) = bases::scene_with(vec![u_boot_menu()]);
+    let by_hand = "# by hand\nlabel l0\n\tappend root=/dev/none\n";
+    write_menu(&scene, &base, by_hand);
+    run(&mut bases::inject(&scene, &base)).succeeded();
+    assert_eq!(menu(&scene.image()), by_hand);
+
+    let archive = bases::archive()
+        .package(u_boot_menu())
+        .package(newer_kernel());
+    scene.publish(&archive.date(bases::LATER));
+    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(
+        &path,
+        profile.replace("[\"extra\"]", "[\"linux-image-newer\"]"),
+    )
+    .unwrap();
+    run(&mut bases::inject(&scene, &base)).succeeded();
+    let written = menu(&scene.image());
+    let files = bases::files(&scene.image());
+    let fstab = fs_err::read_to_string(files.path().join("etc/fstab")).unwrap();
+    let root = fstab.lines().find(|line| line.contains(" / ")).unwrap();
+    let entry = format!(
+        "\tlinux /boot/vmlinuz-6.2.0-test\n\tinitrd /boot/initrd.img-6.2.0-test\n\t\n\t\n\tappend root={} ro quiet\n",
+        root.split(' ').next().unwrap()
+    );
+    assert!(
+        written.contains(&entry) && written.contains(KERNEL),
+        "{written}"
+    );
+    // The device's own program has nothing to add.
+    let ran = inside(files.path(), &["/usr/sbin/u-boot-update"]);
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(
+        ran.status.success() && said.contains("Writing config for vmlinuz-6.2.0-test"),
+        "{said}"
+    );
+    assert!(!said.contains("Updating"), "{said}");
+}
+
+#[test]
+fn where_fstab_names_no_root_the_menu_of_u_boot_keeps_its_own() {
+    let (scene, base) = bases::scene_with(vec![u_boot_menu()]);
+    let old = "label l0\n\tappend root=PARTUUID=of-the-device it's quiet\n";
+    write_menu(&scene, &base, old);
+    let empty = scene.path("empty");
+    fs_err::write(&empty, "").unwrap();
+    bases::edit(
+        &base,
+        &format!("rm /etc/fstab\nwrite {} /etc/fstab\n", empty.display()),
+    );
+    let archive = bases::archive()
+        .package(u_boot_menu())
+        .package(newer_kernel());
+    scene.publish(&archive.date(bases::LATER));
+    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(
+        &path,
+        profile.replace("[\"extra\"]", "[\"linux-image-newer\"]"),
+    )
+    .unwrap();
+    run(&mut bases::inject(&scene, &base)).succeeded();
+    let written = menu(&scene.image());
+    let entry = "\tappend root=PARTUUID=of-the-device ro quiet\n";
+    assert!(written.contains(entry), "{written}");
+}

@@ -1,0 +1,233 @@
+//! `--configure first-boot`: packages that the device configures, judged by its own dpkg.
+
+use crate::bases::{self, output};
+use crate::mirror::DebSpec;
+use crate::scene::{PROGRAM, Scene, run};
+use crate::world;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const STATE: &str = "var/lib/imgbuild/configure";
+
+/// A package with everything that configuring means: a preinst, a conffile, a file that another
+/// package waits for.
+fn added() -> DebSpec {
+    world::package("added")
+        .field("Depends", "needed")
+        .conffile("/etc/added.conf", b"added\n")
+        .file("/usr/share/watched/added", 0o644, b"look")
+        .script(
+            "preinst",
+            "#!/bin/sh\nset -e\necho \"$1 $DPKG_MAINTSCRIPT_PACKAGE\" > /etc/added.preinst\n",
+        )
+        .script(
+            "postinst",
+            "#!/bin/sh\nset -e\n[ -e /etc/needed.state ]\necho \"$1\" > /etc/added.state\n",
+        )
+}
+
+fn needed() -> DebSpec {
+    let postinst = "#!/bin/sh\nset -e\n[ -e /etc/added.preinst ]\n/usr/sbin/policy-rc.d || echo $? > /etc/needed.state\n";
+    world::package("needed").script("postinst", postinst)
+}
+
+/// On the image before: wants to know of files.
+fn watcher() -> DebSpec {
+    world::package("watcher")
+        .directory("/usr/share/watched", 0o755)
+        .script("triggers", "interest-noawait /usr/share/watched\n")
+        .script(
+            "postinst",
+            "#!/bin/sh\nset -e\necho \"$*\" >> /etc/watcher.log\n",
+        )
+}
+
+/// A base, and an archive with what a profile adds to it.
+fn scene() -> (Scene, PathBuf) {
+    let (scene, base) = bases::scene_with(vec![watcher()]);
+    let archive = bases::archive().package(watcher());
+    let archive = archive.package(added()).package(needed());
+    scene.publish(&archive.date(bases::LATER));
+    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, profile.replace("[\"extra\"]", "[\"added\"]")).unwrap();
+    (scene, base)
+}
+
+fn first_boot(scene: &Scene, base: &Path) -> Command {
+    let mut command = bases::inject(scene, base);
+    command.args(["--configure", "first-boot"]);
+    command
+}
+
+/// Starts `command` where no namespace can be made.
+fn without_namespaces(scene: &Scene, command: &Command) -> Command {
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let mut confined = Command::new("unshare");
+    confined.args(["-Ur", "sh", "-c", script, "sh", PROGRAM]);
+    scene.surround(&mut confined);
+    confined.args(command.get_args());
+    confined
+}
+
+/// Runs `program` with the files in `root` as its system.
+pub(crate) fn inside(root: &Path, program: &[&str]) -> std::process::Output {
+    let mount = "mount --bind /dev/null \"$0/dev/null\" && exec chroot \"$0\" \"$@\"";
+    fs_err::create_dir_all(root.join("dev")).unwrap();
+    fs_err::write(root.join("dev/null"), "").unwrap();
+    let mut unshare = Command::new("unshare");
+    unshare
+        .args(["-Urm", "sh", "-c", mount])
+        .arg(root)
+        .args(program);
+    unshare.output().unwrap()
+}
+
+fn text(root: &Path, path: &str) -> String {
+    fs_err::read_to_string(root.join(path)).unwrap_or_default()
+}
+
+#[test]
+fn the_device_ends_where_a_sandbox_would_have_brought_it() {
+    let (scene, base) = scene();
+    run(&mut bases::inject(&scene, &base)).succeeded();
+    let expected = bases::files(&scene.image());
+    fs_err::remove_file(scene.image()).unwrap();
+    let command = first_boot(&scene, &base);
+    run(&mut without_namespaces(&scene, &command)).succeeded();
+
+    let files = bases::files(&scene.image());
+    let root = files.path();
+    let audit = inside(root, &["dpkg", "--audit"]);
+    let audit = String::from_utf8(audit.stdout).unwrap();
+    let complaints: Vec<&str> = audit
+        .lines()
+        .filter(|line| line.starts_with("The following"))
+        .collect();
+    let expected_complaints = [
+        "The following packages have been unpacked but not yet configured.",
+        "The following packages have been triggered, but the trigger processing",
+    ];
+    assert_eq!(complaints, expected_complaints, "{audit}");
+    for package in ["added", "needed", "watcher"] {
+        assert!(audit.contains(&format!("\n {package} ")), "{audit}");
+    }
+    assert_eq!(text(root, "etc/added.state"), "");
+
+    let unit = text(root, "usr/lib/systemd/system/imgbuild-configure.service");
+    assert!(
+        unit.contains("\nAfter=local-fs.target boot-firmware.mount "),
+        "{unit}"
+    );
+    let ran = inside(root, &["/usr/lib/imgbuild/configure"]);
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        ran.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    assert!(
+        said.contains("imgbuild: all packages are configured"),
+        "{said}"
+    );
+    for path in [
+        "var/lib/dpkg/status",
+        "var/lib/dpkg/triggers/File",
+        "var/lib/dpkg/triggers/Unincorp",
+        "var/lib/apt/extended_states",
+        "etc/added.state",
+        "etc/added.conf",
+        "etc/added.preinst",
+        "etc/needed.state",
+        "etc/watcher.log",
+    ] {
+        assert_eq!(text(root, path), text(expected.path(), path), "{path}");
+    }
+    assert_eq!(text(root, "etc/needed.state"), "101\n");
+    assert_eq!(
+        text(root, "etc/watcher.log"),
+        "configure \ntriggered /usr/share/watched\n"
+    );
+    assert!(!root.join(STATE).exists() && !root.join("usr/sbin/policy-rc.d").exists());
+    let log = text(root, "boot/firmware/imgbuild-configure.log");
+    assert!(
+        log.contains("Setting up added") && log.contains("try 1 of 3"),
+        "{log}"
+    );
+}
+
+#[test]
+fn what_cannot_be_configured_is_tried_three_times_and_left() {
+    let (scene, base) = scene();
+    run(&mut first_boot(&scene, &base)).succeeded();
+    let files = bases::files(&scene.image());
+    let root = files.path();
+    let script = "#!/bin/sh\necho tried >> /etc/tries\nexit 1\n";
+    fs_err::write(root.join("var/lib/dpkg/info/needed.postinst"), script).unwrap();
+    let policy = "#!/bin/sh\nexit 104\n";
+    fs_err::write(root.join("usr/sbin/policy-rc.d"), policy).unwrap();
+    // One try was cut short by a loss of power.
+    fs_err::write(root.join(STATE).join("tries"), "1\n").unwrap();
+    let ran = inside(root, &["/usr/lib/imgbuild/configure"]);
+    assert_eq!(
+        ran.status.code(),
+        Some(1),
+        "{}",
+        String::from_utf8_lossy(&ran.stdout)
+    );
+    // Each try has two passes.
+    assert_eq!(text(root, "etc/tries"), "tried\n".repeat(4));
+    assert_eq!(text(root, "etc/added.preinst"), "install added\n");
+    assert_eq!(text(root, "usr/sbin/policy-rc.d"), policy);
+    assert!(!root.join(STATE).exists() && root.join(format!("{STATE}-failed")).exists());
+    let log = text(root, "boot/firmware/imgbuild-configure.log");
+    assert!(
+        log.contains("try 3 of 3") && log.contains("left unconfigured"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_package_that_is_there_is_not_replaced_without_its_scripts() {
+    let (scene, base) = scene();
+    let newer = world::versioned("watcher", "2.0");
+    let archive = bases::archive().package(newer).package(needed());
+    let archive = archive.package(added().field("Breaks", "watcher (<< 2)"));
+    scene.publish(&archive.date(bases::LATER));
+    let ran = run(&mut first_boot(&scene, &base));
+    ran.ended(1).says(&[
+        "other versions of watcher (1.0 → 2.0)",
+        "without `--configure first-boot`",
+    ]);
+    assert_eq!(scene.outputs(), [""; 0]);
+}
+
+#[test]
+fn a_system_of_packages_alone_cannot_be_left_to_the_device() {
+    let scene = Scene::new();
+    let mut command = scene.build();
+    let ran = run(command.args(["--configure", "first-boot"]));
+    ran.ended(2)
+        .says(&["needs an image to start from (--base)"]);
+}
+
+#[test]
+fn it_is_not_what_a_sandbox_gives_and_its_own_each_time() {
+    let (scene, base) = scene();
+    let plan = |more: &[&str]| {
+        let mut command = bases::sub(&scene, "plan", &base);
+        run(command.args(more)).succeeded().stdout
+    };
+    let (here, there) = (plan(&[]), plan(&["--configure", "first-boot"]));
+    assert_ne!(here.lines().next(), there.lines().next());
+    assert!(there.contains("\nconfigure  on the device"));
+    run(&mut first_boot(&scene, &base)).succeeded();
+    let first = fs_err::read(scene.image()).unwrap();
+    fs_err::remove_dir_all(scene.path("store")).unwrap();
+    run(&mut first_boot(&scene, &base)).succeeded();
+    assert!(first == fs_err::read(scene.image()).unwrap());
+    output(
+        "/usr/sbin/e2fsck",
+        &["-fn", bases::root(&scene.image()).path().to_str().unwrap()],
+    );
+}

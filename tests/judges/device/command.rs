@@ -1,0 +1,387 @@
+//! `imgbuild-config` itself, in a root filesystem where it may do everything.
+
+use super::scratch::Device;
+
+const CONFIG: &str = "/etc/haproxy/haproxy.cfg";
+const USERS: &str = "/etc/haproxy/conf.d/10-stats-users.cfg";
+const CARD: &str = "/boot/firmware/imgbuild.txt";
+const PROBLEMS: &str = "/boot/firmware/imgbuild-problems.txt";
+
+/// A device of `profile` after its first start.
+fn started(profile: &str) -> Device {
+    let device = Device::flashed(profile);
+    device.succeed("imgbuild-config boot");
+    device.told();
+    device
+}
+
+#[test]
+fn the_first_start_makes_what_no_two_devices_share() {
+    let device = Device::flashed("haproxy-node");
+    assert!(!device.has(USERS));
+    let said = device.succeed("imgbuild-config boot");
+    assert_eq!(said, "", "also what is new is there for those who check");
+    let users = device.read(USERS);
+    assert!(
+        users.starts_with("userlist stats_users\n    user admin password $6$"),
+        "{users}"
+    );
+    assert_eq!(device.mode_of(USERS), 0o640);
+    let password = device.read("/var/lib/imgbuild/new/stats-password");
+    assert_eq!(password.len(), 25, "five groups of four: {password}");
+    // crypt(3) takes a hash for a salt.
+    let check = "perl -e 'chomp(my $p = <STDIN>); my ($h) = `cat /etc/haproxy/conf.d/*` =~ /(\\$6\\S+)/; exit(crypt($p, $h) ne $h)'";
+    device.succeed(&format!("{check} < /var/lib/imgbuild/new/stats-password"));
+    device.succeed("imgbuild-config boot");
+    assert_eq!(
+        device.read(USERS),
+        users,
+        "a second start makes nothing anew"
+    );
+
+    let device = started("wifi-hotspot");
+    assert_eq!(device.read("/etc/hotspot/ssid"), "imgbuild-42cd\n");
+    assert_eq!(
+        (
+            device.read("/etc/hotspot/passphrase").len(),
+            device.mode_of("/etc/hotspot/passphrase")
+        ),
+        (25, 0o600)
+    );
+}
+
+#[test]
+fn a_setting_changes_its_files_and_reloads_their_services_only() {
+    let device = started("haproxy-node");
+    let said = device.succeed("imgbuild-config set stats-port=1400");
+    for path in [
+        CONFIG,
+        "/etc/nftables.d/input/30-haproxy.nft",
+        "/usr/lib/imgbuild/health.d/30-haproxy",
+    ] {
+        assert!(said.contains(&format!("changed: {path}\n")), "{said}");
+        assert!(device.read(path).contains("1400"), "{path}");
+    }
+    let expected = [
+        "nft -c -f /etc/nftables.conf",
+        "haproxy -c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d",
+        "systemctl reload-or-restart nftables.service",
+        "systemctl is-active --quiet haproxy.service",
+        "nc -w 30 -U /run/haproxy-master.sock",
+    ];
+    assert_eq!(device.told(), expected);
+    let shown = device.succeed("imgbuild-config show stats-port");
+    assert!(shown.contains("= 1400  (set here)"), "{shown}");
+    assert_eq!(
+        device.succeed("imgbuild-config apply"),
+        "nothing had to change\n"
+    );
+    assert_eq!(device.told(), [""; 0]);
+    device.succeed("imgbuild-config unset stats-port");
+    assert!(device.read(CONFIG).contains("bind *:1338"));
+    assert!(
+        device
+            .succeed("imgbuild-config status")
+            .starts_with("everything")
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_changes_nothing() {
+    let device = started("haproxy-node");
+    let before = device.read(CONFIG);
+    for (words, reason) in [
+        (
+            "set stats-port=99999",
+            "`stats-port`: expected a port from 1 to 65535",
+        ),
+        ("set stats-prot=80", "no setting is called `stats-prot`"),
+        ("set locale=de_DE.UTF-8", "`locale` is fixed in the image"),
+        (
+            "set stats-password=correct-horse",
+            "`stats-password` is a secret",
+        ),
+        ("set max-connections=1", "expected 64 to 1000000"),
+        ("set stats-port=80 http-port=80", "both listen on port 80"),
+        (
+            "set stats-port=6666",
+            "nothing was changed: `haproxy -c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d` failed: no such port",
+        ),
+    ] {
+        let ended = device.run(&format!("imgbuild-config {words}"));
+        assert_eq!(ended.status, Some(1), "{words}");
+        assert!(ended.said.contains(reason), "{words}: {}", ended.said);
+        assert_eq!(device.read(CONFIG), before, "{words}");
+        assert!(
+            !device.told().iter().any(|told| told.starts_with("nc ")),
+            "{words}"
+        );
+    }
+    assert_eq!(device.run("imgbuild-config sett a=b").status, Some(2));
+    assert!(!device.read("/etc/imgbuild/settings").contains('='));
+}
+
+#[test]
+fn a_device_that_is_not_well_afterwards_is_put_back() {
+    let device = started("haproxy-node");
+    let (config, settings) = (device.read(CONFIG), device.read("/etc/imgbuild/settings"));
+    device.health(&format!("! grep -q 7777 {CONFIG}"));
+    let ended = device.run("imgbuild-config set stats-port=7777 --wait 1");
+    assert_eq!(ended.status, Some(1));
+    assert!(
+        ended
+            .said
+            .contains("nothing was changed: not well within 1 s: service (not up)"),
+        "{}",
+        ended.said
+    );
+    assert_eq!(
+        (device.read(CONFIG), device.read("/etc/imgbuild/settings")),
+        (config, settings)
+    );
+    let reloads = device
+        .told()
+        .into_iter()
+        .filter(|told| told.starts_with("nc "))
+        .count();
+    assert_eq!(reloads, 2, "with the new files, and again with the old");
+    device.succeed("imgbuild-config set stats-port=7777 --force");
+    assert!(device.read(CONFIG).contains("7777"));
+}
+
+#[test]
+fn a_power_cut_before_a_change_is_found_good_undoes_it() {
+    let device = started("haproxy-node");
+    let (config, settings) = (device.read(CONFIG), device.read("/etc/imgbuild/settings"));
+    // The second question comes with the new files in place; who asks is killed.
+    device.health(&format!(
+        "! grep -q 7777 {CONFIG} || {{ kill -9 $(cat /run/asking); sleep 9; }}"
+    ));
+    let cut = "sh -c 'echo $$ > /run/asking; exec imgbuild-config set stats-port=7777'";
+    assert_ne!(device.run(cut).status, Some(0));
+    assert!(device.read(CONFIG).contains("7777"));
+    let said = device.succeed("imgbuild-config boot");
+    assert!(
+        said.contains("the power failed before a change was found good"),
+        "{said}"
+    );
+    assert_eq!(
+        (device.read(CONFIG), device.read("/etc/imgbuild/settings")),
+        (config, settings)
+    );
+    assert_eq!(device.succeed("imgbuild-config boot"), "");
+}
+
+#[test]
+fn the_file_on_the_boot_partition_is_read_as_windows_writes_it() {
+    let device = Device::flashed("wifi-hotspot");
+    device.write(
+        CARD,
+        "\u{feff}wifi-ssid = Café\r\nwifi-passphrase=swordfish 42\r\n# x\r\n\r\nhostname = den\r\n",
+    );
+    let said = device.succeed("imgbuild-config boot");
+    assert!(
+        said.contains("taken over from imgbuild.txt: wifi-ssid"),
+        "{said}"
+    );
+    assert!(!said.contains("swordfish"), "{said}");
+    assert_eq!(device.read("/etc/hotspot/ssid"), "Café\n");
+    assert_eq!(device.read("/etc/hotspot/passphrase"), "swordfish 42\n");
+    assert_eq!(device.read("/etc/hostname"), "den\n");
+    assert!(device.read("/etc/hosts").contains("127.0.1.1\tden\n"));
+    assert_eq!(
+        device.read(CARD),
+        "\u{feff}wifi-ssid = Café\r\n# wifi-passphrase: the device has it now\r\n# x\r\n\r\nhostname = den\r\n"
+    );
+    assert_eq!(device.mode_of("/etc/imgbuild/secrets"), 0o600);
+
+    // What was changed here stays until the line there changes.
+    device.succeed("imgbuild-config set wifi-ssid=here");
+    device.succeed("imgbuild-config boot");
+    assert_eq!(device.read("/etc/hotspot/ssid"), "here\n");
+    device.write(CARD, "wifi-ssid = there\n");
+    device.succeed("imgbuild-config boot");
+    assert_eq!(device.read("/etc/hotspot/ssid"), "there\n");
+}
+
+#[test]
+fn a_mistake_on_the_boot_partition_is_told_and_costs_no_start() {
+    let device = Device::flashed("wifi-hotspot");
+    device.write(
+        CARD,
+        "wifi-ssid = Home\r\nwifi-passphrase = short\r\nwifi-chanel = 6\r\nhello\r\n",
+    );
+    let said = device.succeed("imgbuild-config boot");
+    let problems = device.read(PROBLEMS);
+    for mistake in [
+        "line 2: `wifi-passphrase`: expected 8 to 63 printable ASCII characters",
+        "line 3: no setting is called `wifi-chanel`",
+        "line 4: expected `name = value`",
+    ] {
+        assert!(problems.contains(&format!("  {mistake}\r\n")), "{problems}");
+        assert!(said.contains(mistake), "{said}");
+    }
+    assert!(!(problems + &said).contains("short"));
+    assert_eq!(
+        device.read("/etc/hotspot/ssid"),
+        "imgbuild-42cd\n",
+        "the device starts with safe values"
+    );
+    device.write(CARD, "wifi-band = 5\n");
+    device.succeed("imgbuild-config boot");
+    assert!(
+        device
+            .read(PROBLEMS)
+            .contains("the 5 GHz band needs a country")
+    );
+    device.write(
+        CARD,
+        "wifi-band = 5\nwifi-country = DE\nwifi-channel = 36\n",
+    );
+    device.succeed("imgbuild-config boot");
+    assert!(!device.has(PROBLEMS));
+    assert!(
+        device
+            .read("/etc/hotspot/hotspot.env")
+            .contains("WIFI_BAND=5\n")
+    );
+}
+
+#[test]
+fn what_a_person_wrote_by_hand_is_kept_or_named() {
+    let device = started("haproxy-node");
+    let by_hand = device.read(CONFIG) + "# mine\n";
+    device.write(CONFIG, &by_hand);
+    let ended = device.run("imgbuild-config set stats-port=1400");
+    assert_eq!(ended.status, Some(1));
+    assert!(
+        ended.said.contains(&format!("changed by hand: `{CONFIG}`")),
+        "{}",
+        ended.said
+    );
+    assert_eq!(device.read(CONFIG), by_hand);
+    assert!(
+        device
+            .run("imgbuild-config status")
+            .said
+            .contains("changed by hand")
+    );
+    device.succeed("imgbuild-config boot");
+    assert_eq!(device.read(CONFIG), by_hand);
+    device.succeed("imgbuild-config set stats-port=1400 --overwrite");
+    assert!(!device.read(CONFIG).contains("# mine"));
+
+    device.write("/etc/imgbuild/settings", "stats-port = nine\n");
+    assert!(
+        device
+            .run("imgbuild-config apply")
+            .said
+            .contains("`stats-port`: expected a port")
+    );
+    assert!(
+        device
+            .succeed("imgbuild-config boot")
+            .contains("/etc/imgbuild is not used")
+    );
+    device.write("/etc/imgbuild/settings", "stats-port = 1500\n");
+    assert_eq!(device.run("imgbuild-config status").status, Some(1));
+    device.succeed("imgbuild-config boot");
+    assert!(device.read(CONFIG).contains("bind *:1500"));
+}
+
+#[test]
+fn secrets_come_from_files_and_are_shown_to_nobody() {
+    let device = started("wifi-hotspot");
+    device
+        .succeed("printf 'correct horse\\n' | imgbuild-config set wifi-passphrase=@- wifi-ssid=X");
+    assert_eq!(device.read("/etc/hotspot/passphrase"), "correct horse\n");
+    assert_eq!(device.told(), ["systemctl restart hotspot.service"]);
+    for words in ["show", "show --json", "status"] {
+        assert!(
+            !device
+                .run(&format!("imgbuild-config {words}"))
+                .said
+                .contains("horse"),
+            "{words}"
+        );
+    }
+    assert!(!device.read("/etc/imgbuild/settings").contains("horse"));
+    device.write("/boot/firmware/imgbuild-secrets.txt", "password: x\n");
+    device.write("/etc/issue.d/50-imgbuild.issue", "password: x\n");
+    device.succeed("imgbuild-config seal");
+    assert!(
+        !device.has("/boot/firmware/imgbuild-secrets.txt")
+            && !device.has("/etc/issue.d/50-imgbuild.issue")
+    );
+}
+
+#[test]
+fn ssh_keys_take_the_place_of_those_given_before() {
+    let device = started("base");
+    let keys = "/home/admin/.ssh/authorized_keys";
+    device.succeed("echo admin:x:0:0::/home/admin:/bin/sh >> /etc/passwd; mkdir -p /home/admin");
+    let key = |letter: &str| format!("ssh-ed25519 AAAA{} {letter}@home", letter.repeat(60));
+    let given = |keys: &[&str]| {
+        keys.iter()
+            .map(|letter| key(letter))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    device.succeed(&format!(
+        "imgbuild-config set 'ssh-keys={}'",
+        given(&["a", "b"])
+    ));
+    assert_eq!(device.read(keys), format!("{}\n{}\n", key("a"), key("b")));
+    device.succeed(&format!("echo '{}' >> {keys}", key("mine")));
+    device.succeed(&format!("imgbuild-config set 'ssh-keys={}'", given(&["b"])));
+    assert_eq!(
+        device.read(keys),
+        format!("{}\n{}\n", key("b"), key("mine"))
+    );
+    assert_eq!(device.mode_of(keys), 0o600);
+}
+
+#[test]
+fn the_status_names_what_is_wrong_and_why() {
+    let device = started("haproxy-node");
+    device.program("systemctl", "for unit; do case $unit in \
+        haproxy.service) printf 'ActiveState=failed\\nSubState=failed\\nResult=exit-code\\n\\n' ;; \
+        *.service) printf 'ActiveState=active\\nSubState=running\\nResult=success\\n\\n' ;; esac; done");
+    device.health("false");
+    let ended = device.run("imgbuild-status");
+    assert_eq!(ended.status, Some(1), "{}", ended.said);
+    for line in [
+        "Load balancer with HAProxy\n",
+        "Name:            haproxy-node\n",
+        "Last upgrade:    none yet\n",
+        "  nftables.service                   active (running)\n",
+        "  haproxy.service                    failed (exit-code)\n",
+        "  service                            FAILED  not up\n",
+    ] {
+        assert!(ended.said.contains(line), "no {line:?} in\n{}", ended.said);
+    }
+    assert!(
+        device
+            .read("/run/issue.d/60-imgbuild.issue")
+            .contains("FAILED  not up")
+    );
+    device.health("true");
+    let quick = device.run("imgbuild-status --quick").said;
+    assert!(
+        quick.contains("FAILED  not up"),
+        "as it was found last: {quick}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&device.run("imgbuild-status --json").said).unwrap();
+    assert_eq!(
+        json["checks"],
+        serde_json::json!([{ "name": "service", "ok": true, "detail": "" }])
+    );
+    assert!(
+        json["services"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|service| service["state"] == "failed")
+    );
+}

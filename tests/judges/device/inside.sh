@@ -1,0 +1,20 @@
+#!/bin/sh
+# Runs a command as root of the scratch root $1, with this machine's programs in it, and of Perl only what
+# Debian's perl-base has. usage: inside.sh ROOT COMMAND...
+set -eu
+root=$1
+shift
+# A root is a place where something is mounted.
+mount --bind "$root" "$root"
+export LC_ALL=C
+for folder in /usr/bin /usr/lib64 /usr/lib/*-linux-gnu*; do
+    [ ! -d "$folder" ] || { mkdir -p "$root$folder"; mount --rbind "$folder" "$root$folder"; }
+done
+for modules in "$root"/usr/lib/*-linux-gnu*/perl; do
+    [ ! -d "$modules" ] || mount -t tmpfs none "$modules"
+done
+for folder in /dev /proc; do
+    mkdir -p "$root$folder"
+    mount --rbind $folder "$root$folder"
+done
+exec chroot "$root" "$@"
