@@ -83,7 +83,6 @@ fn carried_file(file: &OverlayFile) -> Result<Value, DeviceError> {
         "group": file.ownership.group,
         "when": file.when.as_ref().map(condition),
         "parts": parts,
-        "ends-line": file.template && text.ends_with('\n'),
     }))
 }
 

@@ -7,8 +7,6 @@
 //!             {"if": value, "then": [part…], "else": [part…]}
 //!             {"each": value, "do": [part…], "else": [part…]}
 //!             {"with": value, "do": [part…], "else": [part…]}
-//!             {"define": "bind", "do": [part…]}
-//!             {"partial": "bind", "of": value or null, "set": {"port": value}}
 //! value       {"path": ["settings", "hostname"], "up": 0}
 //!             {"plain": 80}
 //!             {"call": "eq", "of": [value…]}
@@ -16,11 +14,9 @@
 //!
 //! Perl's `Imgbuild::Template` runs it; what it could not run is refused here.
 
-use handlebars::template::{
-    DecoratorTemplate, HelperTemplate, Parameter, Subexpression, Template, TemplateElement,
-};
+use handlebars::template::{HelperTemplate, Parameter, Subexpression, Template, TemplateElement};
 use handlebars::{Path, TemplateError as ParseError};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Why a template cannot be carried to the device.
 #[derive(Debug, thiserror::Error)]
@@ -93,9 +89,7 @@ impl Compiler<'_> {
                     parts.push(json!({ "put": self.expression(expression)? }));
                 }
                 TemplateElement::HelperBlock(block) => parts.push(self.block(block)?),
-                TemplateElement::DecoratorBlock(inline) => parts.push(self.definition(inline)?),
-                TemplateElement::PartialExpression(partial) => parts.push(self.partial(partial)?),
-                _ => return Err(self.unknown("a decorator, or a partial with a block")),
+                _ => return Err(self.unknown("a partial or decorator")),
             }
         }
         Ok(Value::Array(parts))
@@ -118,33 +112,6 @@ impl Compiler<'_> {
             "each" | "with" => json!({ name: subject, "do": body, "else": other }),
             _ => return Err(self.unknown(&format!("the block `#{name}`"))),
         })
-    }
-
-    /// `{{#*inline "bind"}} … {{/inline}}`
-    fn definition(&self, inline: &DecoratorTemplate) -> Result<Value, ProgramError> {
-        match (name_of(&inline.name), &inline.params[..]) {
-            ("inline", [Parameter::Literal(Value::String(name))]) => {
-                Ok(json!({ "define": name, "do": self.parts(inline.template.as_ref())? }))
-            }
-            (name, _) => Err(self.unknown(&format!("the decorator `{name}`"))),
-        }
-    }
-
-    /// `{{> bind settings port=80}}`
-    fn partial(&self, partial: &DecoratorTemplate) -> Result<Value, ProgramError> {
-        let of = match &partial.params[..] {
-            [] => Value::Null,
-            [subject] => self.parameter(subject)?,
-            _ => return Err(self.unknown("a partial of several values")),
-        };
-        // The engine would put it in front of each line.
-        if partial.indent.is_some() || name_of(&partial.name).is_empty() {
-            return Err(self.unknown("a partial with an indent, or with a name to be looked up"));
-        }
-        let set = partial.hash.iter();
-        let set = set.map(|(name, value)| Ok((name.clone(), self.parameter(value)?)));
-        let set = set.collect::<Result<Map<_, _>, ProgramError>>()?;
-        Ok(json!({ "partial": name_of(&partial.name), "of": of, "set": set }))
     }
 
     fn expression(&self, expression: &HelperTemplate) -> Result<Value, ProgramError> {

@@ -59,12 +59,7 @@ impl Templates {
     /// What `text`, the template of file `name`, makes of `context`.
     pub fn render(&self, name: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
         let rendered = self.engine.render_template(text, context);
-        let mut rendered = rendered.map_err(|error| failure(name, &error))?;
-        // The engine drops it behind a block that ends the file.
-        if text.ends_with('\n') && !rendered.is_empty() && !rendered.ends_with('\n') {
-            rendered.push('\n');
-        }
-        Ok(rendered)
+        rendered.map_err(|error| failure(name, &error))
     }
 }
 
@@ -306,7 +301,6 @@ mod tests {
             ("{{#if settings.off}}1{{else if settings.on}}3{{/if}}", "3"),
             ("{{#each settings.list}}{{this}};{{/each}}", "a;b;"),
             ("a\n{{#if settings.on}}\nb\n{{/if}}\nc\n", "a\nb\nc\n"),
-            ("{{#if settings.on}}\nb\n{{else}}\nc\n{{/if}}\n", "b\n"),
         ] {
             assert_eq!(render(template).as_deref(), Ok(expected), "{template}");
         }

@@ -39,6 +39,11 @@ impl Spec {
             if let Some(Assigned::Plain(value)) = self.settings.values.get(name) {
                 shown.insert("value".to_owned(), value.clone().into());
             }
+            let with = setting.used_with.as_ref();
+            // No value of a secret is carried; those that others depend on are fixed in the image.
+            if let Some(with) = with.filter(|with| self.is_secret(with)) {
+                shown.insert("used".to_owned(), self.settings.given(with, None).into());
+            }
             let device = changeable.contains(name.as_str());
             shown.insert("device".to_owned(), device.into());
             (name.clone(), Json::Object(shown))
@@ -47,6 +52,11 @@ impl Spec {
             "settings": settings.collect::<Map<_, _>>(),
             "exclusions": self.exclusions.iter().map(exclusion).collect::<Vec<_>>(),
         })
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        let setting = self.profile.settings.get(name);
+        setting.is_some_and(|setting| setting.secret)
     }
 
     /// What the image holds of the secrets that were given; it must reach nobody but the image's root.

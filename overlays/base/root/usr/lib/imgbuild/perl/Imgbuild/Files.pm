@@ -11,8 +11,6 @@ sub of($image, $values) {
         next if $file->{when} && !holds($file->{when}, $values->{$file->{when}{setting}});
         my $bytes = eval { Imgbuild::Template::render($file->{parts}, $context) };
         defined $bytes or die "`$file->{path}`: $@";
-        # A block that ends the file takes the end of its line along.
-        $bytes .= "\n" if ${$file->{'ends-line'}} && $bytes ne '' && $bytes !~ /\n\z/;
         $files{$file->{path}} = {bytes => $bytes, mode => oct $file->{mode}, owner => $file->{owner}, group => $file->{group}};
     }
     return \%files;

@@ -28,10 +28,6 @@ my %FITS = (
     cidr       => \&is_private_cidr,
     size       => sub($text) { return $text =~ /\A([0-9]+)(TiB|GiB|MiB|KiB|s|)\z/ && in_64_bits($1, $2 eq 's' ? 'sectors' : $2) },
     duration   => sub($text) { return $text =~ /\A([0-9]+)(s|min|h|d)\z/ && in_64_bits($1, $2 eq 's' ? '' : $2) },
-    'prefixed-address' => sub($text) { return !!(() = prefixed($text)) },
-    network    => \&is_network,
-    host       => sub($text) { return is_address($text) || length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)*\z/ },
-    'http-status' => sub($text) { return $text =~ /\A([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?\z/ && (!defined $2 || $1 <= $2) },
     time       => sub($text) { return $text =~ /\A(?:[01][0-9]|2[0-3]):[0-5][0-9]\z/ },
     hostname   => sub($text) { return $text =~ /\A$LABEL\z/ },
     domain     => sub($text) { return length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)+\z/ },
@@ -44,6 +40,10 @@ my %FITS = (
     'ssh-key'  => sub($text) { return $text =~ m{\A$KEY AAAA[A-Za-z0-9+/=]{36,}(?: |\z)} },
     username   => sub($text) { return $text =~ /\A[a-z][a-z0-9_-]{0,31}\z/ },
     name       => sub($text) { return $text =~ /\A$NAME\z/ },
+    'prefixed-address' => sub($text) { return defined bits($text) },
+    network    => sub($text) { return (bits($text) // return 0) !~ /1/ },
+    host       => \&is_host,
+    'http-status' => sub($text) { return $text =~ /\A[1-5][0-9]{2}(?:-([1-5][0-9]{2}))?\z/ && (!defined $1 || substr($text, 0, 3) <= $1) },
     'url-path' => sub($text) { return length $text <= 256 && $text =~ m{\A/[!\$-&(-\[\]-~]*\z} },
 );
 
@@ -104,19 +104,6 @@ sub is_address($text) {
     return $text =~ /\A[0-9a-fA-F:.]+\z/ && (defined inet_pton(AF_INET, $text) || defined inet_pton(AF_INET6, $text));
 }
 
-# The bytes of an address and the length of its prefix.
-sub prefixed($text) {
-    my ($address, $length) = $text =~ m{\A([0-9a-fA-F:.]+)/(0|[1-9][0-9]{0,2})\z} or return;
-    my $bytes = inet_pton(AF_INET, $address) // inet_pton(AF_INET6, $address) // return;
-    return $length <= 8 * length $bytes ? ($bytes, $length) : ();
-}
-
-# Whether all bits behind the prefix are zero.
-sub is_network($text) {
-    my ($bytes, $length) = prefixed($text) or return 0;
-    return substr(unpack('B*', $bytes), $length) !~ /1/;
-}
-
 sub ipv4($text) {
     my $bytes = $text =~ /\A[0-9.]+\z/ ? inet_pton(AF_INET, $text) : undef;
     return defined $bytes ? unpack 'N', $bytes : undef;
@@ -134,6 +121,18 @@ sub network($text) {
     my ($left, $right) = $text =~ m{\A([^/]*)/\+?0*([0-9]{1,2})\z} or return;
     my $address = ipv4($left) // return;
     return $right <= 32 ? ($address, $right) : ();
+}
+
+# The bits behind the prefix of an address with the length of its prefix.
+sub bits($text) {
+    my ($address, $prefix) = $text =~ m{\A([^/]*)/(0|[1-9][0-9]{0,2})\z} or return undef;
+    is_address($address) or return undef;
+    my $bits = unpack 'B*', inet_pton($address =~ /:/ ? AF_INET6 : AF_INET, $address);
+    return $prefix <= length $bits ? substr $bits, $prefix : undef;
+}
+
+sub is_host($text) {
+    return is_address($text) || length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)*\z/;
 }
 
 sub check_outside($definition, $cidr) {
@@ -159,7 +158,7 @@ sub server($text) {
     $address =~ s/\]+\z//;
     $port = port($port) // return undef;
     $name =~ /\A$NAME\z/ or return undef;
-    is_address($address) || length $address <= 253 && $address =~ /\A$LABEL(?:\.$LABEL)*\z/ or return undef;
+    is_host($address) or return undef;
     my ($weight, $backup) = (Imgbuild::Json::number(1), Imgbuild::Json::boolean(0));
     return {name => $name, address => $address, port => $port, weight => $weight, backup => $backup};
 }

@@ -131,8 +131,11 @@ sub mistakes($image, $values) {
     }
     my %taken;
     for my $name (sort keys %$values) {
+        # A port that means nothing without another setting is free where that is not given. A secret
+        # has no value here: whether it was given is known in the image.
         my $with = $image->{settings}{$name}{'used-with'};
-        next if defined $with && !Imgbuild::Files::given($values->{$with});
+        my $used = $image->{settings}{$name}{used};
+        next if defined $with && !(defined $used ? $$used : Imgbuild::Files::given($values->{$with}));
         for my $port (ports($image->{settings}{$name}, $values->{$name})) {
             push @mistakes, "`$name` and `$taken{$port}` both listen on port $port" if exists $taken{$port};
             $taken{$port} = $name;

@@ -2,16 +2,9 @@
 package Imgbuild::Template;
 use v5.36;
 use Imgbuild::Json;
-use Imgbuild::Kind;
-
-# Parts by the name that a file gives them.
-our %partials;
 
 # What `$parts` make of `$context`.
-sub render($parts, $context) {
-    local %partials;
-    return run($parts, [$context]);
-}
+sub render($parts, $context) { return run($parts, [$context]) }
 
 # `@$scopes`: what names are looked up in, the innermost last.
 sub run($parts, $scopes) {
@@ -23,11 +16,6 @@ sub part($part, $scopes) {
     if (exists $part->{if}) {
         return run($part->{truth(value($part->{if}, $scopes)) ? 'then' : 'else'}, $scopes);
     }
-    if (exists $part->{define}) {
-        $partials{$part->{define}} = $part->{do};
-        return '';
-    }
-    return partial($part, $scopes) if exists $part->{partial};
     if (exists $part->{with}) {
         my $subject = value($part->{with}, $scopes);
         return run($part->{do}, [@$scopes, $subject]) if truth($subject);
@@ -38,15 +26,6 @@ sub part($part, $scopes) {
     ref $list eq 'ARRAY' or die "`each` expects a list\n";
     return run($part->{else}, $scopes) if !@$list;
     return join '', map { run($part->{do}, [@$scopes, $_]) } @$list;
-}
-
-# Sees what is around it, or the fields of `of`, and over these what is `set`.
-sub partial($part, $scopes) {
-    my $parts = $partials{$part->{partial}} // die "no partial is called `$part->{partial}`\n";
-    return run($parts, $scopes) if !defined $part->{of} && !%{$part->{set}};
-    my $subject = defined $part->{of} ? value($part->{of}, $scopes) : $scopes->[-1];
-    my %set = map { $_ => value($part->{set}{$_}, $scopes) } keys %{$part->{set}};
-    return run($parts, [@$scopes, {ref $subject eq 'HASH' ? %$subject : (), %set}]);
 }
 
 sub text($value) {
@@ -80,9 +59,9 @@ sub value($value, $scopes) {
 
 my %CALLS = (
     address       => sub($cidr) { return $cidr =~ m{\A([^/]*)/}s ? $1 : die "`address` expects an address with its prefix length\n" },
-    family        => \&family,
     hex           => sub($text) { return unpack 'H*', $text },
     html          => \&html,
+    family        => sub($text) { return $text =~ m{\A[^/]*:} ? 'ip6' : 'ip' },
     json          => sub($value) { return Imgbuild::Json::encode($value) },
     'shell-quote' => sub($value) { return shell_quote(Imgbuild::Json::plain($value) // die "`shell-quote` expects a plain value\n") },
     join => sub($list, $between) { return join $between, map { Imgbuild::Json::plain($_) // die "`join` expects plain values\n" } @$list },
@@ -97,13 +76,6 @@ my %CALLS = (
     lt   => sub($one, $other) { return Imgbuild::Json::boolean((order($one, $other) // 0) < 0) },
     lte  => sub($one, $other) { return Imgbuild::Json::boolean((order($one, $other) // 1) <= 0) },
 );
-
-# What nftables calls the protocol of an address or network.
-sub family($cidr) {
-    my ($address) = split m{/}, $cidr // '';
-    Imgbuild::Kind::is_address($address // '') or die "`family` expects an address or a network\n";
-    return $address =~ /:/ ? 'ip6' : 'ip';
-}
 
 sub call($name, @values) {
     my $call = $CALLS{$name} // die "no helper is called `$name`\n";
