@@ -101,7 +101,8 @@ impl<'a> Reasons<'a> {
             return self.packages.contains_key(package);
         }
         let noted = path.strip_prefix("var/lib/systemd/deb-systemd-helper-enabled");
-        noted.is_some_and(|unit| self.brings_unit(unit.trim_end_matches(".dsh-also")))
+        let is_folder = path.ends_with(".wants") || path.ends_with(".requires");
+        noted.is_some_and(|unit| is_folder || self.brings_unit(unit.trim_end_matches(".dsh-also")))
     }
 
     /// Links of update-alternatives(1) to what a new package has.
