@@ -42,6 +42,9 @@ const SCRIPTED: [(&str, &str); 2] = [
 /// What tells cloud-init to leave the profile's host name alone.
 const CLOUD_INIT: &str = "etc/cloud/cloud.cfg.d/99-imgbuild.cfg";
 
+/// What the device checks new settings with.
+const SETTINGS: &str = "usr/lib/imgbuild/settings";
+
 /// Where the account that the profile makes lives.
 const ADMINISTRATOR: &str = "home/admin";
 
@@ -74,6 +77,7 @@ impl<'a> Reasons<'a> {
         let folder = |start: &str| path == start || path.starts_with(&format!("{start}/"));
         self.is_packaged(path)
             || folder(ADMINISTRATOR)
+            || folder(SETTINGS)
             || path == CLOUD_INIT
             || self.is_record(path)
             || self.is_alternative(path)
