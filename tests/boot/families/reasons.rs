@@ -42,6 +42,9 @@ const SCRIPTED: [(&str, &str); 2] = [
 /// What tells cloud-init to leave the profile's host name alone.
 const CLOUD_INIT: &str = "etc/cloud/cloud.cfg.d/99-imgbuild.cfg";
 
+/// What the device checks new settings with.
+const SETTINGS: &str = "usr/lib/imgbuild/settings";
+
 /// Where the account that the profile makes lives.
 const ADMINISTRATOR: &str = "home/admin";
 
@@ -74,6 +77,7 @@ impl<'a> Reasons<'a> {
         let folder = |start: &str| path == start || path.starts_with(&format!("{start}/"));
         self.is_packaged(path)
             || folder(ADMINISTRATOR)
+            || folder(SETTINGS)
             || path == CLOUD_INIT
             || self.is_record(path)
             || self.is_alternative(path)
@@ -101,7 +105,8 @@ impl<'a> Reasons<'a> {
             return self.packages.contains_key(package);
         }
         let noted = path.strip_prefix("var/lib/systemd/deb-systemd-helper-enabled");
-        noted.is_some_and(|unit| self.brings_unit(unit.trim_end_matches(".dsh-also")))
+        let is_folder = path.ends_with(".wants") || path.ends_with(".requires");
+        noted.is_some_and(|unit| is_folder || self.brings_unit(unit.trim_end_matches(".dsh-also")))
     }
 
     /// Links of update-alternatives(1) to what a new package has.
