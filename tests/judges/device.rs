@@ -29,14 +29,6 @@ const IMAGE_SETTINGS: [(&str, &[&str]); 3] = [
         ],
     ),
     (
-        "haproxy-ha",
-        &[
-            "ha-node=1",
-            "ha-addresses=10.0.0.11/24,10.0.0.12/24",
-            "ha-virtual-address=10.0.0.10/24",
-        ],
-    ),
-    (
         "haproxy-node",
         &[
             "http-servers=web1=10.0.0.11:8080,web2=[fd00::1]:8080",
