@@ -223,7 +223,7 @@ fn check_compares_key_and_fingerprint_of_the_worked_example() {
     ] {
         assert!(said.contains(part), "{said}");
     }
-    let of_key = |line: &str| match line.starts_with("fingerprint") {
+    let of_key = |line: &str| match line.starts_with("fingerprint =") {
         true => format!("fingerprint = \"{}\"\n", key().fingerprint()),
         false => format!("{line}\n"),
     };
