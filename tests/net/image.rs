@@ -41,7 +41,8 @@ fn one_id(tree: &Path) {
             Some(fields.join(":"))
         });
     }
-    // systemd makes it, as process 1.
+    // systemd makes it, as process 1. In the image nobody may write to it.
+    fs_err::remove_file(tree.join("etc/machine-id")).unwrap();
     fs_err::write(tree.join("etc/machine-id"), format!("{:032x}\n", 42)).unwrap();
     let defaults = tree.join("usr/share/tor/tor-service-defaults-torrc");
     if defaults.exists() {
