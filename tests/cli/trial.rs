@@ -143,6 +143,10 @@ fn a_machine_that_does_not_answer_ends_with_what_it_showed() {
         "has not shown ` login: ` within 1 seconds",
         "Kernel panic - not syncing",
     ]);
+    let foreign = Trial::new("#!/bin/sh\nprintf 'vendor login: '\nexec sleep 60\n");
+    run(&mut foreign.command(&[]))
+        .ended(6)
+        .says(&["shows no login of its own", "that has not been started yet"]);
     let ended = Trial::new("#!/bin/sh\nprintf 'No bootable device\\n'\n");
     run(&mut ended.command(&[]))
         .ended(6)

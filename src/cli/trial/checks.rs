@@ -72,8 +72,7 @@ pub(crate) fn log_in(console: &mut Console) -> Result<(), ConsoleError> {
         line.map(|(_, word)| word.trim().to_owned())
     };
     let (Some(name), Some(password)) = (after("console login: "), after("password: ")) else {
-        // Nobody but the owner can log in to an image without them.
-        return console.expect("console login: ").map(|_| ());
+        return Err(ConsoleError::NoLogin);
     };
     console.type_line(&name)?;
     console.expect("Password: ")?;

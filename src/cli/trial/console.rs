@@ -40,6 +40,12 @@ pub(crate) enum ConsoleError {
         /// What it last showed.
         tail: String,
     },
+    /// Nobody but the owner can log in.
+    #[error(
+        "the machine has come up and shows no login of its own; expected an image that has not been \
+         started yet, of a profile that builds on `base`"
+    )]
+    NoLogin,
     /// The keyboard or the log failed.
     #[error("cannot talk to the machine")]
     Talk(#[from] io::Error),
