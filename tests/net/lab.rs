@@ -98,6 +98,13 @@ impl Lab {
         format!("{known}Log notice file /tmp/tor.log\n")
     }
 
+    /// Captures all that is for everybody in the internet from now on, for `birth.sh`.
+    pub(crate) fn watch(&self) {
+        let capture = "exec python3 /tmp/lab/capture.py wan > /tmp/wan.pcap";
+        self.daemon("internet", "wan.log", &["bash", "-c", capture]);
+        self.wait_for("internet", "grep -q listening /tmp/wan.log");
+    }
+
     /// Which ports of `target` answer somebody in `network`.
     pub(crate) fn scan(&self, network: &str, target: &str) -> Scan {
         let text = self.said(network, &["python3", "/tmp/lab/scan.py", target]);

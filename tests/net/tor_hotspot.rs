@@ -15,6 +15,7 @@ struct Hotspot {
 #[test]
 fn clients_go_through_tor_or_nowhere() {
     let hotspot = Hotspot::new();
+    hotspot.say_nothing_of_itself();
     hotspot.reach();
     hotspot.keep_clients_apart();
     hotspot.say_how_it_is();
@@ -29,6 +30,7 @@ impl Hotspot {
         let lab = Lab::new(&tree);
         let known = lab.tor_network();
         fs_err::write(tree.join("etc/tor/torrc.d/90-lab.conf"), known).unwrap();
+        lab.watch();
         lab.device(&tree, DEVICE, 2);
         lab.start(DEVICE, &["tor@default.service"]);
         for client in ["1", "2"] {
@@ -53,6 +55,12 @@ impl Hotspot {
     /// What Tor answers to GETINFO `key`, by the image's own words.
     fn tor_says(&self, key: &str) -> String {
         self.shell(&format!("/usr/lib/imgbuild/tor-says {key}"))
+    }
+
+    /// Since it was plugged in: not even its hostname, which systemd-resolved would tell by LLMNR.
+    fn say_nothing_of_itself(&self) {
+        let said = self.lab.script("birth.sh", &[DEVICE, "2"]);
+        assert_eq!(said, "");
     }
 
     /// Names, pages and onion services work, through Tor.

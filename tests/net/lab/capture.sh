@@ -1,21 +1,14 @@
 #!/bin/bash
 # capture.sh DEVICE HOST CLIENT WHAT: runs the probes WHAT in the namespace CLIENT and shows what of it left
-# DEVICE, whose address is 198.18.0.HOST, by the cable. Not a leak: Tor's connections to relays, the device's
-# own names and time, and how neighbours find each other.
+# DEVICE, whose address is 198.18.0.HOST, by the cable.
 set -eu
 device=$1 host=$2 client=$3 what=$4
-own="src host 198.18.0.$host"
-hardware=$(ip -n "$device" -o link show uplink0 | sed 's,.*link/ether \([0-9a-f:]*\).*,\1,')
+. "$(dirname "$0")/leaks.sh"
 folder=$(mktemp -d)
 mkfifo "$folder/pcap"
 nsenter --net=/run/netns/internet chroot /run/roots/internet python3 /tmp/lab/capture.py "$device" > "$folder/pcap" 2> "$folder/log" &
 capture=$!
-unshare --user tcpdump -n -l -r - "
-    ether src $hardware and not arp
-    and not ($own and tcp and (dst port 5000 or dst port 7000))
-    and not ($own and udp and dst host 198.18.0.53 and (dst port 53 or dst port 123))
-    and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 136)
-    and not (ip6 and (src net fe80::/10 or src host ::))" < "$folder/pcap" > "$folder/packets" 2>> "$folder/log" &
+leaks "$device" "$host" < "$folder/pcap" > "$folder/packets" 2>> "$folder/log" &
 reader=$!
 until grep -q listening "$folder/log"; do
     kill -0 $capture $reader || { cat "$folder/log"; exit 1; }
