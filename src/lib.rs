@@ -12,6 +12,7 @@ pub mod architecture;
 pub mod digest;
 pub mod epoch;
 pub mod event;
+mod glob;
 pub mod listing;
 pub mod seed;
 pub mod unfinished;

@@ -43,6 +43,17 @@ pub fn uuid_text(uuid: &[u8; 16]) -> String {
     .join("-")
 }
 
+/// The bytes, in text order, of a UUID that stands in this program.
+pub(crate) fn uuid_bytes(text: &str) -> [u8; 16] {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        let pair = std::str::from_utf8(pair).expect("hexadecimal digits are ASCII");
+        *byte = u8::from_str_radix(pair, 16).expect("only hexadecimal digits were kept");
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,10 @@
 //! place of Debian's own addresses; the base keeps its sources as they are.
 
 use crate::debian::keyring::{Keyring, KeyringError};
+use crate::debian::mirrors::{self, DebianMirrors};
 use crate::debian::preferences::{Preferences, PreferencesError};
 use crate::debian::repository::{Freshness, Repository};
-use crate::debian::sources::{self, DebianMirrors, SourceEntry, SourcesError};
+use crate::debian::sources::{self, SourceEntry, SourcesError};
 use crate::fetch::Url;
 use crate::tree::{Kind, Objects, Tree, TreePath};
 use std::io;
@@ -245,7 +246,7 @@ impl Files<'_> {
         let url: Url = uri.parse().map_err(unusable)?;
         let known = instead
             .mirrors
-            .and_then(|mirrors| sources::mirror_of(entry, &url, suite, mirrors));
+            .and_then(|mirrors| mirrors::mirror_of(entry, &url, suite, mirrors));
         let keyring = match (known, instead.keyring) {
             (Some(_), Some(keyring)) => keyring.clone(),
             _ => self.keys(entry, uri)?,

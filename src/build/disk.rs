@@ -18,6 +18,7 @@ use crate::fs::ext4::{self, Ext4Error};
 use crate::fs::fat::{self, FatBits, FatError};
 use crate::layout::{self, AssembleError, LayoutErrors};
 use crate::plan::Plan;
+use crate::seed::uuid_bytes;
 use crate::tree::{Meta, Tree, TreeError, TreePath};
 use crate::units::{Bytes, Lba, SECTOR_SIZE};
 use std::collections::BTreeMap;
@@ -388,15 +389,4 @@ impl Disk<'_> {
             }),
         }
     }
-}
-
-/// The bytes, in text order, of a constant GUID.
-fn uuid_bytes(text: &str) -> [u8; 16] {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let mut bytes = [0; 16];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        let pair = std::str::from_utf8(pair).expect("hexadecimal digits are ASCII");
-        *byte = u8::from_str_radix(pair, 16).expect("only hexadecimal digits were kept");
-    }
-    bytes
 }

@@ -7,7 +7,8 @@
 
 use super::args::InputArgs;
 use super::failure::Failure;
-use crate::debian::sources::{self, DebianMirrors, SourceEntry};
+use crate::debian::mirrors::{self, DebianMirrors};
+use crate::debian::sources::{self, SourceEntry};
 use crate::epoch::Epoch;
 use crate::fetch::Url;
 use crate::listing;
@@ -90,7 +91,7 @@ pub(super) fn mirrors(args: &InputArgs) -> Result<DebianMirrors, Failure> {
     if let Some(named) = named_mirrors(args)? {
         return Ok(named);
     }
-    let found = sources::discover_mirrors(&apt_sources(Path::new("/etc/apt")));
+    let found = mirrors::discover_mirrors(&apt_sources(Path::new("/etc/apt")));
     found.ok_or_else(|| Failure::NoMirror {
         configuration: configuration_file(),
     })

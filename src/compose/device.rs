@@ -5,7 +5,8 @@
 use super::layer::{Layer, LayerError};
 use super::program::{self, ProgramError};
 use crate::define::Overlay;
-use crate::define::overlay::{Condition, OverlayFile, Test};
+use crate::define::condition::{Condition, Test};
+use crate::define::overlay::OverlayFile;
 use crate::spec::Spec;
 use crate::tree::TreePath;
 use serde_json::{Value, json};

@@ -131,7 +131,7 @@ impl Overlayer<'_> {
         Ok(unowned)
     }
 
-    fn wanted(&self, when: &Option<crate::define::overlay::Condition>) -> bool {
+    fn wanted(&self, when: &Option<crate::define::condition::Condition>) -> bool {
         when.as_ref()
             .is_none_or(|condition| self.settings.holds(condition))
     }

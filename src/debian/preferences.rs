@@ -5,8 +5,8 @@
 //! to be taken from it by itself.
 
 use super::control;
-use super::glob::glob;
 use super::release::Release;
+use crate::glob::glob;
 use std::collections::BTreeMap;
 
 /// The priority of an archive that says nothing about itself.

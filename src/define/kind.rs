@@ -3,50 +3,20 @@
 mod pem;
 mod server;
 mod text;
+mod value;
 
 pub use text::Network;
 pub(crate) use text::countries;
+pub use value::Value;
 
 use super::read::Raw;
 use crate::units::Bytes;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use text::{
-    all_of, is_country, is_host, is_label, is_locale, is_network, is_prefixed, is_private_cidr,
-    is_ssh_key, is_statuses, is_time, is_time_zone, seconds,
+    all_of, is_country, is_host, is_label, is_locale, is_name, is_network, is_prefixed,
+    is_private_cidr, is_ssh_key, is_statuses, is_time, is_time_zone, is_url_path, is_username,
+    seconds,
 };
-
-/// A value with its meaning: what templates see.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "serde_json::Value")]
-pub enum Value {
-    /// Text.
-    Text(String),
-    /// A number.
-    Integer(i64),
-    /// Yes or no.
-    Boolean(bool),
-    /// Several values of one kind.
-    List(Vec<Value>),
-    /// Named values.
-    Table(BTreeMap<String, Value>),
-}
-
-impl From<Value> for serde_json::Value {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Text(text) => text.into(),
-            Value::Integer(number) => number.into(),
-            Value::Boolean(flag) => flag.into(),
-            Value::List(items) => items.into_iter().map(Self::from).collect(),
-            Value::Table(fields) => {
-                let fields = fields.into_iter();
-                Self::Object(fields.map(|(name, value)| (name, value.into())).collect())
-            }
-        }
-    }
-}
 
 /// What a setting's value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,14 +211,7 @@ impl Kind {
             Self::Enum => true,
             Self::Address => text.parse::<IpAddr>().is_ok(),
             Self::Bind => text == "*" || text.parse::<IpAddr>().is_ok(),
-            // Quotes, backslash and # mean something in the configuration of the programs that ask.
-            Self::UrlPath => {
-                text.starts_with('/')
-                    && bytes.len() <= 256
-                    && all_of(text, |byte| {
-                        byte.is_ascii_graphic() && !b"\"'\\#".contains(&byte)
-                    })
-            }
+            Self::UrlPath => is_url_path(text),
             Self::Cidr => is_private_cidr(text),
             Self::PrefixedAddress => is_prefixed(text),
             Self::Network => is_network(text),
@@ -269,20 +232,8 @@ impl Kind {
             Self::TimeZone => is_time_zone(text),
             Self::Locale => is_locale(text),
             Self::SshKey => is_ssh_key(text) && no_control(),
-            Self::Username => {
-                between(1, 32)
-                    && bytes[0].is_ascii_lowercase()
-                    && all_of(text, |byte| {
-                        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
-                    })
-            }
-            Self::Name => {
-                between(1, 32)
-                    && bytes[0].is_ascii_alphanumeric()
-                    && all_of(text, |byte| {
-                        byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
-                    })
-            }
+            Self::Username => is_username(text),
+            Self::Name => is_name(text),
             Self::Integer | Self::Boolean | Self::Port => false,
             Self::List | Self::Table | Self::Server => false,
         }

@@ -4,6 +4,7 @@
 //! inside the binary. The first folder that has a name wins.
 
 pub mod board;
+pub mod condition;
 mod folder;
 pub mod kind;
 pub mod overlay;

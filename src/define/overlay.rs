@@ -4,9 +4,11 @@
 //! Files come from a folder or from inside the binary, where no file has a mode; so modes and
 //! owners come from rules, never from the host's filesystem.
 
+use super::condition::Condition;
 use super::folder::{Entry, Folder};
 use super::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics, Located};
+use crate::glob::glob;
 use crate::tree::TreePath;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -91,26 +93,6 @@ pub struct OverlaySymlink {
     pub when: Option<Condition>,
 }
 
-/// Something about a setting: `name`, `!name` or `name=value`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Condition {
-    /// The setting.
-    pub setting: Located<String>,
-    /// What must hold.
-    pub test: Test,
-}
-
-/// What a [`Condition`] asks of a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Test {
-    /// It is true, or has a value that is not empty.
-    Set,
-    /// It is false, empty or absent.
-    Unset,
-    /// Its value, as text, is this.
-    Is(String),
-}
-
 static TOP: Keys = Keys {
     table: "",
     keys: &["schema", "help", "file", "directory", "symlink"],
@@ -139,17 +121,16 @@ const TEMPLATE: &str = ".hbs";
 
 /// Files below these are programs.
 const PROGRAM_FOLDERS: [&str; 6] = [
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/libexec",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-    "/usr/lib/imgbuild",
+    "/usr/bin/",
+    "/usr/sbin/",
+    "/usr/libexec/",
+    "/usr/local/bin/",
+    "/usr/local/sbin/",
+    "/usr/lib/imgbuild/",
 ];
 
-/// What `[[file]]` says about the files that its path matches.
-struct FileRule {
-    path: Located<String>,
+/// What `[[file]]` or `[[directory]]` says about what its path means.
+struct Rule {
     mode: Option<u16>,
     owner: Option<String>,
     group: Option<String>,
@@ -211,8 +192,8 @@ fn overlay(
                 let mut ownership = default_ownership(&path, &bytes);
                 let mut when = None;
                 let text = path.to_string();
-                for (rule, used) in rules.iter().zip(&mut used) {
-                    if matches(&rule.path.value, &text) {
+                for ((pattern, rule), used) in rules.iter().zip(&mut used) {
+                    if matches(&pattern.value, &text) {
                         *used = true;
                         rule.apply(&mut ownership, &mut when);
                     }
@@ -228,15 +209,15 @@ fn overlay(
             }
         }
     }
-    for (rule, _) in rules.iter().zip(used).filter(|(_, used)| !used) {
+    for ((pattern, _), _) in rules.iter().zip(used).filter(|(_, used)| !used) {
         let known: Vec<String> = files.iter().map(|file| file.path.to_string()).collect();
         top.report(
             Diagnostic::new(
                 "overlay::no-file",
-                format!("no file matches `{}`", rule.path.value),
+                format!("no file matches `{}`", pattern.value),
             )
-            .label(&rule.path.span, "expected a file below `root/`")
-            .suggest(&rule.path.value, known.iter().map(String::as_str)),
+            .label(&pattern.span, "expected a file below `root/`")
+            .suggest(&pattern.value, known.iter().map(String::as_str)),
         );
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -249,7 +230,16 @@ fn overlay(
     })
 }
 
-impl FileRule {
+impl Rule {
+    fn read(section: &Section<'_>) -> Self {
+        Self {
+            mode: mode(section),
+            owner: section.text("owner").map(|text| text.value),
+            group: section.text("group").map(|text| text.value),
+            when: Condition::read(section),
+        }
+    }
+
     fn apply(&self, ownership: &mut Ownership, when: &mut Option<Condition>) {
         if let Some(mode) = self.mode {
             ownership.mode = mode;
@@ -268,10 +258,9 @@ impl FileRule {
 
 fn default_ownership(path: &TreePath, bytes: &[u8]) -> Ownership {
     let text = path.to_string();
-    let in_program_folder = PROGRAM_FOLDERS.iter().any(|folder| {
-        let rest = text.strip_prefix(folder);
-        rest.is_some_and(|rest| rest.starts_with('/'))
-    });
+    let in_program_folder = PROGRAM_FOLDERS
+        .iter()
+        .any(|folder| text.starts_with(folder));
     let program = bytes.starts_with(b"#!") || in_program_folder;
     root_owned(if program { 0o755 } else { 0o644 })
 }
@@ -284,32 +273,16 @@ fn root_owned(mode: u16) -> Ownership {
     }
 }
 
-fn file_rule(section: &Section<'_>) -> Option<FileRule> {
-    let path = section.need("path", section.text("path"));
-    let mode = mode(section);
-    let owner = section.text("owner").map(|text| text.value);
-    let group = section.text("group").map(|text| text.value);
-    let when = condition(section);
-    Some(FileRule {
-        path: path?,
-        mode,
-        owner,
-        group,
-        when,
-    })
+fn file_rule(section: &Section<'_>) -> Option<(Located<String>, Rule)> {
+    let rule = Rule::read(section);
+    Some((section.need("path", section.text("path"))?, rule))
 }
 
 fn directory(section: &Section<'_>) -> Option<OverlayDirectory> {
     let path = tree_path(section);
-    let mode = mode(section);
-    let mut ownership = root_owned(mode.unwrap_or(0o755));
-    if let Some(owner) = section.text("owner") {
-        ownership.owner = owner.value;
-    }
-    if let Some(group) = section.text("group") {
-        ownership.group = group.value;
-    }
-    let when = condition(section);
+    let rule = Rule::read(section);
+    let (mut ownership, mut when) = (root_owned(0o755), None);
+    rule.apply(&mut ownership, &mut when);
     Some(OverlayDirectory {
         path: path?,
         ownership,
@@ -320,7 +293,7 @@ fn directory(section: &Section<'_>) -> Option<OverlayDirectory> {
 fn symlink(section: &Section<'_>) -> Option<OverlaySymlink> {
     let path = tree_path(section);
     let target = section.need("target", section.text("target"));
-    let when = condition(section);
+    let when = Condition::read(section);
     Some(OverlaySymlink {
         path: path?,
         target: target?.value,
@@ -355,37 +328,13 @@ fn mode(section: &Section<'_>) -> Option<u16> {
     mode
 }
 
-fn condition(section: &Section<'_>) -> Option<Condition> {
-    let text = section.text("when")?;
-    let (name, test) = match (text.value.strip_prefix('!'), text.value.split_once('=')) {
-        (Some(name), _) => (name, Test::Unset),
-        (None, Some((name, value))) => (name, Test::Is(value.to_owned())),
-        (None, None) => (text.value.as_str(), Test::Set),
-    };
-    let setting = text.with(name.to_owned());
-    Some(Condition { setting, test })
-}
-
-/// Whether `pattern` means `path`. `*` stands for any bytes of one name.
+/// Whether `pattern` means `path`: a wildcard stands for bytes of one name.
 fn matches(pattern: &str, path: &str) -> bool {
     let (patterns, names) = (pattern.split('/'), path.split('/'));
     patterns.clone().count() == names.clone().count()
         && patterns
             .zip(names)
-            .all(|(pattern, name)| matches_name(pattern, name))
-}
-
-fn matches_name(pattern: &str, name: &str) -> bool {
-    let Some((before, after)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(rest) = name.strip_prefix(before) else {
-        return false;
-    };
-    let starts = (0..=rest.len()).filter(|start| rest.is_char_boundary(*start));
-    starts
-        .into_iter()
-        .any(|start| matches_name(after, &rest[start..]))
+            .all(|(pattern, name)| glob(pattern.as_bytes(), name.as_bytes()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::conflict::{check_conflicts, check_ports};
 use super::merge::{self, Merged};
 use super::settings::{self, Settings, UserSettings};
 use super::{Configure, ImageBase, Profile, Spec};
-use crate::define::overlay::Condition;
+use crate::define::condition::Condition;
 use crate::define::{Board, Definitions, Overlay, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use std::collections::BTreeMap;

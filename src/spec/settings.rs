@@ -2,7 +2,7 @@
 //! before; secrets from where no log and no process list sees them.
 
 use super::{BaseArgument, Configure, Secret};
-use crate::define::overlay::{Condition, Test};
+use crate::define::condition::{Condition, Test};
 use crate::define::read::free_table;
 use crate::define::setting::UNKNOWN_FIELD;
 use crate::define::{Raw, Setting, Value};

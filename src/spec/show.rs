@@ -1,7 +1,8 @@
 //! A Spec as JSON, text, digests and the context of templates.
 
 use super::{Assigned, Configure, ImageBase, Profile, Secret, Spec};
-use crate::define::overlay::{Condition, Ownership, Test};
+use crate::define::condition::{Condition, Test};
+use crate::define::overlay::Ownership;
 use crate::define::{Overlay, Setting};
 use crate::digest::{Hasher, Sha256};
 use serde_json::{Map, Value as Json, json};

@@ -31,6 +31,31 @@ pub(super) fn is_private_cidr(text: &str) -> bool {
     host != 0 && host != host_mask
 }
 
+/// Quotes, backslash and # mean something in the configuration of the programs that ask.
+pub(super) fn is_url_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.len() <= 256
+        && all_of(text, |byte| {
+            byte.is_ascii_graphic() && !b"\"'\\#".contains(&byte)
+        })
+}
+
+pub(super) fn is_username(text: &str) -> bool {
+    text.len() <= 32
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && all_of(text, |byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
+        })
+}
+
+pub(super) fn is_name(text: &str) -> bool {
+    text.len() <= 32
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && all_of(text, |byte| {
+            byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
+        })
+}
+
 /// The seconds of `90s`, `30min`, `12h`, `7d`.
 pub(super) fn seconds(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

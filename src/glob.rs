@@ -1,7 +1,7 @@
 //! Wildcards of a shell, as fnmatch(3) reads them.
 
 /// Whether `text` is of the form `pattern`, as fnmatch(3) has it: `*`, `?` and `[…]`.
-pub(super) fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on if what follows the last `*` does not fit: it takes one byte more.
     let mut star: Option<(usize, usize)> = None;

@@ -1,0 +1,35 @@
+//! What a setting is set to.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A value with its meaning: what templates see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "serde_json::Value")]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A number.
+    Integer(i64),
+    /// Yes or no.
+    Boolean(bool),
+    /// Several values of one kind.
+    List(Vec<Value>),
+    /// Named values.
+    Table(BTreeMap<String, Value>),
+}
+
+impl From<Value> for serde_json::Value {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Text(text) => text.into(),
+            Value::Integer(number) => number.into(),
+            Value::Boolean(flag) => flag.into(),
+            Value::List(items) => items.into_iter().map(Self::from).collect(),
+            Value::Table(fields) => {
+                let fields = fields.into_iter();
+                Self::Object(fields.map(|(name, value)| (name, value.into())).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Paths of a tree: symlinks are followed inside of it only, and `..` stops at its root.
+
+use super::{Kind, Name, NodeId, Tree, TreePath};
+
+/// As many symlinks as Linux follows in one path before it gives up.
+const MAX_SYMLINKS: usize = 40;
+
+impl Tree {
+    /// The node at `path`. Symlinks in its parents are followed, a final symlink is not.
+    pub fn at(&self, path: &TreePath) -> Option<NodeId> {
+        self.find(path.names(), false)
+    }
+
+    /// The node at `path`, with a final symlink followed too.
+    pub fn resolve(&self, path: &TreePath) -> Option<NodeId> {
+        self.find(path.names(), true)
+    }
+
+    /// The path without any symlink under which the node at `path` is found, as [`Tree::resolve`]
+    /// finds it.
+    pub fn real_path(&self, path: &TreePath) -> Option<TreePath> {
+        let chain = self.locate(path.names(), true)?;
+        let names = chain.into_iter().map(|(name, _)| name.clone()).collect();
+        Some(TreePath::from_names(names))
+    }
+
+    /// The node that `names` lead to from the root.
+    pub(super) fn find(&self, names: &[Name], follow_last: bool) -> Option<NodeId> {
+        let chain = self.locate(names, follow_last)?;
+        Some(chain.last().map_or(self.root(), |(_, id)| *id))
+    }
+
+    /// The names and nodes from below the root down to `names`, without any symlink.
+    fn locate<'a>(
+        &'a self,
+        names: &'a [Name],
+        follow_last: bool,
+    ) -> Option<Vec<(&'a Name, NodeId)>> {
+        let mut chain: Vec<(&Name, NodeId)> = Vec::with_capacity(names.len());
+        // What is still to be walked, the next component last.
+        let mut ahead: Vec<&[u8]> = names.iter().rev().map(Name::as_bytes).collect();
+        let mut n_symlinks = 0;
+        while let Some(component) = ahead.pop() {
+            match component {
+                b"" | b"." => continue,
+                b".." => {
+                    chain.pop();
+                    continue;
+                }
+                _ => {}
+            }
+            let directory = chain.last().map_or(self.root(), |(_, id)| *id);
+            let Kind::Directory(entries) = &self.node(directory).kind else {
+                return None;
+            };
+            let (name, id) = entries.get_key_value(component)?;
+            match &self.node(*id).kind {
+                Kind::Symlink(target) if follow_last || !ahead.is_empty() => {
+                    n_symlinks += 1;
+                    if n_symlinks > MAX_SYMLINKS {
+                        return None;
+                    }
+                    if target.first() == Some(&b'/') {
+                        chain.clear();
+                    }
+                    ahead.extend(target.split(|byte| *byte == b'/').rev());
+                }
+                _ => chain.push((name, *id)),
+            }
+        }
+        Some(chain)
+    }
+}
