@@ -21,6 +21,10 @@ use std::sync::Arc;
 /// Words for the kernel of an emulated machine, where everything takes ten times as long.
 const PATIENT: &str =
     "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
+/// The same for the console of a PC, whose kernel gets no words from here: systemd takes drop-ins as credentials
+/// of the firmware (systemd-debug-generator(8), since version 256). The login comes by this device.
+const PATIENT_PC: &str = "type=11,value=io.systemd.credential:\
+     systemd.unit-dropin.dev-ttyS0.device=[Unit]\nJobRunningTimeoutSec=900\n";
 /// MiB of memory: what a small board has.
 const MEMORY: &str = "1024";
 
@@ -145,6 +149,8 @@ impl Machine {
             .arg(joined("if=virtio,format=qcow2,cache=unsafe,file=", overlay));
         if let Some(kernel) = &self.kernel {
             kernel.arguments(command, folder)?;
+        } else {
+            command.args(["-smbios", PATIENT_PC]);
         }
         if self.firmware == Firmware::Uefi {
             let variables = folder.join("variables");

@@ -16,6 +16,10 @@ pub(crate) enum Firmware {
 /// The disk that the image is flashed to.
 const DISK: u64 = 8 << 30;
 
+/// Patience for the console of an emulated PC, as `imgbuild test` gives it.
+const PATIENT: &str = "type=11,value=io.systemd.credential:\
+     systemd.unit-dropin.dev-ttyS0.device=[Unit]\nJobRunningTimeoutSec=900\n";
+
 /// A PC, its disk and its console.
 pub(crate) struct Guest {
     pub(crate) machine: Machine,
@@ -64,6 +68,7 @@ impl Guest {
             "-device",
             "virtio-rng-pci",
         ]);
+        command.args(["-smbios", PATIENT]);
         let network = [&["user,id=net,restrict=on".to_owned()], forwards]
             .concat()
             .join(",");
@@ -102,6 +107,9 @@ impl Guest {
                 .output;
             panic!("the system is {state}: {failed}\n{journal}");
         }
+        let patience = "systemctl show --property JobRunningTimeoutUSec dev-ttyS0.device";
+        let patience = machine.succeed(patience, PATIENCE);
+        assert_eq!(patience, "JobRunningTimeoutUSec=15min");
         let size: u64 = machine
             .succeed("df --output=size -B1 / | tail -n 1", PATIENCE)
             .parse()
