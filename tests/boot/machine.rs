@@ -180,6 +180,18 @@ impl Machine {
         ran.output
     }
 
+    /// Switches the machine off as a person would, and waits until it is.
+    pub(crate) fn switch_off(&mut self, patience: Duration) {
+        self.type_line("systemctl poweroff");
+        self.expect("Power down", patience);
+        let (screen, changed) = &*self.screen;
+        let screen = screen.lock().unwrap();
+        let waited = changed.wait_timeout_while(screen, patience, |screen| !screen.closed);
+        let closed = !waited.unwrap().1.timed_out();
+        assert!(closed, "{} does not end", self.log.display());
+        self.child.wait().unwrap();
+    }
+
     /// How long the machine has been running.
     #[allow(dead_code, reason = "not every board measures")]
     pub(crate) fn uptime(&self) -> Duration {

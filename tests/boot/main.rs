@@ -9,8 +9,10 @@
 
 mod boards;
 mod families;
+mod identity;
 #[path = "../judges/support.rs"]
 mod judge;
+mod lab;
 mod machine;
 #[allow(unused_imports, reason = "the judges use all of it")]
 #[path = "../judges/mirror/mod.rs"]

@@ -9,8 +9,8 @@
 )]
 
 mod hotspot;
-mod lab;
 
+use super::identity::Identity;
 use super::machine::Machine;
 use super::support::{PATIENCE, Partition, User, bench, extract, flash, partitions, run, said};
 use std::path::{Path, PathBuf};
@@ -267,8 +267,8 @@ fn first_boot(machine: &mut Machine, device: &str) -> String {
     said
 }
 
-#[test]
-fn the_card_starts_a_raspberry_pi_3() {
+/// A Raspberry Pi 3 that started from the card, for another device to be compared with.
+static PI3: LazyLock<Identity> = LazyLock::new(|| {
     let built = &*BUILT;
     let card = built.folder.join("card");
     flash(&built.image, &card, CARD);
@@ -285,4 +285,10 @@ fn the_card_starts_a_raspberry_pi_3() {
         .arg(format!("if=sd,format=raw,file={}", card.display()));
     let mut machine = Machine::start(&mut qemu, &built.folder.join("pi3.log"));
     first_boot(&mut machine, "/dev/mmcblk0p2");
+    Identity::of(&mut machine)
+});
+
+#[test]
+fn the_card_starts_a_raspberry_pi_3() {
+    LazyLock::force(&PI3);
 }

@@ -7,6 +7,7 @@ mod builds;
 mod first_boot;
 pub(crate) mod guest;
 mod judges;
+mod radios;
 mod settings;
 mod solution;
 mod trace;

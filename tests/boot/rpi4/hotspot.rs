@@ -3,9 +3,11 @@
 //! World and Tor's network lie in a namespace of the machine, behind a cable on which everything is
 //! captured that is not the device's own. A control that leaks on purpose shows that the capture sees.
 
+use super::super::identity::Identity;
+use super::super::lab::Lab;
 use super::super::machine::Machine;
 use super::super::support::{PATIENCE, flash};
-use super::{BUILT, Built, CARD, first_boot, lab};
+use super::{BUILT, Built, CARD, PI3, first_boot};
 use attempt::Attempt;
 use std::path::Path;
 
@@ -17,7 +19,13 @@ fn clients_reach_the_world_through_tor_only() {
     let built = &*BUILT;
     let disk = built.folder.join("hotspot");
     flash(&built.image, &disk, CARD);
-    let lab = lab::disk(built);
+    let lab = Lab {
+        image: &built.image,
+        architecture: "arm64",
+        packages: &["tcpdump", "wpasupplicant"],
+        scripts: &["tor", "radios"],
+    };
+    let lab = lab.disk(&built.folder.join("lab"));
     let mut machine = start(built, &disk, &lab, "first");
     let console = first_boot(&mut machine, "/dev/vda2");
     let of = |label: &str| {
@@ -32,6 +40,7 @@ fn clients_reach_the_world_through_tor_only() {
             .to_owned()
     };
     let wifi = (of("Wi-Fi name: "), of("Wi-Fi passphrase: "));
+    let own = Identity::of(&mut machine);
     let identity = identity(&mut machine);
 
     set_up(&mut machine);
@@ -49,6 +58,16 @@ fn clients_reach_the_world_through_tor_only() {
     assert_eq!(self::identity(&mut machine), identity);
     let state = machine.run("systemctl is-system-running --wait", PATIENCE);
     assert_eq!(state.output, "running");
+    drop(machine);
+    let made = [
+        "/etc/hotspot/ssid",
+        "/etc/hotspot/passphrase",
+        "password: ",
+        "Wi-Fi name: ",
+        "Wi-Fi passphrase: ",
+        "hotspot0/address:",
+    ];
+    own.shares_nothing_with(&PI3, &made);
 }
 
 fn start(built: &Built, disk: &Path, lab: &Path, boot: &str) -> Machine {

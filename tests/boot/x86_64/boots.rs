@@ -2,8 +2,9 @@
 
 use super::BUILT;
 use super::backends::{WebServer, free_port};
-use super::guest::{Firmware, Guest};
+use super::guest::{Firmware, Guest, Pc};
 use super::settings;
+use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::mirror::{DebSpec, Server, TestArchive, TestKey};
 use crate::support::{PATIENCE, bench, said};
@@ -11,20 +12,32 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::LazyLock;
 
-#[test]
-fn x86_64_starts_from_uefi() {
+/// A device that started from UEFI, for another to be compared with.
+static UEFI: LazyLock<Identity> = LazyLock::new(|| {
     let mut guest = Guest::start(&BUILT.image, Firmware::Uefi, &[]);
     guest.machine.log_in(PATIENCE);
     guest.settle();
     guest
         .machine
         .succeed("test -d /sys/firmware/efi/efivars", PATIENCE);
+    Identity::of(&mut guest.machine)
+});
+
+#[test]
+fn x86_64_starts_from_uefi() {
+    LazyLock::force(&UEFI);
 }
 
 #[test]
 fn x86_64_settings_change_on_the_card_and_on_the_device() {
-    let mut guest = Guest::start_with(&BUILT.image, Firmware::Bios, &[], settings::write_on_card);
+    let pc = Pc {
+        firmware: Firmware::Bios,
+        forwards: &[],
+        lab: None,
+    };
+    let mut guest = Guest::start_with(&BUILT.image, &pc, settings::write_on_card);
     guest.machine.log_in(PATIENCE);
     guest.settle();
     settings::taken_from_the_card(&mut guest.machine);
@@ -81,6 +94,7 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
     );
     let told = guest.machine.log_in(PATIENCE);
     guest.settle();
+    let own = Identity::of(&mut guest.machine);
     let identity = identity(&mut guest.machine);
 
     dpkg_is_content(&mut guest.machine);
@@ -118,6 +132,7 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
     guest.settle();
     assert_eq!(self::identity(&mut guest.machine), identity);
     statistics_need_the_login(statistics, &told);
+    own.shares_nothing_with(&UEFI, &["/var/lib/imgbuild/made", "statistics login: "]);
 }
 
 /// What must never change, and be nobody else's.

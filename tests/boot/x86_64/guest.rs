@@ -4,6 +4,7 @@ use crate::machine::Machine;
 use crate::support::{PATIENCE, bench, flash};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What starts the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,28 +21,43 @@ const DISK: u64 = 8 << 30;
 const PATIENT: &str = "type=11,value=io.systemd.credential:\
      systemd.unit-dropin.dev-ttyS0.device=[Unit]\nJobRunningTimeoutSec=900\n";
 
+/// What a PC is beside its disk.
+pub(crate) struct Pc<'p> {
+    pub(crate) firmware: Firmware,
+    /// Words of QEMU's user network, which is closed but for them.
+    pub(crate) forwards: &'p [String],
+    /// Another disk.
+    pub(crate) lab: Option<&'p Path>,
+}
+
 /// A PC, its disk and its console.
 pub(crate) struct Guest {
     pub(crate) machine: Machine,
     disk: PathBuf,
+    qemu: Command,
 }
+
+/// How many there were: each has files of its own.
+static GUESTS: AtomicUsize = AtomicUsize::new(0);
 
 impl Guest {
     /// Flashes `image` and switches the PC on. `forwards` are words of QEMU's user network, which
     /// is closed but for them.
     pub(crate) fn start(image: &Path, firmware: Firmware, forwards: &[String]) -> Self {
-        Self::start_with(image, firmware, forwards, |_| ())
+        let pc = Pc {
+            firmware,
+            forwards,
+            lab: None,
+        };
+        Self::start_with(image, &pc, |_| ())
     }
 
     /// The same, with what a person does to the flashed disk before.
-    pub(crate) fn start_with(
-        image: &Path,
-        firmware: Firmware,
-        forwards: &[String],
-        edit: impl FnOnce(&Path),
-    ) -> Self {
+    pub(crate) fn start_with(image: &Path, pc: &Pc<'_>, edit: impl FnOnce(&Path)) -> Self {
+        let firmware = pc.firmware;
         let image_name = image.file_stem().expect("a name").to_string_lossy();
-        let name = format!("{image_name}-{firmware:?}").to_lowercase();
+        let number = GUESTS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{image_name}-{firmware:?}-{number}").to_lowercase();
         let disk = bench().join(format!("{name}.disk"));
         flash(image, &disk, DISK);
         edit(&disk);
@@ -69,7 +85,7 @@ impl Guest {
             "virtio-rng-pci",
         ]);
         command.args(["-smbios", PATIENT]);
-        let network = [&["user,id=net,restrict=on".to_owned()], forwards]
+        let network = [&["user,id=net,restrict=on".to_owned()], pc.forwards]
             .concat()
             .join(",");
         command.args(["-netdev", &network, "-device", "virtio-net-pci,netdev=net"]);
@@ -84,9 +100,24 @@ impl Guest {
             disk.display()
         );
         command.args(["-drive", &drive, "-device", device]);
+        if let Some(lab) = pc.lab {
+            let drive = format!("if=virtio,format=raw,readonly=on,file={}", lab.display());
+            command.args(["-drive", &drive]);
+        }
         command.args(firmware_arguments(firmware, &name));
-        let machine = Machine::start(&mut command, &bench().join(format!("{name}.log")));
-        Self { machine, disk }
+        let machine = Machine::start(&mut command, &disk.with_extension("log"));
+        Self {
+            machine,
+            disk,
+            qemu: command,
+        }
+    }
+
+    /// Switches the PC off, and on again after what `edit` does to its disk.
+    pub(crate) fn start_again(&mut self, edit: impl FnOnce(&Path)) {
+        self.machine.switch_off(PATIENCE);
+        edit(&self.disk);
+        self.machine = Machine::start(&mut self.qemu, &self.disk.with_extension("again.log"));
     }
 
     /// Waits for the end of the start and checks that all went well; root has the whole disk.

@@ -21,13 +21,18 @@ fn mtool(program: &str, disk: &Path) -> Command {
 pub(super) fn write_on_card(disk: &Path) {
     let listed = said(mtool("mtype", disk).arg("::imgbuild.txt"));
     assert!(listed.contains("#stats-port = 1338\r\n"), "{listed}");
-    let text = disk.with_extension("settings");
-    fs_err::write(&text, ON_THE_CARD).unwrap();
+    put_on_card(disk, ON_THE_CARD);
+}
+
+/// Makes `text` the card's settings.
+pub(super) fn put_on_card(disk: &Path, text: &str) {
+    let file = disk.with_extension("settings");
+    fs_err::write(&file, text).unwrap();
     run(mtool("mcopy", disk)
         .arg("-o")
-        .arg(&text)
+        .arg(&file)
         .arg("::imgbuild.txt"));
-    fs_err::remove_file(text).unwrap();
+    fs_err::remove_file(file).unwrap();
 }
 
 /// What the statistics page answers to somebody with this login.

@@ -1,18 +1,21 @@
 #!/bin/bash
-# client.sh NUMBER SSID PASSPHRASE WPA-PSK|SAE: radio NUMBER, in a namespace of its own, joins the Wi-Fi
+# client.sh NUMBER SSID PASSPHRASE WPA-PSK|SAE [MHZ]: radio NUMBER, in a namespace of its own, joins the Wi-Fi
 # and asks for an address. Fails where it is not let in.
 set -eu
-number=$1 ssid=$2 passphrase=$3 way=$4
+number=$1 ssid=$2 passphrase=$3 way=$4 frequency=${5:-2437}
 disk=$(dirname "$(dirname "$0")")
 name=client$number
 radio=wlan$number
 folder=/tmp/$name
-export LD_LIBRARY_PATH=$disk/usr/lib/aarch64-linux-gnu
+LD_LIBRARY_PATH=$(echo "$disk"/usr/lib/*-linux-gnu)
+export LD_LIBRARY_PATH
 in_client() { ip netns exec "$name" "$@"; }
 
 if ! ip netns list | grep -qw "$name"; then
     ip netns add "$name"
     ip -n "$name" link set lo up
+fi
+if ! ip -n "$name" link show "$radio" > /dev/null 2>&1; then
     iw phy "$(basename "$(readlink -f "/sys/class/net/$radio/phy80211")")" set netns name "$name"
 fi
 if [ -e "$folder/pid" ]; then
@@ -31,7 +34,7 @@ network={
     key_mgmt=$way
     ieee80211w=1
     $secret="$passphrase"
-    scan_freq=2437
+    scan_freq=$frequency
 }
 X
 in_client "$disk/usr/sbin/wpa_supplicant" -B -i "$radio" -c "$folder/wpa.conf" -P "$folder/pid" -f "$folder/log"
@@ -44,7 +47,7 @@ for _ in $(seq 180); do
     sleep 0.5
 done
 grep -q CTRL-EVENT-CONNECTED "$folder/log" || { tail -n 20 "$folder/log"; exit 2; }
-in_client "$disk/usr/sbin/wpa_cli" -p "$folder/control" status | grep -E '^(key_mgmt|pmf)='
+in_client "$disk/usr/sbin/wpa_cli" -p "$folder/control" status | grep -E '^(key_mgmt|pmf|wifi_generation)='
 
 cat > "$folder/lease" <<'X'
 #!/bin/sh

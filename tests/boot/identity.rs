@@ -1,0 +1,110 @@
+//! What a device has made for itself, and that no other device of the same image has it too.
+
+use super::machine::Machine;
+use super::support::PATIENCE;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The files that came after the image, none of them empty, with the digest of each; then what the owner was
+/// told, and the addresses of interfaces without hardware.
+const LOOK: &str = "find / $(findmnt -no TARGET -t vfat) -xdev -type f -size +0 \
+     -newer /usr/lib/imgbuild/settings/settings.json -exec sha256sum {} +; \
+     echo; cat $(findmnt -no TARGET -t vfat)/imgbuild-secrets.txt; \
+     cd /sys/devices/virtual/net; grep . $(ls | grep -vx lo | sed 's,$,/address,') /dev/null; true";
+
+/// What every device makes, or the kernel and packages on it, where it tells nothing of the device.
+const ALIKE: [&str; 8] = [
+    "/etc/imgbuild/",
+    "/etc/ld.so.cache",
+    "/var/cache/",
+    "/var/lib/imgbuild/applied/secrets",
+    "/var/lib/imgbuild/applied/settings",
+    "/var/lib/imgbuild/firstboot-done",
+    "/var/lib/imgbuild/root-grown",
+    "/var/lib/systemd/catalog/",
+];
+
+/// What no device is without.
+const NEEDED: [&str; 7] = [
+    "/etc/machine-id",
+    "/etc/shadow",
+    "/etc/ssh/ssh_host_ecdsa_key",
+    "/etc/ssh/ssh_host_ecdsa_key.pub",
+    "/etc/ssh/ssh_host_ed25519_key",
+    "/etc/ssh/ssh_host_ed25519_key.pub",
+    "/var/lib/systemd/random-seed",
+];
+
+/// What makes a device this one and no other.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// Path → digest.
+    files: BTreeMap<String, String>,
+    /// Lines of what the owner was told, and addresses.
+    told: BTreeSet<String>,
+}
+
+impl Identity {
+    /// That of a device after its first boot.
+    pub(crate) fn of(machine: &mut Machine) -> Self {
+        let seen = machine.succeed(LOOK, PATIENCE);
+        Self::parse(&seen)
+    }
+
+    fn parse(seen: &str) -> Self {
+        let (files, told) = seen.split_once("\n\n").expect("files, then words");
+        let file = |line: &str| {
+            let (digest, path) = line.split_once("  ").expect("a digest and a path");
+            (path.to_owned(), digest.to_owned())
+        };
+        Self {
+            files: files.lines().map(file).collect(),
+            told: told.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Panics where the two devices share a key, an id or a password, or lack one; `own` are files of the
+    /// image's profile, and what the owner is told of by these labels.
+    pub(crate) fn shares_nothing_with(&self, other: &Self, own: &[&str]) {
+        for device in [self, other] {
+            for path in NEEDED.iter().chain(own) {
+                let told = || device.told.iter().any(|line| line.starts_with(path));
+                let there = device.files.contains_key(*path) || told();
+                assert!(there, "no {path} in {device:#?}");
+            }
+        }
+        let shared = self.shared(other);
+        assert_eq!(shared, [""; 0], "two devices of one image have the same");
+    }
+
+    fn shared<'s>(&'s self, other: &Self) -> Vec<&'s str> {
+        let alike = |path: &str| ALIKE.iter().any(|prefix| path.starts_with(prefix));
+        let files = self
+            .files
+            .iter()
+            .filter(|(path, digest)| !alike(path) && other.files.get(*path) == Some(digest));
+        let known = |line: &str| {
+            line.is_empty()
+                || line.starts_with("console login: ")
+                || line.ends_with(": made at the first boot of this device")
+        };
+        let told = self.told.iter().map(String::as_str);
+        let told = told.filter(|line| other.told.contains(*line) && !known(line));
+        files.map(|(path, _)| path.as_str()).chain(told).collect()
+    }
+}
+
+#[test]
+fn what_two_devices_share_is_named() {
+    let device = |id: &str, seed: &str, password: &str| {
+        Identity::parse(&format!(
+            "{id}  /etc/machine-id\n{seed}  /var/lib/systemd/random-seed\nc  /var/cache/x\n\n\
+             box: made at the first boot of this device\nconsole login: admin\npassword: {password}\n"
+        ))
+    };
+    let one = device("1", "2", "abcd");
+    assert_eq!(one.shared(&device("3", "4", "efgh")), [""; 0]);
+    assert_eq!(
+        one.shared(&device("3", "2", "abcd")),
+        ["/var/lib/systemd/random-seed", "password: abcd"]
+    );
+}

@@ -1,0 +1,209 @@
+//! A hotspot and its clients on simulated radios (mac80211_hwsim): who reaches whom, and what a person
+//! changes while they are connected.
+#![expect(
+    clippy::print_stderr,
+    reason = "figures, for whoever runs it with --nocapture"
+)]
+
+mod air;
+
+use super::BUILT;
+use super::guest::{Firmware, Guest, Pc};
+use super::settings::put_on_card;
+use crate::lab::Lab;
+use crate::support::bench;
+use air::{Air, Network, Way};
+
+/// The whole machine is one test: it starts but twice.
+#[test]
+fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
+    let image = BUILT.user.build("x86_64", "wifi-hotspot", &[]);
+    let lab = Lab {
+        image: &image,
+        architecture: "amd64",
+        packages: &["wpasupplicant"],
+        scripts: &["radios"],
+    };
+    let lab = lab.disk(&bench().join("x86_64-lab"));
+    let pc = Pc {
+        firmware: Firmware::Bios,
+        forwards: &[],
+        lab: Some(&lab),
+    };
+    let card = "wifi-ssid = Zum Löwen\r\nwifi-channel = 11\r\n";
+    let guest = Guest::start_with(&image, &pc, |disk| put_on_card(disk, card));
+    let mut air = Air::new(guest);
+    let told = air.first_boot();
+    assert_eq!(told.name, "Zum Löwen");
+
+    air.radios();
+    clients_are_kept_apart(&mut air, &told);
+    let changed = the_network_changes_under_its_clients(&mut air, &told);
+    what_is_wrong_changes_nothing(&mut air);
+    let fast = five_gigahertz(&mut air, &changed);
+    what_does_not_start_is_taken_back(&mut air, &fast);
+    a_radio_is_pulled_out_and_put_back(&mut air, &fast);
+    another_boot_keeps_it_all(&mut air, &fast, card);
+    drop(air);
+    fs_err::remove_file(&image).unwrap();
+}
+
+/// Everybody reaches the device and the internet, nobody a neighbour or the network that the device is a
+/// guest of; unless the settings say so.
+fn clients_are_kept_apart(air: &mut Air, network: &Network) {
+    let refused = air.join(1, &network.with_passphrase("wrong-passphrase"), Way::Wpa2);
+    assert_eq!(refused.unwrap_err(), "refused");
+    for (client, way) in [(1, Way::Wpa3), (2, Way::Wpa2)] {
+        let joined = air.join(client, network, way).unwrap();
+        let lease = "/24 router=192.168.42.1 dns=192.168.42.1";
+        assert!(joined.ends_with(lease), "{joined}");
+    }
+    assert_eq!(
+        air.neighbours(),
+        "gateway yes, echo no, tcp no, detour no, question no"
+    );
+    assert_eq!(air.pages(), ["", "visitor 192.168.7.2"]);
+
+    // The control: with both allowed, and no rules that could stop a detour, everything gets through.
+    air.set("client-isolation=false lan-access=true");
+    air.await_return(1);
+    air.await_return(2);
+    assert_eq!(air.pages(), ["visitor 192.168.7.2"; 2]);
+    air.succeed("nft flush ruleset");
+    assert_eq!(
+        air.neighbours(),
+        "gateway yes, echo yes, tcp yes, detour yes, question yes"
+    );
+    air.succeed("systemctl reload nftables");
+}
+
+/// Name and passphrase change at once, and nothing but the access point starts anew.
+fn the_network_changes_under_its_clients(air: &mut Air, old: &Network) -> Network {
+    let before = air.services();
+    let new = Network {
+        name: "Stern".to_owned(),
+        passphrase: "correct horse battery".to_owned(),
+        mhz: old.mhz,
+    };
+    air.succeed(&format!(
+        "echo '{}' | imgbuild-config set wifi-ssid={} wifi-passphrase=@-",
+        new.passphrase, new.name
+    ));
+    assert_eq!(before.restarted(&air.services()), ["hotspot.service"]);
+
+    air.await_loss(1);
+    let refused = air.join(1, &new.with_passphrase(&old.passphrase), Way::Wpa2);
+    assert_eq!(refused.unwrap_err(), "refused");
+    air.join(1, &new, Way::Wpa2).unwrap();
+    new
+}
+
+/// Values that are none, and values that do not go together.
+fn what_is_wrong_changes_nothing(air: &mut Air) {
+    let (services, files) = (air.services(), air.files());
+    for (settings, reason) in [
+        ("wifi-ssid=", "`wifi-ssid`: expected 1 to 32 bytes"),
+        ("wifi-channel=14", "`wifi-channel`: expected one of 1, 2,"),
+        (
+            "wifi-band=5 wifi-channel=36",
+            "the 5 GHz band needs a country",
+        ),
+        ("wifi-channel=13", "channels 12 and 13 need a country"),
+    ] {
+        let said = air.refused(settings);
+        assert!(said.contains(reason), "{settings}: {said}");
+        assert_eq!(air.files(), files, "{settings}");
+    }
+    assert_eq!(services.restarted(&air.services()), [""; 0]);
+    air.await_return(1);
+}
+
+/// Clients of the 5 GHz band get what the settings offer.
+fn five_gigahertz(air: &mut Air, network: &Network) -> Network {
+    let fast = Network {
+        mhz: 5180,
+        ..network.clone()
+    };
+    for (settings, generation, flags) in [
+        (
+            "wifi-country=DE wifi-band=5 wifi-channel=36",
+            "5",
+            "[HT][VHT]",
+        ),
+        ("wifi-standard=ax", "6", "[HT][VHT][HE]"),
+    ] {
+        air.set(settings);
+        let joined = air.join(1, &fast, Way::Wpa3).unwrap();
+        assert!(
+            joined.contains(&format!("wifi_generation={generation}\n")),
+            "{joined}"
+        );
+        let station = air.succeed("hostapd_cli -p /run/hostapd all_sta | grep ^flags=");
+        assert!(station.ends_with(flags), "{station}");
+        let channel = air.succeed("iw dev wlan0 info | grep channel");
+        assert!(
+            channel.contains("channel 36 (5180 MHz), width: 80 MHz"),
+            "{channel}"
+        );
+    }
+    fast
+}
+
+/// The country's rules know a channel that the device's own table allows, but the radio may not use it.
+fn what_does_not_start_is_taken_back(air: &mut Air, network: &Network) {
+    let before = air.files();
+    for (settings, reason) in [
+        (
+            "wifi-country=JP wifi-channel=149",
+            "Hardware does not support configured channel",
+        ),
+        (
+            "wifi-interface=eth7",
+            "no Wi-Fi interface that can be an access point yet (wanted: eth7)",
+        ),
+    ] {
+        let said = air.refused(settings);
+        assert!(
+            said.contains("nothing was changed") && said.contains(reason),
+            "{said}"
+        );
+        assert_eq!(air.files(), before, "{settings}");
+    }
+    air.await_return(1);
+    air.join(2, network, Way::Wpa2).unwrap();
+}
+
+/// As a USB dongle may be. Meanwhile the device says why there is no network.
+fn a_radio_is_pulled_out_and_put_back(air: &mut Air, network: &Network) {
+    air.succeed("rmmod mac80211_hwsim");
+    air.succeed(
+        "timeout 300 sh -c 'while systemctl --quiet is-active hotspot; do sleep 0.2; done'",
+    );
+    let health = air.run("/usr/lib/imgbuild/health").output;
+    assert!(
+        health.contains("access-point FAIL there is no radio"),
+        "{health}"
+    );
+    air.radios();
+    air.join(1, network, Way::Wpa3).unwrap();
+}
+
+/// What was set on the device stays; what somebody wrote on the card since is wrong, and told.
+fn another_boot_keeps_it_all(air: &mut Air, network: &Network, card: &str) {
+    let before = (air.files(), air.shown());
+    let wrong = "wifi-country = Germany\r\nwifi-passphrase = 7-signs\r\n";
+    let said = air.start_again(|disk| put_on_card(disk, &format!("{card}{wrong}")));
+    let problems = air.succeed("cat /boot/efi/imgbuild-problems.txt");
+    for text in [&said, &problems] {
+        assert!(text.contains("line 3: `wifi-country`: expected"), "{text}");
+        assert!(
+            text.contains("line 4: `wifi-passphrase`: expected"),
+            "{text}"
+        );
+        assert!(!text.contains("7-signs"), "{text}");
+    }
+    assert_eq!((air.files(), air.shown()), before);
+    air.radios();
+    air.join(1, network, Way::Wpa3).unwrap();
+    assert_eq!(air.succeed("systemctl --failed --no-legend --plain"), "");
+}
