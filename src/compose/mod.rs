@@ -6,6 +6,7 @@ pub mod boot_text;
 pub mod device;
 pub mod identity;
 pub mod layer;
+pub mod line;
 pub mod overlays;
 pub mod program;
 pub mod rivals;

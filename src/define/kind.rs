@@ -5,7 +5,7 @@ mod server;
 mod text;
 
 pub use text::Network;
-pub(crate) use text::countries;
+pub(crate) use text::{countries, prefixed};
 
 use super::read::Raw;
 use crate::units::Bytes;
