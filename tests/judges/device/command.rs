@@ -374,6 +374,30 @@ fn secrets_come_from_files_and_are_shown_to_nobody() {
     );
 }
 
+/// What DietPi's first boot makes of its settings, before ours.
+#[test]
+fn a_password_that_everybody_knows_is_locked_in_the_first_boot() {
+    let device = started("base");
+    device.program("usermod", "");
+    let step = "set -eu; . /usr/lib/imgbuild/firstboot.d/15-known-passwords";
+    for (account, password, told) in [
+        ("root", "dietpi", &["usermod --password ! root"][..]),
+        ("root", "1234", &["usermod --password ! root"]),
+        ("dietpi", "dietpi", &["usermod --password ! dietpi"]),
+        ("root", "correct horse", &[]),
+        ("admin", "dietpi", &[]),
+    ] {
+        device.succeed(&format!(
+            "perl -e 'print \"{account}:\" . crypt(\"{password}\", \"\\$6\\$salt\\$\") . \":0::::::\\n\"' > /etc/shadow"
+        ));
+        device.succeed(step);
+        assert_eq!(device.told(), told, "{account} {password}");
+    }
+    device.write("/etc/shadow", "root:!:0::::::\ndietpi::0::::::\n");
+    device.succeed(step);
+    assert_eq!(device.told(), [""; 0]);
+}
+
 #[test]
 fn ssh_keys_take_the_place_of_those_given_before() {
     let device = started("base");
