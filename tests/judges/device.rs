@@ -4,6 +4,7 @@
 
 mod command;
 mod scratch;
+mod scripts;
 mod verdict;
 
 use super::support::judge;
