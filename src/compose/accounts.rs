@@ -1,7 +1,7 @@
 //! The account of the person who runs the device, written into the account files as data.
 //!
-//! No password leaves this place: root's stays locked, the administrator's is `!` until the first
-//! boot makes one.
+//! No password leaves this place: root's stays locked, or is locked on a base image that has one, and the
+//! administrator's is `!` until the first boot makes one.
 
 use super::layer::{Layer, LayerError};
 
@@ -12,6 +12,10 @@ const NEVER_EXPIRES: &str = "0:99999:7:::";
 /// What an administrator may do: act as root, and read every log.
 const GROUPS: [&str; 3] = ["sudo", "adm", "systemd-journal"];
 const SECONDS_A_DAY: u64 = 86_400;
+
+/// Accounts that image bases are known to have a password for, which everybody can read in their makers'
+/// manuals: Armbian's root has `1234`, DietPi's root and `dietpi` have `dietpi`.
+const WELL_KNOWN: [&str; 2] = ["root", "dietpi"];
 
 /// An administrator: may use sudo, and log in over SSH with one of `ssh_keys`.
 pub struct Administrator<'a> {
@@ -55,6 +59,30 @@ pub fn add(
         join_group(layer, group, name)?;
     }
     home(layer, administrator, id)
+}
+
+/// Locks the accounts of a base image whose password everybody knows; what is locked already stays as it
+/// is. The hash goes, for `passwd --unlock` would bring it back. What a family asks for when root logs in
+/// for the first time, it asks as before, of whoever becomes root by sudo.
+pub fn lock_well_known(layer: &mut Layer<'_>) -> Result<(), LayerError> {
+    let before = layer.text("/etc/shadow")?;
+    let after: String = before.lines().map(|line| locked(line) + "\n").collect();
+    match after == before {
+        true => Ok(()),
+        false => layer.rewrite("/etc/shadow", &after),
+    }
+}
+
+/// A line of /etc/shadow without a password that everybody knows. An empty password is one, too.
+fn locked(line: &str) -> String {
+    let mut fields: Vec<&str> = line.split(':').collect();
+    match fields[..] {
+        [name, hash, ..] if WELL_KNOWN.contains(&name) && !hash.starts_with(['!', '*']) => {
+            fields[1] = "!";
+            fields.join(":")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// The home of the account in `line` of /etc/passwd, with its user and group, if that is `name`'s.
@@ -152,6 +180,29 @@ fn authorize(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_that_everybody_knows_is_none() {
+        for (line, expected) in [
+            (
+                "root:$y$j9T$a$b:20000:0:99999:7:::",
+                "root:!:20000:0:99999:7:::",
+            ),
+            ("root::20000:0:99999:7:::", "root:!:20000:0:99999:7:::"),
+            ("root:*:20000:0:99999:7:::", "root:*:20000:0:99999:7:::"),
+            ("root:!$6$a$b:0::::::", "root:!$6$a$b:0::::::"),
+            (
+                "dietpi:$6$a$b:20000:0:99999:7:::",
+                "dietpi:!:20000:0:99999:7:::",
+            ),
+            (
+                "ada:$6$a$b:20000:0:99999:7:::",
+                "ada:$6$a$b:20000:0:99999:7:::",
+            ),
+        ] {
+            assert_eq!(locked(line), expected);
+        }
+    }
 
     #[test]
     fn a_member_joins_its_group_and_no_other() {

@@ -1,7 +1,8 @@
 //! The text file on the boot partition in which a person sets what is to change, before the first boot
 //! and later. Any editor of any system can write it; `Imgbuild::BootFile` reads it.
 
-use crate::define::{Kind, Setting, Value};
+use super::line;
+use crate::define::{Kind, Setting};
 use crate::spec::Spec;
 
 /// Its name on the boot partition.
@@ -15,15 +16,19 @@ pub fn text(spec: &Spec) -> String {
         "#".to_owned(),
         "# To change one, take the # before its line away and write another value. The device reads this".to_owned(),
         "# file whenever it starts, and takes over what has changed in it. If a value is wrong, nothing of".to_owned(),
-        "# the file is used: imgbuild-problems.txt, beside it, then says why. Passwords disappear from here".to_owned(),
-        "# once the device has them. On the device itself: sudo imgbuild-config set NAME=VALUE".to_owned(),
+        "# the file is used: imgbuild-problems.txt, beside it, then says why. If the device does not".to_owned(),
+        "# work with it, it goes back to what it had and says why there, too. Passwords disappear from here once the".to_owned(),
+        "# device works with them. On the device itself: sudo imgbuild-config set NAME=VALUE".to_owned(),
     ];
     for name in spec.changeable() {
         let setting = &spec.profile.settings[name];
-        let value = spec.settings.value(name).and_then(line_of);
+        let value = spec.settings.value(name);
+        let value = value.map(|value| line::of(setting, value));
         lines.push(String::new());
         lines.push(format!("# {}", setting.help));
         lines.push(format!("# ({})", expected(setting)));
+        let fields = setting.items.iter().flat_map(|items| &items.fields);
+        lines.extend(fields.map(|(name, field)| format!("#   {name}: {}", described(field))));
         lines.push(format!("#{name} = {}", value.unwrap_or_default()));
     }
     lines.into_iter().map(|line| line + "\r\n").collect()
@@ -32,6 +37,10 @@ pub fn text(spec: &Spec) -> String {
 /// What may stand there.
 fn expected(setting: &Setting) -> String {
     let mut text = match (&setting.values[..], &setting.items) {
+        ([], Some(items)) if items.kind == Kind::Table => {
+            "a list [{ field = value, … }, …], on one line or between lines with [ and ], with the fields"
+                .to_owned()
+        }
         ([], Some(items)) => format!(
             "several, with commas between; each {}",
             items.kind.expected()
@@ -48,31 +57,16 @@ fn expected(setting: &Setting) -> String {
     text.replace('`', "")
 }
 
-/// A value on one line; none where it does not fit, as a server with a weight.
-fn line_of(value: &Value) -> Option<String> {
-    match value {
-        Value::Text(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Boolean(flag) => Some(flag.to_string()),
-        Value::List(items) => {
-            let items = items.iter().map(line_of).collect::<Option<Vec<_>>>();
-            items.map(|items| items.join(","))
-        }
-        Value::Table(fields) => {
-            let plain = fields.get("weight") == Some(&Value::Integer(1))
-                && fields.get("backup") == Some(&Value::Boolean(false));
-            let (Value::Text(name), Value::Text(address), Value::Integer(port)) = (
-                fields.get("name")?,
-                fields.get("address")?,
-                fields.get("port")?,
-            ) else {
-                return None;
-            };
-            let bracketed = address.contains(':').then(|| format!("[{address}]"));
-            let address = bracketed.unwrap_or_else(|| address.clone());
-            plain.then(|| format!("{name}={address}:{port}"))
-        }
-    }
+/// A field of a list's tables.
+fn described(field: &Setting) -> String {
+    let otherwise = match &field.default {
+        _ if field.required => "needed".to_owned(),
+        Some(default) => format!("{} unless given", default.value),
+        None => "may be absent".to_owned(),
+    };
+    let help = Some(&field.help).filter(|help| !help.is_empty());
+    let help = help.map(|help| format!("{help}; ")).unwrap_or_default();
+    format!("{help}{}; {otherwise}", expected(field))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod boot_text;
 pub mod device;
 pub mod identity;
 pub mod layer;
+pub mod line;
 pub mod overlays;
 pub mod program;
 pub mod rivals;
@@ -65,6 +66,9 @@ pub fn compose(
         ssh_keys: &ssh_keys,
     };
     accounts::add(&mut layer, &administrator, epoch)?;
+    if base.is_some() && !administrator.name.is_empty() {
+        accounts::lock_well_known(&mut layer)?;
+    }
     if base.is_none() {
         archives::write(
             &mut layer,

@@ -6,7 +6,7 @@ mod text;
 mod value;
 
 pub use text::Network;
-pub(crate) use text::countries;
+pub(crate) use text::{countries, prefixed};
 pub use value::Value;
 
 use super::read::Raw;

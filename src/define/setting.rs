@@ -64,6 +64,8 @@ pub struct Setting {
     pub fields: BTreeMap<String, Setting>,
     /// The setting without which this one means nothing.
     pub used_with: Option<String>,
+    /// The setting whose addresses lie in one network with this one's.
+    pub same_network: Option<String>,
     /// Where it is defined.
     pub span: Span,
 }
@@ -90,6 +92,7 @@ pub struct SettingEdit {
     unique: Option<String>,
     fields: Vec<SettingEdit>,
     used_with: Option<String>,
+    same_network: Option<String>,
 }
 
 /// The keys of a setting, of a list's items and of a table's fields.
@@ -112,6 +115,7 @@ pub static SETTING: Keys = Keys {
         "unique",
         "fields",
         "used-with",
+        "same-network",
     ],
 };
 
@@ -148,6 +152,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
             .map(|(name, section)| read(name, &section))
             .collect(),
         used_with: section.text("used-with").map(|text| text.value),
+        same_network: section.text("same-network").map(|text| text.value),
         name,
     };
     check_parts(&edit, section);
@@ -227,6 +232,7 @@ impl SettingEdit {
                 .map(|field| (field.name.value.clone(), field.define()))
                 .collect(),
             used_with: self.used_with.clone(),
+            same_network: self.same_network.clone(),
             span: self.name.span.clone(),
         }
     }
@@ -246,6 +252,7 @@ impl SettingEdit {
             values: self.values.clone().unwrap_or(inherited.values),
             outside: self.outside.clone().unwrap_or(inherited.outside),
             used_with: self.used_with.clone().or(inherited.used_with),
+            same_network: self.same_network.clone().or(inherited.same_network),
             ..inherited
         }
     }

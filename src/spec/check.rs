@@ -3,6 +3,7 @@
 use super::base;
 use super::conflict::{check_conflicts, check_ports};
 use super::merge::{self, Merged};
+use super::network::check_networks;
 use super::settings::{self, Settings, UserSettings};
 use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::condition::Condition;
@@ -28,6 +29,7 @@ pub fn check(
     merged.check_files(&mut diagnostics, &overlays);
     let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &places);
     check_ports(&mut diagnostics, &merged, &settings, &places);
+    check_networks(&mut diagnostics, &merged, &settings, &places);
     if let Some(board) = &board {
         check_board(&mut diagnostics, board, &merged);
     }

@@ -23,8 +23,8 @@ pub(super) fn check_conflicts(
         let mut when = BTreeMap::new();
         let (mut given, mut absent) = (Vec::new(), Vec::new());
         let mut met = true;
-        // Neither the profiles of an image nor what a list's tables hold can change on the device.
-        let mut possible = (conflict.profiles.iter()).all(|name| lineage.contains(&name.value));
+        // The profiles of an image cannot change on the device.
+        let possible = (conflict.profiles.iter()).all(|name| lineage.contains(&name.value));
         let conditions = [(&conflict.given, true), (&conflict.absent, false)];
         for (name, wanted) in conditions
             .into_iter()
@@ -32,13 +32,9 @@ pub(super) fn check_conflicts(
         {
             let (setting, field) = path(&name.value);
             let known = known(diagnostics, merged, name, setting);
-            let holds = known && settings.given(setting, field) == wanted;
-            met &= holds;
-            match field {
-                Some(_) => possible &= holds,
-                None if wanted => given.push(setting.to_owned()),
-                None => absent.push(setting.to_owned()),
-            }
+            met &= known && settings.given(setting, field) == wanted;
+            let named = if wanted { &mut given } else { &mut absent };
+            named.push(name.value.clone());
         }
         for (name, values) in &conflict.when {
             if !known(diagnostics, merged, name, &name.value) {
@@ -75,7 +71,7 @@ fn path(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn known(
+pub(super) fn known(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
     written: &Located<String>,

@@ -1,6 +1,7 @@
 //! What a device may change of its settings, and what it has to know of them to check it as
 //! imgbuild does.
 
+use super::show::complete;
 use super::{Assigned, Exclusion, Spec};
 use crate::define::kind::countries;
 use crate::define::{Kind, Setting};
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 
 impl Spec {
     /// The settings that a person may change on the device: those that decide nothing but what is in
-    /// files of overlays, and whose value fits into a line of text.
+    /// files of overlays, and whose value can be written there.
     pub fn changeable(&self) -> BTreeSet<&str> {
         let files = self.overlays.iter().flat_map(|overlay| &overlay.files);
         let mut names: BTreeSet<&str> = files.flat_map(|file| file.settings()).collect();
@@ -23,9 +24,15 @@ impl Spec {
             }
         }
         let settings = &self.profile.settings;
+        // Whether addresses lie in one network is found out here only.
+        for (name, setting) in settings {
+            for other in setting.same_network.iter().map(String::as_str) {
+                names.retain(|&found| found != other && found != name);
+            }
+        }
         names.retain(|name| {
             let setting = settings.get(*name);
-            setting.is_some_and(|setting| setting.device && fits_a_line(setting))
+            setting.is_some_and(|setting| setting.device && can_be_written(setting))
         });
         names
     }
@@ -37,7 +44,8 @@ impl Spec {
         let settings = self.profile.settings.iter().map(|(name, setting)| {
             let mut shown = definition(setting);
             if let Some(Assigned::Plain(value)) = self.settings.values.get(name) {
-                shown.insert("value".to_owned(), value.clone().into());
+                let value = complete(setting, value.clone().into());
+                shown.insert("value".to_owned(), value);
             }
             let with = setting.used_with.as_ref();
             // No value of a secret is carried; those that others depend on are fixed in the image.
@@ -74,17 +82,11 @@ impl Spec {
     }
 }
 
-/// A table has no form on one line; of lists, those have one whose items do.
-fn fits_a_line(setting: &Setting) -> bool {
-    match setting.kind {
-        // A certificate has many lines.
-        Kind::Table | Kind::Certificate => false,
-        Kind::List => setting.items.as_ref().is_some_and(|items| {
-            let nested = items.kind == Kind::List;
-            !nested && fits_a_line(items)
-        }),
-        _ => true,
-    }
+/// A certificate has many lines of its own; everything else is a word, or TOML.
+fn can_be_written(setting: &Setting) -> bool {
+    let parts = setting.items.iter().map(Box::as_ref);
+    let mut parts = parts.chain(setting.fields.values());
+    setting.kind != Kind::Certificate && parts.all(can_be_written)
 }
 
 fn definition(setting: &Setting) -> Map<String, Json> {
@@ -139,8 +141,18 @@ fn definition(setting: &Setting) -> Map<String, Json> {
     }
     if !setting.fields.is_empty() {
         let fields = setting.fields.iter();
-        let fields = fields.map(|(name, field)| (name.clone(), definition(field).into()));
+        let fields = fields.map(|(name, field)| (name.clone(), with_default(field).into()));
         put("fields", Json::Object(fields.collect()));
+    }
+    shown
+}
+
+/// Of a table's field, also what it is where nobody gives it.
+fn with_default(field: &Setting) -> Map<String, Json> {
+    let mut shown = definition(field);
+    let default = field.default.as_ref();
+    if let Some(value) = default.and_then(|raw| field.read("", raw, &|_| ())) {
+        shown.insert("default".to_owned(), complete(field, value.into()));
     }
     shown
 }
@@ -153,4 +165,73 @@ fn exclusion(exclusion: &Exclusion) -> Json {
         "because": exclusion.because,
         "help": exclusion.help,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::define::Definitions;
+    use crate::spec::{self, UserSettings};
+    use std::collections::BTreeSet;
+
+    /// Who adds a setting that cannot change on the device says here and in profiles/README.md why.
+    #[test]
+    fn few_settings_are_fixed_in_the_image() {
+        let user = |flags: &[&str]| UserSettings {
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            ..UserSettings::default()
+        };
+        let exit = user(&[
+            "i-accept-exit-liability=true",
+            "contact=me@example.org",
+            "exit-hostname=exit.example.org",
+        ]);
+        let pair = user(&[
+            "ha-node=1",
+            "ha-addresses=10.0.0.11/24,10.0.0.12/24",
+            "ha-virtual-address=10.0.0.10/24",
+        ]);
+        let mut fixed = BTreeSet::new();
+        for (profile, user) in [
+            ("tor-hotspot", user(&[])),
+            ("bridge-relay", user(&[])),
+            ("exit-relay", exit),
+            ("haproxy-node", user(&[])),
+            ("haproxy-ha", pair),
+        ] {
+            let spec = spec::check(&Definitions::find(&[]), "rpi4", profile, &user);
+            let spec = spec.unwrap_or_else(|wrong| panic!("{wrong}"));
+            let changeable = spec.changeable();
+            let names = spec.profile.settings.keys();
+            let names = names.filter(|name| !changeable.contains(name.as_str()));
+            fixed.extend(names.map(|name| format!("{profile}: {name}")));
+        }
+        let of_all = ["keyboard", "locale", "user"];
+        let certificate = ["stats-tls", "tls-certificate"];
+        let of_both = [
+            "ha-addresses",
+            "ha-advertisement",
+            "ha-node",
+            "ha-router-id",
+            "ha-virtual-address",
+            "peer-port",
+            "uplink-address",
+            "uplink-interface",
+        ];
+        let mut expected = BTreeSet::new();
+        for (profile, names) in [
+            // Each has one sound value here.
+            (
+                "tor-hotspot",
+                &["client-dns", "hotspot-ipv6", "lan-access"][..],
+            ),
+            ("bridge-relay", &[]),
+            ("exit-relay", &["i-accept-exit-liability"]),
+            ("haproxy-node", &certificate),
+            ("haproxy-ha", &[&of_both[..], &certificate].concat()),
+        ] {
+            let names = of_all.iter().chain(names);
+            expected.extend(names.map(|name| format!("{profile}: {name}")));
+        }
+        assert_eq!(fixed, expected);
+    }
 }

@@ -10,6 +10,7 @@ mod conflict;
 mod device;
 mod family;
 mod merge;
+mod network;
 mod secret;
 mod settings;
 mod show;
@@ -61,7 +62,7 @@ pub struct Spec {
 pub struct Exclusion {
     /// Each setting, and the values that it must have, all at once.
     pub when: BTreeMap<String, Vec<Value>>,
-    /// Settings that must be more than false or empty besides.
+    /// Settings that must be more than false or empty besides; `list.field` is that of any of its tables.
     pub given: Vec<String>,
     /// Settings that must not be.
     pub absent: Vec<String>,

@@ -283,13 +283,32 @@ fn read_flag(
             });
         }
     };
-    let value = Raw::Text(text.to_owned());
-    let raw = Located { value, span };
+    let array = setting.items.is_some() && text.starts_with('[') && text.ends_with(']');
+    let raw = match array {
+        true => read_array(diagnostics, file, BEFORE, flag),
+        false => Some(Located {
+            value: Raw::Text(text.to_owned()),
+            span,
+        }),
+    };
+    let Some(raw) = raw else { return };
     let raw = match given.remove(name) {
         Some(earlier) if earlier.flag && setting.items.is_some() => append(earlier.raw, raw),
         _ => raw,
     };
     given.insert(name.to_owned(), Given { raw, flag: true });
+}
+
+/// The array of `name=[…]`, which is a line of TOML as it stands.
+fn read_array(
+    diagnostics: &mut Diagnostics,
+    file: FileId,
+    before: &str,
+    flag: &str,
+) -> Option<Located<Raw>> {
+    let line = " ".repeat(before.len()) + flag;
+    let pairs = free_table(diagnostics, file, &line)?;
+    pairs.into_iter().next().map(|(_, raw)| raw)
 }
 
 /// The items of two flags for one list.

@@ -190,7 +190,7 @@ impl Profile {
 }
 
 /// `value` with null for each field of its tables that was not given: templates are strict.
-fn complete(setting: &Setting, value: Json) -> Json {
+pub(super) fn complete(setting: &Setting, value: Json) -> Json {
     match value {
         Json::Array(items) => match &setting.items {
             Some(kind) => items.into_iter().map(|item| complete(kind, item)).collect(),

@@ -272,3 +272,31 @@ fn a_name_that_leads_to_no_partition_is_refused() {
     fs_err::write(&file, "root=/dev/mmcblk0p2 rootwait\n").unwrap();
     tried(&fstab).succeeded();
 }
+
+/// As Armbian and DietPi ship them, with hashes of `1234` and `dietpi`.
+#[test]
+fn nobody_logs_in_with_the_password_that_a_base_is_known_for() {
+    let (scene, base) = bases::scene();
+    let shadow = scene.path("shadow");
+    let of_base = "root:$6$salt$known:20000:0:99999:7:::\n\
+                   dietpi:$6$salt$known:20000:0:99999:7:::\n\
+                   ada:$6$salt$own:20000:0:99999:7:::\n";
+    fs_err::write(&shadow, of_base).unwrap();
+    let replace = format!("rm /etc/shadow\nwrite {} /etc/shadow\n", shadow.display());
+    bases::edit(&base, &replace);
+    run(&mut bases::inject(&scene, &base)).succeeded();
+    let shadow = bases::cat(bases::root(&scene.image()).path(), "/etc/shadow");
+    let hashes: Vec<_> = shadow
+        .lines()
+        .map(|line| line.split(':').take(2).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(
+        hashes,
+        [
+            ["root", "!"],
+            ["dietpi", "!"],
+            ["ada", "$6$salt$own"],
+            ["adder", "!"]
+        ]
+    );
+}

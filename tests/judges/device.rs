@@ -4,9 +4,12 @@
 
 mod command;
 mod scratch;
+mod scripts;
+mod verdict;
 
 use super::support::judge;
 use imgbuild::compose::device::carried;
+use imgbuild::compose::line;
 use imgbuild::compose::template::Templates;
 use imgbuild::define::{Definitions, Kind, Raw, Setting};
 use imgbuild::diag::{Diagnostics, Located, Span};
@@ -164,6 +167,35 @@ const TEXTS: [&str; 114] = [
     "12345678901234",
 ];
 
+/// Lists as TOML has them, sound for some settings or for none.
+const ARRAYS: [&str; 25] = [
+    "[]",
+    "[ ]",
+    "[\"9.9.9.9\", '2001:db8::1',]",
+    "[\"9.9.9.9\" \"1.1.1.1\"]",
+    "[1]",
+    "[\"a,b\"]",
+    "[\"[x]\"]",
+    "[\"a\\u00e9\\\"\\\\b\"]",
+    "[[\"a\"]]",
+    "[\"w=10.0.0.1:80\", { name = \"x\", address = \"::1\", port = 8_0, weight = 256, backup = true }]",
+    "[{ name = \"x\", address = \"10.0.0.1\", port = 80 }]",
+    "[{ name = \"x\", address = \"10.0.0.1\", port = 80, weight = 257 }]",
+    "[{ name = \"x\", address = \"10.0.0.1\", port = \"80\" }]",
+    "[{ name = \"x\", address = \"10.0.0.1\", port = 80, color = 1 }]",
+    "[{ name = \"shop\", port = 8080, servers = [\"w=10.0.0.1:80\"] }]",
+    "[{ servers = [{ name = \"w\", address = \"h.example\", port = 80, weight = 2 }, \"v=[::1]:80\"], port = +8080, \"name\" = 'shop', balance = \"source\", sticky = \"source\", send-proxy = \"v2\", accept-proxy = true, timeout = 5, bind = \"192.0.2.1\" }]",
+    "[{ name = \"a\", port = 8080, servers = [\"w=h:80\"] }, { name = \"b\", port = 8081, servers = [\"w=h:80\"] }]",
+    "[{ name = \"a\", port = 8080, servers = [\"w=h:80\"] }, { name = \"a\", port = 8081, servers = [\"w=h:80\"] }]",
+    "[{ name = \"a\", port = 8080, servers = [\"w=h:80\"] }, { name = \"b\", port = 8080, servers = [\"w=h:80\"] }]",
+    "[{ name = \"a\", port = 8080, servers = [\"w=h:80\"], redirect-port = 8079, check = \"/ok\", check-host = \"h.example\", check-expect = [\"200\", \"404\"], forwarded-for = \"append\", tls = false }]",
+    "[{ name = \"a\", port = 8080, servers = [\"w=h:80\"], tls = true }]",
+    "[{ name = \"a\", port = 8080 }]",
+    "[{ name = \"a\", port = 8080, servers = \"w=h:80,v=h:81\" }]",
+    "[{ name = \"a\", port = 8080, port = 81, servers = [\"w=h:80\"] }]",
+    "[{ name = \"a\", port = 8080, servers = [\"w=h:80\"], balance = \"luck\" }]",
+];
+
 fn image(profile: &str, settings: &Case, secrets: &[(&str, &str)]) -> Result<Spec, Diagnostics> {
     let given = IMAGE_SETTINGS.iter().find(|(name, _)| *name == profile);
     let mut flags: Vec<String> = given
@@ -270,7 +302,15 @@ fn cases(spec: &Spec) -> Vec<Case> {
         let texts = TEXTS.iter().map(|&text| text.to_owned());
         let texts = texts.chain(setting.values.iter().cloned());
         let sound = |text: &String| setting.read(name, &raw(text), &|_| ()).is_some();
-        let texts: Vec<String> = texts.filter(sound).collect();
+        let mut texts: Vec<String> = texts.filter(sound).collect();
+        let tables = setting.items.as_ref();
+        if tables.is_some_and(|items| items.kind == Kind::Table) {
+            texts.extend([
+                ARRAYS[14].to_owned(),
+                ARRAYS[15].to_owned(),
+                ARRAYS[16].to_owned(),
+            ]);
+        }
         (!setting.secret && !texts.is_empty()).then_some((name, texts))
     });
     let settings: Vec<(&str, Vec<String>)> = settings.collect();
@@ -278,6 +318,10 @@ fn cases(spec: &Spec) -> Vec<Case> {
     for (name, texts) in &settings {
         let each = texts.iter().step_by(1 + texts.len() / 8);
         cases.extend(each.map(|text| Case::from([((*name).to_owned(), text.clone())])));
+        if spec.profile.settings[*name].items.is_some() {
+            let each = ARRAYS.map(|text| Case::from([((*name).to_owned(), text.to_owned())]));
+            cases.extend(each);
+        }
     }
     let mut dice = Dice(0x1234_5678_9abc_def1);
     for _ in 0..30 {
@@ -303,6 +347,12 @@ fn raw(text: &str) -> Located<Raw> {
     }
 }
 
+/// A setting as a person would write it, who gets the same image then.
+fn shown(spec: &Spec, name: &str) -> String {
+    let value = spec.settings.value(name).unwrap();
+    line::of(&spec.profile.settings[name], value)
+}
+
 /// How many settings that are sound one by one were refused together.
 fn agrees(profile: &str, secrets: &[(&str, &str)]) -> usize {
     let of_image = image(profile, &Case::new(), secrets).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -319,6 +369,12 @@ fn agrees(profile: &str, secrets: &[(&str, &str)]) -> usize {
                     files(&spec, &known, &stored),
                     "{profile} with {case:?}: {answer}"
                 );
+                let shown = case.keys().map(|name| (name.clone(), shown(&spec, name)));
+                let shown: Case = shown.collect();
+                assert_eq!(answer["shown"], json!(shown), "{profile} with {case:?}");
+                let again = image(profile, &shown, secrets);
+                let again = again.unwrap_or_else(|wrong| panic!("{shown:?}: {wrong}"));
+                assert_eq!(again.settings, spec.settings, "{shown:?}");
                 accepted += 1;
             }
             Err(wrong) => assert!(

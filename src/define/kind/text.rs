@@ -147,7 +147,8 @@ pub(super) fn is_network(text: &str) -> bool {
     }
 }
 
-fn prefixed(text: &str) -> Option<(IpAddr, u32)> {
+/// An address and the length of its prefix.
+pub(crate) fn prefixed(text: &str) -> Option<(IpAddr, u32)> {
     let (address, digits) = text.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let longest = if address.is_ipv4() { 32 } else { 128 };

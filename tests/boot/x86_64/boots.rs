@@ -44,14 +44,12 @@ fn x86_64_settings_change_on_the_card_and_on_the_device() {
     settings::change_while_it_runs(&mut guest.machine);
     settings::what_does_not_work_is_taken_back(&mut guest.machine);
     settings::the_status_says_what_fails(&mut guest.machine);
-    guest.machine.succeed(
-        "printf 'max-connections = 1\\r\\n' >> /boot/efi/imgbuild.txt",
-        PATIENCE,
-    );
+    settings::a_mistake_is_told(&mut guest.machine);
+    settings::write_what_does_not_come_up(&mut guest.machine);
     guest.machine.type_line("systemctl reboot");
-    let said = guest.machine.log_in(PATIENCE);
+    guest.machine.log_in(PATIENCE);
     guest.settle();
-    settings::kept_with_a_mistake_told(&mut guest.machine, &said);
+    settings::kept_without_what_does_not_come_up(&mut guest.machine);
 }
 
 #[test]

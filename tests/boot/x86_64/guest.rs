@@ -128,9 +128,10 @@ impl Guest {
                      printf '[Journal]\\nForwardToWall=no\\n' > /run/systemd/journald.conf.d/test.conf && \
                      systemctl restart systemd-journald";
         machine.succeed(quiet, PATIENCE);
-        let state = machine
-            .run("systemctl is-system-running --wait", PATIENCE)
-            .output;
+        // What the console is told meanwhile comes before the answer.
+        let wait = "systemctl is-system-running --wait > /run/state; cat /run/state";
+        let said = machine.run(wait, PATIENCE).output;
+        let state = said.lines().last().unwrap_or_default();
         let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
         if state != "running" || !failed.is_empty() {
             let journal = machine

@@ -135,14 +135,54 @@ pub(super) fn the_status_says_what_fails(machine: &mut Machine) {
     machine.succeed("systemctl start haproxy", PATIENCE);
 }
 
-/// After another start; `said` is what the console said in it.
-pub(super) fn kept_with_a_mistake_told(machine: &mut Machine, said: &str) {
-    assert_eq!(page(machine, "boss", 1500), "200");
-    assert_eq!(machine.succeed("hostname", PATIENCE), "lb");
+/// As the start of the device does it.
+pub(super) fn a_mistake_is_told(machine: &mut Machine) {
+    add_to_card(machine, "max-connections = 1");
+    let said = machine.succeed("imgbuild-config boot", PATIENCE);
     let mistake = "line 5: `max-connections`: expected 64 to 1000000";
     assert!(said.contains(mistake), "{said}");
     let problems = machine.succeed("cat /boot/efi/imgbuild-problems.txt", PATIENCE);
     assert!(problems.contains(mistake), "{problems}");
+}
+
+fn add_to_card(machine: &mut Machine, line: &str) {
+    let add = format!("printf '{line}\\r\\n' >> /boot/efi/imgbuild.txt");
+    machine.succeed(&add, PATIENCE);
+}
+
+/// No interface has this address, which nothing but the start of HAProxy can find out.
+pub(super) fn write_what_does_not_come_up(machine: &mut Machine) {
+    machine.succeed("sed -i /max-conn/d /boot/efi/imgbuild.txt", PATIENCE);
+    add_to_card(machine, "hostname = worse");
+    add_to_card(machine, "stats-bind = 192.0.2.77");
+    machine.succeed(
+        "sed -i s/^.*hostname.=.lb.*$// /boot/efi/imgbuild.txt",
+        PATIENCE,
+    );
+}
+
+/// After another start.
+pub(super) fn kept_without_what_does_not_come_up(machine: &mut Machine) {
+    assert_eq!(page(machine, "boss", 1500), "200");
+    assert_eq!(machine.succeed("hostname", PATIENCE), "lb");
+    let reason = "haproxy.service (";
+    let complaint = "192.0.2.77";
+    for told in [
+        "cat /boot/efi/imgbuild-problems.txt",
+        "imgbuild-status",
+        "journalctl -b -u imgbuild-verdict",
+    ] {
+        let said = machine.run(told, PATIENCE).output;
+        assert!(
+            said.contains("It went back to what it had")
+                && said.contains(reason)
+                && said.contains(complaint),
+            "{told}: {said}"
+        );
+    }
+    let again = machine.succeed("imgbuild-config boot; imgbuild-config verdict", PATIENCE);
+    assert!(again.contains("not tried again"), "{again}");
+    assert_eq!(page(machine, "boss", 1500), "200");
     machine.succeed("imgbuild-config seal", PATIENCE);
     machine.succeed(
         "! test -e /boot/efi/imgbuild-secrets.txt && ! test -e /etc/issue.d/50-imgbuild.issue",

@@ -190,6 +190,7 @@ fn the_file_on_the_boot_partition_is_read_as_windows_writes_it() {
     assert_eq!(device.read("/etc/hotspot/passphrase"), "swordfish 42\n");
     assert_eq!(device.read("/etc/hostname"), "den\n");
     assert!(device.read("/etc/hosts").contains("127.0.1.1\tden\n"));
+    device.succeed("imgbuild-config verdict --wait 0");
     assert_eq!(
         device.read(CARD),
         "\u{feff}wifi-ssid = Café\r\n# wifi-passphrase: the device has it now\r\n# x\r\n\r\nhostname = den\r\n"
@@ -202,7 +203,64 @@ fn the_file_on_the_boot_partition_is_read_as_windows_writes_it() {
     assert_eq!(device.read("/etc/hotspot/ssid"), "here\n");
     device.write(CARD, "wifi-ssid = there\n");
     device.succeed("imgbuild-config boot");
+    device.succeed("imgbuild-config verdict --wait 0");
     assert_eq!(device.read("/etc/hotspot/ssid"), "there\n");
+}
+
+#[test]
+fn front_ends_are_written_over_several_lines_and_shown_on_one() {
+    let device = started("haproxy-node");
+    device.write(
+        CARD,
+        "http-frontends = [\r\n  # the shop\r\n  { name = \"shop\", port = 8080,\r\n    servers = [\"w=10.0.0.1:80\"] },\r\n\
+         ]\r\ntcp-servers = db=10.0.0.2:5432\r\nstats-allow = [\r\n\"192.168.1.0/24\",\r\n]\r\n",
+    );
+    device.succeed("imgbuild-config boot; imgbuild-config verdict --wait 0");
+    let config = device.read("/etc/haproxy/conf.d/30-http.cfg");
+    assert!(
+        config.contains("frontend http:shop\n    bind *:8080\n"),
+        "{config}"
+    );
+    let rules = device.read("/etc/nftables.d/input/30-haproxy.nft");
+    assert!(
+        rules.contains("ip saddr 192.168.1.0/24 tcp dport 1338 accept\n"),
+        "{rules}"
+    );
+    let shown = device.succeed("imgbuild-config show http-frontends");
+    let line = r#"= [{ name = "shop", port = 8080, servers = ["w=10.0.0.1:80"] }]  (set here)"#;
+    assert!(shown.contains(line), "{shown}");
+    assert!(
+        shown.contains(" port: a port from 1 to 65535; needed\n"),
+        "{shown}"
+    );
+    assert_eq!(device.succeed("imgbuild-config boot"), "", "nothing is new");
+
+    let set =
+        "imgbuild-config set 'http-frontends=[{ name = \"shop\", servers = [\"w=10.0.0.1:80\"], ";
+    for (rest, reason) in [
+        ("port = 0 }]'", "`http-frontends`: `port`: expected a port"),
+        (
+            "prot = 1 }]'",
+            "there is no field `prot`, only `accept-proxy`, ",
+        ),
+        ("tls = true }]'", "`port` is missing"),
+        (
+            "port = 81, tls = true }]'",
+            "a frontend with TLS needs a certificate",
+        ),
+        ("port = 1338 }]'", "both listen on port 1338"),
+        ("port = 81 }'", "expected a table, such as { name = "),
+    ] {
+        let ended = device.run(&format!("{set}{rest}"));
+        assert_eq!(ended.status, Some(1), "{rest}");
+        assert!(ended.said.contains(reason), "{rest}: {}", ended.said);
+    }
+    device.write(CARD, "http-frontends = [\n");
+    let said = device.succeed("imgbuild-config boot");
+    assert!(
+        said.contains("line 1: expected a line with ] behind the values"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -314,6 +372,30 @@ fn secrets_come_from_files_and_are_shown_to_nobody() {
         !device.has("/boot/firmware/imgbuild-secrets.txt")
             && !device.has("/etc/issue.d/50-imgbuild.issue")
     );
+}
+
+/// What DietPi's first boot makes of its settings, before ours.
+#[test]
+fn a_password_that_everybody_knows_is_locked_in_the_first_boot() {
+    let device = started("base");
+    device.program("usermod", "");
+    let step = "set -eu; . /usr/lib/imgbuild/firstboot.d/15-known-passwords";
+    for (account, password, told) in [
+        ("root", "dietpi", &["usermod --password ! root"][..]),
+        ("root", "1234", &["usermod --password ! root"]),
+        ("dietpi", "dietpi", &["usermod --password ! dietpi"]),
+        ("root", "correct horse", &[]),
+        ("admin", "dietpi", &[]),
+    ] {
+        device.succeed(&format!(
+            "perl -e 'print \"{account}:\" . crypt(\"{password}\", \"\\$6\\$salt\\$\") . \":0::::::\\n\"' > /etc/shadow"
+        ));
+        device.succeed(step);
+        assert_eq!(device.told(), told, "{account} {password}");
+    }
+    device.write("/etc/shadow", "root:!:0::::::\ndietpi::0::::::\n");
+    device.succeed(step);
+    assert_eq!(device.told(), [""; 0]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 # What the device makes of settings: reads {"image", "cases": [{name: text}]} and writes, a line a case,
-# {"files": {path: bytes}} or {"refused": reason}.
+# {"files": {path: bytes}, "shown": {name: text}} or {"refused": reason}.
 use v5.36;
 use Imgbuild::Files;
 use Imgbuild::Json;
@@ -24,7 +24,8 @@ for my $case (@{$given->{cases}}) {
         my @mistakes = Imgbuild::Store::mistakes($image, $values);
         die "$mistakes[0]\n" if @mistakes;
         my $files = Imgbuild::Files::of($image, $values);
-        { files => { map { $_ => $files->{$_}{bytes} } keys %$files } };
+        my %shown = map { $_ => Imgbuild::Kind::show($image->{settings}{$_}, $values->{$_}) } keys %$case;
+        { files => { map { $_ => $files->{$_}{bytes} } keys %$files }, shown => \%shown };
     };
     say Imgbuild::Json::encode($answer // { refused => $@ });
 }

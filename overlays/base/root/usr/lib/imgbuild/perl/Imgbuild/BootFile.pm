@@ -4,8 +4,10 @@ use v5.36;
 use Imgbuild::File;
 use Imgbuild::Json;
 use Imgbuild::Store;
+use Imgbuild::Trial;
 
 my $SEEN = "$Imgbuild::Store::STATE/boot-file";
+my $PROBLEMS = "$Imgbuild::Store::STATE/problems";
 
 sub folder($image) { return $image->{context}{image}{'boot-mount'} }
 sub path($image)   { return folder($image) . '/imgbuild.txt' }
@@ -23,36 +25,63 @@ sub changed($image) {
         push @$mistakes, "line $pair->{line}: $reason";
     }
     my $seen = Imgbuild::Json::decode(Imgbuild::File::slurp($SEEN) // '{}');
-    my @changed = grep { !defined $seen->{$_->{name}} || $seen->{$_->{name}} ne $_->{text} } @$pairs;
-    return (\@changed, $mistakes);
+    return ([grep { !is_stored($image, $_, $seen) } @$pairs], $mistakes);
 }
 
-# The file's pairs are taken over: notes that, and takes secrets out of the file. Gives the notes as a
-# file to write.
+sub is_stored($image, $pair, $stored) {
+    my $definition = $image->{settings}{$pair->{name}} // return 0;
+    return Imgbuild::Store::is_stored($definition, $pair->{text}, $stored->{$pair->{name}});
+}
+
+# Whether these pairs, and no others, were refused before.
+sub were_refused($image, $pairs) {
+    my $refused = Imgbuild::Trial::refused() // return 0;
+    return @$pairs == keys %$refused && !grep { !is_stored($image, $_, $refused) } @$pairs;
+}
+
+# Pairs as they are kept, of secrets what the device itself keeps of them.
+sub kept($image, $pairs) {
+    my %kept = map { $_->{name} => Imgbuild::Store::stored($image->{settings}{$_->{name}}, $_->{text}) } @$pairs;
+    return Imgbuild::Json::encode(\%kept);
+}
+
+# The file's pairs are taken over: notes that. Gives the notes as a file to write.
 sub seen($image) {
     my ($pairs) = Imgbuild::Store::parse(Imgbuild::File::slurp(path($image)) // '');
-    my %open = map { $_->{name} => $_->{text} } grep { !$image->{settings}{$_->{name}}{secret} } @$pairs;
-    return ($SEEN => {bytes => Imgbuild::Json::encode(\%open), mode => 0600});
+    return ($SEEN => {bytes => kept($image, $pairs), mode => 0600});
 }
 
-# Once secrets are on the device, nobody needs to read them on the card.
+# Once secrets are on the device and hold, nobody needs to read them on the card.
 sub take_secrets($image) {
     my $text = Imgbuild::File::slurp(path($image)) // return;
+    my $before = $text;
     my ($pairs) = Imgbuild::Store::parse($text);
     for my $name (map { $_->{name} } grep { $image->{settings}{$_->{name}}{secret} } @$pairs) {
         $text =~ s/^(\xef\xbb\xbf)?[ \t]*\Q$name\E[ \t]*=[^\r\n]*/($1 \/\/ '') . "# $name: the device has it now"/me;
     }
-    Imgbuild::File::replace(path($image), $text, 0600) if $text ne Imgbuild::File::slurp(path($image));
+    return if $text eq $before;
+    Imgbuild::File::replace(path($image), $text, 0600);
+    my ($path, $notes) = seen($image);
+    Imgbuild::File::replace($path, @$notes{qw(bytes mode)});
 }
 
-# Tells beside the file what is wrong with it, or that nothing is any more.
-sub report($image, @mistakes) {
+# Tells beside the file why it is not used, or that nothing is wrong with it any more.
+sub report($image, @lines) {
+    remember(@lines);
     my $path = folder($image) . '/imgbuild-problems.txt';
-    if (!@mistakes) { unlink $path; return }
-    my @lines = ('imgbuild.txt was not used. Nothing was changed because of:', map { "  $_" } @mistakes);
+    if (!@lines) { unlink $path; return }
     my $text = join '', map { "$_\r\n" } @lines;
     return if (Imgbuild::File::slurp($path) // '') eq $text;
     Imgbuild::File::replace($path, $text, 0644);
 }
+
+# The same for imgbuild-status, and for later starts.
+sub remember(@lines) {
+    my $text = join '', map { "$_\n" } @lines;
+    if (!@lines) { unlink $PROBLEMS }
+    elsif ((Imgbuild::File::slurp($PROBLEMS) // '') ne $text) { Imgbuild::File::replace($PROBLEMS, $text, 0600) }
+}
+
+sub problems() { return split /\n/, Imgbuild::File::slurp($PROBLEMS) // '' }
 
 1;

@@ -4,11 +4,22 @@
 package Imgbuild::Change;
 use v5.36;
 use Imgbuild::File;
+use Imgbuild::Files;
 use Imgbuild::Json;
 use Imgbuild::Rules;
 use Imgbuild::Store;
 
 my $UNDO = "$Imgbuild::Store::STATE/undo";
+
+# What the lines of a person and of the device change of the files, and what has to be written beside.
+sub of_lines($image, $lines, $overwrite = 0) {
+    my $values = Imgbuild::Store::values($image, $lines);
+    my @mistakes = Imgbuild::Store::mistakes($image, $values);
+    die join("\n", @mistakes) . "\n" if @mistakes;
+    my $before = Imgbuild::Files::of($image, Imgbuild::Store::values($image, Imgbuild::Store::lines(1)));
+    my $change = between($before, Imgbuild::Files::of($image, $values), $overwrite);
+    return ($change, Imgbuild::Store::written($lines));
+}
 
 # What has to be written for `$new` in the place of `$old`, both path → file: path → file, undef where
 # the file goes. A file that somebody changed by hand is not touched, which is a mistake.
@@ -31,15 +42,16 @@ sub same($one, $other) {
 }
 
 # Makes `%$change`, with `%$state` that nobody checks beside it. `unverified`: nobody checks the change
-# either. `well`: services run already; they are reloaded, and this must not die. Gives the rules that
-# applied; dies with the reason where all is as it was.
+# either. `well`: services run already; they are reloaded, and this must not die. `trial`: what is to be
+# known of a change that Imgbuild::Trial decides about later. Gives the rules that applied; dies with the
+# reason where all is as it was.
 sub make($change, $state, %how) {
     my $rules = Imgbuild::Rules::of(keys %$change);
     my %all = (%$change, %$state);
     my @staged = eval { stage(\%all) };
     if (my $reason = $@) { unstage(keys %all); die $reason }
     if (!$how{unverified} && !eval { Imgbuild::Rules::verify($rules, $change); 1 }) { my $reason = $@; unstage(keys %all); die $reason }
-    save(keys %all);
+    save($how{trial}, keys %all);
     my $done = eval {
         swap(\%all);
         Imgbuild::Rules::install($rules);
@@ -47,6 +59,7 @@ sub make($change, $state, %how) {
             Imgbuild::Rules::reload($rules);
             $how{well}->();
         }
+        note('start-1', '') if defined $how{trial};
         1;
     };
     my $reason = $@;
@@ -57,7 +70,7 @@ sub make($change, $state, %how) {
         }
         die $reason;
     }
-    forget();
+    forget() if !defined $how{trial};
     return $rules;
 }
 
@@ -83,9 +96,10 @@ sub swap($all) {
 }
 
 # Writes down how the files are now, before any of them changes.
-sub save(@paths) {
+sub save($trial, @paths) {
     remove_folder("$UNDO.new");
     mkdir "$UNDO.new", 0700 or die "cannot make `$UNDO.new`: $!\n";
+    Imgbuild::File::create("$UNDO.new/trial", $trial, 0600) if defined $trial;
     my @list;
     for my $path (sort @paths) {
         my $bytes = Imgbuild::File::slurp($path);
@@ -105,9 +119,22 @@ sub save(@paths) {
 # Whether a change was begun and never found good.
 sub unfinished() { return -e "$UNDO/list" }
 
+# The files of such a change.
+sub paths() { return map { $_->{path} } @{list()} }
+
+sub list() { return Imgbuild::Json::decode(Imgbuild::File::slurp("$UNDO/list") // '[]') }
+
+# What else is to be known of it, until it is found good or put back.
+sub note($name, $bytes) {
+    Imgbuild::File::create("$UNDO/$name", $bytes, 0600);
+    Imgbuild::File::sync_directory("$UNDO/$name");
+}
+
+sub noted($name) { return Imgbuild::File::slurp("$UNDO/$name") }
+
 # Puts every file back as it was; gives their paths.
 sub put_back() {
-    my $list = Imgbuild::Json::decode(Imgbuild::File::slurp("$UNDO/list") // '[]');
+    my $list = list();
     for my $file (@$list) {
         my $path = $file->{path};
         unlink Imgbuild::File::beside($path);

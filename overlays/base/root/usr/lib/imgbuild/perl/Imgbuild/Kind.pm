@@ -2,6 +2,7 @@
 package Imgbuild::Kind;
 use v5.36;
 use Imgbuild::Json;
+use Imgbuild::Toml;
 use Socket qw(AF_INET AF_INET6 inet_pton);
 
 # Strict UTF-8 (RFC 3629).
@@ -47,11 +48,18 @@ my %FITS = (
     'url-path' => sub($text) { return length $text <= 256 && $text =~ m{\A/[!\$-&(-\[\]-~]*\z} },
 );
 
-# The value that `$text` gives the setting `$definition`; dies with what was expected.
+# The value that `$text` gives the setting `$definition`; dies with what was expected. A list is `a,b`, or an
+# array of TOML.
 sub read_value($definition, $text) {
-    my $type = $definition->{type};
-    return read_list($definition, $text) if $type eq 'list';
-    my $value = read_one($definition, $text);
+    my $array = $definition->{type} eq 'list' && $text =~ /\A\[.*\]\z/s;
+    return read_written($definition, $array ? Imgbuild::Toml::decode($text) : $text);
+}
+
+# The same of a text, or of what TOML holds.
+sub read_written($definition, $written) {
+    return read_list($definition, $written) if $definition->{type} eq 'list';
+    return read_table($definition, $written) if $definition->{type} eq 'table';
+    my $value = ref $written ? read_typed($definition, $written) : read_one($definition, $written);
     defined $value or die "expected $definition->{expected}\n";
     my $plain = Imgbuild::Json::plain($value);
     if ($definition->{values} && defined $plain && !Imgbuild::Json::is_boolean($value)) {
@@ -60,6 +68,14 @@ sub read_value($definition, $text) {
     check_range($definition, $value) if Imgbuild::Json::is_number($value);
     check_outside($definition, $plain) if $definition->{outside} && defined $plain;
     return $value;
+}
+
+# What is no text in TOML is no text here either.
+sub read_typed($definition, $written) {
+    my $type = $definition->{type};
+    return server_table($written) if $type eq 'server' && ref $written eq 'HASH';
+    my $fits = Imgbuild::Json::is_number($written) ? $type =~ /\A(?:integer|port)\z/ : Imgbuild::Json::is_boolean($written) && $type eq 'boolean';
+    return $fits ? read_one($definition, Imgbuild::Json::plain($written)) : undef;
 }
 
 sub read_one($definition, $text) {
@@ -156,17 +172,28 @@ sub server($text) {
     my ($name, $address, $port) = $text =~ /\A([^=]*)=(.*):([^:]*)\z/s or return undef;
     $address =~ s/\A\[+//;
     $address =~ s/\]+\z//;
-    $port = port($port) // return undef;
-    $name =~ /\A$NAME\z/ or return undef;
-    is_host($address) or return undef;
-    my ($weight, $backup) = (Imgbuild::Json::number(1), Imgbuild::Json::boolean(0));
-    return {name => $name, address => $address, port => $port, weight => $weight, backup => $backup};
+    $port = integer($port) // return undef;
+    return server_table({name => $name, address => $address, port => $port});
 }
 
-# `a,b`
-sub read_list($definition, $text) {
-    my @items = map { read_value($definition->{items}, $_) } $text eq '' ? () : split /,/, $text, -1;
-    @items <= 1000 or die "expected 1000 values at most\n";
+# The same with a weight, which HAProxy takes up to 256, or in reserve.
+sub server_table($fields) {
+    my %server = (weight => Imgbuild::Json::number(1), backup => Imgbuild::Json::boolean(0), %$fields);
+    keys %server == 5 or return undef;
+    my ($name, $address, $port, $weight, $backup) = @server{qw(name address port weight backup)};
+    defined $name && !ref $name && $name =~ /\A$NAME\z/ or return undef;
+    defined $address && !ref $address && is_host($address) or return undef;
+    Imgbuild::Json::is_number($port) && defined port($$port) or return undef;
+    Imgbuild::Json::is_number($weight) && $$weight =~ /\A[0-9]{1,3}\z/ && $$weight <= 256 or return undef;
+    return Imgbuild::Json::is_boolean($backup) ? \%server : undef;
+}
+
+# `a,b`, or what is in an array.
+sub read_list($definition, $written) {
+    die "expected a list\n" if ref $written && ref $written ne 'ARRAY';
+    my @written = ref $written ? @$written : $written eq '' ? () : split /,/, $written, -1;
+    @written <= 1000 or die "expected 1000 values at most\n";
+    my @items = map { read_written($definition->{items}, $_) } @written;
     check_range($definition, Imgbuild::Json::number(scalar @items));
     my %seen;
     if (defined(my $unique = $definition->{unique})) {
@@ -177,16 +204,60 @@ sub read_list($definition, $text) {
     return \@items;
 }
 
-# A value as a person writes it; undef where no line can hold it.
-sub show($value) {
-    return Imgbuild::Json::plain($value) if ref $value ne 'HASH' && ref $value ne 'ARRAY';
-    if (ref $value eq 'HASH') {
-        return undef if !defined $value->{port} || ${$value->{weight}} != 1 || ${$value->{backup}};
-        my $address = $value->{address} =~ /:/ ? "[$value->{address}]" : $value->{address};
-        return "$value->{name}=$address:${$value->{port}}";
+# Every field of the table: as it was given, its default, or nothing.
+sub read_table($definition, $written) {
+    ref $written eq 'HASH' or die 'expected a table, such as { ' . join(', ', map { "$_ = …" } required($definition)) . " }\n";
+    my $fields = $definition->{fields};
+    for my $name (sort keys %$written) {
+        $fields->{$name} or die "there is no field `$name`, only `" . join('`, `', sort keys %$fields) . "`\n";
     }
-    my @items = map { show($_) } @$value;
-    return (grep { !defined } @items) ? undef : join ',', @items;
+    for my $name (required($definition)) { exists $written->{$name} or die "`$name` is missing\n" }
+    my %table;
+    for my $name (keys %$fields) {
+        $table{$name} = $fields->{$name}{default};
+        next if !exists $written->{$name};
+        eval { $table{$name} = read_written($fields->{$name}, $written->{$name}); 1 } or die "`$name`: $@";
+    }
+    return \%table;
+}
+
+sub required($definition) { return grep { $definition->{fields}{$_}{required} } sort keys %{$definition->{fields}} }
+
+# A value as a person writes it.
+sub show($definition, $value) {
+    return Imgbuild::Json::plain($value) if ref $value ne 'ARRAY';
+    my $items = $definition->{items};
+    my @short = map { short($items, $_) } @$value;
+    my $text = join ',', map { $_ // '' } @short;
+    return $text if $text !~ /\A\[.*\]\z/s && !grep { !defined || /,/ || $_ eq '' } @short;
+    return Imgbuild::Toml::encode([map { telling($items, $_) } @$value], sub($table) { return in_order($items, $table) });
+}
+
+# An item of a list `a,b`; undef for one with more to it.
+sub short($definition, $item) {
+    return Imgbuild::Json::plain($item) if ref $item ne 'HASH';
+    return undef if $definition->{type} ne 'server' || ${$item->{weight}} != 1 || ${$item->{backup}};
+    my $address = $item->{address} =~ /:/ ? "[$item->{address}]" : $item->{address};
+    return "$item->{name}=$address:${$item->{port}}";
+}
+
+# A table without what goes without saying, and with the short names of servers.
+sub telling($definition, $value) {
+    return $value if !$definition->{fields};
+    my %told;
+    for my $name (grep { defined $value->{$_} } keys %$value) {
+        my $field = $definition->{fields}{$name};
+        next if defined $field->{default} && Imgbuild::Json::encode($field->{default}) eq Imgbuild::Json::encode($value->{$name});
+        $told{$name} = $field->{type} eq 'list' ? [map { ref $_ eq 'HASH' ? short($field->{items}, $_) // $_ : $_ } @{$value->{$name}}] : $value->{$name};
+    }
+    return \%told;
+}
+
+# The fields that are told, those that have to be there first. A server is worth the same as others.
+sub in_order($definition, $table) {
+    my %rank = ((map { $_ => 1 } qw(address port), $definition->{fields} ? required($definition) : ()), name => 2);
+    my @told = grep { !($_ eq 'weight' && ${$table->{$_}} == 1 || $_ eq 'backup' && !${$table->{$_}}) } keys %$table;
+    return sort { ($rank{$b} // 0) <=> ($rank{$a} // 0) || $a cmp $b } @told;
 }
 
 1;

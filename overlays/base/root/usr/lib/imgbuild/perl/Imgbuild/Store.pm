@@ -65,22 +65,32 @@ sub quote($text) {
     return $text =~ /\A\s|\s\z|\A".*"\z/s || $text eq '' ? "\"$text\"" : $text;
 }
 
-# The pairs `name = value` of a text, each with its line, and what is wrong. Ends of lines and a mark
-# of UTF-8 are as Windows writes them or not. No message holds a value, which may be a secret.
+# The pairs `name = value` of a text, each with its line, and what is wrong. A list may stand between lines
+# with `name = [` and `]`. Ends of lines and a mark of UTF-8 are as Windows writes them or not. No message
+# holds a value, which may be a secret.
 sub parse($text) {
     my (@pairs, @mistakes, %seen);
     $text =~ s/\A\xef\xbb\xbf//;
     return ([], ['line 1: this is no UTF-8 text; save it as UTF-8']) if $text =~ /\A(?:\xff\xfe|\xfe\xff)/ || $text =~ /\0/;
     my $line = 0;
+    my $open;
     for (split /\r\n|\n|\r/, $text) {
         $line++;
         next if /\A\s*(?:#|\z)/;
+        if (defined $open) {
+            $open->{text} .= ' ' . s/\A\s+|\s+\z//gr;
+            $open = undef if /\A\s*\]\s*\z/;
+            next;
+        }
         my ($name, $value) = /\A\s*([A-Za-z0-9-]+)[ \t]*=[ \t]*(.*?)[ \t]*\z/s;
         if (!defined $name) { push @mistakes, "line $line: expected `name = value`"; next }
         if ($seen{$name}++) { push @mistakes, "line $line: `$name` is set twice"; next }
+        my $opens = $value eq '[';
         $value =~ s/\A"(.*)"\z/$1/s;
         push @pairs, {name => $name, text => $value, line => $line};
+        $open = $pairs[-1] if $opens;
     }
+    push @mistakes, "line $open->{line}: expected a line with ] behind the values of `$open->{name}`" if defined $open;
     return (\@pairs, \@mistakes);
 }
 
@@ -89,6 +99,26 @@ sub check_pair($image, $name, $text) {
     my $definition = $image->{settings}{$name} // die unknown($image, $name);
     ${$definition->{device}} or die "`$name` is fixed in the image; give it to imgbuild\n";
     eval { Imgbuild::Kind::read_value($definition, $text); 1 } or die "`$name`: $@";
+}
+
+# Writes a checked value into `$lines`.
+sub put($image, $lines, $name, $text) {
+    check_pair($image, $name, $text);
+    my $definition = $image->{settings}{$name};
+    $lines->{$definition->{secret} ? 'secrets' : 'settings'}{$name} = stored($definition, $text);
+}
+
+# Lines that a person wrote by hand.
+sub checked($image, $lines) {
+    for my $kind (qw(settings secrets)) {
+        for my $name (sort keys %{$lines->{$kind}}) {
+            my $definition = $image->{settings}{$name} // die unknown($image, $name);
+            my $belongs = $definition->{secret} ? 'secrets' : 'settings';
+            $kind eq $belongs or die "`$name` belongs into `$FILES{$belongs}{path}`\n";
+            check_pair($image, $name, $lines->{$kind}{$name}) if !$definition->{hashed};
+        }
+    }
+    return $lines;
 }
 
 sub unknown($image, $name) {
@@ -124,8 +154,8 @@ sub mistakes($image, $values) {
         my $when = $exclusion->{when};
         my @given = @{$exclusion->{given}};
         next if grep { !one_of($values->{$_}, $when->{$_}) } keys %$when;
-        next if grep { !Imgbuild::Files::given($values->{$_}) } @given;
-        next if grep { Imgbuild::Files::given($values->{$_}) } @{$exclusion->{absent}};
+        next if grep { !is_given($values, $_) } @given;
+        next if grep { is_given($values, $_) } @{$exclusion->{absent}};
         my $help = $exclusion->{help} =~ s/`--set /`imgbuild-config set /r;
         push @mistakes, join(', ', map { "`$_`" } sort keys %$when, @given) . ": $exclusion->{because}; $help";
     }
@@ -144,6 +174,13 @@ sub mistakes($image, $values) {
     return @mistakes;
 }
 
+# `list.field` is a field of any of the list's tables.
+sub is_given($values, $name) {
+    my ($list, $field) = split /\./, $name;
+    return Imgbuild::Files::given($values->{$list}) if !defined $field;
+    return scalar grep { Imgbuild::Files::given($_->{$field}) } @{$values->{$list} // []};
+}
+
 sub one_of($value, $among) {
     return 0 if !defined $value;
     my $wanted = Imgbuild::Json::encode($value);
@@ -160,12 +197,13 @@ sub ports($definition, $value) {
     return ();
 }
 
-# Makes what is absent and the device has to make for itself; gives what it made in the clear.
-sub make_absent($image, $lines) {
-    my %made;
+# Makes what is absent and the device has to make for itself, but for `@but`; gives what it made in the clear.
+sub make_absent($image, $lines, @but) {
+    my (%made, %but);
+    @but{@but} = ();
     for my $name (sort keys %{$image->{settings}}) {
         my $definition = $image->{settings}{$name};
-        next if !defined $definition->{generate} || origin($image, $lines, $name) ne 'absent';
+        next if !defined $definition->{generate} || exists $but{$name} || origin($image, $lines, $name) ne 'absent';
         my $text = $definition->{generate} eq 'passphrase' ? passphrase() : with_suffix();
         $made{$name} = $text;
         $lines->{made}{$name} = $definition->{hashed} ? hashed($text) : $text;
@@ -190,6 +228,16 @@ sub hashed($text) {
     my @letters = ('a' .. 'z', 'A' .. 'Z', '0' .. '9');
     my $salt = join '', map { $letters[random_below(scalar @letters)] } 1 .. 16;
     return crypt($text, "\$6\$$salt\$") // die "crypt(3) cannot make SHA-512 hashes\n";
+}
+
+# What the device keeps of a text that a person gave.
+sub stored($definition, $text) {
+    $text =~ s/\s*\n\s*/ /g if $definition->{type} eq 'list';
+    return $definition->{hashed} ? hashed($text) : $text;
+}
+
+sub is_stored($definition, $text, $stored) {
+    return defined $stored && ($definition->{hashed} ? crypt $text, $stored : $text) eq $stored;
 }
 
 # The kernel's own random numbers; those that would make some letters likelier are thrown away.

@@ -1,0 +1,104 @@
+//! A value on one line, as a person writes it: a word, `a,b`, or an array of TOML where there is more to
+//! say. `Imgbuild::Kind` shows the same on the device.
+
+use crate::define::{Kind, Setting, Value};
+use std::collections::BTreeMap;
+
+/// The line of `value`, which `setting` has.
+pub fn of(setting: &Setting, value: &Value) -> String {
+    let (Value::List(values), Some(items)) = (value, &setting.items) else {
+        return short(setting, value).unwrap_or_else(|| toml(setting, value));
+    };
+    let each = values.iter().map(|value| short(items, value));
+    let each = each.map(|item| item.filter(|item| !item.is_empty() && !item.contains(',')));
+    let line = each.collect::<Option<Vec<_>>>();
+    let line = line.map(|items| items.join(","));
+    // What begins like an array would be read as one.
+    let line = line.filter(|line| !(line.starts_with('[') && line.ends_with(']')));
+    line.unwrap_or_else(|| toml(setting, value))
+}
+
+/// A word; none for a list, for a table, and for a server with more than name, address and port.
+fn short(setting: &Setting, value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
+        Value::Table(fields) if setting.kind == Kind::Server => {
+            let plain = fields.get("weight") == Some(&Value::Integer(1))
+                && fields.get("backup") == Some(&Value::Boolean(false));
+            let text = |name: &str| short(setting, fields.get(name)?);
+            let (name, address, port) = (text("name")?, text("address")?, text("port")?);
+            let bracketed = address.contains(':').then(|| format!("[{address}]"));
+            let address = bracketed.unwrap_or(address);
+            plain.then(|| format!("{name}={address}:{port}"))
+        }
+        Value::List(_) | Value::Table(_) => None,
+    }
+}
+
+fn toml(setting: &Setting, value: &Value) -> String {
+    match value {
+        Value::Text(text) => quoted(text),
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::List(values) => {
+            let items = setting.items.as_deref().unwrap_or(setting);
+            let values = values.iter().map(|value| toml(items, value));
+            format!("[{}]", values.collect::<Vec<_>>().join(", "))
+        }
+        Value::Table(fields) => table(setting, fields),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", escaped.replace('\t', "\\t"))
+}
+
+/// A table without what goes without saying, and with the short names of servers; what has to be there
+/// comes first.
+fn table(setting: &Setting, fields: &BTreeMap<String, Value>) -> String {
+    let told = fields.iter().filter(|(name, value)| {
+        let default = match setting.fields.get(*name) {
+            Some(field) => default(field),
+            None => of_server(name),
+        };
+        default.as_ref() != Some(*value)
+    });
+    let mut told: Vec<_> = told.collect();
+    let required = |name: &str| setting.fields.get(name).is_some_and(|field| field.required);
+    let needed = |name: &str| required(name) || name == "address" || name == "port";
+    told.sort_by_key(|(name, _)| (*name != "name", !needed(name)));
+    let field = |(name, value): (&String, &Value)| match (setting.fields.get(name), value) {
+        (Some(field), Value::List(values)) => format!("{name} = {}", inner(field, values)),
+        (field, value) => format!("{name} = {}", toml(field.unwrap_or(setting), value)),
+    };
+    let fields = told.into_iter().map(field);
+    format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+}
+
+/// A list in a table.
+fn inner(field: &Setting, values: &[Value]) -> String {
+    let items = field.items.as_deref().unwrap_or(field);
+    let values = values
+        .iter()
+        .map(|value| match (value, short(items, value)) {
+            (Value::Table(_), Some(name)) => quoted(&name),
+            _ => toml(items, value),
+        });
+    format!("[{}]", values.collect::<Vec<_>>().join(", "))
+}
+
+/// A server is worth the same as others.
+fn of_server(field: &str) -> Option<Value> {
+    match field {
+        "weight" => Some(Value::Integer(1)),
+        "backup" => Some(Value::Boolean(false)),
+        _ => None,
+    }
+}
+
+fn default(field: &Setting) -> Option<Value> {
+    field.read("", field.default.as_ref()?, &|_| ())
+}

@@ -1,0 +1,198 @@
+//! Addresses that have to lie in one network: those of a setting with `same-network` and of the one that
+//! it names.
+
+use super::conflict::known;
+use super::merge::Merged;
+use super::settings::Settings;
+use crate::define::Value;
+use crate::define::kind::prefixed;
+use crate::diag::{Diagnostic, Diagnostics, Located, Span};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// An address with its prefix, as it was given for a setting.
+#[derive(Clone, Copy)]
+struct Given<'s> {
+    setting: &'s str,
+    text: &'s str,
+    address: IpAddr,
+    length: u32,
+}
+
+/// All addresses of the two settings are in the network of the first, and differ.
+pub(super) fn check_networks(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    settings: &Settings,
+    places: &BTreeMap<String, Span>,
+) {
+    for (name, setting) in &merged.profile.settings {
+        let Some(other) = &setting.same_network else {
+            continue;
+        };
+        let written = Located {
+            value: other.clone(),
+            span: setting.span.clone(),
+        };
+        if !known(diagnostics, merged, &written, other) {
+            continue;
+        }
+        let given: Vec<Given<'_>> = [other, name]
+            .into_iter()
+            .flat_map(|name| addresses(settings, name))
+            .collect();
+        for (index, one) in given.iter().enumerate().skip(1) {
+            let earlier = &given[..index];
+            let Some(problem) = problem(earlier, one) else {
+                continue;
+            };
+            let problem = match places.get(one.setting) {
+                Some(place) => problem.label(place, ""),
+                None => problem,
+            };
+            diagnostics.push(problem);
+        }
+    }
+}
+
+fn addresses<'s>(settings: &'s Settings, setting: &'s str) -> impl Iterator<Item = Given<'s>> {
+    let values = match settings.value(setting) {
+        Some(Value::List(items)) => items.as_slice(),
+        Some(value) => std::slice::from_ref(value),
+        None => &[],
+    };
+    values.iter().filter_map(move |value| {
+        let Value::Text(text) = value else {
+            return None;
+        };
+        let (address, length) = prefixed(text)?;
+        Some(Given {
+            setting,
+            text,
+            address,
+            length,
+        })
+    })
+}
+
+/// What is wrong with `one` behind `earlier`, which are not empty.
+fn problem(earlier: &[Given<'_>], one: &Given<'_>) -> Option<Diagnostic> {
+    let first = earlier[0];
+    let Given { setting, text, .. } = one;
+    let (mine, own) = bits(one.address);
+    let (theirs, longest) = bits(first.address);
+    if own != longest {
+        let title = format!(
+            "`{text}` of `{setting}` is {}, and `{}` of `{}` is {}",
+            family(one.address),
+            first.text,
+            first.setting,
+            family(first.address)
+        );
+        let help = "give addresses of one family";
+        return Some(Diagnostic::new("setting::network", title).help(help));
+    }
+    let behind = longest.saturating_sub(first.length);
+    let differ = (mine ^ theirs).checked_shr(behind).unwrap_or(0) != 0;
+    // An address of its own, with no network to it, is on the same link all the same.
+    if differ || (one.length != first.length && one.length != longest) {
+        let title = format!(
+            "`{text}` of `{setting}` is not in the network of `{}`, the first of `{}`",
+            first.text, first.setting
+        );
+        let help = format!("give an address of that network, with `/{}`", first.length);
+        return Some(Diagnostic::new("setting::network", title).help(help));
+    }
+    let twin = earlier.iter().find(|other| other.address == one.address)?;
+    let title = format!(
+        "`{text}` of `{setting}` is the address `{}` of `{}`",
+        twin.text, twin.setting
+    );
+    let help = "give each of them another address";
+    Some(Diagnostic::new("setting::network", title).help(help))
+}
+
+/// The bits of an address, and how many there are.
+fn bits(address: IpAddr) -> (u128, u32) {
+    match address {
+        IpAddr::V4(address) => (address.to_bits().into(), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    }
+}
+
+fn family(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "IPv4",
+        IpAddr::V6(_) => "IPv6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::define::Definitions;
+    use crate::spec::{self, UserSettings};
+
+    fn check(addresses: &str, between: &str) -> String {
+        let user = UserSettings {
+            flags: vec![
+                "ha-node=1".to_owned(),
+                format!("ha-addresses={addresses}"),
+                format!("ha-virtual-address={between}"),
+            ],
+            ..UserSettings::default()
+        };
+        match spec::check(&Definitions::find(&[]), "rpi4", "haproxy-ha", &user) {
+            Ok(_) => String::new(),
+            Err(wrong) => wrong.to_string(),
+        }
+    }
+
+    #[test]
+    fn addresses_of_a_pair_lie_in_one_network() {
+        let pair = "10.0.0.11/24,10.0.0.12/24";
+        assert_eq!(check(pair, "10.0.0.10/24"), "");
+        assert_eq!(check(pair, "10.0.0.10/32"), "");
+        let six = "2001:db8::11/64,2001:db8::12/64";
+        assert_eq!(check(six, "2001:db8::10/64"), "");
+        for (addresses, between, reason) in [
+            (
+                pair,
+                "2001:db8::10/64",
+                "`2001:db8::10/64` of `ha-virtual-address` is IPv6, and `10.0.0.11/24` of `ha-addresses` is IPv4",
+            ),
+            (
+                pair,
+                "10.0.1.10/24",
+                "`10.0.1.10/24` of `ha-virtual-address` is not in the network of `10.0.0.11/24`",
+            ),
+            (
+                pair,
+                "10.0.0.10/16",
+                "give an address of that network, with `/24`",
+            ),
+            (
+                six,
+                "2001:db8:0:1::10/64",
+                "`2001:db8:0:1::10/64` of `ha-virtual-address` is not in the network",
+            ),
+            (
+                pair,
+                "10.0.0.12/24",
+                "`10.0.0.12/24` of `ha-virtual-address` is the address `10.0.0.12/24` of `ha-addresses`",
+            ),
+            (
+                "10.0.0.11/24,10.9.0.12/24",
+                "10.0.0.10/24",
+                "`10.9.0.12/24` of `ha-addresses` is not in the network of `10.0.0.11/24`",
+            ),
+            (
+                "10.0.0.11/24,10.0.0.11/24",
+                "10.0.0.10/24",
+                "is the address `10.0.0.11/24` of `ha-addresses`",
+            ),
+        ] {
+            let said = check(addresses, between);
+            assert!(said.contains(reason), "{addresses} {between}: {said}");
+        }
+    }
+}

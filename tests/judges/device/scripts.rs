@@ -1,0 +1,58 @@
+//! Every script that a profile brings, as shellcheck sees it.
+
+use super::{Case, build, image};
+use crate::support::judge;
+use imgbuild::compose::template::Templates;
+use imgbuild::define::Definitions;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Which shell runs the file, if any does.
+fn shell(path: &str, text: &str) -> Option<&'static str> {
+    match text.lines().next()? {
+        "#!/bin/sh" => Some("dash"),
+        "#!/bin/bash" => Some("bash"),
+        _ if path.contains("/health.d/") => Some("bash"),
+        _ if path.contains("/firstboot.d/") => Some("dash"),
+        _ => None,
+    }
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say_about_the_scripts_of_all_profiles() {
+    let mut scripts: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
+    for profile in Definitions::find(&[]).profiles().unwrap() {
+        let spec = image(&profile, &Case::new(), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let context = spec.context(build());
+        for file in spec.overlays.iter().flat_map(|overlay| &overlay.files) {
+            let Ok(text) = std::str::from_utf8(&file.bytes) else {
+                continue;
+            };
+            let text = match file.template {
+                true => Templates::new()
+                    .render(&file.source, text, &context)
+                    .unwrap(),
+                false => text.to_owned(),
+            };
+            let path = file.path.to_string();
+            if let Some(shell) = shell(&path, &text) {
+                scripts.entry(shell).or_default().insert((path, text));
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (shell, scripts) in scripts {
+        assert!(scripts.len() > 5, "{shell}: {}", scripts.len());
+        let mut shellcheck = Command::new("shellcheck");
+        // Parts are read by scripts that find them in a folder.
+        shellcheck.args(["--shell", shell, "--severity=warning", "--exclude=SC1090"]);
+        for (index, (path, text)) in scripts.iter().enumerate() {
+            let file = folder
+                .path()
+                .join(format!("{index}{}", path.replace('/', "_")));
+            fs_err::write(&file, text).unwrap();
+            shellcheck.arg(file);
+        }
+        judge(&mut shellcheck);
+    }
+}
