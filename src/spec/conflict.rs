@@ -20,11 +20,13 @@ pub(super) fn check_conflicts(
     let mut exclusions = Vec::new();
     for conflict in &merged.conflicts {
         let lineage = &merged.profile.lineage;
+        // Neither the profiles of an image nor what a list's tables hold can change on the device.
+        if !(conflict.profiles.iter()).all(|name| lineage.contains(&name.value)) {
+            continue;
+        }
         let mut when = BTreeMap::new();
         let (mut given, mut absent) = (Vec::new(), Vec::new());
-        let mut met = true;
-        // Neither the profiles of an image nor what a list's tables hold can change on the device.
-        let mut possible = (conflict.profiles.iter()).all(|name| lineage.contains(&name.value));
+        let (mut met, mut possible) = (true, true);
         let conditions = [(&conflict.given, true), (&conflict.absent, false)];
         for (name, wanted) in conditions
             .into_iter()
