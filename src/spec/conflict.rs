@@ -20,11 +20,13 @@ pub(super) fn check_conflicts(
     let mut exclusions = Vec::new();
     for conflict in &merged.conflicts {
         let lineage = &merged.profile.lineage;
+        // The profiles of an image cannot change on the device.
+        if !(conflict.profiles.iter()).all(|name| lineage.contains(&name.value)) {
+            continue;
+        }
         let mut when = BTreeMap::new();
         let (mut given, mut absent) = (Vec::new(), Vec::new());
         let mut met = true;
-        // The profiles of an image cannot change on the device.
-        let possible = (conflict.profiles.iter()).all(|name| lineage.contains(&name.value));
         let conditions = [(&conflict.given, true), (&conflict.absent, false)];
         for (name, wanted) in conditions
             .into_iter()
@@ -47,18 +49,16 @@ pub(super) fn check_conflicts(
             met &= value.is_some_and(|value| values.contains(value));
             when.insert(name.value.clone(), values);
         }
-        if possible && met {
+        if met {
             diagnostics.push(conflict_found(conflict, places));
         }
-        if possible {
-            exclusions.push(Exclusion {
-                when,
-                given,
-                absent,
-                because: conflict.because.clone(),
-                help: conflict.help.clone(),
-            });
-        }
+        exclusions.push(Exclusion {
+            when,
+            given,
+            absent,
+            because: conflict.because.clone(),
+            help: conflict.help.clone(),
+        });
     }
     exclusions
 }

@@ -103,7 +103,9 @@ impl Lineage {
         for conflict in conflicts.filter(|conflict| !conflict.profiles.is_empty()) {
             let known = |name: &str| self.files.iter().any(|file| file.name == name);
             let met = conflict.profiles.iter().all(|name| known(&name.value));
-            if met && conflict.when.is_empty() && conflict.given.is_empty() {
+            let more = [&conflict.given, &conflict.absent];
+            let alone = conflict.when.is_empty() && more.iter().all(|names| names.is_empty());
+            if met && alone {
                 sound = false;
                 diagnostics.push(
                     Diagnostic::new("profile::conflict", conflict.because.clone())

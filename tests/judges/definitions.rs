@@ -79,6 +79,29 @@ fn two_profiles_in_one_image_work_or_say_why_not() {
     insta::assert_snapshot!(answers);
 }
 
+#[test]
+fn a_hotspot_and_an_uplink_share_an_image_where_each_has_its_radio() {
+    let refused = |settings: &[&str]| {
+        let both = "wifi-hotspot+wifi-uplink";
+        let spec = check(&Definitions::find(&[]), "rpi4", both, &flags(settings));
+        let titles = |found: Diagnostics| -> Vec<String> {
+            let found = found.sorted();
+            found.iter().map(|found| found.title.to_string()).collect()
+        };
+        spec.map_or_else(titles, |_| Vec::new())
+    };
+    let [ours, theirs] = ["wifi-interface=wlan0", "uplink-radio=wlan1"];
+    assert_eq!(refused(&[ours, theirs]), [""; 0]);
+    assert_eq!(
+        refused(&[ours]),
+        ["the uplink needs a radio that is not the access point's"]
+    );
+    assert_eq!(
+        refused(&[theirs]),
+        ["the access point needs a radio that is not the uplink's"]
+    );
+}
+
 /// Renders every template of an image.
 fn render(spec: &Spec) {
     let image = serde_json::json!({
