@@ -18,6 +18,7 @@ mod image;
 #[path = "../judges/support.rs"]
 mod judge;
 mod lab;
+mod programs;
 mod relays;
 #[path = "../boot/support.rs"]
 mod support;

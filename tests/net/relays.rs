@@ -2,6 +2,7 @@
 
 use crate::image;
 use crate::lab::{Lab, PATIENCE, Scan};
+use crate::programs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -29,6 +30,12 @@ fn a_relay_is_found_and_used() {
     let tree = image::tree("relay", "tor-relay", &settings);
     network.start(&tree, "relay", 21, &["tor@default.service"]);
     let lab = &network.lab;
+    let settings = [
+        "",
+        "ipv6 = true\naccounting-max = 500\nor-port = 9001\ncontact = \"me\\you\"\nbandwidth-rate = 9000",
+        "uplink-address = 192.0.2.10/24\nuplink-gateway = 192.0.2.1\nuplink-dns = 192.0.2.1,2001:db8::1\nntp-servers = ntp.example.org",
+    ];
+    judge(lab, "relay", "tor-relay", &settings, &[]);
     network.wait_for_consensus("relay", "LabRelay");
     assert_eq!(lab.failing("relay"), ["clock"]);
     assert_eq!(
@@ -60,6 +67,17 @@ fn a_relay_is_found_and_used() {
     }
 }
 
+/// What every relay has, and what only some have.
+fn judge(lab: &Lab, network: &str, profile: &str, settings: &[&str], own: &[&str]) {
+    let of_relays = [
+        "/etc/tor/torrc",
+        "systemd-time-wait-sync.service 9.4",
+        "tor@default.service 2.8",
+    ];
+    let own = [&of_relays[..], own].concat();
+    programs::judge(&mut lab.command(network), profile, settings, &own);
+}
+
 #[test]
 fn a_bridge_lets_people_in_by_the_line_that_it_shows() {
     let network = &*NETWORK;
@@ -74,6 +92,11 @@ fn a_bridge_hides_its_or_port() {
     let settings = ["hide-or-port=true", "public-port=443"];
     let tree = image::tree("hidden", "bridge-relay", &settings);
     network.start(&tree, "hidden", 23, &["tor@default.service"]);
+    let settings = [
+        "",
+        "bridge-distribution = none\nobfs4-port = 7000\nipv6 = true",
+    ];
+    judge(&network.lab, "hidden", "bridge-relay", &settings, &[]);
     let outside = network.enter_by("hidden", 23, 33);
     assert_eq!(outside, Scan::of(&[22, 443, 8443], &[]));
 }
@@ -89,6 +112,12 @@ fn an_exit_is_listed_and_says_what_it_is() {
     ];
     let tree = image::tree("exit", "exit-relay", &settings);
     network.start(&tree, "exit", 24, &["tor@default.service"]);
+    let settings = ["", "exit-policy = web-only\nipv6 = true\nor-port = 9001"];
+    let resolver = [
+        "/etc/unbound/unbound.conf.d/10-exit.conf",
+        "unbound.service 2.7",
+    ];
+    judge(&network.lab, "exit", "exit-relay", &settings, &resolver);
     network.wait_for_consensus("exit", "LabExit");
     // The notice page is served; the resolver is not started here.
     assert_eq!(network.lab.failing("exit"), ["clock", "resolver"]);

@@ -3,6 +3,7 @@
 use crate::attempt::Attempt;
 use crate::image;
 use crate::lab::Lab;
+use crate::programs;
 use std::collections::BTreeSet;
 
 const DEVICE: &str = "hotspot";
@@ -16,6 +17,7 @@ struct Hotspot {
 fn clients_go_through_tor_or_nowhere() {
     let hotspot = Hotspot::new();
     hotspot.say_nothing_of_itself();
+    hotspot.is_content_with_its_files();
     hotspot.reach();
     hotspot.keep_clients_apart();
     hotspot.say_how_it_is();
@@ -61,6 +63,26 @@ impl Hotspot {
     fn say_nothing_of_itself(&self) {
         let said = self.lab.script("birth.sh", &[DEVICE, "2"]);
         assert_eq!(said, "");
+    }
+
+    fn is_content_with_its_files(&self) {
+        let settings = [
+            "",
+            "onion-isolation = client+dest\nhotspot-address = 10.9.8.1/28\ndhcp-lease = 2h",
+        ];
+        let own = [
+            "/etc/tor/torrc",
+            "/run/hotspot/hostapd.conf",
+            "hotspot.service 2.5",
+            "systemd-time-wait-sync.service 9.4",
+            "tor@default.service 2.8",
+        ];
+        programs::judge(
+            &mut self.lab.command(DEVICE),
+            "tor-hotspot",
+            &settings,
+            &own,
+        );
     }
 
     /// Names, pages and onion services work, through Tor.

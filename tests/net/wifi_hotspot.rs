@@ -3,6 +3,7 @@
 use crate::attempt::Attempt;
 use crate::image;
 use crate::lab::{Lab, Scan};
+use crate::programs;
 use crate::support::said;
 use std::path::Path;
 
@@ -29,6 +30,20 @@ fn clients_reach_the_internet_and_nothing_near() {
     assert_eq!(through.result("echo"), "answered");
     assert!(!through.result("page near").contains("visitor"));
     assert!(!through.result("ipv6 page").contains("visitor"));
+
+    let settings = [
+        "",
+        "wifi-band = 5\nwifi-country = DE\nwifi-channel = 36\nwifi-standard = ax\nwifi-security = wpa3",
+        "wifi-hidden = true\nclient-isolation = false\nwifi-width = 20\nwifi-standard = n\nwifi-security = wpa2",
+        "hotspot-ipv6 = prefix-delegation\nlan-access = true\nssh-from-clients = true\nclient-dns = 9.9.9.9,1.1.1.1",
+    ];
+    let own = ["/run/hotspot/hostapd.conf", "hotspot.service 2.5"];
+    programs::judge(
+        &mut hotspot.lab.command(DEVICE),
+        "wifi-hotspot",
+        &settings,
+        &own,
+    );
 
     // What is not here: a radio, and a system bus.
     let lab = &hotspot.lab;

@@ -4,6 +4,7 @@
 use crate::image::IMAGE;
 use crate::lab::{Lab, Machine, Process};
 use crate::poll::{Client, Holder, both};
+use crate::programs;
 use crate::render::Wish;
 use crate::servers::Servers;
 use crate::support::run;
@@ -242,6 +243,31 @@ const LINK_FAILS: Failure = Failure {
     fail: |lab, _, name| lab.switched(&["ip", "link", "set", name, "down"]),
     repair: |lab, _, name| lab.switched(&["ip", "link", "set", name, "up"]),
 };
+
+#[test]
+fn the_programs_of_a_node_take_its_files() {
+    let lab = Lab::new();
+    let node = lab.machine("judged", &[], &BTreeMap::new());
+    let settings = [
+        "",
+        "http-frontends = [{ name = \"a\", port = 8080, redirect-port = 81, sticky = \"cookie\", servers = [\"w=h.example:80\", { name = \"v\", address = \"::1\", port = 80, weight = 5, backup = true }] }]",
+        "tcp-frontends = [{ name = \"b\", port = 25, accept-proxy = true, send-proxy = \"v2\", servers = [\"w=192.0.2.7:25\"] }]\nstats-allow = 192.168.1.0/24,2001:db8::/32\nhttp-sticky = source",
+        "uplink-gateway = 198.18.1.1\nuplink-dns = 198.18.1.1\nmax-connections = 100\nhttp-balance = uri",
+    ];
+    let own = [
+        "/etc/haproxy/haproxy.cfg",
+        "/etc/keepalived/keepalived.conf",
+        "haproxy.service 2.9",
+        "keepalived.service 3.3",
+    ];
+    // A root in which mounts can be made is a mount itself.
+    let mut inside = node.command("unshare");
+    let enter = "mount --rbind \"$0\" \"$0\"; cd \"$0\"; exec chroot . \"$@\"";
+    inside
+        .args(["--mount", "sh", "-ec", enter])
+        .arg(&IMAGE.root);
+    programs::judge(&mut inside, "haproxy-ha", &settings, &own);
+}
 
 #[test]
 fn the_other_node_takes_over_and_two_never_hold_the_address() {

@@ -55,7 +55,7 @@ fn unpack(filesystem: &Path, root: &Path) {
     ] {
         fs_err::create_dir_all(root.join(folder)).unwrap();
     }
-    for folder in ["etc", "usr/bin", "usr/sbin", "usr/lib"] {
+    for folder in ["etc", "usr/bin", "usr/sbin", "usr/lib", "usr/libexec"] {
         let parent = root.join(folder);
         let parent = parent.parent().unwrap();
         let request = format!("rdump /{folder} {}", parent.display());

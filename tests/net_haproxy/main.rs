@@ -15,6 +15,8 @@ mod image;
 mod lab;
 mod matrix;
 mod poll;
+#[path = "../net/programs.rs"]
+mod programs;
 mod render;
 mod servers;
 
