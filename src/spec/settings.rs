@@ -1,6 +1,8 @@
 //! The values of settings: defaults of the profile, then files, then flags, each over the one
 //! before; secrets from where no log and no process list sees them.
 
+mod flag;
+
 use super::{BaseArgument, Configure, Secret};
 use crate::define::condition::{Condition, Test};
 use crate::define::read::free_table;
@@ -149,7 +151,7 @@ pub(super) fn assign(
         read_file(diagnostics, definitions, file, &mut given);
     }
     for flag in &user.flags {
-        read_flag(diagnostics, definitions, flag, &mut given);
+        flag::read(diagnostics, definitions, flag, &mut given);
     }
     let mut secrets = read_secrets(diagnostics, definitions, &user.secrets);
     let (mut settings, mut places) = (Settings::default(), BTreeMap::new());
@@ -253,72 +255,6 @@ fn mask_values(diagnostics: &mut Diagnostics, file: FileId, text: &str) {
         diagnostics.sources.mask(&Span { file, range });
         start = end;
     }
-}
-
-fn read_flag(
-    diagnostics: &mut Diagnostics,
-    definitions: &BTreeMap<String, Setting>,
-    flag: &str,
-    given: &mut BTreeMap<String, Given>,
-) {
-    const BEFORE: &str = "--set ";
-    let file = (diagnostics.sources).add("<command line>", format!("{BEFORE}{flag}"));
-    let at = |from: usize, to: usize| Span {
-        file,
-        range: BEFORE.len() + from..BEFORE.len() + to,
-    };
-    let Some((name, text)) = flag.split_once('=') else {
-        let problem = Diagnostic::new("setting::flag", "not a setting");
-        let problem = problem.label(&at(0, flag.len()), "expected `name=value`");
-        return diagnostics.push(problem);
-    };
-    let (name_span, span) = (at(0, name.len()), at(name.len() + 1, flag.len()));
-    let setting = match definitions.get(name) {
-        Some(setting) if !setting.secret => setting,
-        found => {
-            diagnostics.sources.mask(&span);
-            return diagnostics.push(match found {
-                Some(_) => open_secret(name, &name_span),
-                None => unknown(name, &name_span, definitions),
-            });
-        }
-    };
-    let array = setting.items.is_some() && text.starts_with('[') && text.ends_with(']');
-    let raw = match array {
-        true => read_array(diagnostics, file, BEFORE, flag),
-        false => Some(Located {
-            value: Raw::Text(text.to_owned()),
-            span,
-        }),
-    };
-    let Some(raw) = raw else { return };
-    let raw = match given.remove(name) {
-        Some(earlier) if earlier.flag && setting.items.is_some() => append(earlier.raw, raw),
-        _ => raw,
-    };
-    given.insert(name.to_owned(), Given { raw, flag: true });
-}
-
-/// The array of `name=[…]`, which is a line of TOML as it stands.
-fn read_array(
-    diagnostics: &mut Diagnostics,
-    file: FileId,
-    before: &str,
-    flag: &str,
-) -> Option<Located<Raw>> {
-    let line = " ".repeat(before.len()) + flag;
-    let pairs = free_table(diagnostics, file, &line)?;
-    pairs.into_iter().next().map(|(_, raw)| raw)
-}
-
-/// The items of two flags for one list.
-fn append(earlier: Located<Raw>, later: Located<Raw>) -> Located<Raw> {
-    let span = later.span.clone();
-    let items = [earlier, later]
-        .into_iter()
-        .flat_map(crate::define::setting::items);
-    let value = Raw::List(items.collect());
-    Located { value, span }
 }
 
 fn read_secrets(
