@@ -72,6 +72,7 @@ impl Hotspot {
         ];
         let own = [
             "/etc/tor/torrc",
+            "/etc/udev/rules.d/70-hotspot.rules",
             "/run/hotspot/hostapd.conf",
             "hotspot.service 2.5",
             "systemd-time-wait-sync.service 9.4",

@@ -37,7 +37,11 @@ fn clients_reach_the_internet_and_nothing_near() {
         "wifi-hidden = true\nclient-isolation = false\nwifi-width = 20\nwifi-standard = n\nwifi-security = wpa2",
         "hotspot-ipv6 = prefix-delegation\nlan-access = true\nssh-from-clients = true\nclient-dns = 9.9.9.9,1.1.1.1",
     ];
-    let own = ["/run/hotspot/hostapd.conf", "hotspot.service 2.5"];
+    let own = [
+        "/etc/udev/rules.d/70-hotspot.rules",
+        "/run/hotspot/hostapd.conf",
+        "hotspot.service 2.5",
+    ];
     programs::judge(
         &mut hotspot.lab.command(DEVICE),
         "wifi-hotspot",

@@ -128,7 +128,11 @@ fn only_checks_that_passed_before_have_to_pass() {
 #[test]
 fn what_is_not_better_without_the_card_is_not_its_fault() {
     let device = device("false");
-    device.write(CARD, "stats-port = 7000\n");
+    device.program("nc", "exit 1");
+    device.write(
+        CARD,
+        "stats-port = 7000\nstats-password = correct horse battery\n",
+    );
     device.succeed("imgbuild-config boot");
     device.told();
     let said = device.succeed("imgbuild-config verdict --wait 1");
@@ -140,7 +144,7 @@ fn what_is_not_better_without_the_card_is_not_its_fault() {
     let reloads = device.told();
     let reloads = reloads.iter().filter(|told| told.starts_with("nc "));
     assert_eq!(reloads.count(), 2, "with what was before, and again");
-    assert!(!device.has(PROBLEMS));
+    assert!(!device.has(PROBLEMS) && !device.read(CARD).contains("horse"));
     assert_eq!(
         device.succeed("imgbuild-config boot; imgbuild-config verdict"),
         ""

@@ -94,6 +94,7 @@ judge_scripts() {
 judge_always() {
     judge /etc/ssh/sshd_config.d/10-imgbuild.conf 'Nonsense 1' sshd -t
     judge /etc/sudoers nonsense visudo -c -q
+    judge /etc/udev/rules.d/70-hotspot.rules 'NONSENSE=="1"' udevadm verify /etc/udev/rules.d/70-hotspot.rules
     judge /etc/unbound/unbound.conf.d/10-exit.conf nonsense: unbound-checkconf
     judge_units
 }

@@ -65,6 +65,11 @@ sub install($rules) { run($_, 'sh', '-c', $_) for commands($rules, 'install') }
 
 sub reload($rules) { run($_, 'sh', '-c', $_) for commands($rules, 'reload') }
 
+# The same where one that refuses must not keep the others from it; gives what those said.
+sub reload_each($rules) {
+    return map { my $command = $_; eval { run($command, 'sh', '-c', $command); 1 } ? () : $@ } commands($rules, 'reload');
+}
+
 # Runs a program; dies with what it said where it fails.
 sub run($name, @command) {
     my $pid = open(my $output, '-|') // die "cannot start `$name`: $!\n";

@@ -68,8 +68,7 @@ sub take_up_again($image) {
     Imgbuild::Trial::forget_refusal();
     my ($pairs, $mistakes) = Imgbuild::BootFile::changed($image);
     return if @$mistakes;
-    my $rules = Imgbuild::Rules::of(take_over($image, $pairs));
-    Imgbuild::Rules::reload($rules);
+    print STDERR "imgbuild: $_" for Imgbuild::Rules::reload_each(Imgbuild::Rules::of(take_over($image, $pairs)));
     Imgbuild::BootFile::take_secrets($image);
 }
 
@@ -102,9 +101,10 @@ sub go_back($image, $reason, @complaints) {
     my @paths = Imgbuild::Trial::refuse($reason);
     push @paths, own($image);
     my $rules = Imgbuild::Rules::of(@paths);
-    my $done = eval { Imgbuild::Rules::install($rules); Imgbuild::Rules::reload($rules); 1 };
-    chomp(my $error = $@);
-    return (problems($reason, @complaints), $done ? () : "  And what was before does not start either: $error");
+    my @errors = eval { Imgbuild::Rules::install($rules); 1 } ? () : $@;
+    push @errors, Imgbuild::Rules::reload_each($rules);
+    chomp @errors;
+    return (problems($reason, @complaints), map { "  And what was before does not start either: $_" } @errors);
 }
 
 sub problems($reason, @complaints) {
