@@ -78,7 +78,9 @@ def echo():
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sending:
         sending.settimeout(PATIENCE)
         sending.sendto(request, (WEB, 0))
-        answer = sending.recv(1000)
+        # What comes back of the other probes comes here as well, with the protocol of what it is about.
+        while (answer := sending.recv(1000))[20] != 0 and answer[37] != socket.IPPROTO_ICMP:
+            pass
     return "answered" if answer[20] == 0 else f"refused, type {answer[20]}"
 
 
