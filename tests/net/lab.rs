@@ -51,7 +51,9 @@ impl Lab {
     pub(crate) fn root(&self, tree: &Path, network: &str) {
         let scripts = [
             "net/lab/capture.py",
+            "net/lab/circuit.py",
             "net/lab/scan.py",
+            "net/lab/screen.py",
             "net/lab/start.sh",
             "boot/tor/internet.py",
             "boot/tor/probe.py",
@@ -129,6 +131,20 @@ impl Lab {
         failing.retain(|name| name != "room");
         failing.sort();
         failing
+    }
+
+    /// Waits until no health check of the image fails but those in `but`. With every relay that joins a Tor
+    /// network the others know too little of it for a moment.
+    pub(crate) fn wait_for_health(&self, network: &str, but: &[&str]) {
+        let began = Instant::now();
+        loop {
+            let failing = self.failing(network);
+            if failing == but {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "{network}: {failing:?}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
 
     /// Starts what `units` of the image say.
