@@ -9,12 +9,30 @@ pub(crate) static USER: LazyLock<User> = LazyLock::new(|| User::first("net"));
 
 /// Builds an image of x86-64 with `profile` and `settings`; gives the folder of its files.
 pub(crate) fn tree(name: &str, profile: &str, settings: &[&str]) -> PathBuf {
+    build(name, profile, &with("--set", settings))
+}
+
+/// The same with a secret setting, `KEY=FILE`.
+pub(crate) fn tree_with_secret(
+    name: &str,
+    profile: &str,
+    settings: &[&str],
+    secret: &str,
+) -> PathBuf {
+    let options = [with("--set", settings), with("--secret", &[secret])].concat();
+    build(name, profile, &options)
+}
+
+fn with<'a>(option: &'a str, values: &[&'a str]) -> Vec<&'a str> {
+    values.iter().flat_map(|value| [option, value]).collect()
+}
+
+fn build(name: &str, profile: &str, options: &[&str]) -> PathBuf {
     let tree = USER.home().join(name);
     let image = USER.home().join(format!("{name}.img"));
     let mut build = USER.imgbuild();
     build.args(["--board", "x86_64", "--profile", profile]);
-    build.args(settings.iter().flat_map(|setting| ["--set", setting]));
-    run(build.arg("--output").arg(&image));
+    run(build.args(options).arg("--output").arg(&image));
     run(USER.command("mkdir").arg(&tree));
     let [.., root] = partitions(&image)[..] else {
         panic!("{} has no partitions", image.display());

@@ -51,7 +51,9 @@ impl Lab {
     pub(crate) fn root(&self, tree: &Path, network: &str) {
         let scripts = [
             "net/lab/capture.py",
+            "net/lab/circuit.py",
             "net/lab/scan.py",
+            "net/lab/screen.py",
             "net/lab/start.sh",
             "boot/tor/internet.py",
             "boot/tor/probe.py",
@@ -65,11 +67,20 @@ impl Lab {
     }
 
     /// A device with the files below `tree`, at 198.18.0.`host`: its kernel settings, rules and network are
-    /// those of the image.
+    /// those of the image, but for its uplink's.
     pub(crate) fn device(&self, tree: &Path, name: &str, host: u8) {
+        self.device_by(tree, name, host, "06-uplink0.network");
+    }
+
+    /// The same with the uplink as the image has it; only its address is given.
+    pub(crate) fn device_with_own_uplink(&self, tree: &Path, name: &str, host: u8) {
+        self.device_by(tree, name, host, "80-ethernet.network.d/90-lab.conf");
+    }
+
+    fn device_by(&self, tree: &Path, name: &str, host: u8, file: &str) {
         let uplink = self.script("device.sh", &[name, &host.to_string()]);
         self.root(tree, name);
-        fs_err::write(tree.join("etc/systemd/network/06-uplink0.network"), uplink).unwrap();
+        fs_err::write(tree.join("etc/systemd/network").join(file), uplink).unwrap();
         self.shell(
             name,
             "for file in /etc/sysctl.d/60-*.conf; do sysctl -q -p $file; done",
@@ -129,6 +140,20 @@ impl Lab {
         failing.retain(|name| name != "room");
         failing.sort();
         failing
+    }
+
+    /// Waits until no health check of the image fails but those in `but`. With every relay that joins a Tor
+    /// network the others know too little of it for a moment.
+    pub(crate) fn wait_for_health(&self, network: &str, but: &[&str]) {
+        let began = Instant::now();
+        loop {
+            let failing = self.failing(network);
+            if failing == but {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "{network}: {failing:?}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
 
     /// Starts what `units` of the image say.

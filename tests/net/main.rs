@@ -14,6 +14,7 @@
 
 #[path = "../boot/tor/attempt.rs"]
 mod attempt;
+mod exits;
 mod image;
 #[path = "../judges/support.rs"]
 mod judge;
@@ -23,4 +24,5 @@ mod relays;
 #[path = "../boot/support.rs"]
 mod support;
 mod tor_hotspot;
+mod tor_network;
 mod wifi_hotspot;

@@ -36,7 +36,7 @@ impl Hotspot {
         lab.device(&tree, DEVICE, 2);
         lab.start(DEVICE, &["tor@default.service"]);
         for client in ["1", "2"] {
-            let lease = lab.script("client.sh", &[DEVICE, client]);
+            let lease = lab.script("client.sh", &[DEVICE, client, "unasked"]);
             assert!(lease.starts_with("lease=192.168.42."), "{lease}");
             let told = "/24 router=192.168.42.1 dns=192.168.42.1";
             assert!(lease.trim().ends_with(told), "{lease}");

@@ -8,6 +8,8 @@ import time
 
 NAMES = 53  # the host of DNS and NTP
 WEB = 80  # the host of HTTP, and of UDP ports that nobody should reach
+ROOT = "root.example.net"  # the name of the server of all names
+A, NS = 1, 2  # kinds of records (RFC 1035, 3.2.2)
 SINCE_1900 = 2208988800
 
 
@@ -29,6 +31,7 @@ def serve(host, port, answer):
 
 
 def dns(question, sender):
+    """One server has all names, as if all were names of the root, and no signature."""
     labels, at = [], 12
     while question[at]:
         labels.append(question[at + 1 : at + 1 + question[at]].decode("latin1"))
@@ -37,10 +40,14 @@ def dns(question, sender):
     (kind,) = struct.unpack(">H", question[at + 1 : at + 3])
     name = ".".join(labels).lower()
     print("DNS", sender, name, kind, flush=True)
-    known = kind == 1 and name.endswith(("example.net", "debian.org"))
-    record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes([198, 18, 0, WEB])
-    counts = struct.pack(">HHHH", 1, known, 0, 0)
-    return question[:2] + b"\x85\x80" + counts + question[12:end] + (record if known else b"")
+    data = b""
+    if kind == NS and name == "":
+        data = b"".join(bytes([len(label)]) + label for label in ROOT.encode().split(b".")) + b"\0"
+    elif kind == A and name.endswith(("example.net", "debian.org")):
+        data = socket.inet_aton(address(NAMES if name == ROOT else WEB))
+    record = b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+    counts = struct.pack(">HHHH", 1, data != b"", 0, 0)
+    return question[:2] + b"\x85\x80" + counts + question[12:end] + (record if data else b"")
 
 
 def ntp(question, sender):
@@ -85,5 +92,7 @@ serve(NAMES, 53, dns)
 serve(NAMES, 123, ntp)
 for port in (123, 443, 5353):
     serve(WEB, port, leak)
+# Not just where pages are: exits refuse 25, which is mail's, and careful ones 7777, which is nobody's.
+for port in (25, 80, 7777):
+    threading.Thread(target=Server(("::", port), Web).serve_forever).start()
 print("listening", flush=True)
-Server(("::", 80), Web).serve_forever()

@@ -7,7 +7,8 @@ probe.py through    what a hotspot without Tor lets through, and what it does no
 probe.py hold       two connections, kept for a minute
 probe.py flood      datagrams and new connections without a pause
 
-PATIENCE is how many seconds a probe waits, FLOOD how many the flood lasts, GATEWAY the hotspot's address.
+PATIENCE is how many seconds a probe waits, FLOOD how many the flood lasts, GATEWAY the hotspot's address,
+WEB_6 the server by IPv6.
 """
 
 import os
@@ -18,7 +19,8 @@ import threading
 import time
 
 GATEWAY = os.environ.get("GATEWAY", "192.168.42.1")
-NAMES, WEB, WEB_6, NEAR = "198.18.0.53", "198.18.0.80", "fd98::1", "192.168.7.80"
+NAMES, WEB, NEAR = "198.18.0.53", "198.18.0.80", "192.168.7.80"
+WEB_6 = os.environ.get("WEB_6", "fd98::1")
 PATIENCE = float(os.environ.get("PATIENCE", 12))
 FLOOD = float(os.environ.get("FLOOD", 20))
 
@@ -78,7 +80,9 @@ def echo():
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sending:
         sending.settimeout(PATIENCE)
         sending.sendto(request, (WEB, 0))
-        answer = sending.recv(1000)
+        # What comes back of the other probes comes here as well, with the protocol of what it is about.
+        while (answer := sending.recv(1000))[20] != 0 and answer[37] != socket.IPPROTO_ICMP:
+            pass
     return "answered" if answer[20] == 0 else f"refused, type {answer[20]}"
 
 

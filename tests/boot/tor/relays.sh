@@ -8,13 +8,12 @@ mkdir "$folder"
 echo "nameserver $net.53" > "$folder/resolv.conf"
 run() { ip netns exec internet "$@"; }
 
-# Consensus every 20 seconds, and no flag needs weeks of uptime.
+# Consensus every 20 seconds, and no flag needs weeks of uptime. Who is an exit is decided by policies, as everywhere.
 common() { # NAME HOST
     mkdir -p -m 700 "$folder/$1/keys"
     cat <<X
 TestingTorNetwork 1
 PathsNeededToBuildCircuits 0.67
-TestingDirAuthVoteExit *
 TestingDirAuthVoteHSDir *
 TestingDirAuthVoteGuard *
 TestingMinExitFlagThreshold 0

@@ -1,6 +1,7 @@
 #!/bin/sh
-# client.sh DEVICE NUMBER: client NUMBER of a hotspot: a port of its bridge, where a radio would be, and a
-# namespace at the other end, which asks for an address. Prints the lease. Its programs are the internet's.
+# client.sh DEVICE NUMBER [unasked]: client NUMBER of a hotspot: a port of its bridge, where a radio would be,
+# and a namespace at the other end, which asks for an address. Prints the lease. Its programs are the
+# internet's. `unasked` gives it an address of IPv6 that nobody offers: what it sends must go nowhere.
 set -eu
 device=$1 number=$2
 name=$device-$number
@@ -21,7 +22,7 @@ E
 chmod +x "$lease"
 nsenter --net="/run/netns/$name" busybox udhcpc -i wlan0 -n -q -f -t 30 -T 1 -s "$lease"
 rm "$lease"
-# Nobody gives it an address of IPv6; what it sends all the same must go nowhere.
+[ "${3:-}" = unasked ] || exit 0
 ip -n "$name" address add "fd42::1$number/64" dev wlan0 nodad
 ip -n "$name" route replace default via fd42::1 dev wlan0
 hardware=$(ip -n "$device" -o link show hotspot0 | sed "s,.*link/ether \([0-9a-f:]*\).*,\1,")

@@ -13,6 +13,7 @@ ip -n internet route replace fd42::/64 via fd98::$host
 cat <<X
 [Match]
 Name=uplink0
+Kind=
 
 [Network]
 Address=198.18.0.$host/24

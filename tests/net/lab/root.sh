@@ -17,7 +17,9 @@ for node in null zero full random urandom; do
     : > "$root/dev/$node"
     mount --bind "/dev/$node" "$root/dev/$node"
 done
-mkdir "$root/dev/shm"
+mkdir "$root/dev/shm" "$root/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 # Relays are started in other networks than their root's.
 mkdir -p "$root/run/netns" "$root/run/systemd/network" "$root/run/systemd/netif" "$root/run/systemd/resolve" \
