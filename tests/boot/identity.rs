@@ -85,6 +85,7 @@ impl Identity {
         let known = |line: &str| {
             line.is_empty()
                 || line.starts_with("console login: ")
+                || line.starts_with("statistics page: ")
                 || line.ends_with(": made at the first boot of this device")
         };
         let told = self.told.iter().map(String::as_str);
