@@ -12,7 +12,7 @@ const LOOK: &str = "find / $(findmnt -no TARGET -t vfat) -xdev -type f -size +0 
      cd /sys/devices/virtual/net; grep . $(ls | grep -vx lo | sed 's,$,/address,') /dev/null; true";
 
 /// What every device makes, or the kernel and packages on it, where it tells nothing of the device.
-const ALIKE: [&str; 8] = [
+const ALIKE: [&str; 9] = [
     "/etc/imgbuild/",
     "/etc/ld.so.cache",
     "/var/cache/",
@@ -20,6 +20,8 @@ const ALIKE: [&str; 8] = [
     "/var/lib/imgbuild/applied/settings",
     "/var/lib/imgbuild/firstboot-done",
     "/var/lib/imgbuild/root-grown",
+    // The names of the checks that were well.
+    "/var/lib/imgbuild/well",
     "/var/lib/systemd/catalog/",
 ];
 
@@ -85,6 +87,7 @@ impl Identity {
         let known = |line: &str| {
             line.is_empty()
                 || line.starts_with("console login: ")
+                || line.starts_with("statistics page: ")
                 || line.ends_with(": made at the first boot of this device")
         };
         let told = self.told.iter().map(String::as_str);

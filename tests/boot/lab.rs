@@ -40,6 +40,9 @@ impl Lab<'_> {
 
     /// The packages and what they need beside what the image has: apt reads the image's own database.
     fn download(&self, state: &Path) -> Vec<PathBuf> {
+        if self.packages.is_empty() {
+            return Vec::new();
+        }
         let parts = [
             "lists/partial",
             "cache/archives/partial",

@@ -130,7 +130,7 @@ mod all {
 
     #[test]
     fn the_other_profiles_are_built_for_a_raspberry_pi() {
-        for profile in ["haproxy-node", "wifi-hotspot", "tor-relay"] {
+        for profile in ["haproxy-node", "wifi-hotspot", "tor-relay", "wifi-uplink"] {
             builds("rpi4", profile, &[]);
         }
         builds("rpi4", "exit-relay", &EXIT);

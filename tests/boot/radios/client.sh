@@ -7,8 +7,10 @@ disk=$(dirname "$(dirname "$0")")
 name=client$number
 radio=wlan$number
 folder=/tmp/$name
+# What the image does not have is on the disk.
+PATH=$PATH:$disk/usr/sbin
 LD_LIBRARY_PATH=$(echo "$disk"/usr/lib/*-linux-gnu)
-export LD_LIBRARY_PATH
+export PATH LD_LIBRARY_PATH
 in_client() { ip netns exec "$name" "$@"; }
 
 if ! ip netns list | grep -qw "$name"; then
@@ -37,7 +39,7 @@ network={
     scan_freq=$frequency
 }
 X
-in_client "$disk/usr/sbin/wpa_supplicant" -B -i "$radio" -c "$folder/wpa.conf" -P "$folder/pid" -f "$folder/log"
+in_client wpa_supplicant -B -i "$radio" -c "$folder/wpa.conf" -P "$folder/pid" -f "$folder/log"
 for _ in $(seq 180); do
     if grep -q CTRL-EVENT-CONNECTED "$folder/log"; then break; fi
     if grep -qE 'WRONG_KEY|4-Way Handshake failed|SSID-TEMP-DISABLED' "$folder/log"; then
@@ -47,7 +49,7 @@ for _ in $(seq 180); do
     sleep 0.5
 done
 grep -q CTRL-EVENT-CONNECTED "$folder/log" || { tail -n 20 "$folder/log"; exit 2; }
-in_client "$disk/usr/sbin/wpa_cli" -p "$folder/control" status | grep -E '^(key_mgmt|pmf|wifi_generation)='
+in_client wpa_cli -p "$folder/control" status | grep -E '^(key_mgmt|pmf|wifi_generation)='
 
 cat > "$folder/lease" <<'X'
 #!/bin/sh

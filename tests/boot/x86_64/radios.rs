@@ -1,5 +1,5 @@
 //! A hotspot and its clients on simulated radios (mac80211_hwsim): who reaches whom, and what a person
-//! changes while they are connected.
+//! changes while they are connected. One more radio joins another network: the way out.
 #![expect(
     clippy::print_stderr,
     reason = "figures, for whoever runs it with --nocapture"
@@ -12,16 +12,18 @@ use super::guest::{Firmware, Guest, Pc};
 use super::settings::put_on_card;
 use crate::lab::Lab;
 use crate::support::bench;
-use air::{Air, Network, Way};
+use air::{Air, HOME, Network, Way};
 
 /// The whole machine is one test: it starts but twice.
 #[test]
 fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
-    let image = BUILT.user.build("x86_64", "wifi-hotspot", &[]);
+    let both = "wifi-hotspot+wifi-uplink";
+    let radios = ["wifi-interface=wlan0", "uplink-radio=wlan3"];
+    let image = BUILT.user.build("x86_64", both, &radios);
     let lab = Lab {
         image: &image,
         architecture: "amd64",
-        packages: &["wpasupplicant"],
+        packages: &[],
         scripts: &["radios"],
     };
     let lab = lab.disk(&bench().join("x86_64-lab"));
@@ -42,6 +44,7 @@ fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
     what_is_wrong_changes_nothing(&mut air);
     let fast = five_gigahertz(&mut air, &changed);
     what_does_not_start_is_taken_back(&mut air, &fast);
+    it_joins_a_network_itself(&mut air);
     a_radio_is_pulled_out_and_put_back(&mut air, &fast);
     another_boot_keeps_it_all(&mut air, &fast, card);
     drop(air);
@@ -173,6 +176,32 @@ fn what_does_not_start_is_taken_back(air: &mut Air, network: &Network) {
     air.join(2, network, Way::Wpa2).unwrap();
 }
 
+/// Another of the device's radios is its way out: beside the cable, and in its place.
+fn it_joins_a_network_itself(air: &mut Air) {
+    air.home();
+    air.succeed(&format!(
+        "echo '{HOME}' | imgbuild-config set uplink-ssid='Mü \"7\"' uplink-passphrase=@-"
+    ));
+    air.await_uplink();
+    let health = air.succeed("/usr/lib/imgbuild/health");
+    assert!(
+        health.contains("wifi-uplink ok wlan3 192.168.9."),
+        "{health}"
+    );
+    assert_eq!(air.page("198.18.0.80"), "visitor 192.168.7.2");
+    air.succeed("ip link set uplink0 down");
+    let page = air.page("198.18.0.80");
+    assert!(page.starts_with("visitor 192.168.9."), "{page}");
+    air.succeed("ip link set uplink0 up");
+
+    let wrong = "echo wrong-passphrase | imgbuild-config --wait 5 set uplink-passphrase=@-";
+    let refused = air.run(wrong);
+    assert_eq!(refused.status, 1, "{}", refused.output);
+    let reason = "not well within 5 s: wifi-uplink (wlan3 has not joined: ";
+    assert!(refused.output.contains(reason), "{}", refused.output);
+    air.await_uplink();
+}
+
 /// As a USB dongle may be. Meanwhile the device says why there is no network.
 fn a_radio_is_pulled_out_and_put_back(air: &mut Air, network: &Network) {
     air.succeed("rmmod mac80211_hwsim");
@@ -186,6 +215,8 @@ fn a_radio_is_pulled_out_and_put_back(air: &mut Air, network: &Network) {
     );
     air.radios();
     air.join(1, network, Way::Wpa3).unwrap();
+    air.home();
+    air.await_uplink();
 }
 
 /// What was set on the device stays; what somebody wrote on the card since is wrong, and told.
@@ -205,5 +236,7 @@ fn another_boot_keeps_it_all(air: &mut Air, network: &Network, card: &str) {
     assert_eq!((air.files(), air.shown()), before);
     air.radios();
     air.join(1, network, Way::Wpa3).unwrap();
+    air.home();
+    air.await_uplink();
     assert_eq!(air.succeed("systemctl --failed --no-legend --plain"), "");
 }

@@ -6,6 +6,9 @@ use crate::x86_64::guest::Guest;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// The passphrase of the network that the device joins.
+pub(super) const HOME: &str = "no place \"like\" it";
+
 /// What clients need to know to join.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
@@ -95,9 +98,9 @@ impl Air {
         self.succeed("mount -o ro LABEL=lab /mnt && sh /mnt/lab/near.sh");
     }
 
-    /// Three radios come up, and with the first of them the hotspot.
+    /// Radios come up, and with the first of them the hotspot.
     pub(super) fn radios(&mut self) {
-        self.succeed("modprobe mac80211_hwsim radios=3");
+        self.succeed("modprobe mac80211_hwsim radios=5");
         let up =
             "until hostapd_cli -p /run/hostapd status | grep -q state=ENABLED; do sleep 0.2; done";
         self.succeed(&format!("timeout 300 bash -c '{up}' 2> /dev/null"));
@@ -164,11 +167,27 @@ impl Air {
     }
 
     fn await_state(&mut self, number: u8, wanted: &str) {
-        let ask = format!("/mnt/usr/sbin/wpa_cli -p /tmp/client{number}/control status");
+        let ask = format!("wpa_cli -p /tmp/client{number}/control status");
         let wait =
             format!("until ip netns exec client{number} {ask} | {wanted}; do sleep 0.2; done");
-        let libraries = "LD_LIBRARY_PATH=$(echo /mnt/usr/lib/*-linux-gnu)";
-        self.succeed(&format!("{libraries} timeout 300 bash -c \"{wait}\""));
+        self.succeed(&format!("timeout 300 bash -c \"{wait}\""));
+    }
+
+    /// The last radio becomes an access point of somebody else.
+    pub(super) fn home(&mut self) {
+        let script = "bash /mnt/lab/home.sh 4 'Mü \"7\"'";
+        self.succeed(&format!(
+            "{script} '{HOME}' || {{ cat /tmp/home/log; false; }}"
+        ));
+    }
+
+    /// Waits until the device has joined that, and has an address.
+    pub(super) fn await_uplink(&mut self) {
+        let joined = "ip -4 -o address show dev wlan3 | grep -q 192.168.9.";
+        self.succeed(&format!(
+            "timeout 300 bash -c 'until {joined}; do sleep 0.2; done'"
+        ));
+        eprintln!("uplink after {:?}", self.machine().uptime());
     }
 
     /// What the first client reaches of the second, and by which way.
@@ -177,13 +196,15 @@ impl Air {
             .replace('\n', ", ")
     }
 
-    /// What a page on the network that the device is a guest of says to the first client, and one beyond.
+    /// What the page at `host` says to the first client.
+    pub(super) fn page(&mut self, host: &str) -> String {
+        let fetch = format!("ip netns exec client1 busybox wget -q -T 5 -O - http://{host}/");
+        self.run(&format!("{fetch} 2> /dev/null")).output
+    }
+
+    /// The same of one on the network that the device is a guest of, and of one beyond.
     pub(super) fn pages(&mut self) -> [String; 2] {
-        let mut page = |host: &str| {
-            let fetch = format!("ip netns exec client1 busybox wget -q -T 5 -O - http://{host}/");
-            self.run(&format!("{fetch} 2> /dev/null")).output
-        };
-        [page("192.168.7.1"), page("198.18.0.80")]
+        ["192.168.7.1", "198.18.0.80"].map(|host| self.page(host))
     }
 
     /// The services that are up, each with the id of its start.
