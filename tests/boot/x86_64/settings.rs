@@ -166,7 +166,6 @@ pub(super) fn kept_without_what_does_not_come_up(machine: &mut Machine) {
     assert_eq!(page(machine, "boss", 1500), "200");
     assert_eq!(machine.succeed("hostname", PATIENCE), "lb");
     let reason = "haproxy.service (";
-    let complaint = "192.0.2.77";
     for told in [
         "cat /boot/efi/imgbuild-problems.txt",
         "imgbuild-status",
@@ -174,9 +173,7 @@ pub(super) fn kept_without_what_does_not_come_up(machine: &mut Machine) {
     ] {
         let said = machine.run(told, PATIENCE).output;
         assert!(
-            said.contains("It went back to what it had")
-                && said.contains(reason)
-                && said.contains(complaint),
+            said.contains("It went back to what it had") && said.contains(reason),
             "{told}: {said}"
         );
     }

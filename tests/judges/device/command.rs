@@ -484,5 +484,9 @@ fn every_file_that_settings_decide_has_a_rule() {
             .filter(|path| !path.starts_with(read_anew))
             .collect();
         assert!(without.is_empty(), "{profile}: {without:?}");
+        // What is reloaded while it runs has to come up when it starts.
+        let said = device.succeed("perl -I /usr/lib/imgbuild/perl -MImgbuild::Rules -MImgbuild::Store -e 'print map { \"@{$_->{reload}}\\n\" } \
+            grep { !$_->{service} && grep { m{ctl |/imgbuild/} } @{$_->{reload} // []} } @{Imgbuild::Rules::of(map { $_->{path} } @{Imgbuild::Store::load()->{files}})}'");
+        assert_eq!(said, "", "{profile}: no `service` in apply.d");
     }
 }

@@ -56,8 +56,10 @@ sub ill_after_start($image, $seconds, @services) {
     my %passed = map { $_ => 1 } split /\n/, $passed // '';
     my $steady = $seconds < $STEADY ? $seconds : $STEADY;
     my ($began, $since, $seen) = (time, time, '');
+    my %before;
     while (1) {
         my @now = Imgbuild::Services::of(@services);
+        $before{$_->{name}} //= $_->{restarts} for @now;
         my @ill = map { {name => $_->{name}, detail => "$_->{state}, $_->{detail}", service => 1} } grep { !$_->{well} } @now;
         my @checks = checks($image);
         my %ends = map { $_->{name} => 1 } @checks;
@@ -68,7 +70,7 @@ sub ill_after_start($image, $seconds, @services) {
         my $stays = time - $since >= $steady;
         return () if !@ill && $stays;
         my $given_up = $stays && grep { $_->{state} eq 'failed' } @now;
-        my $in_vain = time - $began >= $TRIES && grep { !$_->{well} && $_->{restarts} >= $RESTARTS } @now;
+        my $in_vain = time - $began >= $TRIES && grep { !$_->{well} && $_->{restarts} - $before{$_->{name}} >= $RESTARTS } @now;
         return @ill if @ill && ($given_up || $in_vain || time - $began >= $seconds);
         return {name => 'services', detail => 'they start again and again'} if time - $began >= $seconds + $steady;
         sleep 1;
