@@ -23,14 +23,25 @@ const EXIT: [&str; 3] = [
     "exit-hostname=tor-exit.example.org",
 ];
 
-/// Builds `profile` for `board`, starts it, and looks for the checks `own` among those that passed.
+/// One of two load balancers.
+const PAIR: [&str; 3] = [
+    "ha-node=1",
+    "ha-addresses=10.0.2.15/24,10.0.2.16/24",
+    "ha-virtual-address=10.0.2.10/24",
+];
+
+/// Builds `profile`, or several with `+` between them, for `board`, starts it, and looks for the checks `own` among those that passed.
 fn passes(board: &str, profile: &str, settings: &[&str], own: &[&str]) {
     let began = Instant::now();
     let image = image(board, profile);
     let mut command = USER.imgbuild();
     command.args(["test", "--json", "--quiet", "--timeout", "1800"]);
-    command.args(["--board", board, "--profile", profile]);
+    command.args(["--board", board]);
+    command.args(profile.split('+').flat_map(|name| ["--profile", name]));
     command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+    if profile.ends_with("wifi-uplink") {
+        command.env("IMGBUILD_SECRET_UPLINK_PASSPHRASE", "not everybody's");
+    }
     command.arg("--output").arg(&image);
     command.arg("--log").arg(image.with_extension("log"));
     let report: Value = serde_json::from_slice(&run(&mut command).stdout).unwrap();
@@ -119,6 +130,17 @@ mod all {
     }
 
     #[test]
+    fn one_of_a_pair_starts_on_a_pc() {
+        passes("x86_64", "haproxy-ha", &PAIR, &["keepalived", "alive"]);
+    }
+
+    #[test]
+    fn a_load_balancer_looks_for_its_wi_fi_on_a_pc() {
+        let settings = ["uplink-ssid=Home"];
+        passes("x86_64", "haproxy-node+wifi-uplink", &settings, &["alive"]);
+    }
+
+    #[test]
     fn a_tor_hotspot_starts_on_a_raspberry_pi() {
         passes(
             "rpi4",
@@ -134,5 +156,6 @@ mod all {
             builds("rpi4", profile, &[]);
         }
         builds("rpi4", "exit-relay", &EXIT);
+        builds("rpi4", "haproxy-ha", &PAIR);
     }
 }

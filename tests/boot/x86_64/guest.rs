@@ -37,6 +37,9 @@ pub(crate) struct Guest {
     qemu: Command,
 }
 
+/// How often a PC is switched on that comes to nothing by the emulator's fault.
+const ATTEMPTS: usize = 3;
+
 /// How many there were: each has files of its own.
 static GUESTS: AtomicUsize = AtomicUsize::new(0);
 
@@ -53,14 +56,12 @@ impl Guest {
     }
 
     /// The same, with what a person does to the flashed disk before.
-    pub(crate) fn start_with(image: &Path, pc: &Pc<'_>, edit: impl FnOnce(&Path)) -> Self {
+    pub(crate) fn start_with(image: &Path, pc: &Pc<'_>, edit: impl Fn(&Path)) -> Self {
         let firmware = pc.firmware;
         let image_name = image.file_stem().expect("a name").to_string_lossy();
         let number = GUESTS.fetch_add(1, Ordering::Relaxed);
         let name = format!("{image_name}-{firmware:?}-{number}").to_lowercase();
         let disk = bench().join(format!("{name}.disk"));
-        flash(image, &disk, DISK);
-        edit(&disk);
         // A test that is killed takes its PC with it.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);
@@ -105,7 +106,19 @@ impl Guest {
             command.args(["-drive", &drive]);
         }
         command.args(firmware_arguments(firmware, &name));
-        let machine = Machine::start(&mut command, &disk.with_extension("log"));
+        let mut start = || {
+            flash(image, &disk, DISK);
+            edit(&disk);
+            Machine::start(&mut command, &disk.with_extension("log"))
+        };
+        let mut machine = start();
+        for _ in 1..ATTEMPTS {
+            if !machine.loses_its_timer(PATIENCE) {
+                break;
+            }
+            drop(machine);
+            machine = start();
+        }
         Self {
             machine,
             disk,
