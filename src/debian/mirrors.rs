@@ -78,19 +78,12 @@ fn main_score(entry: &SourceEntry, url: &Url, suite: &str) -> Option<u32> {
     if !has_main(entry) || is_security(url, suite) || !(by_path || sure) {
         return None;
     }
-    let weights = [
+    Some(sum([
         (by_keyring, 8),
         (pocket.is_some(), 4),
         (by_name, 2),
         (by_path, 1),
-    ];
-    Some(
-        weights
-            .into_iter()
-            .filter(|(given, _)| *given)
-            .map(|(_, weight)| weight)
-            .sum(),
-    )
+    ]))
 }
 
 /// How sure it is that `url` is a mirror of Debian's security archive; `None` if it is not.
@@ -102,14 +95,13 @@ fn security_score(entry: &SourceEntry, url: &Url, suite: &str) -> Option<u32> {
     if !has_main(entry) || name.is_none() || !(by_path || by_name) {
         return None;
     }
-    let weights = [(by_keyring, 4), (by_name, 2), (by_path, 1)];
-    Some(
-        weights
-            .into_iter()
-            .filter(|(given, _)| *given)
-            .map(|(_, weight)| weight)
-            .sum(),
-    )
+    Some(sum([(by_keyring, 4), (by_name, 2), (by_path, 1)]))
+}
+
+/// The weights of those that are given.
+fn sum<const N: usize>(weights: [(bool, u32); N]) -> u32 {
+    let given = weights.into_iter().filter(|(given, _)| *given);
+    given.map(|(_, weight)| weight).sum()
 }
 
 fn has_main(entry: &SourceEntry) -> bool {
