@@ -147,11 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_levels_are_removed() {
+    fn levels_far_below_the_longest_path_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("x");
         fs_err::create_dir(&folder).unwrap();
-        deep(&folder, 100_000);
+        deep(&folder, 10_000);
         let other = folder.join("moved-0/b/c");
         fs_err::create_dir_all(&other).unwrap();
         deep(&other, 200);
