@@ -14,6 +14,7 @@ pub mod epoch;
 pub mod event;
 mod glob;
 pub mod listing;
+pub mod removal;
 pub mod seed;
 pub mod unfinished;
 pub mod units;

@@ -1,7 +1,9 @@
 //! Directory listings in byte order of the names: the only caller of `read_dir`.
 
-use std::ffi::OsString;
+use rustix::fd::AsFd;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The names in `directory`, sorted bytewise.
@@ -13,6 +15,20 @@ pub fn sorted(directory: &Path) -> io::Result<Vec<OsString>> {
     let mut names = fs_err::read_dir(directory)?
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// The names in the open `directory`, sorted bytewise.
+pub fn sorted_in(directory: impl AsFd) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
     names.sort();
     Ok(names)
 }

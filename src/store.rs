@@ -11,8 +11,9 @@
 //! read-only. Two builds at once write the same object twice and rename it to the same name.
 
 use crate::digest::{HashingWriter, Sha256};
+use crate::removal;
 use crate::tree::Objects;
-use crate::unfinished::{self, ScratchFolder};
+use crate::unfinished::ScratchFolder;
 use crate::units::Bytes;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -92,7 +93,7 @@ impl Store {
     pub fn discard(&self, path: PathBuf) {
         let removal = std::thread::spawn(move || {
             // What stays is removed with the folder around it; there is nobody to tell here.
-            let _ = unfinished::remove(&path);
+            let _ = removal::remove(&path);
         });
         let removals = self.removals.lock();
         removals

@@ -5,12 +5,13 @@
 //! what another one is busy with. A process number in a name only keeps two owners apart.
 
 use crate::listing;
+use crate::removal::remove;
 use crate::units::Bytes;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A file on its way to its final name. Dropped before [`Unfinished::finish`], it leaves nothing.
@@ -184,18 +185,6 @@ fn open(path: &Path) -> io::Result<fs_err::File> {
     Ok(fs_err::File::from_parts(file.into(), path))
 }
 
-/// Removes the file or the folder `path` with all that is in it, whatever the modes of the folders.
-pub fn remove(path: &Path) -> io::Result<()> {
-    if !fs_err::symlink_metadata(path)?.is_dir() {
-        return fs_err::remove_file(path);
-    }
-    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
-    for name in listing::sorted(path)? {
-        remove(&path.join(name))?;
-    }
-    fs_err::remove_dir(path)
-}
-
 /// What an ordinary user can still write to the disk of `folder`; nothing where it cannot tell.
 pub fn free(folder: &Path) -> Bytes {
     let found = rustix::fs::statvfs(folder);
@@ -244,6 +233,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn names(folder: &Path) -> Vec<String> {
         let names = listing::sorted(folder).unwrap().into_iter();

@@ -87,7 +87,8 @@ pub(super) fn lay(
     if !answers.is_empty() && root.resolve(&fixed(DEBCONF)).is_some() {
         let _ = writeln!(text, "\t{DEBCONF} \"$state/answers\" || return 1");
     }
-    steps.iter().for_each(|step| text += &once(step));
+    let lines = steps.iter().enumerate();
+    lines.for_each(|(number, step)| text += &once(number, step));
     text += "\t:\n}\n\nafter() {\n";
     for unowned in unowned {
         let Ownership { owner, group, mode } = &unowned.ownership;
@@ -130,13 +131,18 @@ pub(super) fn lay(
     )
 }
 
-/// The preinst `step` as a line of the script.
-fn once(step: &Step) -> String {
-    let name = step.package.as_deref().unwrap_or(&step.name);
-    let mut words = vec!["once".to_owned(), quoted(name)];
+/// `step`, the one of this `number`, as a line of the script.
+fn once(number: usize, step: &Step) -> String {
+    let name = format!("{number} {}", step.name);
+    let mut words = vec!["once".to_owned(), quoted(&name)];
     let variables = step.environment.iter();
     words.extend(variables.map(|(name, value)| quoted(&format!("{name}={value}"))));
     words.push("--".to_owned());
+    if step.package.is_none() {
+        // dpkg refuses to configure once more what an earlier try has configured.
+        let again = ["sh", "-c", "\"$@\" || dpkg --configure -a", "sh"];
+        words.extend(again.map(quoted));
+    }
     words.extend(step.command.iter().map(|word| quoted(word)));
     format!("\t{} || return 1\n", words.join(" "))
 }
@@ -160,7 +166,8 @@ mod tests {
         step.package = Some("x".to_owned());
         step.environment
             .insert("A".to_owned(), "it's $b".to_owned());
-        let expected = "\tonce 'x' 'A=it'\\''s $b' -- '/x.preinst' 'install' || return 1\n";
-        assert_eq!(once(&step), expected);
+        let expected =
+            "\tonce '7 preinst of x' 'A=it'\\''s $b' -- '/x.preinst' 'install' || return 1\n";
+        assert_eq!(once(7, &step), expected);
     }
 }

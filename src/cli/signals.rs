@@ -1,6 +1,6 @@
 //! Ctrl-C and termination: what is unfinished is removed, and the process ends at once.
 
-use crate::unfinished;
+use crate::removal;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -28,7 +28,7 @@ pub(super) fn remove_unfinished() {
 fn remove(path: &Path) {
     // The process is ending, and there is nobody left to tell. What the sandbox, which ends with us,
     // still writes into the scratch folder is swept by the next build.
-    let _ = unfinished::remove(path);
+    let _ = removal::remove(path);
 }
 
 /// From now on an interrupt or a termination ends the process with exit code 130.

@@ -3,6 +3,7 @@
 
 use super::error::SandboxError;
 use super::job::Step;
+use super::order::{self, Phase};
 use super::packages::{self, Package};
 use super::{Archive, ConfigureRequest};
 use crate::debian::deb;
@@ -11,9 +12,10 @@ use crate::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath};
 /// Where the .debs lie while dpkg reads them.
 const FOLDER: &str = "/.imgbuild-archives";
 
-/// The archives of one request, in the order in which they are unpacked.
+/// The archives of one request.
 pub(super) struct Install<'a> {
-    archives: Vec<&'a Archive>,
+    archives: &'a [Archive],
+    steps: Vec<Step>,
 }
 
 impl<'a> Install<'a> {
@@ -22,34 +24,23 @@ impl<'a> Install<'a> {
         for archive in request.archives {
             packages.push(package(request, archive)?);
         }
-        let order = packages::in_order(&packages);
-        let of = |package: &Package| {
-            let mut archives = request.archives.iter();
-            archives.find(|archive| archive.name == package.name)
-        };
-        let archives = order.into_iter().filter_map(of).collect();
-        Ok(Self { archives })
+        // dpkg runs a preinst when it unpacks the package.
+        let steps = order::phases(&packages)
+            .iter()
+            .map(|phase| match phase {
+                Phase::Prepare(packages) => unpack(packages),
+                Phase::Configure(packages) => packages::configure_of(packages),
+            })
+            .collect();
+        Ok(Self {
+            archives: request.archives,
+            steps,
+        })
     }
 
-    /// dpkg's part, before anything is configured.
+    /// dpkg's part, before `dpkg --configure -a`.
     pub(super) fn steps(&self) -> Vec<Step> {
-        if self.archives.is_empty() {
-            return Vec::new();
-        }
-        let paths: Vec<String> = self.archives.iter().map(|archive| path(archive)).collect();
-        let mut command = vec![
-            "dpkg",
-            "--log=/dev/null",
-            // The versions were chosen to go together, in the end; what is between may not.
-            "--force-depends",
-            "--auto-deconfigure",
-            "--force-confdef",
-            "--force-confold",
-            "--force-unsafe-io",
-            "--unpack",
-        ];
-        command.extend(paths.iter().map(String::as_str));
-        vec![Step::new("dpkg --unpack", &command)]
+        self.steps.clone()
     }
 
     /// The tree of `request` with the archives in it.
@@ -60,7 +51,7 @@ impl<'a> Install<'a> {
         }
         let meta = |mode| Meta::root(mode, request.epoch.into());
         tree.make_directories(&fixed(FOLDER), meta(0o755), &Origin::Builtin)?;
-        for archive in &self.archives {
+        for archive in self.archives {
             let len = fs_err::metadata(request.store.object_path(&archive.deb))?.len();
             let content = Content::Stored(Slice {
                 object: archive.deb,
@@ -68,7 +59,7 @@ impl<'a> Install<'a> {
                 len,
             });
             let node = Node::new(Kind::File(content), meta(0o644), Origin::Builtin);
-            tree.insert(&fixed(&path(archive)), node)?;
+            tree.insert(&fixed(&path(&archive.name)), node)?;
         }
         Ok(tree)
     }
@@ -82,9 +73,27 @@ impl<'a> Install<'a> {
     }
 }
 
+/// The step in which dpkg unpacks the archives of `packages`.
+fn unpack(packages: &[&Package]) -> Step {
+    let paths: Vec<String> = packages.iter().map(|it| path(&it.name)).collect();
+    let mut command = vec![
+        "dpkg",
+        "--log=/dev/null",
+        // The versions were chosen to go together, in the end; what is between may not.
+        "--force-depends",
+        "--auto-deconfigure",
+        "--force-confdef",
+        "--force-confold",
+        "--force-unsafe-io",
+        "--unpack",
+    ];
+    command.extend(paths.iter().map(String::as_str));
+    Step::new("dpkg --unpack", &command)
+}
+
 /// The name of the package says nothing that could lead out of the folder: it was checked.
-fn path(archive: &Archive) -> String {
-    format!("{FOLDER}/{}.deb", archive.name)
+fn path(package: &str) -> String {
+    format!("{FOLDER}/{package}.deb")
 }
 
 fn fixed(text: &str) -> TreePath {
@@ -106,7 +115,12 @@ fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package,
         text.unwrap_or_default().trim_end()
     );
     let found = packages::package(&stanza).filter(|package| package.name == archive.name);
-    found.ok_or_else(|| SandboxError::OtherArchive {
+    let mut package = found.ok_or_else(|| SandboxError::OtherArchive {
         package: archive.name.clone(),
-    })
+    })?;
+    package.has_preinst = control.contains_key("preinst");
+    // On a system that is there, an essential package is configured in some version, and usable while a
+    // newer one is only unpacked (Debian policy 3.8): it needs no phase of its own.
+    package.essential = false;
+    Ok(package)
 }

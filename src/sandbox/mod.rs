@@ -15,6 +15,7 @@ mod materialize;
 mod mounts;
 mod native;
 mod normalize;
+mod order;
 mod owners;
 mod packages;
 mod run;
@@ -77,7 +78,7 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// Changes whenever the same request gives another tree: part of the key of every memo of one.
-pub const STAGE_VERSION: u32 = 4;
+pub const STAGE_VERSION: u32 = 5;
 
 /// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
 pub fn configure(
@@ -92,12 +93,12 @@ pub fn configure(
         bytes: false,
     });
     let install = install::Install::new(request)?;
-    let mut steps = install.steps();
-    steps.extend(packages::steps(
+    let steps = packages::steps(
+        install.steps(),
         request.tree,
         request.store,
         request.preseed,
-    )?);
+    )?;
     let job = Job {
         store: request.store.root().to_path_buf(),
         epoch: request.epoch,
@@ -141,10 +142,9 @@ pub fn configure(
     Ok(configured)
 }
 
-/// The preinsts of what is unpacked in `tree`, in their order: what comes before `dpkg --configure`
-/// where that is not run here.
+/// What comes before `dpkg --configure -a` for what is unpacked in `tree`, where that is not run here.
 pub fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
-    packages::preinsts(tree, objects)
+    packages::preparation(tree, objects)
 }
 
 /// Programs to run on a tree.

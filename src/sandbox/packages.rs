@@ -1,12 +1,12 @@
 //! What has to run so that unpacked packages become configured ones.
 //!
 //! dpkg runs a package's preinst before it unpacks it. Here the packages are unpacked already, so
-//! every preinst runs first, dependencies before dependents, and dpkg does the rest.
+//! preinsts are run by us, in between what dpkg configures (`order`).
 
 use super::error::SandboxError;
 use super::job::Step;
+use super::order::{self, Phase};
 use crate::tree::{Kind, Objects, Tree, TreePath};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A package of the tree's dpkg database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,14 @@ pub(super) struct Package {
     config_version: Option<String>,
     /// `Multi-Arch: same`, for which dpkg's own files carry the architecture in their names.
     same: bool,
-    /// Names in `Pre-Depends` and `Depends`.
-    needs: Vec<String>,
+    pub(super) essential: bool,
+    pub(super) has_preinst: bool,
+    /// Names in `Pre-Depends`.
+    pub(super) pre_depends: Vec<String>,
+    /// Names in `Depends`.
+    pub(super) depends: Vec<String>,
+    /// Names in `Provides`.
+    pub(super) provides: Vec<String>,
 }
 
 /// The packages of `tree`, in the order of the database.
@@ -34,40 +40,68 @@ pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Package>, S
     };
     let text = content.read(objects)?;
     let text = String::from_utf8_lossy(&text);
-    Ok(text.split("\n\n").filter_map(package).collect())
+    let mut packages: Vec<Package> = text.split("\n\n").filter_map(package).collect();
+    for package in &mut packages {
+        let script = TreePath::parse(package.script("preinst").as_bytes());
+        package.has_preinst = script.is_ok_and(|script| tree.resolve(&script).is_some());
+    }
+    Ok(packages)
 }
 
-/// The preinst of every package that is unpacked in `tree`, in their order.
-pub(super) fn preinsts(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
+/// Every step that comes before `dpkg --configure -a`, so that each preinst of what is unpacked in
+/// `tree` finds configured what it may count on.
+pub(super) fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
     let packages = read(tree, objects)?;
-    let order = in_order(&packages).into_iter();
-    Ok(order.filter_map(|package| preinst(tree, package)).collect())
+    let mut steps = Vec::new();
+    for phase in order::phases(&packages) {
+        match phase {
+            Phase::Prepare(packages) => {
+                let scripted = packages.iter().filter(|package| package.has_preinst);
+                steps.extend(scripted.map(|package| package.preinst()));
+            }
+            Phase::Configure(packages) => steps.push(configure_of(&packages)),
+        }
+    }
+    Ok(steps)
 }
 
-/// Every step that configures what is unpacked in `tree`.
+/// The step in which dpkg configures `packages`.
+pub(super) fn configure_of(packages: &[&Package]) -> Step {
+    let names: Vec<String> = packages.iter().map(|package| package.spec()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    dpkg_configure(&names)
+}
+
+fn dpkg_configure(what: &[&str]) -> Step {
+    let options = ["--force-confdef", "--force-confold", "--force-unsafe-io"];
+    let mut command = vec!["dpkg"];
+    command.extend(options);
+    command.push("--configure");
+    command.extend(what);
+    Step::new(CONFIGURE, &command)
+}
+
+/// The name of every step in which dpkg configures packages.
+const CONFIGURE: &str = "dpkg --configure";
+
+/// Every step that configures what is unpacked in `tree` or by `before`.
 pub(super) fn steps(
+    before: Vec<Step>,
     tree: &Tree,
     objects: &dyn Objects,
     preseed: &str,
 ) -> Result<Vec<Step>, SandboxError> {
-    let mut steps = preinsts(tree, objects)?;
+    let mut steps = before;
+    steps.extend(preparation(tree, objects)?);
     let loader = "/usr/bin/debconf-set-selections";
     if !preseed.is_empty() && tree.resolve(&path(loader)).is_some() {
         let mut step = Step::new("debconf-set-selections", &[loader]);
         preseed.clone_into(&mut step.input);
-        steps.push(step);
+        // Answers are there before the first question; debconf takes them while it is only unpacked.
+        let first = steps.iter().position(|step| step.name == CONFIGURE);
+        steps.insert(first.unwrap_or(steps.len()), step);
     }
-    let mut configure = Step::new(
-        "dpkg --configure",
-        &[
-            "dpkg",
-            "--force-confdef",
-            "--force-confold",
-            "--force-unsafe-io",
-            "--configure",
-            "-a",
-        ],
-    );
+    let mut configure = dpkg_configure(&["-a"]);
     // A circle of dependencies can leave packages behind that a second pass configures.
     configure.attempts = 2;
     steps.push(configure);
@@ -81,76 +115,49 @@ fn path(text: &str) -> TreePath {
     TreePath::parse(text.as_bytes()).expect("a plain path")
 }
 
-/// The preinst of `package`, if it has one.
-fn preinst(tree: &Tree, package: &Package) -> Option<Step> {
-    let Package {
-        name, architecture, ..
-    } = package;
-    let script = match package.same {
-        true => format!("/var/lib/dpkg/info/{name}:{architecture}.preinst"),
-        false => format!("/var/lib/dpkg/info/{name}.preinst"),
-    };
-    tree.resolve(&TreePath::parse(script.as_bytes()).ok()?)?;
-    let mut command = vec![script.as_str()];
-    match &package.config_version {
-        Some(version) => command.extend(["upgrade", version]),
-        None => command.push("install"),
-    }
-    let mut step = Step::new(&format!("preinst of {name}"), &command);
-    step.package = Some(name.clone());
-    let environment = [
-        // debconf finds the name in dpkg's folder of packages under way, which is empty here.
-        ("DEBCONF_PACKAGE", name.as_str()),
-        ("DPKG_ADMINDIR", "/var/lib/dpkg"),
-        ("DPKG_MAINTSCRIPT_ARCH", architecture.as_str()),
-        ("DPKG_MAINTSCRIPT_NAME", "preinst"),
-        ("DPKG_MAINTSCRIPT_PACKAGE", name.as_str()),
-        ("DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1"),
-        ("DPKG_ROOT", ""),
-    ];
-    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    step.environment = environment.into_iter().map(own).collect();
-    Some(step)
-}
-
-/// The unpacked packages, each behind what it needs as far as circles allow.
-pub(super) fn in_order(packages: &[Package]) -> Vec<&Package> {
-    let unpacked = packages
-        .iter()
-        .filter(|package| package.state == "unpacked");
-    let by_name: BTreeMap<&str, &Package> = unpacked
-        .map(|package| (package.name.as_str(), package))
-        .collect();
-    let mut order = Vec::new();
-    let mut seen = BTreeSet::new();
-    // Every other script may take the users for granted that this one makes; it needs nothing.
-    if let Some((first, _)) = enter("base-passwd", &by_name, &mut seen) {
-        order.push(first);
-    }
-    for name in by_name.keys() {
-        // Packages on the way down, each with the needs that are still to be visited.
-        let mut stack: Vec<(&Package, usize)> = Vec::new();
-        stack.extend(enter(name, &by_name, &mut seen));
-        while let Some((package, next)) = stack.pop() {
-            match package.needs.get(next) {
-                Some(need) => {
-                    stack.push((package, next + 1));
-                    stack.extend(enter(need, &by_name, &mut seen));
-                }
-                None => order.push(package),
-            }
+impl Package {
+    /// Where dpkg keeps its script `name`.
+    fn script(&self, name: &str) -> String {
+        let info = "/var/lib/dpkg/info";
+        match self.same {
+            true => format!("{info}/{}:{}.{name}", self.name, self.architecture),
+            false => format!("{info}/{}.{name}", self.name),
         }
     }
-    order
-}
 
-fn enter<'a>(
-    name: &str,
-    by_name: &BTreeMap<&'a str, &'a Package>,
-    seen: &mut BTreeSet<&'a str>,
-) -> Option<(&'a Package, usize)> {
-    let package = *by_name.get(name)?;
-    seen.insert(&package.name).then_some((package, 0))
+    /// What dpkg takes for this package alone.
+    fn spec(&self) -> String {
+        match self.same {
+            true => format!("{}:{}", self.name, self.architecture),
+            false => self.name.clone(),
+        }
+    }
+
+    /// The step that runs its preinst.
+    fn preinst(&self) -> Step {
+        let script = self.script("preinst");
+        let mut command = vec![script.as_str()];
+        match &self.config_version {
+            Some(version) => command.extend(["upgrade", version]),
+            None => command.push("install"),
+        }
+        let name = &self.name;
+        let mut step = Step::new(&format!("preinst of {name}"), &command);
+        step.package = Some(name.clone());
+        let environment = [
+            // debconf finds the name in dpkg's folder of packages under way, which is empty here.
+            ("DEBCONF_PACKAGE", name.as_str()),
+            ("DPKG_ADMINDIR", "/var/lib/dpkg"),
+            ("DPKG_MAINTSCRIPT_ARCH", self.architecture.as_str()),
+            ("DPKG_MAINTSCRIPT_NAME", "preinst"),
+            ("DPKG_MAINTSCRIPT_PACKAGE", name.as_str()),
+            ("DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1"),
+            ("DPKG_ROOT", ""),
+        ];
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        step.environment = environment.into_iter().map(own).collect();
+        step
+    }
 }
 
 /// One stanza of the database.
@@ -161,7 +168,7 @@ pub(super) fn package(stanza: &str) -> Option<Package> {
             found.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     };
-    let needs = ["Pre-Depends", "Depends"].into_iter().filter_map(field);
+    let listed = |name: &str| field(name).into_iter().flat_map(names).collect();
     Some(Package {
         name: field("Package")?.to_owned(),
         architecture: field("Architecture").unwrap_or("all").to_owned(),
@@ -169,7 +176,11 @@ pub(super) fn package(stanza: &str) -> Option<Package> {
         version: field("Version").unwrap_or_default().to_owned(),
         config_version: field("Config-Version").map(str::to_owned),
         same: field("Multi-Arch") == Some("same"),
-        needs: needs.flat_map(names).collect(),
+        essential: field("Essential") == Some("yes"),
+        has_preinst: false,
+        pre_depends: listed("Pre-Depends"),
+        depends: listed("Depends"),
+        provides: listed("Provides"),
     })
 }
 
@@ -188,47 +199,4 @@ pub(super) fn unfinished(packages: &[Package]) -> Vec<String> {
         .iter()
         .filter(|package| !done.contains(&package.state.as_str()));
     left.map(|package| package.name.clone()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stanza(name: &str, needs: &str) -> Package {
-        let text = format!(
-            "Package: {name}\nStatus: install ok unpacked\nArchitecture: amd64\nDepends: {needs}\n"
-        );
-        package(&text).unwrap()
-    }
-
-    fn order(packages: &[Package]) -> Vec<&str> {
-        let order = in_order(packages);
-        order.iter().map(|package| package.name.as_str()).collect()
-    }
-
-    #[test]
-    fn what_is_needed_comes_first() {
-        let packages = [
-            stanza("a", "c (>= 1) | d, b:any"),
-            stanza("b", ""),
-            stanza("base-passwd", "c"),
-            stanza("c", "missing"),
-            stanza("d", ""),
-            stanza("z", ""),
-        ];
-        assert_eq!(order(&packages), ["base-passwd", "c", "d", "b", "a", "z"]);
-    }
-
-    #[test]
-    fn a_circle_ends() {
-        let packages = [stanza("a", "b"), stanza("b", "a")];
-        assert_eq!(order(&packages), ["b", "a"]);
-    }
-
-    #[test]
-    fn what_is_configured_already_has_no_preinst_to_run() {
-        let mut installed = stanza("a", "");
-        installed.state = "installed".to_owned();
-        assert!(order(&[installed]).is_empty());
-    }
 }

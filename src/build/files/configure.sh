@@ -31,21 +31,21 @@ allow_services() {
 	[ ! -e "$state/policy" ] || mv "$state/policy" "$policy"
 }
 
-# once PACKAGE VARIABLE=VALUE… -- COMMAND…: unless it succeeded before.
+# once STEP VARIABLE=VALUE… -- COMMAND…: unless it succeeded before.
 once() {
-	package=$1
+	step=$1
 	shift
-	[ ! -e "$state/done/$package" ] || return 0
+	[ ! -e "$state/done/$step" ] || return 0
 	(
 		while [ "$1" != -- ]; do
 			export "$1"
 			shift
 		done
 		shift
-		echo "preinst of $package"
+		echo "step $step"
 		exec "$@"
 	) || return 1
-	: >"$state/done/$package"
+	: >"$state/done/$step"
 }
 
 attempt() {
