@@ -126,7 +126,7 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
     let of_variable = |(name, variable, value): (String, String, String)| GivenSecret {
         name,
         origin: variable,
-        value: Secret::new(value),
+        value: Secret::from_text(&value),
     };
     let mut secrets: Vec<GivenSecret> = environment::secrets()
         .into_iter()
@@ -137,8 +137,7 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
         let (name, path) = flag.split_once('=').ok_or_else(usage)?;
         // The sign says that what follows is not the secret itself.
         let path = path.strip_prefix('@').unwrap_or(path);
-        let text = read(Path::new(path))?;
-        let value = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
+        let value = Secret::from_text(&read(Path::new(path))?);
         secrets.push(GivenSecret {
             name: name.to_owned(),
             origin: format!("--secret {flag}"),

@@ -6,7 +6,7 @@ mod text;
 mod value;
 
 pub use text::Network;
-pub(crate) use text::{countries, prefixed};
+pub(crate) use text::{countries, is_psk, prefixed};
 pub use value::Value;
 
 use super::read::Raw;
@@ -153,7 +153,9 @@ impl Kind {
             Self::Domain => "a full host name, such as `tor-exit.example.org`",
             Self::Nickname => "1 to 19 letters and digits",
             Self::Ssid => "1 to 32 bytes without control characters",
-            Self::Passphrase => "8 to 63 printable ASCII characters",
+            Self::Passphrase => {
+                "8 to 63 printable ASCII characters, or a key of 64 hexadecimal digits"
+            }
             Self::Password => "12 to 128 printable ASCII characters",
             Self::Country => "two letters of ISO 3166, such as `DE`, or `00`",
             Self::TimeZone => "a name such as `Europe/Berlin` or `Etc/UTC`",
@@ -226,7 +228,7 @@ impl Kind {
             // tor-spec, "Nicknames".
             Self::Nickname => between(1, 19) && all_of(text, |byte| byte.is_ascii_alphanumeric()),
             Self::Ssid => between(1, 32) && no_control(),
-            Self::Passphrase => between(8, 63) && printable(),
+            Self::Passphrase => between(8, 63) && printable() || is_psk(text),
             Self::Password => between(12, 128) && printable(),
             Self::Country => is_country(text),
             Self::TimeZone => is_time_zone(text),
@@ -315,8 +317,8 @@ mod tests {
             ),
             (
                 Kind::Passphrase,
-                vec!["12345678", &long[..63]],
-                vec!["1234567", &long, "pässword1"],
+                vec!["12345678", &long[..63], &"0aF9".repeat(16)],
+                vec!["1234567", &long, "pässword1", &"0".repeat(65)],
             ),
             (Kind::Password, vec!["123456789012"], vec!["12345678901"]),
             (

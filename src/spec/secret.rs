@@ -14,6 +14,13 @@ impl Secret {
         Self(text)
     }
 
+    /// Takes the text of a file or variable, as editors leave it: with a mark of UTF-8 or without, with ends of
+    /// lines behind it or without. Everything else is the secret, spaces too.
+    pub fn from_text(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self::new(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
     /// The text, for the file of the image that needs it, and for nothing else.
     pub fn reveal(&self) -> &str {
         &self.0

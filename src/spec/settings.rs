@@ -5,6 +5,7 @@ mod flag;
 
 use super::{BaseArgument, Configure, Secret};
 use crate::define::condition::{Condition, Test};
+use crate::define::kind::is_psk;
 use crate::define::read::free_table;
 use crate::define::setting::UNKNOWN_FIELD;
 use crate::define::{Raw, Setting, Value};
@@ -91,9 +92,13 @@ impl Settings {
     }
 
     /// Whether the setting `name` is more than false or empty; of a list with `field`, whether that
-    /// of any item is.
+    /// of any item is; of a passphrase with the field `key`, whether it is one of 64 digits.
     pub fn given(&self, name: &str, field: Option<&str>) -> bool {
         match (self.value(name), field) {
+            (None, Some("key")) => {
+                let secret = self.secret(name);
+                secret.is_some_and(|secret| is_psk(secret.reveal()))
+            }
             (None, _) => self.secret(name).is_some(),
             (Some(value), None) => is_set(value),
             (Some(Value::List(items)), Some(field)) => items.iter().any(|item| match item {

@@ -116,6 +116,38 @@ fn render(spec: &Spec) {
     }
 }
 
+/// The echo of dash takes a backslash in a value for an escape; printf prints what it is given.
+#[test]
+fn no_script_of_dash_prints_a_value_by_echo() {
+    let definitions = Definitions::find(&[]);
+    let mut scripts = 0;
+    let names = definitions.overlays().unwrap();
+    let overlays = names.iter().map(|name| {
+        let mut diagnostics = Diagnostics::default();
+        definitions
+            .overlay(&mut diagnostics, name.as_str())
+            .unwrap()
+    });
+    for file in overlays.flat_map(|overlay| overlay.files) {
+        let text = std::str::from_utf8(&file.bytes).unwrap();
+        let path = file.path.to_string();
+        if !text.starts_with("#!/bin/sh") && !path.contains("/firstboot.d/") {
+            continue;
+        }
+        scripts += 1;
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.starts_with('#'))
+        {
+            let printed = line.split_once("echo ").map_or("", |(_, printed)| printed);
+            let printed = printed.split(['|', '>']).next().unwrap_or_default();
+            assert!(!printed.contains('$'), "{}: {line}", file.source);
+        }
+    }
+    assert!(scripts > 10, "{scripts}");
+}
+
 #[test]
 fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();

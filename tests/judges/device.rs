@@ -50,7 +50,10 @@ const IMAGE_SETTINGS: [(&str, &[&str]); 3] = [
 ];
 
 /// What a person might write, sound or not, for settings of every kind.
-const TEXTS: [&str; 114] = [
+const TEXTS: [&str; 117] = [
+    "[",
+    "caf\u{e0}",
+    "0123456789abcdefABCDEF6789abcdef0123456789abcdef0123456789abcdef",
     "192.0.2.10/24",
     "192.0.2.0/24",
     "192.0.2.10/33",

@@ -13,3 +13,4 @@ mod sandbox;
 mod solve;
 mod support;
 mod uml;
+mod values;

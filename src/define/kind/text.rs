@@ -56,6 +56,11 @@ pub(super) fn is_name(text: &str) -> bool {
         })
 }
 
+/// The key that WPA2 makes of a passphrase and a network's name, as `wpa_passphrase` prints it (IEEE 802.11, H.4).
+pub(crate) fn is_psk(text: &str) -> bool {
+    text.len() == 64 && all_of(text, |byte| byte.is_ascii_hexdigit())
+}
+
 /// The seconds of `90s`, `30min`, `12h`, `7d`.
 pub(super) fn seconds(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -273,7 +273,7 @@ fn a_mistake_on_the_boot_partition_is_told_and_costs_no_start() {
     let said = device.succeed("imgbuild-config boot");
     let problems = device.read(PROBLEMS);
     for mistake in [
-        "line 2: `wifi-passphrase`: expected 8 to 63 printable ASCII characters",
+        "line 2: `wifi-passphrase`: expected 8 to 63 printable ASCII characters, or a key of 64 hexadecimal digits",
         "line 3: no setting is called `wifi-chanel`",
         "line 4: expected `name = value`",
     ] {

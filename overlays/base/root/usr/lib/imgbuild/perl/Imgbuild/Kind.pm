@@ -34,7 +34,7 @@ my %FITS = (
     domain     => sub($text) { return length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)+\z/ },
     nickname   => sub($text) { return $text =~ /\A[A-Za-z0-9]{1,19}\z/ },
     ssid       => sub($text) { return $text =~ /\A.{1,32}\z/s },
-    passphrase => sub($text) { return $text =~ /\A[ -~]{8,63}\z/ },
+    passphrase => sub($text) { return $text =~ /\A[ -~]{8,63}\z/ || is_psk($text) },
     password   => sub($text) { return $text =~ /\A[ -~]{12,128}\z/ },
     'time-zone' => sub($text) { return length $text <= 64 && $text =~ m{\A$ZONE(?:/$ZONE){0,2}\z} },
     locale     => sub($text) { return $text =~ /\A(?:C|[a-z]{2,3}(?:_[A-Z]{2})?)\.UTF-8\z/ },
@@ -110,6 +110,9 @@ sub at_most($digits, $limit) {
 sub in_64_bits($digits, $unit) {
     return at_most($digits =~ s/\A0+(?=[0-9])//r, $LARGEST{$unit});
 }
+
+# The key that WPA2 makes of a passphrase.
+sub is_psk($text) { return $text =~ /\A[0-9a-fA-F]{64}\z/ }
 
 sub port($text) {
     my $port = integer($text) // return undef;

@@ -60,9 +60,9 @@ sub format_lines($kind, $values) {
     return join '', $HEADS{$kind}, map { "$_ = " . quote($values->{$_}) . "\n" } sort keys %$values;
 }
 
-# A value that begins or ends with a space or a quote stands between quotes.
+# A value that begins or ends with a space or a quote, or that would begin a list, stands between quotes.
 sub quote($text) {
-    return $text =~ /\A\s|\s\z|\A".*"\z/s || $text eq '' ? "\"$text\"" : $text;
+    return $text =~ /\A\s|\s\z|\A".*"\z|\A\[\z/s || $text eq '' ? "\"$text\"" : $text;
 }
 
 # The pairs `name = value` of a text, each with its line, and what is wrong. A list may stand between lines
@@ -174,10 +174,11 @@ sub mistakes($image, $values) {
     return @mistakes;
 }
 
-# `list.field` is a field of any of the list's tables.
+# `list.field` is a field of any of the list's tables, and `passphrase.key` a passphrase that is a key.
 sub is_given($values, $name) {
     my ($list, $field) = split /\./, $name;
     return Imgbuild::Files::given($values->{$list}) if !defined $field;
+    return $field eq 'key' && Imgbuild::Kind::is_psk($values->{$list} // '') if ref $values->{$list} ne 'ARRAY';
     return scalar grep { Imgbuild::Files::given($_->{$field}) } @{$values->{$list} // []};
 }
 

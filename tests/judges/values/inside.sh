@@ -1,0 +1,38 @@
+#!/bin/bash
+# inside.sh ROOT CASES SCRIPT: as root of namespaces of its own, makes ROOT, which has the programs of an image, the
+# root of SCRIPT, and runs that in each folder below CASES. A case has the files of an image; what programs
+# say goes into its folder `said`. Nothing is written into ROOT.
+set -euo pipefail
+root=$1 cases=$2
+mount -t tmpfs none "$root/tmp"
+cp -a "$root/etc" "$root/tmp/etc"
+cp "$3" "$root/tmp/script"
+mount -t tmpfs none "$root/sys"
+mount -t tmpfs none "$root/run"
+for folder in dev proc; do mount --rbind "/$folder" "$root/$folder"; done
+mount --rbind "$cases" "$root/mnt"
+mount -t tmpfs none "$root/etc"
+# The radio of a computer that has one, as far as scripts look for it, which can do all that a radio can.
+mkdir -p "$root"/sys/class/ieee80211/phy0/device/net "$root"/sys/class/net/wlan0/device "$root"/sys/bus/drivers/any "$root"/tmp/stubs
+ln -s ../../ieee80211/phy0 "$root/sys/class/net/wlan0/phy80211"
+ln -s ../../../../net/wlan0 "$root/sys/class/ieee80211/phy0/device/net/wlan0"
+ln -s /sys/bus/drivers/any "$root/sys/class/net/wlan0/device/driver"
+cat > "$root/tmp/stubs/iw" <<'END'
+#!/bin/sh
+printf '\tSupported interface modes:\n\t\t * AP\n\tBand 1:\n\tDevice supports SAE with AUTHENTICATE command\n'
+END
+# Says what it reads, and ends where it would look for the radio.
+printf '#!/bin/sh\nexec /usr/sbin/wpa_supplicant -dd -K "$@"\n' > "$root/tmp/stubs/wpa_supplicant"
+chmod 755 "$root"/tmp/stubs/*
+export PATH=/tmp/stubs:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+ip link set lo up
+for case in "$cases"/*; do
+    case=/mnt/${case##*/}
+    rm -rf "$root"/etc/* "$root"/run/*
+    cp -a "$root"/tmp/etc/. "$root/etc"
+    cp -a "$root$case/etc/." "$root/etc"
+    mkdir -p "$root$case/said"
+    mount --bind "$root$case/usr/lib/imgbuild" "$root/usr/lib/imgbuild"
+    chroot "$root" /bin/bash /tmp/script "$case/said"
+    umount "$root/usr/lib/imgbuild"
+done

@@ -1,0 +1,135 @@
+//! Names and passphrases of radio: hostapd and wpa_supplicant say what they read, in hexadecimal.
+
+use super::{AWKWARD, Case, Cases, generated};
+use proptest::prelude::{Strategy, any, prop};
+
+/// Name and passphrase of one network, for who offers it and for who joins it.
+fn network(ssid: &str, passphrase: &str) -> Case {
+    Case {
+        settings: vec![
+            ("wifi-interface", "wlan0".to_owned()),
+            ("uplink-radio", "wlan0".to_owned()),
+            ("wifi-ssid", ssid.to_owned()),
+            ("uplink-ssid", ssid.to_owned()),
+        ],
+        secrets: vec![
+            ("wifi-passphrase", passphrase.to_owned()),
+            ("uplink-passphrase", passphrase.to_owned()),
+        ],
+    }
+}
+
+/// Texts of `lengths` bytes, every other character of which some reader gives a meaning to.
+fn text(lengths: std::ops::RangeInclusive<usize>, ascii: bool) -> impl Strategy<Value = String> {
+    let awkward: Vec<char> = AWKWARD.chars().filter(|c| !ascii || c.is_ascii()).collect();
+    let character = (
+        any::<bool>(),
+        prop::sample::select(awkward),
+        prop::char::range(' ', '~'),
+    );
+    let character = character.prop_map(|(is_awkward, awkward, plain)| match is_awkward {
+        true => awkward,
+        false => plain,
+    });
+    let (low, high) = lengths.into_inner();
+    prop::collection::vec(character, low..=high).prop_map(move |characters| {
+        let mut text = String::new();
+        for c in characters {
+            if text.len() + c.len_utf8() <= high {
+                text.push(c);
+            }
+        }
+        text
+    })
+}
+
+/// The bytes behind `label` in what a program of hostap dumps: on its line, or on those below it with
+/// their characters beside them.
+fn dumped(log: &str, label: &str) -> Vec<u8> {
+    let start = format!("{label} - hexdump");
+    let mut lines = log.lines().skip_while(|line| !line.starts_with(&start));
+    let first = lines
+        .next()
+        .unwrap_or_else(|| panic!("no `{label}` in {log}"));
+    let (_, rest) = first.split_once("(len=").unwrap();
+    let (len, bytes) = rest.split_once("):").unwrap();
+    let len: usize = len.parse().unwrap();
+    let below: Vec<&str> = match bytes.is_empty() {
+        true => lines
+            .take(len.div_ceil(16))
+            .map(|line| &line[..53])
+            .collect(),
+        false => vec![bytes],
+    };
+    let digits = below.iter().flat_map(|line| line.split_whitespace());
+    let bytes: Vec<u8> = digits
+        .map(|digits| u8::from_str_radix(digits, 16).unwrap())
+        .collect();
+    assert_eq!(bytes.len(), len, "{log}");
+    bytes
+}
+
+#[test]
+fn an_access_point_and_who_joins_it_read_the_name_and_passphrase_that_were_set() {
+    let mut networks = vec![
+        ("a", "abcdefgh\"i#klmnop".to_owned()),
+        ("[", r"new\nline\c\\".to_owned()),
+        ("-n", r"\ctwelve more".to_owned()),
+        (" \"x\" ", "  spaces at both ends  ".to_owned()),
+        ("\\n\\c", "'$(id)' `id` ${HOME} %s".to_owned()),
+        ("#x", "#".repeat(63)),
+        ("\u{20ac}\u{1f4e1}\u{a0}", "\"".repeat(8)),
+    ];
+    let names = generated(&text(1..=32, false), 40);
+    let passphrases = generated(&text(8..=63, true), 40);
+    let both = names.iter().zip(passphrases);
+    networks.extend(both.map(|(name, passphrase)| (name.as_str(), passphrase)));
+    let cases: Vec<Case> = networks
+        .iter()
+        .map(|(name, secret)| network(name, secret))
+        .collect();
+    let read = Cases::read("wifi-hotspot+wifi-uplink", &cases, "wifi.sh");
+    let said = read
+        .said("hostapd")
+        .zip(read.said("wpa_supplicant"))
+        .zip(read.said("status"));
+    for ((ssid, passphrase), ((hostapd, supplicant), status)) in networks.iter().zip(said) {
+        let case = format!("{ssid:?} {passphrase:?}");
+        assert_eq!(dumped(&hostapd, "SSID"), ssid.as_bytes(), "{case}");
+        assert_eq!(dumped(&supplicant, "ssid"), ssid.as_bytes(), "{case}");
+        for (program, label) in [
+            (&hostapd, "PSK (ASCII passphrase)"),
+            (&hostapd, "SAE: password"),
+            (&supplicant, "sae_password"),
+        ] {
+            assert_eq!(dumped(program, label), passphrase.as_bytes(), "{case}");
+        }
+        // Made by the one and by the other of the same name and passphrase.
+        let made = dumped(&hostapd, "PSK (from passphrase)");
+        assert_eq!(dumped(&supplicant, "PSK"), made, "{case}");
+        assert!(
+            status.starts_with(&format!("Wi-Fi name: {ssid}\n")),
+            "{case}: {status}"
+        );
+    }
+}
+
+#[test]
+fn digits_of_a_key_are_a_key() {
+    let key = "0123456789abcdefABCDEF6789abcdef0123456789abcdef0123456789abcdef";
+    let read = Cases::read("wifi-hotspot+wifi-uplink", &[network("a", key)], "wifi.sh");
+    let bytes: Vec<u8> = (0..64)
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap())
+        .collect();
+    let hostapd = read.said("hostapd").next().unwrap();
+    assert!(!hostapd.contains("SAE"), "{hostapd}");
+    let supplicant = read.said("wpa_supplicant").next().unwrap();
+    assert_eq!(dumped(&supplicant, "PSK"), bytes);
+    assert!(
+        supplicant.contains("key_mgmt: 0x102\n"),
+        "no SAE: {supplicant}"
+    );
+    let prepare = read.said("prepare").next().unwrap();
+    assert!(prepare.contains("security wpa2,"), "{prepare}");
+}
