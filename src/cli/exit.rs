@@ -31,6 +31,8 @@ const CHECK: u8 = 6;
 /// EX_SOFTWARE of sysexits.h.
 const BUG: u8 = 70;
 /// After Ctrl-C, as shells count it: 128 and the number of the signal.
+const INTERRUPT: u8 = 130;
+/// The same as `exit` takes it.
 pub(super) const INTERRUPTED: i32 = 130;
 
 /// The exit code of `failure`.
@@ -191,6 +193,7 @@ fn trial(error: &TrialError) -> u8 {
         TrialError::Prepare(_)
         | TrialError::Disk(_)
         | TrialError::Console(ConsoleError::Talk(_)) => OUTPUT,
+        TrialError::Console(ConsoleError::Interrupted) => INTERRUPT,
         TrialError::Failed { .. } | TrialError::Machine(_) | TrialError::Console(_) => CHECK,
     }
 }

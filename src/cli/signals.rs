@@ -1,4 +1,6 @@
-//! Ctrl-C and termination: what is unfinished is removed, and the process ends at once.
+//! Ctrl-C and termination: what is unfinished is removed, and the process ends at once, unless somebody
+//! asked to be told instead. Such a listener is told once: it ends what it does, says what it knows, and
+//! returns. A second signal ends the process in any case.
 
 use crate::removal;
 use std::path::{Path, PathBuf};
@@ -6,6 +8,29 @@ use std::sync::Mutex;
 
 /// Files and folders that must not outlive an interrupted build; `None` once the process ends.
 static UNFINISHED: Mutex<Option<Vec<PathBuf>>> = Mutex::new(Some(Vec::new()));
+
+/// What is called in the place of an end at once.
+type Listener = Box<dyn FnOnce() + Send>;
+static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
+
+/// Has `told` called by the next interrupt, which then does not end the process.
+pub(super) fn listen(told: impl FnOnce() + Send + 'static) {
+    if let Ok(mut listener) = LISTENER.lock() {
+        *listener = Some(Box::new(told));
+    }
+}
+
+/// From now on an interrupt ends the process again.
+pub(super) fn stop_listening() {
+    drop(listener());
+}
+
+fn listener() -> Option<Listener> {
+    LISTENER
+        .lock()
+        .ok()
+        .and_then(|mut listener| listener.take())
+}
 
 /// Notes `path`, to be removed if the process is interrupted.
 pub(super) fn guard(path: &Path) {
@@ -31,14 +56,18 @@ fn remove(path: &Path) {
     let _ = removal::remove(path);
 }
 
-/// From now on an interrupt or a termination ends the process with exit code 130.
+/// From now on an interrupt or a termination ends the process with exit code 130, or is told to a listener.
 pub(super) fn install() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
         return;
     };
     std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
+        for _ in signals.forever() {
+            if let Some(told) = listener() {
+                told();
+                continue;
+            }
             remove_unfinished();
             std::process::exit(super::exit::INTERRUPTED);
         }

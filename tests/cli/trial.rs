@@ -3,13 +3,17 @@
 //! Real machines start in the end-to-end lane.
 
 use crate::scene::{Scene, run};
+use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Shows the console of a device whose health program says what lies beside it: in `health-1` at first,
-/// from then on in `health-2`.
+/// from then on in `health-2`. What systemd says of the start lies in `state`; a file `silent` keeps the health
+/// program from ending.
 const QEMU: &str = r#"#!/bin/sh
 here=$(dirname "$0")
+echo $$ > "$here/pid"
 printf '%s\n' "$@" > "$here/arguments"
 printf '[    0.0] starts\r\nconsole login: admin\r\npassword: pass-word\r\n\r\ntiny login: '
 read -r name
@@ -28,13 +32,14 @@ while read -r line; do
     case $line in
         'echo "@""end:$?@"') printf '@end:%s@\r\n' "$status" ;;
         *IMGBUILD_WITHOUT*)
-            printf '%s\n' "$line" > "$here/question"
+            printf '%s\n' "$line" >> "$here/question"
             cat "$here/health-$turn"
-            ! grep -q FAIL "$here/health-$turn"
+            if [ -e "$here/silent" ]; then : > "$here/asked"; exec sleep 600; fi
+            ! grep -q 'FAIL\|starting' "$here/health-$turn"
             status=$?
             turn=2
             ;;
-        *is-system-running*) echo running; status=0 ;;
+        *is-system-running*) cat "$here/state"; status=0 ;;
         modprobe*) status=1 ;;
         *) status=0 ;;
     esac
@@ -61,7 +66,12 @@ impl Trial {
     /// A device that says `first` of itself, and `later` when it is asked again.
     fn of_health(first: &str, later: &str) -> Self {
         let trial = Self::new(QEMU);
-        for (name, text) in [("health-1", first), ("health-2", later)] {
+        let files = [
+            ("health-1", first),
+            ("health-2", later),
+            ("state", "running\n"),
+        ];
+        for (name, text) in files {
             fs_err::write(trial.0.path("bin").join(name), text).unwrap();
         }
         trial
@@ -81,6 +91,42 @@ impl Trial {
     fn told(&self, name: &str) -> String {
         fs_err::read_to_string(self.0.path("bin").join(name)).unwrap()
     }
+
+    fn put(&self, name: &str, text: &str) {
+        fs_err::write(self.0.path("bin").join(name), text).unwrap();
+    }
+
+    /// A test that waits for a health program which does not end.
+    fn waiting(&self) -> Child {
+        self.put("silent", "");
+        let mut command = self.command(&[]);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let asked = self.0.path("bin").join("asked");
+        while !asked.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child
+    }
+
+    /// Waits until the machine is gone: what has ended and was not waited for is no machine any more.
+    fn machine_is_gone(&self) {
+        let state = format!("/proc/{}/stat", self.told("pid").trim());
+        let runs = || {
+            fs_err::read_to_string(&state)
+                .is_ok_and(|text| !text.contains(") Z ") && !text.contains(") X "))
+        };
+        for _ in 0..4000 {
+            if !runs() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the machine still runs");
+    }
 }
 
 #[test]
@@ -92,7 +138,7 @@ fn a_device_that_becomes_healthy_passes() {
     let ran = run(&mut trial.command(&[])).succeeded();
     assert_eq!(
         ran.stdout,
-        "started   ok       running\npackages  ok\nfirewall  ok\ntor       ok       PROGRESS=100\n"
+        "started   ok        running\npackages  ok\nfirewall  ok\ntor       ok        PROGRESS=100\n"
     );
     // Nobody gave it a network, and its kernel has no simulated radio.
     assert!(
@@ -119,8 +165,9 @@ fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
     let trial = Trial::of_health(sick, sick);
     let ran = run(&mut trial.command(&["--timeout", "9"])).ended(6);
     assert!(
-        ran.stdout
-            .contains("\nclock       skipped  needs network\nservers-up  FAIL     web/web1 DOWN\n"),
+        ran.stdout.contains(
+            "\nclock       skipped   needs network\nservers-up  FAIL      web/web1 DOWN\n"
+        ),
         "{}",
         ran.stdout
     );
@@ -138,7 +185,7 @@ fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
 fn a_machine_that_does_not_answer_ends_with_what_it_showed() {
     let silent = Trial::new("#!/bin/sh\nprintf 'Kernel panic - not syncing\\n'\nexec sleep 60\n");
     let ran = run(&mut silent.command(&["--timeout", "1"])).ended(6);
-    assert_eq!(ran.stdout, "");
+    assert_eq!(ran.stdout, "login  FAIL      no answer within 1 s\n");
     ran.says(&[
         "has not shown ` login: ` within 1 seconds",
         "Kernel panic - not syncing",
@@ -151,6 +198,77 @@ fn a_machine_that_does_not_answer_ends_with_what_it_showed() {
     run(&mut ended.command(&[]))
         .ended(6)
         .says(&["the machine has ended", "No bootable device"]);
+}
+
+/// A unit that systemd has given up does not come back: 30 minutes more would change nothing.
+#[test]
+fn a_verdict_that_is_known_is_not_waited_for() {
+    let sick = "units FAIL tor.service\ntor FAIL no circuit\n";
+    let trial = Trial::of_health(sick, sick);
+    for state in ["degraded", "running"] {
+        trial.put("state", &format!("{state}\n"));
+        trial.put("question", "");
+        let ran = run(&mut trial.command(&["--timeout", "60"])).ended(6);
+        assert!(
+            ran.stdout.contains("\nunits     FAIL      tor.service\n"),
+            "{}",
+            ran.stdout
+        );
+        assert_eq!(trial.told("question").lines().count(), 1, "{state}");
+    }
+}
+
+#[test]
+fn what_is_still_starting_is_waited_for_and_no_failure_of_its_own_kind() {
+    let trial = Trial::of_health("tor starting 10 %\n", "tor ok 100 %\n");
+    run(&mut trial.command(&[])).succeeded();
+    assert_eq!(trial.told("question").lines().count(), 2);
+    let trial = Trial::of_health("tor starting 10 %\n", "tor starting 10 %\n");
+    let ran = run(&mut trial.command(&["--timeout", "9"])).ended(6);
+    assert!(
+        ran.stdout.ends_with("tor       starting  10 %\n"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn an_interrupt_prints_what_is_known_and_ends_the_machine() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let trial = Trial::of_health("firewall ok\ntor FAIL no circuit\n", "");
+        let child = trial.waiting();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        let table = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            table,
+            "started   ok        running\npackages  ok\nfirewall  ok\n\
+             tor       FAIL      no circuit\nhealth    unknown   interrupted\n"
+        );
+        trial.machine_is_gone();
+        assert_eq!(trial.0.scratch(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_health_program_that_does_not_end_leaves_what_it_said() {
+    let trial = Trial::of_health("firewall ok\ntor FAIL no circuit\n", "");
+    trial.put("silent", "");
+    let ran = run(&mut trial.command(&["--timeout", "5"])).ended(6);
+    let rows =
+        "firewall  ok\ntor       FAIL      no circuit\nhealth    FAIL      no answer within 5 s\n";
+    assert!(ran.stdout.ends_with(rows), "{}", ran.stdout);
+    trial.machine_is_gone();
+}
+
+#[test]
+fn a_test_that_is_killed_takes_its_machine_with_it() {
+    let trial = Trial::of_health("firewall ok\n", "");
+    let mut child = trial.waiting();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    trial.machine_is_gone();
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! What a machine says about itself once somebody has logged in at its console.
 
-use super::console::{Console, ConsoleError};
+use super::console::{Console, ConsoleError, Ran};
 use serde::Serialize;
 use std::time::Duration;
 
 /// The program of every profile that checks whether the device does its job.
 const HEALTH: &str = "/usr/lib/imgbuild/health";
+/// The check of that program that fails where systemd has given a unit up, which nothing takes back.
+const UNITS: &str = "units";
 /// Between two looks at a service that is still starting.
 const PAUSE: Duration = Duration::from_secs(10);
+/// What failed for that long, while nothing was starting any more, has failed. An access point, for one, is
+/// tried anew every few seconds.
+const STEADY: Duration = Duration::from_secs(60);
 /// A first boot tells these with the same words in front as the prompt has.
 const TOLD: [&str; 2] = ["console login: ", "statistics login: "];
 
@@ -19,8 +24,30 @@ pub(crate) enum Outcome {
     Ok,
     /// Not as it should be.
     Failed,
+    /// Not yet as it should be, and on the way there.
+    Starting,
     /// It needs what the machine was not given.
     Skipped,
+    /// It was not known when this was interrupted.
+    Unknown,
+}
+
+impl Outcome {
+    /// Whether nothing is wrong.
+    pub(crate) fn passed(self) -> bool {
+        matches!(self, Self::Ok | Self::Skipped)
+    }
+
+    /// For a person.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "FAIL",
+            Self::Starting => "starting",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// One check of a device by itself.
@@ -43,13 +70,26 @@ impl Check {
         }
     }
 
-    /// A line of the health program: `NAME ok|FAIL|skipped DETAIL`.
+    /// What was asked when the machine gave no answer.
+    fn unanswered(name: &str, error: &ConsoleError) -> Self {
+        let outcome = match error {
+            ConsoleError::Interrupted => Outcome::Unknown,
+            _ => Outcome::Failed,
+        };
+        Self {
+            outcome,
+            ..Self::new(name, false, &error.in_short())
+        }
+    }
+
+    /// A line of the health program: `NAME ok|FAIL|starting|skipped DETAIL`.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.trim().splitn(3, ' ');
         let (name, word) = (words.next()?, words.next()?);
         let outcome = match word {
             "ok" => Outcome::Ok,
             "FAIL" => Outcome::Failed,
+            "starting" => Outcome::Starting,
             "skipped" => Outcome::Skipped,
             _ => return None,
         };
@@ -61,8 +101,110 @@ impl Check {
     }
 }
 
+/// What is found out about a machine, in the order in which it is asked. It stays where the asking ends early.
+pub(crate) struct Examination<'a> {
+    /// The machine.
+    pub(crate) console: &'a mut Console,
+    /// What is known.
+    pub(crate) checks: &'a mut Vec<Check>,
+}
+
+impl Examination<'_> {
+    /// Logs in with the name and the password that the first boot shows, and becomes root with sudo.
+    pub(crate) fn log_in(&mut self) -> Result<(), ConsoleError> {
+        let result = log_in(self.console);
+        self.noted("login", result)
+    }
+
+    /// Waits for the end of the start, then asks the device until the verdict is known or there is no time
+    /// left. `missing` names what the machine was not given, such as `network`.
+    pub(crate) fn examine(&mut self, missing: &[&str]) -> Result<(), ConsoleError> {
+        let state = self.ask("started", "systemctl is-system-running --wait")?;
+        let started = state.output == "running";
+        self.checks
+            .push(Check::new("started", started, &state.output));
+        let audit = self.ask("packages", "dpkg --audit")?.output;
+        let first = audit.lines().next().unwrap_or_default();
+        self.checks
+            .push(Check::new("packages", audit.is_empty(), first));
+        let lost = !started || !audit.is_empty();
+        let health = self.ask("health", &format!("test -x {HEALTH}"))?;
+        if health.status != 0 {
+            let detail = format!("the image has no {HEALTH}");
+            self.checks.push(Check::new("health", false, &detail));
+            return Ok(());
+        }
+        self.health(missing, lost)
+    }
+
+    /// Asks for the profile's checks until they pass or it is known that they do not; once only where the
+    /// verdict is `lost` already.
+    fn health(&mut self, missing: &[&str], lost: bool) -> Result<(), ConsoleError> {
+        let question = format!("IMGBUILD_WITHOUT='{}' {HEALTH}", missing.join(" "));
+        let mut since: Option<(Vec<String>, Duration)> = None;
+        let known = self.checks.len();
+        loop {
+            let ran = match self.console.run(&question) {
+                Ok(ran) => ran,
+                Err(error) => {
+                    let said = said(&self.console.unread());
+                    // Half an answer is worth less than the whole one of before.
+                    if said.len() >= self.checks.len() - known {
+                        self.checks.truncate(known);
+                        self.checks.extend(said);
+                    }
+                    return self.noted("health", Err(error));
+                }
+            };
+            self.checks.truncate(known);
+            self.checks.extend(said(&ran.output));
+            let said = &self.checks[known..];
+            let named = |outcome| {
+                said.iter()
+                    .filter(move |check| check.outcome == outcome)
+                    .map(|check| check.name.clone())
+                    .collect::<Vec<_>>()
+            };
+            let (failed, starting) = (named(Outcome::Failed), named(Outcome::Starting));
+            let now = self.console.uptime();
+            since = since
+                .filter(|(before, _)| starting.is_empty() && *before == failed)
+                .or(Some((failed.clone(), now)));
+            let steady = since
+                .as_ref()
+                .is_some_and(|(_, since)| now >= *since + STEADY);
+            let given_up = lost || failed.iter().any(|name| name == UNITS);
+            if ran.status == 0 || given_up || steady || now + PAUSE > self.console.patience() {
+                let agree = said.iter().all(|check| check.outcome.passed()) == (ran.status == 0);
+                if !agree || said.is_empty() {
+                    let detail = format!("exit status {}, and no line says why", ran.status);
+                    self.checks.push(Check::new("health", false, &detail));
+                }
+                return Ok(());
+            }
+            let pause = self.console.run(&format!("sleep {}", PAUSE.as_secs()));
+            self.noted("health", pause)?;
+        }
+    }
+
+    /// Runs `command`, which `name` is about.
+    pub(crate) fn ask(&mut self, name: &str, command: &str) -> Result<Ran, ConsoleError> {
+        let ran = self.console.run(command);
+        self.noted(name, ran)
+    }
+
+    /// Notes under `name` where there is no result.
+    fn noted<T>(&mut self, name: &str, result: Result<T, ConsoleError>) -> Result<T, ConsoleError> {
+        result.inspect_err(|error| self.checks.push(Check::unanswered(name, error)))
+    }
+}
+
+fn said(text: &str) -> Vec<Check> {
+    text.lines().filter_map(Check::parse).collect()
+}
+
 /// Logs in with the name and the password that the first boot shows, and becomes root with sudo.
-pub(crate) fn log_in(console: &mut Console) -> Result<(), ConsoleError> {
+fn log_in(console: &mut Console) -> Result<(), ConsoleError> {
     let mut before = console.expect(" login: ")?;
     while TOLD.iter().any(|label| before.ends_with(label)) {
         before += &console.expect(" login: ")?;
@@ -91,43 +233,6 @@ pub(crate) fn log_in(console: &mut Console) -> Result<(), ConsoleError> {
     Ok(())
 }
 
-/// Waits for the end of the start, then asks the device until it is content or there is no time left.
-/// `missing` names what the machine was not given, such as `network`.
-pub(crate) fn checks(console: &mut Console, missing: &[&str]) -> Result<Vec<Check>, ConsoleError> {
-    let state = console.run("systemctl is-system-running --wait")?.output;
-    let mut checks = vec![Check::new("started", state == "running", &state)];
-    let audit = console.run("dpkg --audit")?.output;
-    checks.push(Check::new(
-        "packages",
-        audit.is_empty(),
-        audit.lines().next().unwrap_or_default(),
-    ));
-    let known = console.run(&format!("test -x {HEALTH}"))?.status == 0;
-    if !known {
-        checks.push(Check::new(
-            "health",
-            false,
-            &format!("the image has no {HEALTH}"),
-        ));
-        return Ok(checks);
-    }
-    let question = format!("IMGBUILD_WITHOUT='{}' {HEALTH}", missing.join(" "));
-    loop {
-        let ran = console.run(&question)?;
-        let said: Vec<Check> = ran.output.lines().filter_map(Check::parse).collect();
-        let agree = said.iter().any(|check| check.outcome == Outcome::Failed) == (ran.status != 0);
-        if ran.status == 0 || console.uptime() + PAUSE > console.patience() {
-            checks.extend(said);
-            if !agree || checks.len() == 2 {
-                let detail = format!("exit status {}, and no line says why", ran.status);
-                checks.push(Check::new("health", false, &detail));
-            }
-            return Ok(checks);
-        }
-        console.run(&format!("sleep {}", PAUSE.as_secs()))?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +251,10 @@ mod tests {
         assert_eq!(
             Check::parse("tor-circuit FAIL PROGRESS=10 %\r"),
             line(Outcome::Failed, "PROGRESS=10 %")
+        );
+        assert_eq!(
+            Check::parse("tor-circuit starting 10 %"),
+            line(Outcome::Starting, "10 %")
         );
         assert_eq!(
             Check::parse("tor-circuit skipped needs network"),

@@ -1,7 +1,9 @@
 //! The serial console of a machine in QEMU: what a person at the screen would see and type.
 
 use super::super::progress::now;
+use super::super::signals;
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -40,6 +42,9 @@ pub(crate) enum ConsoleError {
         /// What it last showed.
         tail: String,
     },
+    /// Somebody does not want to know any more.
+    #[error("interrupted")]
+    Interrupted,
     /// Nobody but the owner can log in.
     #[error(
         "the machine has come up and shows no login of its own; expected an image that has not been \
@@ -51,11 +56,33 @@ pub(crate) enum ConsoleError {
     Talk(#[from] io::Error),
 }
 
+impl ConsoleError {
+    /// The same in a few words, for a table.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::Ended { .. } => "the machine has ended".to_owned(),
+            Self::Late { seconds, .. } => format!("no answer within {seconds} s"),
+            Self::NoLogin => "the machine shows no login of its own".to_owned(),
+            Self::Start { .. } | Self::Interrupted | Self::Talk(_) => self.to_string(),
+        }
+    }
+}
+
+/// What a console waits for.
+enum News {
+    /// The machine has shown something.
+    Shown(Vec<u8>),
+    /// It has ended.
+    End,
+    /// This process was asked to end.
+    Interrupt,
+}
+
 /// A running machine. Dropped, it is switched off.
 pub(crate) struct Console {
     child: Child,
     keyboard: ChildStdin,
-    shown: Receiver<Vec<u8>>,
+    news: Receiver<News>,
     /// What was shown and not yet looked for.
     seen: Vec<u8>,
     log: fs_err::File,
@@ -79,7 +106,9 @@ impl Console {
         log: fs_err::File,
         patience: Duration,
     ) -> Result<Self, ConsoleError> {
+        // Ctrl-C goes to all processes of a group: this one decides what becomes of the machine.
         let pipes = command
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
@@ -89,20 +118,26 @@ impl Console {
         })?;
         let keyboard = child.stdin.take().expect("it is a pipe");
         let mut screen = child.stdout.take().expect("it is a pipe");
-        let (sender, shown) = channel();
+        let (sender, news) = channel();
+        let interrupts = sender.clone();
+        signals::listen(move || {
+            // Nobody waits any more if this cannot be sent.
+            let _ = interrupts.send(News::Interrupt);
+        });
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = screen.read(&mut buffer) {
-                if sender.send(buffer[..n].to_vec()).is_err() {
-                    break;
+                if sender.send(News::Shown(buffer[..n].to_vec())).is_err() {
+                    return;
                 }
             }
+            let _ = sender.send(News::End);
         });
         let began = now();
         Ok(Self {
             child,
             keyboard,
-            shown,
+            news,
             seen: Vec::new(),
             log,
             began,
@@ -129,14 +164,15 @@ impl Console {
                 return Ok(String::from_utf8_lossy(&read).into_owned());
             }
             let left = self.deadline.saturating_duration_since(now());
-            match self.shown.recv_timeout(left) {
-                Ok(new) => {
+            match self.news.recv_timeout(left) {
+                Ok(News::Shown(new)) => {
                     self.log.write_all(&new)?;
                     self.seen.extend(new);
                     let excess = self.seen.len().saturating_sub(MAX_SEEN);
                     self.seen.drain(..excess);
                 }
-                Err(RecvTimeoutError::Disconnected) => {
+                Ok(News::Interrupt) => return Err(ConsoleError::Interrupted),
+                Ok(News::End) | Err(RecvTimeoutError::Disconnected) => {
                     return Err(ConsoleError::Ended { tail: self.tail() });
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -148,6 +184,11 @@ impl Console {
                 }
             }
         }
+    }
+
+    /// What was shown since the last text that was waited for.
+    pub(crate) fn unread(&self) -> String {
+        String::from_utf8_lossy(&self.seen).replace('\r', "")
     }
 
     fn tail(&self) -> String {
@@ -177,6 +218,7 @@ impl Console {
 
 impl Drop for Console {
     fn drop(&mut self) {
+        signals::stop_listening();
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();

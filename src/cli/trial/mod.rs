@@ -19,7 +19,7 @@ use crate::boot::contents::Contents;
 use crate::digest::Sha256;
 use crate::store::Store;
 use crate::tree::Objects;
-use checks::{Check, Outcome};
+use checks::{Check, Examination};
 use console::Console;
 use machine::Machine;
 use serde_json::json;
@@ -83,10 +83,15 @@ pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
         Tested::Image(_) => environment::store_folder(None)?,
         Tested::Built(args) => environment::store_folder(args.input.store.as_deref())?,
     };
-    let checks = run(&image, &store, args, talk)?;
+    let mut checks = Vec::new();
+    let ended = BootTest { args, talk }.run(&image, &store, &mut checks);
+    if ended.is_err() && checks.is_empty() {
+        // The machine was never started.
+        return Ok(ended?);
+    }
     let failed = checks
         .iter()
-        .filter(|check| check.outcome == Outcome::Failed)
+        .filter(|check| !check.outcome.passed())
         .count();
     print(match args.json {
         true => format!(
@@ -95,6 +100,7 @@ pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
         ),
         false => table(&checks),
     })?;
+    ended?;
     match failed {
         0 => Ok(()),
         _ => Err(TrialError::Failed {
@@ -112,76 +118,79 @@ fn table(checks: &[Check]) -> String {
         .max()
         .unwrap_or(0);
     let row = |check: &Check| {
-        let word = match check.outcome {
-            Outcome::Ok => "ok",
-            Outcome::Failed => "FAIL",
-            Outcome::Skipped => "skipped",
-        };
-        let line = format!("{:<width$}  {word:<7}  {}", check.name, check.detail);
+        let word = check.outcome.word();
+        let line = format!("{:<width$}  {word:<8}  {}", check.name, check.detail);
         format!("{}\n", line.trim_end())
     };
     checks.iter().map(row).collect()
 }
 
-fn run(
-    image: &Path,
-    store: &Path,
-    args: &TestArgs,
+/// How an image is tested.
+struct BootTest<'a> {
+    args: &'a TestArgs,
     talk: TalkArgs,
-) -> Result<Vec<Check>, TrialError> {
-    let file = ImageFile(image);
-    let opened = Opened::parse(&file, Sha256([0; 32])).map_err(MachineError::from)?;
-    let contents = Contents {
-        tree: &opened.tree,
-        objects: &file,
-    };
-    let machine = Machine::of(&opened, contents, args.firmware)?;
-    let store = Store::open(store)?;
-    signals::guard(store.scratch());
-    let folder = store.scratch_path();
-    fs_err::create_dir(&folder)?;
-    let overlay = overlay(image, &folder)?;
+}
 
-    // A machine does not outlive the one who watches it.
-    let mut command = Command::new("setpriv");
-    let (program, package) = machine.program();
-    command.args(["--pdeathsig", "KILL", "--", find(program, package)?]);
-    machine.arguments(&mut command, &folder, &overlay)?;
-    let network = if args.network {
-        "user,id=net"
-    } else {
-        "user,id=net,restrict=on"
-    };
-    command.args(["-netdev", network]);
-    let log = args
-        .log
-        .clone()
-        .unwrap_or_else(|| folder.join("console.log"));
-    let log = fs_err::File::create(log)?;
-    let mut console = Console::start(&mut command, log, Duration::from_secs(args.timeout))?;
-    let stage = |what: &str, console: &Console| {
-        if !talk.quiet {
-            say(&format!(
-                "{what} after {:.0} s",
-                console.uptime().as_secs_f64()
-            ));
+impl BootTest<'_> {
+    /// Starts the image and notes in `checks` what it says of itself, also where it does not come to an end.
+    fn run(&self, image: &Path, store: &Path, checks: &mut Vec<Check>) -> Result<(), TrialError> {
+        let file = ImageFile(image);
+        let opened = Opened::parse(&file, Sha256([0; 32])).map_err(MachineError::from)?;
+        let contents = Contents {
+            tree: &opened.tree,
+            objects: &file,
+        };
+        let machine = Machine::of(&opened, contents, self.args.firmware)?;
+        let store = Store::open(store)?;
+        signals::guard(store.scratch());
+        let folder = store.scratch_path();
+        fs_err::create_dir(&folder)?;
+        let overlay = overlay(image, &folder)?;
+
+        // A machine does not outlive the one who watches it.
+        let mut command = Command::new("setpriv");
+        let (program, package) = machine.program();
+        command.args(["--pdeathsig", "KILL", "--", find(program, package)?]);
+        machine.arguments(&mut command, &folder, &overlay)?;
+        let network = match self.args.network {
+            true => "user,id=net",
+            false => "user,id=net,restrict=on",
+        };
+        command.args(["-netdev", network]);
+        let log = self.args.log.clone();
+        let log = fs_err::File::create(log.unwrap_or_else(|| folder.join("console.log")))?;
+        let patience = Duration::from_secs(self.args.timeout);
+        let mut console = Console::start(&mut command, log, patience)?;
+        self.examine(&mut console, checks)?;
+        // It may not get that far, which is no fault of the image.
+        let _ = console.type_line("systemctl poweroff");
+        Ok(())
+    }
+
+    fn examine(&self, console: &mut Console, checks: &mut Vec<Check>) -> Result<(), TrialError> {
+        let mut examination = Examination { console, checks };
+        examination.log_in()?;
+        self.stage("login prompt", examination.console);
+        let mut missing = Vec::new();
+        if !self.args.network {
+            missing.push("network");
         }
-    };
-    checks::log_in(&mut console)?;
-    stage("login prompt", &console);
-    let mut missing = Vec::new();
-    if !args.network {
-        missing.push("network");
+        // A simulated radio, where the kernel has one.
+        let radio = examination.ask("radio", "modprobe mac80211_hwsim radios=1")?;
+        if radio.status != 0 {
+            missing.push("radio");
+        }
+        examination.examine(&missing)?;
+        self.stage("done", examination.console);
+        Ok(())
     }
-    // A simulated radio, where the kernel has one.
-    if console.run("modprobe mac80211_hwsim radios=1")?.status != 0 {
-        missing.push("radio");
+
+    fn stage(&self, what: &str, console: &Console) {
+        if !self.talk.quiet {
+            let seconds = console.uptime().as_secs_f64();
+            say(&format!("{what} after {seconds:.0} s"));
+        }
     }
-    let checks = checks::checks(&mut console, &missing)?;
-    stage("done", &console);
-    // It may not get that far, which is no fault of the image.
-    let _ = console.type_line("systemctl poweroff");
-    Ok(checks)
 }
 
 /// A disk of [`DISK`] that begins with what `image` holds.
