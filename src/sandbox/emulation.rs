@@ -10,7 +10,6 @@ use crate::architecture::Architecture;
 use crate::tree::{Objects, Tree, TreePath};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::MountFlags;
-use std::io;
 use std::os::fd::OwnedFd;
 
 /// What must stay open while programs of the target run.
@@ -20,21 +19,18 @@ pub(super) struct Registration {
     _rules: Option<OwnedFd>,
 }
 
-/// Lays the native tools over the target and registers qemu.
+/// Lays the native `tools` over the target `tree` and registers qemu.
 pub(super) fn prepare(
     emulation: &Emulation,
-    scratch: &Scratch,
-    tree: &Tree,
+    [tools, tree]: [&Tree; 2],
     mounts: &mut Mounts,
     objects: &dyn Objects,
 ) -> Result<Registration, Trouble> {
+    let scratch = Scratch::here();
     let native = scratch.native();
-    let text = fs_err::read_to_string(scratch.tools()).doing(|| "read the tools".to_owned())?;
-    let tools = crate::tree::parse_dump(&text)
-        .map_err(io::Error::other)
-        .doing(|| "read the tools".to_owned())?;
+    fs_err::create_dir(&native).doing(|| "make a folder for the tools".to_owned())?;
     // Their owners matter to nobody.
-    materialize::materialize(&tools, &native, objects, &mut Owners::default())?;
+    materialize::materialize(tools, &native, objects, &mut Owners::default())?;
     let Emulation {
         overlaid,
         folders,
@@ -44,7 +40,7 @@ pub(super) fn prepare(
     for path in folders.iter().chain(files).chain(overlaid) {
         let parsed = TreePath::parse(path.as_bytes()).ok();
         let real = |tree: &Tree| parsed.as_ref().and_then(|path| tree.real_path(path));
-        let (Some(source), Some(target)) = (real(&tools), real(tree)) else {
+        let (Some(source), Some(target)) = (real(tools), real(tree)) else {
             continue;
         };
         mounts.bind(
@@ -54,7 +50,7 @@ pub(super) fn prepare(
         )?;
     }
     let rules = match &emulation.interpreter {
-        Some(interpreter) => register(emulation.target, interpreter, scratch)?,
+        Some(interpreter) => register(emulation.target, interpreter, &scratch)?,
         None => None,
     };
     Ok(Registration { _rules: rules })
@@ -77,17 +73,27 @@ fn register(
     mounted
         .doing(|| "mount binfmt_misc".to_owned())
         .map_err(refused)?;
-    // The kernel takes at most 255 bytes of path; a relative one is opened from here.
-    rustix::process::chdir(scratch.native()).doing(|| "enter the tools".to_owned())?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = |path: &std::path::Path| rustix::fs::open(path, flags, Mode::empty());
+    let rules = open(&at).doing(|| "hold binfmt_misc".to_owned())?;
     let (magic, mask) = elf_magic(target);
     let name = target.qemu();
     let rule = format!(":qemu-{name}:M:0:{magic}:{mask}:{interpreter}:FP");
-    fs_err::write(at.join("register"), rule)
+    // The kernel takes at most 255 bytes of path; a relative one is opened from here.
+    let back = open(scratch.path()).doing(|| "hold the scratch folder".to_owned())?;
+    rustix::process::chdir(scratch.native()).doing(|| "enter the tools".to_owned())?;
+    let register = rustix::fs::openat(
+        &rules,
+        "register",
+        OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    register
+        .and_then(|register| rustix::io::write(&register, rule.as_bytes()))
         .doing(|| format!("register `{interpreter}`"))
         .map_err(refused)?;
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let rules = rustix::fs::open(&at, flags, Mode::empty());
-    rules.doing(|| "hold binfmt_misc".to_owned()).map(Some)
+    rustix::process::fchdir(back).doing(|| "leave the tools".to_owned())?;
+    Ok(Some(rules))
 }
 
 /// Whether the host itself runs programs of `target` wherever they lie: a registration with flag

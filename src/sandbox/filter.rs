@@ -1,10 +1,17 @@
-//! Which system calls of a script reach the supervisor.
+//! Which system calls of a script are carried out.
 //!
-//! Every change and every query of ownership does. All changes of the process's own ids succeed
-//! without effect, for there is only one id to have, and so does all waiting for the disk;
-//! everything else is the kernel's.
+//! The filter is a list of what is allowed, near to the default profile of Docker; what nobody has
+//! thought of is refused. Every change and every query of ownership reaches the supervisor. All
+//! changes of the process's own ids succeed without effect, for there is only one id to have, and
+//! so does all waiting for the disk.
+//!
+//! There is one ABI, the host's own: an image has one architecture, and programs of another one run
+//! in an emulator, which makes the host's calls. By the numbers of i386, x32 and arm, ownership
+//! could be asked for and changed unseen, so nothing but the end of a process is had by them.
 
+use super::calls::{ALLOWED, IGNORED, LATEST, NOTIFIED};
 use rustix::thread::CapabilitySet;
+use std::collections::BTreeMap;
 
 /// A system call that asks for or changes ownership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,56 +27,68 @@ pub(super) enum Call {
     Statx,
 }
 
-/// The calls that reach the supervisor, by their numbers here.
-#[cfg(target_arch = "x86_64")]
-const NOTIFIED: &[(libc::c_long, Call)] = &[
-    (libc::SYS_newfstatat, Call::Newfstatat),
-    (libc::SYS_fstat, Call::Fstat),
-    (libc::SYS_stat, Call::Stat),
-    (libc::SYS_lstat, Call::Lstat),
-    (libc::SYS_statx, Call::Statx),
-    (libc::SYS_fchownat, Call::Fchownat),
-    (libc::SYS_chown, Call::Chown),
-    (libc::SYS_lchown, Call::Lchown),
-    (libc::SYS_fchown, Call::Fchown),
-];
-#[cfg(target_arch = "aarch64")]
-const NOTIFIED: &[(libc::c_long, Call)] = &[
-    (libc::SYS_newfstatat, Call::Newfstatat),
-    (libc::SYS_fstat, Call::Fstat),
-    (libc::SYS_statx, Call::Statx),
-    (libc::SYS_fchownat, Call::Fchownat),
-    (libc::SYS_fchown, Call::Fchown),
-];
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const NOTIFIED: &[(libc::c_long, Call)] = &[];
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Allow,
+    /// The supervisor answers.
+    Notify,
+    /// It returns this error, or success where that is 0.
+    Return(i32),
+}
 
-/// The calls that succeed without effect.
-const IGNORED: &[libc::c_long] = &[
-    libc::SYS_setuid,
-    libc::SYS_setgid,
-    libc::SYS_setreuid,
-    libc::SYS_setregid,
-    libc::SYS_setresuid,
-    libc::SYS_setresgid,
-    libc::SYS_setfsuid,
-    libc::SYS_setfsgid,
-    libc::SYS_setgroups,
-    // The files of a sandbox are gone after a power failure anyway: nobody reads them again.
-    libc::SYS_sync,
-    libc::SYS_syncfs,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    libc::SYS_sync_file_range,
+/// What decides that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Always(Verdict),
+    /// An argument.
+    Ask(Question),
+}
+
+/// What an argument is asked for; all of them are 32 bits wide for the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// `clone`: no new namespace.
+    Namespaces,
+    /// `socket`, `socketpair`: a family that is needed.
+    Family,
+    /// `ioctl`: nothing that types into a terminal.
+    Request,
+    /// `prlimit64`: of the caller itself. The supervisor has the same user id.
+    Own,
+    /// `personality`: one that changes no more than a version number.
+    Persona,
+}
+
+const QUESTIONS: &[(libc::c_long, Question)] = &[
+    (libc::SYS_clone, Question::Namespaces),
+    (libc::SYS_socket, Question::Family),
+    (libc::SYS_socketpair, Question::Family),
+    (libc::SYS_ioctl, Question::Request),
+    (libc::SYS_prlimit64, Question::Own),
+    (libc::SYS_personality, Question::Persona),
 ];
 
-/// `AUDIT_ARCH_*` of linux/audit.h; calls of another ABI (32-bit programs) pass unseen.
+/// Every `CLONE_NEW…` that `clone` knows.
+const NAMESPACES: u32 = 0x7e02_0000;
+/// `AF_UNIX`, `AF_INET`, `AF_INET6`, `AF_NETLINK`.
+const FAMILIES: [u32; 4] = [1, 2, 10, 16];
+/// `TIOCSTI` and `TIOCLINUX`, which put words into the mouth of whoever sits at a terminal.
+const TYPING: [u32; 2] = [0x5412, 0x541c];
+/// `PER_LINUX` and `PER_LINUX32`, each also with `UNAME26`, and the question for the present one.
+const PERSONAS: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, u32::MAX];
+
+/// `AUDIT_ARCH_*` of linux/audit.h.
 const AUDIT_ARCH: u32 = match cfg!(target_arch = "aarch64") {
     true => 0xc000_00b7,
     false => 0xc000_003e,
 };
-/// Numbers from here on are the x32 ABI of x86.
-const X32_BIT: u32 = 0x4000_0000;
+/// The same of the 32-bit ABI beside it (i386, arm), and its numbers of `exit` and `exit_group`: who
+/// is refused everything else must be able to end.
+const SMALL_ARCH: (u32, [u32; 2]) = match cfg!(target_arch = "aarch64") {
+    true => (0x4000_0028, [1, 248]),
+    false => (0x4000_0003, [1, 252]),
+};
 
 /// Whether this host's calls are known.
 pub(super) const SUPPORTED: bool = !NOTIFIED.is_empty();
@@ -90,39 +109,135 @@ pub(super) const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SYS_CHROOT)
     .union(CapabilitySet::AUDIT_WRITE);
 
-/// The call of number `number`, if it is one of ours.
+/// The call of number `number`, if it is one that the supervisor answers.
 pub(super) fn call(number: i32) -> Option<Call> {
     let number = libc::c_long::from(number);
     let found = NOTIFIED.iter().find(|(notified, _)| *notified == number);
     found.map(|(_, call)| *call)
 }
 
+/// The rules by number: where the range of each begins, in order.
+fn ranges() -> Vec<(u32, Rule)> {
+    let always = |call: &libc::c_long, verdict| (*call, Rule::Always(verdict));
+    let allowed = ALLOWED.iter().map(|call| always(call, Verdict::Allow));
+    let notified = NOTIFIED.iter();
+    let notified = notified.map(|(call, _)| always(call, Verdict::Notify));
+    let ignored = IGNORED.iter().map(|call| always(call, Verdict::Return(0)));
+    let asked = QUESTIONS.iter();
+    let asked = asked.map(|(call, question)| (*call, Rule::Ask(*question)));
+    // The C library takes `clone` instead, whose flags can be seen.
+    let clone3 = [always(&libc::SYS_clone3, Verdict::Return(libc::ENOSYS))];
+    let listed = allowed.chain(notified).chain(ignored).chain(asked);
+    let listed: BTreeMap<libc::c_long, Rule> = listed.chain(clone3).collect();
+    let refused = Rule::Always(Verdict::Return(libc::EPERM));
+    let mut ranges: Vec<(u32, Rule)> = Vec::new();
+    for (number, first) in (0..=LATEST).zip(0..) {
+        let rule = listed.get(&number).copied().unwrap_or(refused);
+        if ranges.last().is_none_or(|(_, last)| *last != rule) {
+            ranges.push((first, rule));
+        }
+    }
+    // What is newer than the lists, and what is no call of this ABI: programs have another way, for
+    // kernels without it.
+    let behind = u32::try_from(LATEST + 1).expect("numbers of system calls are small");
+    ranges.push((behind, Rule::Always(Verdict::Return(libc::ENOSYS))));
+    ranges
+}
+
 /// The filter as a classic BPF program over `struct seccomp_data`.
 pub(super) fn program() -> Vec<libc::sock_filter> {
-    let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset);
-    let give = |action| statement(libc::BPF_RET | libc::BPF_K, action);
-    // Offsets of `nr` and `arch`.
+    let (small, ends) = SMALL_ARCH;
     let mut program = vec![
-        load(4),
-        jump(libc::BPF_JEQ, AUDIT_ARCH, 1, 0),
-        give(libc::SECCOMP_RET_ALLOW),
-        load(0),
+        load(ARCH),
+        jump(libc::BPF_JEQ, AUDIT_ARCH, 6, 0),
+        jump(libc::BPF_JEQ, small, 0, 3),
+        load(NUMBER),
+        jump(libc::BPF_JEQ, ends[0], 2, 0),
+        jump(libc::BPF_JEQ, ends[1], 1, 0),
+        give(Verdict::Return(libc::ENOSYS)),
+        give(Verdict::Allow),
     ];
-    if cfg!(target_arch = "x86_64") {
-        program.push(jump(libc::BPF_JGE, X32_BIT, 0, 1));
-        program.push(give(libc::SECCOMP_RET_ALLOW));
-    }
-    let notified = NOTIFIED
-        .iter()
-        .map(|(call, _)| (*call, libc::SECCOMP_RET_USER_NOTIF));
-    let ignored = IGNORED.iter().map(|call| (*call, libc::SECCOMP_RET_ERRNO));
-    for (call, action) in notified.chain(ignored) {
-        let number = u32::try_from(call).expect("numbers of system calls are small");
-        program.push(jump(libc::BPF_JEQ, number, 0, 1));
-        program.push(give(action));
-    }
-    program.push(give(libc::SECCOMP_RET_ALLOW));
+    // Here ends the jump of the host's own ABI.
+    program.push(load(NUMBER));
+    program.extend(search(&ranges()));
     program
+}
+
+/// Finds the rule for the number that is loaded: half of the ranges fall away with every step.
+fn search(ranges: &[(u32, Rule)]) -> Vec<libc::sock_filter> {
+    let (lower, upper) = ranges.split_at(ranges.len() / 2);
+    let [(first, rule), ..] = upper else {
+        return Vec::new();
+    };
+    if lower.is_empty() {
+        return leaf(*rule);
+    }
+    let (lower, upper) = (search(lower), search(upper));
+    let mut program = match u8::try_from(lower.len()) {
+        Ok(len) => vec![jump(libc::BPF_JGE, *first, len, 0)],
+        Err(_) => {
+            let len = u32::try_from(lower.len()).expect("a program is short");
+            vec![
+                jump(libc::BPF_JGE, *first, 0, 1),
+                statement(libc::BPF_JMP | libc::BPF_JA, len),
+            ]
+        }
+    };
+    program.extend(lower);
+    program.extend(upper);
+    program
+}
+
+/// Carries `rule` out.
+fn leaf(rule: Rule) -> Vec<libc::sock_filter> {
+    let question = match rule {
+        Rule::Always(verdict) => return vec![give(verdict)],
+        Rule::Ask(question) => question,
+    };
+    let allowed = Verdict::Allow;
+    let refused = Verdict::Return(libc::EPERM);
+    let (index, values, found, other) = match question {
+        Question::Namespaces => {
+            let flag = jump(libc::BPF_JSET, NAMESPACES, 0, 1);
+            return vec![load(argument(0)), flag, give(refused), give(allowed)];
+        }
+        Question::Family => {
+            let unknown = Verdict::Return(libc::EAFNOSUPPORT);
+            (0, FAMILIES.as_slice(), allowed, unknown)
+        }
+        Question::Request => (1, TYPING.as_slice(), refused, allowed),
+        Question::Own => (0, [0].as_slice(), allowed, refused),
+        Question::Persona => (0, PERSONAS.as_slice(), allowed, refused),
+    };
+    let mut program = vec![load(argument(index))];
+    for (value, left) in values.iter().zip((0..values.len()).rev()) {
+        let over = u8::try_from(left + 1).expect("the lists are short");
+        program.push(jump(libc::BPF_JEQ, *value, over, 0));
+    }
+    program.extend([give(other), give(found)]);
+    program
+}
+
+/// Offsets in `struct seccomp_data`.
+const NUMBER: u32 = 0;
+const ARCH: u32 = 4;
+
+/// The low half of argument `index`, on processors whose low half comes first.
+fn argument(index: u32) -> u32 {
+    16 + 8 * index
+}
+
+fn load(offset: u32) -> libc::sock_filter {
+    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
+}
+
+fn give(verdict: Verdict) -> libc::sock_filter {
+    let action = match verdict {
+        Verdict::Allow => libc::SECCOMP_RET_ALLOW,
+        Verdict::Notify => libc::SECCOMP_RET_USER_NOTIF,
+        Verdict::Return(number) => libc::SECCOMP_RET_ERRNO | number.unsigned_abs(),
+    };
+    statement(libc::BPF_RET | libc::BPF_K, action)
 }
 
 fn statement(code: u32, k: u32) -> libc::sock_filter {
@@ -141,5 +256,104 @@ fn jump(condition: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
         jt,
         jf,
         ..statement
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel would do: classic BPF, of which the filter uses six operations.
+    fn answer(arch: u32, number: u32, arguments: [u32; 6]) -> u32 {
+        let program = program();
+        let (mut at, mut loaded) = (0, 0);
+        loop {
+            let line = program[at];
+            at += 1;
+            let taken = match u32::from(line.code) {
+                code if code == libc::BPF_RET | libc::BPF_K => return line.k,
+                code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => {
+                    loaded = match line.k {
+                        NUMBER => number,
+                        ARCH => arch,
+                        offset => arguments[usize::try_from((offset - 16) / 8).unwrap()],
+                    };
+                    continue;
+                }
+                code if code == libc::BPF_JMP | libc::BPF_JA => {
+                    at += usize::try_from(line.k).unwrap();
+                    continue;
+                }
+                code if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K => loaded == line.k,
+                code if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => loaded >= line.k,
+                code if code == libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K => loaded & line.k != 0,
+                code => panic!("operation {code:#x}"),
+            };
+            at += usize::from(if taken { line.jt } else { line.jf });
+        }
+    }
+
+    const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+    const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
+
+    #[test]
+    fn every_number_gets_what_the_lists_say() {
+        for (number, call) in (0..2000).zip(0..) {
+            let asked = QUESTIONS.iter().any(|(asked, _)| *asked == call);
+            let expected = match call {
+                call if NOTIFIED.iter().any(|(notified, _)| *notified == call) => {
+                    libc::SECCOMP_RET_USER_NOTIF
+                }
+                call if IGNORED.contains(&call) => libc::SECCOMP_RET_ERRNO,
+                call if ALLOWED.contains(&call) => libc::SECCOMP_RET_ALLOW,
+                call if call > LATEST || call == libc::SYS_clone3 => ENOSYS,
+                _ => EPERM,
+            };
+            assert!(asked || answer(AUDIT_ARCH, number, [0; 6]) == expected, "{call}");
+        }
+    }
+
+    #[test]
+    fn arguments_decide_where_a_call_can_do_both() {
+        let answer = |call: libc::c_long, arguments: [u32; 2]| {
+            let [first, second] = arguments;
+            let number = u32::try_from(call).unwrap();
+            answer(AUDIT_ARCH, number, [first, second, 0, 0, 0, 0])
+        };
+        let allow = libc::SECCOMP_RET_ALLOW;
+        let no_family = libc::SECCOMP_RET_ERRNO | libc::EAFNOSUPPORT.unsigned_abs();
+        for family in 0..64 {
+            let known = matches!(family, 1 | 2 | 10 | 16);
+            let expected = if known { allow } else { no_family };
+            assert_eq!(answer(libc::SYS_socket, [family, 1]), expected, "{family}");
+            assert_eq!(answer(libc::SYS_socketpair, [family, 1]), expected, "{family}");
+        }
+        for bit in 0..32 {
+            let new = matches!(bit, 17 | 25..=30);
+            let expected = if new { EPERM } else { allow };
+            assert_eq!(answer(libc::SYS_clone, [1 << bit, 0]), expected, "{bit}");
+        }
+        // What the C library asks for to start a program.
+        assert_eq!(answer(libc::SYS_clone, [0x4111, 0]), allow);
+        assert_eq!(answer(libc::SYS_ioctl, [0, 0x5412]), EPERM);
+        assert_eq!(answer(libc::SYS_ioctl, [0, 0x5401]), allow);
+        assert_eq!(answer(libc::SYS_prlimit64, [0, 7]), allow);
+        assert_eq!(answer(libc::SYS_prlimit64, [1, 7]), EPERM);
+        assert_eq!(answer(libc::SYS_personality, [0x2_0008, 0]), allow);
+        assert_eq!(answer(libc::SYS_personality, [0x40_0000, 0]), EPERM);
+    }
+
+    #[test]
+    fn by_another_abi_a_process_can_only_end() {
+        let (small, ends) = SMALL_ARCH;
+        for number in 0..1000 {
+            let expected = match ends.contains(&number) {
+                true => libc::SECCOMP_RET_ALLOW,
+                false => ENOSYS,
+            };
+            assert_eq!(answer(small, number, [0; 6]), expected, "{number}");
+            assert_eq!(answer(0x8000_0015, number, [0; 6]), ENOSYS);
+            assert_eq!(answer(AUDIT_ARCH, 0x4000_0000 | number, [0; 6]), ENOSYS);
+        }
     }
 }

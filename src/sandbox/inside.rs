@@ -1,45 +1,44 @@
-//! The two processes of a sandbox, which are this program started again.
+//! The processes of a sandbox, which are this program started again and forked twice.
 //!
-//! The outer one makes the namespaces; the inner one is process 1 of the new process namespace:
-//! it lays the tree out, moves into it, runs the steps and reads the tree back. When process 1
-//! ends, for whatever reason, the kernel ends every process of the sandbox.
+//! The outer one stays outside and hands in what the others ask for (see `outside`). The middle one
+//! makes the namespaces. The inner one is process 1 of the new process namespace: it lays the tree
+//! out, moves into it, runs the steps and reads the tree back. When process 1 ends, for whatever
+//! reason, the kernel ends every process of the sandbox.
+//!
+//! Nothing that the inner process holds leads out: it inherits no descriptor but its standard input
+//! and output, no keyring and no argument that names a folder of the host.
 
 use super::emulation;
 use super::error::{Area, Doing, Ending, Outcome, Trouble};
 use super::job::{self, Job, Scratch};
 use super::materialize;
 use super::mounts::{self, Mounts};
+use super::outside::{self, Outside};
 use super::owners::Owners;
+use super::process::{self, Side};
+use super::resolve::Resolver;
 use super::scan::Scan;
-use super::{seccomp, supervise};
-use crate::digest::Sha256;
-use crate::tree::{self, Objects, Tree};
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
-use rustix::thread::UnshareFlags;
+use super::supervise;
+use crate::tree::{self, Tree};
+use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
+use rustix::thread::{Gid, Uid, UnshareFlags};
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
 
-/// The first argument of this program when it is started as a part of a sandbox.
+/// The first argument of this program when it is started as a sandbox.
 pub(super) const STAGE: &str = "--imgbuild-sandbox-stage";
 
-/// Does the work of a sandbox process if `arguments` say that this is one.
+/// Does the work of a sandbox if `arguments` say that this is one. The working directory is the scratch
+/// folder.
 pub fn reenter(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let _program = arguments.next()?;
     if arguments.next()? != STAGE {
         return None;
     }
-    let stage = arguments.next()?;
-    let scratch = Scratch(PathBuf::from(arguments.next()?));
     let parent: u32 = arguments.next()?.to_str()?.parse().ok()?;
-    let result = match stage.to_str()? {
-        "outer" => outer(&scratch, parent),
-        _ => inner(&scratch),
-    };
-    Some(match result {
+    Some(match outer(parent) {
         Ok(code) => code,
         Err(error) => {
             // Where this leads is what imgbuild shows when a sandbox ends without a report.
@@ -49,92 +48,132 @@ pub fn reenter(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode
     })
 }
 
+/// Starts the process that makes the namespaces and serves it until all of it has ended.
+fn outer(parent: u32) -> io::Result<ExitCode> {
+    process::leave_keyring()?;
+    process::close_inherited()?;
+    die_with(parent)?;
+    let job: Job = serde_json::from_slice(&fs_err::read(Scratch::here().job())?)?;
+    let (outside, server) = outside::pair()?;
+    let this = std::process::id();
+    match process::fork()? {
+        Side::Child => {
+            drop(server);
+            middle(this, &job, &outside)
+        }
+        Side::Parent(middle) => {
+            drop(outside);
+            server.serve(middle, &job.store)?;
+            wait(middle)
+        }
+    }
+}
+
 /// Makes the namespaces, starts the inner process in them and waits for it.
-fn outer(scratch: &Scratch, parent: u32) -> io::Result<ExitCode> {
+fn middle(parent: u32, job: &Job, outside: &Outside) -> io::Result<ExitCode> {
+    if let Err(error) = enter_namespaces(outside) {
+        let trouble = Trouble {
+            area: Area::Namespace,
+            doing: "make the namespaces".to_owned(),
+            errno: error.raw_os_error().unwrap_or(libc::EPERM),
+        };
+        report(outside, &Outcome::Trouble(trouble))?;
+        return Ok(ExitCode::FAILURE);
+    }
+    // After the change of user, which clears it.
+    die_with(parent)?;
+    match process::fork()? {
+        Side::Child => inner(job, outside),
+        Side::Parent(inner) => wait(inner),
+    }
+}
+
+/// Moves into new namespaces, of which the first process is still to be made, and becomes the only
+/// user of them.
+fn enter_namespaces(outside: &Outside) -> io::Result<()> {
     let namespaces = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
         | UnshareFlags::NEWPID
         | UnshareFlags::NEWNET
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS;
-    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-    let made = seccomp::unshare(namespaces).and_then(|()| {
-        fs_err::write("/proc/self/setgroups", "deny")?;
-        fs_err::write("/proc/self/uid_map", format!("0 {} 1", uid.as_raw()))?;
-        fs_err::write("/proc/self/gid_map", format!("0 {} 1", gid.as_raw()))
-    });
-    if let Err(error) = made {
-        let trouble = Trouble {
-            area: Area::Namespace,
-            doing: "make the namespaces".to_owned(),
-            errno: error.raw_os_error().unwrap_or(libc::EPERM),
-        };
-        let outcome = serde_json::to_vec(&Outcome::Trouble(trouble))?;
-        fs_err::write(scratch.outcome(), outcome)?;
-        return Ok(ExitCode::FAILURE);
+    // Root's groups would open root's files. Who may not leave them is no root.
+    match rustix::thread::set_thread_groups(&[]) {
+        Ok(()) | Err(rustix::io::Errno::PERM) => {}
+        Err(error) => return Err(error.into()),
     }
-    // After the change of namespace, which clears it. The parent may have died before.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    let still = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
-    if still != Some(parent) {
-        return Ok(ExitCode::FAILURE);
-    }
-    let status = Command::new("/proc/self/exe")
-        .args([STAGE, "inner"])
-        .arg(scratch.path())
-        .arg("0")
-        .env_clear()
-        .status()?;
-    Ok(match status.success() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    process::unshare(namespaces)?;
+    outside.map_ids()?;
+    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+    Ok(())
 }
 
-/// What process 1 keeps of the host while it lives in the tree.
-struct Outside {
-    scratch: OwnedFd,
-    objects: HeldObjects,
+/// Has this process killed when `parent` dies, which may have happened already.
+fn die_with(parent: u32) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+    match now == Some(parent) {
+        true => Ok(()),
+        false => Err(io::Error::other("the process that asked for this ended")),
+    }
 }
 
-fn inner(scratch: &Scratch) -> io::Result<ExitCode> {
+fn wait(child: Pid) -> io::Result<ExitCode> {
+    loop {
+        match rustix::process::waitpid(Some(child), WaitOptions::empty()) {
+            Ok(Some((_, status))) => {
+                return Ok(match WaitStatus::exit_status(status) {
+                    Some(0) => ExitCode::SUCCESS,
+                    _ => ExitCode::FAILURE,
+                });
+            }
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn inner(job: &Job, outside: &Outside) -> io::Result<ExitCode> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    let folder = open_folder(scratch.path().to_path_buf())?;
-    let outcome = match work(scratch) {
+    let outcome = match work(job, outside) {
         Ok(None) => Outcome::Done,
         Ok(Some((index, ending))) => Outcome::Step { index, ending },
         Err(trouble) => Outcome::Trouble(trouble),
     };
-    let mut file = create(&folder, job::OUTCOME)?;
-    file.write_all(&serde_json::to_vec(&outcome)?)?;
+    report(outside, &outcome)?;
     Ok(ExitCode::SUCCESS)
 }
 
+fn report(outside: &Outside, outcome: &Outcome) -> io::Result<()> {
+    let mut file = outside.create(job::OUTCOME)?;
+    file.write_all(&serde_json::to_vec(outcome)?)
+}
+
 /// Everything, from the job to the result; `Some` names the step that failed.
-fn work(scratch: &Scratch) -> Result<Option<(usize, Ending)>, Trouble> {
-    let job = fs_err::read(scratch.job()).doing(|| "read the job".to_owned())?;
-    let job: Job = serde_json::from_slice(&job)
-        .map_err(io::Error::from)
-        .doing(|| "read the job".to_owned())?;
+fn work(job: &Job, outside: &Outside) -> Result<Option<(usize, Ending)>, Trouble> {
     isolate()?;
-    let mut tree = read_tree(scratch.tree())?;
+    let scratch = Scratch::here();
+    let mut tree = read_tree(outside, job::TREE)?;
     let hidden = mounts::add_mount_points(&mut tree, job.added_files(), job.added_folders());
-    let outside = Outside {
-        scratch: open_folder(scratch.path().to_path_buf())
-            .doing(|| "open the scratch folder".to_owned())?,
-        objects: HeldObjects::open(&job).doing(|| "open the store".to_owned())?,
-    };
-    let mut owners = Owners::default();
-    let laid = materialize::materialize(&tree, &scratch.root(), &outside.objects, &mut owners)?;
-    let started = fs_err::metadata(scratch.job())
+    let started = outside
+        .read(job::JOB)
+        .and_then(|job| job.metadata())
         .map(|job| std::os::unix::fs::MetadataExt::mtime(&job))
         .doing(|| "read the clock".to_owned())?;
-    let mut mounts = Mounts::enter(scratch, &tree, &job.stubs)?;
-    let prepare =
-        |emulation| emulation::prepare(emulation, scratch, &tree, &mut mounts, &outside.objects);
+    let mut mounts = Mounts::of_root(&scratch)?;
+    let mut owners = Owners::default();
+    let laid = materialize::materialize(&tree, &scratch.root(), outside, &mut owners)?;
+    mounts.fill(&scratch, &tree, &job.stubs)?;
+    let prepare = |emulation| {
+        let tools = read_tree(outside, job::TOOLS)?;
+        emulation::prepare(emulation, [&tools, &tree], &mut mounts, outside)
+    };
     let _registration = job.emulation.as_ref().map(prepare).transpose()?;
     Mounts::pivot(&scratch.root())?;
     limit()?;
+    let resolver = Resolver::new(&mounts::OWN);
+    owners.enter(resolver.doing(|| "find the mounts of the tree (Linux 5.9)".to_owned())?);
     for (index, step) in job.steps.iter().enumerate() {
         if let Some(ending) = supervise::run(step, &job.environment, &mut owners)? {
             return Ok(Some((index, ending)));
@@ -145,12 +184,12 @@ fn work(scratch: &Scratch) -> Result<Option<(usize, Ending)>, Trouble> {
         before: &tree,
         laid: &laid,
         owners: &owners,
-        objects: &outside.objects,
+        objects: outside,
         hidden: &hidden,
         started,
         epoch: job.epoch,
     };
-    read_back(&scan, &outside.scratch)?;
+    read_back(&scan, outside)?;
     Ok(None)
 }
 
@@ -176,49 +215,21 @@ fn limit() -> Result<(), Trouble> {
         .doing(|| "raise the limit of open files".to_owned())
 }
 
-fn read_tree(path: PathBuf) -> Result<Tree, Trouble> {
-    let doing = || "read the tree".to_owned();
-    let text = fs_err::read_to_string(path).doing(doing)?;
+fn read_tree(outside: &Outside, name: &str) -> Result<Tree, Trouble> {
+    let doing = || format!("read the {name}");
+    let mut text = String::new();
+    let mut file = outside.read(name).doing(doing)?;
+    file.read_to_string(&mut text).doing(doing)?;
     tree::parse_dump(&text)
         .map_err(io::Error::other)
         .doing(doing)
 }
 
-fn read_back(scan: &Scan<'_>, scratch: &OwnedFd) -> Result<(), Trouble> {
+fn read_back(scan: &Scan<'_>, outside: &Outside) -> Result<(), Trouble> {
     let doing = || "write the result".to_owned();
-    let bundle = io::BufWriter::new(create(scratch, job::BUNDLE).doing(doing)?);
+    let bundle = io::BufWriter::new(outside.create(job::BUNDLE).doing(doing)?);
     let (tree, object) = scan.read(std::path::Path::new("/"), bundle)?;
-    let mut file = create(scratch, job::RESULT).doing(doing)?;
+    let mut file = outside.create(job::RESULT).doing(doing)?;
     writeln!(file, "{object}").doing(doing)?;
     file.write_all(tree::dump(&tree).as_bytes()).doing(doing)
-}
-
-fn create(folder: &OwnedFd, name: &str) -> io::Result<fs_err::File> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?;
-    Ok(fs_err::File::from_parts(file.into(), name))
-}
-
-fn open_folder(path: PathBuf) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
-}
-
-/// The objects of the store, reachable after the move into the tree.
-struct HeldObjects(OwnedFd);
-
-impl HeldObjects {
-    fn open(job: &Job) -> io::Result<Self> {
-        open_folder(job.store.join("objects")).map(Self)
-    }
-}
-
-impl Objects for HeldObjects {
-    fn open(&self, digest: &Sha256) -> io::Result<fs_err::File> {
-        let name = digest.to_string();
-        let path = PathBuf::from(&name[..2]).join(&name[2..]);
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.0, &path, flags, Mode::empty())?;
-        Ok(fs_err::File::from_parts(file.into(), path))
-    }
 }

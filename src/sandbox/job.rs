@@ -111,17 +111,22 @@ impl Step {
 pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
+    /// The one that the processes of a sandbox start in. They know it by no other name, for the
+    /// sandbox's user may not be able to enter the folders above it.
+    pub(super) fn here() -> Self {
+        Self(PathBuf::from("."))
+    }
     pub(super) fn job(&self) -> PathBuf {
-        self.0.join("job")
+        self.0.join(JOB)
     }
     pub(super) fn tree(&self) -> PathBuf {
-        self.0.join("tree")
+        self.0.join(TREE)
     }
     pub(super) fn root(&self) -> PathBuf {
         self.0.join("root")
     }
     pub(super) fn tools(&self) -> PathBuf {
-        self.0.join("tools")
+        self.0.join(TOOLS)
     }
     pub(super) fn native(&self) -> PathBuf {
         self.0.join("native")
@@ -143,6 +148,14 @@ impl Scratch {
     }
 }
 
+pub(super) const JOB: &str = "job";
+pub(super) const TREE: &str = "tree";
+pub(super) const TOOLS: &str = "tools";
 pub(super) const OUTCOME: &str = "outcome";
 pub(super) const RESULT: &str = "result";
 pub(super) const BUNDLE: &str = "bundle";
+
+/// The files that a sandbox reads.
+pub(super) const GIVEN: [&str; 3] = [JOB, TREE, TOOLS];
+/// The files that it makes.
+pub(super) const MADE: [&str; 3] = [OUTCOME, RESULT, BUNDLE];

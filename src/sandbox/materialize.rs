@@ -30,7 +30,7 @@ pub(super) struct Laid {
     pub(super) left_out: Vec<(TreePath, NodeId)>,
 }
 
-/// Lays `tree` out in the new folder `root`, and notes foreign owners in `owners`.
+/// Lays `tree` out in the empty folder `root`, and notes foreign owners in `owners`.
 pub(super) fn materialize(
     tree: &Tree,
     root: &Path,
@@ -54,6 +54,7 @@ pub(super) fn materialize(
                 left_out.push((path.clone(), *id));
                 continue;
             }
+            Kind::Directory(_) if path.split_last().is_none() => {}
             Kind::Directory(_) => fs_err::create_dir(&target).doing(doing)?,
             Kind::Symlink(to) => {
                 fs_err::os::unix::fs::symlink(OsStr::from_bytes(to), &target).doing(doing)?;

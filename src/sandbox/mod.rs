@@ -5,6 +5,7 @@
 //! no network, no device, no file of the host. Ownership is noted by a supervisor (see
 //! `owners`). What the scripts changed comes back as a tree of values.
 
+mod calls;
 mod emulation;
 mod error;
 mod filter;
@@ -16,8 +17,11 @@ mod mounts;
 mod native;
 mod normalize;
 mod order;
+mod outside;
 mod owners;
 mod packages;
+mod process;
+mod resolve;
 mod run;
 mod scan;
 mod seccomp;

@@ -1,10 +1,15 @@
 //! What the sandbox sees beside its tree: fresh /proc, /dev, /run, /tmp and an empty /sys, programs
 //! that stand in for others, and nothing of the host.
+//!
+//! What is the kernel's or the host's is read-only for scripts, whoever they are: all of /proc, /sys
+//! and the devices, whose nodes are the host's own. A read-only mount keeps owner, mode and times of
+//! a device node; the device itself is written to as ever.
 
 use super::error::{Area, Doing, Trouble};
 use super::job::{Scratch, Stub};
 use super::materialize::below;
 use crate::tree::{Kind, Meta, Node, Origin, Tree, TreePath};
+use rustix::fs::StatVfsMountFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -13,6 +18,34 @@ use std::path::Path;
 
 /// The devices that programs expect, bound from the host.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// The mounts whose files scripts own, beside the root.
+pub(super) const OWN: [&str; 3] = ["/dev", "/run", "/tmp"];
+
+/// What in /proc tells of the host's memory, keys, devices and interrupts, or steers them: what
+/// container runtimes hide or keep from writing. Not every kernel has every one.
+const HIDDEN: [&str; 20] = [
+    "acpi",
+    "asound",
+    "bus",
+    "driver",
+    "fs",
+    "interrupts",
+    "irq",
+    "kallsyms",
+    "kcore",
+    "key-users",
+    "keys",
+    "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "sched_debug",
+    "scsi",
+    "sysrq-trigger",
+    "timer_list",
+];
 
 /// Folders on which something is mounted, with what an image needs there itself.
 const MOUNT_POINTS: [(&str, u16); 5] = [
@@ -94,27 +127,62 @@ pub(super) struct Mounts {
 }
 
 impl Mounts {
-    /// Makes every mount below the laid-out root and moves into it for good.
-    pub(super) fn enter(scratch: &Scratch, tree: &Tree, stubs: &[Stub]) -> Result<Self, Trouble> {
+    /// Makes the folder of the root a mount of its own. The tree is laid out on that: what is opened
+    /// there leads nowhere else when the rest of the host is gone.
+    pub(super) fn of_root(scratch: &Scratch) -> Result<Self, Trouble> {
         let root = scratch.root();
+        fs_err::create_dir(&root).doing(|| "make the root of the tree".to_owned())?;
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
         rustix::mount::mount_change("/", private).doing(|| "detach the mounts".to_owned())?;
-        rustix::mount::mount_bind_recursive(&root, &root)
+        rustix::mount::mount_bind(&root, &root)
             .doing(|| "mount the root of the tree".to_owned())?;
-        let mut mounts = Self { paths: Vec::new() };
+        Ok(Self { paths: Vec::new() })
+    }
+
+    /// Makes every mount below the laid-out root.
+    pub(super) fn fill(
+        &mut self,
+        scratch: &Scratch,
+        tree: &Tree,
+        stubs: &[Stub],
+    ) -> Result<(), Trouble> {
+        let root = scratch.root();
         let plain = MountFlags::NOSUID | MountFlags::NODEV;
-        mounts.fresh(&root, "/proc", "proc", plain | MountFlags::NOEXEC, c"")?;
-        mounts.fresh(&root, "/sys", "tmpfs", plain, c"mode=555")?;
+        self.fresh(&root, "/proc", "proc", plain | MountFlags::NOEXEC, c"")?;
+        self.fresh(&root, "/sys", "tmpfs", plain | MountFlags::RDONLY, c"mode=555")?;
         // Anything but 755 makes the kernel's sticky-directory rule refuse writes to /dev/null,
         // whose owner has no number in this namespace.
-        mounts.fresh(&root, "/dev", "tmpfs", MountFlags::NOSUID, c"mode=755")?;
-        mounts.fresh(&root, "/run", "tmpfs", plain, c"mode=755")?;
-        mounts.fresh(&root, "/tmp", "tmpfs", plain, c"mode=1777")?;
-        mounts.devices(&root)?;
+        self.fresh(&root, "/dev", "tmpfs", MountFlags::NOSUID, c"mode=755")?;
+        self.fresh(&root, "/run", "tmpfs", plain, c"mode=755")?;
+        self.fresh(&root, "/tmp", "tmpfs", plain, c"mode=1777")?;
+        self.devices(&root)?;
+        self.protect_proc(&root)?;
         for stub in stubs {
-            mounts.stub(scratch, tree, stub)?;
+            self.stub(scratch, tree, stub)?;
         }
-        Ok(mounts)
+        Ok(())
+    }
+
+    /// Hides what of /proc is the host's, and makes the rest read-only.
+    fn protect_proc(&mut self, root: &Path) -> Result<(), Trouble> {
+        let proc = root.join("proc");
+        for name in HIDDEN {
+            let (at, path) = (proc.join(name), format!("/proc/{name}"));
+            match at.symlink_metadata() {
+                Ok(found) if found.is_dir() => {
+                    let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+                    self.fresh(root, &path, "tmpfs", flags, c"mode=555")?;
+                }
+                Ok(_) => {
+                    rustix::mount::mount_bind(root.join("dev/null"), &at)
+                        .and_then(|()| make_read_only(&at))
+                        .doing(|| format!("hide `{path}`"))?;
+                    self.paths.push(path);
+                }
+                Err(_) => {}
+            }
+        }
+        make_read_only(&proc).doing(|| "make `/proc` read-only".to_owned())
     }
 
     /// Makes the laid-out tree the root, with no way back.
@@ -162,6 +230,7 @@ impl Mounts {
             let at = dev.join(name);
             fs_err::write(&at, b"").doing(doing)?;
             rustix::mount::mount_bind(Path::new("/dev").join(name), &at)
+                .and_then(|()| make_read_only(&at))
                 .doing(|| format!("mount `/dev/{name}`"))?;
         }
         for name in ["pts", "shm"] {
@@ -212,4 +281,24 @@ impl Mounts {
         self.paths.push(path.to_string());
         Ok(())
     }
+}
+
+/// Makes the mount at `path` read-only. The other flags stay: one that a more privileged namespace
+/// has set may not be taken away in this one (mount_namespaces(7)).
+fn make_read_only(path: &Path) -> Result<(), rustix::io::Errno> {
+    let now = rustix::fs::statvfs(path)?.f_flag;
+    let mut flags = MountFlags::BIND | MountFlags::RDONLY;
+    for (set, flag) in [
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ] {
+        if now.contains(set) {
+            flags |= flag;
+        }
+    }
+    rustix::mount::mount_remount(path, flags, c"")
 }

@@ -6,6 +6,7 @@
 //! is removed, so that no later file inherits the note.
 
 use super::filter::Call;
+use super::resolve::{Resolver, Start};
 use super::seccomp::{ExtendedStatus, Listener, Notification, Reply, Status, read_memory};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ const ROOT: Owner = Owner { uid: 0, gid: 0 };
 #[derive(Default)]
 pub(super) struct Owners {
     notes: BTreeMap<Inode, (Owner, OwnedFd)>,
+    /// Known when the sandbox is entered.
+    resolver: Option<Resolver>,
 }
 
 /// The longest path that Linux takes, with its NUL.
@@ -41,10 +44,16 @@ const PATH_MAX: usize = 4096;
 impl Owners {
     /// Notes that the file `path`, which is not followed if it is a symlink, belongs to `owner`.
     pub(super) fn set(&mut self, path: &CStr, owner: Owner) -> io::Result<()> {
-        let file = open(path, false)?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = rustix::fs::open(path, flags, Mode::empty())?;
         let inode = inode_of(&file)?;
         self.note(inode, owner, file);
         Ok(())
+    }
+
+    /// From now on, calls are answered for files that `resolver` finds.
+    pub(super) fn enter(&mut self, resolver: Resolver) {
+        self.resolver = Some(resolver);
     }
 
     /// The owner of `inode`.
@@ -61,21 +70,28 @@ impl Owners {
     }
 
     /// Answers one stopped call.
+    ///
+    /// What is left to the kernel, it does as the caller, who may have changed the path meanwhile: it
+    /// gets no further by that than by any call that is not stopped.
     pub(super) fn answer(&mut self, call: &Notification, listener: &Listener) -> Reply {
-        let target = match Target::of(call) {
-            Ok(Some(target)) => target,
-            Ok(None) if is_change(call.call) => return Reply::Done,
-            // What cannot be read is for the kernel to refuse, in its own words.
-            Ok(None) | Err(_) => return Reply::Continue,
+        let Some(resolver) = &self.resolver else {
+            return Reply::Refuse(libc::EPERM);
         };
-        let answered = match call.call {
-            Call::Chown | Call::Lchown | Call::Fchown | Call::Fchownat => {
-                self.change(call, &target).map(|()| true)
-            }
-            Call::Stat | Call::Lstat | Call::Fstat | Call::Newfstatat => {
-                self.status(call, &target, listener)
-            }
-            Call::Statx => self.extended_status(call, &target, listener),
+        let change = is_change(call.call);
+        let found = Target::of(call).and_then(|target| {
+            let file = resolver.open(call.tid, target.start, &target.path, target.follow)?;
+            // Nothing outside has a note that a question could find.
+            Ok((!change || resolver.is_inside(&file)?, file))
+        });
+        let answered = match found {
+            Ok((true, file)) if change => self.change(call, file),
+            // Devices and pipes are none of the image.
+            Ok((false, _)) => Ok(true),
+            Ok((true, file)) => self.describe(call, &file, listener),
+            // A magic link, which means something to the caller only.
+            Err(error) if change && error.raw_os_error() != Some(libc::ELOOP) => Err(error),
+            // What cannot be found is for the kernel to refuse, in its own words.
+            Err(_) => Ok(false),
         };
         match answered {
             Ok(true) => Reply::Done,
@@ -84,29 +100,22 @@ impl Owners {
         }
     }
 
-    fn change(&mut self, call: &Notification, target: &Target) -> io::Result<()> {
+    fn change(&mut self, call: &Notification, file: OwnedFd) -> io::Result<bool> {
         let first = match call.call {
             Call::Fchownat => 2,
             _ => 1,
         };
         let wanted = |at: usize| Some(low(call.arguments[at])).filter(|id| *id != u32::MAX);
         let (uid, gid) = (wanted(first), wanted(first + 1));
-        let file = open(&target.path, target.follow)?;
         // The kernel's own chown says whether the file may be changed at all, sets its ctime and
         // takes setuid bits and capabilities away, as chown(2) must.
-        let real = rustix::fs::chownat(
+        rustix::fs::chownat(
             &file,
             c"",
             uid.map(|_| Uid::ROOT),
             gid.map(|_| Gid::ROOT),
             AtFlags::EMPTY_PATH,
-        );
-        match real {
-            Ok(()) => {}
-            // Devices and the like that the caller of imgbuild does not own: none of the image.
-            Err(rustix::io::Errno::PERM) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
+        )?;
         let inode = inode_of(&file)?;
         let old = self.of(inode);
         let new = Owner {
@@ -114,26 +123,30 @@ impl Owners {
             gid: gid.unwrap_or(old.gid),
         };
         self.note(inode, new, file);
-        Ok(())
+        Ok(true)
     }
 
-    /// Whether `stat` was answered; the kernel answers for files without a note.
-    fn status(
+    /// Whether a question for the state of `file` was answered; the kernel answers for files without
+    /// a note.
+    fn describe(
         &self,
         call: &Notification,
-        target: &Target,
+        file: &OwnedFd,
         listener: &Listener,
     ) -> io::Result<bool> {
-        let Ok(mut status) = Status::of(&target.path, target.flags()) else {
+        let Some((owner, _)) = self.notes.get(&inode_of(file)?) else {
             return Ok(false);
         };
-        let inode = Inode {
-            device: status.0.st_dev,
-            number: status.0.st_ino,
-        };
-        let Some((owner, _)) = self.notes.get(&inode) else {
-            return Ok(false);
-        };
+        if call.call == Call::Statx {
+            let sync = signed(call.arguments[2]) & STATX_SYNC;
+            let mut status = ExtendedStatus::of(file, sync, low(call.arguments[3]))?;
+            (status.0.stx_uid, status.0.stx_gid) = (owner.uid, owner.gid);
+            if listener.is_waiting(call) {
+                status.write_to(call.tid, call.arguments[4])?;
+            }
+            return Ok(true);
+        }
+        let mut status = Status::of(file)?;
         (status.0.st_uid, status.0.st_gid) = (owner.uid, owner.gid);
         let buffer = match call.call {
             Call::Newfstatat => call.arguments[2],
@@ -141,31 +154,6 @@ impl Owners {
         };
         if listener.is_waiting(call) {
             status.write_to(call.tid, buffer)?;
-        }
-        Ok(true)
-    }
-
-    fn extended_status(
-        &self,
-        call: &Notification,
-        target: &Target,
-        listener: &Listener,
-    ) -> io::Result<bool> {
-        let mask = low(call.arguments[3]) | libc::STATX_INO;
-        let flags = target.flags() | (signed(call.arguments[2]) & STATX_SYNC);
-        let Ok(mut status) = ExtendedStatus::of(&target.path, flags, mask) else {
-            return Ok(false);
-        };
-        let inode = Inode {
-            device: libc::makedev(status.0.stx_dev_major, status.0.stx_dev_minor),
-            number: status.0.stx_ino,
-        };
-        let Some((owner, _)) = self.notes.get(&inode) else {
-            return Ok(false);
-        };
-        (status.0.stx_uid, status.0.stx_gid) = (owner.uid, owner.gid);
-        if listener.is_waiting(call) {
-            status.write_to(call.tid, call.arguments[4])?;
         }
         Ok(true)
     }
@@ -181,20 +169,21 @@ fn is_change(call: Call) -> bool {
     )
 }
 
-/// The file that a call means, by a path that means the same to the supervisor.
+/// The file that a call means, in the caller's words.
 struct Target {
+    start: Start,
+    /// Empty for the start itself.
     path: CString,
     follow: bool,
 }
 
 impl Target {
-    /// `None` for devices and what lies in /proc, where `self` means the one who asks.
-    fn of(call: &Notification) -> io::Result<Option<Self>> {
+    fn of(call: &Notification) -> io::Result<Self> {
         let arguments = &call.arguments;
-        let at_cwd = libc::AT_FDCWD;
-        let (directory, path, flags) = match call.call {
-            Call::Chown | Call::Stat => (at_cwd, Some(arguments[0]), 0),
-            Call::Lchown | Call::Lstat => (at_cwd, Some(arguments[0]), libc::AT_SYMLINK_NOFOLLOW),
+        let here = libc::AT_FDCWD;
+        let (folder, path, flags) = match call.call {
+            Call::Chown | Call::Stat => (here, Some(arguments[0]), 0),
+            Call::Lchown | Call::Lstat => (here, Some(arguments[0]), libc::AT_SYMLINK_NOFOLLOW),
             Call::Fchown | Call::Fstat => (signed(arguments[0]), None, 0),
             Call::Fchownat => (
                 signed(arguments[0]),
@@ -212,47 +201,24 @@ impl Target {
                 signed(arguments[2]),
             ),
         };
+        let itself = path.is_none() || flags & libc::AT_EMPTY_PATH != 0;
         let path = match path {
             // statx and newfstatat take a null path for "the descriptor itself" (Linux 6.11).
-            Some(0) if flags & libc::AT_EMPTY_PATH != 0 => Vec::new(),
-            Some(address) => read_path(call.tid, address)?,
-            None => Vec::new(),
+            Some(address) if address != 0 || !itself => read_path(call.tid, address)?,
+            _ => Vec::new(),
         };
-        if path.is_empty() && call.call_takes_path() && flags & libc::AT_EMPTY_PATH == 0 {
+        if path.is_empty() && !itself {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
-        if path.starts_with(b"/proc/") || path.starts_with(b"/dev/") {
-            return Ok(None);
-        }
-        let tid = call.tid;
-        let base = match directory {
-            _ if path.first() == Some(&b'/') => String::new(),
-            fd if fd == at_cwd => format!("/proc/{tid}/cwd/"),
-            fd => format!("/proc/{tid}/fd/{fd}"),
+        let start = match folder {
+            folder if folder == here => Start::Here,
+            number => Start::Descriptor(number),
         };
-        let by_descriptor = path.is_empty();
-        let mut full = base.into_bytes();
-        if !by_descriptor && full.last().is_some_and(|last| *last != b'/') {
-            full.push(b'/');
-        }
-        full.extend(path);
-        Ok(Some(Self {
-            path: CString::new(full)?,
-            follow: by_descriptor || flags & libc::AT_SYMLINK_NOFOLLOW == 0,
-        }))
-    }
-
-    fn flags(&self) -> i32 {
-        match self.follow {
-            true => 0,
-            false => libc::AT_SYMLINK_NOFOLLOW,
-        }
-    }
-}
-
-impl Notification {
-    fn call_takes_path(&self) -> bool {
-        !matches!(self.call, Call::Fchown | Call::Fstat)
+        Ok(Self {
+            start,
+            path: CString::new(path)?,
+            follow: flags & libc::AT_SYMLINK_NOFOLLOW == 0,
+        })
     }
 }
 
@@ -285,14 +251,6 @@ fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
         path.extend(&page[..n]);
     }
     Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG))
-}
-
-fn open(path: &CStr, follow: bool) -> io::Result<OwnedFd> {
-    let mut flags = OFlags::PATH | OFlags::CLOEXEC;
-    if !follow {
-        flags |= OFlags::NOFOLLOW;
-    }
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
 fn inode_of(file: &OwnedFd) -> io::Result<Inode> {

@@ -35,9 +35,6 @@ pub(super) fn run<'a>(
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(scratch.path())?;
-    // In a setgid folder of the store our files would get a group that the namespace lacks.
-    let gid = rustix::process::getegid().as_raw();
-    std::os::unix::fs::chown(scratch.path(), None, Some(gid))?;
     fs_err::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o700))?;
     fs_err::write(scratch.tree(), tree::dump(tree))?;
     if let Some(tools) = tools {
@@ -75,9 +72,9 @@ fn listen_to(
     let (mut reader, writer) = io::pipe()?;
     let mut command = Command::new(program);
     command
-        .args([STAGE, "outer"])
-        .arg(scratch.path())
+        .arg(STAGE)
         .arg(std::process::id().to_string())
+        .current_dir(scratch.path())
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(writer.try_clone()?)

@@ -6,9 +6,9 @@
 )]
 
 use super::filter::{self, Call};
+use super::process;
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
-use std::ffi::CStr;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -47,6 +47,9 @@ pub(super) fn confine(command: &mut Command, socket: OwnedFd) {
         send_descriptor(&socket, listener.as_fd())?;
         limit(Resource::Nofile, N_FILES)?;
         limit(Resource::Core, 0)?;
+        // Nobody in the sandbox can become more than it is: there is one user id.
+        rustix::thread::set_no_new_privs(true)?;
+        process::close_at_exec()?;
         for capability in CapabilitySet::all().difference(filter::KEPT).iter() {
             if rustix::thread::capability_is_in_bounding_set(capability) == Ok(true) {
                 rustix::thread::remove_capability_from_bounding_set(capability)?;
@@ -274,13 +277,12 @@ fn remote(address: u64, len: usize) -> io::Result<libc::iovec> {
 pub(super) struct Status(pub(super) libc::stat);
 
 impl Status {
-    /// Asks for `path`.
-    pub(super) fn of(path: &CStr, flags: i32) -> io::Result<Self> {
+    /// Asks for `file`.
+    pub(super) fn of(file: &OwnedFd) -> io::Result<Self> {
         // SAFETY: a structure of numbers, for which zero is a value.
         let mut status: libc::stat = unsafe { std::mem::zeroed() };
-        // SAFETY: `path` ends with NUL, `status` takes the answer.
-        let result =
-            unsafe { libc::fstatat(libc::AT_FDCWD, path.as_ptr(), &raw mut status, flags) };
+        // SAFETY: `status` takes the answer.
+        let result = unsafe { libc::fstat(file.as_raw_fd(), &raw mut status) };
         match result {
             0 => Ok(Self(status)),
             _ => Err(io::Error::last_os_error()),
@@ -297,13 +299,21 @@ impl Status {
 pub(super) struct ExtendedStatus(pub(super) libc::statx);
 
 impl ExtendedStatus {
-    /// Asks for the fields `mask` of `path`.
-    pub(super) fn of(path: &CStr, flags: i32, mask: u32) -> io::Result<Self> {
+    /// Asks for the fields `mask` of `file`.
+    pub(super) fn of(file: &OwnedFd, flags: i32, mask: u32) -> io::Result<Self> {
+        let flags = flags | libc::AT_EMPTY_PATH;
         // SAFETY: a structure of numbers, for which zero is a value.
         let mut status: libc::statx = unsafe { std::mem::zeroed() };
-        // SAFETY: `path` ends with NUL, `status` takes the answer.
-        let result =
-            unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, mask, &raw mut status) };
+        // SAFETY: the path ends with NUL, `status` takes the answer.
+        let result = unsafe {
+            libc::statx(
+                file.as_raw_fd(),
+                c"".as_ptr(),
+                flags,
+                mask,
+                &raw mut status,
+            )
+        };
         match result {
             0 => Ok(Self(status)),
             _ => Err(io::Error::last_os_error()),
@@ -346,11 +356,4 @@ pub(super) enum Readiness {
     Waiting,
     Readable,
     Ended,
-}
-
-/// Moves this process, which must be single-threaded, into new namespaces.
-pub(super) fn unshare(flags: rustix::thread::UnshareFlags) -> io::Result<()> {
-    // SAFETY: the danger lies in CLONE_FILES, which makes descriptors of other threads differ;
-    // the process has one thread, and the flag is not among those used here.
-    unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(Into::into)
 }

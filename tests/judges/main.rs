@@ -1,6 +1,7 @@
 //! Tests in which a foreign program decides. A missing program is a failure, never a skip.
 
 mod archive;
+mod attack;
 mod boot;
 mod definitions;
 mod device;

@@ -1,0 +1,189 @@
+//! What a sandbox gets of the host: its own few files and the objects of the store, each as a
+//! descriptor, from a process that stays outside.
+//!
+//! The process that lives in the sandbox resolves paths for scripts, so it holds no folder of the
+//! host; and its user id may not be able to enter the folder of the store, so it could not open
+//! anything there itself. The process outside is asked over a socket, by fixed names and digests
+//! only, and answers with an error number and a descriptor.
+
+use super::job::{self, Scratch};
+use crate::digest::Sha256;
+use crate::tree::Objects;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, send, sendmsg,
+};
+use rustix::process::Pid;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// The user and group id of a sandbox that root starts: the highest that Debian and systemd keep
+/// free of any account (Debian Policy 9.2.2: 65000 to 65533 are reserved), and one that also the
+/// user namespaces of containers have, with their 65536 ids.
+const UNPRIVILEGED: u32 = 65_533;
+
+/// The largest request: `object`, a space and a digest.
+const REQUEST: usize = 128;
+
+/// The end of the socket in the sandbox.
+pub(super) struct Outside(OwnedFd);
+
+/// The other end.
+pub(super) struct Server(OwnedFd);
+
+/// Both.
+pub(super) fn pair() -> io::Result<(Outside, Server)> {
+    let (inner, outer) = rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    Ok((Outside(inner), Server(outer)))
+}
+
+impl Outside {
+    /// Has the ids of this process's new user namespace mapped.
+    pub(super) fn map_ids(&self) -> io::Result<()> {
+        self.ask("map").map(drop)
+    }
+
+    /// Opens the file `name` of the scratch folder to read.
+    pub(super) fn read(&self, name: &str) -> io::Result<fs_err::File> {
+        self.file("read", name)
+    }
+
+    /// Makes the file `name` of the scratch folder.
+    pub(super) fn create(&self, name: &str) -> io::Result<fs_err::File> {
+        self.file("create", name)
+    }
+
+    fn file(&self, verb: &str, name: &str) -> io::Result<fs_err::File> {
+        let file = self.ask(&format!("{verb} {name}"))?;
+        let file = file.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(fs_err::File::from_parts(file.into(), name))
+    }
+
+    fn ask(&self, request: &str) -> io::Result<Option<OwnedFd>> {
+        send(&self.0, request.as_bytes(), SendFlags::NOSIGNAL)?;
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut answer = [0; 4];
+        let mut buffers = [IoSliceMut::new(&mut answer)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = recvmsg(&self.0, &mut buffers, &mut ancillary, flags)?;
+        let mut files = ancillary.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+            _ => None,
+        });
+        let file = files.next();
+        if received.bytes != answer.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match i32::from_le_bytes(answer) {
+            0 => Ok(file),
+            number => Err(io::Error::from_raw_os_error(number)),
+        }
+    }
+}
+
+impl Objects for Outside {
+    fn open(&self, digest: &Sha256) -> io::Result<fs_err::File> {
+        self.file("object", &digest.to_string())
+    }
+}
+
+impl Server {
+    /// Answers until the other end is closed. The working directory is the scratch folder, `sandbox`
+    /// the process that asks first, and `store` the folder of the store.
+    pub(super) fn serve(&self, sandbox: Pid, store: &Path) -> io::Result<()> {
+        let mut buffer = [0; REQUEST];
+        loop {
+            let len = match recv(&self.0, &mut buffer, RecvFlags::empty()) {
+                Ok((0, _)) | Err(Errno::CONNRESET) => return Ok(()),
+                Ok((len, _)) => len,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let answered = match answer(&buffer[..len], sandbox, store) {
+                Ok(file) => self.answer(0, file),
+                Err(error) => self.answer(error.raw_os_error().unwrap_or(libc::EIO), None),
+            };
+            match answered {
+                Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
+                other => other?,
+            }
+        }
+    }
+
+    fn answer(&self, number: i32, file: Option<fs_err::File>) -> Result<(), Errno> {
+        let files: Vec<_> = file.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !files.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(&files));
+        }
+        let number = number.to_le_bytes();
+        let message = [IoSlice::new(&number)];
+        sendmsg(&self.0, &message, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+    }
+}
+
+/// Does what `request` asks for.
+fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<fs_err::File>> {
+    let unknown = || io::Error::from_raw_os_error(libc::EINVAL);
+    let request = str::from_utf8(request).map_err(|_| unknown())?;
+    let scratch = Scratch::here();
+    match request.split_once(' ').unwrap_or((request, "")) {
+        ("map", _) => map_ids(sandbox).map(|()| None),
+        ("object", digest) => {
+            let digest: Sha256 = digest.parse().map_err(|_| unknown())?;
+            let name = digest.to_string();
+            let path = store.join("objects").join(&name[..2]).join(&name[2..]);
+            fs_err::File::open(path).map(Some)
+        }
+        ("read", name) if job::GIVEN.contains(&name) => {
+            fs_err::File::open(scratch.path().join(name)).map(Some)
+        }
+        ("create", name) if job::MADE.contains(&name) => {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            let path = scratch.path().join(name);
+            let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)?;
+            Ok(Some(fs_err::File::from_parts(file.into(), path)))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// Maps the single id 0 of the user namespace of process `sandbox` to an id that is no root here.
+///
+/// Who may not (no CAP_SETUID), or lives in a user namespace that has no such id, maps its own: that is
+/// the user's own, or a root which is none outside of its namespace.
+fn map_ids(sandbox: Pid) -> io::Result<()> {
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    if uid.is_root() {
+        match map(sandbox, UNPRIVILEGED, UNPRIVILEGED) {
+            Err(error) if is_refusal(&error) => {}
+            other => return other,
+        }
+    }
+    map(sandbox, uid.as_raw(), gid.as_raw())
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPERM | libc::EINVAL))
+}
+
+fn map(sandbox: Pid, uid: u32, gid: u32) -> io::Result<()> {
+    // In a setgid folder of the store our files would get a group that the namespace lacks.
+    std::os::unix::fs::chown(Scratch::here().path(), Some(uid), Some(gid))?;
+    let file = |name| format!("/proc/{sandbox}/{name}");
+    // First, because what is refused must have changed nothing.
+    fs_err::write(file("uid_map"), format!("0 {uid} 1"))?;
+    fs_err::write(file("setgroups"), "deny")?;
+    fs_err::write(file("gid_map"), format!("0 {gid} 1"))
+}

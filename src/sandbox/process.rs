@@ -1,0 +1,76 @@
+//! The system calls that make a process of the sandbox and have no safe wrapper.
+#![expect(
+    unsafe_code,
+    reason = "fork, unshare, close_range and keyctl exist as raw system calls only"
+)]
+
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+use std::io;
+
+/// The first descriptor behind standard input, output and error.
+const FIRST: libc::c_uint = 3;
+
+/// Closes what this process inherited beside standard input, output and error. Whoever started
+/// imgbuild may have left a folder of the host open, and a script would leave by it.
+///
+/// Only for a process that has opened nothing yet.
+pub(super) fn close_inherited() -> io::Result<()> {
+    close_range(0)
+}
+
+/// Sees to it that a program which is started keeps standard input, output and error only.
+pub(super) fn close_at_exec() -> io::Result<()> {
+    close_range(libc::CLOSE_RANGE_CLOEXEC)
+}
+
+fn close_range(flags: libc::c_uint) -> io::Result<()> {
+    // SAFETY: the call takes numbers. With flags it closes nothing now; without, its one caller
+    // owns no descriptor.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, flags) };
+    succeeded(result)
+}
+
+/// Leaves the session keyring of the user (session-keyring(7)) for a new one.
+pub(super) fn leave_keyring() -> io::Result<()> {
+    const JOIN_SESSION_KEYRING: libc::c_int = 1;
+    let nameless = std::ptr::null::<libc::c_char>();
+    // SAFETY: the call reads a name, and a null pointer stands for none.
+    let result = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, nameless) };
+    match succeeded(result) {
+        // A kernel without keys, or a container whose own filter keeps them from everybody.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => Ok(()),
+        other => other,
+    }
+}
+
+/// Which side of a fork this is.
+pub(super) enum Side {
+    Parent(Pid),
+    Child,
+}
+
+/// Makes a child that goes on from here; this process must be single-threaded.
+pub(super) fn fork() -> io::Result<Side> {
+    // SAFETY: no other thread can hold a lock that the child would wait for.
+    let result = unsafe { libc::fork() };
+    match Pid::from_raw(result) {
+        _ if result < 0 => Err(io::Error::last_os_error()),
+        Some(pid) => Ok(Side::Parent(pid)),
+        None => Ok(Side::Child),
+    }
+}
+
+/// Moves this process, which must be single-threaded, into new namespaces.
+pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
+    // SAFETY: the danger lies in CLONE_FILES, which makes descriptors of other threads differ;
+    // the flag is not among those used here.
+    unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(Into::into)
+}
+
+fn succeeded(result: libc::c_long) -> io::Result<()> {
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,142 @@
+//! Finds the file that a stopped system call means: the one that the kernel would find for its
+//! caller, and never one that is not the sandbox's.
+//!
+//! The supervisor resolves paths for scripts, with more rights than they have, so it is what they
+//! would send elsewhere. Its law:
+//!
+//! - A path is resolved by the kernel in one call, from the caller's own working directory or
+//!   descriptor and below the caller's own root, and no magic link is followed on the way
+//!   (`RESOLVE_NO_MAGICLINKS` of openat2(2)): `/proc/self` would be the supervisor.
+//! - What was found is known by its descriptor from then on, never by its path.
+//! - What lies on another mount than those of the sandbox is nobody's business here: devices,
+//!   /proc, pipes. There is no list of paths.
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Where a path begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// In the caller's working directory.
+    Here,
+    /// In the folder that the caller has open under this number.
+    Descriptor(i32),
+}
+
+/// A file on one of the mounts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    mount: u64,
+    device: (u32, u32),
+    number: u64,
+}
+
+/// The sandbox as the supervisor sees it.
+pub(super) struct Resolver {
+    root: Place,
+    /// The ids of the mounts whose files scripts may own.
+    mounts: BTreeSet<u64>,
+}
+
+impl Resolver {
+    /// To be called by the supervisor, when it lives in the tree. Scripts may own what lies on the
+    /// mount of the root and of `folders`.
+    pub(super) fn new(folders: &[&str]) -> io::Result<Self> {
+        let root = place(CWD, c"/")?;
+        let mut mounts = BTreeSet::from([root.mount]);
+        for folder in folders {
+            mounts.insert(place(CWD, &CString::new(*folder)?)?.mount);
+        }
+        Ok(Self { root, mounts })
+    }
+
+    /// Opens what `path` means for thread `tid`, or what it starts at if it is empty; with
+    /// `follow`, the target of a final symlink. The descriptor has no rights (`O_PATH`).
+    pub(super) fn open(
+        &self,
+        tid: u32,
+        start: Start,
+        path: &CStr,
+        follow: bool,
+    ) -> io::Result<OwnedFd> {
+        if path.is_empty() {
+            return start.open(tid, OFlags::empty());
+        }
+        let mut flags = OFlags::PATH | OFlags::CLOEXEC;
+        if !follow {
+            flags |= OFlags::NOFOLLOW;
+        }
+        let start = match path.to_bytes() {
+            [b'/', ..] => None,
+            _ => Some(start.open(tid, OFlags::empty())?),
+        };
+        let from = start.as_ref().map_or(CWD, AsFd::as_fd);
+        let root = CString::new(format!("/proc/{tid}/root"))?;
+        match place(CWD, &root)? == self.root {
+            true => resolve(from, path, flags),
+            false => resolve_below(&root, from, path, flags),
+        }
+    }
+
+    /// Whether scripts may own `file`.
+    pub(super) fn is_inside(&self, file: &OwnedFd) -> io::Result<bool> {
+        let place = place(file.as_fd(), c"")?;
+        Ok(self.mounts.contains(&place.mount))
+    }
+}
+
+impl Start {
+    /// Opens it by the kernel's own record of thread `tid`.
+    fn open(self, tid: u32, flags: OFlags) -> io::Result<OwnedFd> {
+        let path = match self {
+            Self::Here => format!("/proc/{tid}/cwd"),
+            Self::Descriptor(number) => format!("/proc/{tid}/fd/{number}"),
+        };
+        let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
+        match (rustix::fs::open(path, flags, Mode::empty()), self) {
+            (Err(rustix::io::Errno::NOENT), Self::Descriptor(_)) => {
+                Err(io::Error::from_raw_os_error(libc::EBADF))
+            }
+            (opened, _) => Ok(opened?),
+        }
+    }
+}
+
+/// Below the root of this thread.
+fn resolve(from: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> io::Result<OwnedFd> {
+    let how = ResolveFlags::NO_MAGICLINKS;
+    Ok(rustix::fs::openat2(from, path, flags, Mode::empty(), how)?)
+}
+
+/// Below another root, into which a thread of its own goes for good.
+fn resolve_below(
+    root: &CStr,
+    from: BorrowedFd<'_>,
+    path: &CStr,
+    flags: OFlags,
+) -> io::Result<OwnedFd> {
+    let there = || {
+        super::process::unshare(rustix::thread::UnshareFlags::FS)?;
+        rustix::process::chroot(root)?;
+        resolve(from, path, flags)
+    };
+    std::thread::scope(|scope| scope.spawn(there).join())
+        .map_err(|_| io::Error::other("the thread in another root panicked"))?
+}
+
+fn place(from: BorrowedFd<'_>, path: &CStr) -> io::Result<Place> {
+    let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
+    let found = rustix::fs::statx(from, path, AtFlags::EMPTY_PATH, wanted)?;
+    let known = StatxFlags::from_bits_retain(found.stx_mask);
+    if !known.contains(StatxFlags::MNT_ID) {
+        return Err(io::Error::from_raw_os_error(libc::ENOSYS));
+    }
+    Ok(Place {
+        mount: found.stx_mnt_id,
+        device: (found.stx_dev_major, found.stx_dev_minor),
+        number: found.stx_ino,
+    })
+}
