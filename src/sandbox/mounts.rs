@@ -149,7 +149,13 @@ impl Mounts {
         let root = scratch.root();
         let plain = MountFlags::NOSUID | MountFlags::NODEV;
         self.fresh(&root, "/proc", "proc", plain | MountFlags::NOEXEC, c"")?;
-        self.fresh(&root, "/sys", "tmpfs", plain | MountFlags::RDONLY, c"mode=555")?;
+        self.fresh(
+            &root,
+            "/sys",
+            "tmpfs",
+            plain | MountFlags::RDONLY,
+            c"mode=555",
+        )?;
         // Anything but 755 makes the kernel's sticky-directory rule refuse writes to /dev/null,
         // whose owner has no number in this namespace.
         self.fresh(&root, "/dev", "tmpfs", MountFlags::NOSUID, c"mode=755")?;

@@ -120,7 +120,7 @@ impl Server {
         }
     }
 
-    fn answer(&self, number: i32, file: Option<fs_err::File>) -> Result<(), Errno> {
+    fn answer(&self, number: i32, file: Option<OwnedFd>) -> Result<(), Errno> {
         let files: Vec<_> = file.iter().map(AsFd::as_fd).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -134,7 +134,7 @@ impl Server {
 }
 
 /// Does what `request` asks for.
-fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<fs_err::File>> {
+fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<OwnedFd>> {
     let unknown = || io::Error::from_raw_os_error(libc::EINVAL);
     let request = str::from_utf8(request).map_err(|_| unknown())?;
     let scratch = Scratch::here();
@@ -144,16 +144,14 @@ fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<fs_er
             let digest: Sha256 = digest.parse().map_err(|_| unknown())?;
             let name = digest.to_string();
             let path = store.join("objects").join(&name[..2]).join(&name[2..]);
-            fs_err::File::open(path).map(Some)
+            open(&path, OFlags::RDONLY).map(Some)
         }
         ("read", name) if job::GIVEN.contains(&name) => {
-            fs_err::File::open(scratch.path().join(name)).map(Some)
+            open(&scratch.path().join(name), OFlags::RDONLY).map(Some)
         }
         ("create", name) if job::MADE.contains(&name) => {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let path = scratch.path().join(name);
-            let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)?;
-            Ok(Some(fs_err::File::from_parts(file.into(), path)))
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+            open(&scratch.path().join(name), flags).map(Some)
         }
         _ => Err(unknown()),
     }
@@ -181,9 +179,20 @@ fn is_refusal(error: &io::Error) -> bool {
 fn map(sandbox: Pid, uid: u32, gid: u32) -> io::Result<()> {
     // In a setgid folder of the store our files would get a group that the namespace lacks.
     std::os::unix::fs::chown(Scratch::here().path(), Some(uid), Some(gid))?;
-    let file = |name| format!("/proc/{sandbox}/{name}");
+    let write = |name: &str, text: &str| -> io::Result<()> {
+        let path = format!("/proc/{sandbox}/{name}");
+        let file = open(Path::new(&path), OFlags::WRONLY)?;
+        rustix::io::write(&file, text.as_bytes())?;
+        Ok(())
+    };
     // First, because what is refused must have changed nothing.
-    fs_err::write(file("uid_map"), format!("0 {uid} 1"))?;
-    fs_err::write(file("setgroups"), "deny")?;
-    fs_err::write(file("gid_map"), format!("0 {gid} 1"))
+    write("uid_map", &format!("0 {uid} 1"))?;
+    write("setgroups", "deny")?;
+    write("gid_map", &format!("0 {gid} 1"))
+}
+
+/// Opens `path`. The error is a bare number, for it crosses a process.
+fn open(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, mode)?)
 }

@@ -45,9 +45,11 @@ pub(super) fn run<'a>(
         serde_json::to_vec(job).map_err(io::Error::from)?,
     )?;
     let (status, output) = listen_to(program, scratch, listen)?;
-    let outcome = match fs_err::read(scratch.outcome()) {
-        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from)?,
-        Err(_) => return Err(SandboxError::Lost { status, output }),
+    // Who is killed while reporting leaves half a report, or none.
+    let outcome = fs_err::read(scratch.outcome()).ok();
+    let outcome = outcome.and_then(|text| serde_json::from_slice(&text).ok());
+    let Some(outcome) = outcome else {
+        return Err(SandboxError::Lost { status, output });
     };
     match outcome {
         Outcome::Done => Ran::read(swept, store),
@@ -215,8 +217,9 @@ fn namespace_help() -> &'static str {
     if is("/proc/sys/user/max_user_namespaces", "0") {
         return "allow it with `sysctl user.max_user_namespaces=10000`";
     }
-    "in a container, allow the system call `unshare` (Docker: `--security-opt seccomp=unconfined \
-     --security-opt systempaths=unconfined`), or configure on first boot"
+    "in a container, run imgbuild as an ordinary user, with the system calls that the README names \
+     and a /proc that hides nothing from that user (README, \"What a host must allow\"); or \
+     configure on first boot"
 }
 
 /// The last lines of an output.

@@ -305,15 +305,8 @@ impl ExtendedStatus {
         // SAFETY: a structure of numbers, for which zero is a value.
         let mut status: libc::statx = unsafe { std::mem::zeroed() };
         // SAFETY: the path ends with NUL, `status` takes the answer.
-        let result = unsafe {
-            libc::statx(
-                file.as_raw_fd(),
-                c"".as_ptr(),
-                flags,
-                mask,
-                &raw mut status,
-            )
-        };
+        let result =
+            unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, &raw mut status) };
         match result {
             0 => Ok(Self(status)),
             _ => Err(io::Error::last_os_error()),
