@@ -286,7 +286,9 @@ mod tests {
                 }
                 code if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K => loaded == line.k,
                 code if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => loaded >= line.k,
-                code if code == libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K => loaded & line.k != 0,
+                code if code == libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K => {
+                    loaded & line.k != 0
+                }
                 code => panic!("operation {code:#x}"),
             };
             at += usize::from(if taken { line.jt } else { line.jf });
@@ -309,7 +311,10 @@ mod tests {
                 call if call > LATEST || call == libc::SYS_clone3 => ENOSYS,
                 _ => EPERM,
             };
-            assert!(asked || answer(AUDIT_ARCH, number, [0; 6]) == expected, "{call}");
+            assert!(
+                asked || answer(AUDIT_ARCH, number, [0; 6]) == expected,
+                "{call}"
+            );
         }
     }
 
@@ -326,7 +331,11 @@ mod tests {
             let known = matches!(family, 1 | 2 | 10 | 16);
             let expected = if known { allow } else { no_family };
             assert_eq!(answer(libc::SYS_socket, [family, 1]), expected, "{family}");
-            assert_eq!(answer(libc::SYS_socketpair, [family, 1]), expected, "{family}");
+            assert_eq!(
+                answer(libc::SYS_socketpair, [family, 1]),
+                expected,
+                "{family}"
+            );
         }
         for bit in 0..32 {
             let new = matches!(bit, 17 | 25..=30);
