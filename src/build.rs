@@ -50,6 +50,8 @@ pub struct Workshop<'a> {
     pub loader: Option<&'a dyn Device>,
     /// This program: the sandbox starts it again inside.
     pub program: &'a Path,
+    /// How long one maintainer script may go on, if not as long as usual.
+    pub script_timeout: Option<std::time::Duration>,
     /// Who hears of it.
     pub reporter: &'a dyn Reporter,
 }

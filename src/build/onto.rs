@@ -79,6 +79,7 @@ fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree
         tools: tools.as_ref(),
         epoch: plan.epoch(),
         preseed: &preseed,
+        script_timeout: workshop.script_timeout,
         program: workshop.program,
     };
     let mut tree = sandbox::configure(&request, workshop.reporter)?;

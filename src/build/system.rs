@@ -101,6 +101,7 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
         tools: tools.as_ref(),
         epoch: plan.epoch(),
         preseed: &preseed,
+        script_timeout: workshop.script_timeout,
         program: workshop.program,
     };
     let configured = sandbox::configure(&request, workshop.reporter)?;

@@ -216,6 +216,10 @@ pub(crate) struct InputArgs {
     /// Accept an archive whose Valid-Until has passed.
     #[arg(long)]
     pub(crate) allow_expired: bool,
+    /// How long one script of a package may go on; otherwise 10 minutes, or 60 where the image's programs
+    /// are emulated.
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
+    pub(crate) script_timeout: Option<u64>,
 }
 
 /// How to build.

@@ -23,6 +23,7 @@ use crate::spec::{self, Configure, ImageBase, Spec};
 use crate::store::Store;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Everything that the commands share: what is meant, and where to work.
 pub(super) struct Bench<'a> {
@@ -247,6 +248,7 @@ impl<'a> Bench<'a> {
             base: start.base.as_ref().map(|(_, opened)| opened),
             loader: start.loader.as_ref().map(|(_, disk)| disk as &dyn Device),
             program: &self.program,
+            script_timeout: self.input.script_timeout.map(Duration::from_secs),
             reporter: self.progress as &dyn Reporter,
         }
     }

@@ -12,7 +12,7 @@ use crate::fetch::{BadUrl, FetchError};
 use crate::lock::LockError;
 use crate::plan::StaleLock;
 use crate::resolve::{LenderError, ResolveError};
-use crate::sandbox::SandboxError;
+use crate::sandbox::{Ending, SandboxError};
 use crate::sink::SinkError;
 use crate::store::Store;
 use crate::units::Bytes;
@@ -225,6 +225,13 @@ impl Failure {
             Self::Build(
                 BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
             ) => fetch_help(error),
+            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::Script {
+                ending: Ending::TimeLimit { .. },
+                ..
+            }))) => Some(
+                "nobody answers a script that asks; one that only needs longer gets it by --script-timeout SECONDS"
+                    .to_owned(),
+            ),
             Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::NoNamespace {
                 ..
             }))) => Some(

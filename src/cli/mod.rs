@@ -30,7 +30,9 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
         }
     };
-    match dispatch(cli) {
+    let done = dispatch(cli);
+    signals::leave_to_signal();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             progress::say(failure.render().trim_end());

@@ -1,10 +1,14 @@
-//! Ctrl-C and termination: what is unfinished is removed, and the process ends at once, unless somebody
+//! Ctrl-C and termination: the sandbox is ended, what is unfinished is removed, and the process ends, unless somebody
 //! asked to be told instead. Such a listener is told once: it ends what it does, says what it knows, and
 //! returns. A second signal ends the process in any case.
 
-use crate::removal;
+use crate::{removal, sandbox};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a signal ends the process in this moment.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Files and folders that must not outlive an interrupted build; `None` once the process ends.
 static UNFINISHED: Mutex<Option<Vec<PathBuf>>> = Mutex::new(Some(Vec::new()));
@@ -51,8 +55,7 @@ pub(super) fn remove_unfinished() {
 }
 
 fn remove(path: &Path) {
-    // The process is ending, and there is nobody left to tell. What the sandbox, which ends with us,
-    // still writes into the scratch folder is swept by the next build.
+    // The process is ending, and there is nobody left to tell.
     let _ = removal::remove(path);
 }
 
@@ -68,8 +71,18 @@ pub(super) fn install() {
                 told();
                 continue;
             }
+            INTERRUPTED.store(true, Ordering::SeqCst);
+            // Else it would go on to write what is being removed.
+            sandbox::end_all();
             remove_unfinished();
             std::process::exit(super::exit::INTERRUPTED);
         }
     });
+}
+
+/// Does not return if a signal is ending the process: what failed then failed because of it.
+pub(super) fn leave_to_signal() {
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
 }

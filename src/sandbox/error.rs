@@ -114,7 +114,7 @@ pub enum SandboxError {
 }
 
 /// How a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Ending {
     /// It exited.
     #[error("exit status {0}")]
@@ -128,6 +128,27 @@ pub enum Ending {
     /// It could not be started.
     #[error("it cannot be started: {}", io::Error::from_raw_os_error(*.0))]
     NotStarted(i32),
+    /// It went on for too long.
+    #[error(
+        "it made no progress for {seconds} seconds{during}. Its processes, and what each waits for:\n{}",
+        .processes.join("\n")
+    )]
+    TimeLimit {
+        /// The limit.
+        seconds: u64,
+        /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
+        during: String,
+        /// The processes, one a line.
+        processes: Vec<String>,
+    },
+    /// It printed too much.
+    #[error("it printed more than {bytes} bytes{during}")]
+    OutputLimit {
+        /// The limit.
+        bytes: u64,
+        /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
+        during: String,
+    },
 }
 
 /// What the sandbox reports to the process that made it.

@@ -11,6 +11,7 @@
 use super::emulation;
 use super::error::{Area, Doing, Ending, Outcome, Trouble};
 use super::job::{self, Job, Scratch};
+use super::limits;
 use super::materialize;
 use super::mounts::{self, Mounts};
 use super::outside::{self, Outside};
@@ -84,7 +85,10 @@ fn middle(parent: u32, job: &Job, outside: &Outside) -> io::Result<ExitCode> {
     die_with(parent)?;
     match process::fork()? {
         Side::Child => inner(job, outside),
-        Side::Parent(inner) => wait(inner),
+        Side::Parent(inner) => {
+            supervise::end_with_stdin(inner)?;
+            wait(inner)
+        }
     }
 }
 
@@ -135,6 +139,7 @@ fn wait(child: Pid) -> io::Result<ExitCode> {
 }
 
 fn inner(job: &Job, outside: &Outside) -> io::Result<ExitCode> {
+    limits::be_first_to_go();
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let outcome = match work(job, outside) {
         Ok(None) => Outcome::Done,
@@ -175,7 +180,7 @@ fn work(job: &Job, outside: &Outside) -> Result<Option<(usize, Ending)>, Trouble
     let resolver = Resolver::new(&mounts::OWN);
     owners.enter(resolver.doing(|| "find the mounts of the tree (Linux 5.9)".to_owned())?);
     for (index, step) in job.steps.iter().enumerate() {
-        if let Some(ending) = supervise::run(step, &job.environment, &mut owners)? {
+        if let Some(ending) = supervise::run(step, &job, &mut owners)? {
             return Ok(Some((index, ending)));
         }
     }

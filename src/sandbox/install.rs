@@ -88,7 +88,9 @@ fn unpack(packages: &[&Package]) -> Step {
         "--unpack",
     ];
     command.extend(paths.iter().map(String::as_str));
-    Step::new("dpkg --unpack", &command)
+    let mut step = Step::new("dpkg --unpack", &command);
+    step.reports = true;
+    step
 }
 
 /// The name of the package says nothing that could lead out of the folder: it was checked.

@@ -15,6 +15,7 @@ use crate::epoch::Epoch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Everything that one sandbox does.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub(super) struct Job {
     pub(super) steps: Vec<Step>,
     /// The environment of every step, whole.
     pub(super) environment: BTreeMap<String, String>,
+    /// How long a script may go on; decides no byte.
+    pub(super) script_timeout: Duration,
     /// Programs that stand in for others while steps run.
     pub(super) stubs: Vec<Stub>,
     /// How programs of a foreign target run.
@@ -90,6 +93,8 @@ pub struct Step {
     pub attempts: u32,
     /// Whether any output is a failure.
     pub silent: bool,
+    /// Whether it is dpkg, which reports the progress that it makes (`--status-fd`).
+    pub reports: bool,
 }
 
 impl Step {
@@ -103,6 +108,7 @@ impl Step {
             input: String::new(),
             attempts: 1,
             silent: false,
+            reports: false,
         }
     }
 }

@@ -12,6 +12,7 @@ mod filter;
 mod inside;
 mod install;
 mod job;
+mod limits;
 mod materialize;
 mod mounts;
 mod native;
@@ -23,15 +24,19 @@ mod packages;
 mod process;
 mod resolve;
 mod run;
+mod running;
 mod scan;
 mod seccomp;
+mod sparse;
 mod stubs;
 mod supervise;
+mod watch;
 
 pub use error::{Ending, SandboxError};
 pub use inside::reenter;
 pub use job::Step;
 pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};
+pub use running::end_all;
 
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
@@ -42,6 +47,7 @@ use crate::tree::{Objects, Tree, TreePath};
 use job::Job;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// Packages of the host's architecture, unpacked into a tree of their own: qemu-user, and builds of
 /// the programs that maintainer scripts run.
@@ -77,6 +83,8 @@ pub struct ConfigureRequest<'a> {
     pub epoch: Epoch,
     /// Answers to debconf's questions, in the form of debconf-set-selections(1).
     pub preseed: &'a str,
+    /// How long one script may go on, if not as long as usual. It decides no byte.
+    pub script_timeout: Option<Duration>,
     /// This program, whose `main` calls [`reenter`] first.
     pub program: &'a Path,
 }
@@ -103,13 +111,16 @@ pub fn configure(
         request.store,
         request.preseed,
     )?;
+    let emulation = native::plan(request)?;
+    let usual = limits::timeout(emulation.is_some());
     let job = Job {
         store: request.store.root().to_path_buf(),
         epoch: request.epoch,
         steps,
         environment: environment(request.epoch, stubs::makes_initramfs(request.archives)),
+        script_timeout: request.script_timeout.unwrap_or(usual),
         stubs: stubs::stubs(request)?,
-        emulation: native::plan(request)?,
+        emulation,
     };
     let tools = job.emulation.as_ref().zip(request.tools);
     let tools = tools.map(|(emulation, tools)| native::needed(&tools.tree, emulation, &packages));
@@ -163,6 +174,8 @@ pub struct RunRequest<'a> {
     pub epoch: Epoch,
     /// What to run, in order.
     pub steps: Vec<Step>,
+    /// How long one step may go on, if not as long as usual. It decides no byte.
+    pub script_timeout: Option<Duration>,
 }
 
 /// Runs `request.steps` and gives back the tree as they left it; `listen` gets every printed line.
@@ -172,6 +185,7 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
         epoch: request.epoch,
         steps: request.steps.clone(),
         environment: environment(request.epoch, false),
+        script_timeout: request.script_timeout.unwrap_or(limits::timeout(false)),
         stubs: Vec::new(),
         emulation: None,
     };

@@ -158,9 +158,27 @@ impl Mounts {
         )?;
         // Anything but 755 makes the kernel's sticky-directory rule refuse writes to /dev/null,
         // whose owner has no number in this namespace.
-        self.fresh(&root, "/dev", "tmpfs", MountFlags::NOSUID, c"mode=755")?;
-        self.fresh(&root, "/run", "tmpfs", plain, c"mode=755")?;
-        self.fresh(&root, "/tmp", "tmpfs", plain, c"mode=1777")?;
+        self.fresh(
+            &root,
+            "/dev",
+            "tmpfs",
+            MountFlags::NOSUID,
+            c"mode=755,size=64m,nr_inodes=64k",
+        )?;
+        self.fresh(
+            &root,
+            "/run",
+            "tmpfs",
+            plain,
+            c"mode=755,size=256m,nr_inodes=64k",
+        )?;
+        self.fresh(
+            &root,
+            "/tmp",
+            "tmpfs",
+            plain,
+            c"mode=1777,size=1g,nr_inodes=256k",
+        )?;
         self.devices(&root)?;
         self.protect_proc(&root)?;
         for stub in stubs {

@@ -78,7 +78,9 @@ fn dpkg_configure(what: &[&str]) -> Step {
     command.extend(options);
     command.push("--configure");
     command.extend(what);
-    Step::new(CONFIGURE, &command)
+    let mut step = Step::new(CONFIGURE, &command);
+    step.reports = true;
+    step
 }
 
 /// The name of every step in which dpkg configures packages.

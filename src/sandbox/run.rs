@@ -3,9 +3,10 @@
 use super::error::{Area, Outcome, SandboxError, Trouble};
 use super::inside::STAGE;
 use super::job::{Job, Scratch};
+use super::running::Running;
 use crate::digest::Sha256;
 use crate::store::Store;
-use crate::tree::{self, Content, Kind, Objects, Slice, Tree};
+use crate::tree::{self, Content, Kind, NodeId, Objects, Piece, Tree};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -81,11 +82,9 @@ fn listen_to(
         .stdin(Stdio::piped())
         .stdout(writer.try_clone()?)
         .stderr(writer);
-    let mut child = command.spawn()?;
+    let running = Running::start(&mut command)?;
     // Else our own ends of the pipe would keep it open.
     drop(command);
-    // The sandbox ends when this end closes, also by our death.
-    let lifeline = child.stdin.take();
     let mut tail = Tail::default();
     let mut buffer = vec![0; 65_536];
     loop {
@@ -94,8 +93,7 @@ fn listen_to(
             n => tail.push(&buffer[..n], listen),
         }
     }
-    let status = child.wait()?;
-    drop(lifeline);
+    let status = running.wait()?;
     Ok((status, tail.finish(listen)))
 }
 
@@ -125,22 +123,34 @@ impl<'a> Ran<'a> {
 
     /// Keeps the contents that the tree still has, in path order, as one object.
     pub(super) fn keep(self) -> Result<Tree, SandboxError> {
-        let mut kept = BTreeMap::new();
+        let mut kept: BTreeMap<NodeId, Vec<Piece>> = BTreeMap::new();
         let mut writer = self.store.writer()?;
         let mut file = fs_err::File::open(&self.file)?;
         let mut len = 0;
         for (_, id) in self.tree.walk() {
-            let Kind::File(Content::Stored(slice)) = self.tree.node(id).kind else {
+            let Kind::File(content) = &self.tree.node(id).kind else {
                 continue;
             };
-            if slice.object == self.bundle && !kept.contains_key(&id) {
+            let mut pieces: Vec<Piece> = content.pieces().collect();
+            let slices = pieces.iter_mut().filter_map(|piece| match piece {
+                Piece::Stored(slice) if slice.object == self.bundle => Some(slice),
+                _ => None,
+            });
+            if kept.contains_key(&id) {
+                continue;
+            }
+            let before = len;
+            for slice in slices {
                 file.seek(SeekFrom::Start(slice.offset))?;
                 let copied = io::copy(&mut (&mut file).take(slice.len), &mut writer)?;
                 if copied != slice.len {
                     return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
                 }
-                kept.insert(id, (len, slice.len));
+                slice.offset = len;
                 len += slice.len;
+            }
+            if len > before {
+                kept.insert(id, pieces);
             }
         }
         let mut tree = self.tree;
@@ -148,13 +158,15 @@ impl<'a> Ran<'a> {
             return Ok(tree);
         }
         let object = writer.commit()?;
-        for (id, (offset, len)) in kept {
-            let slice = Slice {
-                object,
-                offset,
-                len,
-            };
-            tree.node_mut(id).kind = Kind::File(Content::Stored(slice));
+        for (id, mut pieces) in kept {
+            for piece in &mut pieces {
+                if let Piece::Stored(slice) = piece
+                    && slice.object == self.bundle
+                {
+                    slice.object = object;
+                }
+            }
+            tree.node_mut(id).kind = Kind::File(Content::from_pieces(pieces));
         }
         Ok(tree)
     }

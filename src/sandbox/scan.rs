@@ -2,19 +2,22 @@
 //!
 //! What no script touched keeps its node. What is new or changed is of origin `script`, its
 //! content goes into one bundle in path order, and a time that lies in this run becomes the epoch.
+//! Whatever a script made, this takes no more memory than the names, and no more room than the data:
+//! zeros are holes (`sparse`), and a path that no program could open is refused.
 
 use super::error::{Doing, Trouble};
 use super::materialize::{Laid, Stamp, below, stamp};
 use super::owners::{Inode, Owner, Owners};
+use super::sparse::{self, Run};
 use crate::digest::{HashingWriter, Sha256};
 use crate::epoch::{Epoch, Timestamp};
 use crate::listing;
 use crate::tree::{
-    Content, Kind, Meta, Name, Node, NodeId, Objects, Origin, Slice, Tree, TreePath,
+    Content, Kind, Meta, Name, Node, NodeId, Objects, Origin, Piece, Slice, Tree, TreePath,
 };
 use rustix::fs::{CWD, FileType};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -40,9 +43,12 @@ struct Reader<'a, W> {
     after: Tree,
     seen: BTreeMap<Inode, NodeId>,
     contents: HashingWriter<W>,
+    /// How much of the bundle is written.
     len: u64,
-    /// Nodes whose content lies in the bundle, at this offset.
-    bundled: Vec<(NodeId, u64, u64)>,
+    /// Nodes whose content lies in the bundle, whose digest is not known yet.
+    bundled: Vec<(NodeId, Vec<Part>)>,
+    /// What is still to be read, with what its folder is like; the next one last.
+    left: Vec<(TreePath, Option<Meta>)>,
 }
 
 impl Scan<'_> {
@@ -52,7 +58,6 @@ impl Scan<'_> {
         root: &Path,
         bundle: W,
     ) -> Result<(Tree, Sha256), Trouble> {
-        let top = TreePath::root();
         let (inode, _) = stamp(root).doing(|| "read back `/`".to_owned())?;
         let mut reader = Reader {
             scan: self,
@@ -63,8 +68,11 @@ impl Scan<'_> {
             contents: HashingWriter::new(bundle),
             len: 0,
             bundled: Vec::new(),
+            left: vec![(TreePath::root(), None)],
         };
-        reader.entry(&top, None)?;
+        while let Some((path, parent)) = reader.left.pop() {
+            reader.entry(&path, parent)?;
+        }
         let Reader {
             mut after,
             contents,
@@ -73,13 +81,16 @@ impl Scan<'_> {
         } = reader;
         let (mut bundle, object) = contents.finish();
         bundle.flush().doing(|| "write the contents".to_owned())?;
-        for (id, offset, len) in bundled {
-            let slice = Slice {
-                object,
-                offset,
-                len,
-            };
-            after.node_mut(id).kind = Kind::File(Content::Stored(slice));
+        for (id, parts) in bundled {
+            let pieces = parts.into_iter().map(|part| match part {
+                Part::Hole(len) => Piece::Hole(len),
+                Part::Data { offset, len } => Piece::Stored(Slice {
+                    object,
+                    offset,
+                    len,
+                }),
+            });
+            after.node_mut(id).kind = Kind::File(Content::from_pieces(pieces));
         }
         for (path, id) in &self.laid.left_out {
             let free = after.at(path).is_none();
@@ -98,8 +109,8 @@ impl<W: io::Write> Reader<'_, W> {
         if self.scan.hidden.contains(path) {
             return Ok(());
         }
-        let target = below(self.root, path);
         let doing = || format!("read back `{path}`");
+        let target = below(self.root, path);
         let (inode, stamp) = stamp(&target).doing(doing)?;
         if inode.device != self.device {
             return Ok(());
@@ -124,27 +135,51 @@ impl<W: io::Write> Reader<'_, W> {
             .map_err(io::Error::other)
             .doing(doing)?;
         if kind == FileType::Directory {
-            for name in listing::sorted(&target).doing(doing)? {
-                let name = Name::new(name.as_bytes())
-                    .map_err(io::Error::other)
-                    .doing(doing)?;
-                self.entry(&path.join(&name), Some(meta))?;
-            }
-            return Ok(());
+            return self.enter(path, meta, &target);
         }
         self.seen.insert(inode, id);
         if kind == FileType::RegularFile && self.is_unread(id) {
-            self.bundle(id, &target).doing(doing)?;
+            let doing = || format!("read back `{path}` of {} bytes", stamp.size);
+            self.bundle(id, &target, stamp.size).doing(doing)?;
         }
         Ok(())
     }
 
-    /// Puts the content of node `id` into the bundle.
-    fn bundle(&mut self, id: NodeId, target: &Path) -> io::Result<()> {
-        let mut file = fs_err::File::open(target)?;
-        let len = io::copy(&mut file, &mut self.contents)?;
-        self.bundled.push((id, self.len, len));
-        self.len += len;
+    /// Lets what is in the folder `path`, which is `target`, be read next.
+    fn enter(&mut self, path: &TreePath, meta: Meta, target: &Path) -> Result<(), Trouble> {
+        let doing = || format!("read back `{path}`");
+        let length = target.as_os_str().len();
+        for name in listing::sorted(target).doing(doing)?.into_iter().rev() {
+            if length + 1 + name.len() > LONGEST_PATH {
+                let start = path.to_bytes();
+                let start = String::from_utf8_lossy(&start[..start.len().min(100)]).into_owned();
+                return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG)).doing(|| {
+                    format!("read back `{start}…`, a path of more than {LONGEST_PATH} bytes, which no program can open,")
+                });
+            }
+            let name = Name::new(name.as_bytes())
+                .map_err(io::Error::other)
+                .doing(doing)?;
+            self.left.push((path.join(&name), Some(meta)));
+        }
+        Ok(())
+    }
+
+    /// Puts the content of node `id`, `len` bytes at `target`, into the bundle.
+    fn bundle(&mut self, id: NodeId, target: &Path, len: u64) -> io::Result<()> {
+        let file = fs_err::File::open(target)?;
+        let mut parts = Vec::new();
+        for part in sparse::copy(&file, len, &mut self.contents)? {
+            parts.push(match part {
+                Run::Hole(len) => Part::Hole(len),
+                Run::Data(len) => {
+                    let offset = self.len;
+                    self.len += len;
+                    Part::Data { offset, len }
+                }
+            });
+        }
+        self.bundled.push((id, parts));
         Ok(())
     }
 
@@ -251,21 +286,24 @@ impl<W: io::Write> Reader<'_, W> {
         Ok(node)
     }
 
-    /// Whether `target` still has its old content.
+    /// Whether `target`, which is as long as before, still has its old content.
     fn holds(&self, target: &Path, content: &Content) -> io::Result<bool> {
-        let old = content.read(self.scan.objects)?;
-        let mut new = Vec::with_capacity(old.len());
-        let limit = content.len().saturating_add(1);
-        fs_err::File::open(target)?
-            .take(limit)
-            .read_to_end(&mut new)?;
-        Ok(*old == *new)
+        sparse::equal(&fs_err::File::open(target)?, content, self.scan.objects)
     }
 
     fn is_unread(&self, id: NodeId) -> bool {
         self.after.node(id).kind == Kind::File(UNREAD.clone())
     }
 }
+
+/// A part of a file whose data lies in the bundle.
+enum Part {
+    Hole(u64),
+    Data { offset: u64, len: u64 },
+}
+
+/// PATH_MAX without its NUL.
+const LONGEST_PATH: usize = 4095;
 
 /// Stands for content that the bundle will hold; no slice of an object is like it.
 static UNREAD: Content = Content::Stored(Slice {

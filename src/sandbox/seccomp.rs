@@ -7,9 +7,9 @@
 
 use super::filter::{self, Call};
 use super::process;
-use rustix::process::{Resource, Rlimit};
+use rustix::io::FdFlags;
 use rustix::thread::CapabilitySet;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut, PipeWriter};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -38,18 +38,21 @@ pub(super) enum Reply {
     Refuse(i32),
 }
 
-/// Lets `command` run under the filter; the listener arrives on the other end of `socket`.
-pub(super) fn confine(command: &mut Command, socket: OwnedFd) {
+/// Lets `command` run under the filter; the listener arrives on the other end of `socket`. It gets no
+/// descriptor but `inherited` and its standard ones.
+pub(super) fn confine(command: &mut Command, socket: OwnedFd, inherited: Option<PipeWriter>) {
     let program = filter::program();
     let hook = move || {
         rustix::process::setsid()?;
         let listener = install(&program)?;
         send_descriptor(&socket, listener.as_fd())?;
-        limit(Resource::Nofile, N_FILES)?;
-        limit(Resource::Core, 0)?;
+        super::limits::apply()?;
         // Nobody in the sandbox can become more than it is: there is one user id.
         rustix::thread::set_no_new_privs(true)?;
         process::close_at_exec()?;
+        if let Some(inherited) = &inherited {
+            rustix::io::fcntl_setfd(inherited, FdFlags::empty())?;
+        }
         for capability in CapabilitySet::all().difference(filter::KEPT).iter() {
             if rustix::thread::capability_is_in_bounding_set(capability) == Ok(true) {
                 rustix::thread::remove_capability_from_bounding_set(capability)?;
@@ -59,19 +62,6 @@ pub(super) fn confine(command: &mut Command, socket: OwnedFd) {
     };
     // SAFETY: between fork and exec, the hook makes system calls only and allocates nothing.
     unsafe { command.pre_exec(hook) };
-}
-
-/// How many files a script may have open: some programs close every number up to the limit.
-const N_FILES: u64 = 1024;
-
-fn limit(resource: Resource, most: u64) -> io::Result<()> {
-    let old = rustix::process::getrlimit(resource);
-    let most = old.maximum.map_or(most, |maximum| maximum.min(most));
-    let new = Rlimit {
-        current: Some(most),
-        maximum: Some(most),
-    };
-    Ok(rustix::process::setrlimit(resource, new)?)
 }
 
 /// Installs `program` for this process and its children.

@@ -1,60 +1,54 @@
 //! Runs one step under the supervisor: answers its system calls until all of it is gone.
 
 use super::error::{Doing, Ending, Trouble};
-use super::job::Step;
+use super::job::{Job, Step};
 use super::owners::Owners;
 use super::seccomp::{self, Listener, Readiness};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
-use std::collections::BTreeMap;
+use super::watch::Watch;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 
 /// Runs `step`, as often as it may be tried; `Ok(None)` is success.
-pub(super) fn run(
-    step: &Step,
-    environment: &BTreeMap<String, String>,
-    owners: &mut Owners,
-) -> Result<Option<Ending>, Trouble> {
+pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Option<Ending>, Trouble> {
     let mut ending = None;
     for _ in 0..step.attempts.max(1) {
-        ending = attempt(step, environment, owners).doing(|| format!("run {}", step.name))?;
-        if ending.is_none() {
-            break;
+        ending = attempt(step, job, owners).doing(|| format!("run {}", step.name))?;
+        match ending {
+            Some(Ending::TimeLimit { .. } | Ending::OutputLimit { .. }) | None => break,
+            Some(_) => {}
         }
     }
     Ok(ending)
 }
 
-/// Where input and the output of silent steps pass; on the sandbox's own tmpfs.
+/// Where input passes; on the sandbox's own tmpfs.
 const EXCHANGE: &str = "/run/imgbuild-exchange";
 
-fn attempt(
-    step: &Step,
-    environment: &BTreeMap<String, String>,
-    owners: &mut Owners,
-) -> io::Result<Option<Ending>> {
+fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Option<Ending>> {
     let Some((program, arguments)) = step.command.split_first() else {
         return Ok(None);
     };
     let (ours, theirs) = socket_pair()?;
+    let (output, printer) = io::pipe()?;
+    let (status, reporter) = step.reports.then(io::pipe).transpose()?.unzip();
     let mut command = Command::new(program);
+    if let Some(reporter) = &reporter {
+        let number = reporter.as_raw_fd().to_string();
+        command.args(["--status-fd", &number]);
+    }
     command
         .args(arguments)
         .env_clear()
-        .envs(environment)
+        .envs(&job.environment)
         .envs(&step.environment)
         .current_dir("/")
-        .stdin(input(&step.input)?);
-    let mut output = None;
-    if step.silent {
-        let file = exchange()?;
-        let twin = || Ok::<_, io::Error>(Stdio::from(file.try_clone()?.into_file()));
-        command.stdout(twin()?).stderr(twin()?);
-        output = Some(file);
-    }
-    seccomp::confine(&mut command, theirs);
+        .stdin(input(&step.input)?)
+        .stdout(printer.try_clone()?)
+        .stderr(printer);
+    seccomp::confine(&mut command, theirs, reporter);
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -62,29 +56,47 @@ fn attempt(
             return Ok(Some(Ending::NotStarted(number)));
         }
     };
+    // Else our own ends of the pipes would keep them open.
     drop(command);
     let listener = Listener::from_socket(&ours)?;
     let pid = Pid::from_child(&child);
     let (alive, over) = rustix::pipe::pipe()?;
     let reaper = std::thread::spawn(move || reap(pid, over));
-    serve(&listener, alive.as_fd(), owners)?;
+    let mut watch = Watch::new(job.script_timeout, output, status, step.silent)?;
+    let exceeded = serve(&listener, alive.as_fd(), owners, &mut watch)?;
     let status = reaper
         .join()
         .map_err(|_| io::Error::other("the reaper panicked"))??;
-    Ok(ending(status).or(spoken(output)?))
+    let spoken = watch.finish()?;
+    let spoken = (!spoken.is_empty()).then_some(Ending::NotSilent);
+    Ok(exceeded.or(ending(status)).or(spoken))
 }
 
-/// Answers calls until the reaper has seen the last process go.
-fn serve(listener: &Listener, alive: impl AsFd, owners: &mut Owners) -> io::Result<()> {
+/// Answers calls until the reaper has seen the last process go; gives the limit that was exceeded.
+fn serve(
+    listener: &Listener,
+    alive: impl AsFd,
+    owners: &mut Owners,
+    watch: &mut Watch,
+) -> io::Result<Option<Ending>> {
     let stdin = io::stdin();
     let mut listening = true;
+    let mut exceeded = None;
     loop {
         let listened = listening.then(|| listener.as_fd());
-        let fds = [listened, Some(alive.as_fd()), Some(stdin.as_fd())];
-        let [call, over, lifeline] = seccomp::wait_readable(fds)?;
+        let [timer, output, status] = watch.fds();
+        let (alive, lifeline) = (Some(alive.as_fd()), Some(stdin.as_fd()));
+        let fds = [listened, alive, lifeline, timer, output, status];
+        let [call, over, lifeline, watched @ ..] = seccomp::wait_readable(fds)?;
         // The process that made this sandbox holds the other end of our stdin as long as it lives.
         if lifeline != Readiness::Waiting {
             return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if let Some(ending) = watch.take_note(watched)?
+            && exceeded.is_none()
+        {
+            exceeded = Some(ending);
+            kill_all()?;
         }
         match call {
             Readiness::Readable => {
@@ -94,10 +106,33 @@ fn serve(listener: &Listener, alive: impl AsFd, owners: &mut Owners) -> io::Resu
                 }
             }
             Readiness::Ended => listening = false,
-            Readiness::Waiting if over != Readiness::Waiting => return Ok(()),
+            Readiness::Waiting if over != Readiness::Waiting => return Ok(exceeded),
             Readiness::Waiting => {}
         }
     }
+}
+
+/// As init of the namespace: ends everybody but us.
+fn kill_all() -> io::Result<()> {
+    match rustix::process::kill_process_group(Pid::INIT, Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits until `child` has ended, and kills it when the process that made this sandbox closes the other
+/// end of our stdin. It is process 1 of a namespace: when it has ended, so have all others there.
+pub(super) fn end_with_stdin(child: Pid) -> io::Result<()> {
+    // Without it (before Linux 5.3) the kernel kills the child when we are killed, and nothing waits.
+    let Ok(ended) = rustix::process::pidfd_open(child, PidfdFlags::empty()) else {
+        return Ok(());
+    };
+    let stdin = io::stdin();
+    let [_, lifeline] = seccomp::wait_readable([Some(ended.as_fd()), Some(stdin.as_fd())])?;
+    if lifeline != Readiness::Waiting {
+        rustix::process::kill_process(child, Signal::KILL)?;
+    }
+    Ok(())
 }
 
 /// Waits for `main` and then ends and collects whatever it left behind. Dropping `_over` tells.
@@ -107,11 +142,7 @@ fn reap(main: Pid, _over: OwnedFd) -> io::Result<Option<WaitStatus>> {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, ended))) if pid == main => {
                 status = Some(ended);
-                // As init of the namespace: everybody but us.
-                match rustix::process::kill_process_group(Pid::INIT, Signal::KILL) {
-                    Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                kill_all()?;
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(rustix::io::Errno::CHILD) => return Ok(status),
@@ -127,18 +158,6 @@ fn ending(status: Option<WaitStatus>) -> Option<Ending> {
         (Some(code), _) => Some(Ending::Exit(code)),
         (None, signal) => Some(Ending::Signal(signal.unwrap_or(0))),
     }
-}
-
-/// Passes on what a silent step said.
-fn spoken(output: Option<fs_err::File>) -> io::Result<Option<Ending>> {
-    let Some(mut file) = output else {
-        return Ok(None);
-    };
-    io::Seek::rewind(&mut file)?;
-    let mut said = Vec::new();
-    file.read_to_end(&mut said)?;
-    io::stdout().write_all(&said)?;
-    Ok((!said.is_empty()).then_some(Ending::NotSilent))
 }
 
 fn input(text: &str) -> io::Result<Stdio> {

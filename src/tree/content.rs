@@ -149,8 +149,17 @@ impl Content {
         self.len() == 0
     }
 
-    /// All bytes, in memory. For files that are parsed or patched, not for bulk copying.
+    /// All bytes, in memory. For files that are parsed or patched, not for bulk copying: what a script or a
+    /// base image made longer than that is refused, for a hole of any length is easily made.
     pub fn read(&self, objects: &dyn Objects) -> io::Result<Arc<[u8]>> {
+        const MOST: u64 = 1 << 30;
+        if self.len() > MOST {
+            let words = format!(
+                "a file of {} bytes is read whole: at most {MOST}",
+                self.len()
+            );
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, words));
+        }
         if let Self::Inline(bytes) = self {
             return Ok(bytes.clone());
         }

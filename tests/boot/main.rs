@@ -19,6 +19,7 @@ mod machine;
 mod mirror;
 mod qemu_arm64;
 mod rpi4;
+mod servers;
 mod support;
 mod trials;
 #[allow(dead_code, reason = "the judges use all of it")]

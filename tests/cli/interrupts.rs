@@ -131,10 +131,13 @@ impl Running {
 
     /// Every process of the build has ended: the sandbox dies with it, though not in the same moment.
     fn wait_for_processes(&self) {
+        wait_until("every process has ended", || self.processes().is_empty());
+    }
+
+    /// What still runs.
+    fn processes(&self) -> Vec<String> {
         let store = self.scene.path("store").display().to_string();
-        wait_until("every process has ended", || {
-            processes(&self.marker).is_empty() && processes(&store).is_empty()
-        });
+        [processes(&self.marker), processes(&store)].concat()
     }
 
     /// At the output there is the image before, or a new one as a whole.
@@ -187,9 +190,11 @@ fn interrupt(moment: Moment, signal: Signal) {
     let code = running.stop(signal);
     let finished = moment == Moment::After("seal") && code == Some(0);
     assert!(code == Some(130) || finished, "{moment:?}: {code:?}");
+    // Nothing is left for the next build, and nothing runs on.
     assert_eq!(running.scene.outputs(), ["x.img"], "{moment:?}");
+    assert_eq!(running.scene.scratch(), [""; 0], "{moment:?}");
+    assert_eq!(running.processes(), [""; 0], "{moment:?}");
     running.assert_whole();
-    running.wait_for_processes();
     running.build_again();
 }
 

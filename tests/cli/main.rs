@@ -21,6 +21,7 @@ mod mirror;
 mod outputs;
 mod reproducible;
 mod scene;
+mod scripts;
 mod secrets;
 mod trial;
 mod world;

@@ -14,6 +14,9 @@ use imgbuild::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath, d
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+mod limits;
 
 const EPOCH: Epoch = Epoch(1_700_000_000);
 /// When the files of the tree were made.
@@ -23,7 +26,8 @@ const PACKAGED: Timestamp = Timestamp {
 };
 const PROGRAMS: &[&str] = &[
     "cat", "chmod", "chown", "cp", "echo", "env", "find", "grep", "hostname", "kill", "ln", "ls",
-    "mkdir", "mknod", "mv", "rm", "rmdir", "sh", "sleep", "stat", "touch", "tr", "wget",
+    "mkdir", "mknod", "mv", "rm", "rmdir", "sh", "sleep", "stat", "touch", "tr", "truncate",
+    "wget", "yes",
 ];
 
 fn program() -> &'static Path {
@@ -88,12 +92,22 @@ fn ground() -> Ground {
 
 impl Ground {
     fn run(&self, tree: &Tree, script: &str) -> Result<Tree, SandboxError> {
+        self.run_within(None, tree, script)
+    }
+
+    fn run_within(
+        &self,
+        timeout: Option<Duration>,
+        tree: &Tree,
+        script: &str,
+    ) -> Result<Tree, SandboxError> {
         let request = RunRequest {
             tree,
             store: &self.store,
             program: program(),
             epoch: EPOCH,
             steps: vec![Step::new("a script", &["sh", "-euc", script])],
+            script_timeout: timeout,
         };
         let result = run(&request, &mut |_| {});
         self.store.settle();
@@ -296,6 +310,7 @@ fn steps_read_their_input_and_a_silent_one_that_speaks_fails() {
         program: program(),
         epoch: EPOCH,
         steps: vec![reads, speaks],
+        script_timeout: None,
     };
     match run(&request, &mut |_| {}) {
         Err(SandboxError::Script {
@@ -313,6 +328,7 @@ fn steps_read_their_input_and_a_silent_one_that_speaks_fails() {
 
 /// A dpkg that knows one package and notes how it was called.
 const DPKG: &str = "#!/bin/sh
+[ \"$1\" != --status-fd ] || shift 2
 case \"$*\" in
   --audit) ;;
   *--configure*)
@@ -343,6 +359,7 @@ fn unpacked_packages_are_configured_by_preinst_and_dpkg() {
         tools: None,
         epoch: EPOCH,
         preseed: "",
+        script_timeout: None,
         program: program(),
     };
     let after = configure(&request, &Silent).unwrap();

@@ -1,0 +1,73 @@
+//! The sandboxes of this process, so that they can be ended before it ends.
+//!
+//! A sandbox ends when the pipe closes that is its standard input, also by our death. Whoever ends the
+//! process on purpose ends them first and waits: else they would go on to write what is being swept.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::process::{Child, ChildStdin, Command, ExitStatus};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// All of them.
+static ALL: Mutex<All> = Mutex::new(All {
+    ending: false,
+    lifelines: BTreeMap::new(),
+});
+/// Notified when one is gone.
+static GONE: Condvar = Condvar::new();
+
+struct All {
+    /// Whether none may start any more.
+    ending: bool,
+    /// By process number, the pipe whose closing ends it.
+    lifelines: BTreeMap<u32, Option<ChildStdin>>,
+}
+
+/// One that was started.
+pub(super) struct Running(Child);
+
+impl Running {
+    /// Starts `command`, whose standard input is a pipe.
+    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+        let mut all = all();
+        if all.ending {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let mut child = command.spawn()?;
+        all.lifelines.insert(child.id(), child.stdin.take());
+        Ok(Self(child))
+    }
+
+    /// Waits for its end.
+    pub(super) fn wait(mut self) -> io::Result<ExitStatus> {
+        self.0.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Not waited for after an error: then the pipe is what ends it.
+        let mut all = all();
+        drop(all.lifelines.insert(self.0.id(), None));
+        let _ = self.0.wait();
+        all.lifelines.remove(&self.0.id());
+        GONE.notify_all();
+    }
+}
+
+/// Ends every sandbox of this process, waits until each is gone, and lets no other one start. The process
+/// must end afterwards.
+pub fn end_all() {
+    let mut all = all();
+    all.ending = true;
+    all.lifelines
+        .values_mut()
+        .for_each(|lifeline| drop(lifeline.take()));
+    while !all.lifelines.is_empty() {
+        all = GONE.wait(all).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn all() -> MutexGuard<'static, All> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}

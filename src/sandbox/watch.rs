@@ -1,0 +1,245 @@
+//! Watches one step: how long it goes on without progress, how much it prints, and which package dpkg is
+//! busy with.
+
+use super::error::Ending;
+use super::limits;
+use super::seccomp::Readiness;
+use crate::listing;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+use std::collections::BTreeMap;
+use std::io::{self, PipeReader, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How much of the output of a silent step is passed on.
+const KEPT: usize = 256 << 10;
+/// dpkg's lines are shorter.
+const LINE: usize = 4096;
+
+/// A step under watch.
+pub(super) struct Watch {
+    timeout: Duration,
+    timer: OwnedFd,
+    /// What the step prints; absent at its end.
+    output: Option<PipeReader>,
+    /// What dpkg says about its progress (`--status-fd`); absent at its end.
+    status: Option<PipeReader>,
+    line: Vec<u8>,
+    /// What dpkg is doing: `configure` and a package.
+    doing: Option<(String, String)>,
+    n_printed: u64,
+    /// What a silent step printed.
+    kept: Option<Vec<u8>>,
+}
+
+impl Watch {
+    /// Begins to watch a step with these ends of its pipes.
+    pub(super) fn new(
+        timeout: Duration,
+        output: PipeReader,
+        status: Option<PipeReader>,
+        silent: bool,
+    ) -> io::Result<Self> {
+        let watch = Self {
+            timeout,
+            timer: timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?,
+            output: Some(output),
+            status,
+            line: Vec::new(),
+            doing: None,
+            n_printed: 0,
+            kept: silent.then(Vec::new),
+        };
+        watch.restart()?;
+        Ok(watch)
+    }
+
+    /// What to wait for: the time-out, output, and a word of dpkg.
+    pub(super) fn fds(&self) -> [Option<BorrowedFd<'_>>; 3] {
+        let output = self.output.as_ref().map(AsFd::as_fd);
+        let status = self.status.as_ref().map(AsFd::as_fd);
+        [Some(self.timer.as_fd()), output, status]
+    }
+
+    /// Takes note of what happened to [`Watch::fds`]; `Some` says why the step must end.
+    pub(super) fn take_note(
+        &mut self,
+        [timer, output, status]: [Readiness; 3],
+    ) -> io::Result<Option<Ending>> {
+        if status != Readiness::Waiting {
+            self.read_status()?;
+        }
+        if output != Readiness::Waiting && self.read_output()? == 0 {
+            self.output = None;
+        }
+        if self.n_printed > limits::OUTPUT {
+            self.n_printed = 0;
+            return Ok(Some(Ending::OutputLimit {
+                bytes: limits::OUTPUT,
+                during: self.during(),
+            }));
+        }
+        // Progress that came with the time-out counts.
+        if timer == Readiness::Waiting || status == Readiness::Readable {
+            return Ok(None);
+        }
+        self.restart()?;
+        Ok(Some(Ending::TimeLimit {
+            seconds: self.timeout.as_secs(),
+            during: self.during(),
+            processes: processes(),
+        }))
+    }
+
+    /// Reads what is still to be read when every process is gone; gives what a silent step printed.
+    pub(super) fn finish(mut self) -> io::Result<Vec<u8>> {
+        while self.output.is_some() && self.read_output()? > 0 {}
+        let kept = self.kept.take().unwrap_or_default();
+        io::stdout().write_all(&kept)?;
+        Ok(kept)
+    }
+
+    fn read_output(&mut self) -> io::Result<usize> {
+        let Some(output) = &mut self.output else {
+            return Ok(0);
+        };
+        let mut buffer = [0; 16_384];
+        let n = output.read(&mut buffer)?;
+        self.n_printed = self.n_printed.saturating_add(n as u64);
+        match &mut self.kept {
+            Some(kept) => {
+                let room = KEPT.saturating_sub(kept.len());
+                kept.extend_from_slice(&buffer[..n.min(room)]);
+            }
+            None => io::stdout().write_all(&buffer[..n])?,
+        }
+        Ok(n)
+    }
+
+    fn read_status(&mut self) -> io::Result<()> {
+        let Some(status) = &mut self.status else {
+            return Ok(());
+        };
+        let mut buffer = [0; LINE];
+        let n = status.read(&mut buffer)?;
+        if n == 0 {
+            self.status = None;
+            return Ok(());
+        }
+        for byte in &buffer[..n] {
+            match byte {
+                b'\n' => self.end_line()?,
+                _ if self.line.len() < LINE => self.line.push(*byte),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// dpkg says `processing: configure: bash` before it starts a script, and `status: bash: installed`
+    /// after it (dpkg(1), `--status-fd`).
+    fn end_line(&mut self) -> io::Result<()> {
+        let line = String::from_utf8_lossy(&self.line).into_owned();
+        self.line.clear();
+        let mut words = line.splitn(3, ": ");
+        if words.next() == Some("processing")
+            && let (Some(action), Some(package)) = (words.next(), words.next())
+        {
+            self.doing = Some((action.to_owned(), package.to_owned()));
+        }
+        self.n_printed = 0;
+        self.restart()
+    }
+
+    fn restart(&self) -> io::Result<()> {
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let time = Itimerspec {
+            it_interval: zero,
+            it_value: Timespec {
+                tv_sec: i64::try_from(self.timeout.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: self.timeout.subsec_nanos().into(),
+            },
+        };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &time)?;
+        Ok(())
+    }
+
+    fn during(&self) -> String {
+        let doing = self.doing.as_ref();
+        doing.map_or_else(String::new, |(action, package)| {
+            format!(" during {action} of `{package}`")
+        })
+    }
+}
+
+/// How many processes an error shows.
+const N_SHOWN: usize = 40;
+
+/// Every process of the sandbox but process 1, children below their parents, with what it waits for.
+fn processes() -> Vec<String> {
+    let names = listing::sorted(Path::new("/proc")).unwrap_or_default();
+    let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    let mut parents: BTreeMap<u32, u32> = BTreeMap::new();
+    for pid in numbers.filter(|pid| *pid != 1) {
+        parents.insert(pid, parent(pid).unwrap_or(1));
+    }
+    let mut lines = Vec::new();
+    // Process numbers grow, so that a stack of the youngest last gives each parent before its children.
+    let mut stack: Vec<(u32, usize)> = Vec::new();
+    let children = |of: u32| parents.iter().filter(move |(_, parent)| **parent == of);
+    stack.extend(children(1).rev().map(|(pid, _)| (*pid, 0)));
+    while let Some((pid, depth)) = stack.pop() {
+        if lines.len() == N_SHOWN {
+            lines.push(format!("… of {} processes", parents.len()));
+            break;
+        }
+        lines.push(format!("{}{pid} {}", "  ".repeat(depth), process(pid)));
+        stack.extend(children(pid).rev().map(|(pid, _)| (*pid, depth + 1)));
+    }
+    lines
+}
+
+/// The number of the parent of `pid` (proc_pid_stat(5)); the name before it may have any character.
+fn parent(pid: u32) -> Option<u32> {
+    let text = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(") ")?;
+    rest.split(' ').nth(1)?.parse().ok()
+}
+
+/// The command line of `pid` and what it waits for.
+fn process(pid: u32) -> String {
+    let text = |name: &str| {
+        let text = fs_err::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let text = &text[..text.len().min(200)];
+        text.trim_ascii().escape_ascii().to_string()
+    };
+    let line = text("cmdline").replace("\\x00", " ");
+    let call = text("syscall");
+    let mut numbers = call.split(' ');
+    let number = numbers.next().unwrap_or_default();
+    let descriptor = numbers.next().and_then(|text| text.strip_prefix("0x"));
+    let descriptor = descriptor.and_then(|text| u64::from_str_radix(text, 16).ok());
+    let place = text("wchan");
+    let waits = match (number, descriptor) {
+        ("running", _) => "runs".to_owned(),
+        (_, Some(descriptor)) if number == libc::SYS_read.to_string() => {
+            let file = rustix::fs::readlink(format!("/proc/{pid}/fd/{descriptor}"), Vec::new());
+            let file = file.map_or_else(
+                |_| "?".to_owned(),
+                |file| file.as_bytes().escape_ascii().to_string(),
+            );
+            format!("reads `{file}`")
+        }
+        _ if !matches!(place.as_str(), "" | "0") => format!("waits in {place}"),
+        ("", _) => "waits".to_owned(),
+        _ => format!("waits in system call {number}"),
+    };
+    format!("{}: {waits}", line.trim_end())
+}

@@ -1,0 +1,317 @@
+//! Server packages of the archive, each alone on the profile `base`, against what mmdebstrap makes of the
+//! same packages: every one is configured, and every path has the mode and the owner that it has there.
+//!
+//! What differs for `base` alone differs for reasons of the profile and of the board, and is no business of a
+//! server's scripts: it is left out. For the rest [`REASONS`] says why.
+
+use crate::support::{self, User};
+use crate::uml::{self, Disk};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// Popular servers and what is put beside them.
+const SERVERS: &[&str] = &[
+    "apache2",
+    "avahi-daemon",
+    "bind9",
+    "certbot",
+    "chrony",
+    "cockpit",
+    "collectd",
+    "cups",
+    "default-jre-headless",
+    "dnsmasq",
+    "docker.io",
+    "dovecot-imapd",
+    "exim4-daemon-light",
+    "fail2ban",
+    "git",
+    "haproxy",
+    "keepalived",
+    "libvirt-daemon-system",
+    "lighttpd",
+    "mariadb-server",
+    "memcached",
+    "mosquitto",
+    "munin-node",
+    "nfs-kernel-server",
+    "nginx",
+    "nodejs",
+    "openssh-server",
+    "openvpn",
+    "php-fpm",
+    "postfix",
+    "postgresql",
+    "prometheus-node-exporter",
+    "python3-pip",
+    "rabbitmq-server",
+    "redis-server",
+    "rsyslog",
+    "samba",
+    "slapd",
+    "snmpd",
+    "squid",
+    "tomcat10",
+    "tor",
+    "unbound",
+    "wireguard-tools",
+    "zabbix-agent",
+];
+
+/// Parts of paths that may differ, and why.
+const REASONS: &[(&str, &str)] = &[
+    ("var/log/", "logs of the run are taken out of an image"),
+    ("var/cache/", "caches are made again on the device"),
+    (
+        "var/lib/apt/",
+        "mmdebstrap runs apt, imgbuild resolves itself",
+    ),
+    (
+        "var/lib/dpkg/",
+        "its files are compared by state of the packages",
+    ),
+    (
+        "var/lib/ucf/",
+        "its backups follow the order of configuration",
+    ),
+    (
+        "var/lib/systemd/",
+        "presets and random seeds belong to the device",
+    ),
+    ("var/lib/dbus/machine-id", "each device makes its own"),
+    (
+        "etc/ssl/private/ssl-cert-snakeoil.key",
+        "each device makes its own",
+    ),
+    (
+        "etc/ssl/certs/",
+        "the snake oil certificate and its hash are made on the device",
+    ),
+    ("etc/ssh/ssh_host_", "each device makes its own"),
+    (
+        "__pycache__",
+        "Python's cache names the time of its sources",
+    ),
+];
+
+/// Every path of a root filesystem, with mode and owner by name, and the state of each package.
+struct System {
+    paths: BTreeMap<String, String>,
+    packages: BTreeMap<String, String>,
+}
+
+impl System {
+    /// From lines `MODE UID:GID PATH`, and the three files.
+    fn new(lines: &str, [passwd, group, status]: [&str; 3]) -> Self {
+        let (users, groups) = (names(passwd), names(group));
+        let name = |names: &BTreeMap<String, String>, id: &str| {
+            names.get(id).cloned().unwrap_or_else(|| id.to_owned())
+        };
+        let path = |line: &str| {
+            let mut words = line.splitn(3, ' ');
+            let (mode, owner) = (words.next()?, words.next()?);
+            let path = words.next()?.trim_matches('/');
+            let (uid, gid) = owner.split_once([':', '/'])?;
+            let owner = format!("{}:{}", name(&users, uid), name(&groups, gid));
+            Some((path.to_owned(), format!("{mode} {owner}")))
+        };
+        let package = |stanza: &str| {
+            let field = |name: &str| {
+                let mut lines = stanza.lines();
+                lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+            };
+            Some((
+                field("Package")?.to_owned(),
+                format!("{} {}", field("Status")?, field("Version")?),
+            ))
+        };
+        Self {
+            paths: lines.lines().filter_map(path).collect(),
+            packages: status.split("\n\n").filter_map(package).collect(),
+        }
+    }
+
+    /// What imgbuild put on the last partition of `image`, as the kernel sees it.
+    fn of_image(image: &Path) -> Self {
+        let root = support::partitions(image).len();
+        let script = format!(
+            "mkdir at; mount -t ext4 -o ro,noload /dev/ubda{root} at; cd at
+            find . -xdev -printf '%M %U:%G %P\\n' > ../paths
+            cp etc/passwd etc/group var/lib/dpkg/status ..; cd ..; umount at"
+        );
+        let left = uml::run(&script, &[Disk::ReadOnly(image)]);
+        let text = |name: &str| String::from_utf8_lossy(&left.file(name)).into_owned();
+        let (passwd, group, status) = (text("passwd"), text("group"), text("status"));
+        Self::new(&text("paths"), [&passwd, &group, &status])
+    }
+
+    /// What mmdebstrap makes of `packages`.
+    fn of_mmdebstrap(packages: &[String], folder: &Path) -> Self {
+        let tar = folder.join("peer.tar");
+        let mut mmdebstrap = Command::new("mmdebstrap");
+        mmdebstrap
+            .args([
+                "--quiet",
+                "--variant=essential",
+                "--aptopt=APT::Install-Recommends false",
+            ])
+            .arg(format!("--include={}", packages.join(",")))
+            .args(["--aptopt=APT::Get::AllowUnauthenticated false", "trixie"])
+            .arg(&tar)
+            .arg(support::mirror());
+        support::run(&mut mmdebstrap);
+        let list = support::said(
+            Command::new("tar")
+                .args(["--numeric-owner", "-tvf"])
+                .arg(&tar),
+        );
+        // `-rw-r--r-- 0/0  123 2026-11-01 00:00 ./etc/x -> target`
+        let lines: Vec<String> = list
+            .lines()
+            .filter_map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let (_, path) = line.split_once(&format!(" {} ./", words.get(4)?))?;
+                let path = path.split(" -> ").next()?.split(" link to ").next()?;
+                // A further name of a file is a file.
+                let mode = words[0].replacen('h', "-", 1);
+                Some(format!("{mode} {} {path}", words[1]))
+            })
+            .collect();
+        let text = |path: &str| support::said(Command::new("tar").arg("-xOf").arg(&tar).arg(path));
+        let files = ["./etc/passwd", "./etc/group", "./var/lib/dpkg/status"].map(text);
+        let system = Self::new(&lines.join("\n"), files.each_ref().map(String::as_str));
+        fs_err::remove_file(&tar).unwrap();
+        system
+    }
+}
+
+/// The names in passwd(5) or group(5) by number.
+fn names(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            Some((fields.nth(1)?.to_owned(), name.to_owned()))
+        })
+        .collect()
+}
+
+/// One package installed in both ways.
+struct Pair {
+    ours: System,
+    peer: System,
+}
+
+impl Pair {
+    fn of(package: Option<&str>) -> Self {
+        let name = package.map_or("base", |package| package).replace('.', "-");
+        let user = User::first(&format!("server-{name}"));
+        let folder = user
+            .home()
+            .join("definitions/profiles")
+            .join(format!("only-{name}"));
+        fs_err::create_dir_all(&folder).unwrap();
+        let install = package.map_or(String::new(), |package| format!("{package:?}"));
+        let profile = format!(
+            "schema = 1\ntitle = \"A server\"\nextends = [\"base\"]\npackages.install = [{install}]\n"
+        );
+        fs_err::write(folder.join("profile.toml"), profile).unwrap();
+        user.own(user.home());
+        let image = user.home().join("x.img");
+        let lock = user.home().join("x.lock");
+        let profile = format!("only-{name}");
+        let arguments = [
+            "--definitions",
+            "definitions",
+            "--board",
+            "x86_64",
+            "--profile",
+            &profile,
+        ];
+        let store = support::bench().join("servers-store");
+        if !store.exists() {
+            fs_err::create_dir(&store).unwrap();
+            user.own(&store);
+        }
+        for (command, output) in [(Some("lock"), &lock), (None, &image)] {
+            let mut imgbuild = user.imgbuild();
+            imgbuild
+                .args(command)
+                .args(arguments)
+                .arg("--store")
+                .arg(&store);
+            if command.is_none() {
+                imgbuild.arg("--lock").arg(&lock);
+            }
+            support::run(imgbuild.arg("--output").arg(output));
+        }
+        let packages = locked(&fs_err::read_to_string(&lock).unwrap());
+        let pair = Self {
+            ours: System::of_image(&image),
+            peer: System::of_mmdebstrap(&packages, user.home()),
+        };
+        fs_err::remove_dir_all(user.home()).unwrap();
+        pair
+    }
+
+    /// The paths with other facts.
+    fn differences(&self) -> BTreeSet<String> {
+        let all = self.ours.paths.keys().chain(self.peer.paths.keys());
+        let differ = |path: &&String| self.ours.paths.get(*path) != self.peer.paths.get(*path);
+        all.filter(differ).cloned().collect()
+    }
+}
+
+/// Names of the root's packages in a lock.
+fn locked(text: &str) -> Vec<String> {
+    let lock = imgbuild::lock::Lock::parse(text).unwrap();
+    lock.packages
+        .into_iter()
+        .map(|package| package.name)
+        .collect()
+}
+
+/// Where `base` alone differs.
+static BASE: LazyLock<BTreeSet<String>> = LazyLock::new(|| Pair::of(None).differences());
+
+fn judge(package: &str) -> Vec<String> {
+    let pair = Pair::of(Some(package));
+    let mut wrong = Vec::new();
+    for (name, state) in &pair.peer.packages {
+        let ours = pair.ours.packages.get(name);
+        if ours != Some(state) || !state.starts_with("install ok installed ") {
+            wrong.push(format!(
+                "{package}: package {name}: {ours:?}, not {state:?}"
+            ));
+        }
+    }
+    for name in pair.ours.packages.keys() {
+        if !pair.peer.packages.contains_key(name) {
+            wrong.push(format!("{package}: package {name} is here only"));
+        }
+    }
+    for path in pair.differences() {
+        let reason = REASONS.iter().any(|(part, _)| path.contains(part));
+        if !reason && !BASE.contains(&path) {
+            let (ours, peer) = (pair.ours.paths.get(&path), pair.peer.paths.get(&path));
+            wrong.push(format!("{package}: /{path}: {ours:?}, not {peer:?}"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn each_is_what_mmdebstrap_makes_of_it() {
+    // One variable picks a few of them: `SERVERS="nginx tor" cargo test --test boot servers::`.
+    let picked = std::env::var("SERVERS").unwrap_or_default();
+    let picked: Vec<&str> = picked.split_whitespace().collect();
+    let wanted = |package: &&&str| picked.is_empty() || picked.contains(package);
+    let wrong: Vec<String> = SERVERS
+        .iter()
+        .filter(wanted)
+        .flat_map(|package| judge(package))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
