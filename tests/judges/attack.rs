@@ -167,6 +167,7 @@ fn attack(folder: &Path) {
         program: &folder.join("imgbuild"),
         epoch: Epoch(1_700_000_000),
         steps: vec![Step::new("the attack", &command)],
+        script_timeout: None,
     };
     let mut finished = false;
     let result = run(&request, &mut |line| {
