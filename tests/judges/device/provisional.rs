@@ -209,3 +209,41 @@ fn a_gateway_answers_or_is_silent_on_a_real_wire() {
         "\n\n192.0.2.1 \n192.0.2.1 2001:db8::1 \n2001:db8::1 \n\n"
     );
 }
+
+/// Before and now, `4` and `6` for a gateway of each family that answers, `-` before one that is silent; a
+/// letter behind it tells two of one family apart.
+#[test]
+fn each_gateway_that_is_new_or_answered_before_has_to_answer() {
+    let device = device();
+    for (before, now, reason) in [
+        ("4", "4", ""),
+        ("4", "4b", ""),
+        ("4 6", "4b 6", ""),
+        ("", "4", ""),
+        ("-4", "-4 6", ""),
+        ("6", "-4 6", "the gateway 4 to answer"),
+        ("4 6", "-4b 6", "the gateway 4b to answer"),
+        ("4 6", "6", "a gateway in the place of 4"),
+        ("4", "-4", "the gateway 4 to answer"),
+        ("4", "", "a gateway in the place of 4"),
+        (
+            "4 6",
+            "-4 -6",
+            "the gateway 4 to answer and the gateway 6 to answer",
+        ),
+        ("", "", "a gateway that answers"),
+        ("-4", "-4", "a gateway that answers"),
+        ("-4", "-4b", "the gateway 4b to answer"),
+    ] {
+        let script = r#"use v5.36; use Imgbuild::Provisional; no warnings;
+            my ($before, $now) = map { [map { /^(-?)((.).*)/; {family => $3, address => $2, silent => $1} } split] } @ARGV;
+            *Imgbuild::Reach::gateways = sub { @$now };
+            *Imgbuild::Reach::answering = sub(@gateways) { grep { !$_->{silent} } @gateways };
+            print Imgbuild::Provisional::unreached(Imgbuild::Provisional::known(@$before)) // """#;
+        device.write("/tmp/script", script);
+        let said = device.succeed(&format!(
+            "perl -I /usr/lib/imgbuild/perl /tmp/script '{before}' '{now}'"
+        ));
+        assert_eq!(said, reason, "{before:?}, then {now:?}");
+    }
+}

@@ -24,7 +24,7 @@ my $SETTLE = 8;
 # Hands `$request` over to the unit and prints what that says until it ends; gives the exit code.
 sub hand_over($request) {
     -d $FOLDER or mkdir $FOLDER, 0700 or die "cannot make `$FOLDER`: $!\n";
-    Imgbuild::File::remove("$FOLDER/$_") for qw(output result waiting confirmed);
+    Imgbuild::File::remove("$FOLDER/$_") for qw(output result trying waiting confirmed);
     Imgbuild::File::create("$FOLDER/output", '', 0600);
     Imgbuild::File::create("$FOLDER/request", Imgbuild::Json::encode($request), 0600);
     my $starter = start();
@@ -65,17 +65,20 @@ sub carry_out($image) {
     my $path = "$FOLDER/request";
     my $request = Imgbuild::Json::decode(Imgbuild::File::slurp($path) // return 0);
     Imgbuild::File::remove($path);
+    Imgbuild::File::create("$FOLDER/trying", '', 0600);
     open my $output, '>>', "$FOLDER/output" or die "cannot write `$FOLDER/output`: $!\n";
     $output->autoflush(1);
     my $previous = select $output;
     my $done = eval { make($image, $request); 1 };
     my $error = $done ? undef : "nothing was changed: $@";
     select $previous;
-    Imgbuild::File::remove("$FOLDER/waiting");
+    Imgbuild::File::remove("$FOLDER/$_") for qw(trying waiting);
     Imgbuild::Credentials::publish($image, final => 1);
-    Imgbuild::File::replace("$FOLDER/result", Imgbuild::Json::encode({error => $error}), 0600);
+    result($error);
     return 0;
 }
+
+sub result($error) { Imgbuild::File::replace("$FOLDER/result", Imgbuild::Json::encode({error => $error}), 0600) }
 
 sub make($image, $request) {
     my ($lines, $seconds) = ($request->{lines}, ${$request->{seconds}});
@@ -85,10 +88,12 @@ sub make($image, $request) {
     my $rules = Imgbuild::Rules::of(keys %$change);
     my @before = $force || !%$change ? () : Imgbuild::Health::checks($image, 'servers');
     my @risks = $force ? () : Imgbuild::Rules::commands($rules, 'confirm');
-    my @gateways = @risks ? Imgbuild::Reach::answering(Imgbuild::Reach::gateways()) : ();
+    my @gateways = @risks ? known(Imgbuild::Reach::gateways()) : ();
     my %trial = (image => $image, before => \@before, risks => \@risks, gateways => \@gateways, seconds => $seconds);
     say "trying it; it is taken back where the device is not well with it within $seconds s" if %$change && !$force;
     Imgbuild::Change::make($change, $state, well => sub() { await(%trial) });
+    # Whatever ends what is only told from here on, the change stays.
+    result(undef);
     Imgbuild::Credentials::publish($image);
     say "changed: $_" for sort keys %$change;
     say "done: $_" for Imgbuild::Rules::commands($rules, 'reload');
@@ -123,17 +128,26 @@ sub help($unreached) {
     return defined $unreached ? '; `sudo imgbuild-config confirm` keeps it, as does --force' : '; --force keeps it in any case';
 }
 
-# What keeps us from believing that the owner still gets here; undef where a gateway of each family answers in
-# which one did before, or any where none did.
+# Gateways, each with whether it answers.
+sub known(@gateways) {
+    my %answers = map { $_->{address} => 1 } Imgbuild::Reach::answering(@gateways);
+    return map { {%$_, answers => $answers{$_->{address}}} } @gateways;
+}
+
+# What keeps us from believing that the owner still gets here: a gateway that is new and silent, or none that
+# answers in a family in which one did before, or none at all. Undef where nothing does.
 sub unreached(@before) {
-    my @now = Imgbuild::Reach::gateways();
-    my %answers = map { $_->{family} => $_ } Imgbuild::Reach::answering(@now);
-    my @missing = grep { !$answers{$_->{family}} } @before;
-    return undef if !@missing && %answers;
-    my %now = map { $_->{family} => $_ } @now;
-    my @silent = map { $now{$_->{family}} ? "the gateway $now{$_->{family}}{address} to answer" : "a gateway in the place of $_->{address}" } @missing;
-    return join ' and ', @silent if @silent;
-    return @now ? "the gateway $now[0]{address} to answer" : 'a gateway that answers';
+    my @now = known(Imgbuild::Reach::gateways());
+    my %old = map { $_->{address} => 1 } @before;
+    my %answered = map { $_->{answers} ? ($_->{family} => $_) : () } @before;
+    my @reasons;
+    for my $gateway (@now) {
+        my $had = delete $answered{$gateway->{family}};
+        push @reasons, "the gateway $gateway->{address} to answer" if !$gateway->{answers} && ($had || !$old{$gateway->{address}});
+    }
+    push @reasons, map { "a gateway in the place of $answered{$_}{address}" } sort keys %answered;
+    push @reasons, 'a gateway that answers' if !@reasons && !grep { $_->{answers} } @now;
+    return @reasons ? join ' and ', @reasons : undef;
 }
 
 # Others whose machines are down are named, and nothing is refused for it.
@@ -151,16 +165,16 @@ sub tell_about_others($image) {
     say "note: $_" for map { Imgbuild::Health::reason($_) } @checks;
 }
 
-# Whether a change waits to be found good, and what was said of it last.
-sub waiting() {
-    return undef if !-e "$FOLDER/waiting";
+# What was said last of a change that is being tried; undef where none is.
+sub tried() {
+    return undef if !-e "$FOLDER/trying";
     my @lines = split /\n/, Imgbuild::File::slurp("$FOLDER/output") // '';
     return $lines[-1] // '';
 }
 
 # The owner still gets here: the change needs no gateway any more.
 sub confirm() {
-    defined waiting() or die "no change waits to be confirmed\n";
+    -e "$FOLDER/waiting" or die "no change waits to be confirmed\n";
     Imgbuild::File::create("$FOLDER/confirmed", '', 0600);
     say 'confirmed: the change stays once the checks pass that passed before';
     return 0;
@@ -168,7 +182,7 @@ sub confirm() {
 
 # After the unit, however it ended: takes back what it did not get to the end of.
 sub take_back($image) {
-    Imgbuild::File::remove("$FOLDER/$_") for qw(request waiting);
+    Imgbuild::File::remove("$FOLDER/$_") for qw(request trying waiting);
     return 0 if !Imgbuild::Change::unfinished() || Imgbuild::Trial::runs();
     my $rules = Imgbuild::Rules::of(Imgbuild::Change::put_back());
     eval { Imgbuild::Rules::install($rules); 1 } or print STDERR "imgbuild: $@";
