@@ -4,6 +4,7 @@ use super::args::DefinitionArgs;
 use super::build::definitions;
 use super::failure::Failure;
 use super::print;
+use crate::compose::boot_text::{described, expected};
 use crate::diag::Diagnostics;
 use crate::spec::{self, Profile};
 use serde_json::json;
@@ -80,10 +81,14 @@ fn text(profile: &Profile) -> String {
         };
         let secret = if setting.secret { ", secret" } else { "" };
         text += &format!(
-            "  {name} ({}{secret}{default})\n      {}\n",
+            "  {name} ({}{secret}{default})\n      {}\n      {}\n",
             setting.kind.word(),
-            setting.help
+            setting.help,
+            expected(setting)
         );
+        for (field, definition) in setting.items.iter().flat_map(|items| &items.fields) {
+            text += &format!("        {field}: {}\n", described(definition));
+        }
     }
     text
 }

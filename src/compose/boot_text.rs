@@ -34,8 +34,8 @@ pub fn text(spec: &Spec) -> String {
     lines.into_iter().map(|line| line + "\r\n").collect()
 }
 
-/// What may stand there.
-fn expected(setting: &Setting) -> String {
+/// What may stand there, for a person.
+pub(crate) fn expected(setting: &Setting) -> String {
     let mut text = match (&setting.values[..], &setting.items) {
         ([], Some(items)) if items.kind == Kind::Table => {
             "a list [{ field = value, … }, …], on one line or between lines with [ and ], with the fields"
@@ -57,8 +57,8 @@ fn expected(setting: &Setting) -> String {
     text.replace('`', "")
 }
 
-/// A field of a list's tables.
-fn described(field: &Setting) -> String {
+/// A field of a list's tables, for a person.
+pub(crate) fn described(field: &Setting) -> String {
     let otherwise = match &field.default {
         _ if field.required => "needed".to_owned(),
         Some(default) => format!("{} unless given", default.value),

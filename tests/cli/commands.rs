@@ -42,6 +42,21 @@ fn a_profile_is_shown_with_its_settings() {
     insta::assert_snapshot!(show(&[]));
     let json: serde_json::Value = serde_json::from_str(&show(&["--json"])).unwrap();
     assert_eq!(json["name"], "greeter");
+
+    let shipped = run(&mut scene.bare(&["show", "profile", "haproxy-node"])).succeeded();
+    for line in [
+        "\n      one of roundrobin, leastconn, random, source, uri, first\n",
+        "\n      a whole number from 64 to 1000000\n",
+        "\n        port: the port it listens on; a port from 1 to 65535; needed\n",
+        "\n        check-method: how it is asked for; many servers that are well refuse HEAD; one of GET, HEAD, OPTIONS; \"GET\" unless given\n",
+        "\n      several, with commas between; each name=host:port, or a table with name, address and port\n",
+    ] {
+        assert!(
+            shipped.stdout.contains(line),
+            "no {line:?} in {}",
+            shipped.stdout
+        );
+    }
 }
 
 #[test]

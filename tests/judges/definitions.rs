@@ -496,7 +496,7 @@ fn a_settings_file_describes_frontends() {
     let context = spec_of("haproxy-node", &user).context(serde_json::Value::Null);
     let expected = serde_json::json!([{
         "name": "shop", "port": 8081, "bind": "*", "balance": "roundrobin", "check": "/",
-        "check-host": "localhost", "check-expect": ["200-399"], "tls": false, "redirect-port": null,
+        "check-method": "GET", "check-host": "localhost", "check-expect": ["200-399"], "tls": false, "redirect-port": null,
         "accept-proxy": false, "send-proxy": "no", "forwarded-for": "replace", "timeout": 50,
         "sticky": "cookie",
         "servers": [

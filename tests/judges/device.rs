@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
 mod command;
+mod credentials;
+mod provisional;
+mod reasons;
 mod scratch;
 mod scripts;
 mod verdict;

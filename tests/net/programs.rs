@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// What `judge.sh` looks at in every image; services with the figure of `systemd-analyze security`.
-const OF_ALL: [&str; 14] = [
+const OF_ALL: [&str; 16] = [
     "/etc/nftables.conf",
     "/etc/ssh/sshd_config.d/10-imgbuild.conf",
     "/etc/sudoers",
     "bash",
     "dash",
+    "imgbuild-change.service 9.4",
     "imgbuild-firstboot.service 9.4",
     "imgbuild-grow-root.service 9.4",
     "imgbuild-settings.service 9.4",
@@ -18,6 +19,7 @@ const OF_ALL: [&str; 14] = [
     "imgbuild-verdict.service 9.4",
     "nftables.service 9.4",
     "perl",
+    "sshd -T",
     "systemd-analyze",
 ];
 

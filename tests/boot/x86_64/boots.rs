@@ -42,6 +42,8 @@ fn x86_64_settings_change_on_the_card_and_on_the_device() {
     guest.settle();
     settings::taken_from_the_card(&mut guest.machine);
     settings::change_while_it_runs(&mut guest.machine);
+    settings::a_change_that_cuts_off_is_taken_back(&mut guest.machine);
+    settings::the_administrator_finds_the_commands(&mut guest.machine);
     settings::what_does_not_work_is_taken_back(&mut guest.machine);
     settings::the_status_says_what_fails(&mut guest.machine);
     settings::a_mistake_is_told(&mut guest.machine);
@@ -50,6 +52,8 @@ fn x86_64_settings_change_on_the_card_and_on_the_device() {
     guest.machine.log_in(PATIENCE);
     guest.settle();
     settings::kept_without_what_does_not_come_up(&mut guest.machine);
+    let shown = settings::sealed(&mut guest.machine);
+    guest.leave(|disk| settings::hold_none_of(disk, &shown));
 }
 
 #[test]

@@ -133,6 +133,12 @@ impl Guest {
         self.machine = Machine::start(&mut self.qemu, &self.disk.with_extension("again.log"));
     }
 
+    /// Switches the PC off for good, and looks at its disk.
+    pub(crate) fn leave(mut self, look: impl FnOnce(&Path)) {
+        self.machine.switch_off(PATIENCE);
+        look(&self.disk);
+    }
+
     /// Waits for the end of the start and checks that all went well; root has the whole disk.
     pub(crate) fn settle(&mut self) {
         let machine = &mut self.machine;

@@ -180,9 +180,86 @@ pub(super) fn kept_without_what_does_not_come_up(machine: &mut Machine) {
     let again = machine.succeed("imgbuild-config boot; imgbuild-config verdict", PATIENCE);
     assert!(again.contains("not tried again"), "{again}");
     assert_eq!(page(machine, "boss", 1500), "200");
-    machine.succeed("imgbuild-config seal", PATIENCE);
+}
+
+/// An address in a network that does not exist, by a session that breaks meanwhile; then one that is right.
+pub(super) fn a_change_that_cuts_off_is_taken_back(machine: &mut Machine) {
+    let before = machine.succeed("cat /etc/systemd/network/80-ethernet.network", PATIENCE);
+    let wrong = "timeout -s HUP 20 imgbuild-config set uplink-address=10.9.9.9/24 uplink-gateway=10.9.9.1 --wait 60 \
+         > /run/said 2>&1; cat /run/said; imgbuild-config status; while [ \"$(systemctl is-active imgbuild-change)\" = activating ]; do sleep 1; done; \
+         cat /run/imgbuild-change/output /run/imgbuild-change/result";
+    let said = machine.run(wrong, PATIENCE).output;
+    for words in [
+        "a change is still being tried: ",
+        "waiting for: ",
+        "nothing was changed: not well within 60 s: ",
+    ] {
+        assert!(said.contains(words), "no {words:?} in {said}");
+    }
+    let after = machine.succeed("cat /etc/systemd/network/80-ethernet.network", PATIENCE);
+    assert_eq!(after, before);
+    // QEMU's closed network gives no gateway by DHCP, as it does for the address that is set by hand.
+    let set = "imgbuild-config set uplink-address=10.0.2.15/24 uplink-gateway=10.0.2.2";
+    machine.succeed(set, PATIENCE);
+    let address = machine.succeed("ip -4 -brief address show scope global up", PATIENCE);
+    assert!(address.contains(" 10.0.2.15/24"), "{address}");
     machine.succeed(
-        "! test -e /boot/efi/imgbuild-secrets.txt && ! test -e /etc/issue.d/50-imgbuild.issue",
+        "imgbuild-config unset uplink-address uplink-gateway --force",
         PATIENCE,
     );
+}
+
+pub(super) fn the_administrator_finds_the_commands(machine: &mut Machine) {
+    for command in ["imgbuild-status", "imgbuild-config show"] {
+        let refused = machine.run(&format!("su - admin -c '{command}'"), PATIENCE);
+        assert_eq!(refused.status, 1, "{}", refused.output);
+        let help = format!("only root may; try: sudo {command}");
+        assert!(refused.output.contains(&help), "{}", refused.output);
+    }
+    let sshd = "sshd -T -C user=root,host=h,addr=192.0.2.1 | grep -E '^(permitrootlogin|x11forwarding|passwordauthentication) ' | sort";
+    assert_eq!(
+        machine.succeed(sshd, PATIENCE),
+        "passwordauthentication no\npermitrootlogin no\nx11forwarding no"
+    );
+}
+
+/// Gives the secrets that were shown before the seal.
+pub(super) fn sealed(machine: &mut Machine) -> Vec<String> {
+    machine.succeed("imgbuild-config unset stats-password", PATIENCE);
+    let text = machine.succeed("cat /boot/efi/imgbuild-secrets.txt", PATIENCE);
+    assert!(
+        text.contains("\nstatistics page: http://lb:1500/"),
+        "what is set is shown: {text}"
+    );
+    let secret = |label: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(label));
+        line.unwrap_or_else(|| panic!("no {label:?} in {text}"))
+            .trim()
+            .to_owned()
+    };
+    let shown = vec![secret("password: "), secret("statistics login: boss ")];
+    assert_eq!(shown.iter().map(String::len).sum::<usize>(), 14 + 24);
+    machine.succeed("imgbuild-config seal", PATIENCE);
+    machine.succeed(
+        "! test -e /boot/efi/imgbuild-secrets.txt && ! test -e /run/issue.d/50-imgbuild.issue",
+        PATIENCE,
+    );
+    shown
+}
+
+/// No block of the whole disk does: of neither filesystem, their free blocks and the journals included.
+pub(super) fn hold_none_of(disk: &Path, shown: &[String]) {
+    let count = |text: &str| {
+        let script = "tr -s '\\000' '\\n' < \"$1\" | grep -c -F -e \"$2\" || true";
+        let mut command = Command::new("sh");
+        command.env("LC_ALL", "C");
+        said(command.args(["-c", script, "sh"]).arg(disk).arg(text))
+            .trim()
+            .parse::<u32>()
+            .unwrap()
+    };
+    assert!(count("stats-user = boss") > 0, "what is there is found");
+    for text in shown {
+        assert_eq!(count(text), 0, "{text}");
+    }
 }

@@ -13,8 +13,10 @@ done
 for modules in "$root"/usr/lib/*-linux-gnu*/perl; do
     [ ! -d "$modules" ] || mount -t tmpfs none "$modules"
 done
-for folder in /dev /proc; do
-    mkdir -p "$root$folder"
-    mount --rbind $folder "$root$folder"
-done
+mkdir -p "$root/dev" "$root/proc"
+mount --rbind /dev "$root/dev"
+# Its own processes, by the numbers that they have for each other.
+mount -t proc none "$root/proc"
+# Where the boot partition is mounted.
+mount --bind "$root/boot/firmware" "$root/boot/firmware"
 exec chroot "$root" "$@"

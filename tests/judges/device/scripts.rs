@@ -13,7 +13,7 @@ fn shell(path: &str, text: &str) -> Option<&'static str> {
         "#!/bin/sh" => Some("dash"),
         "#!/bin/bash" => Some("bash"),
         _ if path.contains("/health.d/") => Some("bash"),
-        _ if path.contains("/firstboot.d/") => Some("dash"),
+        _ if path.contains("/firstboot.d/") || path.contains("/credentials.d/") => Some("dash"),
         _ => None,
     }
 }

@@ -82,7 +82,7 @@ judge_scripts() {
             */apply.d/*) continue ;;
             */health.d/* | *'#!/bin/bash') shell=bash ;;
             *'#!/usr/bin/perl') shell=perl; perl -c "$file" 2>&1 | grep -v 'syntax OK' || true ;;
-            */firstboot.d/* | *'#!/bin/sh') shell=dash ;;
+            */firstboot.d/* | */credentials.d/* | *'#!/bin/sh') shell=dash ;;
             *) echo "$file: nobody knows what runs it"; continue ;;
         esac
         [ $shell = perl ] || "$shell" -n "$file" 2>&1 || true
@@ -93,6 +93,7 @@ judge_scripts() {
 # Files that are the same with all settings.
 judge_always() {
     judge /etc/ssh/sshd_config.d/10-imgbuild.conf 'Nonsense 1' sshd -t
+    sshd_takes_keys_only
     judge /etc/sudoers nonsense visudo -c -q
     judge /etc/udev/rules.d/70-hotspot.rules 'NONSENSE=="1"' udevadm verify /etc/udev/rules.d/70-hotspot.rules
     judge /etc/unbound/unbound.conf.d/10-exit.conf nonsense: unbound-checkconf
@@ -104,6 +105,14 @@ exposure() {
     case $1 in
         *.service) systemd-analyze security --offline=true --no-pager "$1" | sed -n 's/.* level for [^ ]*: \([0-9.]*\) .*/ \1/p' ;;
     esac
+}
+
+# What sshd itself says that it does: keys only, no root, no windows.
+sshd_takes_keys_only() {
+    local said
+    said=$(sshd -T -C user=root,host=h,addr=192.0.2.1 | grep -xE '(kbdinteractiveauthentication|passwordauthentication|permitrootlogin|x11forwarding) no' | wc -l)
+    [ "$said" = 4 ] || sshd -T -C user=root,host=h,addr=192.0.2.1
+    echo 'sshd -T' >> /tmp/judge/done
 }
 
 # Units that come with the image, and Debian's with drop-ins of ours.

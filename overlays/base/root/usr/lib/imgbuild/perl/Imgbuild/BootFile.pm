@@ -2,18 +2,18 @@
 package Imgbuild::BootFile;
 use v5.36;
 use Imgbuild::File;
+use Imgbuild::Issue;
 use Imgbuild::Json;
 use Imgbuild::Store;
 use Imgbuild::Trial;
 
 my $SEEN = "$Imgbuild::Store::STATE/boot-file";
 my $PROBLEMS = "$Imgbuild::Store::STATE/problems";
+# A screen has no room for more of them.
+my $MOST = 12;
 
 sub folder($image) { return $image->{context}{image}{'boot-mount'} }
 sub path($image)   { return folder($image) . '/imgbuild.txt' }
-
-# What the first boot told its owner, until that is taken away.
-sub told($image) { return folder($image) . '/imgbuild-secrets.txt' }
 
 # The pairs that were changed since the file was last taken over, and what is wrong with any of it.
 sub changed($image) {
@@ -24,6 +24,7 @@ sub changed($image) {
         chomp(my $reason = $@);
         push @$mistakes, "line $pair->{line}: $reason";
     }
+    @$mistakes = map { $_->[1] } sort { $a->[0] <=> $b->[0] } map { [/\Aline ([0-9]+)/, $_] } @$mistakes;
     my $seen = Imgbuild::Json::decode(Imgbuild::File::slurp($SEEN) // '{}');
     return ([grep { !is_stored($image, $_, $seen) } @$pairs], $mistakes);
 }
@@ -80,6 +81,14 @@ sub remember(@lines) {
     my $text = join '', map { "$_\n" } @lines;
     if (!@lines) { unlink $PROBLEMS }
     elsif ((Imgbuild::File::slurp($PROBLEMS) // '') ne $text) { Imgbuild::File::replace($PROBLEMS, $text, 0600) }
+    announce();
+}
+
+# The same above the login, for a person who has nothing but the console.
+sub announce() {
+    my @lines = problems();
+    splice @lines, $MOST, @lines, '  … and more, in imgbuild-problems.txt beside it' if @lines > $MOST + 1;
+    Imgbuild::Issue::put('55-imgbuild', @lines ? Imgbuild::Issue::literal(join '', map { "$_\n" } @lines, '') : '');
 }
 
 sub problems() { return split /\n/, Imgbuild::File::slurp($PROBLEMS) // '' }

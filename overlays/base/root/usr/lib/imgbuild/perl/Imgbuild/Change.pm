@@ -22,12 +22,13 @@ sub of_lines($image, $lines, $overwrite = 0) {
 }
 
 # What has to be written for `$new` in the place of `$old`, both path → file: path → file, undef where
-# the file goes. A file that somebody changed by hand is not touched, which is a mistake.
+# the file goes. A file that somebody changed by hand is not touched, which is a mistake where it has to change;
+# with `$overwrite` it becomes what settings make of it, also where that is what it was.
 sub between($old, $new, $overwrite) {
     my (%change, @by_hand);
     for my $path (sort keys %{{%$old, %$new}}) {
         my ($before, $after) = map { $_->{$path} ? $_->{$path}{bytes} : undef } $old, $new;
-        next if same($before, $after);
+        next if same($before, $after) && !$overwrite;
         my $found = Imgbuild::File::slurp($path);
         next if same($found, $after);
         push @by_hand, $path if !same($found, $before);
@@ -85,13 +86,12 @@ sub stage($all) {
     }
 }
 
-sub unstage(@paths) { unlink map { Imgbuild::File::beside($_) } @paths }
+sub unstage(@paths) { Imgbuild::File::remove(Imgbuild::File::beside($_)) for @paths }
 
 sub swap($all) {
     for my $path (sort keys %$all) {
-        if ($all->{$path}) { rename Imgbuild::File::beside($path), $path or die "cannot replace `$path`: $!\n" }
-        else { unlink $path }
-        Imgbuild::File::sync_directory($path);
+        if ($all->{$path}) { Imgbuild::File::put(Imgbuild::File::beside($path), $path) }
+        else { Imgbuild::File::remove($path); Imgbuild::File::sync_directory($path) }
     }
 }
 
@@ -105,7 +105,8 @@ sub save($trial, @paths) {
         my $bytes = Imgbuild::File::slurp($path);
         my @status = stat $path;
         my $name = defined $bytes ? scalar @list : undef;
-        Imgbuild::File::create("$UNDO.new/$name", $bytes, 0600) if defined $name;
+        # Nobody else gets into the folder; the mode says whether the copy may stay in free blocks.
+        Imgbuild::File::create("$UNDO.new/$name", $bytes, 0600 | ($status[2] & 0004)) if defined $name;
         push @list, {path => $path, map { $_->[0] => Imgbuild::Json::number(0 + ($_->[1] // 0)) }
             ['mode', ($status[2] // 0) & 07777], ['uid', $status[4]], ['gid', $status[5]]};
         $list[-1]{saved} = "$name" if defined $name;
@@ -137,8 +138,8 @@ sub put_back() {
     my $list = list();
     for my $file (@$list) {
         my $path = $file->{path};
-        unlink Imgbuild::File::beside($path);
-        if (!defined $file->{saved}) { unlink $path; Imgbuild::File::sync_directory($path); next }
+        Imgbuild::File::remove(Imgbuild::File::beside($path));
+        if (!defined $file->{saved}) { Imgbuild::File::remove($path); Imgbuild::File::sync_directory($path); next }
         my $bytes = Imgbuild::File::slurp("$UNDO/$file->{saved}") // die "`$UNDO/$file->{saved}` is missing\n";
         Imgbuild::File::replace($path, $bytes, map { $$_ } @$file{qw(mode uid gid)});
     }
@@ -154,7 +155,7 @@ sub forget() {
 }
 
 sub remove_folder($folder) {
-    unlink glob "$folder/*";
+    Imgbuild::File::remove($_) for glob "$folder/*";
     rmdir $folder;
 }
 

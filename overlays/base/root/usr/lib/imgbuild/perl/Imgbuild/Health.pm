@@ -1,4 +1,4 @@
-# What the profile's own checks say of this device: lines `NAME ok|FAIL|skipped DETAIL`.
+# What the profile's own checks say of this device: lines `NAME ok|FAIL|starting|skipped DETAIL`.
 package Imgbuild::Health;
 use v5.36;
 use Imgbuild::File;
@@ -12,13 +12,16 @@ my $STEADY = 5;
 # One that was started that often, and for that many seconds, does not come up any more.
 my ($RESTARTS, $TRIES) = (5, 30);
 
-# The checks in their order: name, ok, detail; one that is skipped is ok. None where the profile has none.
-sub checks($image) {
+# The checks in their order: name, ok, whether it is still starting, detail; one that is skipped is ok, and so is
+# one that needs what `@without` names. None where the profile has none.
+sub checks($image, @without) {
     my $program = $image->{context}{profile}{health} // return ();
+    local $ENV{IMGBUILD_WITHOUT} = join ' ', $ENV{IMGBUILD_WITHOUT} // (), @without if @without;
     open my $output, '-|', 'timeout', '60', $program or return ();
     my @checks;
     while (<$output>) {
-        push @checks, {name => $1, ok => $2 ne 'FAIL', detail => $3} if /\A(\S+) (ok|FAIL|skipped) ?(.*)$/;
+        my ($name, $word, $detail) = /\A(\S+) (ok|FAIL|starting|skipped) ?(.*)$/ or next;
+        push @checks, {name => $name, ok => $word eq 'ok' || $word eq 'skipped', starting => $word eq 'starting', detail => $detail};
     }
     close $output;
     return @checks;
@@ -31,20 +34,12 @@ sub remember(@checks) {
     Imgbuild::File::replace($PASSED, $passed, 0600) if !defined $before || $before ne $passed;
 }
 
-# Waits until all that was well before is well again; dies with what is not after `$seconds`.
-sub await($image, $before, $seconds) {
-    my @needed = map { $_->{name} } grep { $_->{ok} } @$before;
-    my $end = time + $seconds;
-    while (1) {
-        my %now = map { $_->{name} => $_ } checks($image);
-        my @missing = grep { !$now{$_} || !$now{$_}{ok} } @needed;
-        return if !@missing;
-        if (time >= $end) {
-            my @reasons = map { $now{$_} // {name => $_, detail => ''} } @missing;
-            die "not well within $seconds s: " . reason(@reasons) . "\n";
-        }
-        sleep 1;
-    }
+# What was well before and is not now, of checks as they were `$before`. Servers of others that are down are no
+# fault of a setting: whoever names them may start them later.
+sub missing($image, $before) {
+    my %now = map { $_->{name} => $_ } checks($image, 'servers');
+    return map { $now{$_->{name}} // {name => $_->{name}, detail => ''} }
+        grep { $_->{ok} && !($now{$_->{name}} && $now{$_->{name}}{ok}) } @$before;
 }
 
 # Waits, after a start, until `@services` are up and stay so, and all is well that was before it or, where

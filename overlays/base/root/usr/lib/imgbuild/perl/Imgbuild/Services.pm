@@ -22,6 +22,8 @@ sub service($name, $block) {
     my $why = $state eq 'failed' ? $unit{Result} : $unneeded ? 'not needed yet' : $unit{SubState} // '';
     return {
         name => $name, state => $state, detail => $why, well => $state eq 'active' || $unneeded,
+        # Its own name for what is neither well nor failed: also while systemd waits to try it again.
+        starting => scalar($state =~ /\A(?:activating|reloading|refreshing)\z/),
         run => $unit{InvocationID} // '', restarts => $unit{NRestarts} // 0,
     };
 }

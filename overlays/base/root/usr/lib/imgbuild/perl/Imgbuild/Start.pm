@@ -3,6 +3,7 @@ package Imgbuild::Start;
 use v5.36;
 use Imgbuild::BootFile;
 use Imgbuild::Change;
+use Imgbuild::Credentials;
 use Imgbuild::File;
 use Imgbuild::Health;
 use Imgbuild::Rules;
@@ -10,13 +11,20 @@ use Imgbuild::Services;
 use Imgbuild::Store;
 use Imgbuild::Trial;
 
-# What the first boot tells above the login.
-our $ISSUE = '/etc/issue.d/50-imgbuild.issue';
-
 # Finishes what a power cut interrupted, makes what the first boot has to make, and takes over what was
 # written into the files by hand and, on trial, on the boot partition. A mistake costs the change and never
 # the start.
 sub boot($image) {
+    my $status = start($image);
+    # Nothing stands above the login yet: it is made anew with each start.
+    Imgbuild::BootFile::announce();
+    publish($image);
+    return $status;
+}
+
+sub publish($image) { Imgbuild::Credentials::publish($image, final => !Imgbuild::Change::unfinished()) }
+
+sub start($image) {
     return 0 if resume($image);
     my ($pairs, $mistakes) = Imgbuild::BootFile::changed($image);
     my $again = !@$mistakes && Imgbuild::BootFile::were_refused($image, $pairs);
@@ -40,13 +48,19 @@ sub boot($image) {
 # without it.
 sub verdict($image, $seconds) {
     return 0 if !Imgbuild::Trial::runs();
+    decide($image, $seconds);
+    publish($image);
+    return 0;
+}
+
+sub decide($image, $seconds) {
     my @services = Imgbuild::Rules::commands(Imgbuild::Rules::of(Imgbuild::Change::paths()), 'service');
     my @ill = Imgbuild::Health::ill_after_start($image, $seconds, @services);
     if (!@ill) {
         Imgbuild::Change::forget();
         Imgbuild::BootFile::take_secrets($image);
         say 'imgbuild: the device works with the settings of imgbuild.txt';
-        return 0;
+        return;
     }
     my $reason = Imgbuild::Health::reason(@ill);
     my @complaints = map { Imgbuild::Services::complaints($_->{name}) } grep { $_->{service} } @ill;
@@ -55,12 +69,11 @@ sub verdict($image, $seconds) {
     if (!grep { !$still{$_->{name}} } @ill) {
         take_up_again($image);
         say "imgbuild: the settings of imgbuild.txt stay; the device is not well without them either: $reason";
-        return 0;
+        return;
     }
     Imgbuild::BootFile::report($image, @problems);
     # Standard error is the console here.
     print STDERR "imgbuild: $_\n" for @problems;
-    return 0;
 }
 
 # What was put back was not to blame.
@@ -143,25 +156,10 @@ sub start_with($image, $edit, %how) {
     my $same = !grep { (Imgbuild::File::slurp($_) // '') ne $state->{$_}{bytes} } keys %$state;
     my $beside = $how{beside} // {};
     return () if !%$change && $same && !%$beside;
-    keep_for_owner($image, $made);
+    # Nobody sits there to be told once: after a seal all that is new is shown again.
+    Imgbuild::Credentials::keep(Imgbuild::Credentials::is_sealed() ? %$made : Imgbuild::Credentials::only_here($image, $made));
     Imgbuild::Change::make($change, {%$state, %$beside}, unverified => $how{unverified}, trial => %$change ? $how{trial} : undef);
     return keys %$change;
-}
-
-# What was made in the clear: the first boot tells it, and takes it away. Later it is added to what that told.
-sub keep_for_owner($image, $made) {
-    return if !%$made;
-    if (!-e "$Imgbuild::Store::STATE/firstboot-done") {
-        mkdir "$Imgbuild::Store::STATE/new", 0700;
-        Imgbuild::File::replace("$Imgbuild::Store::STATE/new/$_", "$made->{$_}\n", 0600) for keys %$made;
-        return;
-    }
-    my @lines = map { "$_: $made->{$_} (made anew)" } sort keys %$made;
-    say for @lines;
-    for my $path (Imgbuild::BootFile::told($image), $ISSUE) {
-        my $told = Imgbuild::File::slurp($path) // '';
-        eval { Imgbuild::File::replace($path, join('', $told, map { "$_\n" } @lines), 0600); 1 } or print "imgbuild: $@";
-    }
 }
 
 1;

@@ -6,6 +6,7 @@ use Imgbuild::File;
 use Imgbuild::Files;
 use Imgbuild::Json;
 use Imgbuild::Kind;
+use Imgbuild::Nearest;
 
 my $CARRIED = '/usr/lib/imgbuild/settings';
 our $STATE = '/var/lib/imgbuild';
@@ -122,9 +123,9 @@ sub checked($image, $lines) {
 }
 
 sub unknown($image, $name) {
-    my @near = grep { index($_, $name) >= 0 || index($name, $_) >= 0 } sort keys %{$image->{settings}};
-    my $help = @near ? "; there is `" . join('`, `', @near) . '`' : '';
-    return "no setting is called `$name`$help\n";
+    my $near = Imgbuild::Nearest::nearest($name, keys %{$image->{settings}});
+    my $help = defined $near ? "did you mean `$near`?" : '`imgbuild-config show` lists what there is';
+    return "no setting is called `$name`; $help\n";
 }
 
 # What stands in the image, in the device or was set: name → value.

@@ -35,6 +35,6 @@ sub refuse($reason) {
 # What was refused last: name → as it is stored.
 sub refused() { return Imgbuild::Json::decode(Imgbuild::File::slurp($REFUSED) // 'null') }
 
-sub forget_refusal() { unlink $REFUSED }
+sub forget_refusal() { Imgbuild::File::remove($REFUSED) }
 
 1;
