@@ -12,12 +12,14 @@ mod first_boot;
 mod foreign;
 mod onto;
 mod references;
+mod remembered;
 mod rewrite;
 mod system;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
 pub use foreign::ForeignError;
+pub use remembered::Remembered;
 pub use rewrite::RewriteError;
 pub use system::SystemError;
 

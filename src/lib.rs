@@ -8,6 +8,7 @@
 //! Each value is made from the one before it; `DESIGN.md` beside this file is the contract between
 //! them. Only `cli` knows the environment, the clock and the terminal.
 
+pub mod address;
 pub mod architecture;
 pub mod digest;
 pub mod epoch;

@@ -21,9 +21,8 @@ use crate::lock::{LOCK_VERSION, Lock, LockError, LockedPackage, LockedRepository
 use crate::sandbox;
 use crate::spec::Spec;
 use crate::store::Store;
-use crate::tree::Objects;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 /// Changes whenever the same archives and the same Spec give another lock.
@@ -149,6 +148,8 @@ impl Resolver<'_> {
         let lock = match &known {
             Some(object) => Lock::parse(&text(store, object)?)?,
             None => {
+                // What the base has installed was read from its disk.
+                store.prove(self.installed.map(|installed| installed.disk))?;
                 let lock = Lock {
                     lenders: locked_repositories(self.lenders.iter().zip(&lent)),
                     lent: lent::choose(spec, self.lenders, &lent, store)?,
@@ -377,8 +378,6 @@ fn url(repository: &Repository) -> String {
 }
 
 fn text(store: &Store, object: &Sha256) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    store.open(object)?.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8(bytes)
+    Ok(String::from_utf8(store.read(object)?)
         .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }

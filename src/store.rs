@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! objects/ab/cdef…   an object, read-only, named by its SHA-256
+//! inodes/<digest>    what the inode of the object was when its content was known to be right
 //! memo/<stage>/<key> the digest of the object that <stage> made for <key>, as text
 //! partial/<digest>   a download that was cut off, to be resumed
 //! scratch/<process>  unfinished objects and sandboxes; swept when their owner has ended
@@ -9,12 +10,38 @@
 //!
 //! An object appears whole or not at all: it is written in `scratch`, synced, renamed and made
 //! read-only. Two builds at once write the same object twice and rename it to the same name.
+//!
+//! **Nothing is trusted for lying here.** What goes into an image is known to be what was stored:
+//!
+//! - An object is a regular file of the user's own or of root; nothing else is opened, followed or
+//!   waited for.
+//! - An object that is read as a whole is hashed as it is read ([`Store::read`]).
+//! - An object of which parts are read is opened only while its inode is the one that was noted when its
+//!   content was known; one whose inode is another, or was never noted, is hashed first.
+//! - A disk that loses bits changes no inode. So whatever a stage reads is hashed before its result is
+//!   remembered ([`Store::prove`]), and a build compares its image with the one that it made of the same
+//!   inputs before, or hashes everything that it used ([`Store::prove_used`]).
+//! - A memo says for which stage and key it is, so that no other one can stand in its place.
+//!
+//! What is not what it should be is removed, and counts as missing: whoever needs it fetches or makes it
+//! anew. [`Store::take_lost`] tells what that was, so that a failed command is worth another attempt.
+
+mod check;
+mod folder;
+mod lost;
+mod memo;
+pub(crate) mod object;
+
+pub use lost::Lost;
 
 use crate::digest::{HashingWriter, Sha256};
 use crate::removal;
-use crate::tree::Objects;
-use crate::unfinished::ScratchFolder;
+use crate::unfinished::{self, ScratchFolder};
 use crate::units::Bytes;
+use check::Known;
+use memo::clear;
+use rustix::fd::OwnedFd;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,27 +53,46 @@ use std::thread::JoinHandle;
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Its folder of objects.
+    objects: OwnedFd,
     scratch: ScratchFolder,
     /// Numbers the names in it.
     next_scratch: AtomicU64,
     /// What removes things from it.
     removals: Mutex<Vec<JoinHandle<()>>>,
+    /// What this process knows of the objects that it has used.
+    known: Mutex<BTreeMap<Sha256, Known>>,
+    /// What was missing or not what it should be.
+    lost: Mutex<Vec<Lost>>,
+    /// The least that was free whenever somebody asked.
+    least_free: AtomicU64,
 }
 
 impl Store {
     /// Opens the store at `root`, making it where it is missing, and removes what killed processes
-    /// have left unfinished.
+    /// have left unfinished. Folders in which another user can write are refused.
     pub fn open(root: &Path) -> io::Result<Self> {
-        for part in ["objects", "memo", "partial", "scratch"] {
-            fs_err::create_dir_all(root.join(part))?;
-        }
+        folder::make(root)?;
         let root = fs_err::canonicalize(root)?;
+        folder::check(&root)?;
+        for part in ["objects", "inodes", "memo", "partial", "scratch"] {
+            let part = root.join(part);
+            if fs_err::symlink_metadata(&part).is_err() {
+                folder::make(&part)?;
+            }
+            folder::check(&part)?;
+        }
+        let objects = object::open_folder(rustix::fs::CWD, &root.join("objects"))?;
         let scratch = ScratchFolder::create(&root.join("scratch"))?;
         Ok(Self {
             root,
+            objects,
             scratch,
             next_scratch: AtomicU64::new(0),
             removals: Mutex::default(),
+            known: Mutex::default(),
+            lost: Mutex::default(),
+            least_free: AtomicU64::new(u64::MAX),
         })
     }
 
@@ -57,7 +103,16 @@ impl Store {
 
     /// What an ordinary user can still write to its disk.
     pub fn free(&self) -> Bytes {
-        crate::unfinished::free(&self.root)
+        let free = unfinished::free(&self.root);
+        self.least_free.fetch_min(free.0, Ordering::Relaxed);
+        free
+    }
+
+    /// The least that [`Store::free`] has found. What has failed for want of room may have given it
+    /// back by the time that somebody asks why.
+    pub fn least_free(&self) -> Bytes {
+        self.free();
+        Bytes(self.least_free.load(Ordering::Relaxed))
     }
 
     /// Where object `digest` lies, or would.
@@ -69,11 +124,6 @@ impl Store {
     /// Where a cut-off download of `digest` waits to be resumed.
     pub fn partial_path(&self, digest: &Sha256) -> PathBuf {
         self.root.join("partial").join(digest.to_string())
-    }
-
-    /// Whether object `digest` is here.
-    pub fn contains(&self, digest: &Sha256) -> bool {
-        self.object_path(digest).exists()
     }
 
     /// Where everything unfinished of this process lies: to be removed by whoever ends it without
@@ -136,38 +186,18 @@ impl Store {
     /// Moves the file at `path`, whose content is known to have `digest`, into the store.
     pub fn adopt(&self, path: &Path, digest: &Sha256) -> io::Result<()> {
         let target = self.object_path(digest);
-        fs_err::create_dir_all(target.parent().expect("an object lies in a folder"))?;
-        fs_err::File::open(path)?.sync_all()?;
+        let folder = target.parent().expect("an object lies in a folder");
+        clear(folder, |found| found.is_dir())?;
+        folder::make(folder)?;
+        let file = fs_err::File::open(path)?;
+        file.sync_all()?;
+        clear(&target, |found| !found.is_dir())?;
         fs_err::rename(path, &target)?;
         // Not before: a build that is killed here, or another one that waits for this download, opens
         // the file under its old name to write.
-        fs_err::set_permissions(&target, std::fs::Permissions::from_mode(0o444))
-    }
-
-    /// What `stage` made for `key` before, if that is still here.
-    pub fn memo(&self, stage: &str, key: &Sha256) -> Option<Sha256> {
-        let text = fs_err::read_to_string(self.memo_path(stage, key)).ok()?;
-        let digest = text.trim_end().parse().ok()?;
-        self.contains(&digest).then_some(digest)
-    }
-
-    /// Notes that `stage` makes object `value` for `key`.
-    pub fn set_memo(&self, stage: &str, key: &Sha256, value: &Sha256) -> io::Result<()> {
-        let path = self.memo_path(stage, key);
-        fs_err::create_dir_all(path.parent().expect("a memo lies in a folder"))?;
-        let scratch = self.scratch_path();
-        fs_err::write(&scratch, format!("{value}\n"))?;
-        fs_err::rename(&scratch, &path)
-    }
-
-    fn memo_path(&self, stage: &str, key: &Sha256) -> PathBuf {
-        self.root.join("memo").join(stage).join(key.to_string())
-    }
-}
-
-impl Objects for Store {
-    fn open(&self, digest: &Sha256) -> io::Result<fs_err::File> {
-        fs_err::File::open(self.object_path(digest))
+        file.set_permissions(std::fs::Permissions::from_mode(0o444))?;
+        self.note_inode(digest, object::inode(&file)?);
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::listing;
 use crate::removal::remove;
 use crate::units::Bytes;
+use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -28,13 +29,23 @@ impl Unfinished {
     /// processes have left there under such names is removed. A symlink at `path` will be replaced,
     /// not followed.
     pub fn create(path: &Path) -> io::Result<Self> {
+        Self::create_as(path, 0o666)
+    }
+
+    /// The same for a file that nobody but its owner may read, not even while it is written. It does
+    /// not take over the mode of a file that it replaces.
+    pub fn create_private(path: &Path) -> io::Result<Self> {
+        Self::create_as(path, 0o600)
+    }
+
+    fn create_as(path: &Path, mode: u32) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         let is_ours = |found: &OsStr| is_partial_name(found, name);
         // Only neatness is lost where a folder cannot be listed.
         let _ = sweep(folder(path), is_ours);
         let make = |partial: &Path| {
             let mut options = fs_err::OpenOptions::new();
-            options.read(true).write(true).create_new(true);
+            options.read(true).write(true).create_new(true).mode(mode);
             options.open(partial)
         };
         let (partial, file) = claim(

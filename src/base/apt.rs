@@ -333,6 +333,8 @@ impl Files<'_> {
 /// An address without scheme, password and end slash: `archive.raspberrypi.com/debian`.
 fn short(uri: &str) -> &str {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+    let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+    let login = host.rfind('@').map_or(0, |at| at + 1);
+    let rest = &rest[login..];
     rest.trim_matches('/')
 }

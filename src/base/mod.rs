@@ -1,7 +1,7 @@
 //! Base images: foreign disks from which a build starts.
 //!
 //! ```text
-//! source (packing, sparse)   the file: fetched or local, verified, unpacked into the store
+//! source (input, packing, sparse)   the file: fetched or local, verified, unpacked into the store
 //! open (fstab)               the disk: its partitions, its root filesystem, what that mounts
 //! apt                        the root: its archives and keys
 //! regulatory                 the root: the rules of radio that its kernel believes
@@ -9,6 +9,7 @@
 
 pub mod apt;
 pub mod fstab;
+pub mod input;
 pub mod open;
 pub mod packing;
 pub mod regulatory;

@@ -4,9 +4,16 @@
 //! a decoder that asks for any amount of memory, and one that stops at the end of the first of
 //! several streams.
 
+mod archive;
+
+use super::input::Input;
+use crate::digest::Sha256;
+use crate::disk::probe::{self, Contents};
+use archive::{names, unzip};
 use liblzma::bufread::XzDecoder;
 use std::fmt::Write;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
 
 /// What an xz stream may ask for to be decoded; `xz -9` needs 65 MiB.
 const MAX_XZ_MEMORY: u64 = 1 << 30;
@@ -14,8 +21,8 @@ const MAX_XZ_MEMORY: u64 = 1 << 30;
 const XZ_THREADS_MEMORY: u64 = 512 << 20;
 /// `zstd --ultra --long=27`.
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
-/// Enough to know every packing by.
-const HEAD: u64 = 4096;
+/// Enough to know every packing and every filesystem by.
+const HEAD: u64 = 128 << 10;
 
 /// A packing that can be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +37,7 @@ pub enum Packing {
     Zstd,
     /// bzip2.
     Bzip2,
-    /// A zip archive with one file in it.
+    /// A zip archive with one disk in it.
     Zip,
 }
 
@@ -57,11 +64,23 @@ pub enum PackingError {
         /// Its first bytes.
         head: String,
     },
-    /// A zip archive of several things, or of none.
-    #[error("the zip archive holds {found} files, expected the disk image alone")]
+    /// A filesystem without a disk around it.
+    #[error(
+        "it is the {what} of a single partition, expected the image of a whole disk with its partition table; \
+         copy it from the whole disk (/dev/sda, not /dev/sda1), or take the maker's image"
+    )]
+    Bare {
+        /// The filesystem.
+        what: Contents,
+    },
+    /// A zip archive of several disks, or of none.
+    #[error(
+        "the zip archive holds {}, expected one disk image (*.img, *.raw); unpack it and give the disk itself",
+        names(.found)
+    )]
     Entries {
-        /// How many.
-        found: usize,
+        /// The files that may be meant.
+        found: Vec<String>,
     },
     /// A zip archive that cannot be read.
     #[error("the zip archive cannot be read")]
@@ -108,6 +127,9 @@ impl Packing {
         let is =
             |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
         let known = FOREIGN.iter().find(|(at, magic, _)| is(*at, magic));
+        if let (None, Ok(Some(what))) = (known, probe::probe(&head)) {
+            return Err(PackingError::Bare { what });
+        }
         let head = hexadecimal(head.get(..8).unwrap_or(head));
         Err(match known {
             Some((_, _, what)) => PackingError::Foreign { what, head },
@@ -116,19 +138,46 @@ impl Packing {
     }
 }
 
-/// Gives the disk that `file` holds to `take`, as it is unpacked.
+/// What came of a file.
+pub struct Unpacked<T> {
+    /// What was made of the disk.
+    pub disk: T,
+    /// The digest of the file; none where the file is the disk.
+    pub file: Option<Sha256>,
+}
+
+/// Gives the disk that `input` holds to `take`, as it is unpacked, and says what the digest of the input
+/// was. Every byte of it is read once; a zip archive, which is read from its end, is copied to `scratch`
+/// for that.
 pub fn unpack<T>(
-    mut file: fs_err::File,
+    mut input: Input,
     n_threads: u32,
-    take: impl FnOnce(&mut dyn Read) -> Result<T, io::Error>,
-) -> Result<T, PackingError> {
+    scratch: PathBuf,
+    take: impl FnOnce(Packing, &mut dyn Read) -> Result<T, io::Error>,
+) -> Result<Unpacked<T>, PackingError> {
     let mut head = Vec::new();
-    Read::by_ref(&mut file).take(HEAD).read_to_end(&mut head)?;
-    file.rewind()?;
+    Read::by_ref(&mut input).take(HEAD).read_to_end(&mut head)?;
     let packing = Packing::of(&head)?;
-    let input = BufReader::with_capacity(1 << 17, file);
-    let mut disk: Box<dyn Read> = match packing {
-        Packing::Raw => Box::new(input),
+    if packing == Packing::Raw {
+        input.stop_hashing();
+    }
+    let whole = head.as_slice().chain(&mut input);
+    let disk = match packing {
+        Packing::Zip => unzip(whole, scratch, |disk| take(packing, disk))?,
+        packed => take(packing, &mut decoder(packed, whole, n_threads)?)?,
+    };
+    let file = input.digest()?;
+    Ok(Unpacked { disk, file })
+}
+
+fn decoder<'r>(
+    packing: Packing,
+    packed: impl Read + 'r,
+    n_threads: u32,
+) -> io::Result<Box<dyn Read + 'r>> {
+    let input = BufReader::with_capacity(1 << 17, packed);
+    Ok(match packing {
+        Packing::Raw | Packing::Zip => Box::new(input),
         Packing::Xz => Box::new(XzStreams {
             decoder: Some(xz(input, n_threads)?),
             n_threads,
@@ -140,22 +189,7 @@ pub fn unpack<T>(
             decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
             Box::new(decoder)
         }
-        Packing::Zip => return unzip(input, take),
-    };
-    Ok(take(&mut disk)?)
-}
-
-fn unzip<T>(
-    input: BufReader<fs_err::File>,
-    take: impl FnOnce(&mut dyn Read) -> Result<T, io::Error>,
-) -> Result<T, PackingError> {
-    let mut archive = zip::ZipArchive::new(input)?;
-    if archive.len() != 1 || !archive.by_index(0)?.is_file() {
-        let found = archive.len();
-        return Err(PackingError::Entries { found });
-    }
-    let mut entry = archive.by_index(0)?;
-    Ok(take(&mut entry)?)
+    })
 }
 
 /// One xz stream after the other, as `pxz` and `cat` make them; liblzma's decoder on several threads
@@ -232,17 +266,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("base");
         fs_err::write(&path, bytes).unwrap();
-        let file = fs_err::File::open(&path).unwrap();
-        unpack(file, 2, |disk| {
+        let input = Input::open(&path, u64::MAX).unwrap_or_else(|error| panic!("{error}"));
+        let unpacked = unpack(input, 2, folder.path().join("scratch"), |_, disk| {
             let mut bytes = Vec::new();
             disk.read_to_end(&mut bytes).map(|_| bytes)
-        })
+        })?;
+        assert!(
+            unpacked
+                .file
+                .is_none_or(|digest| digest == Sha256::of(bytes))
+        );
+        Ok(unpacked.disk)
     }
 
     fn zipped(names: &[&str]) -> Vec<u8> {
         let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
         for name in names {
             let options = zip::write::SimpleFileOptions::default();
+            if name.ends_with('/') {
+                archive.add_directory(*name, options).unwrap();
+                continue;
+            }
             archive.start_file(*name, options).unwrap();
             archive.write_all(&disk()).unwrap();
         }
@@ -306,7 +350,32 @@ mod tests {
         assert!(text(b"QFI\xfb\0\0\0\x03").starts_with("it is a qcow2 disk of QEMU"));
         assert!(text(&[0; 600]).starts_with("it begins with 00 00 00 00 00 00 00 00 and has no"));
         assert!(text(b"").contains("no partition table"));
-        let two = unpacked(&zipped(&["a", "b"])).unwrap_err();
-        assert!(matches!(two, PackingError::Entries { found: 2 }));
+        let mut ext4 = vec![0; 4096];
+        ext4[1024 + 56..][..2].copy_from_slice(&0xef53_u16.to_le_bytes());
+        assert!(text(&ext4).contains("of a single partition, expected the image of a whole disk"));
+    }
+
+    #[test]
+    fn the_only_disk_of_a_zip_archive_is_taken() {
+        for names in [
+            &["x.img", "README.txt"][..],
+            &["README", "a/x.RAW", "b.sig"],
+            &[
+                "x.img",
+                "__MACOSX/._x.img",
+                "._x.img",
+                ".DS_Store",
+                "folder/",
+            ],
+            &["__MACOSX/x.img", "disk"],
+        ] {
+            assert!(unpacked(&zipped(names)).unwrap() == disk(), "{names:?}");
+        }
+        let text = |names: &[&str]| unpacked(&zipped(names)).unwrap_err().to_string();
+        assert!(
+            text(&["a.img", "b.img"]).starts_with("the zip archive holds `a.img`, `b.img`, exp")
+        );
+        assert!(text(&["a", "b\u{1b}[2J"]).contains("`a`, `b\\u{1b}[2J`"));
+        assert!(text(&["folder/"]).starts_with("the zip archive holds no file, expected"));
     }
 }

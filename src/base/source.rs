@@ -5,21 +5,22 @@
 
 mod error;
 mod keys;
+mod unpack;
 
 pub use error::SourceError;
 
-use super::packing::{self, PackingError};
-use super::sparse::{self, Beyond, Bounds};
+use super::input::Input;
+use crate::address::without_login;
 use crate::define::board::{Base, Proof};
 use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
-use crate::event::{Event, Reporter, Stage};
-use crate::fetch::{Arrived, BadUrl, Client, Download, Network, Unpinned, Url};
+use crate::event::Reporter;
+use crate::fetch::{Arrived, BadUrl, Client, Network, Unpinned, Url};
 use crate::lock::LockedBase;
 use crate::spec::ImageBase;
 use crate::store::Store;
 use crate::tree::Objects;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// Changes whenever the same file gives another disk.
@@ -35,9 +36,6 @@ const MAX_FILE: u64 = 64 << 30;
 const MAX_DISK: u64 = 256 << 30;
 /// Keys, signatures and lists of sums.
 const MAX_SMALL: u64 = 4 << 20;
-/// Is left free on the disk of the store.
-const RESERVE: u64 = 64 << 20;
-
 /// Where base images come from and go to.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
@@ -60,7 +58,8 @@ impl Source<'_> {
         match base {
             ImageBase::File { path, sha256 } => self.lock_file(name, path, *sha256),
             ImageBase::Address { url, sha256: None } => {
-                Err(SourceError::NoProof { url: url.clone() })
+                let url = without_login(url).into_owned();
+                Err(SourceError::NoProof { url })
             }
             ImageBase::Address {
                 url,
@@ -78,74 +77,14 @@ impl Source<'_> {
         if let Some(disk) = self.store.memo(DISK, &locked.sha256) {
             return Ok(disk);
         }
-        let file = match base {
-            ImageBase::File { path, .. } => {
-                self.lock_file(locked.name.clone(), path, Some(locked.sha256))?;
-                open(path)?
-            }
-            ImageBase::Address { .. } | ImageBase::Named(_) => {
-                self.fetch(locked)?;
-                self.store.open(&locked.sha256)?
-            }
+        let input = match base {
+            ImageBase::File { path, .. } => open(path)?,
+            ImageBase::Address { url, .. } => self.fetched(locked, std::slice::from_ref(url))?,
+            ImageBase::Named(named) => self.fetched(locked, &named.urls)?,
         };
-        let disk = self.unpack(&locked.name, file)?;
+        let disk = self.unpack(locked, input)?;
         self.store.set_memo(DISK, &locked.sha256, &disk)?;
         Ok(disk)
-    }
-
-    fn unpack(&self, name: &str, file: fs_err::File) -> Result<Sha256, SourceError> {
-        self.reporter.report(Event::Started {
-            stage: Stage::Open,
-            total: 0,
-            bytes: true,
-        });
-        let bounds = Bounds {
-            len: MAX_DISK,
-            room: self.store.free().0.saturating_sub(RESERVE),
-        };
-        let mut advance = |amount| {
-            let stage = Stage::Open;
-            self.reporter.report(Event::Advanced { stage, amount });
-        };
-        let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
-        let n_threads = u32::try_from(n_threads).expect("at most sixteen");
-        let unpacked = packing::unpack(file, n_threads, |disk| {
-            sparse::insert(self.store, disk, bounds, &mut advance)
-        });
-        let disk = unpacked.map_err(|source| refused(name, source))?;
-        self.reporter.report(Event::Finished {
-            stage: Stage::Open,
-            memoized: false,
-        });
-        Ok(disk)
-    }
-
-    /// Brings the file `locked` into the store.
-    fn fetch(&self, locked: &LockedBase) -> Result<(), SourceError> {
-        if self.store.contains(&locked.sha256) {
-            return Ok(());
-        }
-        let download = Download {
-            name: locked.name.clone(),
-            urls: addresses(&locked.urls)?,
-            size: locked.size,
-            sha256: locked.sha256,
-        };
-        self.reporter.report(Event::Started {
-            stage: Stage::Fetch,
-            total: locked.size,
-            bytes: true,
-        });
-        let fetched = self.client.download(self.store, &download, self.reporter);
-        fetched.map_err(|source| SourceError::Fetch {
-            name: locked.name.clone(),
-            source,
-        })?;
-        self.reporter.report(Event::Finished {
-            stage: Stage::Fetch,
-            memoized: false,
-        });
-        Ok(())
     }
 
     fn lock_file(
@@ -154,11 +93,13 @@ impl Source<'_> {
         path: &Path,
         expected: Option<Sha256>,
     ) -> Result<LockedBase, SourceError> {
-        let hashed = Sha256::of_reader(open(path)?);
-        let (sha256, size) = hashed.map_err(|source| SourceError::File {
+        let input = open(path)?;
+        let size = input.len();
+        let hashed = input.digest().map_err(|source| SourceError::File {
             path: path.to_owned(),
-            source,
+            source: source.into(),
         })?;
+        let sha256 = hashed.expect("nobody stopped it");
         if let Some(expected) = expected.filter(|expected| *expected != sha256) {
             let found = sha256;
             return Err(SourceError::Digest {
@@ -250,10 +191,13 @@ impl Source<'_> {
         urls: &[String],
         sha256: Sha256,
     ) -> Result<LockedBase, SourceError> {
-        let size = fs_err::metadata(self.store.object_path(&sha256))?.len();
+        let size = self.store.len_of(&sha256)?;
         Ok(LockedBase {
             name,
-            urls: urls.to_vec(),
+            urls: urls
+                .iter()
+                .map(|url| without_login(url).into_owned())
+                .collect(),
             size,
             sha256,
         })
@@ -317,14 +261,12 @@ impl Source<'_> {
     }
 
     fn bytes(&self, object: &Sha256) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.store.open(object)?.read_to_end(&mut bytes)?;
-        Ok(bytes)
+        self.store.read(object)
     }
 }
 
-fn open(path: &Path) -> Result<fs_err::File, SourceError> {
-    fs_err::File::open(path).map_err(|source| SourceError::File {
+fn open(path: &Path) -> Result<Input, SourceError> {
+    Input::open(path, MAX_DISK).map_err(|source| SourceError::File {
         path: path.to_owned(),
         source,
     })
@@ -364,20 +306,4 @@ fn listed(list: &[u8], urls: &[String]) -> Option<Sha256> {
     let mut sums = text.lines().filter_map(line);
     let named = sums.find(|(_, name)| name == file_name(urls));
     named.map(|(sum, _)| sum)
-}
-
-/// What unpacking failed of, with what is wrong about its size taken out of its wrapping.
-fn refused(name: &str, source: PackingError) -> SourceError {
-    let name = name.to_owned();
-    let beyond = match &source {
-        PackingError::Read(error) => error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<Beyond>())
-            .copied(),
-        _ => None,
-    };
-    match beyond {
-        Some(source) => SourceError::Beyond { name, source },
-        None => SourceError::Packing { name, source },
-    }
 }

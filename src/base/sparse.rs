@@ -28,21 +28,41 @@ pub struct Bounds {
 /// The disk is beyond its [`Bounds`].
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Beyond {
-    /// Longer than any base image.
-    #[error("it unpacks to more than {0} bytes, which no base image has")]
+    /// Longer than any base image of its kind.
+    #[error(
+        "it unpacks to more than {0} bytes, which no base image of its size does; if it really is one, \
+         unpack it and give the disk itself"
+    )]
     Len(u64),
     /// The store's disk would be full.
     #[error("it unpacks to more than the {0} bytes that are free in the store")]
     Room(u64),
 }
 
-/// Puts everything that `disk` gives into `store`; `advance` hears of every piece.
-pub fn insert(
+/// A disk that is in the store's scratch space, and is gone unless it is kept.
+pub struct Taken {
+    scratch: Scratch,
+    /// Digest of the whole disk.
+    pub digest: Sha256,
+}
+
+impl Taken {
+    /// Makes it an object of `store`.
+    pub fn keep(self, store: &Store) -> io::Result<Sha256> {
+        if !store.contains(&self.digest) {
+            store.adopt(&self.scratch.0, &self.digest)?;
+        }
+        Ok(self.digest)
+    }
+}
+
+/// Takes everything that `disk` gives into the scratch space of `store`; `advance` hears of every piece.
+pub fn take(
     store: &Store,
     disk: &mut dyn Read,
     bounds: Bounds,
     advance: &mut dyn FnMut(u64),
-) -> io::Result<Sha256> {
+) -> io::Result<Taken> {
     let scratch = Scratch(store.scratch_path());
     let file = fs_err::File::create(&scratch.0)?;
     let (sender, receiver) = sync_channel::<Arc<[u8]>>(QUEUE);
@@ -78,10 +98,7 @@ pub fn insert(
         copied.map(|()| (copy.len, digest))
     })?;
     file.set_len(len)?;
-    if !store.contains(&digest) {
-        store.adopt(&scratch.0, &digest)?;
-    }
-    Ok(digest)
+    Ok(Taken { scratch, digest })
 }
 
 /// The next bytes of `disk`; none at its end.
@@ -164,7 +181,8 @@ mod tests {
         disk[3 * BLOCK] = 1;
         disk[30 * BLOCK..31 * BLOCK].fill(2);
         let mut advanced = 0;
-        let digest = insert(&store, &mut &disk[..], WIDE, &mut |n| advanced += n).unwrap();
+        let taken = take(&store, &mut &disk[..], WIDE, &mut |n| advanced += n).unwrap();
+        let digest = taken.keep(&store).unwrap();
         assert_eq!(digest, Sha256::of(&disk));
         assert_eq!(advanced, disk.len() as u64);
         let path = store.object_path(&digest);
@@ -178,8 +196,8 @@ mod tests {
         let (_folder, store) = store();
         let refused = |bounds, byte| {
             let mut endless = io::repeat(byte);
-            let error = insert(&store, &mut endless, bounds, &mut |_| {}).unwrap_err();
-            error.to_string()
+            let taken = take(&store, &mut endless, bounds, &mut |_| {});
+            taken.err().unwrap().to_string()
         };
         let long = Bounds {
             len: 1 << 24,

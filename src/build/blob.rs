@@ -10,9 +10,8 @@ use crate::digest::Hasher;
 use crate::disk::device::Device;
 use crate::plan::Plan;
 use crate::store::Store;
-use crate::tree::{self, Objects, Tree};
+use crate::tree::{self, Tree};
 use crate::units::{Bytes, Lba};
-use std::io::Read;
 
 /// Changes whenever the same files of GRUB give another core image.
 const GRUB_CORE: &str = "grub-core-1";
@@ -73,9 +72,7 @@ fn fetched(store: &Store, download: &BlobDownload) -> Result<Vec<u8>, DiskError>
     if let Some(path) = &download.path {
         return Ok(foreign::file(store, &download.sha256, path)?);
     }
-    let mut bytes = Vec::new();
-    store.open(&download.sha256)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(store.read(&download.sha256)?)
 }
 
 /// A span of the base image. One without a single bit set is of another board.
@@ -123,10 +120,9 @@ fn grub_core(
     hasher.field(tree::dump(donors.tree).as_bytes());
     let key = hasher.finish();
     if let Some(object) = store.memo(GRUB_CORE, &key) {
-        let mut bytes = Vec::new();
-        store.open(&object)?.read_to_end(&mut bytes)?;
-        return Ok(bytes);
+        return Ok(store.read(&object)?);
     }
+    store.prove(donors.tree.objects())?;
     let bytes = grub::core_image(donors, at, modules, &configuration)?;
     store.set_memo(GRUB_CORE, &key, &store.insert(&bytes)?)?;
     Ok(bytes)

@@ -146,12 +146,13 @@ fn initramfs(plan: &Plan, store: &Store, root: &Tree, kernel: &Name) -> Result<C
     let object = match store.memo(INITRAMFS, &key) {
         Some(object) => object,
         None => {
+            store.prove(tree.objects())?;
             let object = store.insert(&initramfs::pack(contents(&tree), plan.epoch())?)?;
             store.set_memo(INITRAMFS, &key, &object)?;
             object
         }
     };
-    let len = fs_err::metadata(store.object_path(&object))?.len();
+    let len = store.len_of(&object)?;
     Ok(Content::Stored(Slice {
         object,
         offset: 0,

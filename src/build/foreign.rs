@@ -3,6 +3,7 @@
 use crate::debian::deb::{self, DebError, EntryKind, ReadAt, TarError, tar};
 use crate::digest::Sha256;
 use crate::store::Store;
+use crate::tree::Objects;
 use std::io;
 
 /// No boot loader is larger.
@@ -37,7 +38,7 @@ pub enum ForeignError {
 pub(super) fn file(store: &Store, deb: &Sha256, path: &str) -> Result<Vec<u8>, ForeignError> {
     let opened = deb::open_all(store, &[*deb], &|_| ());
     let opened = opened.into_iter().next().expect("one .deb was asked for")?;
-    let archive = fs_err::File::open(store.object_path(&opened.data))?;
+    let archive = store.open(&opened.data)?;
     let len = archive.metadata()?.len();
     for entry in tar::entries(&archive, len) {
         let entry = entry?;

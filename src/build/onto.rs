@@ -82,6 +82,8 @@ fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree
         script_timeout: workshop.script_timeout,
         program: workshop.program,
     };
+    store.prove(base.tree.objects())?;
+    store.prove(plan.lock.packages.iter().map(|package| package.sha256))?;
     let mut tree = sandbox::configure(&request, workshop.reporter)?;
     restore_traces(&base.tree, &mut tree);
     let packages = &plan.lock.packages;

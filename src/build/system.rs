@@ -13,8 +13,8 @@ use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, ConfigureRequest, SandboxError, Tools};
 use crate::store::Store;
-use crate::tree::{self, DumpError, Objects, Tree, TreeError};
-use std::io::{self, Read};
+use crate::tree::{self, DumpError, Tree, TreeError};
+use std::io;
 
 /// Changes whenever the same packages give another configured tree.
 const CONFIGURED: &str = "configured-1";
@@ -104,6 +104,7 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
         script_timeout: workshop.script_timeout,
         program: workshop.program,
     };
+    store.prove(unpacked.objects())?;
     let configured = sandbox::configure(&request, workshop.reporter)?;
     remember(CONFIGURED, &key, &configured, store)?;
     Ok(configured)
@@ -148,9 +149,12 @@ pub(super) fn recall(
     let Some(object) = store.memo(stage, key) else {
         return Ok(None);
     };
-    let mut text = String::new();
-    store.open(&object)?.read_to_string(&mut text)?;
-    Ok(Some(tree::parse_dump(&text)?))
+    let text = String::from_utf8(store.read(&object)?).map_err(io::Error::other)?;
+    let tree = tree::parse_dump(&text)?;
+    // A tree whose contents are not all here is made anew, and they with it.
+    let objects = tree.objects();
+    let all = objects.iter().map(|object| store.contains(object));
+    Ok(all.fold(true, |all, here| all & here).then_some(tree))
 }
 
 pub(super) fn remember(

@@ -21,6 +21,7 @@ use crate::plan::Plan;
 use crate::resolve::{Installed, Resolver, lenders, repositories};
 use crate::spec::{self, Configure, ImageBase, Spec};
 use crate::store::Store;
+use crate::tree::Objects;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub(super) struct Bench<'a> {
     /// The keys that may sign a base image.
     base_keys: Option<Vec<u8>>,
     program: PathBuf,
-    progress: &'a Progress,
+    pub(super) progress: &'a Progress,
 }
 
 impl<'a> Bench<'a> {
@@ -71,7 +72,7 @@ impl<'a> Bench<'a> {
             } else {
                 Network::Online
             },
-            proxy: environment::proxy(),
+            proxies: environment::proxies(),
             ..Options::default()
         })?;
         let keyring = input.keyring.as_deref().map(keyring).transpose()?;
@@ -154,7 +155,7 @@ impl<'a> Bench<'a> {
         };
         let found = self.disk(image, locked);
         let (locked, disk) = found.map_err(|error| Failure::from(error).in_store(&self.store))?;
-        let device = fs_err::File::open(self.store.object_path(&disk)).and_then(FileDevice::new);
+        let device = self.store.open(&disk).and_then(FileDevice::new);
         let device = device.map_err(|source| Failure::Store {
             path: self.store.root().to_owned(),
             source,

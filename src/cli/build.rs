@@ -8,7 +8,7 @@ use super::{environment, print, signals};
 use crate::build;
 use crate::define::Definitions;
 use crate::lock::Lock;
-use crate::sink::{Digest, Output};
+use crate::sink::{Output, Readers};
 use crate::spec::{BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
 use crate::unfinished::Unfinished;
 use std::io::{self, Write};
@@ -23,25 +23,35 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
 pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure> {
     let began = now();
     let progress = Progress::new(Show::suited(talk.quiet));
+    if let Some(path) = &args.output {
+        check_output(path)?;
+    }
     let bench = Bench::open(&args.target, &args.input, &progress)?;
     let path = args
         .output
         .clone()
         .unwrap_or_else(|| default_output(&bench.spec));
-    // The output's folder is tried before minutes are spent on an image that cannot be kept.
-    let output = Output::create(&path)?;
-    signals::guard(output.partial());
-    let (plan, start) = bench.plan(args)?;
-    if talk.verbose {
-        say(plan.to_text().trim_end());
-    }
-    let start = match start {
-        Some(start) => start,
-        None => bench.start(plan.lock.base.as_ref().or(plan.lock.loader.as_ref()))?,
-    };
-    let image = build::build(&plan, &bench.workshop(&start));
-    let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
-    let written = output.write(&image, &bench.store, Digest::Sha256, &progress)?;
+    let (plan, written) = bench.healed(|| {
+        // The output's folder is tried before minutes are spent on an image that cannot be kept.
+        let readers = match bench.spec.has_secrets() {
+            true => Readers::Owner,
+            false => Readers::Anyone,
+        };
+        let output = Output::create(&path, readers)?;
+        signals::guard(output.partial());
+        let (plan, start) = bench.plan(args)?;
+        if talk.verbose {
+            say(plan.to_text().trim_end());
+        }
+        let start = match start {
+            Some(start) => start,
+            None => bench.start(plan.lock.base.as_ref().or(plan.lock.loader.as_ref()))?,
+        };
+        let image = build::build(&plan, &bench.workshop(&start));
+        let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
+        let written = bench.write(&plan, &image, output)?;
+        Ok((plan, written))
+    })?;
     if !talk.quiet {
         let digest = written
             .sha256
@@ -62,7 +72,7 @@ pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure
 pub(super) fn lock(args: &LockArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.target, &args.input, &progress)?;
-    let lock = bench.resolve(&bench.start(None)?)?;
+    let lock = bench.healed(|| bench.resolve(&bench.start(None)?))?;
     let path = args
         .output
         .clone()
@@ -91,7 +101,7 @@ fn write_lock(path: &Path, lock: &Lock) -> io::Result<()> {
 pub(super) fn plan(args: &PlanArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.build.target, &args.build.input, &progress)?;
-    let (plan, _) = bench.plan(&args.build)?;
+    let (plan, _) = bench.healed(|| bench.plan(&args.build))?;
     print(if args.json {
         plan.to_json().to_string() + "\n"
     } else {
@@ -175,6 +185,33 @@ fn base_argument(target: &TargetArgs) -> Result<Option<BaseArgument>, Failure> {
     } else {
         BaseArgument::Named(text)
     }))
+}
+
+/// Endings of files that hold an image in another form than the one that is written.
+const OTHER_FORMS: [&str; 17] = [
+    "7z", "bmap", "bz2", "gz", "lz4", "lzma", "lzo", "qcow", "qcow2", "vdi", "vhd", "vhdx", "vmdk",
+    "xz", "zip", "zst", "zstd",
+];
+
+/// Refuses the name of an output that promises what would not be in it.
+fn check_output(path: &Path) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        let words = "`--output -`: an image cannot be written to standard output; give the name of a file, or \
+                     `./-` for a file of that name";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let ending = ending.map(str::to_ascii_lowercase);
+    let other = ending.filter(|ending| OTHER_FORMS.contains(&ending.as_str()));
+    other.map_or(Ok(()), |ending| {
+        let plain = path.with_extension("");
+        Err(Failure::Usage(format!(
+            "`--output {}`: an image is written as it goes to the disk, not as .{ending}; write it to `{}` and \
+             pack or convert that",
+            path.display(),
+            plain.display(),
+        )))
+    })
 }
 
 fn default_output(spec: &Spec) -> PathBuf {

@@ -10,10 +10,12 @@ use super::failure::Failure;
 use crate::debian::mirrors::{self, DebianMirrors};
 use crate::debian::sources::{self, SourceEntry};
 use crate::epoch::Epoch;
-use crate::fetch::Url;
+use crate::fetch::{Proxies, Url};
 use crate::listing;
+use crate::unfinished::Unfinished;
+use ring::rand::SecureRandom;
 use serde::Deserialize;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -57,7 +59,13 @@ fn configuration() -> Result<Configuration, Failure> {
     let Ok(text) = fs_err::read_to_string(&path) else {
         return Ok(Configuration::default());
     };
-    let wrong = |error: toml::de::Error| Failure::Usage(format!("`{}`: {error}", path.display()));
+    // The line itself may hold a login.
+    let wrong = |error: toml::de::Error| {
+        let before = error.span().map(|span| &text[..span.start.min(text.len())]);
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        let words = format!("`{}`: line {line}: {}", path.display(), error.message());
+        Failure::Usage(words)
+    };
     toml::from_str(&text).map_err(wrong)
 }
 
@@ -122,11 +130,21 @@ fn entries(path: &Path) -> Vec<SourceEntry> {
     entries.unwrap_or_default()
 }
 
-/// The proxy that other programs of this machine use for HTTP.
-pub(super) fn proxy() -> Option<String> {
-    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
-        .into_iter()
-        .find_map(variable)
+/// The proxies that other programs of this machine use, by curl's variables.
+pub(super) fn proxies() -> Proxies {
+    let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
+    let all = first(&["all_proxy", "ALL_PROXY"]);
+    // Where a web server starts programs (CGI), `HTTP_PROXY` holds the field `Proxy` of a request, which
+    // anybody may send.
+    let http: &[&str] = match variable("REQUEST_METHOD") {
+        Some(_) => &["http_proxy"],
+        None => &["http_proxy", "HTTP_PROXY"],
+    };
+    Proxies {
+        http: first(http).or_else(|| all.clone()),
+        https: first(&["https_proxy", "HTTPS_PROXY"]).or(all),
+        except: first(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+    }
 }
 
 /// Secrets from `IMGBUILD_SECRET_<NAME>`: the setting's name, the variable's, and the secret.
@@ -141,6 +159,25 @@ pub(super) fn secrets() -> Vec<(String, String, String)> {
         .collect();
     found.sort();
     found
+}
+
+/// A key of this user's own, made when it is asked for first; none where it can be neither read nor
+/// made. It lies outside of the store, which may be handed to others.
+pub(super) fn own_key() -> Option<[u8; 32]> {
+    let folder = folder("XDG_STATE_HOME", ".local/state");
+    let path = folder.join("key");
+    let read = || fs_err::read(&path).ok()?.try_into().ok();
+    if let Some(key) = read() {
+        return Some(key);
+    }
+    let mut key = [0; 32];
+    ring::rand::SystemRandom::new().fill(&mut key).ok()?;
+    fs_err::create_dir_all(&folder).ok()?;
+    let unfinished = Unfinished::create_private(&path).ok()?;
+    unfinished.file().write_all(&key).ok()?;
+    unfinished.finish().ok()?;
+    // Another process may have been quicker.
+    read()
 }
 
 /// The clock, by which signatures and expiry of archives are judged; it decides no byte.

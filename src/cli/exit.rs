@@ -140,6 +140,8 @@ fn fetch(error: &FetchError) -> u8 {
         FetchError::File(error) if error.kind() != io::ErrorKind::NotFound => OUTPUT,
         FetchError::File(_)
         | FetchError::Setup(_)
+        | FetchError::Proxy { .. }
+        | FetchError::TooSlow { .. }
         | FetchError::Offline { .. }
         | FetchError::NoAddress { .. }
         | FetchError::Status { .. }

@@ -146,14 +146,16 @@ impl Failure {
 
     /// Says so if this failed because the disk of `store` is full.
     pub(super) fn in_store(self, store: &Store) -> Self {
-        let free = store.free();
+        let free = store.least_free();
         let full = match &self {
-            Self::Build(BuildError::System(SystemError::Sandbox(error))) => match error {
-                SandboxError::Script { .. } | SandboxError::Lost { .. } => free < NO_ROOM,
-                // The same error number says that there may be no more namespaces.
-                SandboxError::NoNamespace { .. } => false,
-                _ => self.is_full_disk(),
-            },
+            // The same error number says that there may be no more namespaces.
+            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::NoNamespace {
+                ..
+            }))) => false,
+            // What ran out of room in there says so in its own words, or not at all.
+            Self::Build(BuildError::System(SystemError::Sandbox(_))) => {
+                free < NO_ROOM || self.is_full_disk()
+            }
             _ => self.is_full_disk(),
         };
         if !full {

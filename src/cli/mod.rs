@@ -8,6 +8,7 @@ mod check;
 mod environment;
 mod exit;
 mod failure;
+mod heal;
 mod list;
 mod progress;
 mod signals;

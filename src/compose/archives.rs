@@ -1,6 +1,7 @@
 //! Where the device fetches its upgrades from.
 
 use super::layer::{Layer, LayerError};
+use crate::address::without_login;
 use crate::lock::LockedRepository;
 
 /// The keyring that package debian-archive-keyring installs.
@@ -14,7 +15,9 @@ pub fn write(
 ) -> Result<(), LayerError> {
     let components = components.join(" ");
     let stanza = |repository: &LockedRepository| {
-        let (url, suite) = (repository.url.trim_end_matches('/'), repository.suite());
+        // A lock that was written by hand may hold the login of whoever builds.
+        let url = without_login(repository.url.trim_end_matches('/'));
+        let suite = repository.suite();
         format!(
             "Types: deb\nURIs: {url}\nSuites: {suite}\nComponents: {components}\nSigned-By: {KEYRING}\n"
         )

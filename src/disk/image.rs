@@ -150,6 +150,16 @@ impl Image {
         })
     }
 
+    /// The stored objects that it is made of, some perhaps several times.
+    pub fn objects(&self) -> impl Iterator<Item = Sha256> + '_ {
+        self.regions
+            .iter()
+            .filter_map(|region| match region.source {
+                Source::Object { object, .. } => Some(object),
+                Source::Bytes(_) | Source::Zeros => None,
+            })
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.len

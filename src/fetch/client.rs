@@ -4,6 +4,8 @@
 //! environment unless told not to, and its errors print the address with the password in it.
 
 use super::Url;
+use super::pace::{Pace, Watch};
+use super::proxy::{self, Proxies};
 use crate::digest::Sha256;
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_RANGE, RANGE};
@@ -23,37 +25,62 @@ pub enum Network {
 pub struct Options {
     /// Whether the network may be used.
     pub network: Network,
-    /// Address of the proxy for every request.
-    pub proxy: Option<String>,
+    /// Which addresses are asked through which proxy.
+    pub proxies: Proxies,
     /// The longest wait for a connection.
     pub connect_timeout: Duration,
     /// The longest silence of a server before or within an answer.
     pub stall_timeout: Duration,
-    /// How often one address is tried when the trouble may pass.
+    /// The slowest transfer that is waited for.
+    pub pace: Pace,
+    /// How often one address is tried in a row without getting any further.
     pub attempts: u32,
     /// Waits between two attempts; tests pass a function that does not.
     pub pause: Box<dyn Fn(Duration) + Send + Sync>,
+    /// The time since some moment.
+    pub clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             network: Network::Online,
-            proxy: None,
+            proxies: Proxies::default(),
             connect_timeout: Duration::from_secs(15),
             stall_timeout: Duration::from_secs(30),
+            pace: Pace::default(),
             attempts: 5,
             pause: Box::new(std::thread::sleep),
+            clock: clock(),
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how fast bytes come decides whether they are waited for, and none of them"
+)]
+fn clock() -> Box<dyn Fn() -> Duration + Send + Sync> {
+    let began = std::time::Instant::now();
+    Box::new(move || began.elapsed())
 }
 
 /// Why an input could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The client cannot be set up.
-    #[error("cannot set up the HTTP client; the proxy, if one is set, must be a URL")]
+    #[error("cannot set up the HTTP client")]
     Setup(#[source] reqwest::Error),
+    /// A proxy cannot be used.
+    #[error(
+        "cannot use the proxy `{proxy}`: {reason}; expected http://HOST:PORT or https://HOST:PORT"
+    )]
+    Proxy {
+        /// What was set, without a login.
+        proxy: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// It is not in the store and the network is off.
     #[error("`{name}` is not in the store and the build is offline; run once without --offline")]
     Offline {
@@ -82,6 +109,18 @@ pub enum FetchError {
         /// What went wrong.
         #[source]
         source: io::Error,
+    },
+    /// It would take for ever.
+    #[error(
+        "{url} has sent {came} bytes in {seconds} seconds, which would take for ever; try another mirror"
+    )]
+    TooSlow {
+        /// The address.
+        url: Url,
+        /// Bytes that came in that time.
+        came: u64,
+        /// The time.
+        seconds: u64,
     },
     /// The server closed the connection too early.
     #[error("{url} ended after {received} of {expected} bytes")]
@@ -143,8 +182,8 @@ impl Client {
             .timeout(options.stall_timeout)
             .redirect(reqwest::redirect::Policy::limited(5))
             .no_proxy();
-        let builder = match &options.proxy {
-            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).map_err(setup)?),
+        let builder = match proxy::rule(&options.proxies)? {
+            Some(rule) => builder.proxy(rule),
             None => builder,
         };
         let http = builder.build().map_err(setup)?;
@@ -166,21 +205,24 @@ impl Client {
     /// `urls` that has it. The caller must verify what it gets.
     pub fn get(&self, name: &str, urls: &[Url], limit: u64) -> Result<Vec<u8>, FetchError> {
         self.try_each(name, urls, |url| {
-            let body = self.open(url, 0)?;
+            let mut watch = Watch::new(&self.options);
+            let mut body = self.open(url, 0)?;
             let mut bytes = Vec::new();
-            let read = body
-                .reader
-                .take(limit.saturating_add(1))
-                .read_to_end(&mut bytes);
-            read.map_err(|source| transfer(url, source))?;
-            let received = u64::try_from(bytes.len()).expect("a length fits 64 bits");
-            if received > limit {
-                return Err(Trouble::Lasting(FetchError::TooLarge {
-                    url: url.clone(),
-                    limit,
-                }));
+            let mut buffer = vec![0; 1 << 16];
+            loop {
+                let count = body.read(url, &mut buffer)?;
+                if count == 0 {
+                    return Ok(bytes);
+                }
+                watch.advance(url, count)?;
+                bytes.extend_from_slice(&buffer[..count]);
+                if bytes.len() as u64 > limit {
+                    return Err(Trouble::Lasting(FetchError::TooLarge {
+                        url: url.clone(),
+                        limit,
+                    }));
+                }
             }
-            Ok(bytes)
         })
     }
 
@@ -204,13 +246,22 @@ impl Client {
             .iter()
             .filter(|url| online || url.file_path().is_some())
         {
-            for attempt in 0..self.options.attempts.max(1) {
-                if attempt > 0 {
-                    self.back_off(attempt);
-                }
+            let mut failures = 0;
+            while failures < self.options.attempts.max(1) {
                 match action(url) {
                     Ok(value) => return Ok(value),
-                    Err(Trouble::Passing(passing)) => error = passing,
+                    Err(Trouble::Advanced(passing)) => {
+                        error = passing;
+                        failures = 0;
+                        self.back_off(1);
+                    }
+                    Err(Trouble::Passing(passing)) => {
+                        error = passing;
+                        failures += 1;
+                        if failures < self.options.attempts {
+                            self.back_off(failures);
+                        }
+                    }
                     Err(Trouble::Lasting(lasting)) => {
                         error = lasting;
                         break;
@@ -276,8 +327,22 @@ pub(super) struct Body {
     pub(super) reader: Box<dyn Read>,
 }
 
+impl Body {
+    /// The next bytes; none at the end.
+    pub(super) fn read(&mut self, url: &Url, buffer: &mut [u8]) -> Result<usize, Trouble> {
+        loop {
+            match self.reader.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read.map_err(|error| transfer(url, error)),
+            }
+        }
+    }
+}
+
 /// What an error means for the next attempt.
 pub(super) enum Trouble {
+    /// The same address got further than ever before, and may do so again.
+    Advanced(FetchError),
     /// The same address may do later.
     Passing(FetchError),
     /// This address will not do, another may.

@@ -4,12 +4,12 @@
 //! or processes) fetch an object one after the other, and the second finds it done.
 
 use super::Url;
-use super::client::{Client, FetchError, Trouble, transfer};
+use super::client::{Client, FetchError, Trouble};
+use super::pace::Watch;
 use super::partial::Partial;
 use crate::digest::Sha256;
 use crate::event::{Event, Reporter, Stage};
 use crate::store::Store;
-use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,6 +39,7 @@ impl Client {
         let mut progress = Progress {
             reporter,
             reported: 0,
+            watch: Watch::new(&self.options),
         };
         let path = store.partial_path(&download.sha256);
         let claimed = Partial::claim(&path, || store.contains(&download.sha256))?;
@@ -49,7 +50,8 @@ impl Client {
                 .and_then(|()| {
                     progress.reach(partial.len);
                     self.try_each(&download.name, &download.urls, |url| {
-                        self.transfer(download, &mut partial, url, &mut progress)
+                        let result = self.transfer(download, &mut partial, url, &mut progress);
+                        result.map_err(|trouble| partial.judge(trouble))
                     })
                 });
             match fetched {
@@ -148,6 +150,7 @@ impl Client {
                 found,
             })
         };
+        progress.watch.advance(url, 0)?;
         let mut body = self.open(url, partial.len)?;
         if let Some(found) = body.total.filter(|total| *total != expected) {
             return Err(wrong_size(found));
@@ -157,12 +160,10 @@ impl Client {
         }
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let count = match body.reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(transfer(url, error)),
-            };
+            let count = body.read(url, &mut buffer)?;
+            if count == 0 {
+                break;
+            }
             let chunk = &buffer[..count];
             let room = expected.saturating_sub(partial.len);
             if u64::try_from(count).map_or(true, |count| count > room) {
@@ -171,6 +172,7 @@ impl Client {
             }
             partial.append(chunk).map_err(Trouble::Ours)?;
             progress.reach(partial.len);
+            progress.watch.advance(url, count)?;
         }
         if partial.len < expected {
             let url = url.clone();
@@ -184,10 +186,11 @@ impl Client {
     }
 }
 
-/// Reports each byte once, also where a download starts again.
+/// Reports each byte once, also where a download starts again, and watches how fast they come.
 struct Progress<'a> {
     reporter: &'a dyn Reporter,
     reported: u64,
+    watch: Watch<'a>,
 }
 
 impl Progress<'_> {

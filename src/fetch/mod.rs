@@ -6,11 +6,15 @@
 
 mod client;
 mod download;
+mod pace;
 mod partial;
+mod proxy;
 mod unpinned;
 mod url;
 
 pub use client::{Client, FetchError, Network, Options};
 pub use download::Download;
+pub use pace::Pace;
+pub use proxy::Proxies;
 pub use unpinned::{Arrived, Unpinned};
 pub use url::{BadUrl, Url};

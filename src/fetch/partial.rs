@@ -1,7 +1,10 @@
 //! A download under way: the locked file in which it grows, with the hash of its content.
 
+use super::client::Trouble;
 use crate::digest::Hasher;
-use rustix::fs::FlockOperation;
+use crate::removal;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,15 +15,15 @@ pub(super) struct Partial {
     file: fs_err::File,
     pub(super) hasher: Hasher,
     pub(super) len: u64,
+    /// The longest that it ever was in this process.
+    furthest: u64,
 }
 
 impl Partial {
     /// Locks the partial file at `path`; `None` if what it would become `is_there` by then.
     pub(super) fn claim(path: &Path, is_there: impl Fn() -> bool) -> io::Result<Option<Self>> {
-        let mut options = fs_err::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
         while !is_there() {
-            let file = options.open(path)?;
+            let Some(file) = open(path)? else { continue };
             rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))?;
             // Whoever held the lock may have moved the file into the store, or removed it.
             let ours = file.metadata()?;
@@ -32,6 +35,7 @@ impl Partial {
                     file,
                     hasher,
                     len: 0,
+                    furthest: 0,
                 }));
             }
             if current {
@@ -55,7 +59,19 @@ impl Partial {
             self.hasher.update(&buffer[..count]);
         }
         self.len = self.file.stream_position()?;
+        self.furthest = self.len;
         Ok(())
+    }
+
+    /// What `trouble` means once it is seen how far the file came. Only what is longer than ever before
+    /// counts, so that this ends.
+    pub(super) fn judge(&mut self, trouble: Trouble) -> Trouble {
+        let advanced = self.len > self.furthest;
+        self.furthest = self.furthest.max(self.len);
+        match trouble {
+            Trouble::Passing(error) if advanced => Trouble::Advanced(error),
+            other => other,
+        }
     }
 
     pub(super) fn append(&mut self, chunk: &[u8]) -> io::Result<()> {
@@ -80,4 +96,26 @@ impl Partial {
             let _ = fs_err::remove_file(&self.path);
         }
     }
+}
+
+/// Opens the partial file at `path`, making it where it is missing. What is no regular file of the
+/// user's own is removed, and so is one that cannot be opened: nothing is followed or waited for.
+fn open(path: &Path) -> io::Result<Option<fs_err::File>> {
+    let flags =
+        OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)) {
+        Ok(file) => fs_err::File::from_parts(file.into(), path),
+        Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::ACCESS) => {
+            return removal::remove(path).map(|()| None);
+        }
+        Err(error) => {
+            let words = format!("`{}`: {}", path.display(), io::Error::from(error));
+            return Err(io::Error::new(io::Error::from(error).kind(), words));
+        }
+    };
+    let found = file.metadata()?;
+    if found.is_file() && found.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(Some(file));
+    }
+    removal::remove(path).map(|()| None)
 }

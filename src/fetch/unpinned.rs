@@ -2,7 +2,8 @@
 //! visible in the store only after whoever asked has verified them.
 
 use super::Url;
-use super::client::{Client, FetchError, Trouble, transfer};
+use super::client::{Client, FetchError, Trouble};
+use super::pace::Watch;
 use super::partial::Partial;
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Reporter, Stage};
@@ -66,9 +67,11 @@ impl Client {
         let mut telling = Telling {
             reporter,
             reported: None,
+            watch: Watch::new(&self.options),
         };
         let fetched = self.try_each(&wanted.name, &wanted.urls, |url| {
-            self.append_all(wanted, &mut partial, url, &mut telling)
+            let result = self.append_all(wanted, &mut partial, url, &mut telling);
+            result.map_err(|trouble| partial.judge(trouble))
         });
         match fetched {
             Ok(()) => {
@@ -99,6 +102,7 @@ impl Client {
             let url = url.clone();
             Trouble::Lasting(FetchError::TooLarge { url, limit })
         };
+        telling.watch.advance(url, 0)?;
         let mut body = self.open(url, partial.len)?;
         if body.total.is_some_and(|total| total > limit) {
             return Err(too_large());
@@ -109,18 +113,17 @@ impl Client {
         telling.begin(body.total, partial.len);
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let count = match body.reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(transfer(url, error)),
-            };
+            let count = body.read(url, &mut buffer)?;
+            if count == 0 {
+                break;
+            }
             if partial.len.saturating_add(count as u64) > limit {
                 partial.restart().map_err(Trouble::Ours)?;
                 return Err(too_large());
             }
             partial.append(&buffer[..count]).map_err(Trouble::Ours)?;
             telling.reach(partial.len);
+            telling.watch.advance(url, count)?;
         }
         match body.total {
             Some(expected) if partial.len < expected => Err(Trouble::Passing(FetchError::CutOff {
@@ -143,9 +146,10 @@ fn claim(store: &Store, wanted: &Unpinned) -> io::Result<Partial> {
     Ok(claimed.expect("it is claimed unless it is there, and it never is"))
 }
 
-/// Reports each byte once, also where a download starts again.
+/// Reports each byte once, also where a download starts again, and watches how fast they come.
 struct Telling<'a> {
     reporter: &'a dyn Reporter,
+    watch: Watch<'a>,
     /// Bytes reported, once it has begun.
     reported: Option<u64>,
 }

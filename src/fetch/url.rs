@@ -1,5 +1,6 @@
-//! Addresses of inputs: `http:`, `https:` or `file:`, shown without their password.
+//! Addresses of inputs: `http:`, `https:` or `file:`, shown without a login.
 
+use crate::address::without_login;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -89,14 +90,15 @@ impl FromStr for Url {
     type Err = BadUrl;
 
     fn from_str(text: &str) -> Result<Self, BadUrl> {
+        let shown = || without_login(text).into_owned();
         let malformed = |reason: String| BadUrl::Malformed {
-            text: text.to_owned(),
+            text: shown(),
             reason,
         };
         let url = reqwest::Url::parse(text).map_err(|error| malformed(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https" | "file") {
             return Err(BadUrl::Scheme {
-                text: text.to_owned(),
+                text: shown(),
                 scheme: url.scheme().to_owned(),
             });
         }
@@ -109,12 +111,13 @@ impl FromStr for Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.password().is_none() {
+        if self.0.username().is_empty() && self.0.password().is_none() {
             return f.write_str(self.0.as_str());
         }
         let mut shown = self.0.clone();
-        // Cannot fail: an address with a password has a host.
-        let _ = shown.set_password(Some("***"));
+        // Cannot fail: an address with a login has a host.
+        let _ = shown.set_username("");
+        let _ = shown.set_password(None);
         f.write_str(shown.as_str())
     }
 }
@@ -164,9 +167,21 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_never_shown() {
-        let text = format!("{:?}", url("https://user:hunter2@deb.example/debian"));
-        assert_eq!(text, "https://user:***@deb.example/debian");
+    fn a_login_is_never_shown() {
+        for login in ["user:hunter2@", "user@", ":hunter2@", ""] {
+            let text = format!("{:?}", url(&format!("https://{login}deb.example/debian")));
+            assert_eq!(text, "https://deb.example/debian");
+        }
+        for text in [
+            "http://user:hunter2@host:99999/",
+            "ftp://user:hunter2@host/",
+        ] {
+            let words = text.parse::<Url>().unwrap_err().to_string();
+            assert!(
+                words.contains("//host") && !words.contains("hunter2"),
+                "{words}"
+            );
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl<'a> Install<'a> {
         let meta = |mode| Meta::root(mode, request.epoch.into());
         tree.make_directories(&fixed(FOLDER), meta(0o755), &Origin::Builtin)?;
         for archive in self.archives {
-            let len = fs_err::metadata(request.store.object_path(&archive.deb))?.len();
+            let len = request.store.len_of(&archive.deb)?;
             let content = Content::Stored(Slice {
                 object: archive.deb,
                 offset: 0,

@@ -8,6 +8,7 @@
 
 use super::job::{self, Scratch};
 use crate::digest::Sha256;
+use crate::store::object;
 use crate::tree::Objects;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -142,9 +143,8 @@ fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<Owned
         ("map", _) => map_ids(sandbox).map(|()| None),
         ("object", digest) => {
             let digest: Sha256 = digest.parse().map_err(|_| unknown())?;
-            let name = digest.to_string();
-            let path = store.join("objects").join(&name[..2]).join(&name[2..]);
-            open(&path, OFlags::RDONLY).map(Some)
+            let file = object::open_in(store, &digest)?;
+            Ok(Some(file.into_parts().0.into()))
         }
         ("read", name) if job::GIVEN.contains(&name) => {
             open(&scratch.path().join(name), OFlags::RDONLY).map(Some)

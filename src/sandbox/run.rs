@@ -46,6 +46,8 @@ pub(super) fn run<'a>(
         serde_json::to_vec(job).map_err(io::Error::from)?,
     )?;
     let (status, output) = listen_to(program, scratch, listen)?;
+    // Before the scratch space is swept: a report that is cut off may be for want of room.
+    store.free();
     // Who is killed while reporting leaves half a report, or none.
     let outcome = fs_err::read(scratch.outcome()).ok();
     let outcome = outcome.and_then(|text| serde_json::from_slice(&text).ok());

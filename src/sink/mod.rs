@@ -9,7 +9,7 @@ mod output;
 mod writer;
 
 pub use error::SinkError;
-pub use output::Output;
+pub use output::{Filled, Output, Readers};
 
 use crate::digest::Sha256;
 use crate::disk::image::Image;
@@ -44,7 +44,10 @@ pub fn write(
     digest: Digest,
     reporter: &dyn Reporter,
 ) -> Result<Written, SinkError> {
-    Output::create(path)?.write(image, objects, digest, reporter)
+    let output = Output::create(path, Readers::Anyone)?;
+    output
+        .fill(image, objects, digest, reporter)?
+        .finish(reporter)
 }
 
 #[cfg(test)]

@@ -12,6 +12,15 @@ use crate::units::Bytes;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Who may read the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Whoever the umask lets.
+    Anyone,
+    /// Its owner alone: there are secrets in it.
+    Owner,
+}
+
 /// An unfinished output. Dropped before it is complete, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Output {
@@ -22,7 +31,7 @@ pub struct Output {
 impl Output {
     /// Starts the file that will be `path`: beside it, as `<name>.<process>.partial`. A symlink
     /// at `path` will be replaced, not followed.
-    pub fn create(path: &Path) -> Result<Self, SinkError> {
+    pub fn create(path: &Path, readers: Readers) -> Result<Self, SinkError> {
         if path.file_name().is_none() {
             return Err(SinkError::IsADirectory(path.to_owned()));
         }
@@ -34,7 +43,11 @@ impl Output {
                 return Err(SinkError::NotAFile(path.to_owned()));
             }
         }
-        let file = Unfinished::create(path).map_err(|error| refusal(path, error))?;
+        let file = match readers {
+            Readers::Anyone => Unfinished::create(path),
+            Readers::Owner => Unfinished::create_private(path),
+        };
+        let file = file.map_err(|error| refusal(path, error))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -47,39 +60,62 @@ impl Output {
         self.file.partial()
     }
 
-    /// Writes `image` and gives the file its final name.
-    pub fn write(
+    /// Writes `image`; the file does not have its final name yet.
+    pub fn fill(
         self,
         image: &Image,
         objects: &dyn Objects,
         digest: Digest,
         reporter: &dyn Reporter,
-    ) -> Result<Written, SinkError> {
+    ) -> Result<Filled, SinkError> {
         let (stage, total) = (Stage::Write, image.len());
         reporter.report(Event::Started {
             stage,
             total,
             bytes: true,
         });
-        let partial = self.partial().to_owned();
-        let filled = fill(self.file.file(), image, objects, digest, reporter);
-        // Whatever fails, the unfinished file is removed before the free space is counted.
-        let finished = match filled {
-            Ok(sha256) => self.file.finish().map(|()| sha256).map_err(Fault::Output),
-            Err(fault) => {
-                drop(self.file);
-                Err(fault)
-            }
+        let place = Place {
+            path: self.path,
+            partial: self.file.partial().to_owned(),
+            needed: needed(image),
         };
-        let sha256 = finished.map_err(|fault| explain(fault, &self.path, partial, image))?;
+        match fill(self.file.file(), image, objects, digest, reporter) {
+            Ok(sha256) => Ok(Filled {
+                place,
+                file: self.file,
+                written: Written {
+                    len: image.len(),
+                    sha256,
+                },
+            }),
+            Err(fault) => {
+                // The unfinished file is removed before the free space is counted.
+                drop(self.file);
+                Err(place.explain(fault))
+            }
+        }
+    }
+}
+
+/// An output with everything in it, and without its final name. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Filled {
+    place: Place,
+    file: Unfinished,
+    /// What was written.
+    pub written: Written,
+}
+
+impl Filled {
+    /// Gives the file its final name.
+    pub fn finish(self, reporter: &dyn Reporter) -> Result<Written, SinkError> {
+        let finished = self.file.finish().map_err(Fault::Output);
+        finished.map_err(|fault| self.place.explain(fault))?;
         reporter.report(Event::Finished {
-            stage,
+            stage: Stage::Write,
             memoized: false,
         });
-        Ok(Written {
-            len: image.len(),
-            sha256,
-        })
+        Ok(self.written)
     }
 }
 
@@ -111,20 +147,31 @@ fn fill(
     }
 }
 
-/// What went wrong with the output `path`, whose unfinished file `partial` is gone by now.
-fn explain(fault: Fault, path: &Path, partial: PathBuf, image: &Image) -> SinkError {
-    match fault {
-        Fault::Object(object, source) => SinkError::Object { object, source },
-        Fault::ShortObject(object, expected) => SinkError::ShortObject { object, expected },
-        Fault::Output(source) if is_full(&source) => SinkError::NoSpace {
-            needed: needed(image),
-            free: unfinished::free(folder(path)),
-            folder: folder(path).to_owned(),
-        },
-        Fault::Output(source) => SinkError::Write {
-            path: partial,
-            source,
-        },
+/// Where an output is to be, for errors.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    partial: PathBuf,
+    /// What the image takes.
+    needed: Bytes,
+}
+
+impl Place {
+    /// What went wrong with the output, whose unfinished file is gone by now.
+    fn explain(self, fault: Fault) -> SinkError {
+        match fault {
+            Fault::Object(object, source) => SinkError::Object { object, source },
+            Fault::ShortObject(object, expected) => SinkError::ShortObject { object, expected },
+            Fault::Output(source) if is_full(&source) => SinkError::NoSpace {
+                needed: self.needed,
+                free: unfinished::free(folder(&self.path)),
+                folder: folder(&self.path).to_owned(),
+            },
+            Fault::Output(source) => SinkError::Write {
+                path: self.partial,
+                source,
+            },
+        }
     }
 }
 

@@ -160,7 +160,7 @@ fn an_object_that_is_missing_or_short_is_named_and_nothing_is_left() {
 fn an_output_that_is_no_file_is_refused_before_anything_is_written() {
     let scene = scene();
     let path = scene.folder.path();
-    let refused = |path: &Path| Output::create(path).unwrap_err();
+    let refused = |path: &Path| Output::create(path, Readers::Anyone).unwrap_err();
     assert!(matches!(
         refused(&path.join("store")),
         SinkError::IsADirectory(_)
@@ -183,8 +183,8 @@ fn an_output_that_is_no_file_is_refused_before_anything_is_written() {
 fn an_abandoned_output_leaves_what_was_there() {
     let scene = scene();
     fs_err::write(scene.output(), "before").unwrap();
-    let one = Output::create(&scene.output()).unwrap();
-    let two = Output::create(&scene.output()).unwrap();
+    let one = Output::create(&scene.output(), Readers::Anyone).unwrap();
+    let two = Output::create(&scene.output(), Readers::Anyone).unwrap();
     assert_ne!(one.partial(), two.partial());
     assert_eq!(scene.names().len(), 3);
     drop((one, two));

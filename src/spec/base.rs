@@ -1,5 +1,6 @@
 //! What a build starts from: packages alone, or an image that is there already.
 
+use crate::address::without_login;
 use crate::define::Board;
 use crate::define::board::{Base, FROM_PACKAGES};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -56,7 +57,8 @@ impl ImageBase {
         match self {
             Self::Named(base) => base.name.clone(),
             Self::Address { url, .. } => {
-                let path = url.split(['?', '#']).next().unwrap_or(url);
+                let url = without_login(url);
+                let path = url.split(['?', '#']).next().unwrap_or(&url);
                 path.rsplit('/').next().unwrap_or(path).to_owned()
             }
             Self::File { path, .. } => {
@@ -82,7 +84,7 @@ impl ImageBase {
         }
         match self {
             Self::Named(named) => json!(Named { named }),
-            Self::Address { url, .. } => json!({ "url": url }),
+            Self::Address { url, .. } => json!({ "url": without_login(url) }),
             Self::File { .. } => json!({ "file": self.name() }),
         }
     }

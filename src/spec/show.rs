@@ -72,6 +72,16 @@ impl Spec {
             .any(|(_, assigned)| matches!(assigned, Assigned::Secret(_)))
     }
 
+    /// Takes in every secret that was given.
+    pub fn hash_secrets(&self, hasher: &mut Hasher) {
+        for (name, assigned) in self.settings.iter() {
+            if let Assigned::Secret(secret) = assigned {
+                hasher.field(name.as_bytes());
+                hasher.field(secret.reveal().as_bytes());
+            }
+        }
+    }
+
     /// What templates see, with what only the compose stage knows as `image`. Absent settings are
     /// null. It holds the secrets in the clear (hashed where the profile says so) and must reach
     /// nothing but the image.

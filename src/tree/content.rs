@@ -119,6 +119,14 @@ impl Content {
         one.chain(many.iter().cloned())
     }
 
+    /// The stored objects that it is made of, some perhaps several times.
+    pub fn objects(&self) -> impl Iterator<Item = Sha256> + '_ {
+        self.pieces().filter_map(|piece| match piece {
+            Piece::Stored(slice) => Some(slice.object),
+            Piece::Bytes(_) | Piece::Hole(_) => None,
+        })
+    }
+
     /// Its first `len` bytes, or all where it is shorter.
     pub fn head(&self, len: u64) -> Self {
         self.range(0, len)

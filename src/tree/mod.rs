@@ -15,7 +15,8 @@ pub use dump::{DumpError, dump, parse_dump};
 pub use node::{Kind, Meta, Node, Origin};
 pub use path::{BadName, Name, TreePath};
 
-use std::collections::BTreeMap;
+use crate::digest::Sha256;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which node of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -210,6 +211,17 @@ impl Tree {
         let mut found = Vec::new();
         self.walk_into(self.root(), &TreePath::root(), &mut found);
         found
+    }
+
+    /// The stored objects that its files are made of.
+    pub fn objects(&self) -> BTreeSet<Sha256> {
+        let content = |(_, id): (TreePath, NodeId)| match &self.node(id).kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        };
+        let contents = self.walk().into_iter().filter_map(content);
+        let objects = contents.flat_map(Content::objects);
+        objects.collect()
     }
 
     fn walk_into(&self, id: NodeId, path: &TreePath, found: &mut Vec<(TreePath, NodeId)>) {

@@ -76,10 +76,15 @@ pub(crate) fn scene_with(packages: Vec<DebSpec>) -> (Scene, PathBuf) {
     run(&mut scene.build()).succeeded();
     let base = scene.path("base.img");
     fs_err::rename(scene.image(), &base).unwrap();
+    write_adder(&scene);
+    (scene, base)
+}
+
+/// Writes the profile that [`inject`] builds.
+pub(crate) fn write_adder(scene: &Scene) {
     let folder = scene.path("definitions/profiles/adder");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::write(folder.join("profile.toml"), format!("{PROFILE}{SETTINGS}")).unwrap();
-    (scene, base)
 }
 
 /// The build of an image that starts from `base`.

@@ -232,6 +232,45 @@ fn the_mirror_comes_from_a_flag_the_environment_or_the_configuration() {
 }
 
 #[test]
+fn the_proxy_is_the_one_of_the_environment_and_its_exceptions_hold() {
+    let scene = Scene::new();
+    let asks = |variables: &[(&str, &str)]| {
+        let mut command = scene.sub("plan");
+        run(command.arg("--quiet").envs(variables.iter().copied())).code
+    };
+    // Nobody listens at port 9: whoever asks there gets nothing.
+    let dead = "http://127.0.0.1:9";
+    let host = scene.server.url();
+    let host = host.trim_start_matches("http://");
+    for variables in [
+        &[("http_proxy", dead), ("no_proxy", "127.0.0.1")][..],
+        &[
+            ("http_proxy", "127.0.0.1:9"),
+            ("no_proxy", "a.example, 127.0.0.0/8"),
+        ],
+        &[("HTTP_PROXY", dead), ("NO_PROXY", host)],
+        &[("ALL_PROXY", dead), ("no_proxy", "*")],
+        &[("https_proxy", dead)],
+        // In a CGI program, anybody could have set it.
+        &[("HTTP_PROXY", dead), ("REQUEST_METHOD", "GET")],
+    ] {
+        assert_eq!(asks(variables), Some(0), "{variables:?}");
+    }
+    let through = Scene::new();
+    let mut proxied = scene.sub("plan");
+    proxied.env("http_proxy", through.server.url());
+    run(&mut proxied).ended(4);
+    let asked = through.server.requests();
+    assert!(asked[0].path.starts_with(&scene.mirror()), "{asked:?}");
+    let mut secret = scene.sub("plan");
+    secret.env("all_proxy", "socks5h://me:hunter2@127.0.0.1:9");
+    let ran = run(&mut secret)
+        .ended(4)
+        .says(&["cannot use the proxy `socks5h://127.0.0.1:9`"]);
+    assert!(!ran.stderr.contains("hunter2"));
+}
+
+#[test]
 fn offline_needs_a_warm_store() {
     let scene = Scene::new();
     let offline = || {

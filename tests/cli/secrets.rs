@@ -15,6 +15,106 @@ impl Scene {
     }
 }
 
+#[test]
+fn an_image_with_a_secret_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    let mode = || {
+        fs_err::metadata(scene.image())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    run(&mut scene.build()).succeeded();
+    assert_eq!(mode(), 0o644);
+    // The one that is replaced hands nothing on, and neither does a wide umask.
+    fs_err::set_permissions(scene.image(), PermissionsExt::from_mode(0o666)).unwrap();
+    run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", SECRET)).succeeded();
+    assert_eq!(mode(), 0o600);
+    let key = scene.path("home/.local/state/imgbuild/key");
+    let key = fs_err::metadata(key).unwrap().permissions().mode();
+    assert_eq!(key & 0o777, 0o600);
+    run(&mut scene.build()).succeeded();
+    assert_eq!(mode(), 0o644);
+}
+
+#[test]
+fn nothing_in_the_store_tells_whether_a_secret_was_guessed_right() {
+    let scene = Scene::new();
+    let with = |secret: &str, key: &[u8]| {
+        let state = scene.path("home/.local/state/imgbuild");
+        fs_err::create_dir_all(&state).unwrap();
+        fs_err::write(state.join("key"), key).unwrap();
+        run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", secret)).succeeded();
+        let folder = scene.path("store/memo/image-1");
+        let name = names(&folder).pop().unwrap();
+        let note = fs_err::read_to_string(folder.join(&name)).unwrap();
+        fs_err::remove_dir_all(folder).unwrap();
+        (name, note)
+    };
+    let (name, note) = with(SECRET, &[1; 32]);
+    // The same build under another key: an attacker's, who has the store and every other input.
+    let (other_name, other_note) = with(SECRET, &[2; 32]);
+    assert!(name != other_name && note != other_note);
+    assert_eq!(with(SECRET, &[1; 32]), (name, note));
+}
+
+#[test]
+fn the_login_of_a_mirror_stays_with_who_builds() {
+    let scene = Scene::new();
+    let mirror = scene.mirror().replace("//", "//me:hunter2@");
+    let told = |ran: &Ran| {
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            !text.contains("hunter2") && !text.contains("//me"),
+            "{text}"
+        );
+    };
+    let with = |mut command: std::process::Command| {
+        let inputs = scene.inputs();
+        command.args(&inputs[..inputs.len() - 2]);
+        command.args(["--mirror", &mirror]);
+        command
+    };
+    let mut build = with(scene.bare(&[]));
+    told(&run(build.arg("-v").arg("--output").arg(scene.image())).succeeded());
+    let image = fs_err::read(scene.image()).unwrap();
+    assert!(!image.windows(7).any(|window| window == b"hunter2"));
+    let lock = scene.path("x.lock");
+    told(&run(with(scene.bare(&["lock"])).arg("--output").arg(&lock)).succeeded());
+    let lock = fs_err::read_to_string(&lock).unwrap();
+    assert!(
+        lock.contains(&scene.mirror()) && !lock.contains("hunter2"),
+        "{lock}"
+    );
+    told(&run(with(scene.bare(&["plan"])).arg("--json")).succeeded());
+    let asked = scene.server.requests();
+    assert!(
+        asked
+            .iter()
+            .all(|request| request.fields.contains_key("authorization"))
+    );
+    let broken = mirror.replace("/debian", ":x/debian");
+    let mut broken_build = scene.bare(&["plan"]);
+    let inputs = scene.inputs();
+    broken_build.args(&inputs[..inputs.len() - 2]);
+    told(&run(broken_build.args(["--mirror", &broken])).ended(2));
+    let config = scene.path("home/.config/imgbuild");
+    fs_err::create_dir_all(&config).unwrap();
+    fs_err::write(
+        config.join("config.toml"),
+        format!("mirror = \"{mirror}\" \"\n"),
+    )
+    .unwrap();
+    let mut plan = scene.bare(&["plan"]);
+    told(
+        &run(plan.args(&inputs[..inputs.len() - 2]))
+            .ended(2)
+            .says(&["line 1"]),
+    );
+}
+
 /// No file below `folder` holds the secret.
 fn assert_absent(folder: &Path) {
     for name in names(folder) {

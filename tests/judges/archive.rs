@@ -177,6 +177,35 @@ fn archive_that_goes_back_in_time_is_refused_unless_age_is_ignored() {
 }
 
 #[test]
+fn archive_does_not_speak_for_another_of_the_same_words() {
+    // Both say that they are Debian's trixie; the other one is younger, and has a key of its own.
+    let debian = archive().date(Epoch(NOW.0 - DAY));
+    let other = archive().key(TestKey::new(2));
+    let scene = Scene::of(&other);
+    for name in ["vendor/trixie", "debian/trixie"] {
+        let mut repository = scene.repository(&other);
+        repository.name = name.to_owned();
+        other.write(scene.root.path());
+        scene.indices(&repository).unwrap();
+        debian.write(scene.root.path());
+        let indices = scene.indices(&scene.repository(&debian)).unwrap();
+        assert_eq!(indices.release.date, Epoch(NOW.0 - DAY));
+    }
+    // Offline each one is what came under its own key, though both have the same name.
+    for archive in [&debian, &other] {
+        let repository = scene.repository(archive);
+        scene.indices_at(NOW, &repository, offline()).unwrap();
+    }
+    // Under one key, the name divides.
+    let mut renamed = scene.repository(&debian);
+    archive().write(scene.root.path());
+    renamed.name = "tools/debian/trixie".to_owned();
+    scene.indices(&renamed).unwrap();
+    debian.write(scene.root.path());
+    scene.indices(&scene.repository(&debian)).unwrap();
+}
+
+#[test]
 fn archive_from_the_future_is_refused() {
     let archive = archive();
     let scene = Scene::of(&archive);

@@ -16,7 +16,8 @@ pub enum OpenError {
     Table(#[from] TableError),
     /// There is none.
     #[error(
-        "the base image has no partition table, it is {what}: expected the image of a whole disk"
+        "the base image has no partition table, it is {what}: expected the image of a whole disk; copy it \
+         from the whole disk (/dev/sda, not /dev/sda1), or take the maker's image"
     )]
     Bare {
         /// What begins at its first byte.

@@ -1,5 +1,6 @@
 //! Why a base image cannot be had.
 
+use crate::base::input::InputError;
 use crate::base::packing::PackingError;
 use crate::base::sparse::Beyond;
 use crate::debian::keyring::{DetachedError, KeyringError};
@@ -34,7 +35,7 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        source: InputError,
     },
     /// It is another file.
     #[error("base image `{name}` is not genuine: expected sha256:{expected}, found sha256:{found}")]

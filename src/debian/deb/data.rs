@@ -79,11 +79,13 @@ pub fn control_of(store: &Store, deb: &Sha256) -> Result<ControlFiles, DebError>
 }
 
 fn open(store: &Store, deb: &Sha256, n_threads: usize) -> Result<OpenDeb, DebError> {
+    store.prove([*deb]).map_err(DebError::Store)?;
     let file = store.open(deb).map_err(DebError::Read)?;
     let len = file.metadata().map_err(DebError::Read)?.len();
     let shell = ar::shell(&file, len)?;
     let control = control::read(decoder(&file, shell.control, "control.tar", 1)?)?;
-    let data = match store.memo(STAGE, deb) {
+    let known = store.memo(STAGE, deb);
+    let data = match known.filter(|data| store.prove([*data]).is_ok()) {
         Some(data) => data,
         None => {
             let data = decoder(&file, shell.data, "data.tar", n_threads)?;

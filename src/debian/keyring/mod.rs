@@ -140,6 +140,14 @@ impl Keyring {
         }
     }
 
+    /// The fingerprints of its keys, in an order that does not depend on the file.
+    pub fn fingerprints(&self) -> Vec<String> {
+        let fingerprint = |key: &SignedPublicKey| format!("{:?}", key.fingerprint());
+        let mut fingerprints: Vec<String> = self.0.iter().map(fingerprint).collect();
+        fingerprints.sort();
+        fingerprints
+    }
+
     /// The keys of this ring and of `other`.
     #[must_use]
     pub fn joined(mut self, other: Self) -> Self {

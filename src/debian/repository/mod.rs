@@ -8,21 +8,27 @@
 //!
 //! A mirror may be stale, hostile, or in the middle of a sync. What it serves counts only behind a
 //! good signature, inside `Valid-Until`, and not older than what this store has seen before.
+//!
+//! **No archive speaks for another.** What is remembered of one belongs to the name by which it is used
+//! and to the key that has signed: what it says of itself (`Origin`, `Suite`) anybody can say. Everything
+//! else that is kept is named by its digest.
 
 mod error;
+mod remembered;
 
 pub use error::RepositoryError;
 
 use super::keyring::Keyring;
 use super::release::{ListedFile, Release};
 use crate::architecture::Architecture;
-use crate::digest::{Hasher, Sha256};
+use crate::digest::Sha256;
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Silent};
 use crate::fetch::{Client, Download, FetchError, Network, Url};
 use crate::lock::LockedPackage;
 use crate::store::Store;
 use crate::tree::Objects;
+use remembered::{age_keys, release_key};
 use std::io::{self, Read};
 
 /// One suite of an archive.
@@ -70,6 +76,9 @@ pub struct Indices {
     /// By component, then by architecture, in the order asked for.
     pub indices: Vec<Index>,
 }
+
+/// From a key and an archive to the newest `Date` that it was seen with.
+const NEWEST: &str = "newest-release-2";
 
 /// How many times InRelease is asked for again when an index does not fit it.
 const MID_SYNC_RETRIES: u32 = 3;
@@ -165,10 +174,7 @@ impl Archives<'_> {
         let bytes = if self.client.network() == Network::Offline {
             let known = self.store.memo("in-release", &release_key(repository));
             let missing = || repository.fetch_error(FetchError::Offline { name: name.clone() });
-            let mut file = self.store.open(&known.ok_or_else(missing)?)?;
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            bytes
+            self.store.read(&known.ok_or_else(missing)?)?
         } else {
             let urls = repository.dists("InRelease")?;
             let fetched = self.client.get(&name, &urls, RELEASE_LIMIT);
@@ -207,7 +213,9 @@ impl Archives<'_> {
             components: release.components.clone(),
             architectures: release.architectures.clone(),
         })?;
-        if let Some(text) = self.store.memo("packages-text", &file.sha256) {
+        // Another archive may have listed the same file, and another text for it.
+        let known = self.store.memo("packages-text", &file.sha256);
+        if let Some(text) = known.filter(|text| plain.is_none_or(|plain| plain.sha256 == *text)) {
             return Ok(text);
         }
         let mut urls = Vec::new();
@@ -305,27 +313,33 @@ impl Archives<'_> {
                 now,
             });
         }
-        let key = identity_key(release);
-        match self.newest_seen(&key)? {
-            Some(newest) if newest > date => Err(RepositoryError::Replayed {
-                repository: repository(),
-                date,
-                newest,
-            }),
-            Some(newest) if newest == date => Ok(()),
-            _ => {
-                let seen = self.store.insert(date.0.to_string().as_bytes())?;
-                Ok(self.store.set_memo("newest-release", &key, &seen)?)
+        let mut younger = Vec::new();
+        for key in age_keys(wanted, release) {
+            match self.newest_seen(&key)? {
+                Some(newest) if newest > date => {
+                    return Err(RepositoryError::Replayed {
+                        repository: repository(),
+                        date,
+                        newest,
+                    });
+                }
+                Some(newest) if newest == date => {}
+                _ => younger.push(key),
             }
         }
+        for key in younger {
+            let seen = self.store.insert(date.0.to_string().as_bytes())?;
+            self.store.set_memo(NEWEST, &key, &seen)?;
+        }
+        Ok(())
     }
 
-    /// The newest `Date` that this store has seen of an archive.
+    /// The newest `Date` that this store has seen under `key`.
     fn newest_seen(&self, key: &Sha256) -> io::Result<Option<Epoch>> {
-        let Some(seen) = self.store.memo("newest-release", key) else {
+        let Some(seen) = self.store.memo(NEWEST, key) else {
             return Ok(None);
         };
-        let text = io::read_to_string(self.store.open(&seen)?)?;
+        let text = String::from_utf8_lossy(&self.store.read(&seen)?).into_owned();
         let number = text.parse().map_err(|_| {
             let what = format!("`{text}`, remembered as a date, is not a number of seconds");
             io::Error::new(io::ErrorKind::InvalidData, what)
@@ -365,22 +379,4 @@ impl Archives<'_> {
             _ => Ok(text),
         }
     }
-}
-
-/// What a repository is remembered by, whatever mirror it comes from.
-fn release_key(repository: &Repository) -> Sha256 {
-    let mut hasher = Hasher::new();
-    hasher.field(repository.name.as_bytes());
-    hasher.field(repository.suite.as_bytes());
-    hasher.finish()
-}
-
-/// What a Release says it is. The codename stays when `Suite` moves from stable to oldstable.
-fn identity_key(release: &Release) -> Sha256 {
-    let mut hasher = Hasher::new();
-    let name = release.codename.as_ref().or(release.suite.as_ref());
-    for field in [release.origin.as_ref(), release.label.as_ref(), name] {
-        hasher.field(field.map_or(b"", |field| field.as_bytes()));
-    }
-    hasher.finish()
 }

@@ -4,6 +4,7 @@
 //! decoders may take; what unpacks twice gives the same bytes.
 
 use super::limits::within;
+use imgbuild::base::input::Input;
 use imgbuild::base::packing::unpack;
 use std::io::{self, Read};
 
@@ -18,11 +19,13 @@ pub fn run(input: &[u8]) {
     fs_err::write(&path, input).expect("there is room for a file");
     let read = || {
         let file = fs_err::File::open(&path).expect("it is there");
-        unpack(file, 1, |disk| {
+        let input = Input::new(file).expect("it has a length");
+        let unpacked = unpack(input, 1, folder.path().join("scratch"), |_, disk| {
             let mut hash = imgbuild::digest::HashingWriter::new(io::sink());
             io::copy(&mut disk.take(MOST), &mut hash)?;
             Ok(hash.finish().1)
-        })
+        });
+        unpacked.map(|unpacked| unpacked.disk)
     };
     match within(MEMORY, read) {
         Ok(digest) => assert_eq!(read().expect("what unpacks once unpacks again"), digest),

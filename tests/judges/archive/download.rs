@@ -3,7 +3,7 @@
 use super::scene::{Scene, archive, impatient, quick};
 use crate::mirror::{Fault, Times};
 use imgbuild::digest::Sha256;
-use imgbuild::fetch::{Client, FetchError, Options};
+use imgbuild::fetch::{Client, FetchError, Options, Pace, Proxies};
 use imgbuild::store::Store;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
@@ -41,20 +41,16 @@ fn download_is_resumed_by_the_next_run() {
     scene
         .server
         .fault("/large", Fault::Truncate(4000), Times::Once);
-    let options = Options {
-        attempts: 1,
-        ..quick()
-    };
-    let error = Client::new(options)
-        .unwrap()
-        .download(&scene.store, &download, &scene.heard);
-    assert!(matches!(
-        error,
-        Err(FetchError::Transfer { .. } | FetchError::CutOff { .. })
-    ));
+    scene
+        .server
+        .fault("/large", Fault::Status(404), Times::Once);
+    scene.fetch(&download).unwrap_err();
     assert_eq!(scene.partials(), 1);
     scene.fetch(&download).unwrap();
-    assert_eq!(scene.server.ranges("/large"), ["", "bytes=4000-"]);
+    assert_eq!(
+        scene.server.ranges("/large"),
+        ["", "bytes=4000-", "bytes=4000-"]
+    );
     assert_eq!(scene.partials(), 0);
 }
 
@@ -215,7 +211,10 @@ fn client_goes_through_its_proxy_only_when_told() {
     let mut download = scene.download("file", b"content");
     download.urls = vec!["http://deb.example/file".parse().unwrap()];
     let options = Options {
-        proxy: Some(scene.server.url()),
+        proxies: Proxies {
+            http: Some(scene.server.url()),
+            ..Proxies::default()
+        },
         ..quick()
     };
     scene.server.fault(
@@ -228,4 +227,168 @@ fn client_goes_through_its_proxy_only_when_told() {
         .download(&scene.store, &download, &scene.heard)
         .unwrap();
     assert_eq!(scene.server.requests()[0].path, "http://deb.example/file");
+}
+
+#[test]
+fn client_asks_directly_whom_no_proxy_names() {
+    let scene = Scene::of(&archive());
+    let proxy = crate::mirror::Server::start(scene.root.path());
+    let address = scene.server.url();
+    let port = address.rsplit(':').next().unwrap();
+    let through = |except: &str| {
+        let options = Options {
+            proxies: Proxies {
+                http: Some(proxy.url().replace("http://", "http://me:secret@")),
+                except: except.to_owned(),
+                ..Proxies::default()
+            },
+            attempts: 1,
+            ..quick()
+        };
+        let url = format!("{address}/dists/trixie/InRelease").parse().unwrap();
+        let before = proxy.requests().len();
+        // The proxy of the test has no such file; only who is asked counts.
+        let _ = Client::new(options).unwrap().get("x", &[url], 1 << 20);
+        proxy.requests().len() > before
+    };
+    for direct in [
+        "*",
+        "127.0.0.1",
+        "other.example,127.0.0.1",
+        "other.example 127.0.0.1",
+        "127.0.0.0/8",
+        &format!("127.0.0.1:{port}"),
+        &format!("10.0.0.0/8, *:{port}"),
+    ] {
+        assert!(!through(direct), "{direct}");
+    }
+    for other in [
+        "",
+        "127.0.0.2",
+        "0.0.1",
+        "10.0.0.0/8",
+        "127.0.0.1:1",
+        "[::1]",
+        "::1",
+        "localhost",
+    ] {
+        assert!(through(other), "{other}");
+    }
+    let asked = proxy.requests().pop().unwrap();
+    // `me:secret`, as RFC 7617 writes it.
+    assert_eq!(asked.fields["proxy-authorization"], "Basic bWU6c2VjcmV0");
+}
+
+#[test]
+fn client_sends_the_login_of_an_address_and_never_shows_it() {
+    let scene = Scene::of(&archive());
+    let mut download = scene.download("file", b"content");
+    let url = format!("{}/file", scene.server.url().replace("//", "//me:secret@"));
+    download.urls = vec![url.parse().unwrap()];
+    for fault in [Fault::Status(401), Fault::Corrupt(1)] {
+        scene.server.fault("/file", fault, Times::Always);
+    }
+    for _ in 0..2 {
+        let error = scene.fetch(&download).unwrap_err();
+        let words = format!("{error} {error:?}");
+        assert!(
+            !words.contains("secret") && !words.contains("//me"),
+            "{words}"
+        );
+        scene.server.forgive("/file");
+    }
+    scene.fetch(&download).unwrap();
+    let asked = scene.server.requests().pop().unwrap();
+    assert_eq!(asked.fields["authorization"], "Basic bWU6c2VjcmV0");
+}
+
+#[test]
+fn download_goes_on_as_long_as_it_gets_any_further() {
+    let scene = Scene::of(&archive());
+    let content = b"0123456789".repeat(100);
+    let download = scene.download("cut", &content);
+    for _ in 0..40 {
+        scene.server.fault("/cut", Fault::Truncate(25), Times::Once);
+    }
+    scene.fetch(&download).unwrap();
+    assert!(scene.server.ranges("/cut").len() >= 40);
+    // Where each attempt starts again, coming as far as before is no advance.
+    let again = scene.download("again", &b"9876543210".repeat(100));
+    scene
+        .server
+        .fault("/again", Fault::TruncateWhole(500), Times::Always);
+    scene.fetch(&again).unwrap_err();
+    assert!(scene.server.ranges("/again").len() <= 8);
+}
+
+/// A clock of which each look takes a second.
+fn ticking() -> Box<dyn Fn() -> Duration + Send + Sync> {
+    let looks = std::sync::atomic::AtomicU64::new(0);
+    Box::new(move || Duration::from_secs(looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
+}
+
+#[test]
+fn download_that_drips_for_ever_ends_with_what_is_wrong() {
+    let scene = Scene::of(&archive());
+    let content = b"0123456789".repeat(1000);
+    let download = scene.download("drip", &content);
+    let options = || Options {
+        clock: ticking(),
+        pace: Pace {
+            bytes: 100,
+            window: Duration::from_secs(20),
+        },
+        ..quick()
+    };
+    let drip = Fault::Slow(1, Duration::from_millis(1));
+    for cut in [false, true] {
+        let fault = match cut {
+            true => Fault::Truncate(1),
+            false => drip.clone(),
+        };
+        scene.server.forgive("/drip");
+        scene.server.fault("/drip", fault, Times::Always);
+        let error = scene.fetch_with(options(), &download).unwrap_err();
+        let words = error.to_string();
+        assert!(
+            words.contains(" in 20 seconds, which would take for ever"),
+            "{words}"
+        );
+    }
+    // Small files are no exception.
+    scene.server.forgive("/drip");
+    scene.server.fault("/drip", drip, Times::Always);
+    let client = Client::new(options()).unwrap();
+    let error = client.get("drip", &download.urls, 1 << 20).unwrap_err();
+    assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
+}
+
+#[test]
+fn download_does_not_follow_or_wait_for_what_lies_in_its_place() {
+    let scene = Scene::of(&archive());
+    let download = scene.download("file", b"content");
+    let path = scene.store.partial_path(&download.sha256);
+    let other = scene.root.path().join("other");
+    let places: [&dyn Fn(); 4] = [
+        &|| std::os::unix::fs::symlink(&other, &path).unwrap(),
+        &|| {
+            assert!(
+                std::process::Command::new("mkfifo")
+                    .arg(&path)
+                    .status()
+                    .unwrap()
+                    .success()
+            )
+        },
+        &|| fs_err::create_dir_all(path.join("deep")).unwrap(),
+        &|| fs_err::write(&path, b"con").unwrap(),
+    ];
+    for place in places {
+        fs_err::write(&other, b"of somebody else").unwrap();
+        place();
+        scene.fetch(&download).unwrap();
+        assert_eq!(scene.object(&download.sha256), "content");
+        assert_eq!(fs_err::read(&other).unwrap(), b"of somebody else");
+        fs_err::remove_file(scene.store.object_path(&download.sha256)).unwrap();
+    }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Status(u16),
     /// Announces everything and hangs up after so many bytes of the body.
     Truncate(usize),
+    /// The same, and knows nothing of `Range`.
+    TruncateWhole(usize),
     /// Flips the byte at this offset of the file.
     Corrupt(usize),
     /// Sends so many bytes of the body, then nothing, without hanging up.
@@ -100,6 +102,14 @@ impl Server {
             .push((path.to_owned(), fault, times));
     }
 
+    /// Ends the first fault that was given for `path`.
+    pub(crate) fn forgive(&self, path: &str) {
+        let mut faults = self.shared.faults.lock().unwrap();
+        if let Some(at) = faults.iter().position(|(of, _, _)| of == path) {
+            faults.remove(at);
+        }
+    }
+
     /// What was asked so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
@@ -174,6 +184,7 @@ impl Shared {
             }
             Some(Fault::NoRange) => range = None,
             Some(Fault::Truncate(at)) => end = at,
+            Some(Fault::TruncateWhole(at)) => (end, range) = (at, None),
             Some(Fault::Stall(at)) => (end, stalls) = (at, true),
             Some(Fault::Slow(bytes, time)) => (piece, pause) = (bytes, time),
             None => {}

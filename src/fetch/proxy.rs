@@ -1,0 +1,193 @@
+//! Proxies, and what is asked without them, in the words of curl's variables.
+
+use super::FetchError;
+use crate::address::without_login;
+use reqwest::{Proxy, Url};
+use std::net::IpAddr;
+
+/// The proxies that a person has set.
+#[derive(Clone, Default)]
+pub struct Proxies {
+    /// For `http:` addresses.
+    pub http: Option<String>,
+    /// For `https:` addresses.
+    pub https: Option<String>,
+    /// Hosts that are asked directly: names with all names below them, addresses, networks (`10.0.0.0/8`),
+    /// each with or without a port, divided by commas or spaces; `*` is every host.
+    pub except: String,
+}
+
+/// What tells the client which address is asked through which proxy; none where there is no proxy.
+///
+/// reqwest's own list of exceptions knows no ports, does not apply `*` to addresses, and is not looked at
+/// where a function chooses the proxy.
+pub(super) fn rule(proxies: &Proxies) -> Result<Option<Proxy>, FetchError> {
+    let parsed = |text: &Option<String>| text.as_deref().map(parse).transpose();
+    let (http, https) = (parsed(&proxies.http)?, parsed(&proxies.https)?);
+    if http.is_none() && https.is_none() {
+        return Ok(None);
+    }
+    let entries = proxies.except.split([',', ' ', '\t', '\n']);
+    let exceptions: Vec<Exception> = entries.filter_map(Exception::parse).collect();
+    let choose = move |url: &Url| {
+        let proxy = match url.scheme() {
+            "http" => http.clone(),
+            "https" => https.clone(),
+            _ => None,
+        };
+        proxy.filter(|_| !exceptions.iter().any(|exception| exception.is_of(url)))
+    };
+    Ok(Some(Proxy::custom(choose)))
+}
+
+/// Whom no proxy is asked for.
+struct Exception {
+    host: Hosts,
+    /// Every port where there is none.
+    port: Option<u16>,
+}
+
+enum Hosts {
+    Any,
+    /// The addresses whose first so many bits are those of the one given.
+    Network(IpAddr, u32),
+    /// A name, and all names below it.
+    Name(String),
+}
+
+impl Exception {
+    /// What `entry` means: `*`, `example.org`, `.example.org`, `10.0.0.0/8`, `[::1]:80`.
+    fn parse(entry: &str) -> Option<Self> {
+        let (host, port) = match entry.rsplit_once(':') {
+            Some((host, port)) if host.ends_with(']') || !host.contains(':') => {
+                (host, Some(port.parse().ok()?))
+            }
+            // No port, or an IPv6 address without brackets.
+            _ => (entry, None),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let (address, bits) = match host.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+            None => (host, None),
+        };
+        let host = match address.parse::<IpAddr>() {
+            Ok(address) => Hosts::Network(address, bits.unwrap_or(u32::MAX)),
+            Err(_) if host == "*" => Hosts::Any,
+            Err(_) => Hosts::Name(host.trim_matches('.').to_ascii_lowercase()),
+        };
+        let is_empty = matches!(&host, Hosts::Name(name) if name.is_empty());
+        (!is_empty).then_some(Self { host, port })
+    }
+
+    fn is_of(&self, url: &Url) -> bool {
+        let found = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        let found = found
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.');
+        let host = match &self.host {
+            Hosts::Any => true,
+            // An address has no names below it.
+            Hosts::Name(_) if found.parse::<IpAddr>().is_ok() => false,
+            Hosts::Name(name) => {
+                let below = found.strip_suffix(name.as_str());
+                below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+            }
+            Hosts::Network(address, bits) => {
+                let found = found.parse();
+                found.is_ok_and(|found| same_bits(*address, found, *bits))
+            }
+        };
+        host && self
+            .port
+            .is_none_or(|port| url.port_or_known_default() == Some(port))
+    }
+}
+
+/// Whether the first `bits` of two addresses of one kind are the same.
+fn same_bits(one: IpAddr, other: IpAddr, bits: u32) -> bool {
+    let (one, other, width) = match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            (u128::from(one.to_bits()), u128::from(other.to_bits()), 32)
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits(), other.to_bits(), 128),
+        _ => return false,
+    };
+    let behind = width - bits.min(width);
+    (one ^ other).checked_shr(behind).unwrap_or(0) == 0
+}
+
+/// The address of a proxy, which may lack its scheme.
+fn parse(text: &str) -> Result<Url, FetchError> {
+    let refused = |reason: String| FetchError::Proxy {
+        proxy: without_login(text).into_owned(),
+        reason,
+    };
+    let whole = match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("http://{text}"),
+    };
+    let url = Url::parse(&whole).map_err(|error| refused(error.to_string()))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(refused(format!(
+            "proxies of kind `{other}` are not supported"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_are_names_addresses_and_networks_with_and_without_a_port() {
+        let at = |entry: &str, url: &str| {
+            let exception = Exception::parse(entry);
+            exception.is_some_and(|exception| exception.is_of(&url.parse().unwrap()))
+        };
+        for (entry, url) in [
+            ("deb.example", "http://deb.example/debian"),
+            ("example", "https://deb.example/debian"),
+            (".example", "http://DEB.example/debian"),
+            ("deb.example:80", "http://deb.example/debian"),
+            ("[::1]:8080", "http://[::1]:8080/"),
+            ("::1", "http://[::1]/"),
+            ("fe80::/10", "http://[febf::1]/"),
+            ("10.0.0.0/8", "http://10.1.2.3/"),
+            ("10.0.0.0/0", "http://11.1.2.3/"),
+            ("10.1.2.3:80", "http://10.1.2.3/"),
+            ("*", "http://10.1.2.3/"),
+            ("*", "https://deb.example/"),
+        ] {
+            assert!(at(entry, url), "{entry} {url}");
+        }
+        for (entry, url) in [
+            ("deb.example:80", "https://deb.example/debian"),
+            ("example", "http://notexample/"),
+            ("10.0.0.0/8", "http://11.1.2.3/"),
+            ("10.0.0.0/8", "http://[::1]/"),
+            ("10.1.2.4", "http://10.1.2.3/"),
+            ("2.3", "http://10.1.2.3/"),
+            (".", "http://deb.example/"),
+            ("", "http://deb.example/"),
+        ] {
+            assert!(!at(entry, url), "{entry} {url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_named_without_its_login() {
+        for text in ["socks5h://u:secret@proxy:1080", "http://u:secret@[proxy"] {
+            let proxies = Proxies {
+                https: Some(text.to_owned()),
+                ..Proxies::default()
+            };
+            let words = rule(&proxies).err().unwrap().to_string();
+            assert!(
+                words.contains("proxy") && !words.contains("secret"),
+                "{words}"
+            );
+        }
+    }
+}

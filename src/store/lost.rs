@@ -1,0 +1,26 @@
+//! What a store has lost.
+
+use crate::digest::Sha256;
+use std::fmt;
+
+/// An object that was missing, or was removed because it was not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The object.
+    pub digest: Sha256,
+    /// What was wrong with it.
+    pub how: String,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "object {} of the store: {}", self.digest, self.how)
+    }
+}
+
+/// The error of whoever wanted it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0}; it counts as missing now: build again with the network to have it fetched or made anew"
+)]
+pub(super) struct Damaged(pub(super) Lost);

@@ -1,0 +1,70 @@
+//! Small files of the store: what a stage has made, and what an inode was.
+
+use super::{Store, folder, object};
+use crate::digest::{Hasher, Sha256};
+use crate::removal;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// None of them is longer.
+const MAX_NOTE: u64 = 256;
+
+impl Store {
+    /// What `stage` made for `key` before, if that is still here.
+    pub fn memo(&self, stage: &str, key: &Sha256) -> Option<Sha256> {
+        let digest = self.noted(stage, key)?;
+        self.contains(&digest).then_some(digest)
+    }
+
+    /// Notes that `stage` makes object `value` for `key`.
+    pub fn set_memo(&self, stage: &str, key: &Sha256, value: &Sha256) -> io::Result<()> {
+        let path = self.memo_path(stage, key);
+        let folder = path.parent().expect("a memo lies in a folder");
+        clear(folder, |found| found.is_dir())?;
+        folder::make(folder)?;
+        self.write_note(&path, &memo_text(stage, key, value))
+    }
+
+    /// The digest that [`Store::set_memo`] has noted, whether or not there is such an object.
+    pub fn noted(&self, stage: &str, key: &Sha256) -> Option<Sha256> {
+        let text = read_note(&self.memo_path(stage, key))?;
+        let digest = text.lines().next()?.parse().ok()?;
+        (text == memo_text(stage, key, &digest)).then_some(digest)
+    }
+
+    fn memo_path(&self, stage: &str, key: &Sha256) -> PathBuf {
+        self.root.join("memo").join(stage).join(key.to_string())
+    }
+
+    pub(super) fn write_note(&self, path: &Path, text: &str) -> io::Result<()> {
+        let scratch = self.scratch_path();
+        fs_err::write(&scratch, text)?;
+        clear(path, |found| !found.is_dir())?;
+        fs_err::rename(&scratch, path)
+    }
+}
+
+/// A memo: the digest, and what shows that it is of this stage and key.
+fn memo_text(stage: &str, key: &Sha256, value: &Sha256) -> String {
+    let mut hasher = Hasher::new();
+    hasher.field(stage.as_bytes());
+    hasher.field(&key.0);
+    hasher.field(&value.0);
+    format!("{value}\n{}\n", hasher.finish())
+}
+
+/// The text of a small file of the store; none where there is nothing of the kind.
+pub(super) fn read_note(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    let file = object::open_regular(rustix::fs::CWD, path, path.to_owned()).ok()?;
+    file.take(MAX_NOTE).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// Removes what lies at `path` unless it `will_do`, and everything in it.
+pub(super) fn clear(path: &Path, will_do: impl Fn(&std::fs::Metadata) -> bool) -> io::Result<()> {
+    match fs_err::symlink_metadata(path) {
+        Ok(found) if !will_do(&found) => removal::remove(path),
+        _ => Ok(()),
+    }
+}

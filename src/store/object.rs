@@ -1,0 +1,124 @@
+//! The files of objects: how they are opened, and how one is known again without reading it.
+
+use crate::digest::{Hasher, Sha256};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// As much as is hashed at once.
+const CHUNK: usize = 256 << 10;
+
+/// Opens object `digest` of the store in folder `store`, for a process that has no [`super::Store`]. Nothing
+/// is known of its content but what whoever started that process has proven.
+pub(crate) fn open_in(store: &Path, digest: &Sha256) -> io::Result<fs_err::File> {
+    open(
+        open_folder(rustix::fs::CWD, &store.join("objects"))?,
+        digest,
+    )
+}
+
+/// Opens the file of object `digest` below the folder `objects`. Only a regular file is given: a
+/// symlink is not followed, neither there nor in the folder above, and a pipe is not waited for.
+pub(super) fn open(objects: impl AsFd, digest: &Sha256) -> io::Result<fs_err::File> {
+    let name = digest.to_string();
+    let (folder, rest) = name.split_at(2);
+    let above = open_folder(objects, Path::new(folder))?;
+    open_regular(above, Path::new(rest), Path::new(folder).join(rest))
+}
+
+/// Opens the folder `name` of the folder `at`, which must be one and no link to one.
+pub(super) fn open_folder(at: impl AsFd, name: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(at, name, flags, Mode::empty())?)
+}
+
+/// Opens the regular file `name` of the folder `at`; errors call it `shown`.
+pub(super) fn open_regular(at: impl AsFd, name: &Path, shown: PathBuf) -> io::Result<fs_err::File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(at, name, flags, Mode::empty())?;
+    let found = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+    if found != FileType::RegularFile {
+        let what = format!("it is {}, expected a regular file", describe(found));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    Ok(fs_err::File::from_parts(file.into(), shown))
+}
+
+/// What a person calls a file of type `found`.
+pub(crate) fn describe(found: FileType) -> &'static str {
+    match found {
+        FileType::RegularFile => "a regular file",
+        FileType::Directory => "a folder",
+        FileType::Symlink => "a symlink",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice => "a character device",
+        FileType::BlockDevice => "a block device",
+        FileType::Unknown => "of an unknown type",
+    }
+}
+
+/// Why an object that could not be opened is worth nothing; none where this machine is at fault.
+pub(super) fn why_useless(error: &io::Error) -> Option<String> {
+    let errno = Errno::from_io_error(error);
+    match errno {
+        Some(Errno::LOOP) => Some("it is a symlink, expected a regular file".to_owned()),
+        Some(Errno::NXIO) => Some("it is a socket, expected a regular file".to_owned()),
+        Some(Errno::NOTDIR) => Some("its folder is no folder".to_owned()),
+        Some(Errno::ACCESS | Errno::PERM | Errno::IO) => Some(error.to_string()),
+        Some(_) => None,
+        None if error.kind() == io::ErrorKind::InvalidData => Some(error.to_string()),
+        None => None,
+    }
+}
+
+/// Who owns `file`, if that is neither this user nor root.
+pub(super) fn foreign_owner(file: &fs_err::File) -> io::Result<Option<u32>> {
+    let owner = file.metadata()?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    Ok((owner != own && owner != 0).then_some(owner))
+}
+
+/// What changes whenever anybody writes to the file of an object, replaces it, or only changes its
+/// mode: number, length and times of its inode. Nobody can set the time of change (ctime) and the
+/// time of birth. The number of the device is left out: many filesystems get another one at each
+/// start of the machine.
+pub(super) fn inode(file: &fs_err::File) -> io::Result<String> {
+    let found = file.metadata()?;
+    let born = found.created().ok();
+    let born = born.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let born = born.unwrap_or_default();
+    Ok(format!(
+        "{} {} {}.{:09} {}.{:09} {}.{:09}\n",
+        found.ino(),
+        found.len(),
+        found.mtime(),
+        found.mtime_nsec(),
+        found.ctime(),
+        found.ctime_nsec(),
+        born.as_secs(),
+        born.subsec_nanos(),
+    ))
+}
+
+/// The digest of all of `file`, whose position stays where it is.
+pub(super) fn hash(file: &fs_err::File) -> io::Result<Sha256> {
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; CHUNK];
+    let mut at = 0;
+    loop {
+        match file.file().read_at(&mut buffer, at) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                at += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Whatever becomes of the store: the image is the right one, or there is none and the damage is named.
+
+use crate::scene::{Scene, names, run};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// What becomes of a file of the store.
+type Damage = fn(&Path, &Path);
+
+/// The second path is a file of the same kind with another content.
+const DAMAGES: [Damage; 10] = [
+    |path, _| flip(path),
+    |path, _| change(path, |bytes| bytes.truncate(bytes.len() / 2)),
+    |path, _| change(path, Vec::clear),
+    |path, _| fs_err::remove_file(path).unwrap(),
+    |path, other| replace(path, |path| symlink(other, path).unwrap()),
+    |path, other| replace(path, |path| assert!(fs_err::copy(other, path).is_ok())),
+    |path, _| {
+        replace(path, |path| {
+            fs_err::create_dir_all(path.join("deep")).unwrap()
+        })
+    },
+    |path, _| replace(path, fifo),
+    |path, _| replace(path, |path| drop(UnixListener::bind(path).unwrap())),
+    |path, _| fs_err::set_permissions(path, PermissionsExt::from_mode(0o000)).unwrap(),
+];
+
+fn change(path: &Path, change: impl Fn(&mut Vec<u8>)) {
+    let mut bytes = fs_err::read(path).unwrap();
+    change(&mut bytes);
+    fs_err::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+    fs_err::write(path, bytes).unwrap();
+}
+
+/// Changes one bit in the middle of the file at `path`, as a bad disk or a stray program does.
+fn flip(path: &Path) {
+    fs_err::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+    let file = fs_err::OpenOptions::new().read(true).write(true).open(path);
+    let file = file.unwrap();
+    let (at, mut byte) = (file.metadata().unwrap().len() / 2, [0]);
+    if file.file().read_at(&mut byte, at).unwrap() == 1 {
+        file.file().write_at(&[byte[0] ^ 16], at).unwrap();
+    }
+}
+
+/// Puts something else in the place of `path`, whose name may be too long for a socket.
+fn replace(path: &Path, make: impl Fn(&Path)) {
+    fs_err::remove_file(path).unwrap();
+    let short = tempfile::tempdir().unwrap();
+    let made = short.path().join("x");
+    make(&made);
+    let moved = Command::new("mv").arg(&made).arg(path).status();
+    assert!(moved.unwrap().success());
+}
+
+fn fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+/// Every file below `folder`, in the order of their paths.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = names(folder).into_iter().map(|name| folder.join(name));
+    let below = |path: PathBuf| match path.is_dir() {
+        true => files(&path),
+        false => vec![path],
+    };
+    paths.flat_map(below).collect()
+}
+
+impl Scene {
+    /// The image that a build makes, which must not wait for anything.
+    fn built(&self) -> Vec<u8> {
+        run(&mut self.build()).succeeded();
+        fs_err::read(self.image()).unwrap()
+    }
+
+    /// Damages each file below `folder` of the store in every way, some of them at a time, and expects
+    /// the right image after each.
+    fn survives_damage_of(&self, folder: &str) {
+        let good = self.built();
+        let folder = self.path("store").join(folder);
+        for round in 0..DAMAGES.len() {
+            // What nothing needs any more stays damaged.
+            let is_whole = |path: &PathBuf| fs_err::symlink_metadata(path).unwrap().is_file();
+            let all: Vec<PathBuf> = files(&folder).into_iter().filter(is_whole).collect();
+            for (index, path) in all.iter().enumerate() {
+                let other = &all[(index + 1) % all.len()];
+                let damage = DAMAGES[(index + round) % DAMAGES.len()];
+                // A neighbour that is damaged already is no other file of the kind.
+                let other = if other.is_file() {
+                    other.as_path()
+                } else {
+                    Path::new("/etc/passwd")
+                };
+                damage(path, other);
+            }
+            assert!(
+                self.built() == good,
+                "round {round} in {}",
+                folder.display()
+            );
+        }
+        assert_eq!(self.scratch(), [""; 0]);
+    }
+}
+
+#[test]
+fn no_damaged_object_reaches_an_image() {
+    Scene::warm().survives_damage_of("objects");
+}
+
+#[test]
+fn no_damaged_memo_reaches_an_image() {
+    Scene::warm().survives_damage_of("memo");
+}
+
+#[test]
+fn no_damaged_note_of_an_inode_reaches_an_image() {
+    Scene::warm().survives_damage_of("inodes");
+}
+
+/// What the store notes of the inode of `path`.
+fn inode(path: &Path) -> String {
+    let found = fs_err::metadata(path).unwrap();
+    let born = found.created().unwrap();
+    let born = born.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    format!(
+        "{} {} {}.{:09} {}.{:09} {}.{:09}\n",
+        found.ino(),
+        found.len(),
+        found.mtime(),
+        found.mtime_nsec(),
+        found.ctime(),
+        found.ctime_nsec(),
+        born.as_secs(),
+        born.subsec_nanos()
+    )
+}
+
+/// Flips a bit of every object whose inode the store of `scene` knows, so that no inode tells of it.
+fn rot(scene: &Scene) -> usize {
+    let objects = files(&scene.path("store/objects"));
+    for path in &objects {
+        let digest: String = path.iter().rev().take(2).collect::<Vec<_>>()[1]
+            .to_str()
+            .unwrap()
+            .to_owned()
+            + path.file_name().unwrap().to_str().unwrap();
+        let note = scene.path("store/inodes").join(digest);
+        let before = fs_err::read_to_string(&note).unwrap();
+        assert_eq!(before, inode(path), "the format of a note");
+        flip(path);
+        fs_err::write(&note, inode(path)).unwrap();
+    }
+    objects.len()
+}
+
+#[test]
+fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inputs() {
+    let scene = Scene::new();
+    let other = || {
+        run(scene.build().args(["--set", "greeting=good morning"])).succeeded();
+        fs_err::read(scene.image()).unwrap()
+    };
+    let (changed, good) = (other(), scene.built());
+    assert!(changed != good);
+    assert!(rot(&scene) > 30);
+    let ran = run(&mut scene.build()).succeeded();
+    ran.says(&["its content is another one; it is fetched or made anew"]);
+    assert!(fs_err::read(scene.image()).unwrap() == good);
+
+    // As if these inputs were new.
+    fs_err::remove_dir_all(scene.path("store/memo/image-1")).unwrap();
+    rot(&scene);
+    assert!(other() == changed);
+}
+
+#[test]
+fn a_damaged_package_that_cannot_be_fetched_again_is_named() {
+    let scene = Scene::warm();
+    for path in files(&scene.path("store/objects")) {
+        flip(&path);
+    }
+    let ran = run(scene.build().arg("--offline")).ended(4);
+    ran.says(&["object ", "its content is another one", "offline"]);
+    assert_eq!(scene.outputs(), [""; 0]);
+}
+
+#[test]
+fn a_store_in_which_others_can_write_is_refused() {
+    let scene = Scene::warm();
+    for part in ["store", "store/objects", "store/memo"] {
+        let path = scene.path(part);
+        fs_err::set_permissions(&path, PermissionsExt::from_mode(0o777)).unwrap();
+        run(&mut scene.build())
+            .ended(5)
+            .says(&[part, "can be written by everybody"]);
+        fs_err::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let memo = scene.path("store/memo");
+    fs_err::rename(&memo, scene.path("elsewhere")).unwrap();
+    symlink(scene.path("elsewhere"), &memo).unwrap();
+    run(&mut scene.build())
+        .ended(5)
+        .says(&["store/memo", "is no folder"]);
+}
