@@ -121,7 +121,7 @@ impl<'p> Teller<'p> {
             words.drain(..n_more);
             words.insert(0, format!("({n_more} lines before)"));
         }
-        let named = |file: &&TreePath| output.contains(&file.to_string());
+        let named = |file: &&TreePath| names(output, &file.to_string());
         let mut about: Vec<&TreePath> = files.iter().filter(named).collect();
         if about.is_empty() {
             about = files.iter().collect();
@@ -203,6 +203,14 @@ impl<'p> Teller<'p> {
     }
 }
 
+/// Whether `output` names `path`, and not one that only begins with it.
+fn names(output: &str, path: &str) -> bool {
+    output.match_indices(path).any(|(at, _)| {
+        let rest = output[at + path.len()..].trim_start_matches('.');
+        !rest.starts_with(|letter: char| letter.is_alphanumeric() || "_-/~".contains(letter))
+    })
+}
+
 /// Whether `output` holds a text or number of `value`; one letter says nothing.
 fn quotes(output: &str, value: &Value) -> bool {
     let holds = |text: &str| text.len() > 1 && output.contains(text);
@@ -212,5 +220,24 @@ fn quotes(output: &str, value: &Value) -> bool {
         Value::Boolean(_) => false,
         Value::List(items) => items.iter().any(|item| quotes(output, item)),
         Value::Table(fields) => fields.values().any(|field| quotes(output, field)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_path_is_named_by_itself_alone() {
+        for (output, expected) in [
+            ("/etc/a:1: no", true),
+            ("in /etc/a.", true),
+            ("[/etc/a]", true),
+            ("/etc/a.conf", false),
+            ("/etc/a/b: no", false),
+            ("/etc/ab and /etc/a", true),
+        ] {
+            assert_eq!(names(output, "/etc/a"), expected, "{output}");
+        }
     }
 }
