@@ -15,6 +15,7 @@ mod references;
 mod remembered;
 mod rewrite;
 mod system;
+mod verify;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
@@ -22,6 +23,7 @@ pub use foreign::ForeignError;
 pub use remembered::Remembered;
 pub use rewrite::RewriteError;
 pub use system::SystemError;
+pub use verify::{RulesError, VerifyError};
 
 use crate::base::Opened;
 use crate::compose::{self, ComposeError};
@@ -70,6 +72,9 @@ pub enum BuildError {
     /// Files could not be laid over the tree.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// Programs of the image do not take its configuration, or could not be asked.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// The disk could not be laid out.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -104,26 +109,28 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
     if let (Some(base), Configure::FirstBoot) = (workshop.base, plan.spec.configure) {
         first_boot::lay(plan, base, &mut root, store, &unowned)?;
     }
+    let from = Sources {
+        store: workshop.store,
+        donors: &donors,
+        base: workshop.loader,
+    };
+    match workshop.base {
+        Some(base) => references::check(base, &root, workshop.store)?,
+        None => boot::lay(plan, from, &mut root)?,
+    }
     reporter.report(Event::Finished {
         stage: Stage::Compose,
         memoized: false,
     });
+    verify::verify(plan, &root, workshop)?;
 
     reporter.report(Event::Started {
         stage: Stage::Seal,
         total: 0,
         bytes: false,
     });
-    let from = Sources {
-        store: workshop.store,
-        donors: &donors,
-        base: workshop.loader,
-    };
     let image = match workshop.base {
-        Some(base) => {
-            references::check(base, &root, workshop.store)?;
-            rewrite::seal(plan, workshop.store, base, root, reporter)?
-        }
+        Some(base) => rewrite::seal(plan, workshop.store, base, root, reporter)?,
         None => disk::seal(plan, from, root)?,
     };
     reporter.report(Event::Finished {

@@ -18,6 +18,8 @@ pub enum Stage {
     Configure,
     /// Overlays, units and identity are laid over the tree.
     Compose,
+    /// Programs of the image check what they would read on a device.
+    Verify,
     /// Filesystems and tables are laid out.
     Seal,
     /// The image is written.

@@ -1,5 +1,6 @@
 //! What a board's boot flow puts on the disk: files of trees, contents of partitions, blobs.
 
+use super::blob::Sources;
 use super::disk::DiskError;
 use crate::boot::contents::{Contents, builtin_file, path, put};
 use crate::boot::extlinux::{self, ExtlinuxSettings};
@@ -23,14 +24,10 @@ use crate::tree::{self, Content, Name, Slice, Tree, TreePath};
 const INITRAMFS: &str = "initramfs";
 
 /// Lays over `root` what the board needs to start: the files that it takes from packages beside the
-/// image (`donors`), the initramfs, the boot flow's own files, fstab, and the growth of the root
+/// image, the initramfs, the boot flow's own files, fstab, and the growth of the root
 /// partition.
-pub(super) fn lay(
-    plan: &Plan,
-    store: &Store,
-    root: &mut Tree,
-    donors: &Tree,
-) -> Result<(), DiskError> {
+pub(super) fn lay(plan: &Plan, from: Sources<'_>, root: &mut Tree) -> Result<(), DiskError> {
+    let Sources { store, donors, .. } = from;
     clear_mounts(plan, root)?;
     for file in &plan.spec.board.files {
         let source = path(&file.source.path);

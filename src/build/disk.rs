@@ -1,7 +1,6 @@
 //! From the composed root tree to the sealed disk: filesystems, blobs, layout.
 
 use super::blob::{self, Sources};
-use super::boot;
 use super::foreign::ForeignError;
 use crate::architecture::Architecture;
 use crate::boot::contents::{ContentsError, path};
@@ -172,9 +171,8 @@ pub enum DiskError {
     Store(#[from] io::Error),
 }
 
-/// Decides every byte of the disk that holds `root`, the composed tree.
+/// Decides every byte of the disk that holds `root`, the finished tree.
 pub(super) fn seal(plan: &Plan, from: Sources<'_>, mut root: Tree) -> Result<Image, DiskError> {
-    boot::lay(plan, from.store, &mut root, from.donors)?;
     let mut disk = Disk {
         plan,
         images: BTreeMap::new(),

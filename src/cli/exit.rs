@@ -7,7 +7,8 @@ use super::trial::{ConsoleError, MachineError, TrialError};
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
 use crate::build::{
-    BuildError, DiskError, FetchStageError, ForeignError, RewriteError, SystemError,
+    BuildError, DiskError, FetchStageError, ForeignError, RewriteError, RulesError, SystemError,
+    VerifyError,
 };
 use crate::debian::repository::RepositoryError;
 use crate::debian::unpack::UnpackError;
@@ -158,6 +159,7 @@ fn build(error: &BuildError) -> u8 {
         BuildError::Fetch(error) => stage(error),
         BuildError::System(error) => system(error),
         BuildError::Compose(_) => DEFINITIONS,
+        BuildError::Verify(error) => verify(error),
         BuildError::Disk(error) => disk(error),
         BuildError::Rewrite(error) => rewrite(error),
     }
@@ -183,6 +185,16 @@ fn system(error: &SystemError) -> u8 {
         SystemError::Upgrades { .. } => DEFINITIONS,
         SystemError::Database(_) | SystemError::Tree(_) => INPUT,
         SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
+    }
+}
+
+fn verify(error: &VerifyError) -> u8 {
+    match error {
+        VerifyError::Refused(_) | VerifyError::Rules(RulesError::Line { .. }) => DEFINITIONS,
+        VerifyError::Fetch(error) => stage(error),
+        VerifyError::Tools(error) => system(error),
+        VerifyError::Sandbox(error) => sandbox(error),
+        VerifyError::Rules(RulesError::Store(_)) | VerifyError::Store(_) => OUTPUT,
     }
 }
 

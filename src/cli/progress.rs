@@ -50,6 +50,7 @@ fn title(stage: Stage) -> &'static str {
         Stage::Unpack => "unpack",
         Stage::Configure => "configure",
         Stage::Compose => "compose",
+        Stage::Verify => "verify",
         Stage::Seal => "seal",
         Stage::Write => "write",
     }

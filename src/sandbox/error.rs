@@ -151,11 +151,25 @@ pub enum Ending {
     },
 }
 
+/// A step whose verdict was asked, and that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Which of the steps.
+    pub index: usize,
+    /// How it ended.
+    pub ending: Ending,
+    /// The beginning of what it printed.
+    pub output: String,
+}
+
 /// What the sandbox reports to the process that made it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
-    /// Every step succeeded; the result lies beside this.
-    Done,
+    /// Every step ran; the result lies beside this unless it was to be thrown away.
+    Done {
+        /// The steps whose verdict was asked, and that failed.
+        refusals: Vec<Refusal>,
+    },
     /// Step `index` failed.
     Step { index: usize, ending: Ending },
     /// Something around the steps failed.

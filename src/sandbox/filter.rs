@@ -96,7 +96,7 @@ pub(super) const SUPPORTED: bool = !NOTIFIED.is_empty();
 /// What scripts keep of root's capabilities: what container runtimes leave by default. Without
 /// CAP_SYS_PTRACE they cannot reach the descriptors of the supervisor, without CAP_SYS_ADMIN not
 /// mount.
-pub(super) const KEPT: CapabilitySet = CapabilitySet::CHOWN
+const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
     .union(CapabilitySet::FSETID)
@@ -108,6 +108,15 @@ pub(super) const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::SYS_CHROOT)
     .union(CapabilitySet::AUDIT_WRITE);
+
+/// What a program keeps of root's capabilities; `network`: nftables takes no rule, not even to look at it, from
+/// who may not change the network.
+pub(super) fn kept(network: bool) -> CapabilitySet {
+    match network {
+        true => KEPT.union(CapabilitySet::NET_ADMIN),
+        false => KEPT,
+    }
+}
 
 /// The call of number `number`, if it is one that the supervisor answers.
 pub(super) fn call(number: i32) -> Option<Call> {

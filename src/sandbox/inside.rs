@@ -9,7 +9,7 @@
 //! and output, no keyring and no argument that names a folder of the host.
 
 use super::emulation;
-use super::error::{Area, Doing, Ending, Outcome, Trouble};
+use super::error::{Area, Doing, Outcome, Refusal, Trouble};
 use super::job::{self, Job, Scratch};
 use super::limits;
 use super::materialize;
@@ -19,7 +19,7 @@ use super::owners::Owners;
 use super::process::{self, Side};
 use super::resolve::Resolver;
 use super::scan::Scan;
-use super::supervise;
+use super::supervise::{self, Ended};
 use crate::tree::{self, Tree};
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
@@ -141,11 +141,7 @@ fn wait(child: Pid) -> io::Result<ExitCode> {
 fn inner(job: &Job, outside: &Outside) -> io::Result<ExitCode> {
     limits::be_first_to_go();
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    let outcome = match work(job, outside) {
-        Ok(None) => Outcome::Done,
-        Ok(Some((index, ending))) => Outcome::Step { index, ending },
-        Err(trouble) => Outcome::Trouble(trouble),
-    };
+    let outcome = work(job, outside).unwrap_or_else(Outcome::Trouble);
     report(outside, &outcome)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -155,8 +151,8 @@ fn report(outside: &Outside, outcome: &Outcome) -> io::Result<()> {
     file.write_all(&serde_json::to_vec(outcome)?)
 }
 
-/// Everything, from the job to the result; `Some` names the step that failed.
-fn work(job: &Job, outside: &Outside) -> Result<Option<(usize, Ending)>, Trouble> {
+/// Everything, from the job to the result.
+fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
     isolate()?;
     let scratch = Scratch::here();
     let mut tree = read_tree(outside, job::TREE)?;
@@ -179,10 +175,21 @@ fn work(job: &Job, outside: &Outside) -> Result<Option<(usize, Ending)>, Trouble
     limit()?;
     let resolver = Resolver::new(&mounts::OWN);
     owners.enter(resolver.doing(|| "find the mounts of the tree (Linux 5.9)".to_owned())?);
+    let mut refusals = Vec::new();
     for (index, step) in job.steps.iter().enumerate() {
-        if let Some(ending) = supervise::run(step, &job, &mut owners)? {
-            return Ok(Some((index, ending)));
+        let Ended { ending, output } = supervise::run(step, job, &mut owners)?;
+        match ending {
+            None => {}
+            Some(ending) if step.verdict => refusals.push(Refusal {
+                index,
+                ending,
+                output,
+            }),
+            Some(ending) => return Ok(Outcome::Step { index, ending }),
         }
+    }
+    if job.discard {
+        return Ok(Outcome::Done { refusals });
     }
     mounts.leave()?;
     let scan = Scan {
@@ -195,7 +202,7 @@ fn work(job: &Job, outside: &Outside) -> Result<Option<(usize, Ending)>, Trouble
         epoch: job.epoch,
     };
     read_back(&scan, outside)?;
-    Ok(None)
+    Ok(Outcome::Done { refusals })
 }
 
 /// Makes this process alone: no terminal, no name of the host, nobody who can look into it.

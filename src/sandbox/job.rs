@@ -23,7 +23,7 @@ pub(super) struct Job {
     /// The folder of the store.
     pub(super) store: PathBuf,
     pub(super) epoch: Epoch,
-    /// Run one after the other; the first failure ends it.
+    /// Run one after the other; the first failure ends it, but for those of steps whose verdict is asked.
     pub(super) steps: Vec<Step>,
     /// The environment of every step, whole.
     pub(super) environment: BTreeMap<String, String>,
@@ -33,6 +33,8 @@ pub(super) struct Job {
     pub(super) stubs: Vec<Stub>,
     /// How programs of a foreign target run.
     pub(super) emulation: Option<Emulation>,
+    /// Whether what steps did to the tree is thrown away, unread.
+    pub(super) discard: bool,
 }
 
 impl Job {
@@ -95,6 +97,10 @@ pub struct Step {
     pub silent: bool,
     /// Whether it is dpkg, which reports the progress that it makes (`--status-fd`).
     pub reports: bool,
+    /// Whether a failure is an answer, which is noted with what was printed, and the next step runs.
+    pub verdict: bool,
+    /// Whether it may change the sandbox's own network, which leads nowhere.
+    pub network: bool,
 }
 
 impl Step {
@@ -109,6 +115,8 @@ impl Step {
             attempts: 1,
             silent: false,
             reports: false,
+            verdict: false,
+            network: false,
         }
     }
 }

@@ -30,13 +30,15 @@ mod seccomp;
 mod sparse;
 mod stubs;
 mod supervise;
+mod verify;
 mod watch;
 
-pub use error::{Ending, SandboxError};
+pub use error::{Ending, Refusal, SandboxError};
 pub use inside::reenter;
 pub use job::Step;
 pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};
 pub use running::end_all;
+pub use verify::{VerifyRequest, verify};
 
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
@@ -121,6 +123,7 @@ pub fn configure(
         script_timeout: request.script_timeout.unwrap_or(usual),
         stubs: stubs::stubs(request)?,
         emulation,
+        discard: false,
     };
     let tools = job.emulation.as_ref().zip(request.tools);
     let tools = tools.map(|(emulation, tools)| native::needed(&tools.tree, emulation, &packages));
@@ -188,6 +191,7 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
         script_timeout: request.script_timeout.unwrap_or(limits::timeout(false)),
         stubs: Vec::new(),
         emulation: None,
+        discard: false,
     };
     let (tree, store) = (request.tree, request.store);
     run::run(&job, tree, None, store, request.program, listen)?.keep()

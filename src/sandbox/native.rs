@@ -21,7 +21,8 @@ pub const EMULATOR: &str = "qemu-user";
 /// The package of [`OF_DPKG`].
 pub const DPKG: &str = "dpkg";
 
-/// Packages whose programs are run by scripts and by nothing else. Where an image has one, its build
+/// Packages whose programs are run by scripts and by nothing else, and nftables, which asks the kernel
+/// over a socket that qemu-user does not know. Where an image has one, its build
 /// for the host's architecture is wanted among the [`super::Tools`], and so is [`DPKG`]'s.
 pub const PACKAGES: &[&str] = &[
     "bash",
@@ -40,6 +41,7 @@ pub const PACKAGES: &[&str] = &[
     "hostname",
     "kmod",
     "mawk",
+    "nftables",
     "openssl",
     "passwd",
     "perl-base",

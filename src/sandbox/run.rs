@@ -1,6 +1,6 @@
 //! Starts a sandbox, listens to what is printed in it and takes its result into the store.
 
-use super::error::{Area, Outcome, SandboxError, Trouble};
+use super::error::{Area, Outcome, Refusal, SandboxError, Trouble};
 use super::inside::STAGE;
 use super::job::{Job, Scratch};
 use super::running::Running;
@@ -23,6 +23,31 @@ pub(super) fn run<'a>(
     program: &Path,
     listen: &mut dyn FnMut(&str),
 ) -> Result<Ran<'a>, SandboxError> {
+    let (swept, _) = finish(job, tree, tools, store, program, listen)?;
+    Ran::read(swept, store)
+}
+
+/// Runs `job` on `tree`, of which nothing is kept; gives the steps that refused it.
+pub(super) fn refusals(
+    job: &Job,
+    tree: &Tree,
+    tools: Option<&Tree>,
+    store: &Store,
+    program: &Path,
+) -> Result<Vec<Refusal>, SandboxError> {
+    let (_, refusals) = finish(job, tree, tools, store, program, &mut |_| {})?;
+    Ok(refusals)
+}
+
+/// Runs `job` on `tree` to its end, with the result in the scratch folder.
+fn finish<'a>(
+    job: &Job,
+    tree: &Tree,
+    tools: Option<&Tree>,
+    store: &'a Store,
+    program: &Path,
+    listen: &mut dyn FnMut(&str),
+) -> Result<(Swept<'a>, Vec<Refusal>), SandboxError> {
     if !super::filter::SUPPORTED {
         return Err(SandboxError::Host {
             host: std::env::consts::ARCH,
@@ -55,7 +80,7 @@ pub(super) fn run<'a>(
         return Err(SandboxError::Lost { status, output });
     };
     match outcome {
-        Outcome::Done => Ran::read(swept, store),
+        Outcome::Done { refusals } => Ok((swept, refusals)),
         Outcome::Step { index, ending } => {
             let step = &job.steps[index];
             Err(SandboxError::Script {

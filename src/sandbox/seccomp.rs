@@ -40,7 +40,12 @@ pub(super) enum Reply {
 
 /// Lets `command` run under the filter; the listener arrives on the other end of `socket`. It gets no
 /// descriptor but `inherited` and its standard ones.
-pub(super) fn confine(command: &mut Command, socket: OwnedFd, inherited: Option<PipeWriter>) {
+pub(super) fn confine(
+    command: &mut Command,
+    socket: OwnedFd,
+    inherited: Option<PipeWriter>,
+    kept: CapabilitySet,
+) {
     let program = filter::program();
     let hook = move || {
         rustix::process::setsid()?;
@@ -53,7 +58,7 @@ pub(super) fn confine(command: &mut Command, socket: OwnedFd, inherited: Option<
         if let Some(inherited) = &inherited {
             rustix::io::fcntl_setfd(inherited, FdFlags::empty())?;
         }
-        for capability in CapabilitySet::all().difference(filter::KEPT).iter() {
+        for capability in CapabilitySet::all().difference(kept).iter() {
             if rustix::thread::capability_is_in_bounding_set(capability) == Ok(true) {
                 rustix::thread::remove_capability_from_bounding_set(capability)?;
             }

@@ -1,6 +1,7 @@
 //! Runs one step under the supervisor: answers its system calls until all of it is gone.
 
 use super::error::{Doing, Ending, Trouble};
+use super::filter;
 use super::job::{Job, Step};
 use super::owners::Owners;
 use super::seccomp::{self, Listener, Readiness};
@@ -11,25 +12,33 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 
-/// Runs `step`, as often as it may be tried; `Ok(None)` is success.
-pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Option<Ending>, Trouble> {
-    let mut ending = None;
-    for _ in 0..step.attempts.max(1) {
-        ending = attempt(step, job, owners).doing(|| format!("run {}", step.name))?;
-        match ending {
-            Some(Ending::TimeLimit { .. } | Ending::OutputLimit { .. }) | None => break,
+/// How a step ended; `None` is success.
+pub(super) struct Ended {
+    pub(super) ending: Option<Ending>,
+    /// The beginning of what it printed, where its verdict was asked.
+    pub(super) output: String,
+}
+
+/// Runs `step`, as often as it may be tried.
+pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Ended, Trouble> {
+    let mut left = step.attempts.max(1);
+    loop {
+        let ended = attempt(step, job, owners).doing(|| format!("run {}", step.name))?;
+        left -= 1;
+        match ended.ending {
+            Some(Ending::TimeLimit { .. } | Ending::OutputLimit { .. }) | None => return Ok(ended),
+            Some(_) if left == 0 => return Ok(ended),
             Some(_) => {}
         }
     }
-    Ok(ending)
 }
 
 /// Where input passes; on the sandbox's own tmpfs.
 const EXCHANGE: &str = "/run/imgbuild-exchange";
 
-fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Option<Ending>> {
+fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Ended> {
     let Some((program, arguments)) = step.command.split_first() else {
-        return Ok(None);
+        return Ok(Ended::by(None));
     };
     let (ours, theirs) = socket_pair()?;
     let (output, printer) = io::pipe()?;
@@ -48,12 +57,12 @@ fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Option<End
         .stdin(input(&step.input)?)
         .stdout(printer.try_clone()?)
         .stderr(printer);
-    seccomp::confine(&mut command, theirs, reporter);
+    seccomp::confine(&mut command, theirs, reporter, filter::kept(step.network));
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
             let number = error.raw_os_error().unwrap_or(libc::EIO);
-            return Ok(Some(Ending::NotStarted(number)));
+            return Ok(Ended::by(Some(Ending::NotStarted(number))));
         }
     };
     // Else our own ends of the pipes would keep them open.
@@ -62,14 +71,25 @@ fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Option<End
     let pid = Pid::from_child(&child);
     let (alive, over) = rustix::pipe::pipe()?;
     let reaper = std::thread::spawn(move || reap(pid, over));
-    let mut watch = Watch::new(job.script_timeout, output, status, step.silent)?;
+    let keeps = step.silent || step.verdict;
+    let mut watch = Watch::new(job.script_timeout, output, status, keeps)?;
     let exceeded = serve(&listener, alive.as_fd(), owners, &mut watch)?;
     let status = reaper
         .join()
         .map_err(|_| io::Error::other("the reaper panicked"))??;
-    let spoken = watch.finish()?;
-    let spoken = (!spoken.is_empty()).then_some(Ending::NotSilent);
-    Ok(exceeded.or(ending(status)).or(spoken))
+    let output = watch.finish()?;
+    let spoken = (step.silent && !output.is_empty()).then_some(Ending::NotSilent);
+    Ok(Ended {
+        ending: exceeded.or(ending(status)).or(spoken),
+        output: String::from_utf8_lossy(&output).into_owned(),
+    })
+}
+
+impl Ended {
+    fn by(ending: Option<Ending>) -> Self {
+        let output = String::new();
+        Self { ending, output }
+    }
 }
 
 /// Answers calls until the reaper has seen the last process go; gives the limit that was exceeded.

@@ -15,7 +15,7 @@ use std::io::{self, PipeReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// How much of the output of a silent step is passed on.
+/// How much of the output of a step is kept that must be silent, or whose verdict is asked.
 const KEPT: usize = 256 << 10;
 /// dpkg's lines are shorter.
 const LINE: usize = 4096;
@@ -32,7 +32,7 @@ pub(super) struct Watch {
     /// What dpkg is doing: `configure` and a package.
     doing: Option<(String, String)>,
     n_printed: u64,
-    /// What a silent step printed.
+    /// What such a step printed.
     kept: Option<Vec<u8>>,
 }
 
@@ -42,7 +42,7 @@ impl Watch {
         timeout: Duration,
         output: PipeReader,
         status: Option<PipeReader>,
-        silent: bool,
+        keeps: bool,
     ) -> io::Result<Self> {
         let watch = Self {
             timeout,
@@ -52,7 +52,7 @@ impl Watch {
             line: Vec::new(),
             doing: None,
             n_printed: 0,
-            kept: silent.then(Vec::new),
+            kept: keeps.then(Vec::new),
         };
         watch.restart()?;
         Ok(watch)
@@ -95,7 +95,7 @@ impl Watch {
         }))
     }
 
-    /// Reads what is still to be read when every process is gone; gives what a silent step printed.
+    /// Reads what is still to be read when every process is gone; gives what was kept of what the step printed.
     pub(super) fn finish(mut self) -> io::Result<Vec<u8>> {
         while self.output.is_some() && self.read_output()? > 0 {}
         let kept = self.kept.take().unwrap_or_default();

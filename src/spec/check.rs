@@ -27,9 +27,10 @@ pub fn check(
     let (settings, places) = settings::assign(&mut diagnostics, &merged.profile.settings, user);
     let overlays = overlays(&mut diagnostics, definitions, &merged);
     merged.check_files(&mut diagnostics, &overlays);
-    let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &places);
-    check_ports(&mut diagnostics, &merged, &settings, &places);
-    check_networks(&mut diagnostics, &merged, &settings, &places);
+    let settings::Places { spans, given } = places;
+    let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &spans);
+    check_ports(&mut diagnostics, &merged, &settings, &spans);
+    check_networks(&mut diagnostics, &merged, &settings, &spans);
     if let Some(board) = &board {
         check_board(&mut diagnostics, board, &merged);
     }
@@ -45,6 +46,7 @@ pub fn check(
             Ok(Spec {
                 loader,
                 configure: user.configure,
+                given,
                 exclusions,
                 ..spec
             })
@@ -100,6 +102,7 @@ fn spec(
         units: merged.units,
         root_margin: merged.root_margin,
         settings,
+        given: BTreeMap::new(),
         exclusions: Vec::new(),
     }
 }

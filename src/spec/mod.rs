@@ -53,6 +53,8 @@ pub struct Spec {
     pub root_margin: Bytes,
     /// What the settings are.
     pub settings: Settings,
+    /// The settings that the person gave, and where, for messages: `my.toml:3`, `--set`.
+    pub given: BTreeMap<String, String>,
     /// Values of settings that do not go together.
     pub exclusions: Vec<Exclusion>,
 }

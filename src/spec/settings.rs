@@ -9,7 +9,7 @@ use crate::define::kind::is_psk;
 use crate::define::read::free_table;
 use crate::define::setting::UNKNOWN_FIELD;
 use crate::define::{Raw, Setting, Value};
-use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span};
+use crate::diag::{Diagnostic, Diagnostics, FileId, Located, SourceMap, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -145,12 +145,20 @@ struct Given {
     flag: bool,
 }
 
+/// Where settings stand.
+pub(super) struct Places {
+    /// Of each that has a value, the place of that.
+    pub(super) spans: BTreeMap<String, Span>,
+    /// Of each that the person gave, for messages after everything was checked.
+    pub(super) given: BTreeMap<String, String>,
+}
+
 /// The values of `definitions` with what `user` gives over their defaults, and the place of each.
 pub(super) fn assign(
     diagnostics: &mut Diagnostics,
     definitions: &BTreeMap<String, Setting>,
     user: &UserSettings,
-) -> (Settings, BTreeMap<String, Span>) {
+) -> (Settings, Places) {
     let mut given = BTreeMap::new();
     for file in &user.files {
         read_file(diagnostics, definitions, file, &mut given);
@@ -159,7 +167,7 @@ pub(super) fn assign(
         flag::read(diagnostics, definitions, flag, &mut given);
     }
     let mut secrets = read_secrets(diagnostics, definitions, &user.secrets);
-    let (mut settings, mut places) = (Settings::default(), BTreeMap::new());
+    let (mut settings, mut spans) = (Settings::default(), BTreeMap::new());
     for (name, setting) in definitions {
         let assigned = match secrets.remove(name) {
             Some(secret) => Assigned::Secret(secret),
@@ -167,7 +175,7 @@ pub(super) fn assign(
                 let raw = given.get(name).map(|given: &Given| &given.raw);
                 let raw = raw.or(setting.default.as_ref());
                 if let Some(raw) = raw {
-                    places.insert(name.clone(), raw.span.clone());
+                    spans.insert(name.clone(), raw.span.clone());
                 }
                 value_of(diagnostics, name, setting, raw)
             }
@@ -177,7 +185,33 @@ pub(super) fn assign(
         }
         settings.values.insert(name.clone(), assigned);
     }
-    (settings, places)
+    let given = given_places(&diagnostics.sources, &given, &user.secrets);
+    (settings, Places { spans, given })
+}
+
+fn given_places(
+    sources: &SourceMap,
+    given: &BTreeMap<String, Given>,
+    secrets: &[GivenSecret],
+) -> BTreeMap<String, String> {
+    let place = |(name, given): (&String, &Given)| {
+        let Span { file, range } = &given.raw.span;
+        let place = match given.flag {
+            true => "`--set`".to_owned(),
+            false => format!(
+                "{}:{}",
+                sources.name(*file),
+                sources.position(*file, range.start).line
+            ),
+        };
+        (name.clone(), place)
+    };
+    let secret = |given: &GivenSecret| (given.name.clone(), format!("`{}`", given.origin));
+    given
+        .iter()
+        .map(place)
+        .chain(secrets.iter().map(secret))
+        .collect()
 }
 
 fn value_of(

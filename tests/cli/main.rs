@@ -26,4 +26,5 @@ mod scene;
 mod scripts;
 mod secrets;
 mod trial;
+mod verify;
 mod world;

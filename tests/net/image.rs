@@ -23,6 +23,19 @@ pub(crate) fn tree_with_secret(
     build(name, profile, &options)
 }
 
+/// What imgbuild says of an image of x86-64 that it refuses to write.
+pub(crate) fn refusal(name: &str, profile: &str, options: &[&str]) -> String {
+    let image = USER.home().join(format!("{name}.img"));
+    let mut build = USER.imgbuild();
+    build.args(["--board", "x86_64", "--profile", profile]);
+    let output = build.args(options).arg("--output").arg(&image).output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!image.exists());
+    said
+}
+
 fn with<'a>(option: &'a str, values: &[&'a str]) -> Vec<&'a str> {
     values.iter().flat_map(|value| [option, value]).collect()
 }

@@ -20,6 +20,7 @@ mod image;
 mod judge;
 mod lab;
 mod programs;
+mod refusals;
 mod relays;
 #[path = "../boot/support.rs"]
 mod support;

@@ -29,7 +29,7 @@ sub of(@paths) {
     for my $file (glob "$FOLDER/*") {
         for (split /\n/, Imgbuild::File::slurp($file) // '') {
             next if /\A\s*(?:#|\z)/;
-            my ($word, $rest) = /\A(changed|verify|install|reload|service|confirm)\s+(.*?)\s*\z/ or die "`$file`: no rule: $_\n";
+            my ($word, $rest) = /\A(changed|prepare|verify|install|reload|service|confirm)\s+(.*?)\s*\z/ or die "`$file`: no rule: $_\n";
             if ($word eq 'changed') { push @rules, {patterns => [map { pattern($_) } split ' ', $rest]} }
             else { push @{$rules[-1]{$word}}, $rest }
         }

@@ -1,0 +1,240 @@
+//! The last thing before a tree is sealed: the image's own programs say whether they take what a device
+//! would give them.
+//!
+//! A device has its programs check every file that is to change (`apply.d`, `overlays/README.md`). The same
+//! commands run here, in one sandbox and on the whole tree, and with them what holds for everybody's
+//! overlays: systemd reads their units, and interpreters their scripts. The law: **nothing is accepted that a
+//! program on the device refuses.** Every refusal is shown at once, with the program's words, the files that
+//! it reads and the settings that these depend on.
+//!
+//! What programs write is thrown away. What each device makes for itself is made by the commands
+//! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again,
+//! unless it holds a secret: what is remembered could be used to guess it.
+
+mod check;
+mod refusal;
+mod rules;
+mod scripts;
+mod units;
+mod view;
+
+pub(super) use refusal::Refusals;
+pub use rules::RulesError;
+
+use super::Workshop;
+use super::fetch::{self, FetchStageError};
+use super::system::{self, SystemError};
+use crate::architecture::Architecture;
+use crate::define::overlay::OverlayFile;
+use crate::digest::{Hasher, Sha256};
+use crate::event::{Event, Reporter, Stage};
+use crate::lock::LockedPackage;
+use crate::plan::Plan;
+use crate::sandbox::{self, SandboxError, VerifyRequest};
+use crate::spec::{Assigned, Configure};
+use crate::tree::{self, Content, Kind, Origin, Tree};
+use check::{Check, Problem};
+use std::io;
+
+/// Changes whenever more is checked than before, or something else.
+const VERIFIED: &str = "verified-1";
+
+/// Why the tree is not to be sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// Programs of the image do not take it.
+    #[error(transparent)]
+    Refused(#[from] Refusals),
+    /// The rules of `apply.d` cannot be read.
+    #[error("the rules that say which program checks which file cannot be read")]
+    Rules(#[from] RulesError),
+    /// The programs that stand in for those of a foreign architecture could not be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchStageError),
+    /// The same.
+    #[error(transparent)]
+    Tools(#[from] SystemError),
+    /// Programs could not be run.
+    #[error("the image's own programs cannot be asked about its configuration")]
+    Sandbox(#[from] SandboxError),
+    /// The store failed.
+    #[error("cannot use the store")]
+    Store(#[from] io::Error),
+}
+
+/// Has the programs in `root`, the finished tree of `plan`, check what they would read on a device.
+pub(super) fn verify(plan: &Plan, root: &Tree, workshop: &Workshop<'_>) -> Result<(), VerifyError> {
+    let reporter = workshop.reporter;
+    if plan.spec.configure == Configure::FirstBoot {
+        let words = "the image's programs were not asked about its configuration: the device configures \
+                     them itself (--configure first-boot)";
+        reporter.report(Event::Warning(words.to_owned()));
+        return Ok(());
+    }
+    let (checks, problems) = checks(plan, root, workshop)?;
+    let has_secret = |(_, assigned)| matches!(assigned, &Assigned::Secret(_));
+    let key = match plan.spec.settings.iter().any(has_secret) {
+        true => None,
+        false => Some(key(plan, root, &checks)),
+    };
+    let store = workshop.store;
+    let known = key.is_some_and(|key| store.memo(VERIFIED, &key).is_some());
+    let memoized = problems.is_empty() && (known || checks.is_empty());
+    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
+    let tools = match memoized {
+        true => None,
+        false => {
+            let tools = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
+            fetch::fetch(&tools.iter().collect::<Vec<&LockedPackage>>(), workshop)?;
+            system::tools(plan, host, workshop)?
+        }
+    };
+    reporter.report(Event::Started {
+        stage: Stage::Verify,
+        total: 0,
+        bytes: false,
+    });
+    if !memoized {
+        let steps: Vec<_> = checks.iter().map(|check| check.step.clone()).collect();
+        let request = VerifyRequest {
+            tree: &view::view(root, plan.epoch()),
+            store,
+            architecture: plan.spec.board.architecture,
+            tools: tools.as_ref(),
+            epoch: plan.epoch(),
+            script_timeout: workshop.script_timeout,
+            program: workshop.program,
+            steps: &steps,
+        };
+        let refused = sandbox::verify(&request)?;
+        let unasked = judge(plan, &checks, refused, problems, reporter)?;
+        if let Some(key) = key.filter(|_| !unasked) {
+            store.set_memo(VERIFIED, &key, &store.insert(b"accepted\n")?)?;
+        }
+    }
+    reporter.report(Event::Finished {
+        stage: Stage::Verify,
+        memoized,
+    });
+    Ok(())
+}
+
+/// Ends with what was refused, if anything was. Says whether a program could not look.
+fn judge(
+    plan: &Plan,
+    checks: &[Check],
+    refused: Vec<sandbox::Refusal>,
+    problems: Vec<Problem>,
+    reporter: &dyn Reporter,
+) -> Result<bool, Refusals> {
+    let (unasked, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_unasked);
+    for refusal in &unasked {
+        reporter.report(Event::Warning(format!(
+            "this machine's kernel cannot tell whether a device takes what `{}` checks: {}",
+            checks[refusal.index].step.name,
+            refusal.output.trim_end()
+        )));
+    }
+    let refusals = Refusals::new(plan, checks, refused, problems);
+    refusals.map_or(Ok(!unasked.is_empty()), Err)
+}
+
+/// Whether a program could not look: nftables has the kernel check its rules, and not every kernel has
+/// that part.
+fn is_unasked(refusal: &sandbox::Refusal) -> bool {
+    const WORDS: [&str; 2] = [
+        "Unable to initialize Netlink socket",
+        "cache initialization failed",
+    ];
+    WORDS.iter().any(|words| refusal.output.contains(words))
+}
+
+/// What programs are to be asked, and what is wrong without asking.
+fn checks(
+    plan: &Plan,
+    root: &Tree,
+    workshop: &Workshop<'_>,
+) -> Result<(Vec<Check>, Vec<Problem>), VerifyError> {
+    let mut checks = rule_checks(&rules::read(root, workshop.store)?, root);
+    let mut problems = Vec::new();
+    let mut paths = Vec::new();
+    for file in own_files(plan, root) {
+        let Some(Kind::File(Content::Inline(bytes))) =
+            root.at(&file.path).map(|id| &root.node(id).kind)
+        else {
+            continue;
+        };
+        match scripts::check(root, &file.path, bytes) {
+            Some(Ok(check)) => checks.push(check),
+            Some(Err(problem)) => problems.push(problem),
+            None => {}
+        }
+        paths.push(file.path.clone());
+    }
+    let strict = workshop.base.is_none();
+    checks.extend(units::checks(root, &paths, &plan.spec.units.enable, strict));
+    Ok((checks, problems))
+}
+
+/// The commands of `rules` whose files are in `tree`, each once: whatever prepares first.
+fn rule_checks(rules: &[rules::Rule], tree: &Tree) -> Vec<Check> {
+    let mut checks: Vec<Check> = Vec::new();
+    for prepares in [true, false] {
+        for rule in rules {
+            let commands = if prepares {
+                &rule.prepare
+            } else {
+                &rule.verify
+            };
+            let files = rule.files(tree);
+            for command in commands.iter().filter(|_| !files.is_empty()) {
+                match checks.iter_mut().find(|check| check.step.name == *command) {
+                    Some(check) => check.files.extend(files.iter().cloned()),
+                    None => checks.push(Check::shell(command, files.clone())),
+                }
+            }
+        }
+    }
+    checks
+}
+
+/// The files of overlays that are in `root`, each once, in the order of their paths.
+fn own_files<'p>(plan: &'p Plan, root: &Tree) -> Vec<&'p OverlayFile> {
+    let overlays = plan.spec.overlays.iter();
+    let mut files: Vec<&OverlayFile> = overlays.flat_map(|overlay| &overlay.files).collect();
+    files.retain(|file| {
+        let node = root.at(&file.path).map(|id| root.node(id));
+        node.is_some_and(|node| matches!(node.origin, Origin::Overlay(_)))
+    });
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files.dedup_by(|one, other| one.path == other.path);
+    files
+}
+
+/// Everything that decides the verdict: the packages by the build's id, all other files by themselves.
+fn key(plan: &Plan, root: &Tree, checks: &[Check]) -> Sha256 {
+    let mut hasher = Hasher::new();
+    hasher.field(&plan.build_id.0);
+    hasher.field(&sandbox::STAGE_VERSION.to_le_bytes());
+    for check in checks {
+        hasher.field(check.step.command.join("\0").as_bytes());
+    }
+    let mut others = Tree::new(root.node(root.root()).meta);
+    for (path, id) in root.walk() {
+        let node = root.node(id);
+        let packaged = matches!(node.origin, Origin::Package(_) | Origin::Base);
+        if packaged || node.is_directory() {
+            continue;
+        }
+        let parents = path.split_last().map(|(parent, _)| parent);
+        let meta = root.node(root.root()).meta;
+        let put = parents.map(|parent| {
+            others
+                .make_directories(&parent, meta, &Origin::Builtin)
+                .and_then(|_| others.insert(&path, node.clone()))
+        });
+        debug_assert!(put.is_some_and(|put| put.is_ok()), "paths of a tree");
+    }
+    hasher.field(tree::dump(&others).as_bytes());
+    hasher.finish()
+}

@@ -1,0 +1,203 @@
+//! The rules of `/usr/lib/imgbuild/apply.d` in a tree, as `Imgbuild::Rules` reads them on the device:
+//! which program checks which files. `overlays/README.md` explains the format.
+
+use crate::glob::glob;
+use crate::tree::{Kind, Name, NodeId, Objects, Tree, TreePath};
+use std::io;
+
+/// Where they lie.
+const FOLDER: &str = "/usr/lib/imgbuild/apply.d";
+
+/// Every word that begins a line.
+const WORDS: [&str; 6] = [
+    "changed", "prepare", "verify", "install", "reload", "service",
+];
+
+/// Why the rules cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// A line says nothing that a device understands.
+    #[error(
+        "line {line} of `{file}` is `{found}`, expected `changed` and files first, then lines of \
+         `prepare`, `verify`, `install`, `reload` or `service` (overlays/README.md)"
+    )]
+    Line {
+        /// The file in the image.
+        file: TreePath,
+        /// Counted from 1.
+        line: usize,
+        /// What it says.
+        found: String,
+    },
+    /// The store failed.
+    #[error("cannot use the store")]
+    Store(#[from] io::Error),
+}
+
+/// What is done where one of some files is there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// Names of files; `*` stands for any characters of one name.
+    patterns: Vec<String>,
+    /// Make what a device has made by the time that programs look.
+    pub(super) prepare: Vec<String>,
+    /// Must succeed.
+    pub(super) verify: Vec<String>,
+}
+
+impl Rule {
+    /// The files in `tree` that the rule is about.
+    pub(super) fn files(&self, tree: &Tree) -> Vec<TreePath> {
+        let of_pattern = |pattern: &String| matching(tree, pattern);
+        let mut files: Vec<TreePath> = self.patterns.iter().flat_map(of_pattern).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+}
+
+/// The rules in `tree`, in the order of their files.
+pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Rule>, RulesError> {
+    let mut rules = Vec::new();
+    for file in matching(tree, &format!("{FOLDER}/*")) {
+        let hidden = |(_, name): (TreePath, Name)| name.as_bytes().starts_with(b".");
+        if file.split_last().is_some_and(hidden) {
+            continue;
+        }
+        let node = tree.resolve(&file).map(|id| tree.node(id));
+        let Some(Kind::File(content)) = node.map(|node| &node.kind) else {
+            continue;
+        };
+        let bytes = content.read(objects)?;
+        let parsed = parse(&String::from_utf8_lossy(&bytes));
+        rules.extend(parsed.map_err(|(line, found)| RulesError::Line { file, line, found })?);
+    }
+    Ok(rules)
+}
+
+/// The rules of one file, or the line that is none.
+fn parse(text: &str) -> Result<Vec<Rule>, (usize, String)> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let trimmed = line.trim_ascii_start();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        let wrong = || (index + 1, line.to_owned());
+        let (word, rest) = line
+            .split_once(|letter: char| letter.is_ascii_whitespace())
+            .ok_or_else(wrong)?;
+        let rest = rest.trim_ascii();
+        if word == "changed" {
+            let patterns = rest.split_ascii_whitespace().map(str::to_owned).collect();
+            rules.push(Rule {
+                patterns,
+                ..Rule::default()
+            });
+            continue;
+        }
+        let rule = rules.last_mut().filter(|_| WORDS.contains(&word));
+        let rule = rule.ok_or_else(wrong)?;
+        match word {
+            "prepare" => rule.prepare.push(rest.to_owned()),
+            "verify" => rule.verify.push(rest.to_owned()),
+            _ => {}
+        }
+    }
+    Ok(rules)
+}
+
+/// The files of `tree` at `pattern`, in the order of their paths. A link counts as what it leads to.
+fn matching(tree: &Tree, pattern: &str) -> Vec<TreePath> {
+    let mut found = vec![TreePath::root()];
+    for pattern in pattern.split('/').filter(|name| !name.is_empty()) {
+        let pattern = star_only(pattern);
+        let below = |folder: &TreePath| -> Vec<TreePath> {
+            let entries = tree.resolve(folder).into_iter();
+            let entries = entries.flat_map(|id| tree.entries(id));
+            let fits = entries.filter(|(name, _)| glob(&pattern, name.as_bytes()));
+            fits.map(|(name, _)| folder.join(name)).collect()
+        };
+        found = found.iter().flat_map(below).collect();
+    }
+    let is_file = |id: NodeId| matches!(tree.node(id).kind, Kind::File(_));
+    found.retain(|path| tree.resolve(path).is_some_and(is_file));
+    found
+}
+
+/// `pattern` for [`glob`], with no other wildcard than the star.
+fn star_only(pattern: &str) -> Vec<u8> {
+    let mut escaped = Vec::new();
+    for byte in pattern.bytes() {
+        if matches!(byte, b'?' | b'[' | b'\\') {
+            escaped.push(b'\\');
+        }
+        escaped.push(byte);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epoch::Timestamp;
+    use crate::tree::{Content, Meta, Node, Origin};
+
+    #[test]
+    fn a_block_is_about_files_and_has_commands() {
+        let text = "# why\n\nchanged /etc/a /etc/d/*.conf\nverify  a -c  \nreload systemctl a\n\
+                    changed /etc/b\nprepare make b\nverify b one\nverify b two\n";
+        let rules = parse(text).unwrap();
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let rule = |patterns: &[&str], prepare: &[&str], verify: &[&str]| Rule {
+            patterns: owned(patterns),
+            prepare: owned(prepare),
+            verify: owned(verify),
+        };
+        let expected = [
+            rule(&["/etc/a", "/etc/d/*.conf"], &[], &["a -c"]),
+            rule(&["/etc/b"], &["make b"], &["b one", "b two"]),
+        ];
+        assert_eq!(rules, expected);
+    }
+
+    #[test]
+    fn a_line_that_no_device_understands_is_named() {
+        for (text, line) in [
+            ("verify a\n", 1),
+            ("changed /a\nverifies a\n", 2),
+            ("changed /a\n\nverify\n", 3),
+            ("changed /a\n  verify a\n", 2),
+        ] {
+            assert_eq!(parse(text).unwrap_err().0, line, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_characters_of_one_name_and_links_lead_to_files() {
+        let meta = Meta::root(0o755, Timestamp::default());
+        let mut tree = Tree::new(meta);
+        let mut put = |path: &str, kind: Kind| {
+            let path = TreePath::parse(path.as_bytes()).unwrap();
+            let (parent, _) = path.split_last().unwrap();
+            tree.make_directories(&parent, meta, &Origin::Builtin)
+                .unwrap();
+            tree.insert(&path, Node::new(kind, meta, Origin::Builtin))
+                .unwrap();
+        };
+        for path in ["/etc/d/a.conf", "/etc/d/b", "/etc/d/x/c.conf", "/etc/[d]"] {
+            put(path, Kind::File(Content::inline(b"x")));
+        }
+        put("/etc/d/l.conf", Kind::Symlink(b"a.conf".as_slice().into()));
+        put("/etc/d/n.conf", Kind::Symlink(b"none".as_slice().into()));
+        put("/e", Kind::Symlink(b"etc".as_slice().into()));
+        let shown = |pattern| {
+            let found = matching(&tree, pattern).into_iter();
+            found.map(|path| path.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(shown("/etc/d/*.conf"), ["/etc/d/a.conf", "/etc/d/l.conf"]);
+        assert_eq!(shown("/e/*/*/c*"), ["/e/d/x/c.conf"]);
+        assert_eq!(shown("/etc/[d]"), ["/etc/[d]"]);
+        assert!(shown("/etc/none/*").is_empty());
+    }
+}

@@ -1,0 +1,166 @@
+//! Programs of the image look at what a device would give them, before the image is written.
+
+use crate::mirror::TestArchive;
+use crate::scene::{Scene, run};
+use crate::world;
+
+/// A program that is hard to please: it says what it does not like, and in red.
+const CRITIC: &str = "#!/bin/sh
+case \"$(cat \"$1\")\" in
+    *nonsense*) printf '%s:1: \\033[31mnonsense\\033[0m: %s\\n' \"$1\" \"$(cat \"$1\")\" >&2; exit 3 ;;
+esac
+";
+
+/// Asks it, and leaves traces wherever it can.
+const RULES: &str = "changed /etc/greeting /etc/greetings/*
+prepare printf '%s%s' prepared -once > /etc/prepared
+verify  [ -s /etc/prepared ] && [ -s /etc/machine-id ] || { echo not prepared; exit 1; }
+verify  critic /etc/greeting
+verify  printf '%s%s' spoiled -once > /etc/greeting && rm -r /var/lib/hello
+verify  ! [ -e /etc/greetings/second ] || critic /etc/greetings/second
+
+changed /etc/nothing
+verify  echo nobody asks this; exit 9
+";
+
+fn archive() -> TestArchive {
+    let critic = world::package("critic").file("/usr/bin/critic", 0o755, CRITIC.as_bytes());
+    world::archive().package(critic)
+}
+
+/// Everything that is needed to ask the program.
+fn scene() -> Scene {
+    let scene = Scene::of(&archive());
+    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+    let text = fs_err::read_to_string(&profile).unwrap();
+    let wanted = "install = [\"hello\"";
+    assert!(text.contains(wanted));
+    fs_err::write(
+        &profile,
+        text.replace(wanted, &format!("{wanted}, \"critic\"")),
+    )
+    .unwrap();
+    overlay(&scene, "usr/lib/imgbuild/apply.d/50-greeting", RULES);
+    scene
+}
+
+/// Puts a file into the overlay of the test.
+fn overlay(scene: &Scene, path: &str, text: &str) {
+    let path = scene.path("definitions/overlays/greeter/root").join(path);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(path, text).unwrap();
+}
+
+fn holds(image: &[u8], text: &str) -> bool {
+    let text = text.as_bytes();
+    image.windows(text.len()).any(|found| found == text)
+}
+
+#[test]
+fn everything_that_programs_refuse_is_said_at_once_and_nothing_is_written() {
+    let scene = scene();
+    overlay(&scene, "etc/greetings/second", "also nonsense\n");
+    overlay(&scene, "usr/local/bin/lost", "#!/usr/bin/lost -x\n");
+    overlay(&scene, "usr/local/bin/broken", "#!/bin/sh\nif true; then\n");
+    let settings = scene.path("settings.toml");
+    fs_err::write(&settings, "# mine\ngreeting = \"some nonsense\"\n").unwrap();
+    let mut build = scene.build();
+    build.arg("--settings").arg(&settings);
+    let ran = run(&mut build).ended(1).says(&[
+        "error: the image's own programs refuse its configuration: 4 mistakes",
+        "`/usr/local/bin/lost` begins with `#!/usr/bin/lost -x`, and the image has no program `/usr/bin/lost`",
+        "`critic /etc/greeting`: exit status 3",
+        "    | /etc/greeting:1: \\u{1b}[31mnonsense\\u{1b}[0m: some nonsense",
+        "    file: /etc/greeting, from ",
+        "overlays/greeter/root/etc/greeting.hbs",
+        "/settings.toml:2",
+        "critic /etc/greetings/second`: exit status 3",
+        "`/bin/sh -n /usr/local/bin/broken`: exit status 2",
+        "    file: /usr/local/bin/broken, from ",
+    ]);
+    assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("nobody asks this"), "{}", ran.stderr);
+    assert_eq!(
+        ran.stderr.matches("setting: `greeting` of ").count(),
+        1,
+        "{}",
+        ran.stderr
+    );
+    assert!(scene.outputs().is_empty() && scene.scratch().is_empty());
+    // Nothing of that is remembered as good.
+    run(&mut build).ended(1);
+    fs_err::remove_file(scene.path("definitions/overlays/greeter/root/etc/greetings/second"))
+        .unwrap();
+    let still = run(&mut build).ended(1);
+    assert!(still.stderr.contains(": 3 mistakes"), "{}", still.stderr);
+}
+
+#[test]
+fn what_programs_write_is_not_in_the_image_and_what_was_accepted_is_not_asked_again() {
+    let scene = scene();
+    let first = run(&mut scene.build()).succeeded();
+    assert!(first.stderr.contains("verify 0."), "{}", first.stderr);
+    let image = fs_err::read(scene.image()).unwrap();
+    for (text, there) in [
+        ("spoiled-once", false),
+        ("prepared-once", false),
+        ("configured\n", true),
+    ] {
+        assert_eq!(holds(&image, text), there, "{text}");
+    }
+    assert!(scene.scratch().is_empty());
+    let again = run(&mut scene.build()).succeeded();
+    assert!(
+        again.stderr.contains("verify from the store"),
+        "{}",
+        again.stderr
+    );
+    assert!(fs_err::read(scene.image()).unwrap() == image);
+    let other = run(scene.build().args(["--set", "greeting=hi"])).succeeded();
+    assert!(
+        !other.stderr.contains("verify from the store"),
+        "{}",
+        other.stderr
+    );
+    let refused = run(scene.build().args(["--set", "greeting=nonsense"])).ended(1);
+    refused.says(&["setting: `greeting` of `--set`"]);
+}
+
+#[test]
+fn a_secret_is_neither_shown_nor_remembered() {
+    let scene = scene();
+    let secret = scene.path("secret.txt");
+    fs_err::write(&secret, "hidden-nonsense\n").unwrap();
+    let mut build = scene.build();
+    build
+        .arg("--secret")
+        .arg(format!("passphrase=@{}", secret.display()));
+    for _ in 0..2 {
+        let ran = run(&mut build).succeeded();
+        assert!(
+            !ran.stderr.contains("verify from the store"),
+            "{}",
+            ran.stderr
+        );
+    }
+    let rules = "changed /etc/passphrase\nverify critic /etc/passphrase\n";
+    overlay(&scene, "usr/lib/imgbuild/apply.d/60-passphrase", rules);
+    let ran = run(&mut build)
+        .ended(1)
+        .says(&["nonsense\\u{1b}[0m: (secret)", "`passphrase` of `--secret"]);
+    assert!(!ran.stderr.contains("hidden"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_rule_that_no_device_understands_is_named_by_its_line() {
+    let scene = scene();
+    overlay(
+        &scene,
+        "usr/lib/imgbuild/apply.d/70-mine",
+        "changed /etc/x\n\nverifies critic\n",
+    );
+    run(&mut scene.build()).ended(1).says(&[
+        "line 3 of `/usr/lib/imgbuild/apply.d/70-mine` is `verifies critic`",
+        "expected `changed` and files first",
+    ]);
+}
