@@ -14,8 +14,8 @@ use crate::units::Bytes;
 use std::net::IpAddr;
 use text::{
     all_of, is_country, is_host, is_label, is_locale, is_name, is_network, is_prefixed,
-    is_private_cidr, is_ssh_key, is_statuses, is_time, is_time_zone, is_url_path, is_username,
-    seconds,
+    is_private_cidr, is_ssh_key, is_statuses, is_time, is_time_zone, is_unicast, is_url_path,
+    is_username, seconds,
 };
 
 /// What a setting's value is.
@@ -140,7 +140,7 @@ impl Kind {
             Self::List => "a list",
             Self::Table => "a table",
             Self::Port => "a port from 1 to 65535",
-            Self::Address => "an IP address, such as `192.0.2.1`",
+            Self::Address => "the IP address of a machine, such as `192.0.2.1`",
             Self::Bind => "`*` or an IP address",
             Self::UrlPath => "a path from `/` on, of printable ASCII without spaces and quotes",
             Self::Cidr => {
@@ -164,7 +164,7 @@ impl Kind {
             Self::Username => "1 to 32 small letters, digits, `-` and `_`, a letter first",
             Self::Name => "1 to 32 letters, digits, `-`, `_` and `.`, a letter or digit first",
             Self::PrefixedAddress => {
-                "an IP address with its prefix length, such as `192.0.2.10/24` or `2001:db8::10/64`"
+                "the IP address of a machine with its network's prefix length, such as `192.0.2.10/24` or `2001:db8::10/64`"
             }
             Self::Network => "a network, such as `192.0.2.0/24` or `2001:db8::/32`",
             Self::Host => "a host name or an IP address",
@@ -211,7 +211,7 @@ impl Kind {
         match self {
             Self::String => no_control(),
             Self::Enum => true,
-            Self::Address => text.parse::<IpAddr>().is_ok(),
+            Self::Address => text.parse().is_ok_and(is_unicast),
             Self::Bind => text == "*" || text.parse::<IpAddr>().is_ok(),
             Self::UrlPath => is_url_path(text),
             Self::Cidr => is_private_cidr(text),
@@ -270,7 +270,15 @@ mod tests {
             (
                 Kind::Address,
                 vec!["192.0.2.1", "2001:db8::1"],
-                vec!["192.0.2", "host"],
+                vec![
+                    "192.0.2",
+                    "host",
+                    "0.0.0.0",
+                    "224.0.0.1",
+                    "255.255.255.255",
+                    "::0",
+                    "ff02::1",
+                ],
             ),
             (Kind::Bind, vec!["*", "::1"], vec!["", "* "]),
             (
@@ -354,13 +362,27 @@ mod tests {
             ),
             (
                 Kind::PrefixedAddress,
-                vec!["192.0.2.10/24", "2001:db8::10/64", "10.0.0.1/32"],
+                vec![
+                    "192.0.2.10/24",
+                    "2001:db8::10/64",
+                    "10.0.0.1/32",
+                    "192.0.2.0/31",
+                    "2001:db8::/127",
+                ],
                 vec![
                     "192.0.2.10",
                     "192.0.2.10/33",
                     "2001:db8::10/129",
                     "x/8",
                     "10.0.0.1/08",
+                    "192.0.2.0/24",
+                    "192.0.2.255/24",
+                    "2001:db8::/64",
+                    "127.0.0.1/8",
+                    "::1/128",
+                    "0.0.0.1/1",
+                    "1.0.0.1/0",
+                    "224.0.0.1/24",
                 ],
             ),
             (

@@ -4,12 +4,20 @@
 //! Files come from a folder or from inside the binary, where no file has a mode; so modes and
 //! owners come from rules, never from the host's filesystem.
 
+mod ownership;
+mod port;
+
+pub use ownership::Ownership;
+pub use port::FixedPort;
+
 use super::condition::Condition;
 use super::folder::{Entry, Folder};
 use super::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics, Located};
 use crate::glob::glob;
 use crate::tree::TreePath;
+use ownership::{default_ownership, mode, root_owned};
+use port::PORT;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -26,17 +34,8 @@ pub struct Overlay {
     pub directories: Vec<OverlayDirectory>,
     /// The symlinks.
     pub symlinks: Vec<OverlaySymlink>,
-}
-
-/// Permissions and owner of what an overlay makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ownership {
-    /// Permission bits.
-    pub mode: u16,
-    /// Name of a user of the image.
-    pub owner: String,
-    /// Name of a group of the image.
-    pub group: String,
+    /// The ports that something of it, or that it sets up, listens on.
+    pub ports: Vec<FixedPort>,
 }
 
 /// One file.
@@ -95,7 +94,7 @@ pub struct OverlaySymlink {
 
 static TOP: Keys = Keys {
     table: "",
-    keys: &["schema", "help", "file", "directory", "symlink"],
+    keys: &["schema", "help", "file", "directory", "symlink", "ports"],
 };
 static FILE: Keys = Keys {
     table: "[[file]]",
@@ -111,23 +110,13 @@ static SYMLINK: Keys = Keys {
 };
 
 /// Every table of the format.
-pub static TABLES: [&Keys; 4] = [&TOP, &FILE, &DIRECTORY, &SYMLINK];
+pub static TABLES: [&Keys; 5] = [&TOP, &FILE, &DIRECTORY, &SYMLINK, &PORT];
 
 /// How a template names a setting.
 const SETTINGS: &str = "settings.";
 
 /// Templates end in this; the file they make does not.
 const TEMPLATE: &str = ".hbs";
-
-/// Files below these are programs.
-const PROGRAM_FOLDERS: [&str; 6] = [
-    "/usr/bin/",
-    "/usr/sbin/",
-    "/usr/libexec/",
-    "/usr/local/bin/",
-    "/usr/local/sbin/",
-    "/usr/lib/imgbuild/",
-];
 
 /// What `[[file]]` or `[[directory]]` says about what its path means.
 struct Rule {
@@ -221,7 +210,9 @@ fn overlay(
         );
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    let ports = port::read(top);
     Some(Overlay {
+        ports,
         name: name.to_owned(),
         help: help?.value,
         files,
@@ -253,23 +244,6 @@ impl Rule {
         if self.when.is_some() {
             when.clone_from(&self.when);
         }
-    }
-}
-
-fn default_ownership(path: &TreePath, bytes: &[u8]) -> Ownership {
-    let text = path.to_string();
-    let in_program_folder = PROGRAM_FOLDERS
-        .iter()
-        .any(|folder| text.starts_with(folder));
-    let program = bytes.starts_with(b"#!") || in_program_folder;
-    root_owned(if program { 0o755 } else { 0o644 })
-}
-
-fn root_owned(mode: u16) -> Ownership {
-    Ownership {
-        mode,
-        owner: "root".to_owned(),
-        group: "root".to_owned(),
     }
 }
 
@@ -312,20 +286,6 @@ fn tree_path(section: &Section<'_>) -> Option<TreePath> {
         );
     }
     path
-}
-
-fn mode(section: &Section<'_>) -> Option<u16> {
-    let text = section.text("mode")?;
-    let digits = text.value.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-    let mode = u16::from_str_radix(&text.value, 8).ok();
-    let mode = mode.filter(|mode| digits && *mode <= 0o7777 && text.value.len() == 4);
-    if mode.is_none() {
-        section.report(
-            Diagnostic::new("overlay::mode", format!("`{}` is no mode", text.value))
-                .label(&text.span, "expected four octal digits, such as `0640`"),
-        );
-    }
-    mode
 }
 
 /// Whether `pattern` means `path`: a wildcard stands for bytes of one name.

@@ -56,6 +56,14 @@ pub struct Setting {
     pub values: Vec<String>,
     /// Networks that a `cidr` must not overlap.
     pub outside: Vec<Network>,
+    /// Settings with addresses that must not be in it.
+    pub outside_settings: Vec<Located<String>>,
+    /// Of a port, the setting, or the field beside it, that says on which address; or that address.
+    pub listens_on: Option<String>,
+    /// The setting whose network this router is in.
+    pub gateway_of: Option<Located<String>>,
+    /// The setting whose addresses are not this one's.
+    pub other_than: Option<Located<String>>,
     /// What a `list` is made of.
     pub items: Option<Box<Setting>>,
     /// The field of a list's tables that no two of them share.
@@ -87,7 +95,10 @@ pub struct SettingEdit {
     min: Option<i64>,
     max: Option<i64>,
     values: Option<Vec<String>>,
-    outside: Option<Vec<Network>>,
+    outside: Option<Vec<Located<String>>>,
+    listens_on: Option<String>,
+    gateway_of: Option<Located<String>>,
+    other_than: Option<Located<String>>,
     items: Option<Box<SettingEdit>>,
     unique: Option<String>,
     fields: Vec<SettingEdit>,
@@ -111,6 +122,9 @@ pub static SETTING: Keys = Keys {
         "max",
         "values",
         "outside",
+        "listens-on",
+        "gateway-of",
+        "other-than",
         "items",
         "unique",
         "fields",
@@ -124,10 +138,10 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
     let generate = [Generate::Passphrase, Generate::Suffix].map(|it| (it.word(), it));
     let values = section.raw("values").map(words);
     let outside = section.has("outside").then(|| section.texts("outside"));
-    let outside = outside.map(|texts| {
-        let networks = texts.iter().filter_map(|text| section.convert(text));
-        networks.map(|network| network.value).collect()
-    });
+    for network in outside.iter().flatten().filter(|text| is_network(text)) {
+        // What is wrong with it is reported.
+        let _: Option<Located<Network>> = section.convert(network);
+    }
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
     let fields = section.named_sections("fields", &SETTING);
@@ -145,6 +159,9 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         max: section.number("max").map(|number| number.value),
         values,
         outside,
+        listens_on: section.text("listens-on").map(|text| text.value),
+        gateway_of: section.text("gateway-of"),
+        other_than: section.text("other-than"),
         items,
         unique: section.text("unique").map(|text| text.value),
         fields: fields
@@ -157,6 +174,11 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
     };
     check_parts(&edit, section);
     edit
+}
+
+/// Whether a word of `outside` is a network, and not the name of a setting.
+fn is_network(text: &Located<String>) -> bool {
+    text.value.contains(['.', ':', '/'])
 }
 
 /// Words and numbers as text.
@@ -210,6 +232,16 @@ fn check_secret(edit: &SettingEdit, section: &Section<'_>) {
 }
 
 impl SettingEdit {
+    fn networks(&self) -> Option<Vec<Network>> {
+        let words = self.outside.as_ref()?.iter();
+        Some(words.filter_map(|word| word.value.parse().ok()).collect())
+    }
+
+    fn outside_settings(&self) -> Option<Vec<Located<String>>> {
+        let words = self.outside.as_ref()?.iter();
+        Some(words.filter(|word| !is_network(word)).cloned().collect())
+    }
+
     /// The setting that this defines. A part without a type, which was reported, is a string.
     pub fn define(&self) -> Setting {
         let fields = self.fields.iter();
@@ -225,7 +257,11 @@ impl SettingEdit {
             min: self.min,
             max: self.max,
             values: self.values.clone().unwrap_or_default(),
-            outside: self.outside.clone().unwrap_or_default(),
+            outside: self.networks().unwrap_or_default(),
+            outside_settings: self.outside_settings().unwrap_or_default(),
+            listens_on: self.listens_on.clone(),
+            gateway_of: self.gateway_of.clone(),
+            other_than: self.other_than.clone(),
             items: self.items.as_ref().map(|items| Box::new(items.define())),
             unique: self.unique.clone(),
             fields: fields
@@ -250,7 +286,13 @@ impl SettingEdit {
             min: self.min.or(inherited.min),
             max: self.max.or(inherited.max),
             values: self.values.clone().unwrap_or(inherited.values),
-            outside: self.outside.clone().unwrap_or(inherited.outside),
+            outside: self.networks().unwrap_or(inherited.outside),
+            outside_settings: self
+                .outside_settings()
+                .unwrap_or(inherited.outside_settings),
+            listens_on: self.listens_on.clone().or(inherited.listens_on),
+            gateway_of: self.gateway_of.clone().or(inherited.gateway_of),
+            other_than: self.other_than.clone().or(inherited.other_than),
             used_with: self.used_with.clone().or(inherited.used_with),
             same_network: self.same_network.clone().or(inherited.same_network),
             ..inherited

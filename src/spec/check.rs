@@ -1,9 +1,10 @@
 //! Definitions and a person's settings become a Spec, or the list of all that is wrong.
 
 use super::base;
-use super::conflict::{check_conflicts, check_ports};
+use super::conflict::check_conflicts;
 use super::merge::{self, Merged};
 use super::network::check_networks;
+use super::ports::check_ports;
 use super::settings::{self, Settings, UserSettings};
 use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::condition::Condition;
@@ -29,7 +30,7 @@ pub fn check(
     merged.check_files(&mut diagnostics, &overlays);
     let settings::Places { spans, given } = places;
     let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &spans);
-    check_ports(&mut diagnostics, &merged, &settings, &spans);
+    check_ports(&mut diagnostics, &merged, &overlays, (&settings, &spans));
     check_networks(&mut diagnostics, &merged, &settings, &spans);
     if let Some(board) = &board {
         check_board(&mut diagnostics, board, &merged);

@@ -1,11 +1,10 @@
-//! What does not go together: values that a profile says fight with each other, and settings that
-//! give the device one port twice.
+//! What does not go together: values that a profile says fight with each other.
 
 use super::Exclusion;
 use super::merge::Merged;
 use super::settings::Settings;
 use crate::define::profile::Conflict;
-use crate::define::{Kind, Raw, Setting, Value};
+use crate::define::{Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -124,64 +123,4 @@ fn conflict_found(conflict: &Conflict, places: &BTreeMap<String, Span>) -> Diagn
         .into_iter()
         .fold(problem, |problem, span| problem.label(span, ""));
     problem.help(conflict.help.clone())
-}
-
-/// No two settings give the device the same port to listen on. One that means nothing without
-/// another that is not given does not count.
-pub(super) fn check_ports(
-    diagnostics: &mut Diagnostics,
-    merged: &Merged,
-    settings: &Settings,
-    places: &BTreeMap<String, Span>,
-) {
-    let mut taken: BTreeMap<i64, &str> = BTreeMap::new();
-    for (name, setting) in &merged.profile.settings {
-        let used = match &setting.used_with {
-            Some(other) => {
-                let written = Located {
-                    value: other.clone(),
-                    span: setting.span.clone(),
-                };
-                known(diagnostics, merged, &written, other) && settings.given(other, None)
-            }
-            None => true,
-        };
-        let Some(value) = settings.value(name).filter(|_| used) else {
-            continue;
-        };
-        let mut ports = Vec::new();
-        listening(setting, value, &mut ports);
-        for port in ports {
-            let Some(other) = taken.insert(port, name) else {
-                continue;
-            };
-            let title = format!("`{name}` and `{other}` both listen on port {port}");
-            let spans = [places.get(name), places.get(other)];
-            let problem = Diagnostic::new("setting::port-twice", title);
-            diagnostics.push(
-                (spans.into_iter().flatten())
-                    .fold(problem, |problem, span| problem.label(span, ""))
-                    .help("give one of them another port"),
-            );
-        }
-    }
-}
-
-fn listening(setting: &Setting, value: &Value, ports: &mut Vec<i64>) {
-    match (setting.kind, value) {
-        (Kind::Port, Value::Integer(port)) => ports.push(*port),
-        (Kind::List, Value::List(items)) => {
-            let kind = setting.items.iter();
-            let pairs = kind.flat_map(|kind| items.iter().map(move |item| (kind, item)));
-            pairs.for_each(|(kind, item)| listening(kind, item, ports));
-        }
-        (Kind::Table, Value::Table(fields)) => {
-            let pairs = fields.iter().filter_map(|(name, value)| {
-                let field = setting.fields.get(name)?;
-                Some((field, value))
-            });
-            pairs.for_each(|(field, value)| listening(field, value, ports));
-        }
-        _ => {}
-    }
 }

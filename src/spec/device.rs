@@ -1,9 +1,11 @@
 //! What a device may change of its settings, and what it has to know of them to check it as
 //! imgbuild does.
 
+use super::ports::fixed;
 use super::show::complete;
 use super::{Assigned, Exclusion, Spec};
 use crate::define::kind::countries;
+use crate::define::overlay::FixedPort;
 use crate::define::{Kind, Setting};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
@@ -58,6 +60,7 @@ impl Spec {
         });
         json!({
             "settings": settings.collect::<Map<_, _>>(),
+            "ports": fixed(&self.overlays).into_values().map(port).collect::<Vec<_>>(),
             "exclusions": self.exclusions.iter().map(exclusion).collect::<Vec<_>>(),
         })
     }
@@ -98,6 +101,15 @@ fn definition(setting: &Setting) -> Map<String, Json> {
         ("help", Some(&setting.help).filter(|help| !help.is_empty())),
         ("unique", setting.unique.as_ref()),
         ("used-with", setting.used_with.as_ref()),
+        ("listens-on", setting.listens_on.as_ref()),
+        (
+            "gateway-of",
+            setting.gateway_of.as_ref().map(|name| &name.value),
+        ),
+        (
+            "other-than",
+            setting.other_than.as_ref().map(|name| &name.value),
+        ),
     ] {
         text.into_iter()
             .for_each(|text| put(key, text.clone().into()));
@@ -136,6 +148,13 @@ fn definition(setting: &Setting) -> Map<String, Json> {
             ),
         );
     }
+    if !setting.outside_settings.is_empty() {
+        let names = setting.outside_settings.iter();
+        put(
+            "outside-settings",
+            names.map(|name| name.value.as_str()).collect(),
+        );
+    }
     if let Some(items) = &setting.items {
         put("items", definition(items).into());
     }
@@ -155,6 +174,15 @@ fn with_default(field: &Setting) -> Map<String, Json> {
         shown.insert("default".to_owned(), complete(field, value.into()));
     }
     shown
+}
+
+fn port(port: &FixedPort) -> Json {
+    let address = port.address.as_ref();
+    json!({
+        "port": port.port,
+        "address": address.map_or("*", |address| address.value.as_str()),
+        "help": port.help,
+    })
 }
 
 fn exclusion(exclusion: &Exclusion) -> Json {

@@ -11,6 +11,7 @@ mod device;
 mod family;
 mod merge;
 mod network;
+mod ports;
 mod secret;
 mod settings;
 mod show;

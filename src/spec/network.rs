@@ -1,5 +1,7 @@
-//! Addresses that have to lie in one network: those of a setting with `same-network` and of the one that
-//! it names.
+//! Addresses and what other settings make of them: those that have to lie in one network (`same-network`), a
+//! router that has to be in reach (`gateway-of`), a server that is another machine (`other-than`), and addresses that
+//! must not be in a network of the device's own (`outside`). `Imgbuild::Network` checks all but the first on the
+//! device.
 
 use super::conflict::known;
 use super::merge::Merged;
@@ -19,8 +21,120 @@ struct Given<'s> {
     length: u32,
 }
 
-/// All addresses of the two settings are in the network of the first, and differ.
+/// Everything that the definitions say of addresses holds.
 pub(super) fn check_networks(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    settings: &Settings,
+    places: &BTreeMap<String, Span>,
+) {
+    check_same(diagnostics, merged, settings, places);
+    for (name, setting) in &merged.profile.settings {
+        let rules = [
+            (&setting.gateway_of, out_of_reach as Rule),
+            (&setting.other_than, itself as Rule),
+        ];
+        let rules = rules
+            .into_iter()
+            .filter_map(|(other, rule)| Some((other.as_ref()?, rule)));
+        let outside = setting.outside_settings.iter();
+        for (other, rule) in rules.chain(outside.map(|other| (other, inside as Rule))) {
+            if !known(diagnostics, merged, other, &other.value) {
+                continue;
+            }
+            let others: Vec<_> = addresses(settings, &other.value).collect();
+            for one in addresses(settings, name) {
+                let found = others.iter().find_map(|other| rule(&one, other));
+                let Some(problem) = found else { continue };
+                let spans = [name, &other.value].map(|name| places.get(name));
+                let problem = (spans.into_iter().flatten())
+                    .fold(problem, |problem, span| problem.label(span, ""));
+                diagnostics.push(problem);
+            }
+        }
+    }
+}
+
+/// What is wrong with the first because of the second.
+type Rule = fn(&Given<'_>, &Given<'_>) -> Option<Diagnostic>;
+
+/// A router that a machine with the address `own` does not reach. One of the link itself is always in reach, and
+/// with a network of one address, which networkd is told (`GatewayOnLink`), any.
+fn out_of_reach(router: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
+    let Given { setting, text, .. } = router;
+    let (theirs, longest) = bits(router.address);
+    let link_local = matches!(router.address, IpAddr::V6(it) if it.is_unicast_link_local());
+    if link_local {
+        return None;
+    }
+    let (mine, own_longest) = bits(own.address);
+    let wrong = |why: String, help: &str| {
+        let title = format!("`{text}` cannot be `{setting}`: {why}");
+        Some(Diagnostic::new("setting::gateway", title).help(help.to_owned()))
+    };
+    let of = format!("`{}` of `{}`", own.text, own.setting);
+    if longest != own_longest {
+        let (router, own) = (family(router.address), family(own.address));
+        let why = format!("it is {router}, and {of} is {own}");
+        return wrong(
+            why,
+            "give a router of the same family, or one of the link, such as `fe80::1`",
+        );
+    }
+    if mine == theirs {
+        return wrong(
+            format!("it is the device's own, {of}"),
+            "give the address of the router",
+        );
+    }
+    if own.length == longest {
+        return None;
+    }
+    let behind = longest.saturating_sub(own.length);
+    if (mine ^ theirs) >> behind != 0 {
+        let help = "correct one of them; a router outside of the network goes with an address of `/32` or `/128`";
+        return wrong(format!("it is not in the network of {of}"), help);
+    }
+    let hosts = (1_u128 << behind).saturating_sub(1);
+    if longest == 32 && own.length < 31 && [0, hosts].contains(&(theirs & hosts)) {
+        return wrong(
+            format!("no machine in the network of {of} has it"),
+            "give the address of the router",
+        );
+    }
+    None
+}
+
+/// A server that is the device itself, where none runs.
+fn itself(server: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
+    let Given { setting, text, .. } = server;
+    (server.address == own.address).then(|| {
+        let title = format!(
+            "`{text}` of `{setting}` is the device itself, by `{}`",
+            own.setting
+        );
+        Diagnostic::new("setting::itself", title).help("give the address of another machine")
+    })
+}
+
+/// An address or network that overlaps one of the device's own.
+fn inside(own: &Given<'_>, other: &Given<'_>) -> Option<Diagnostic> {
+    let (mine, longest) = bits(own.address);
+    let (theirs, other_longest) = bits(other.address);
+    let behind = longest.saturating_sub(own.length.min(other.length));
+    if longest != other_longest || (mine ^ theirs).checked_shr(behind).unwrap_or(0) != 0 {
+        return None;
+    }
+    let title = format!(
+        "`{}` of `{}` and `{}` of `{}` are in one network",
+        own.text, own.setting, other.text, other.setting
+    );
+    let help = "take another private network for one of them, such as `192.168.42.1/24`";
+    Some(Diagnostic::new("setting::one-network", title).help(help))
+}
+
+/// All addresses of two settings are in the network of the first, and differ.
+fn check_same(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
     settings: &Settings,
@@ -65,7 +179,11 @@ fn addresses<'s>(settings: &'s Settings, setting: &'s str) -> impl Iterator<Item
         let Value::Text(text) = value else {
             return None;
         };
-        let (address, length) = prefixed(text)?;
+        let alone = || {
+            let address: IpAddr = text.parse().ok()?;
+            Some((address, bits(address).1))
+        };
+        let (address, length) = prefixed(text).or_else(alone)?;
         Some(Given {
             setting,
             text,

@@ -6,6 +6,7 @@
 //! `device`.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
+mod network;
 mod wifi;
 
 use super::support::judge;

@@ -138,9 +138,29 @@ pub(super) fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// An address of a machine with the length of its network's prefix.
+/// An address that one machine can have: neither "this network" (RFC 1122 §3.2.1.3), nor of a group or reserved.
+pub(super) fn is_unicast(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => (1..224).contains(&address.octets()[0]),
+        IpAddr::V6(address) => !address.is_unspecified() && !address.is_multicast(),
+    }
+}
+
+/// The address of a machine in a network, with the length of its prefix: not the network itself, nor all of its
+/// machines. Two of IPv4 (RFC 3021) or IPv6 (RFC 6164) need no more than a bit.
 pub(super) fn is_prefixed(text: &str) -> bool {
-    prefixed(text).is_some()
+    let Some((address, length)) = prefixed(text) else {
+        return false;
+    };
+    let in_network = match address {
+        IpAddr::V4(address) => {
+            let hosts = u32::MAX.checked_shr(length).unwrap_or(0);
+            let host = address.to_bits() & hosts;
+            length >= 31 || host != 0 && host != hosts
+        }
+        IpAddr::V6(address) => length >= 127 || address.to_bits().trailing_zeros() < 128 - length,
+    };
+    length > 0 && is_unicast(address) && !address.is_loopback() && in_network
 }
 
 /// A network: all bits behind its prefix are zero.

@@ -25,6 +25,8 @@ END
 printf '#!/bin/sh\nexec /usr/sbin/wpa_supplicant -dd -K "$@"\n' > "$root/tmp/stubs/wpa_supplicant"
 chmod 755 "$root"/tmp/stubs/*
 export PATH=/tmp/stubs:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+# Where it cannot be written to there is no udev, which networkd would wait for.
+mount -o remount,ro "$root/sys"
 ip link set lo up
 for case in "$cases"/*; do
     case=/mnt/${case##*/}

@@ -2,6 +2,7 @@
 package Imgbuild::Kind;
 use v5.36;
 use Imgbuild::Json;
+use Imgbuild::Network;
 use Imgbuild::Toml;
 use Socket qw(AF_INET AF_INET6 inet_pton);
 
@@ -24,7 +25,7 @@ my %LARGEST = (
 my %FITS = (
     string     => sub($text) { return 1 },
     enum       => sub($text) { return 1 },
-    address    => \&is_address,
+    address    => \&Imgbuild::Network::is_unicast,
     bind       => sub($text) { return $text eq '*' || is_address($text) },
     cidr       => \&is_private_cidr,
     size       => sub($text) { return $text =~ /\A([0-9]+)(TiB|GiB|MiB|KiB|s|)\z/ && in_64_bits($1, $2 eq 's' ? 'sectors' : $2) },
@@ -41,7 +42,7 @@ my %FITS = (
     'ssh-key'  => sub($text) { return $text =~ m{\A$KEY AAAA[A-Za-z0-9+/=]{36,}(?: |\z)} },
     username   => sub($text) { return $text =~ /\A[a-z][a-z0-9_-]{0,31}\z/ },
     name       => sub($text) { return $text =~ /\A$NAME\z/ },
-    'prefixed-address' => sub($text) { return defined bits($text) },
+    'prefixed-address' => \&Imgbuild::Network::is_of_machine,
     network    => sub($text) { return (bits($text) // return 0) !~ /1/ },
     host       => \&is_host,
     'http-status' => sub($text) { return $text =~ /\A[1-5][0-9]{2}(?:-([1-5][0-9]{2}))?\z/ && (!defined $1 || substr($text, 0, 3) <= $1) },

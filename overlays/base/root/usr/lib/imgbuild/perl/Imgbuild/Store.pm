@@ -7,6 +7,8 @@ use Imgbuild::Files;
 use Imgbuild::Json;
 use Imgbuild::Kind;
 use Imgbuild::Nearest;
+use Imgbuild::Network;
+use Imgbuild::Ports;
 
 my $CARRIED = '/usr/lib/imgbuild/settings';
 our $STATE = '/var/lib/imgbuild';
@@ -160,18 +162,7 @@ sub mistakes($image, $values) {
         my $help = $exclusion->{help} =~ s/`--set /`imgbuild-config set /r;
         push @mistakes, join(', ', map { "`$_`" } sort keys %$when, @given) . ": $exclusion->{because}; $help";
     }
-    my %taken;
-    for my $name (sort keys %$values) {
-        # A port that means nothing without another setting is free where that is not given. A secret
-        # has no value here: whether it was given is known in the image.
-        my $with = $image->{settings}{$name}{'used-with'};
-        my $used = $image->{settings}{$name}{used};
-        next if defined $with && !(defined $used ? $$used : Imgbuild::Files::given($values->{$with}));
-        for my $port (ports($image->{settings}{$name}, $values->{$name})) {
-            push @mistakes, "`$name` and `$taken{$port}` both listen on port $port" if exists $taken{$port};
-            $taken{$port} = $name;
-        }
-    }
+    push @mistakes, Imgbuild::Ports::mistakes($image, $values), Imgbuild::Network::mistakes($image, $values);
     return @mistakes;
 }
 
@@ -187,16 +178,6 @@ sub one_of($value, $among) {
     return 0 if !defined $value;
     my $wanted = Imgbuild::Json::encode($value);
     return scalar grep { Imgbuild::Json::encode($_) eq $wanted } @$among;
-}
-
-# The ports that the device listens on because of a value.
-sub ports($definition, $value) {
-    return () if !defined $value;
-    my $type = $definition->{type};
-    return $$value if $type eq 'port';
-    return map { ports($definition->{items}, $_) } @$value if $type eq 'list';
-    return map { ports($definition->{fields}{$_}, $value->{$_}) } sort keys %$value if $type eq 'table';
-    return ();
 }
 
 # Makes what is absent and the device has to make for itself, but for `@but`; gives what it made in the clear.

@@ -1,0 +1,56 @@
+# TCP ports: nothing listens twice on one port of one address, as in imgbuild itself (src/spec/ports.rs).
+package Imgbuild::Ports;
+use v5.36;
+use Imgbuild::Files;
+use Imgbuild::Json;
+use Imgbuild::Network;
+
+# What is wrong with the ports among `%$values`.
+sub mistakes($image, $values) {
+    my @listeners = map { {port => ${$_->{port}}, bound => bound($_->{address}, $values), help => $_->{help}} } @{$image->{ports}};
+    my @mistakes;
+    for my $name (sort keys %$values) {
+        # A port that means nothing without another setting is free where that is not given. A secret
+        # has no value here: whether it was given is known in the image.
+        my $with = $image->{settings}{$name}{'used-with'};
+        my $used = $image->{settings}{$name}{used};
+        next if defined $with && !(defined $used ? $$used : Imgbuild::Files::given($values->{$with}));
+        for my $found (of($image->{settings}{$name}, $values->{$name}, $values)) {
+            my ($twin) = grep { $_->{port} == $found->{port} && meet($_->{bound}, $found->{bound}) } @listeners;
+            push @listeners, {%$found, name => $name};
+            push @mistakes, taken($name, $twin) if $twin;
+        }
+    }
+    return @mistakes;
+}
+
+sub taken($name, $twin) {
+    return "`$name` and `$twin->{name}` both listen on port $twin->{port}" if defined $twin->{name};
+    return "`$name` cannot listen on port $twin->{port}: $twin->{help} does on this device";
+}
+
+# The ports that the device listens on because of a value, with where. `%$beside`: what `listens-on` names.
+sub of($definition, $value, $beside) {
+    return () if !defined $value;
+    my $type = $definition->{type};
+    return {port => $$value, bound => bound($definition->{'listens-on'}, $beside)} if $type eq 'port';
+    return map { of($definition->{items}, $_, $beside) } @$value if $type eq 'list';
+    return map { of($definition->{fields}{$_}, $value->{$_}, $value) } sort keys %$value if $type eq 'table';
+    return ();
+}
+
+# The bits of an address; `4` for all of IPv4, and nothing for all.
+sub bound($named, $beside) {
+    return '' if !defined $named;
+    my $text = Imgbuild::Json::plain($beside->{$named} // $named) // '';
+    my $bits = Imgbuild::Network::bits($text =~ s{/.*}{}sr) // return '';
+    return $bits =~ /1/ ? $bits : length $bits == 32 ? '4' : '';
+}
+
+sub meet($one, $other) {
+    return 1 if $one eq '' || $other eq '' || $one eq $other;
+    return grep { $_ eq '4' } $one, $other if length($one) == 32 || length($other) == 32;
+    return 0;
+}
+
+1;

@@ -1,0 +1,89 @@
+//! Addresses of the uplink: networkd reads them, and the kernel says what it has of them.
+
+use super::{Case, Cases};
+
+#[test]
+fn the_router_that_was_set_is_the_way_out() {
+    let given = [
+        // (address, router, the way out)
+        (
+            "203.0.113.7/32",
+            "203.0.113.1",
+            "default via 203.0.113.1 dev eth0 proto static onlink",
+        ),
+        (
+            "203.0.113.7/32",
+            "172.31.1.1",
+            "default via 172.31.1.1 dev eth0 proto static onlink",
+        ),
+        (
+            "192.168.1.10/24",
+            "192.168.1.1",
+            "default via 192.168.1.1 dev eth0 proto static onlink",
+        ),
+        (
+            "10.0.0.0/31",
+            "10.0.0.1",
+            "default via 10.0.0.1 dev eth0 proto static onlink",
+        ),
+        (
+            "2001:db8::10/64",
+            "2001:db8::1",
+            "default via 2001:db8::1 dev eth0 proto static",
+        ),
+        (
+            "2001:db8::10/128",
+            "2001:db8:ffff::1",
+            "default via 2001:db8:ffff::1 dev eth0 proto static",
+        ),
+        (
+            "2001:db8::10/64",
+            "fe80::1",
+            "default via fe80::1 dev eth0 proto static",
+        ),
+        (
+            "192.168.1.10/24",
+            "fe80::1",
+            "default via fe80::1 dev eth0 proto static",
+        ),
+    ];
+    let cases = given.map(|(address, router, _)| Case {
+        settings: vec![
+            ("uplink-address", address.to_owned()),
+            ("uplink-gateway", router.to_owned()),
+        ],
+        ..Case::default()
+    });
+    let read = Cases::read("base", &cases, "network.sh");
+    let said = read
+        .said("routes")
+        .zip(read.said("addresses"))
+        .zip(read.said("networkd"));
+    for ((address, _, expected), ((routes, addresses), log)) in given.iter().zip(said) {
+        assert!(
+            routes.starts_with(expected),
+            "{address} {expected}: {routes}\n{log}"
+        );
+        assert!(addresses.contains(&format!(" {address} ")), "{addresses}");
+    }
+}
+
+#[test]
+fn an_uplink_that_comes_into_the_clients_network_is_told() {
+    let read = Cases::read("wifi-hotspot", &[Case::default()], "apart.sh");
+    let said = read.said("apart").next().unwrap();
+    let told: Vec<&str> = said.split_inclusive('\n').collect();
+    let of = |address: &str| {
+        let end = told
+            .iter()
+            .position(|line| line.trim() == format!("end of {address}"));
+        let before = end.and_then(|end| end.checked_sub(1)).map(|at| told[at]);
+        before.is_some_and(|line| line.contains("imgbuild-config set hotspot-address="))
+    };
+    for address in ["192.168.42.9/24", "192.168.9.9/16", "192.168.42.70/28"] {
+        assert!(of(address), "{address}: {said}");
+    }
+    for address in ["192.168.1.5/24", "10.0.0.1/32"] {
+        assert!(!of(address), "{address}: {said}");
+    }
+}

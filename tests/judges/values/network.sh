@@ -1,0 +1,27 @@
+# Which addresses and routes the kernel has of what networkd reads. Networks of a kind of their own are left alone by
+# the file, and this one is.
+set -euo pipefail
+said=$1
+sed -i '/^Kind=/d' /etc/systemd/network/80-ethernet.network
+# The one user that there is.
+echo 'root:x:0:0::/root:/bin/sh
+systemd-network:x:0:0::/:/bin/sh' > /etc/passwd
+echo 'root:x:0:
+systemd-network:x:0:' > /etc/group
+mkdir -p /run/systemd/netif/links /run/systemd/netif/leases
+printf '%032x\n' 42 > /etc/machine-id
+# Nobody else is there who could have the same addresses.
+echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+ip link add eth0 type veth peer name lan
+ip link set lan up
+/usr/lib/systemd/systemd-networkd > "$said/networkd" 2>&1 &
+state() { sed -n 's/^ADMIN_STATE=//p' "/run/systemd/netif/links/$(cat /sys/class/net/eth0/ifindex 2> /dev/null || ip -o link show eth0 | cut -d : -f 1)" 2> /dev/null; }
+until [ "$(state)" = configured ] || [ "$(state)" = failed ]; do
+    kill -0 $!
+    sleep 0.05
+done
+ip -o address show dev eth0 scope global > "$said/addresses"
+{ ip -4 route show default; ip -6 route show default; } > "$said/routes"
+kill $!
+wait
+ip link delete eth0
