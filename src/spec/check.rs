@@ -46,6 +46,7 @@ pub fn check(
                 loader,
                 configure: user.configure,
                 exclusions,
+                remarks: diagnostics.remarks().to_vec(),
                 ..spec
             })
         }
@@ -101,6 +102,7 @@ fn spec(
         root_margin: merged.root_margin,
         settings,
         exclusions: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 
