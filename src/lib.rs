@@ -9,6 +9,7 @@
 //! them. Only `cli` knows the environment, the clock and the terminal.
 
 pub mod architecture;
+pub mod configuration;
 pub mod digest;
 pub mod epoch;
 pub mod event;
