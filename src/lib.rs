@@ -10,6 +10,7 @@
 
 pub mod address;
 pub mod architecture;
+pub mod configuration;
 pub mod digest;
 pub mod epoch;
 pub mod event;

@@ -4,7 +4,7 @@ use super::args::{BuildArgs, InputArgs, TargetArgs};
 use super::build::{definitions, user_settings};
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{environment, signals};
+use super::{environment, given, near_lock, signals};
 use crate::architecture::Architecture;
 use crate::base::{BaseError, OpenError, Opened, Source, apt};
 use crate::build::Workshop;
@@ -14,7 +14,7 @@ use crate::debian::preferences::Preferences;
 use crate::debian::repository::{Archives, Freshness, Repository};
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice};
-use crate::event::Reporter;
+use crate::event::{Event, Reporter};
 use crate::fetch::{Client, Network, Options};
 use crate::lock::{Lock, LockedBase};
 use crate::plan::Plan;
@@ -37,6 +37,8 @@ pub(super) struct Bench<'a> {
     /// The keys that may sign a base image.
     base_keys: Option<Vec<u8>>,
     program: PathBuf,
+    /// Whether a profile that was asked for is a shipped one.
+    shipped: bool,
     pub(super) progress: &'a Progress,
 }
 
@@ -51,6 +53,9 @@ impl<'a> Bench<'a> {
         let user = user_settings(target)?;
         let profile = target.profile.join("+");
         let spec = spec::check(&definitions, &target.board, &profile, &user)?;
+        for remark in &spec.remarks {
+            progress.report(Event::Warning(remark.clone()));
+        }
         if spec.loader.is_some() && !spec.board.needs_base() {
             let board = &spec.board.name;
             let words = format!(
@@ -90,6 +95,9 @@ impl<'a> Bench<'a> {
             keyring,
             base_keys,
             program,
+            shipped: profile
+                .split('+')
+                .any(|name| definitions.ships_profile(name)),
             progress,
         })
     }
@@ -221,22 +229,43 @@ impl<'a> Bench<'a> {
 
     /// The plan by the lock that is there, or by a fresh one, which needs a start.
     pub(super) fn plan(&self, args: &BuildArgs) -> Result<(Plan, Option<Start>), Failure> {
-        let path = args
-            .lock
-            .clone()
-            .unwrap_or_else(|| default_lock(&self.spec));
-        let named = args.locked || args.lock.is_some();
+        let named = args.lock.as_ref();
+        let path = named.cloned();
+        let path = path.unwrap_or_else(|| default_lock(&self.spec));
         let mut start = None;
-        let lock = match fs_err::read_to_string(&path) {
-            Ok(text) => Lock::parse(&text).map_err(|source| Failure::Lock { path, source })?,
+        let read = match named {
+            Some(_) => given::read_text(&path, given::MAX_LONG),
+            None => given::read_found(&path, given::MAX_LONG),
+        };
+        let lock = match read {
+            Ok(text) => self.lock(path, &text, args)?,
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let source = error;
                 return Err(Failure::ReadLock { path, source });
             }
-            Err(_) if named => return Err(Failure::NoLock(path)),
+            Err(_) if named.is_some() || args.locked => return Err(Failure::NoLock(path)),
             Err(_) => self.resolve(start.insert(self.start(None)?))?,
         };
         Ok((Plan::new(self.spec.clone(), lock)?, start))
+    }
+
+    /// The lock of the file at `path`. One that nobody named decides neither where the device of a shipped
+    /// profile gets its upgrades nor what it is made of.
+    fn lock(&self, path: PathBuf, text: &str, args: &BuildArgs) -> Result<Lock, Failure> {
+        let lock = match Lock::parse(text) {
+            Ok(lock) => lock,
+            Err(source) => return Err(Failure::Lock { path, source }),
+        };
+        let shown = path.display();
+        let found = format!("lock `{shown}` decides the version of every package");
+        self.progress.report(Event::Warning(found));
+        if args.lock.is_some() || !self.shipped {
+            return Ok(lock);
+        }
+        match near_lock::claim(&lock, &self.spec, || environment::mirrors(&self.input))? {
+            Some(says) => Err(Failure::NearLock { path, says }),
+            None => Ok(lock),
+        }
     }
 
     /// Where the build works that begins at `start`.
@@ -311,14 +340,14 @@ fn base_keys(spec: &Spec, path: &Path) -> Result<Vec<u8>, Failure> {
         let words = "`--base-key` goes with a --base that the board names by the key that signs it";
         return Err(Failure::Usage(words.to_owned()));
     }
-    fs_err::read(path).map_err(|source| Failure::UserFile {
+    given::read(path, given::MAX_LONG).map_err(|source| Failure::UserFile {
         path: path.to_owned(),
         source,
     })
 }
 
 fn keyring(path: &Path) -> Result<Keyring, Failure> {
-    let bytes = fs_err::read(path);
+    let bytes = given::read(path, given::MAX_LONG);
     let bytes = bytes.map_err(|source| Failure::UserFile {
         path: path.to_owned(),
         source,

@@ -4,7 +4,7 @@ use super::args::{BuildArgs, Configuration, LockArgs, PlanArgs, TalkArgs, Target
 use super::bench::{Bench, default_lock};
 use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
-use super::{environment, print, signals};
+use super::{environment, given, print_json, print_path, print_text, signals};
 use crate::build;
 use crate::define::Definitions;
 use crate::lock::Lock;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// Builds the image and prints where it is.
 pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
-    print(format!("{}\n", write(args, talk)?.display()))
+    print_path(&write(args, talk)?)
 }
 
 /// Builds the image; gives where it is.
@@ -82,7 +82,7 @@ pub(super) fn lock(args: &LockArgs, talk: TalkArgs) -> Result<(), Failure> {
         path: path.clone(),
         source,
     })?;
-    print(format!("{}\n", path.display()))
+    print_path(&path)
 }
 
 fn write_lock(path: &Path, lock: &Lock) -> io::Result<()> {
@@ -102,17 +102,20 @@ pub(super) fn plan(args: &PlanArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let bench = Bench::open(&args.build.target, &args.build.input, &progress)?;
     let (plan, _) = bench.healed(|| bench.plan(&args.build))?;
-    print(if args.json {
-        plan.to_json().to_string() + "\n"
-    } else {
-        plan.to_text()
-    })
+    match args.json {
+        true => print_json(&plan.to_json()),
+        false => print_text(&plan.to_text()),
+    }
 }
 
 /// Definitions of the folders on the command line, of the working directory, of the user, and the
 /// shipped ones.
 pub(super) fn definitions(named: &[PathBuf]) -> Definitions {
-    let usual = [PathBuf::from("."), environment::configuration_folder()];
+    let usual = [
+        Some(PathBuf::from(".")),
+        environment::configuration_folder(),
+    ];
+    let usual = usual.into_iter().flatten();
     let folders: Vec<PathBuf> = named.iter().cloned().chain(usual).collect();
     Definitions::find(&folders)
 }
@@ -124,7 +127,7 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
             path: path.to_owned(),
             source,
         };
-        fs_err::read_to_string(path).map_err(failed)
+        given::read_text(path, given::MAX_TEXT).map_err(failed)
     };
     let mut files = Vec::new();
     for path in &target.settings {

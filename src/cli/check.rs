@@ -3,7 +3,7 @@
 use super::args::DefinitionArgs;
 use super::build::definitions;
 use super::failure::Failure;
-use super::print;
+use super::{given, print_text};
 use crate::debian::repository::Freshness;
 use crate::define::{Board, Definitions};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -28,7 +28,7 @@ pub(super) fn boards(wanted: &[String], args: &DefinitionArgs) -> Result<(), Fai
             sound += &format!("{}: no mistakes\n", board.name);
         }
     }
-    print(sound)?;
+    print_text(&sound)?;
     match diagnostics.is_empty() {
         true => Ok(()),
         false => Err(diagnostics.into()),
@@ -46,7 +46,7 @@ fn board(
     if !is_file {
         return Ok(definitions.lint_board(diagnostics, wanted));
     }
-    let text = fs_err::read_to_string(path);
+    let text = given::read_text(path, given::MAX_TEXT);
     let text = text.map_err(|source| Failure::UserFile {
         path: path.to_owned(),
         source,

@@ -7,6 +7,8 @@
 
 use super::args::InputArgs;
 use super::failure::Failure;
+use super::given;
+use crate::configuration::Configuration;
 use crate::debian::mirrors::{self, DebianMirrors};
 use crate::debian::sources::{self, SourceEntry};
 use crate::epoch::Epoch;
@@ -14,50 +16,46 @@ use crate::fetch::{Proxies, Url};
 use crate::listing;
 use crate::unfinished::Unfinished;
 use ring::rand::SecureRandom;
-use serde::Deserialize;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// The configuration file of a user: `~/.config/imgbuild/config.toml`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Configuration {
-    /// The Debian archive to fetch from.
-    mirror: Option<String>,
-    /// The folder that keeps what was fetched and made.
-    store: Option<PathBuf>,
-}
 
 /// A variable that is set to something.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn folder(variable_name: &str, below_home: &str) -> PathBuf {
-    let absolute = variable(variable_name)
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    let base = absolute.unwrap_or_else(|| {
-        let home = variable("HOME").unwrap_or_else(|| "/var/tmp".to_owned());
-        Path::new(&home).join(below_home)
-    });
-    base.join("imgbuild")
+/// A folder of the user's. Without a home there is none: whatever else could stand in for it, such as
+/// /var/tmp, other users can write to.
+fn folder(variable_name: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name| {
+        let path = variable(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    let home = || absolute("HOME").map(|home| home.join(below_home));
+    let base = absolute(variable_name).or_else(home)?;
+    Some(base.join("imgbuild"))
 }
 
 /// Where a user's configuration and own definitions lie.
-pub(super) fn configuration_folder() -> PathBuf {
+pub(super) fn configuration_folder() -> Option<PathBuf> {
     folder("XDG_CONFIG_HOME", ".config")
 }
 
-fn configuration_file() -> PathBuf {
-    configuration_folder().join("config.toml")
+fn configuration_file() -> Option<PathBuf> {
+    Some(configuration_folder()?.join("config.toml"))
 }
 
 fn configuration() -> Result<Configuration, Failure> {
-    let path = configuration_file();
-    let Ok(text) = fs_err::read_to_string(&path) else {
+    let Some(path) = configuration_file() else {
         return Ok(Configuration::default());
+    };
+    let text = match given::read_found(&path, given::MAX_TEXT) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Configuration::default());
+        }
+        Err(source) => return Err(Failure::UserFile { path, source }),
     };
     // The line itself may hold a login.
     let wrong = |error: toml::de::Error| {
@@ -66,7 +64,7 @@ fn configuration() -> Result<Configuration, Failure> {
         let words = format!("`{}`: line {line}: {}", path.display(), error.message());
         Failure::Usage(words)
     };
-    toml::from_str(&text).map_err(wrong)
+    Configuration::parse(&text).map_err(wrong)
 }
 
 /// The folder of the store: a flag, `IMGBUILD_STORE`, the configuration, or the user's cache.
@@ -77,9 +75,12 @@ pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(path) = variable("IMGBUILD_STORE") {
         return Ok(PathBuf::from(path));
     }
-    Ok(configuration()?
-        .store
-        .unwrap_or_else(|| folder("XDG_CACHE_HOME", ".cache")))
+    let usual = || folder("XDG_CACHE_HOME", ".cache");
+    configuration()?.store.or_else(usual).ok_or_else(|| {
+        let words =
+            "no folder for the store is known: set HOME or IMGBUILD_STORE, or give --store DIR";
+        Failure::Usage(words.to_owned())
+    })
 }
 
 /// Debian's archives as a person names them: a flag, `IMGBUILD_MIRROR` or the configuration.
@@ -101,7 +102,8 @@ pub(super) fn mirrors(args: &InputArgs) -> Result<DebianMirrors, Failure> {
     }
     let found = mirrors::discover_mirrors(&apt_sources(Path::new("/etc/apt")));
     found.ok_or_else(|| Failure::NoMirror {
-        configuration: configuration_file(),
+        configuration: configuration_file()
+            .unwrap_or_else(|| "~/.config/imgbuild/config.toml".into()),
     })
 }
 
@@ -164,7 +166,7 @@ pub(super) fn secrets() -> Vec<(String, String, String)> {
 /// A key of this user's own, made when it is asked for first; none where it can be neither read nor
 /// made. It lies outside of the store, which may be handed to others.
 pub(super) fn own_key() -> Option<[u8; 32]> {
-    let folder = folder("XDG_STATE_HOME", ".local/state");
+    let folder = folder("XDG_STATE_HOME", ".local/state")?;
     let path = folder.join("key");
     let read = || fs_err::read(&path).ok()?.try_into().ok();
     if let Some(key) = read() {

@@ -44,6 +44,7 @@ pub(super) fn code(failure: &Failure) -> u8 {
         Failure::NoLock(_)
         | Failure::ReadLock { .. }
         | Failure::Lock { .. }
+        | Failure::NearLock { .. }
         | Failure::Stale(_) => LOCK,
         Failure::NoMirror { .. } | Failure::Keyring { .. } | Failure::Client(_) | Failure::Host => {
             INPUT
@@ -282,9 +283,13 @@ fn foreign(error: &ForeignError) -> u8 {
 
 /// A panic is a bug: says so, with the version, and ends with the code for it.
 pub(super) fn install_panic_message() {
-    let inner = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        inner(panic);
+        // The words of a panic may hold what was read.
+        super::progress::say(&panic.to_string());
+        let trace = std::backtrace::Backtrace::capture();
+        if trace.status() == std::backtrace::BacktraceStatus::Captured {
+            super::progress::say(&trace.to_string());
+        }
         let version = env!("CARGO_PKG_VERSION");
         super::progress::say(&format!(
             "imgbuild {version} has a bug; please report the lines above"

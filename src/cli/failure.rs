@@ -7,7 +7,7 @@ use crate::build::{BuildError, FetchStageError, SystemError};
 use crate::debian::keyring::KeyringError;
 use crate::debian::repository::RepositoryError;
 use crate::define::FolderError;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostics, Visible};
 use crate::fetch::{BadUrl, FetchError};
 use crate::lock::LockError;
 use crate::plan::StaleLock;
@@ -59,6 +59,17 @@ pub(super) enum Failure {
         path: PathBuf,
         /// Why.
         source: LockError,
+    },
+    /// The lock, which nobody named, decides more than it may.
+    #[error(
+        "the lock `{}` was found because it lies in the working directory, and says that {says}",
+        .path.display()
+    )]
+    NearLock {
+        /// Its file.
+        path: PathBuf,
+        /// What it must not decide.
+        says: String,
     },
     /// The lock is of other packages.
     #[error(transparent)]
@@ -184,9 +195,9 @@ impl Failure {
     }
 
     /// The failure, the whole chain of causes, and what to do, each on its own line.
-    pub(super) fn render(&self) -> String {
+    pub(super) fn render(&self) -> Visible {
         if let Self::Diagnostics(diagnostics) = self {
-            return diagnostics.to_text(super::environment::colour());
+            return diagnostics.render(super::environment::colour());
         }
         let mut text = format!("error: {self}\n");
         let mut cause = self.source();
@@ -207,13 +218,17 @@ impl Failure {
         if let Some(help) = self.help() {
             let _ = writeln!(text, "  help: {help}");
         }
-        text
+        Visible::of(&text)
     }
 
     /// What a person can do where the words of the error do not say it.
     fn help(&self) -> Option<String> {
         match self {
             Self::NoLock(_) => Some("run `imgbuild lock`, or build without --locked".to_owned()),
+            Self::NearLock { path, .. } => Some(format!(
+                "`--lock {}` takes it as it is; `imgbuild lock` makes it anew",
+                path.display()
+            )),
             Self::NoMirror { configuration } => Some(format!(
                 "give --mirror URL, set IMGBUILD_MIRROR, or write `mirror = \"URL\"` into `{}`",
                 configuration.display()

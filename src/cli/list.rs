@@ -3,7 +3,7 @@
 use super::args::DefinitionArgs;
 use super::build::definitions;
 use super::failure::Failure;
-use super::print;
+use super::{print_json, print_text};
 use crate::compose::boot_text::{described, expected};
 use crate::diag::Diagnostics;
 use crate::spec::{self, Profile};
@@ -19,14 +19,14 @@ impl Listing {
                 .0
                 .iter()
                 .map(|(name, title)| json!({ "name": name, "title": title }));
-            return print(format!("{}\n", rows.collect::<serde_json::Value>()));
+            return print_json(&rows.collect());
         }
         let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let rows = self
             .0
             .iter()
             .map(|(name, title)| format!("{name:<width$}  {title}\n"));
-        print(rows.collect::<String>())
+        print_text(&rows.collect::<String>())
     }
 }
 
@@ -58,11 +58,10 @@ pub(super) fn profiles(args: &DefinitionArgs, json: bool) -> Result<(), Failure>
 /// Prints a profile with its settings.
 pub(super) fn profile(name: &str, args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
     let profile = spec::profile(&definitions(&args.definitions), name)?;
-    print(if json {
-        profile.to_json().to_string() + "\n"
-    } else {
-        text(&profile)
-    })
+    match json {
+        true => print_json(&profile.to_json()),
+        false => print_text(&text(&profile)),
+    }
 }
 
 fn text(profile: &Profile) -> String {

@@ -8,15 +8,19 @@ mod check;
 mod environment;
 mod exit;
 mod failure;
+mod given;
 mod heal;
 mod list;
+mod near_lock;
 mod progress;
 mod signals;
 mod trial;
 
+use crate::diag::{visible, visible_json};
 use args::{Cli, Command, Listed, Shown, Task};
 use failure::Failure;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Runs the command that `arguments` ask for.
@@ -26,9 +30,13 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() {
+                progress::say(error.render().to_string().trim_end());
+                return ExitCode::from(exit::USAGE);
+            }
             // Help and version go to standard output and are no failure. A closed pipe is none either.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
+            return ExitCode::SUCCESS;
         }
     };
     let done = dispatch(cli);
@@ -36,7 +44,7 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            progress::say(failure.render().trim_end());
+            progress::show(&failure.render());
             ExitCode::from(failure.exit_code())
         }
     }
@@ -84,7 +92,25 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// Writes data to standard output. A reader that left early is no failure.
+/// Writes text for a person to standard output, with its control characters made visible.
+fn print_text(text: &str) -> Result<(), Failure> {
+    print(visible(text).as_bytes())
+}
+
+/// Writes a line of JSON to standard output, with its control characters as escapes.
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(format!("{}\n", visible_json(&value.to_string())))
+}
+
+/// Writes the path of what was made to standard output: to a program as it is, since it is to be used.
+fn print_path(path: &Path) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        return print_text(&format!("{}\n", path.display()));
+    }
+    print([path.as_os_str().as_encoded_bytes(), b"\n"].concat())
+}
+
+/// Writes data to standard output as it is. A reader that left early is no failure.
 fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_ref()).and_then(|()| out.flush()) {

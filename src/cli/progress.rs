@@ -1,5 +1,6 @@
 //! Draws events: bars on a terminal, one plain line a stage elsewhere.
 
+use crate::diag::{Visible, visible};
 use crate::event::{Event, Reporter, Stage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -130,7 +131,9 @@ impl Reporter for Progress {
                 }
             }
             Event::Note(text) => match running.as_ref() {
-                Some(running) if self.show == Show::Bars => running.bar.println(text),
+                Some(running) if self.show == Show::Bars => {
+                    running.bar.println(visible(&text));
+                }
                 _ => say(&text),
             },
             Event::Warning(text) => match running.as_ref() {
@@ -142,9 +145,16 @@ impl Reporter for Progress {
     }
 }
 
-/// Writes `line` to standard error; a closed one is nobody's loss.
+/// Writes `line` to standard error with its control characters made visible: it may hold what a script
+/// printed or what a server calls a file.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    show(&Visible::of(line));
+}
+
+/// Writes text to standard error. Nothing else of the program writes there, but for bars that hold
+/// no text of others; a closed one is nobody's loss.
+pub(crate) fn show(text: &Visible) {
+    let _ = writeln!(std::io::stderr(), "{}", text.as_str().trim_end());
 }
 
 /// The clock, for what a person sees only.

@@ -14,21 +14,17 @@
 //!
 //! Perl's `Imgbuild::Template` runs it; what it could not run is refused here.
 
+use super::template::{self, TemplateError};
+use handlebars::Path;
 use handlebars::template::{HelperTemplate, Parameter, Subexpression, Template, TemplateElement};
-use handlebars::{Path, TemplateError as ParseError};
 use serde_json::{Value, json};
 
 /// Why a template cannot be carried to the device.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
-    /// It is no template.
-    #[error("cannot parse template `{template}`")]
-    Parse {
-        /// The file.
-        template: String,
-        /// Why.
-        source: Box<ParseError>,
-    },
+    /// It is no template, or one that is not taken.
+    #[error(transparent)]
+    Parse(#[from] TemplateError),
     /// The device has no such part.
     #[error(
         "template `{template}` depends on a setting that can change on the device, where {what} is not \
@@ -65,10 +61,7 @@ const CALLS: [&str; 17] = [
 
 /// The parts of `text`, the template of file `name`.
 pub fn compile(name: &str, text: &str) -> Result<Value, ProgramError> {
-    let parsed = Template::compile(text).map_err(|source| ProgramError::Parse {
-        template: name.to_owned(),
-        source: Box::new(source),
-    })?;
+    let parsed = template::parse(text).map_err(|refused| template::refusal(name, &refused))?;
     Compiler { template: name }.parts(Some(&parsed))
 }
 

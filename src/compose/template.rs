@@ -2,6 +2,11 @@
 //! empty text. Nothing is escaped; whoever writes into a quoted place uses the helper for it.
 //! `overlays/README.md` lists the helpers and the names that templates see.
 
+mod bounds;
+
+pub(super) use bounds::{Refused, parse};
+
+use bounds::{Budget, Rendered};
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext,
     RenderError, RenderErrorReason, Renderable, ScopedJson, no_escape,
@@ -23,63 +28,72 @@ pub struct TemplateError {
 }
 
 /// The engine with its helpers.
-#[derive(Debug)]
-pub struct Templates {
-    engine: Handlebars<'static>,
-}
-
-impl Default for Templates {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Templates;
 
 impl Templates {
     /// Knows every helper.
     pub fn new() -> Self {
-        let mut engine = Handlebars::new();
-        engine.set_strict_mode(true);
-        engine.register_escape_fn(no_escape);
-        for (name, convert, expected) in CONVERSIONS {
-            let helper = Conversion {
-                name,
-                convert,
-                expected,
-            };
-            engine.register_helper(name, Box::new(helper));
-        }
-        engine.register_helper("join", Box::new(Join));
-        engine.register_helper("if", Box::new(If { wanted: true }));
-        engine.register_helper("unless", Box::new(If { wanted: false }));
-        engine.register_helper("and", Box::new(Junction { all: true }));
-        engine.register_helper("or", Box::new(Junction { all: false }));
-        Self { engine }
+        Self
     }
 
-    /// What `text`, the template of file `name`, makes of `context`.
+    /// What `text`, the template of file `name`, makes of `context`; refused where that takes too much.
     pub fn render(&self, name: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
-        let rendered = self.engine.render_template(text, context);
-        rendered.map_err(|error| failure(name, &error))
+        let template = bounds::parse(text).map_err(|refused| refusal(name, &refused))?;
+        let budget = Budget::new();
+        let mut engine = engine(&budget);
+        engine.register_template(name, bounds::counted(template));
+        let mut rendered = Rendered::default();
+        let written = engine.render_to_write(name, context, &mut rendered);
+        written.map_err(|error| failure(name, &error))?;
+        // It is made of texts.
+        Ok(String::from_utf8_lossy(&rendered.0).into_owned())
     }
 }
 
-fn failure(name: &str, error: &RenderError) -> TemplateError {
-    let parsed = match error.reason() {
-        RenderErrorReason::TemplateError(parse) => parse.pos().map(|at| (at, parse.reason())),
-        _ => None,
-    };
-    let (line, column, reason) = match parsed {
-        Some(((line, column), reason)) => (line, column, reason.to_string()),
-        None => {
-            let (line, column) = (error.line_no.unwrap_or(1), error.column_no.unwrap_or(1));
-            (line, column, explain(error.reason()))
-        }
+fn engine(budget: &Budget) -> Handlebars<'static> {
+    let mut engine = Handlebars::new();
+    engine.set_strict_mode(true);
+    engine.register_escape_fn(no_escape);
+    budget.install(&mut engine);
+    for (name, convert, expected) in CONVERSIONS {
+        let helper = Conversion {
+            name,
+            convert,
+            expected,
+            budget: budget.clone(),
+        };
+        engine.register_helper(name, Box::new(helper));
+    }
+    let budget = budget.clone();
+    engine.register_helper("join", Box::new(Join { budget }));
+    engine.register_helper("if", Box::new(If { wanted: true }));
+    engine.register_helper("unless", Box::new(If { wanted: false }));
+    engine.register_helper("and", Box::new(Junction { all: true }));
+    engine.register_helper("or", Box::new(Junction { all: false }));
+    engine
+}
+
+/// Why the template of file `name` is none.
+pub(super) fn refusal(name: &str, refused: &Refused) -> TemplateError {
+    let ((line, column), reason) = match refused {
+        Refused::Syntax(error) => (error.pos().unwrap_or((1, 1)), error.reason().to_string()),
+        Refused::Bound(words) => ((1, 1), words.clone()),
     };
     TemplateError {
         template: name.to_owned(),
         line,
         column,
         reason,
+    }
+}
+
+fn failure(name: &str, error: &RenderError) -> TemplateError {
+    TemplateError {
+        template: name.to_owned(),
+        line: error.line_no.unwrap_or(1),
+        column: error.column_no.unwrap_or(1),
+        reason: explain(error.reason()),
     }
 }
 
@@ -91,6 +105,7 @@ fn explain(reason: &RenderErrorReason) -> String {
         | RenderErrorReason::ParamNotFoundForIndex(helper, _) => {
             format!("what is given to `{helper}` is not known or missing")
         }
+        RenderErrorReason::IOError(error) => error.to_string(),
         RenderErrorReason::HelperNotFound(helper) => format!("no helper is called `{helper}`"),
         other => other.to_string(),
     }
@@ -157,6 +172,7 @@ struct Conversion {
     name: &'static str,
     convert: fn(&Value) -> Option<String>,
     expected: &'static str,
+    budget: Budget,
 }
 
 impl HelperDef for Conversion {
@@ -168,14 +184,19 @@ impl HelperDef for Conversion {
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
         let value = argument(helper, self.name, 0)?;
+        // Some of them make several letters of one, and they may be given what another made.
+        self.budget.take_text(value.as_str().map_or(0, str::len))?;
         let text = (self.convert)(value);
         let text = text.ok_or_else(|| wrong(self.name, self.expected, value))?;
+        self.budget.take_text(text.len())?;
         Ok(ScopedJson::Derived(Value::String(text)))
     }
 }
 
 /// `join LIST SEPARATOR`.
-struct Join;
+struct Join {
+    budget: Budget,
+}
 
 impl HelperDef for Join {
     fn call_inner<'reg: 'rc, 'rc>(
@@ -191,6 +212,8 @@ impl HelperDef for Join {
         let items = items.ok_or_else(|| wrong("join", "a list of plain values", list))?;
         let separator = separator.as_str();
         let separator = separator.ok_or_else(|| wrong("join", "a text to join with", list))?;
+        let len = items.iter().map(|item| item.len() + separator.len());
+        self.budget.take_text(len.sum())?;
         Ok(ScopedJson::Derived(Value::String(items.join(separator))))
     }
 }
@@ -271,77 +294,4 @@ fn wrong(helper: &str, expected: &str, found: &Value) -> RenderErrorReason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn render(text: &str) -> Result<String, String> {
-        let context = json!({ "settings": {
-            "ssid": "a'b", "cidr": "192.168.42.1/24", "on": true, "off": false, "none": null,
-            "list": ["a", "b"], "port": 80,
-        }});
-        let rendered = Templates::new().render("x.hbs", text, &context);
-        rendered.map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn helpers_do_what_the_readme_says() {
-        for (template, expected) in [
-            ("{{hex settings.ssid}}", "612762"),
-            ("{{shell-quote settings.ssid}}", r"'a'\''b'"),
-            ("{{json settings.list}}", r#"["a","b"]"#),
-            ("{{join settings.list \", \"}}", "a, b"),
-            ("{{address settings.cidr}}", "192.168.42.1"),
-            ("{{family settings.cidr}}", "ip"),
-            ("{{settings.ssid}} <&>", "a'b <&>"),
-            ("{{#if settings.on}}1{{else}}2{{/if}}", "1"),
-            ("{{#unless settings.off}}1{{/unless}}", "1"),
-            ("{{#if settings.none}}1{{else}}2{{/if}}", "2"),
-            ("{{#if (eq settings.port 80)}}1{{/if}}", "1"),
-            ("{{#if settings.off}}1{{else if settings.on}}3{{/if}}", "3"),
-            ("{{#each settings.list}}{{this}};{{/each}}", "a;b;"),
-            ("a\n{{#if settings.on}}\nb\n{{/if}}\nc\n", "a\nb\nc\n"),
-        ] {
-            assert_eq!(render(template).as_deref(), Ok(expected), "{template}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_is_an_error_wherever_it_stands() {
-        for template in [
-            "{{settings.sid}}",
-            "{{#if settings.sid}}x{{/if}}",
-            "{{#unless settings.sid}}x{{/unless}}",
-            "{{#if (eq settings.sid 1)}}x{{/if}}",
-            "{{#if (not settings.sid)}}x{{/if}}",
-            "{{#if (and settings.on settings.sid)}}x{{/if}}",
-            "{{#if (or settings.sid settings.on)}}x{{/if}}",
-            "{{#each settings.sid}}x{{/each}}",
-            "{{hex settings.sid}}",
-            "{{nothing settings.ssid}}",
-        ] {
-            assert!(
-                render(template).is_err(),
-                "{template}: {:?}",
-                render(template)
-            );
-        }
-    }
-
-    #[test]
-    fn errors_name_file_and_line() {
-        assert_eq!(
-            render("a\n{{settings.sid}}\n").unwrap_err(),
-            "cannot render template `x.hbs`, line 2, column 1: `settings.sid` is not known"
-        );
-        let broken = render("a\nb\n{{#if settings.on}}\n").unwrap_err();
-        assert!(
-            broken.starts_with("cannot render template `x.hbs`, line "),
-            "{broken}"
-        );
-        assert_eq!(
-            render("{{hex settings.port}}").unwrap_err(),
-            "cannot render template `x.hbs`, line 1, column 1: `hex` expects a text and found a number"
-        );
-    }
-}
+mod tests;

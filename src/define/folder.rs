@@ -1,9 +1,10 @@
 //! Where definitions lie: folders of the person, and the shipped ones inside the binary.
 
-use crate::listing;
+use super::beneath::{Beneath, Found, Links};
 use include_dir::{Dir, DirEntry, include_dir};
+use rustix::io::Errno;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 
 /// The longest file of a definition. Larger things belong into packages.
 const MAX_FILE: u64 = 16 << 20;
+/// The most bytes in the files of an overlay together.
+const MAX_BYTES: u64 = 256 << 20;
 /// The most files of an overlay, and the deepest folder of it.
 const MAX_FILES: usize = 10_000;
 const MAX_DEPTH: usize = 32;
@@ -23,15 +26,43 @@ pub enum FolderError {
     /// The operating system refuses; its message names the path.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The operating system refuses.
+    #[error("cannot read `{}`: {error}", .path.display())]
+    System {
+        /// What is to be read.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A link in a folder of definitions leads elsewhere.
+    #[error(
+        "`{}` leads out of its folder of definitions; nothing outside of that is read: put the file \
+         there, or a symlink that stays inside",
+        .path.display()
+    )]
+    Outside {
+        /// What is to be read.
+        path: PathBuf,
+    },
     /// A file is too long.
-    #[error("`{path}` is longer than {MAX_FILE} bytes; large files belong into a package")]
+    #[error("`{}` is longer than {limit} bytes; large files belong into a package", .path.display())]
     TooLong {
         /// The file.
-        path: String,
+        path: PathBuf,
+        /// The most that it may have.
+        limit: u64,
     },
     /// An overlay has too many files or is too deep.
     #[error("`{path}` has more than {MAX_FILES} files or is more than {MAX_DEPTH} folders deep")]
     TooMany {
+        /// The overlay's folder.
+        path: String,
+    },
+    /// The files of an overlay are too long together.
+    #[error(
+        "the files in `{path}` are longer than {MAX_BYTES} bytes together; large files belong into a package"
+    )]
+    TooMuch {
         /// The overlay's folder.
         path: String,
     },
@@ -41,21 +72,53 @@ pub enum FolderError {
         /// The file.
         path: PathBuf,
     },
+    /// A definition is no text.
+    #[error("`{}` is not UTF-8 text", .path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// A device, socket or pipe.
     #[error("`{path}` is neither a file, a folder nor a symlink")]
     Strange {
         /// The file.
         path: PathBuf,
     },
+    /// It was replaced between two looks.
+    #[error("`{}` was replaced while it was read", .path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl FolderError {
+    /// What the system's `error` about `path` means.
+    pub(super) fn of(path: PathBuf, error: Errno) -> Self {
+        match error {
+            Errno::XDEV => Self::Outside { path },
+            error => Self::System {
+                path,
+                error: error.into(),
+            },
+        }
+    }
 }
 
 /// A file below a folder.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// Its bytes.
-    File(Arc<[u8]>),
+    /// A file.
+    File {
+        /// Its bytes.
+        bytes: Arc<[u8]>,
+        /// Whether its owner may run it.
+        executable: bool,
+    },
     /// What it points to.
     Symlink(String),
+    /// What is never part of an image: the folder of a version control system.
+    LeftOut,
 }
 
 /// A folder with `boards/`, `profiles/` and `overlays/`.
@@ -88,13 +151,18 @@ impl Folder {
                 Ok(names)
             }
             Folder::Own(root) => {
-                let folder = root.join(kind);
-                if !folder.is_dir() {
-                    return Ok(Vec::new());
+                let mut names = Vec::new();
+                let Some(folder) = own(root, kind)? else {
+                    return Ok(names);
+                };
+                for name in folder.names()? {
+                    let Some(name) = name.to_str() else { continue };
+                    // Something else, also a link that leads elsewhere, is no definition.
+                    if let Ok(Some(Found::Folder(_))) = folder.find(name, Links::Followed) {
+                        names.push(name.to_owned());
+                    }
                 }
-                let names = listing::sorted(&folder)?.into_iter();
-                let names = names.filter(|name| folder.join(name).is_dir());
-                Ok(names.filter_map(|name| name.into_string().ok()).collect())
+                Ok(names)
             }
         }
     }
@@ -107,37 +175,44 @@ impl Folder {
         }
     }
 
-    /// The file `path`; nothing where it does not exist.
-    pub(crate) fn read(&self, path: &str) -> Result<Option<Arc<[u8]>>, FolderError> {
+    /// The file `path` (`boards/NAME/board.toml`) of at most `limit` bytes; nothing where it does not exist.
+    pub(crate) fn read(&self, path: &str, limit: u64) -> Result<Option<Arc<[u8]>>, FolderError> {
         match self {
             Folder::Shipped => Ok(shipped(path).and_then(|entry| match entry {
                 DirEntry::File(file) => Some(file.contents().into()),
                 DirEntry::Dir(_) => None,
             })),
-            Folder::Own(root) => {
-                let path = root.join(path);
-                path.is_file().then(|| read_bounded(&path)).transpose()
-            }
+            Folder::Own(root) => match below(root, path)? {
+                Some(Found::File { file, .. }) => file.read(limit).map(Some),
+                _ => Ok(None),
+            },
         }
+    }
+
+    /// Whether the owner of the file `path` may run it.
+    pub(crate) fn is_executable(&self, path: &str) -> Result<bool, FolderError> {
+        let found = match self {
+            Folder::Shipped => None,
+            Folder::Own(root) => below(root, path)?,
+        };
+        Ok(matches!(found, Some(Found::File { executable, .. }) if executable))
     }
 
     /// Every file and symlink below `path`, with its path from there; none where it does not exist.
     pub(crate) fn files(&self, path: &str) -> Result<Vec<(String, Entry)>, FolderError> {
-        let mut found = Vec::new();
         match self {
             Folder::Shipped => {
+                let mut found = Vec::new();
                 if let Some(DirEntry::Dir(dir)) = shipped(path) {
                     walk_shipped(dir, dir.path(), &mut found);
                 }
+                Ok(found)
             }
-            Folder::Own(root) => {
-                let folder = root.join(path);
-                if folder.is_dir() {
-                    walk(&folder, "", 0, &mut found)?;
-                }
-            }
+            Folder::Own(root) => match below(root, path)? {
+                Some(Found::Folder(folder)) => Walk::default().all(&folder),
+                _ => Ok(Vec::new()),
+            },
         }
-        Ok(found)
     }
 }
 
@@ -162,54 +237,96 @@ fn walk_shipped(dir: &'static Dir<'static>, top: &Path, found: &mut Vec<(String,
             DirEntry::File(file) => {
                 let path = file.path().strip_prefix(top).unwrap_or(file.path());
                 let path = path.to_string_lossy().into_owned();
-                found.push((path, Entry::File(file.contents().into())));
+                let (bytes, executable) = (file.contents().into(), false);
+                found.push((path, Entry::File { bytes, executable }));
             }
         }
     }
 }
 
-fn walk(
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    found: &mut Vec<(String, Entry)>,
-) -> Result<(), FolderError> {
-    for name in listing::sorted(folder)? {
-        let path = folder.join(&name);
-        let Some(name) = name.to_str() else {
-            return Err(FolderError::NotUtf8 { path });
-        };
-        let relative = format!("{prefix}{name}");
-        if found.len() >= MAX_FILES || depth >= MAX_DEPTH {
-            let path = folder.display().to_string();
-            return Err(FolderError::TooMany { path });
-        }
-        // The mode of the host's file is not looked at: it depends on a umask.
-        let kind = fs_err::symlink_metadata(&path)?.file_type();
-        if kind.is_dir() {
-            walk(&path, &format!("{relative}/"), depth + 1, found)?;
-        } else if kind.is_symlink() {
-            let target = fs_err::read_link(&path)?;
-            let Some(target) = target.to_str() else {
-                return Err(FolderError::NotUtf8 { path });
-            };
-            found.push((relative, Entry::Symlink(target.to_owned())));
-        } else if kind.is_file() {
-            found.push((relative, Entry::File(read_bounded(&path)?)));
-        } else {
-            return Err(FolderError::Strange { path });
-        }
+/// The folder `kind` of `root`. It is a border of its own: where a build is started in a home folder, links
+/// in its `profiles/` must not reach what else is there.
+fn own(root: &Path, kind: &str) -> Result<Option<Beneath>, FolderError> {
+    let Some(root) = Beneath::open(root)? else {
+        return Ok(None);
+    };
+    match root.find(kind, Links::Followed)? {
+        Some(Found::Folder(folder)) => Ok(Some(folder)),
+        _ => Ok(None),
     }
-    Ok(())
 }
 
-fn read_bounded(path: &Path) -> Result<Arc<[u8]>, FolderError> {
-    let mut bytes = Vec::new();
-    let file = fs_err::File::open(path)?;
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        let path = path.display().to_string();
-        return Err(FolderError::TooLong { path });
+fn below(root: &Path, path: &str) -> Result<Option<Found>, FolderError> {
+    let Some((kind, rest)) = path.split_once('/') else {
+        return Ok(None);
+    };
+    match own(root, kind)? {
+        Some(folder) => folder.find(rest, Links::Followed),
+        None => Ok(None),
     }
-    Ok(bytes.into())
+}
+
+/// A walk through the files of an overlay.
+#[derive(Default)]
+struct Walk {
+    found: Vec<(String, Entry)>,
+    /// How many names there were, also of folders.
+    names: usize,
+    bytes: u64,
+}
+
+impl Walk {
+    fn all(mut self, folder: &Beneath) -> Result<Vec<(String, Entry)>, FolderError> {
+        self.walk(folder, "", 0)?;
+        Ok(self.found)
+    }
+
+    fn walk(&mut self, folder: &Beneath, prefix: &str, depth: usize) -> Result<(), FolderError> {
+        let names = folder.names()?;
+        self.names += names.len();
+        if self.names > MAX_FILES || depth > MAX_DEPTH {
+            let path = folder.place("").display().to_string();
+            return Err(FolderError::TooMany { path });
+        }
+        for name in names {
+            let Some(name) = name.to_str() else {
+                let path = folder.place(&name);
+                return Err(FolderError::NotUtf8 { path });
+            };
+            let path = format!("{prefix}{name}");
+            // A symlink of an overlay is one of the image: it is not followed here, wherever it leads.
+            let entry = match folder.find(name, Links::Shown)? {
+                // It was there a moment ago.
+                None => continue,
+                Some(Found::Folder(_)) if is_version_control(name) => Entry::LeftOut,
+                Some(Found::Folder(below)) => {
+                    self.walk(&below, &format!("{path}/"), depth + 1)?;
+                    continue;
+                }
+                Some(Found::Symlink(target)) => match target.into_string() {
+                    Ok(target) => Entry::Symlink(target),
+                    Err(_) => {
+                        let path = folder.place(name);
+                        return Err(FolderError::NotUtf8 { path });
+                    }
+                },
+                Some(Found::File { file, executable }) => {
+                    let bytes = file.read(MAX_FILE)?;
+                    self.bytes += bytes.len() as u64;
+                    if self.bytes > MAX_BYTES {
+                        let path = folder.place("").display().to_string();
+                        return Err(FolderError::TooMuch { path });
+                    }
+                    Entry::File { bytes, executable }
+                }
+            };
+            self.found.push((path, entry));
+        }
+        Ok(())
+    }
+}
+
+/// Whether folders of this name hold what a version control system or a Mac keeps for itself.
+fn is_version_control(name: &str) -> bool {
+    [".git", ".hg", ".svn", ".bzr", "CVS", "__MACOSX"].contains(&name)
 }

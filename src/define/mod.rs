@@ -3,6 +3,7 @@
 //! They are searched in the folders that the caller names, in that order, and last among those
 //! inside the binary. The first folder that has a name wins.
 
+mod beneath;
 pub mod board;
 pub mod condition;
 mod folder;
@@ -23,6 +24,10 @@ pub use setting::Setting;
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use folder::Folder;
 use std::path::PathBuf;
+
+/// The longest text of a definition, of settings or of a configuration, in bytes. The longest that is
+/// shipped has 20,000.
+pub const MAX_TEXT: u64 = 1 << 20;
 
 /// Every definition that a build can use.
 #[derive(Clone, Debug)]
@@ -76,6 +81,12 @@ impl Definitions {
         self.names("overlays")
     }
 
+    /// Whether the profile `name` is the shipped one.
+    pub fn ships_profile(&self, name: &str) -> bool {
+        let found = self.look("profile", &name.into());
+        matches!(found, Ok(Some(found)) if matches!(found.folder, Folder::Shipped))
+    }
+
     /// The board `name`.
     pub fn board(
         &self,
@@ -117,8 +128,7 @@ impl Definitions {
             diagnostics,
             &found.name,
             found.folder,
-            &found.path,
-            &found.text,
+            (&found.path, &found.text),
         )
     }
 
@@ -140,7 +150,12 @@ impl Definitions {
         reference: &Reference,
     ) -> Option<Found<'_>> {
         match self.look(kind, reference) {
-            Ok(Some(found)) => Some(found),
+            Ok(Some(found)) => {
+                if let Some(remark) = self.remark(kind, &found) {
+                    diagnostics.remark(remark);
+                }
+                Some(found)
+            }
             Ok(None) => {
                 let known = self.names(&format!("{kind}s")).unwrap_or_default();
                 diagnostics.push(unknown(kind, reference, &known));
@@ -157,19 +172,37 @@ impl Definitions {
         }
     }
 
+    /// What is to be said of a definition that is not shipped: a folder that was cloned is not the user,
+    /// and must decide nothing in silence.
+    fn remark(&self, kind: &str, found: &Found<'_>) -> Option<String> {
+        let Found {
+            name, folder, path, ..
+        } = found;
+        if matches!(folder, Folder::Shipped) {
+            return None;
+        }
+        let file = format!("{kind}s/{name}/{kind}.toml");
+        let shadows = matches!(Folder::Shipped.read(&file, MAX_TEXT), Ok(Some(_)));
+        let place = match shadows {
+            true => "the shipped one, in whose place it stands",
+            false => "a shipped one",
+        };
+        Some(format!("{kind} `{name}` is not {place}: {path}"))
+    }
+
     fn look(&self, kind: &str, reference: &Reference) -> Result<Option<Found<'_>>, FolderError> {
         let name = &reference.name;
+        // A name is a folder's name; with `/` or `..` in it, it would be a path.
+        if matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']) {
+            return Ok(None);
+        }
         for folder in &self.folders {
-            // A name is a folder's name; with `/` or `..` in it, it would be a path.
-            if !folder.names(&format!("{kind}s"))?.contains(name) {
-                continue;
-            }
             let file = format!("{kind}s/{name}/{kind}.toml");
-            if let Some(bytes) = folder.read(&file)? {
+            if let Some(bytes) = folder.read(&file, MAX_TEXT)? {
                 let path = folder.show(&file);
                 let Ok(text) = std::str::from_utf8(&bytes) else {
                     let path = path.into();
-                    return Err(FolderError::NotUtf8 { path });
+                    return Err(FolderError::NotText { path });
                 };
                 return Ok(Some(Found {
                     name: name.clone(),

@@ -1,23 +1,25 @@
 //! `overlays/<name>/`: files and templates that are laid over the root filesystem.
 //! `overlays/README.md` explains each key of `overlay.toml`.
 //!
-//! Files come from a folder or from inside the binary, where no file has a mode; so modes and
-//! owners come from rules, never from the host's filesystem.
+//! Files come from a folder or from inside the binary. Modes and owners come from rules, never from the
+//! host's filesystem; but what its owner may run there, the device may run too.
 
+mod content;
 mod ownership;
 mod port;
+mod rules;
 
 pub use ownership::Ownership;
 pub use port::FixedPort;
 
 use super::condition::Condition;
-use super::folder::{Entry, Folder};
+use super::folder::{Entry, Folder, FolderError};
 use super::read::{self, Keys, Section};
-use crate::diag::{Diagnostic, Diagnostics, Located};
-use crate::glob::glob;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::tree::TreePath;
-use ownership::{default_ownership, mode, root_owned};
+use content::{Fault, fault, is_left_over};
 use port::PORT;
+use rules::{Decision, FileRule, decide, is_program};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -98,7 +100,7 @@ static TOP: Keys = Keys {
 };
 static FILE: Keys = Keys {
     table: "[[file]]",
-    keys: &["path", "mode", "owner", "group", "when"],
+    keys: &["path", "mode", "owner", "group", "when", "verbatim"],
 };
 static DIRECTORY: Keys = Keys {
     table: "[[directory]]",
@@ -118,12 +120,33 @@ const SETTINGS: &str = "settings.";
 /// Templates end in this; the file they make does not.
 const TEMPLATE: &str = ".hbs";
 
-/// What `[[file]]` or `[[directory]]` says about what its path means.
-struct Rule {
-    mode: Option<u16>,
-    owner: Option<String>,
-    group: Option<String>,
-    when: Option<Condition>,
+/// As many files that are left out as a remark names.
+const MAX_NAMED: usize = 20;
+
+/// The files of an overlay as they lie in its folder.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// Each with its path below `root/`.
+    pub(crate) list: Vec<(String, Entry)>,
+    /// Whether `overlay.toml` may be run as well. Then the filesystem says so of every file, as those of
+    /// Windows do when they are mounted, and it means nothing.
+    pub(crate) all_executable: bool,
+}
+
+impl Entries {
+    fn read(folder: &Folder, name: &str) -> Result<Self, FolderError> {
+        Ok(Self {
+            list: folder.files(&format!("overlays/{name}/root"))?,
+            all_executable: folder.is_executable(&format!("overlays/{name}/overlay.toml"))?,
+        })
+    }
+}
+
+/// What was found in the files of an overlay beside what is in it.
+#[derive(Default)]
+struct Findings {
+    faults: Vec<(String, Fault)>,
+    left_out: Vec<String>,
 }
 
 impl Overlay {
@@ -132,61 +155,132 @@ impl Overlay {
         diagnostics: &mut Diagnostics,
         name: &str,
         folder: &Folder,
-        path: &str,
-        text: &str,
+        (path, text): (&str, &str),
     ) -> Option<Self> {
-        let entries = match folder.files(&format!("overlays/{name}/root")) {
-            Ok(entries) => entries,
+        match Entries::read(folder, name) {
+            Ok(entries) => Self::of(diagnostics, name, entries, (path, text)),
             Err(error) => {
                 diagnostics.push(Diagnostic::new("define::unreadable", error.to_string()));
-                return None;
+                None
             }
+        }
+    }
+
+    /// The overlay of files that lie nowhere, each with its path below `root/`; `text` is its `overlay.toml`.
+    pub fn of_files(
+        diagnostics: &mut Diagnostics,
+        text: &str,
+        files: &[(&str, &[u8])],
+    ) -> Option<Self> {
+        let list = files.iter().map(|(path, bytes)| {
+            let (bytes, executable) = (Arc::from(*bytes), false);
+            ((*path).to_owned(), Entry::File { bytes, executable })
+        });
+        let entries = Entries {
+            list: list.collect(),
+            all_executable: false,
         };
-        let source = path.strip_suffix("overlay.toml").unwrap_or(path);
-        read::definition(diagnostics, path, text, &TOP, |top| {
-            overlay(name, source, top, entries)
-        })
+        Self::of(diagnostics, "x", entries, ("overlays/x/overlay.toml", text))
+    }
+
+    /// The overlay `name` of its `entries`; `text` is its `overlay.toml`, `path` where that lies.
+    pub(crate) fn of(
+        diagnostics: &mut Diagnostics,
+        name: &str,
+        entries: Entries,
+        (path, text): (&str, &str),
+    ) -> Option<Self> {
+        let mut findings = Findings::default();
+        let overlay = read::definition(diagnostics, path, text, &TOP, |top| {
+            let mut overlay = overlay(name, top, entries, &mut findings)?;
+            let source = path.strip_suffix("overlay.toml").unwrap_or(path);
+            for file in &mut overlay.files {
+                file.source = format!("{source}root/{}", file.source);
+            }
+            Some(overlay)
+        });
+        let folder = path.strip_suffix("overlay.toml").unwrap_or(path);
+        findings.report(diagnostics, folder);
+        overlay.filter(|_| findings.faults.is_empty())
+    }
+}
+
+impl Findings {
+    fn report(&self, diagnostics: &mut Diagnostics, folder: &str) {
+        for (file, fault) in &self.faults {
+            let (title, help) = fault.words(&format!("{folder}root/{file}"));
+            diagnostics.note(|| Diagnostic::new("overlay::text", title).help(help));
+        }
+        if self.left_out.is_empty() {
+            return;
+        }
+        let named = self.left_out.iter().take(MAX_NAMED);
+        let named: Vec<String> = named.map(|name| format!("`{name}`")).collect();
+        let more = match self.left_out.len().saturating_sub(MAX_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        diagnostics.remark(format!(
+            "left out of the image, as leftovers of editors, file managers or version control: {}{more}, \
+             in `{folder}root`; a `[[file]]` with the whole path of one takes it in",
+            named.join(", ")
+        ));
     }
 }
 
 fn overlay(
     name: &str,
-    source: &str,
     top: &Section<'_>,
-    entries: Vec<(String, Entry)>,
+    entries: Entries,
+    findings: &mut Findings,
 ) -> Option<Overlay> {
     let help = top.need("help", top.text("help"));
     let rules = top.sections("file", &FILE);
-    let rules: Vec<_> = rules.iter().filter_map(file_rule).collect();
+    let rules: Vec<_> = rules.iter().filter_map(FileRule::read).collect();
     let directories = top.sections("directory", &DIRECTORY);
-    let directories: Vec<_> = directories.iter().map(directory).collect();
+    let directories: Vec<_> = directories.iter().map(rules::directory).collect();
     let symlinks = top.sections("symlink", &SYMLINK);
-    let mut symlinks: Vec<_> = symlinks.iter().filter_map(symlink).collect();
+    let mut symlinks: Vec<_> = symlinks.iter().filter_map(rules::symlink).collect();
     let mut files = Vec::new();
     let mut used = vec![false; rules.len()];
-    for (relative, entry) in entries {
-        let source = format!("{source}root/{relative}");
-        let plain = relative.strip_suffix(TEMPLATE);
-        // A file of that very name is none.
-        let plain = plain.filter(|plain| !plain.is_empty() && !plain.ends_with('/'));
-        let path = TreePath::parse(plain.unwrap_or(&relative).as_bytes()).ok()?;
+    for (source, mut entry) in entries.list {
+        let plain = source.strip_suffix(TEMPLATE).filter(|plain| is_file(plain));
+        let template = plain.is_some() && matches!(entry, Entry::File { .. });
+        let target = plain.filter(|_| template).unwrap_or(&source);
+        let Ok(path) = TreePath::parse(target.as_bytes()) else {
+            top.report(Diagnostic::new(
+                "define::path",
+                format!("`{source}` is no path of an image"),
+            ));
+            continue;
+        };
+        if let Entry::File { executable, .. } = &mut entry {
+            *executable &= !entries.all_executable;
+        }
+        let text = path.to_string();
+        let decision = decide(&rules, &mut used, &text, is_program(&text, &entry));
+        if is_left_over(&source) && !decision.named {
+            findings.left_out.push(source);
+            continue;
+        }
+        let Decision {
+            ownership,
+            when,
+            verbatim,
+            ..
+        } = decision;
         match entry {
+            Entry::LeftOut => findings.left_out.push(source),
             Entry::Symlink(target) => symlinks.push(OverlaySymlink {
-                path: TreePath::parse(relative.as_bytes()).ok()?,
+                path,
                 target,
                 when: None,
             }),
-            Entry::File(bytes) => {
-                let template = plain.is_some();
-                let mut ownership = default_ownership(&path, &bytes);
-                let mut when = None;
-                let text = path.to_string();
-                for ((pattern, rule), used) in rules.iter().zip(&mut used) {
-                    if matches(&pattern.value, &text) {
-                        *used = true;
-                        rule.apply(&mut ownership, &mut when);
-                    }
-                }
+            Entry::File { bytes, .. } => {
+                let fault = fault(&text, &bytes, template).filter(|_| !verbatim);
+                findings
+                    .faults
+                    .extend(fault.map(|fault| (source.clone(), fault)));
                 files.push(OverlayFile {
                     path,
                     source,
@@ -198,17 +292,8 @@ fn overlay(
             }
         }
     }
-    for ((pattern, _), _) in rules.iter().zip(used).filter(|(_, used)| !used) {
-        let known: Vec<String> = files.iter().map(|file| file.path.to_string()).collect();
-        top.report(
-            Diagnostic::new(
-                "overlay::no-file",
-                format!("no file matches `{}`", pattern.value),
-            )
-            .label(&pattern.span, "expected a file below `root/`")
-            .suggest(&pattern.value, known.iter().map(String::as_str)),
-        );
-    }
+    let unused = rules.iter().zip(used).filter(|(_, used)| !used);
+    unused.for_each(|(rule, _)| top.note(|| no_file(rule, &files)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let ports = port::read(top);
     Some(Overlay {
@@ -221,140 +306,19 @@ fn overlay(
     })
 }
 
-impl Rule {
-    fn read(section: &Section<'_>) -> Self {
-        Self {
-            mode: mode(section),
-            owner: section.text("owner").map(|text| text.value),
-            group: section.text("group").map(|text| text.value),
-            when: Condition::read(section),
-        }
-    }
-
-    fn apply(&self, ownership: &mut Ownership, when: &mut Option<Condition>) {
-        if let Some(mode) = self.mode {
-            ownership.mode = mode;
-        }
-        if let Some(owner) = &self.owner {
-            ownership.owner.clone_from(owner);
-        }
-        if let Some(group) = &self.group {
-            ownership.group.clone_from(group);
-        }
-        if self.when.is_some() {
-            when.clone_from(&self.when);
-        }
-    }
+/// Whether `path` ends in a name: a file that is called `.hbs` is no template of nothing.
+fn is_file(path: &str) -> bool {
+    !matches!(path.rsplit('/').next(), None | Some("" | "." | ".."))
 }
 
-fn file_rule(section: &Section<'_>) -> Option<(Located<String>, Rule)> {
-    let rule = Rule::read(section);
-    Some((section.need("path", section.text("path"))?, rule))
-}
-
-fn directory(section: &Section<'_>) -> Option<OverlayDirectory> {
-    let path = tree_path(section);
-    let rule = Rule::read(section);
-    let (mut ownership, mut when) = (root_owned(0o755), None);
-    rule.apply(&mut ownership, &mut when);
-    Some(OverlayDirectory {
-        path: path?,
-        ownership,
-        when,
-    })
-}
-
-fn symlink(section: &Section<'_>) -> Option<OverlaySymlink> {
-    let path = tree_path(section);
-    let target = section.need("target", section.text("target"));
-    let when = Condition::read(section);
-    Some(OverlaySymlink {
-        path: path?,
-        target: target?.value,
-        when,
-    })
-}
-
-fn tree_path(section: &Section<'_>) -> Option<TreePath> {
-    let text = section.need("path", section.text("path"))?;
-    let path = TreePath::parse(text.value.as_bytes()).ok();
-    let path = path.filter(|_| text.value.starts_with('/'));
-    if path.is_none() {
-        section.report(
-            Diagnostic::new("define::path", "not a path of the image")
-                .label(&text.span, "expected a path from `/` on, without `..`"),
-        );
-    }
-    path
-}
-
-/// Whether `pattern` means `path`: a wildcard stands for bytes of one name.
-fn matches(pattern: &str, path: &str) -> bool {
-    let (patterns, names) = (pattern.split('/'), path.split('/'));
-    patterns.clone().count() == names.clone().count()
-        && patterns
-            .zip(names)
-            .all(|(pattern, name)| glob(pattern.as_bytes(), name.as_bytes()))
+fn no_file(rule: &FileRule, files: &[OverlayFile]) -> Diagnostic {
+    let known: Vec<String> = files.iter().map(|file| file.path.to_string()).collect();
+    let pattern = &rule.path;
+    let title = format!("no file matches `{}`", pattern.value);
+    Diagnostic::new("overlay::no-file", title)
+        .label(&pattern.span, "expected a file below `root/`")
+        .suggest(&pattern.value, known.iter().map(String::as_str))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::define::Definitions;
-
-    #[test]
-    fn rules_and_places_decide_about_mode_owner_and_condition() {
-        let folder = tempfile::tempdir().unwrap();
-        let overlay = folder.path().join("overlays/x");
-        let write = |path: &str, text: &str| {
-            let path = overlay.join(path);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, text).unwrap();
-        };
-        write("root/etc/key.hbs", "{{settings.key}}");
-        write("root/etc/.hbs", "x");
-        write("root/usr/lib/imgbuild/health", "exit");
-        write("root/etc/script", "#!/bin/sh\n");
-        fs_err::os::unix::fs::symlink("../key", overlay.join("root/etc/link")).unwrap();
-        write(
-            "overlay.toml",
-            "schema = 1\nhelp = \"h\"\n[[file]]\npath = \"/etc/k*\"\nmode = \"0640\"\n\
-             group = \"tor\"\nwhen = \"!key\"\n[[directory]]\npath = \"/srv/x\"\nmode = \"1777\"\n",
-        );
-        let mut diagnostics = Diagnostics::default();
-        let definitions = Definitions::find(&[folder.path().to_owned()]);
-        let overlay = definitions.overlay(&mut diagnostics, "x");
-        let overlay = overlay.unwrap_or_else(|| panic!("{diagnostics}"));
-        let shown: Vec<_> = (overlay.files.iter())
-            .map(|file| {
-                let Ownership { mode, owner, group } = &file.ownership;
-                let test = file.when.as_ref().map(|when| &when.test);
-                let (path, template) = (&file.path, file.template);
-                format!("{path} {mode:o} {owner}:{group} {template} {test:?}")
-            })
-            .collect();
-        let expected = [
-            "/etc/.hbs 644 root:root false None",
-            "/etc/key 640 root:tor true Some(Unset)",
-            "/etc/script 755 root:root false None",
-            "/usr/lib/imgbuild/health 755 root:root false None",
-        ];
-        assert_eq!(shown, expected);
-        assert_eq!(overlay.directories[0].ownership.mode, 0o1777);
-        assert_eq!(overlay.symlinks[0].target, "../key");
-    }
-
-    #[test]
-    fn a_star_stays_within_one_name() {
-        for (pattern, path, expected) in [
-            ("/etc/a", "/etc/a", true),
-            ("/etc/*.conf", "/etc/x.conf", true),
-            ("/etc/*", "/etc/x/y", false),
-            ("/etc/*/y", "/etc/x/y", true),
-            ("/etc/a*b*c", "/etc/a1b2c", true),
-            ("/etc/a*b", "/etc/a", false),
-        ] {
-            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use super::read::{self, Keys, Raw, Section};
 use super::setting::{self, SETTING, SettingEdit};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use crate::units::Bytes;
+use std::collections::BTreeMap;
 
 /// A profile as one file writes it, before those that it extends are merged in.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +141,7 @@ fn profile(name: &str, top: &Section<'_>) -> Option<ProfileFile> {
     let conflicts = top.sections("conflict", &CONFLICT);
     let conflicts: Vec<_> = conflicts.iter().map(conflict).collect();
     let recommends = top.flag("recommends").map(|flag| flag.value);
-    let root_margin = top.parsed("root-margin").map(|size| size.value);
+    let root_margin = top.size("root-margin").map(|size| size.value);
     Some(ProfileFile {
         name: name.to_owned(),
         title: title?.value,
@@ -186,31 +187,24 @@ fn unit_edits(section: &Section<'_>) -> UnitEdits {
     };
     let lists = [&edits.enable, &edits.disable, &edits.mask];
     let names = lists.into_iter().flat_map(|list| &list.append);
-    let mut seen: Vec<&Located<String>> = Vec::new();
+    let mut seen: BTreeMap<&str, &Located<String>> = BTreeMap::new();
     for unit in names {
-        if let Some(first) = seen.iter().find(|first| first.value == unit.value) {
+        let name = &unit.value;
+        if let Some(first) = seen.get(name.as_str()) {
+            let title = format!("`{name}` stands in two lists");
             section.report(
-                Diagnostic::new(
-                    "profile::unit-twice",
-                    format!("`{}` stands in two lists", unit.value),
-                )
-                .label(&unit.span, "")
-                .label(&first.span, "the first one"),
+                Diagnostic::new("profile::unit-twice", title)
+                    .label(&unit.span, "")
+                    .label(&first.span, "the first one"),
             );
         }
-        if !unit.value.contains('.') {
-            section.report(
-                Diagnostic::new(
-                    "profile::unit-name",
-                    format!("`{}` is no unit name", unit.value),
-                )
-                .label(
-                    &unit.span,
-                    format!("expected a suffix, such as `{}.service`", unit.value),
-                ),
-            );
+        if !name.contains('.') {
+            let title = format!("`{name}` is no unit name");
+            let expected = format!("expected a suffix, such as `{name}.service`");
+            section
+                .report(Diagnostic::new("profile::unit-name", title).label(&unit.span, expected));
         }
-        seen.push(unit);
+        seen.entry(name).or_insert(unit);
     }
     edits
 }

@@ -1,13 +1,16 @@
 //! Reads a TOML file table by table. Every mistake is noted with its place and none stops the
 //! reading, so that a person sees all of them at once.
 //!
-//! The tables come from the toml crate with spans; serde would stop at the first mistake.
+//! The tables come from the toml crate with spans; serde would stop at the first mistake. It refuses
+//! arrays and tables that nest deeper than 80, so whatever walks through values may do so by recursion. A
+//! definition has at most [`MAX_TEXT`](super::MAX_TEXT) bytes and [`MAX_TABLES`] tables of one name.
 
 mod value;
 
 pub use value::Raw;
 
-use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span, nearest};
+use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Problems, Span, nearest};
+use crate::units::Bytes;
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::Range;
@@ -18,6 +21,13 @@ use value::Reader;
 
 /// The version of the definition formats.
 const SCHEMA: i64 = 1;
+
+/// The most tables of one name, `[[file]]` or `[settings.NAME]`. The largest that is shipped has 40.
+const MAX_TABLES: usize = 1_000;
+
+/// The largest size in a definition. An image is sealed, hashed and written from its first to its last
+/// byte; what is larger belongs onto the card, over which the root filesystem grows.
+const MAX_SIZE: Bytes = Bytes::mib(64 << 10);
 
 /// The keys of one table of a format, as its README lists them.
 #[derive(Debug)]
@@ -46,7 +56,7 @@ pub(crate) fn definition<T>(
 ) -> Option<T> {
     let file = diagnostics.sources.add(name, text);
     let table = syntax(diagnostics, file, text)?;
-    let problems = RefCell::new(Vec::new());
+    let problems = RefCell::new(Problems::default());
     let reader = Reader { file, problems };
     let value = {
         // The top of a file has no words of its own to point at but its first.
@@ -58,9 +68,7 @@ pub(crate) fn definition<T>(
     let problems = reader.problems.into_inner();
     let sound = problems.is_empty();
     debug_assert!(!sound || value.is_some(), "a refusal of {name} is reported");
-    problems
-        .into_iter()
-        .for_each(|problem| diagnostics.push(problem));
+    diagnostics.append(problems);
     value.filter(|_| sound)
 }
 
@@ -71,15 +79,12 @@ pub(crate) fn free_table(
     text: &str,
 ) -> Option<Vec<(Located<String>, Located<Raw>)>> {
     let table = syntax(diagnostics, file, text)?;
-    let problems = RefCell::new(Vec::new());
+    let problems = RefCell::new(Problems::default());
     let reader = Reader { file, problems };
     let pairs = table.get_ref().iter();
     let pairs = pairs.filter_map(|(key, value)| Some((reader.key(key), reader.raw(value)?)));
     let pairs = pairs.collect();
-    let problems = reader.problems.into_inner();
-    problems
-        .into_iter()
-        .for_each(|problem| diagnostics.push(problem));
+    diagnostics.append(reader.problems.into_inner());
     Some(pairs)
 }
 
@@ -99,6 +104,13 @@ fn syntax<'t>(
     errors.is_empty().then_some(table)
 }
 
+fn unknown_key(key: &Located<String>, known: impl Iterator<Item = &'static str>) -> Diagnostic {
+    let title = format!("unknown key `{}`", key.value);
+    Diagnostic::new("define::unknown-key", title)
+        .label(&key.span, "")
+        .suggest(&key.value, known)
+}
+
 impl<'r> Section<'r> {
     fn open(
         reader: &'r Reader,
@@ -111,14 +123,7 @@ impl<'r> Section<'r> {
         for (key, _) in table.iter() {
             let key = reader.key(key);
             if !known().any(|known| known == key.value) {
-                reader.report(
-                    Diagnostic::new(
-                        "define::unknown-key",
-                        format!("unknown key `{}`", key.value),
-                    )
-                    .label(&key.span, "")
-                    .suggest(&key.value, known()),
-                );
+                reader.note(|| unknown_key(&key, known()));
             }
         }
         Self {
@@ -145,6 +150,11 @@ impl<'r> Section<'r> {
     /// Takes note of a mistake.
     pub(crate) fn report(&self, problem: Diagnostic) {
         self.reader.report(problem);
+    }
+
+    /// Takes note of a mistake, which is put into words only if it will be shown.
+    pub(crate) fn note(&self, words: impl FnOnce() -> Diagnostic) {
+        self.reader.note(words);
     }
 
     /// Where this table begins.
@@ -242,6 +252,23 @@ impl<'r> Section<'r> {
         }
     }
 
+    /// A size, which no image is beyond.
+    pub(crate) fn size(&self, key: &str) -> Option<Located<Bytes>> {
+        self.as_size(&self.text(key)?)
+    }
+
+    /// The size that `text` says.
+    pub(crate) fn as_size(&self, text: &Located<String>) -> Option<Located<Bytes>> {
+        let size = self.convert::<Bytes>(text)?;
+        if size.value > MAX_SIZE {
+            let title = format!("no image is as long as {}", size.value);
+            let expected = format!("expected {MAX_SIZE} at most");
+            self.report(Diagnostic::new("define::bad-value", title).label(&text.span, expected));
+            return None;
+        }
+        Some(size)
+    }
+
     /// One of a few words.
     pub(crate) fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Located<T>> {
         let text = self.text(key)?;
@@ -297,6 +324,9 @@ impl<'r> Section<'r> {
             self.reader.wrong_type(value, "an array of tables");
             return Vec::new();
         };
+        if !self.is_bounded(key, items.len(), value.span()) {
+            return Vec::new();
+        }
         let items = items.iter();
         items
             .filter_map(|item| self.open_value(item, keys))
@@ -316,12 +346,29 @@ impl<'r> Section<'r> {
             self.reader.wrong_type(value, "a table");
             return Vec::new();
         };
+        if !self.is_bounded(key, table.len(), value.span()) {
+            return Vec::new();
+        }
         let pairs = table.iter();
         pairs
             .filter_map(|(name, value)| {
                 Some((self.reader.key(name), self.open_value(value, keys)?))
             })
             .collect()
+    }
+
+    /// Whether `key` has no more than [`MAX_TABLES`] tables; takes note if it has.
+    fn is_bounded(&self, key: &str, count: usize, range: Range<usize>) -> bool {
+        let bounded = count <= MAX_TABLES;
+        if !bounded {
+            let title = format!("`{key}` has {count} tables");
+            let expected = format!("expected {MAX_TABLES} at most");
+            self.report(
+                Diagnostic::new("define::too-many", title)
+                    .label(&self.reader.span(range), expected),
+            );
+        }
+        bounded
     }
 
     fn open_value(

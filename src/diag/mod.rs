@@ -3,12 +3,21 @@
 //! A [`Diagnostic`] is about words that someone wrote. Failures of the world (network, disk, a
 //! corrupt input) are error enums of the modules that meet them.
 
+//!
+//! What is shown is bounded: the first hundred mistakes and a count, each within a few lines, at a cost
+//! that grows with the length of the sources and not with its square. And it is [`Visible`].
+
+mod problems;
 mod render;
 mod source;
 mod suggest;
+mod visible;
 
+pub use problems::MAX_SHOWN;
+pub(crate) use problems::Problems;
 pub use source::{FileId, Located, Position, SourceMap, Span};
 pub use suggest::nearest;
+pub use visible::{Visible, visible, visible_json};
 
 use std::fmt;
 
@@ -83,19 +92,42 @@ impl Diagnostic {
 pub struct Diagnostics {
     /// The files and flags that the spans mean.
     pub sources: SourceMap,
-    list: Vec<Diagnostic>,
+    problems: Problems,
+    remarks: Vec<String>,
 }
 
 impl Diagnostics {
     /// Takes note of a mistake.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
+        self.note(|| diagnostic);
     }
 
-    /// The mistakes in the order of their sources and places, each once.
+    /// Takes note of a mistake, which is put into words only if it will be shown.
+    pub fn note(&mut self, words: impl FnOnce() -> Diagnostic) {
+        self.problems.note(words);
+    }
+
+    /// Takes note of the mistakes of one file.
+    pub(crate) fn append(&mut self, problems: Problems) {
+        self.problems.append(problems);
+    }
+
+    /// Takes note of something that is no mistake, and that a person should know of; once each.
+    pub fn remark(&mut self, text: String) {
+        if !self.remarks.contains(&text) {
+            self.remarks.push(text);
+        }
+    }
+
+    /// What a person should know of beside mistakes.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// The mistakes that are shown, in the order of their sources and places, each once.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut list: Vec<&Diagnostic> = Vec::new();
-        for diagnostic in &self.list {
+        for diagnostic in self.problems.first() {
             if !list.contains(&diagnostic) {
                 list.push(diagnostic);
             }
@@ -109,18 +141,18 @@ impl Diagnostics {
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.problems.is_empty()
     }
 
     /// How many mistakes there are.
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.problems.first().len() + self.problems.rest()
     }
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_text(false))
+        self.render(false).fmt(f)
     }
 }
 

@@ -96,7 +96,25 @@ pub(super) fn image(
     board: &Board,
     argument: Option<&BaseArgument>,
 ) -> Option<ImageBase> {
-    match argument?.clone() {
+    let argument = argument?.clone();
+    // A file of that name may lie in the working directory because somebody put it into a repository.
+    let name = match &argument {
+        BaseArgument::File { path, sha256: None } => path.to_str(),
+        _ => None,
+    };
+    let known =
+        |name: &&str| *name == FROM_PACKAGES || board.bases.iter().any(|base| base.name == **name);
+    let argument = match name.filter(known) {
+        Some(name) => {
+            diagnostics.remark(format!(
+                "base `{name}` is the one that board `{}` names, not the file here; `--base ./{name}` is that",
+                board.name
+            ));
+            BaseArgument::Named(name.to_owned())
+        }
+        None => argument,
+    };
+    match argument {
         BaseArgument::Named(name) if name == FROM_PACKAGES => None,
         BaseArgument::Named(name) => {
             let found = board.bases.iter().find(|base| base.name == name);
@@ -112,5 +130,32 @@ pub(super) fn image(
         }
         BaseArgument::Address { url, sha256 } => Some(ImageBase::Address { url, sha256 }),
         BaseArgument::File { path, sha256 } => Some(ImageBase::File { path, sha256 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::define::Definitions;
+
+    #[test]
+    fn a_file_that_lies_near_does_not_take_the_place_of_a_base_that_the_board_names() {
+        let mut diagnostics = Diagnostics::default();
+        let board = Definitions::find(&[])
+            .board(&mut diagnostics, "rpi4")
+            .unwrap();
+        let mut asked = |path: &str| {
+            let path = PathBuf::from(path);
+            let argument = BaseArgument::File { path, sha256: None };
+            image(&mut diagnostics, &board, Some(&argument))
+        };
+        assert!(matches!(asked("raspios-lite"), Some(ImageBase::Named(_))));
+        assert_eq!(asked("debian"), None);
+        assert!(matches!(
+            asked("./raspios-lite"),
+            Some(ImageBase::File { .. })
+        ));
+        assert!(matches!(asked("mine.img"), Some(ImageBase::File { .. })));
+        assert_eq!(diagnostics.remarks().len(), 2);
     }
 }

@@ -49,6 +49,7 @@ pub fn check(
                 configure: user.configure,
                 given,
                 exclusions,
+                remarks: diagnostics.remarks().to_vec(),
                 ..spec
             })
         }
@@ -105,6 +106,7 @@ fn spec(
         settings,
         given: BTreeMap::new(),
         exclusions: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 

@@ -6,7 +6,10 @@ use crate::define::profile::{Conflict, ListEdit};
 use crate::define::{Definitions, Overlay, ProfileFile, Setting};
 use crate::diag::{Diagnostic, Diagnostics, Located};
 use crate::units::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most profiles that one builds on, all together. The deepest chain that is shipped has 4.
+const MAX_PROFILES: usize = 64;
 
 /// Room to work in until the root filesystem has grown over the card.
 const DEFAULT_MARGIN: Bytes = Bytes::mib(256);
@@ -61,6 +64,14 @@ impl Lineage {
         }
         self.open.push(file.name.clone());
         for parent in &file.extends {
+            if self.files.len() + self.open.len() > MAX_PROFILES {
+                if !std::mem::replace(&mut self.broken, true) {
+                    let title = format!("more than {MAX_PROFILES} profiles build on each other");
+                    let problem = Diagnostic::new("profile::too-many", title);
+                    diagnostics.push(problem.label(&parent.span, ""));
+                }
+                break;
+            }
             if self.open.contains(&parent.value) {
                 self.broken = true;
                 let chain = self.open.join("` extends `");
@@ -198,21 +209,21 @@ fn edit(diagnostics: &mut Diagnostics, list: &mut Vec<Located<String>>, edit: &L
     if let Some(whole) = &edit.replace {
         list.clone_from(whole);
     }
+    // Lists may be long: each step costs one look into a set, not one through the list.
+    let mut known: BTreeSet<String> = list.iter().map(|kept| kept.value.clone()).collect();
     for gone in &edit.remove {
-        let before = list.len();
-        list.retain(|kept| kept.value != gone.value);
-        if list.len() == before {
-            let title = format!("`{}` is not in the list", gone.value);
-            let known = list.iter().map(|kept| kept.value.as_str());
-            diagnostics.push(
+        if !known.remove(&gone.value) {
+            diagnostics.note(|| {
+                let title = format!("`{}` is not in the list", gone.value);
                 Diagnostic::new("profile::nothing-to-remove", title)
                     .label(&gone.span, "")
-                    .suggest(&gone.value, known),
-            );
+                    .suggest(&gone.value, list.iter().map(|kept| kept.value.as_str()))
+            });
         }
     }
+    list.retain(|kept| known.contains(&kept.value));
     for added in &edit.append {
-        if !list.iter().any(|known| known.value == added.value) {
+        if known.insert(added.value.clone()) {
             list.push(added.clone());
         }
     }
@@ -250,13 +261,13 @@ impl UnitLists {
             }
         }
         let lists = [&mut self.enable, &mut self.disable, &mut self.mask];
-        let named: Vec<&str> = (edits.iter().flat_map(|edit| &edit.append))
-            .map(|unit| unit.value.as_str())
-            .collect();
+        let named = edits.iter().flat_map(|edit| &edit.append);
+        let named: BTreeSet<&str> = named.map(|unit| &*unit.value).collect();
         for (list, change) in lists.into_iter().zip(edits) {
             edit(diagnostics, list, change);
+            let added: BTreeSet<&str> = change.append.iter().map(|unit| &*unit.value).collect();
             let stays = |unit: &Located<String>| {
-                let added = change.append.iter().any(|new| new.value == unit.value);
+                let added = added.contains(unit.value.as_str());
                 added || !named.contains(&unit.value.as_str())
             };
             list.retain(stays);

@@ -58,6 +58,8 @@ pub struct Spec {
     pub given: BTreeMap<String, String>,
     /// Values of settings that do not go together.
     pub exclusions: Vec<Exclusion>,
+    /// What a person should know of the definitions: which are not the shipped ones, what was left out.
+    pub remarks: Vec<String>,
 }
 
 /// Values of settings that do not go together; the ones of this Spec do.

@@ -9,7 +9,7 @@ use crate::define::kind::is_psk;
 use crate::define::read::free_table;
 use crate::define::setting::UNKNOWN_FIELD;
 use crate::define::{Raw, Setting, Value};
-use crate::diag::{Diagnostic, Diagnostics, FileId, Located, SourceMap, Span};
+use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Problems, SourceMap, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -223,18 +223,22 @@ fn value_of(
     let Some(raw) = raw.filter(|_| !setting.secret) else {
         return Assigned::Absent;
     };
-    let problems = RefCell::new(Vec::new());
-    let report = |problem| problems.borrow_mut().push(problem);
+    let problems = RefCell::new(Problems::default());
+    let report = |problem| problems.borrow_mut().note(|| problem);
     let value = setting.read(name, raw, &report);
     let problems = problems.into_inner();
     let failed = value.is_none();
-    for problem in problems {
+    for problem in problems.first() {
         if problem.code == UNKNOWN_FIELD {
             let places = problem.labels.iter();
             places.for_each(|label| diagnostics.sources.mask(&label.span));
         }
-        diagnostics.push(problem);
     }
+    // What is only counted was not looked at, and stands beside what is shown.
+    if problems.rest() > 0 {
+        diagnostics.sources.mask(&raw.span);
+    }
+    diagnostics.append(problems);
     match value {
         Some(value) => Assigned::Plain(value),
         // Not Absent: a wrong value is reported once, not as missing too.
@@ -276,7 +280,7 @@ fn read_file(
             // What is mistyped may have been meant to be a secret.
             found => {
                 diagnostics.sources.mask(&raw.span);
-                diagnostics.push(match found {
+                diagnostics.note(|| match found {
                     Some(_) => open_secret(&name.value, &name.span),
                     None => unknown(&name.value, &name.span, definitions),
                 });

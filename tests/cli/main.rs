@@ -20,11 +20,13 @@ mod interrupts;
 mod locks;
 #[path = "../judges/mirror/mod.rs"]
 mod mirror;
+mod near;
 mod outputs;
 mod reproducible;
 mod scene;
 mod scripts;
 mod secrets;
+mod terminal;
 mod trial;
 mod verify;
 mod world;

@@ -144,6 +144,18 @@ impl Scene {
         command
     }
 
+    /// The same with another `value` of `flag`.
+    pub(crate) fn build_with(&self, flag: &str, value: &str) -> Command {
+        let mut arguments = self.inputs();
+        match arguments.iter().position(|argument| argument == flag) {
+            Some(at) => arguments[at + 1] = value.to_owned(),
+            None => arguments.extend([flag, value].map(str::to_owned)),
+        }
+        let mut command = self.bare(&[]);
+        command.args(arguments).arg("--output").arg(self.image());
+        command
+    }
+
     /// The subcommand `name` on the inputs of the test.
     pub(crate) fn sub(&self, name: &str) -> Command {
         let mut command = self.bare(&[name]);

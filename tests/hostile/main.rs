@@ -40,7 +40,8 @@ macro_rules! targets {
 
 targets! {
     superblock directory extent inode xattr inline journal image device fat mbr gpt packing tar deb
-    control relation sources triggers openpgp release elf
+    control relation sources triggers openpgp release elf board profile overlay settings lock configuration
+    template kind
 }
 
 #[test]

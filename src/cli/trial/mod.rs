@@ -13,7 +13,7 @@ pub(crate) use machine::{Firmware, MachineError};
 use super::args::{TalkArgs, TestArgs, Tested};
 use super::failure::Failure;
 use super::progress::say;
-use super::{build, environment, print, signals};
+use super::{build, environment, print_json, print_text, signals};
 use crate::base::Opened;
 use crate::boot::contents::Contents;
 use crate::digest::Sha256;
@@ -93,13 +93,10 @@ pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
         .iter()
         .filter(|check| !check.outcome.passed())
         .count();
-    print(match args.json {
-        true => format!(
-            "{}\n",
-            json!({ "image": image, "passed": failed == 0, "checks": checks })
-        ),
-        false => table(&checks),
-    })?;
+    match args.json {
+        true => print_json(&json!({ "image": image, "passed": failed == 0, "checks": checks })),
+        false => print_text(&table(&checks)),
+    }?;
     ended?;
     match failed {
         0 => Ok(()),

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// How many names, versions or reasons a message lists.
 const MAX_LISTED: usize = 5;
+/// How many packages of a chain it lists.
+const MAX_CHAIN: usize = 20;
 
 /// A request that leads to no packages.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -108,7 +110,7 @@ pub struct DeadEndText {
 
 impl fmt::Display for DeadEndText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.chain.join("\n    needs "))?;
+        f.write_str(&shortened(&self.chain).join("\n    needs "))?;
         if let Some(relation) = &self.relation {
             write!(f, "\n    has {relation}")?;
         }
@@ -116,6 +118,19 @@ impl fmt::Display for DeadEndText {
             .iter()
             .try_for_each(|obstacle| write!(f, "\n      but {obstacle}"))
     }
+}
+
+/// A chain without its middle, where that is long.
+fn shortened(chain: &[String]) -> Vec<String> {
+    let Some(left_out) = chain.len().checked_sub(MAX_CHAIN + 1).filter(|n| *n > 0) else {
+        return chain.to_vec();
+    };
+    let (start, end) = (
+        &chain[..MAX_CHAIN / 2],
+        &chain[chain.len() - MAX_CHAIN / 2..],
+    );
+    let middle = format!("({} packages are left out here)", left_out + 1);
+    [start, &[middle], end].concat()
 }
 
 /// The error for a search that failed.
@@ -221,7 +236,8 @@ fn explain(pool: &mut Pool<'_>, target: Target, obstacle: &Obstacle) -> String {
         Obstacle::Conflict { from, group, chain } => {
             let relation = relation(pool, *from, *group);
             let (from, other) = (pool.package(*from), chain.last().copied());
-            let chain: Vec<&str> = chain.iter().map(|id| pool.package(*id).name()).collect();
+            let chain = chain.iter().map(|id| pool.package(*id).name().to_owned());
+            let chain: Vec<String> = chain.collect();
             let other = other
                 .map(|id| pool.package(id).to_string())
                 .unwrap_or_default();
@@ -229,7 +245,7 @@ fn explain(pool: &mut Pool<'_>, target: Target, obstacle: &Obstacle) -> String {
                 "{package} and {other} exclude each other: {} has {relation}; the latter is needed \
                  by {}",
                 from.name(),
-                chain.join(" → ")
+                shortened(&chain).join(" → ")
             )
         }
     }

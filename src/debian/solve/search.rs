@@ -3,7 +3,10 @@
 //! The open group with the fewest possible packages is served first, so whatever is forced comes
 //! before any choice; a choice that fails is taken back. Conflicts count in both directions; what is
 //! installed gives way to them by an upgrade, if it can. The search is bounded: it may give up, and
-//! says so.
+//! says so. Each step looks at every group of what is chosen, so the looks are what is counted: an archive
+//! whose dependencies are a chain of 30,000 packages must end too.
+
+mod trace;
 
 use super::dead_end::{DeadEnd, Failure, Obstacle, Reason};
 use super::pool::{Group, Pool, SlotId, Target};
@@ -13,6 +16,9 @@ use std::collections::BTreeMap;
 
 /// How many choices are taken back before the search gives up.
 const MAX_RETRIES: usize = 2000;
+/// How many groups are looked at before the search gives up. For 2,000 packages of Debian on top of an image
+/// it takes some two million.
+const MAX_LOOKS: u64 = 20_000_000;
 /// How many dead ends are remembered for the message.
 const MAX_DEAD_ENDS: usize = 3;
 
@@ -42,6 +48,8 @@ pub(super) struct Search<'p, 'a> {
     /// Which negative groups of chosen packages exclude a package.
     excluded: BTreeMap<PackageId, Vec<(PackageId, usize)>>,
     dead_ends: Vec<DeadEnd>,
+    /// How many groups were looked at.
+    looks: u64,
 }
 
 impl<'p, 'a> Search<'p, 'a> {
@@ -60,6 +68,7 @@ impl<'p, 'a> Search<'p, 'a> {
             forbidden: forbidden.to_vec(),
             excluded: BTreeMap::new(),
             dead_ends: Vec::new(),
+            looks: 0,
         };
         for slot in search.pool.slots() {
             if let Some(package) = search.pool.get(slot).installed {
@@ -111,6 +120,13 @@ impl<'p, 'a> Search<'p, 'a> {
         let mut retries = 0;
         while let Some((package, position, mut possible)) = self.open_group(fields) {
             let reason = Reason::Needed(package, position);
+            if self.looks > MAX_LOOKS {
+                self.remember(package, position);
+                return Err(Failure {
+                    dead_ends: std::mem::take(&mut self.dead_ends),
+                    complete: false,
+                });
+            }
             if possible.is_empty() {
                 self.remember(package, position);
                 let next = self.take_back(&mut choices);
@@ -183,6 +199,7 @@ impl<'p, 'a> Search<'p, 'a> {
         let mut best: Option<(PackageId, usize, Vec<Target>)> = None;
         for package in self.in_order() {
             let groups = self.pool.groups(package);
+            self.looks += 1 + groups.len() as u64;
             for (position, group) in groups.iter().enumerate() {
                 let possible = match group.negative() {
                     true if self.holds(group) => self.ways_out(package, group),
@@ -351,43 +368,5 @@ impl<'p, 'a> Search<'p, 'a> {
                 }
             }
         }
-    }
-
-    fn remember(&mut self, package: PackageId, position: usize) {
-        if self.dead_ends.len() >= MAX_DEAD_ENDS {
-            return;
-        }
-        let groups = self.pool.groups(package);
-        let targets: Vec<Target> = groups[position].targets().collect();
-        let obstacles = targets.into_iter();
-        let obstacles = obstacles
-            .filter_map(|t| Some((t, self.obstacle(t)?)))
-            .collect();
-        let (chain, group) = (self.chain(package), Some(position));
-        self.dead_ends.push(DeadEnd {
-            chain,
-            group,
-            obstacles,
-        });
-    }
-
-    /// From a request, or from what is installed, to `package`.
-    fn chain(&self, package: PackageId) -> Vec<PackageId> {
-        let mut chain = vec![package];
-        let reason_of = |package: PackageId| {
-            let mut all = self.chosen.values();
-            all.find(|chosen| chosen.package == package)
-                .map(|chosen| chosen.reason)
-        };
-        let mut current = package;
-        while let Some(Reason::Needed(parent, _)) = reason_of(current) {
-            if chain.contains(&parent) {
-                break;
-            }
-            chain.push(parent);
-            current = parent;
-        }
-        chain.reverse();
-        chain
     }
 }

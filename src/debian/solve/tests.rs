@@ -271,3 +271,31 @@ fn long_chains_neither_overflow_nor_hang() {
         (1101, true)
     );
 }
+
+/// A chain of `len` packages, each of which needs the next one.
+fn chain(len: usize) -> Universe {
+    let needs = |n: usize| match n + 1 < len {
+        true => format!("Depends: p{}", n + 1),
+        false => String::new(),
+    };
+    let packages = (0..len).map(|n| package(&format!("p{n}"), &needs(n)));
+    let text: Arc<str> = packages.collect::<String>().into();
+    Universe::new(vec![("deb".to_owned(), text)], Architecture::Arm64).unwrap()
+}
+
+#[test]
+fn a_chain_deeper_than_the_marking_goes_is_searched_and_an_endless_one_given_up() {
+    let deep = chain(1_500);
+    let solution = solve(&deep, &request("p0"), None).unwrap();
+    assert_eq!(
+        (solution.packages().len(), solution.searched()),
+        (1_500, true)
+    );
+    let refused = refusal(&chain(30_000), &request("p0"));
+    assert!(
+        refused.contains("though not every one was tried"),
+        "{refused}"
+    );
+    assert!(refused.contains("packages are left out here)"), "{refused}");
+    assert!(refused.len() < 2_000, "{} bytes", refused.len());
+}

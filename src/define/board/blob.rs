@@ -75,7 +75,7 @@ pub(super) fn blob<'s>(
 
 /// A size that may be left out; nothing where what is written is none.
 fn size(section: &Section<'_>, key: &str) -> Option<Option<Bytes>> {
-    match section.parsed::<Bytes>(key) {
+    match section.size(key) {
         Some(size) => Some(Some(size.value)),
         None => (!section.has(key)).then_some(None),
     }
@@ -97,7 +97,7 @@ fn around_table(section: &Section<'_>, place: Option<&BlobPlace>) -> Option<bool
 }
 
 fn blob_place(section: &Section<'_>, partitions: &[&str]) -> Option<BlobPlace> {
-    let offset = section.parsed("offset");
+    let offset = section.size("offset");
     let partition = section.text("partition");
     if section.has("offset") == section.has("partition") {
         section.report(

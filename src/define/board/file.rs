@@ -8,7 +8,6 @@ use super::*;
 use crate::define::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics, Located};
 use crate::tree::TreePath;
-use crate::units::Bytes;
 
 static TOP: Keys = Keys {
     table: "",
@@ -204,8 +203,8 @@ pub(super) fn plain(texts: Vec<Located<String>>) -> Vec<String> {
 fn disk(section: &Section<'_>) -> Option<Disk> {
     let tables = [("mbr", Table::Mbr), ("gpt", Table::Gpt)];
     let table = section.need("table", section.choice("table", &tables));
-    let alignment = section.need("alignment", section.parsed::<Bytes>("alignment"));
-    let min_size = section.need("min-size", section.parsed("min-size"));
+    let alignment = section.need("alignment", section.size("alignment"));
+    let min_size = section.need("min-size", section.size("min-size"));
     if let Some(alignment) = &alignment
         && (alignment.value.0 == 0 || alignment.value.sectors().is_none())
     {
@@ -247,7 +246,7 @@ fn partition_value(section: &Section<'_>, name: Option<&Located<String>>) -> Opt
     ];
     let filesystem = section.choice("filesystem", &filesystems);
     let filesystem = section.need("filesystem", filesystem);
-    let start = section.parsed::<Bytes>("start");
+    let start = section.size("start");
     let size = size(section, filesystem.as_ref().map(|word| word.value));
     let label = label(section, filesystem.as_ref().map(|word| word.value));
     let mount = section.text("mount");
@@ -271,7 +270,7 @@ fn partition_value(section: &Section<'_>, name: Option<&Located<String>>) -> Opt
 fn size(section: &Section<'_>, filesystem: Option<Filesystem>) -> Option<Size> {
     let text = section.need("size", section.text("size"))?;
     if text.value != "content" {
-        let bytes = section.convert::<Bytes>(&text)?;
+        let bytes = section.as_size(&text)?;
         return Some(Size::Fixed(bytes.value));
     }
     if filesystem == Some(Filesystem::None) {

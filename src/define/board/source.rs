@@ -90,7 +90,7 @@ pub(super) fn package_file(section: &Section<'_>) -> Option<PackageFile> {
 fn download(section: &Section<'_>) -> Option<BlobDownload> {
     let url = section.text("url");
     let url = url.filter(|url| fetchable(section, url));
-    let size = section.need("size", section.parsed("size"));
+    let size = section.need("size", section.size("size"));
     let sha256 = section.need("sha256", section.parsed("sha256"));
     let path = section.text("path");
     let sound_path = path.as_ref().is_none_or(|path| absolute(section, path));

@@ -2,7 +2,6 @@
 
 use crate::define::read::Section;
 use crate::diag::Diagnostic;
-use crate::tree::TreePath;
 
 /// Permissions and owner of what an overlay makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,26 +12,6 @@ pub struct Ownership {
     pub owner: String,
     /// Name of a group of the image.
     pub group: String,
-}
-
-/// Files below these are programs.
-const PROGRAM_FOLDERS: [&str; 6] = [
-    "/usr/bin/",
-    "/usr/sbin/",
-    "/usr/libexec/",
-    "/usr/local/bin/",
-    "/usr/local/sbin/",
-    "/usr/lib/imgbuild/",
-];
-
-/// What a file has that no rule matches: programs are what lies where programs lie, and scripts.
-pub(super) fn default_ownership(path: &TreePath, bytes: &[u8]) -> Ownership {
-    let text = path.to_string();
-    let in_program_folder = PROGRAM_FOLDERS
-        .iter()
-        .any(|folder| text.starts_with(folder));
-    let program = bytes.starts_with(b"#!") || in_program_folder;
-    root_owned(if program { 0o755 } else { 0o644 })
 }
 
 /// Root's own, with `mode`.

@@ -1,6 +1,6 @@
 //! Single values of a TOML file, with their places.
 
-use crate::diag::{Diagnostic, FileId, Located, Span};
+use crate::diag::{Diagnostic, FileId, Located, Problems, Span};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -64,12 +64,17 @@ impl Raw {
 /// Where the mistakes of one file go.
 pub(crate) struct Reader {
     pub(super) file: FileId,
-    pub(super) problems: RefCell<Vec<Diagnostic>>,
+    pub(super) problems: RefCell<Problems>,
 }
 
 impl Reader {
     pub(super) fn report(&self, problem: Diagnostic) {
-        self.problems.borrow_mut().push(problem);
+        self.note(|| problem);
+    }
+
+    /// Takes note of a mistake, which is put into words only if it will be shown.
+    pub(super) fn note(&self, words: impl FnOnce() -> Diagnostic) {
+        self.problems.borrow_mut().note(words);
     }
 
     pub(super) fn span(&self, range: Range<usize>) -> Span {

@@ -4,6 +4,8 @@
 //! these files. A target takes any bytes, panics where the invariant is broken, and depends on
 //! nothing else: the same input is judged the same way every time.
 
+pub mod board;
+pub mod configuration;
 pub mod control;
 pub mod deb;
 pub mod device;
@@ -16,14 +18,20 @@ pub mod image;
 pub mod inline;
 pub mod inode;
 pub mod journal;
+pub mod kind;
+pub mod lock;
 pub mod mbr;
 pub mod openpgp;
+pub mod overlay;
 pub mod packing;
+pub mod profile;
 pub mod relation;
 pub mod release;
+pub mod settings;
 pub mod sources;
 pub mod superblock;
 pub mod tar;
+pub mod template;
 pub mod triggers;
 pub mod xattr;
 
@@ -32,6 +40,7 @@ pub mod patch;
 
 mod disk;
 mod limits;
+mod shown;
 
 /// A target's name and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -60,4 +69,12 @@ pub const TARGETS: &[Target] = &[
     ("openpgp", openpgp::run),
     ("release", release::run),
     ("elf", elf::run),
+    ("board", board::run),
+    ("profile", profile::run),
+    ("overlay", overlay::run),
+    ("settings", settings::run),
+    ("lock", lock::run),
+    ("configuration", configuration::run),
+    ("template", template::run),
+    ("kind", kind::run),
 ];

@@ -1,0 +1,197 @@
+//! What a file of an overlay must not be: left over by an editor, or text that the program that reads it on
+//! the device takes for something else.
+//!
+//! Text is judged where a program of the device reads it: programs and scripts anywhere, and everything in
+//! `/etc` and in the folders below `/usr/lib` that services and udev read. It is refused and not changed: a
+//! file in an image is the file that somebody wrote. `verbatim = true` in a `[[file]]` lets it be.
+
+use super::rules::PROGRAM_FOLDERS;
+
+/// Folders whose files programs of the device read, beside [`PROGRAM_FOLDERS`].
+const READ_FOLDERS: [&str; 14] = [
+    "/etc/",
+    "/usr/lib/NetworkManager/",
+    "/usr/lib/binfmt.d/",
+    "/usr/lib/environment.d/",
+    "/usr/lib/modprobe.d/",
+    "/usr/lib/modules-load.d/",
+    "/usr/lib/netplan/",
+    "/usr/lib/sysctl.d/",
+    "/usr/lib/systemd/",
+    "/usr/lib/sysusers.d/",
+    "/usr/lib/tmpfiles.d/",
+    "/usr/lib/udev/",
+    "/usr/local/lib/systemd/",
+    "/lib/systemd/",
+];
+
+/// The mark of UTF-8 that editors of Windows put at the start of a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What makes text unreadable for a program of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The line of this number ends in CR and LF. `#!/bin/sh` with a CR behind it is the name of no program,
+    /// and nft refuses the whole ruleset.
+    WindowsLine(usize),
+    /// It begins with the mark of UTF-8, so that `#!` or `[Unit]` is not what it begins with.
+    Mark,
+    /// Its last line has no end: cron passes over that line, and nft reads it together with what follows
+    /// where the file is included.
+    OpenLine,
+}
+
+/// The first fault of the `bytes` of the file at `path`, a `template` or not.
+pub(super) fn fault(path: &str, bytes: &[u8], template: bool) -> Option<Fault> {
+    let marked = bytes.starts_with(MARK);
+    let text = if marked { &bytes[MARK.len()..] } else { bytes };
+    let read = READ_FOLDERS.iter().chain(&PROGRAM_FOLDERS);
+    let mut read = read.map(|folder| path.starts_with(folder));
+    if bytes.contains(&0) || !(text.starts_with(b"#!") || read.any(|is| is)) {
+        return None;
+    }
+    if marked {
+        return Some(Fault::Mark);
+    }
+    if let Some(at) = text.windows(2).position(|pair| pair == b"\r\n") {
+        let before = text[..at].iter().filter(|byte| **byte == b'\n').count();
+        return Some(Fault::WindowsLine(before + 1));
+    }
+    let whole =
+        path.ends_with(".nft") || path.starts_with("/etc/cron.d/") || path == "/etc/crontab";
+    // What a template ends with is known when it is rendered.
+    let open = whole && !template && text.last().is_some_and(|last| *last != b'\n');
+    open.then_some(Fault::OpenLine)
+}
+
+impl Fault {
+    /// What is wrong with the file `source`, and what to do.
+    pub(super) fn words(self, source: &str) -> (String, String) {
+        const MEANT: &str = "or write `verbatim = true` into a `[[file]]` for it, if this is meant";
+        match self {
+            Self::WindowsLine(line) => (
+                format!(
+                    "`{source}`, line {line}: ends in CR LF, as on Windows; the program that reads it takes \
+                     the CR for a part of the line"
+                ),
+                format!("`sed -i 's/\\r$//' FILE` makes it LF; {MEANT}"),
+            ),
+            Self::Mark => (
+                format!(
+                    "`{source}`, line 1: begins with a mark of UTF-8 (BOM), which the program that reads it \
+                     takes for text"
+                ),
+                format!("`sed -i '1s/^\\xef\\xbb\\xbf//' FILE` takes it away; {MEANT}"),
+            ),
+            Self::OpenLine => (
+                format!(
+                    "`{source}`: the last line has no end, and is not read as a line of its own"
+                ),
+                format!("`echo >> FILE` ends it; {MEANT}"),
+            ),
+        }
+    }
+}
+
+/// Whether a file of this name is what an editor, a file manager or a version control system leaves.
+pub(super) fn is_left_over(path: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        ".DS_Store",
+        ".git",
+        ".localized",
+        "Thumbs.db",
+        "desktop.ini",
+        "ehthumbs.db",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let swap = |ending| name.starts_with('.') && name.ends_with(ending);
+    NAMES.contains(&name)
+        || name.len() > 1 && name.ends_with('~')
+        || name.starts_with("._")
+        || name.starts_with(".#")
+        || name.len() > 2 && name.starts_with('#') && name.ends_with('#')
+        || [".swp", ".swo", ".swn", ".swx"].into_iter().any(swap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_a_program_would_choke_on_is_told_by_its_place() {
+        for (path, bytes, expected) in [
+            (
+                "/usr/local/bin/x",
+                "#!/bin/sh\r\n",
+                Some(Fault::WindowsLine(1)),
+            ),
+            ("/opt/x", "#!/bin/sh\necho\r\n", Some(Fault::WindowsLine(2))),
+            ("/opt/x", "\u{feff}#!/bin/sh\n", Some(Fault::Mark)),
+            ("/opt/x.txt", "a\r\n", None),
+            ("/srv/www/x.html", "\u{feff}<p>\r\n", None),
+            ("/etc/tor/torrc", "a\n\nb\r\n", Some(Fault::WindowsLine(3))),
+            (
+                "/etc/systemd/system/x.service",
+                "\u{feff}[Unit]\n",
+                Some(Fault::Mark),
+            ),
+            (
+                "/usr/lib/imgbuild/firstboot.d/60-x",
+                "a\r\n",
+                Some(Fault::WindowsLine(1)),
+            ),
+            (
+                "/etc/nftables.d/input/60-x.nft",
+                "accept",
+                Some(Fault::OpenLine),
+            ),
+            ("/etc/nftables.d/input/60-x.nft", "", None),
+            (
+                "/etc/cron.d/x",
+                "* * * * * root true",
+                Some(Fault::OpenLine),
+            ),
+            ("/etc/hostname", "x", None),
+            ("/etc/x.bin", "\0\r\n", None),
+            ("/etc/x", "a\rb\n", None),
+        ] {
+            assert_eq!(
+                fault(path, bytes.as_bytes(), false),
+                expected,
+                "{path} {bytes:?}"
+            );
+        }
+        assert_eq!(fault("/etc/x.nft", b"{{x}}", true), None);
+    }
+
+    #[test]
+    fn leftovers_are_told_by_their_names() {
+        for name in [
+            ".DS_Store",
+            "run.py~",
+            ".x.swp",
+            "#x#",
+            ".#x",
+            "Thumbs.db",
+            "._x",
+            "desktop.ini",
+            ".git",
+        ] {
+            assert!(is_left_over(&format!("opt/{name}")), "{name}");
+        }
+        for name in [
+            "x",
+            "~",
+            ".profile",
+            "#",
+            "##",
+            "swp",
+            "x.swp",
+            ".gitignore",
+            "a#",
+            "_x",
+        ] {
+            assert!(!is_left_over(&format!("opt/{name}")), "{name}");
+        }
+    }
+}

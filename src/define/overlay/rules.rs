@@ -1,0 +1,227 @@
+//! `[[file]]` and its likes: who owns what an overlay makes, with which mode, and when it is there.
+
+use super::ownership::{Ownership, mode, root_owned};
+use super::{Entry, OverlayDirectory, OverlaySymlink};
+use crate::define::condition::Condition;
+use crate::define::read::Section;
+use crate::diag::{Diagnostic, Located};
+use crate::glob::glob;
+use crate::tree::TreePath;
+
+/// The longest pattern of a path: Linux has no longer paths.
+const MAX_PATTERN: usize = 4096;
+/// The longest target of a symlink that Linux takes.
+const MAX_TARGET: usize = 4095;
+
+/// Files below these are programs.
+pub(super) const PROGRAM_FOLDERS: [&str; 6] = [
+    "/usr/bin/",
+    "/usr/sbin/",
+    "/usr/libexec/",
+    "/usr/local/bin/",
+    "/usr/local/sbin/",
+    "/usr/lib/imgbuild/",
+];
+
+/// What `[[file]]` or `[[directory]]` says about what its path means.
+pub(super) struct Rule {
+    mode: Option<u16>,
+    owner: Option<String>,
+    group: Option<String>,
+    when: Option<Condition>,
+    verbatim: bool,
+}
+
+/// A `[[file]]`: which files it means, and what it says of them.
+pub(super) struct FileRule {
+    pub(super) path: Located<String>,
+    parts: Vec<String>,
+    rule: Rule,
+}
+
+/// What the rules say of one file.
+pub(super) struct Decision {
+    pub(super) ownership: Ownership,
+    pub(super) when: Option<Condition>,
+    /// Its text is not judged.
+    pub(super) verbatim: bool,
+    /// A rule has its path, and not only a pattern of it.
+    pub(super) named: bool,
+}
+
+impl Rule {
+    fn read(section: &Section<'_>) -> Self {
+        Self {
+            mode: mode(section),
+            owner: section.text("owner").map(|text| text.value),
+            group: section.text("group").map(|text| text.value),
+            when: Condition::read(section),
+            verbatim: false,
+        }
+    }
+
+    fn apply(&self, decision: &mut Decision) {
+        let Decision {
+            ownership, when, ..
+        } = decision;
+        if let Some(mode) = self.mode {
+            ownership.mode = mode;
+        }
+        if let Some(owner) = &self.owner {
+            ownership.owner.clone_from(owner);
+        }
+        if let Some(group) = &self.group {
+            ownership.group.clone_from(group);
+        }
+        if self.when.is_some() {
+            when.clone_from(&self.when);
+        }
+        decision.verbatim |= self.verbatim;
+    }
+}
+
+impl FileRule {
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let verbatim = section.flag("verbatim").is_some_and(|flag| flag.value);
+        let rule = Rule {
+            verbatim,
+            ..Rule::read(section)
+        };
+        let path = section.need("path", section.text("path"))?;
+        let parts = match path.value.len() {
+            0..=MAX_PATTERN => path.value.split('/').map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        Some(Self { path, parts, rule })
+    }
+
+    /// Whether it means the file whose path has these `names`: a wildcard stands for bytes of one name.
+    pub(super) fn matches(&self, names: &[&str]) -> bool {
+        let matches = |(pattern, name): (&String, &&str)| glob(pattern.as_bytes(), name.as_bytes());
+        self.parts.len() == names.len() && self.parts.iter().zip(names).all(matches)
+    }
+}
+
+/// What `rules` say of the file at `path`, which `is_program` or not; `used` takes note of those that
+/// say something.
+pub(super) fn decide(
+    rules: &[FileRule],
+    used: &mut [bool],
+    path: &str,
+    is_program: bool,
+) -> Decision {
+    let mode = if is_program { 0o755 } else { 0o644 };
+    let mut decision = Decision {
+        ownership: root_owned(mode),
+        when: None,
+        verbatim: false,
+        named: false,
+    };
+    let names: Vec<&str> = path.split('/').collect();
+    for (rule, used) in rules.iter().zip(used) {
+        if rule.matches(&names) {
+            *used = true;
+            decision.named |= rule.path.value == path;
+            rule.rule.apply(&mut decision);
+        }
+    }
+    decision
+}
+
+/// Whether a file is to be run: by its first bytes, by its place, or because its owner may run it where
+/// it lies. Of all the bits of a mode only this one is kept by git, and no umask takes it away.
+pub(super) fn is_program(path: &str, entry: &Entry) -> bool {
+    let Entry::File { bytes, executable } = entry else {
+        return false;
+    };
+    let mut folders = PROGRAM_FOLDERS.iter();
+    *executable || bytes.starts_with(b"#!") || folders.any(|folder| path.starts_with(folder))
+}
+
+pub(super) fn directory(section: &Section<'_>) -> Option<OverlayDirectory> {
+    let path = tree_path(section);
+    let mut decision = Decision {
+        ownership: root_owned(0o755),
+        when: None,
+        verbatim: false,
+        named: true,
+    };
+    Rule::read(section).apply(&mut decision);
+    Some(OverlayDirectory {
+        path: path?,
+        ownership: decision.ownership,
+        when: decision.when,
+    })
+}
+
+pub(super) fn symlink(section: &Section<'_>) -> Option<OverlaySymlink> {
+    let path = tree_path(section);
+    let target = section.need("target", section.text("target"));
+    let when = Condition::read(section);
+    let target = target?;
+    if target.value.is_empty() || target.value.len() > MAX_TARGET || target.value.contains('\0') {
+        section.report(
+            Diagnostic::new("define::path", "not a target of a symlink").label(
+                &target.span,
+                format!("expected 1 to {MAX_TARGET} bytes without NUL"),
+            ),
+        );
+        return None;
+    }
+    Some(OverlaySymlink {
+        path: path?,
+        target: target.value,
+        when,
+    })
+}
+
+fn tree_path(section: &Section<'_>) -> Option<TreePath> {
+    let text = section.need("path", section.text("path"))?;
+    let path = TreePath::parse(text.value.as_bytes()).ok();
+    let path = path.filter(|_| text.value.starts_with('/'));
+    if path.is_none() {
+        section.report(
+            Diagnostic::new("define::path", "not a path of the image")
+                .label(&text.span, "expected a path from `/` on, without `..`"),
+        );
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Diagnostics;
+
+    #[test]
+    fn a_star_stays_within_one_name() {
+        for (pattern, path, expected) in [
+            ("/etc/a", "/etc/a", true),
+            ("/etc/*.conf", "/etc/x.conf", true),
+            ("/etc/*", "/etc/x/y", false),
+            ("/etc/*/y", "/etc/x/y", true),
+            ("/etc/a*b*c", "/etc/a1b2c", true),
+            ("/etc/a*b", "/etc/a", false),
+        ] {
+            let mut sources = Diagnostics::default().sources;
+            let file = sources.add("x", pattern);
+            let span = sources.whole(file);
+            let rule = FileRule {
+                path: Located {
+                    value: pattern.to_owned(),
+                    span,
+                },
+                parts: pattern.split('/').map(str::to_owned).collect(),
+                rule: Rule {
+                    mode: None,
+                    owner: None,
+                    group: None,
+                    when: None,
+                    verbatim: false,
+                },
+            };
+            let names: Vec<&str> = path.split('/').collect();
+            assert_eq!(rule.matches(&names), expected, "{pattern} {path}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What lies in the working directory is found, named, and decides nothing in silence.
+
+use crate::mirror::NOW;
+use crate::scene::{Scene, run};
+use crate::world;
+use imgbuild::digest::Sha256;
+use imgbuild::lock::{Lock, LockedRepository};
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+/// The lock that lies beside the shipped profile `base` for the board `tiny`.
+const LOCK: &str = "work/profiles/base/tiny.lock";
+
+impl Scene {
+    /// A command in a working directory that has definitions in it; nothing on its line says so.
+    fn near(&self, arguments: &[&str]) -> Command {
+        world::write_definitions(&self.path("work"));
+        let show = |name: &str| self.path(name).display().to_string();
+        let mut command = self.bare(arguments);
+        command.args([
+            "--board",
+            "tiny",
+            "--store",
+            &show("store"),
+            "--keyring",
+            &show("keyring.pgp"),
+        ]);
+        command.args(["--mirror", &self.mirror()]);
+        command
+    }
+
+    /// A lock of the archives at `url`.
+    fn lock_of(&self, url: &str) {
+        let repository = |name: &str, folder: &str| LockedRepository {
+            name: name.to_owned(),
+            url: format!("{url}/{folder}"),
+            in_release: Sha256([0; 32]),
+            date: NOW,
+        };
+        let text = Lock {
+            version: imgbuild::lock::LOCK_VERSION,
+            spec: Sha256([0; 32]),
+            epoch: NOW,
+            repositories: vec![
+                repository("debian/trixie", "debian"),
+                repository("debian-security/trixie-security", "debian-security"),
+            ],
+            base: None,
+            loader: None,
+            packages: Vec::new(),
+            donors: Vec::new(),
+            lenders: Vec::new(),
+            lent: Vec::new(),
+            tools: std::collections::BTreeMap::new(),
+        };
+        let path = self.path(LOCK);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text.to_text()).unwrap();
+    }
+}
+
+#[test]
+fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
+    let scene = Scene::new();
+    let ran = run(&mut scene.near(&["plan", "--profile", "greeter"])).succeeded();
+    for what in [
+        "warning: board `tiny` is not a shipped one: ./boards/tiny/board.toml\n",
+        "warning: profile `greeter` is not a shipped one: ./profiles/greeter/profile.toml\n",
+        "warning: overlay `greeter` is not a shipped one: ./overlays/greeter/overlay.toml\n",
+    ] {
+        assert_eq!(ran.stderr.matches(what).count(), 1, "{what}{}", ran.stderr);
+    }
+    fs_err::create_dir_all(scene.path("work/profiles/haproxy-node")).unwrap();
+    let shadow = scene.path("work/profiles/haproxy-node/profile.toml");
+    fs_err::copy(scene.path("work/profiles/greeter/profile.toml"), shadow).unwrap();
+    run(&mut scene.near(&["plan", "--profile", "haproxy-node"]))
+        .succeeded()
+        .says(&[
+            "profile `haproxy-node` is not the shipped one, in whose place it stands: \
+         ./profiles/haproxy-node/profile.toml",
+        ]);
+}
+
+#[test]
+fn a_private_key_beside_the_folder_reaches_neither_image_nor_error() {
+    let scene = Scene::new();
+    let key = scene.path("home/.ssh/id");
+    fs_err::create_dir_all(key.parent().unwrap()).unwrap();
+    fs_err::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
+    for link in ["overlays/greeter/root", "profiles/greeter/profile.toml"] {
+        scene.near(&[]);
+        let link = scene.path("work").join(link);
+        let _ = fs_err::remove_file(&link);
+        let _ = fs_err::remove_dir_all(&link);
+        let target = if link.ends_with("root") {
+            key.parent().unwrap()
+        } else {
+            &key
+        };
+        symlink(target, &link).unwrap();
+        let mut command = scene.bare(&["--board", "tiny", "--profile", "greeter"]);
+        let ran = run(command.arg("--output").arg(scene.image())).ended(1);
+        assert!(
+            ran.stderr.contains("leads out of its folder"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!ran.stderr.contains("PRIVATE"), "{}", ran.stderr);
+        fs_err::remove_file(link).unwrap();
+    }
+    assert_eq!(scene.outputs(), [""; 0]);
+}
+
+#[test]
+fn a_lock_that_nobody_named_does_not_say_where_a_shipped_profile_gets_upgrades() {
+    let scene = Scene::new();
+    scene.lock_of("http://mirror.evil.example");
+    let plan = ["plan", "--profile", "base"];
+    run(&mut scene.near(&plan)).ended(3).says(&[
+        "was found because it lies in the working directory",
+        "gets its upgrades from `http://mirror.evil.example/debian` (debian/trixie)",
+        "--lock profiles/base/tiny.lock",
+    ]);
+    run(scene.near(&plan).arg("--locked"))
+        .ended(3)
+        .says(&["was found because"]);
+    // Named, it is taken, as far as it fits; this one does not fit the packages.
+    let stale = "was made for another set of packages";
+    run(scene
+        .near(&plan)
+        .args(["--lock", "profiles/base/tiny.lock"]))
+    .ended(3)
+    .says(&[stale]);
+    // It agrees with this machine.
+    scene.lock_of(&scene.server.url());
+    let ran = run(&mut scene.near(&plan)).ended(3).says(&[stale]);
+    let named = "warning: lock `profiles/base/tiny.lock` decides the version of every package";
+    assert_eq!(ran.stderr.matches(named).count(), 1, "{}", ran.stderr);
+    assert_eq!(scene.server.requests(), []);
+}
+
+#[test]
+fn pipes_and_endless_files_end() {
+    let scene = Scene::new();
+    let pipe = |name: &str| {
+        let path = scene.path(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        path
+    };
+    let lock = pipe(LOCK);
+    run(&mut scene.near(&["plan", "--profile", "base"]))
+        .ended(3)
+        .says(&["no regular file"]);
+    fs_err::remove_file(&lock).unwrap();
+    fs_err::File::create(&lock)
+        .unwrap()
+        .set_len(8 << 40)
+        .unwrap();
+    run(&mut scene.near(&["plan", "--profile", "base"]))
+        .ended(3)
+        .says(&["longer than"]);
+    fs_err::remove_file(lock).unwrap();
+    for flag in ["--settings", "--keyring", "--secret"] {
+        let value = if flag == "--secret" {
+            "passphrase=@/dev/zero"
+        } else {
+            "/dev/zero"
+        };
+        let ran = run(&mut scene.build_with(flag, value)).ended(2);
+        assert!(ran.stderr.contains("longer than"), "{}", ran.stderr);
+    }
+    pipe("home/.config/imgbuild/config.toml");
+    let ran = run(scene
+        .bare(&["--board", "tiny", "--profile", "greeter"])
+        .args([
+            "--definitions".as_ref(),
+            scene.path("definitions").as_os_str(),
+        ]));
+    ran.ended(2).says(&["config.toml", "no regular file"]);
+}
+
+#[test]
+fn without_a_home_nothing_of_other_users_is_read() {
+    let scene = Scene::new();
+    let mut command = scene.bare(&["--board", "tiny", "--profile", "greeter", "--definitions"]);
+    command.arg(scene.path("definitions")).env_remove("HOME");
+    run(&mut command)
+        .ended(2)
+        .says(&["no folder for the store is known: set HOME"]);
+    command.env("HOME", "relative");
+    run(&mut command)
+        .ended(2)
+        .says(&["no folder for the store is known"]);
+    // With all folders named, none is missed.
+    run(scene.sub("plan").env_remove("HOME")).succeeded();
+}

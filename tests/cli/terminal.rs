@@ -1,0 +1,167 @@
+//! Whatever others wrote reaches the terminal with its control characters made visible: from wherever it
+//! comes, nobody but the program itself moves the cursor.
+
+use crate::mirror::{Server, TestArchive};
+use crate::scene::{Ran, Scene, run};
+use crate::world;
+use imgbuild::diag::{visible, visible_json};
+
+/// Moves the cursor, changes the window's title, rings, goes back, is a CSI of one character, turns the
+/// order of letters around, and takes no width.
+const NASTY: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{8}\r\u{9b}31m\u{202e}\u{2066}\u{200b}";
+
+/// Nothing in what `ran` printed controls a terminal, and what `from` was there can be seen.
+fn harmless(from: &str, ran: &Ran) {
+    for text in [&ran.stdout, &ran.stderr] {
+        assert_eq!(visible(text), text.as_str(), "{from}: {text:?}");
+    }
+    let said = [&ran.stdout, &ran.stderr].map(String::as_str).concat();
+    let shown = [r"\u{1b}", r"\u{9b}", r"\u001b", "␛", r"\x1b", "%1B"];
+    assert!(
+        shown.iter().any(|form| said.contains(form)),
+        "{from}: {said}"
+    );
+}
+
+/// A scene whose definition `path` says `new` where it said `old`.
+fn edited(path: &str, old: &str, new: &str) -> Scene {
+    let scene = Scene::new();
+    let path = scene.path("definitions").join(path);
+    let text = fs_err::read_to_string(&path).unwrap();
+    assert!(text.contains(old), "{text}");
+    fs_err::write(&path, text.replace(old, new)).unwrap();
+    scene
+}
+
+const PROFILE: &str = "profiles/greeter/profile.toml";
+/// The same for a string of TOML.
+const ESCAPED: &str = r"\u001b[2J\u009b\u202e\u0007";
+
+#[test]
+fn text_of_definitions_and_flags_is_made_visible() {
+    let scene = Scene::new();
+    for (from, flag, value) in [
+        ("the value of a flag", "--set", format!("hostname={NASTY}")),
+        ("the name of a flag", "--set", format!("{NASTY}=x")),
+        ("the path of settings", "--settings", format!("/{NASTY}")),
+        (
+            "a secret's file",
+            "--secret",
+            format!("passphrase=@/{NASTY}"),
+        ),
+        (
+            "a mirror",
+            "--mirror",
+            format!("http://127.0.0.1:1/{NASTY}"),
+        ),
+        ("a profile", "--profile", NASTY.to_owned()),
+        ("an unknown flag", &format!("--{NASTY}"), "x".to_owned()),
+    ] {
+        let ran = run(&mut scene.build_with(flag, &value));
+        assert_ne!(ran.code, Some(0), "{from}");
+        harmless(from, &ran);
+    }
+    for (from, text) in [
+        (
+            "a settings file's text",
+            format!("greeting = 1 # {NASTY}\n"),
+        ),
+        (
+            "a settings file's string",
+            format!("hostname = \"{ESCAPED}\"\n"),
+        ),
+        ("a settings file's key", format!("\"{ESCAPED}\" = 1\n")),
+    ] {
+        fs_err::write(scene.path("mine.toml"), text).unwrap();
+        let ran = run(scene.build().arg("--settings").arg(scene.path("mine.toml")));
+        harmless(from, &ran.ended(1));
+    }
+    for (from, old, new) in [
+        (
+            "a title",
+            "title = \"Greets\"",
+            format!("title = \"{ESCAPED}\""),
+        ),
+        ("a help text", "what it says", ESCAPED.to_owned()),
+        (
+            "a default",
+            "default = \"hello\"",
+            format!("default = \"{ESCAPED}\""),
+        ),
+    ] {
+        let scene = edited(PROFILE, old, &new);
+        let definitions = scene.path("definitions").display().to_string();
+        let show = ["show", "profile", "greeter", "--definitions", &definitions];
+        for arguments in [&show[..], &[&show[..], &["--json"]].concat()] {
+            let ran = run(&mut scene.bare(arguments));
+            harmless(from, &ran);
+        }
+    }
+    let scene = edited(
+        PROFILE,
+        "title = \"Greets\"",
+        &format!("title = \"{ESCAPED}\""),
+    );
+    let definitions = scene.path("definitions").display().to_string();
+    let list = ["list", "profiles", "--json", "--definitions", &definitions];
+    let ran = run(&mut scene.bare(&list)).succeeded();
+    harmless("a list", &ran);
+    assert_eq!(visible_json(&ran.stdout), ran.stdout);
+    let titles: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(titles.to_string().contains("greeter"));
+}
+
+#[test]
+fn names_of_files_are_made_visible() {
+    let name = NASTY;
+    let scene = Scene::new();
+    let root = scene.path("definitions/overlays/greeter/root/etc");
+    fs_err::write(root.join(format!("{name}~")), "x").unwrap();
+    harmless("a leftover", &run(&mut scene.sub("plan")).succeeded());
+    fs_err::write(root.join(name), "#!/bin/sh\r\n").unwrap();
+    harmless("a script", &run(&mut scene.build()).ended(1));
+    fs_err::write(root.join(name), "x").unwrap();
+    fs_err::write(root.join(format!("{name}.hbs")), "{{nothing}}").unwrap();
+    harmless("a template", &run(&mut scene.build()).ended(1));
+}
+
+#[test]
+fn text_of_archives_and_scripts_is_made_visible() {
+    let nasty = NASTY.replace('\r', "");
+    // A signed Release of another name in the place of the one that is asked for.
+    let codename = format!("x{nasty}").replace('/', "");
+    let scene = Scene::of(&world::archive().suite("stable", &codename));
+    let dists = scene.path("mirror/debian/dists");
+    fs_err::rename(dists.join(&codename), dists.join("trixie")).unwrap();
+    harmless("a codename", &run(&mut scene.build()).ended(4));
+    let wants = |archive: &TestArchive| {
+        let scene = Scene::of(archive);
+        let path = scene.path("definitions").join(PROFILE);
+        let text = fs_err::read_to_string(&path).unwrap();
+        fs_err::write(
+            &path,
+            text.replace("install = [\"hello\"]", "install = [\"shop\"]"),
+        )
+        .unwrap();
+        scene
+    };
+    let depends = world::package("shop").field("Depends", &format!("till{nasty} (>= 2{nasty})"));
+    let scene = wants(&world::archive().package(depends));
+    let ran = run(&mut scene.build());
+    assert_eq!(visible(&ran.stderr), ran.stderr);
+    let printf = r"printf 'x\033[2J\033]0;t\007\302\2331m\342\200\256\b\ry\n'; printf 'z\033[2J\n' >&2; exit 3";
+    let script = world::package("shop").script("postinst", &format!("#!/bin/sh\n{printf}\n"));
+    let scene = wants(&world::archive().package(script));
+    harmless("a script", &run(scene.build().arg("--verbose")).ended(4));
+}
+
+#[test]
+fn text_of_servers_is_made_visible() {
+    let scene = Scene::new();
+    let folder = scene.path("elsewhere");
+    fs_err::create_dir_all(&folder).unwrap();
+    let server = Server::start(&folder);
+    let address = format!("{}/%1b%5b2J%c2%9b", server.url());
+    let ran = run(&mut scene.build_with("--mirror", &address)).ended(4);
+    assert_eq!(visible(&ran.stderr), ran.stderr);
+}
