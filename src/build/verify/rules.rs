@@ -9,8 +9,8 @@ use std::io;
 const FOLDER: &str = "/usr/lib/imgbuild/apply.d";
 
 /// Every word that begins a line.
-const WORDS: [&str; 6] = [
-    "changed", "prepare", "verify", "install", "reload", "service",
+const WORDS: [&str; 7] = [
+    "changed", "prepare", "verify", "install", "reload", "service", "confirm",
 ];
 
 /// Why the rules cannot be read.
