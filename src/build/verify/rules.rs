@@ -19,7 +19,7 @@ pub enum RulesError {
     /// A line says nothing that a device understands.
     #[error(
         "line {line} of `{file}` is `{found}`, expected `changed` and files first, then lines of \
-         `prepare`, `verify`, `install`, `reload` or `service` (overlays/README.md)"
+         `prepare`, `verify`, `install`, `reload`, `service` or `confirm` (overlays/README.md)"
     )]
     Line {
         /// The file in the image.
