@@ -164,3 +164,18 @@ fn a_rule_that_no_device_understands_is_named_by_its_line() {
         "expected `changed` and files first",
     ]);
 }
+
+#[test]
+fn a_program_that_never_answers_is_ended_and_the_others_are_asked() {
+    let scene = scene();
+    let rules =
+        "changed /etc/greeting\nverify sleep 100000\nverify critic /etc/hello.conf; exit 7\n";
+    overlay(&scene, "usr/lib/imgbuild/apply.d/40-mine", rules);
+    let mut build = scene.build();
+    run(build.args(["--script-timeout", "3"])).ended(1).says(&[
+        ": 2 mistakes",
+        "`sleep 100000`: it made no progress for 3 seconds",
+        "`critic /etc/hello.conf; exit 7`: exit status 7",
+    ]);
+    assert!(scene.outputs().is_empty() && scene.scratch().is_empty());
+}

@@ -78,8 +78,12 @@ impl Refusals {
         let of_problem = |problem: Problem| teller.shown(&problem.words, "", &[problem.file]);
         let of_refusal = |refusal: Refusal| {
             let check = &checks[refusal.index];
-            let title = format!("`{}`: {}", check.step.name, refusal.ending);
-            teller.shown(&title, &refusal.output, &check.files)
+            // What exceeded a limit has a line for each process.
+            let ending = refusal.ending.to_string();
+            let (how, processes) = ending.split_once('\n').unwrap_or((&ending, ""));
+            let title = format!("`{}`: {how}", check.step.name);
+            let words = format!("{processes}\n{}", refusal.output);
+            teller.shown(&title, &words, &check.files)
         };
         let list: Vec<Shown> = (problems.into_iter().map(of_problem))
             .chain(refused.into_iter().map(of_refusal))

@@ -9,8 +9,8 @@ use std::io;
 const FOLDER: &str = "/usr/lib/imgbuild/apply.d";
 
 /// Every word that begins a line.
-const WORDS: [&str; 6] = [
-    "changed", "prepare", "verify", "install", "reload", "service",
+const WORDS: [&str; 7] = [
+    "changed", "prepare", "verify", "install", "reload", "service", "confirm",
 ];
 
 /// Why the rules cannot be read.
@@ -19,7 +19,7 @@ pub enum RulesError {
     /// A line says nothing that a device understands.
     #[error(
         "line {line} of `{file}` is `{found}`, expected `changed` and files first, then lines of \
-         `prepare`, `verify`, `install`, `reload` or `service` (overlays/README.md)"
+         `prepare`, `verify`, `install`, `reload`, `service` or `confirm` (overlays/README.md)"
     )]
     Line {
         /// The file in the image.

@@ -97,9 +97,9 @@ mod tests {
             ("/boot/vmlinuz", 0),
             ("/etc/a", 5000),
             ("/etc/machine-id", 33),
-            ("/usr/lib/modules-load.d/a.conf", 5000),
             ("/usr/lib/modules/6/kernel/a.ko", 0),
             ("/usr/lib/modules/6/modules.dep", 5000),
+            ("/usr/lib/modules-load.d/a.conf", 5000),
         ];
         assert_eq!(shown, expected.map(|(path, len)| (path.to_owned(), len)));
     }
