@@ -243,7 +243,7 @@ impl Failure {
                 BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
             ) => fetch_help(error),
             Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::Script {
-                ending: Ending::TimeLimit { .. },
+                ending: Ending::TimeLimit(_),
                 ..
             }))) => Some(
                 "nobody answers a script that asks; one that only needs longer gets it by --script-timeout SECONDS"

@@ -130,25 +130,33 @@ pub enum Ending {
     NotStarted(i32),
     /// It went on for too long.
     #[error(
-        "it made no progress for {seconds} seconds{during}. Its processes, and what each waits for:\n{}",
-        .processes.join("\n")
+        "it made no progress for {} seconds{}. Its processes, and what each waits for:\n{}",
+        .0.seconds, .0.during, .0.processes.join("\n")
     )]
-    TimeLimit {
-        /// The limit.
-        seconds: u64,
-        /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
-        during: String,
-        /// The processes, one a line.
-        processes: Vec<String>,
-    },
+    TimeLimit(Box<TimeLimit>),
     /// It printed too much.
-    #[error("it printed more than {bytes} bytes{during}")]
-    OutputLimit {
-        /// The limit.
-        bytes: u64,
-        /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
-        during: String,
-    },
+    #[error("it printed more than {} bytes{}", .0.bytes, .0.during)]
+    OutputLimit(Box<OutputLimit>),
+}
+
+/// A limit of time, and what was going on when it was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeLimit {
+    /// The limit.
+    pub seconds: u64,
+    /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
+    pub during: String,
+    /// The processes, one a line.
+    pub processes: Vec<String>,
+}
+
+/// A limit of output, and what was going on when it was reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputLimit {
+    /// The limit.
+    pub bytes: u64,
+    /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
+    pub during: String,
 }
 
 /// A step whose verdict was asked, and that failed.

@@ -53,6 +53,7 @@ pub fn reenter(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode
 fn outer(parent: u32) -> io::Result<ExitCode> {
     process::leave_keyring()?;
     process::close_inherited()?;
+    limits::be_first_to_go();
     die_with(parent)?;
     let job: Job = serde_json::from_slice(&fs_err::read(Scratch::here().job())?)?;
     let (outside, server) = outside::pair()?;
@@ -139,7 +140,6 @@ fn wait(child: Pid) -> io::Result<ExitCode> {
 }
 
 fn inner(job: &Job, outside: &Outside) -> io::Result<ExitCode> {
-    limits::be_first_to_go();
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let outcome = work(job, outside).unwrap_or_else(Outcome::Trouble);
     report(outside, &outcome)?;

@@ -41,9 +41,9 @@ pub(super) fn apply() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the kernel end this sandbox before anything else when memory ends: everybody may ask for that. A
-/// kernel that does not know it chooses in its own way. Later the sandbox sees only a /proc that is
-/// read-only.
+/// Lets the kernel end what this process starts before anything else when memory ends. Everybody may ask
+/// for that, but later the sandbox may not: its /proc is read-only and no longer its user's. A kernel
+/// that does not know it chooses in its own way.
 pub(super) fn be_first_to_go() {
     let _ = fs_err::write("/proc/self/oom_score_adj", "1000");
 }

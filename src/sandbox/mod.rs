@@ -33,7 +33,7 @@ mod supervise;
 mod verify;
 mod watch;
 
-pub use error::{Ending, Refusal, SandboxError};
+pub use error::{Ending, OutputLimit, Refusal, SandboxError, TimeLimit};
 pub use inside::reenter;
 pub use job::Step;
 pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};

@@ -26,7 +26,7 @@ pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Ended, 
         let ended = attempt(step, job, owners).doing(|| format!("run {}", step.name))?;
         left -= 1;
         match ended.ending {
-            Some(Ending::TimeLimit { .. } | Ending::OutputLimit { .. }) | None => return Ok(ended),
+            Some(Ending::TimeLimit(_) | Ending::OutputLimit(_)) | None => return Ok(ended),
             Some(_) if left == 0 => return Ok(ended),
             Some(_) => {}
         }

@@ -1,7 +1,7 @@
 //! Watches one step: how long it goes on without progress, how much it prints, and which package dpkg is
 //! busy with.
 
-use super::error::Ending;
+use super::error::{Ending, OutputLimit, TimeLimit};
 use super::limits;
 use super::seccomp::Readiness;
 use crate::listing;
@@ -78,21 +78,21 @@ impl Watch {
         }
         if self.n_printed > limits::OUTPUT {
             self.n_printed = 0;
-            return Ok(Some(Ending::OutputLimit {
+            return Ok(Some(Ending::OutputLimit(Box::new(OutputLimit {
                 bytes: limits::OUTPUT,
                 during: self.during(),
-            }));
+            }))));
         }
         // Progress that came with the time-out counts.
         if timer == Readiness::Waiting || status == Readiness::Readable {
             return Ok(None);
         }
         self.restart()?;
-        Ok(Some(Ending::TimeLimit {
+        Ok(Some(Ending::TimeLimit(Box::new(TimeLimit {
             seconds: self.timeout.as_secs(),
             during: self.during(),
             processes: processes(),
-        }))
+        }))))
     }
 
     /// Reads what is still to be read when every process is gone; gives what was kept of what the step printed.

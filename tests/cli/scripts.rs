@@ -57,15 +57,15 @@ fn a_preinst_finds_essential_packages_and_its_pre_depends_configured() {
 #[test]
 fn a_script_that_waits_for_ever_is_named_with_its_package_and_what_it_waits_for() {
     let text = "#!/bin/sh\necho 'Is anybody there?'\nsleep 31536003\n:\n";
-    failed("postinst", text, "5").says(&[
-        "it made no progress for 5 seconds during configure of `odd",
+    failed("postinst", text, "15").says(&[
+        "it made no progress for 15 seconds during configure of `odd",
         "/var/lib/dpkg/info/odd.postinst configure",
         "sleep 31536003: waits",
         "Is anybody there?",
         "--script-timeout SECONDS",
     ]);
-    failed("preinst", text, "5").says(&[
-        "preinst of odd failed in the sandbox: it made no progress for 5 seconds",
+    failed("preinst", text, "15").says(&[
+        "preinst of odd failed in the sandbox: it made no progress for 15 seconds",
         "sleep 31536003: waits",
     ]);
 }
