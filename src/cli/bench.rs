@@ -1,7 +1,7 @@
 //! What `imgbuild`, `lock` and `plan` share: what is meant, where to work, and where a build begins.
 
 use super::args::{BuildArgs, InputArgs, TargetArgs};
-use super::build::{definitions, user_settings};
+use super::build::{definitions, read_key_files, user_settings};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{environment, given, near_lock, signals};
@@ -50,8 +50,9 @@ impl<'a> Bench<'a> {
         progress: &'a Progress,
     ) -> Result<Self, Failure> {
         let definitions = definitions(&target.definitions.definitions);
-        let user = user_settings(target)?;
+        let mut user = user_settings(target)?;
         let profile = target.profile.join("+");
+        read_key_files(&mut user, &definitions, &profile)?;
         let spec = spec::check(&definitions, &target.board, &profile, &user)?;
         for remark in &spec.remarks {
             progress.report(Event::Warning(remark.clone()));

@@ -6,10 +6,12 @@ use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
 use super::{environment, given, print_json, print_path, print_text, signals};
 use crate::build;
-use crate::define::Definitions;
+use crate::define::{Definitions, Kind};
 use crate::lock::Lock;
 use crate::sink::{Output, Readers};
-use crate::spec::{BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings};
+use crate::spec::{
+    self, BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings,
+};
 use crate::unfinished::Unfinished;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -170,6 +172,34 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
     })
 }
 
+/// Puts the content of FILE in the place of `--set NAME=@FILE`, where NAME is a list of SSH keys, of which none
+/// begins so. What is wrong with `profile` is reported by those who read it for its own sake.
+pub(super) fn read_key_files(
+    user: &mut UserSettings,
+    definitions: &Definitions,
+    profile: &str,
+) -> Result<(), Failure> {
+    let Ok(profile) = spec::profile(definitions, profile) else {
+        return Ok(());
+    };
+    let is_keys = |name: &str| {
+        let setting = profile.settings.get(name);
+        let items = setting.and_then(|setting| setting.items.as_ref());
+        items.is_some_and(|items| items.kind == Kind::SshKey)
+    };
+    for flag in &mut user.flags {
+        let Some((name, path)) = flag.split_once("=@").filter(|(name, _)| is_keys(name)) else {
+            continue;
+        };
+        let keys = fs_err::read_to_string(path).map_err(|source| Failure::UserFile {
+            path: path.into(),
+            source,
+        })?;
+        *flag = format!("{name}={keys}");
+    }
+    Ok(())
+}
+
 /// The base that `target` asks for.
 fn base_argument(target: &TargetArgs) -> Result<Option<BaseArgument>, Failure> {
     let Some(text) = target.base.clone() else {
@@ -219,4 +249,27 @@ fn check_output(path: &Path) -> Result<(), Failure> {
 
 fn default_output(spec: &Spec) -> PathBuf {
     PathBuf::from(format!("{}-{}.img", spec.board.name, spec.profile.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_keys_is_read_and_no_other_value_is_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        fs_err::write(&path, "one\ntwo\n").unwrap();
+        let flag = |name: &str| format!("{name}=@{}", path.display());
+        let mut user = UserSettings {
+            flags: vec![flag("ssh-keys"), flag("contact")],
+            ..UserSettings::default()
+        };
+        let definitions = Definitions::find(&[]);
+        read_key_files(&mut user, &definitions, "tor-relay").unwrap();
+        assert_eq!(user.flags, ["ssh-keys=one\ntwo\n", &flag("contact")]);
+        user.flags = vec!["ssh-keys=@nowhere".to_owned()];
+        let missing = read_key_files(&mut user, &definitions, "tor-relay");
+        assert!(matches!(missing, Err(Failure::UserFile { .. })));
+    }
 }

@@ -2,7 +2,9 @@
 
 mod pem;
 mod server;
+pub(crate) mod ssh_key;
 mod text;
+mod tor;
 mod value;
 
 pub use text::Network;
@@ -13,9 +15,8 @@ use super::read::Raw;
 use crate::units::Bytes;
 use std::net::IpAddr;
 use text::{
-    all_of, is_country, is_host, is_label, is_locale, is_name, is_network, is_prefixed,
-    is_private_cidr, is_ssh_key, is_statuses, is_time, is_time_zone, is_unicast, is_url_path,
-    is_username, seconds,
+    is_country, is_host, is_label, is_locale, is_name, is_network, is_prefixed, is_private_cidr,
+    is_statuses, is_time, is_time_zone, is_unicast, is_url_path, is_username, seconds,
 };
 
 /// What a setting's value is.
@@ -53,6 +54,12 @@ pub enum Kind {
     Domain,
     /// The name of a Tor relay.
     Nickname,
+    /// The fingerprint of a Tor relay.
+    TorFingerprint,
+    /// The id of a family of Tor relays.
+    TorFamilyId,
+    /// A line that says where a bridge into the Tor network is.
+    TorBridge,
     /// A Wi-Fi network's name.
     Ssid,
     /// A WPA passphrase.
@@ -89,7 +96,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind under its name in a profile.
-    pub const WORDS: [(&'static str, Self); 32] = [
+    pub const WORDS: [(&'static str, Self); 35] = [
         ("string", Self::String),
         ("integer", Self::Integer),
         ("boolean", Self::Boolean),
@@ -106,6 +113,9 @@ impl Kind {
         ("hostname", Self::Hostname),
         ("domain", Self::Domain),
         ("nickname", Self::Nickname),
+        ("tor-fingerprint", Self::TorFingerprint),
+        ("tor-family-id", Self::TorFamilyId),
+        ("tor-bridge", Self::TorBridge),
         ("ssid", Self::Ssid),
         ("passphrase", Self::Passphrase),
         ("password", Self::Password),
@@ -152,6 +162,13 @@ impl Kind {
             Self::Hostname => "1 to 63 letters, digits and inner hyphens",
             Self::Domain => "a full host name, such as `tor-exit.example.org`",
             Self::Nickname => "1 to 19 letters and digits",
+            Self::TorFingerprint => {
+                "a fingerprint of 40 hexadecimal digits, with or without `$` before it"
+            }
+            Self::TorFamilyId => {
+                "the id that `tor --keygen-family` printed, 43 characters of base64"
+            }
+            Self::TorBridge => tor::BRIDGE,
             Self::Ssid => "1 to 32 bytes without control characters",
             Self::Passphrase => {
                 "8 to 63 printable ASCII characters, or a key of 64 hexadecimal digits"
@@ -160,7 +177,7 @@ impl Kind {
             Self::Country => "two letters of ISO 3166, such as `DE`, or `00`",
             Self::TimeZone => "a name such as `Europe/Berlin` or `Etc/UTC`",
             Self::Locale => "a UTF-8 locale, such as `C.UTF-8` or `de_DE.UTF-8`",
-            Self::SshKey => "a public key as in a `.pub` file: type, key, comment",
+            Self::SshKey => ssh_key::EXPECTED,
             Self::Username => "1 to 32 small letters, digits, `-` and `_`, a letter first",
             Self::Name => "1 to 32 letters, digits, `-`, `_` and `.`, a letter or digit first",
             Self::PrefixedAddress => {
@@ -183,6 +200,9 @@ impl Kind {
             (Self::Integer | Self::Port, Raw::Text(text)) => self.number(text.parse().ok()?),
             (Self::Server, Raw::Text(text)) => server::from_text(text),
             (Self::Server, Raw::Table(fields)) => server::from_table(fields),
+            (Self::Certificate, Raw::Text(text)) => pem::read(text).ok().map(Value::Text),
+            (Self::TorBridge, Raw::Text(text)) => tor::bridge(text).ok().map(Value::Text),
+            (Self::SshKey, Raw::Text(text)) => ssh_key::read(text).ok().map(Value::Text),
             (Self::Boolean | Self::Integer | Self::Port | Self::Server, _) => None,
             (Self::List | Self::Table, _) => None,
             (_, Raw::Text(text)) => self.fits(text).then(|| Value::Text(text.clone())),
@@ -191,9 +211,11 @@ impl Kind {
     }
 
     /// What is wrong with a text of this kind, where more can be said than what is expected.
-    pub fn problem(self, text: &str) -> Option<&'static str> {
+    pub fn problem(self, text: &str) -> Option<String> {
         match self {
-            Self::Certificate => pem::problem(text),
+            Self::Certificate => pem::read(text).err(),
+            Self::SshKey => ssh_key::read(text).err(),
+            Self::TorBridge => tor::bridge(text).err().map(str::to_owned),
             _ => None,
         }
     }
@@ -219,21 +241,23 @@ impl Kind {
             Self::Network => is_network(text),
             Self::Host => is_host(text),
             Self::HttpStatus => is_statuses(text),
-            Self::Certificate => pem::problem(text).is_none(),
+            Self::Certificate => pem::read(text).is_ok(),
             Self::Size => text.parse::<Bytes>().is_ok(),
             Self::Duration => seconds(text).is_some(),
             Self::Time => is_time(text),
             Self::Hostname => is_label(text),
             Self::Domain => between(1, 253) && text.contains('.') && text.split('.').all(is_label),
-            // tor-spec, "Nicknames".
-            Self::Nickname => between(1, 19) && all_of(text, |byte| byte.is_ascii_alphanumeric()),
+            Self::Nickname => tor::is_nickname(text),
+            Self::TorFingerprint => tor::is_fingerprint(text),
+            Self::TorFamilyId => tor::is_family_id(text),
+            Self::TorBridge => tor::bridge(text).is_ok(),
             Self::Ssid => between(1, 32) && no_control(),
             Self::Passphrase => between(8, 63) && printable() || is_psk(text),
             Self::Password => between(12, 128) && printable(),
             Self::Country => is_country(text),
             Self::TimeZone => is_time_zone(text),
             Self::Locale => is_locale(text),
-            Self::SshKey => is_ssh_key(text) && no_control(),
+            Self::SshKey => ssh_key::read(text).is_ok(),
             Self::Username => is_username(text),
             Self::Name => is_name(text),
             Self::Integer | Self::Boolean | Self::Port => false,
@@ -261,7 +285,12 @@ mod tests {
     #[test]
     fn each_kind_takes_what_it_names_and_nothing_else() {
         let long = "x".repeat(64);
-        let key = format!("ssh-ed25519 AAAAC3{} me@home", "x".repeat(60));
+        let hex = "0123456789ABCDEFabcd".repeat(2);
+        let (with_sign, with_name) = (format!("${hex}"), format!("${hex}~Relay1"));
+        let key = format!(
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{} me@home",
+            "A".repeat(43)
+        );
         for (kind, good, bad) in [
             (Kind::String, vec!["", "a b"], vec!["a\nb", "\u{7f}"]),
             (Kind::Boolean, vec!["true", "false"], vec!["yes", "1", ""]),
@@ -317,6 +346,27 @@ mod tests {
                 Kind::Nickname,
                 vec!["a", "Relay1"],
                 vec!["", "my-relay", "abcdefghijklmnopqrst"],
+            ),
+            (
+                Kind::TorFingerprint,
+                vec![&hex, &with_sign, &with_name],
+                vec![
+                    "$AAAA",
+                    "Relay1",
+                    &long[..40],
+                    &with_sign[..40],
+                    &with_name[..42],
+                ],
+            ),
+            (
+                Kind::TorFamilyId,
+                vec!["*", "wweKJrJxUDs1EdtFFHCDtvVgTKftOC/crUl1mYJv830"],
+                vec![
+                    "hello",
+                    "",
+                    &long[..42],
+                    "_weKJrJxUDs1EdtFFHCDtvVgTKftOC-crUl1mYJv83_",
+                ],
             ),
             (
                 Kind::Ssid,

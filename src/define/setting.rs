@@ -3,7 +3,8 @@
 mod value;
 
 pub use value::Report;
-pub(crate) use value::{UNKNOWN_FIELD, items};
+use value::items;
+pub(crate) use value::{PRIVATE_KEY, UNKNOWN_FIELD};
 
 use super::kind::{Kind, Network};
 use super::read::{Keys, Raw, Section};

@@ -7,7 +7,7 @@ use super::{BaseArgument, Configure, Secret};
 use crate::define::condition::{Condition, Test};
 use crate::define::kind::is_psk;
 use crate::define::read::free_table;
-use crate::define::setting::UNKNOWN_FIELD;
+use crate::define::setting::{PRIVATE_KEY, UNKNOWN_FIELD};
 use crate::define::{Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Problems, SourceMap, Span};
 use std::cell::RefCell;
@@ -229,7 +229,7 @@ fn value_of(
     let problems = problems.into_inner();
     let failed = value.is_none();
     for problem in problems.first() {
-        if problem.code == UNKNOWN_FIELD {
+        if [UNKNOWN_FIELD, PRIVATE_KEY].contains(&problem.code) {
             let places = problem.labels.iter();
             places.for_each(|label| diagnostics.sources.mask(&label.span));
         }
@@ -320,22 +320,31 @@ fn read_secrets(
                 .help(format!("give it with `--set {}=…`", given.name)),
             ),
             Some(setting) => {
-                let raw = Raw::Text(given.value.reveal().to_owned());
-                if setting.kind.read(&raw).is_none() {
-                    let title = format!("this cannot be `{}`", given.name);
-                    let expected = format!("expected {}", setting.kind.expected());
-                    let mut problem = Diagnostic::new("setting::kind", title);
-                    problem = problem.label(&span, expected);
-                    if let Some(why) = setting.kind.problem(given.value.reveal()) {
-                        problem = problem.help(why);
+                let secret = match setting
+                    .kind
+                    .read(&Raw::Text(given.value.reveal().to_owned()))
+                {
+                    // As the device's programs shall read it.
+                    Some(Value::Text(text)) => Secret::new(text),
+                    Some(_) => given.value.clone(),
+                    None => {
+                        diagnostics.push(refused(given, setting, &span));
+                        given.value.clone()
                     }
-                    diagnostics.push(problem);
-                }
-                found.insert(given.name.clone(), given.value.clone());
+                };
+                found.insert(given.name.clone(), secret);
             }
         }
     }
     found
+}
+
+/// A secret that its setting does not take; nothing of it is shown.
+fn refused(given: &GivenSecret, setting: &Setting, span: &Span) -> Diagnostic {
+    let expected = format!("expected {}", setting.kind.expected());
+    let problem = Diagnostic::new("setting::kind", format!("this cannot be `{}`", given.name));
+    let why = setting.kind.problem(given.value.reveal()).into_iter();
+    why.fold(problem.label(span, expected), Diagnostic::help)
 }
 
 fn open_secret(name: &str, span: &Span) -> Diagnostic {

@@ -194,7 +194,6 @@ fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
         ("no certificate".to_owned(), "it is not PEM"),
         (certificate.clone(), "it holds no private key"),
         (key.clone(), "it holds no certificate"),
-        (certificate.clone() + &key + &ec_key, "several private keys"),
         (
             certificate.clone() + &ec_key,
             "belongs to another certificate",
@@ -202,11 +201,11 @@ fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
         (certificate.clone() + encrypted, "is encrypted"),
         (
             certificate.replace("MII", "M!I") + &key,
-            "a block of it is damaged",
+            "`CERTIFICATE` that begins in line 1 is damaged",
         ),
         (
             certificate.replace("END CERT", "END KERT") + &key,
-            "a block of it is damaged",
+            "`CERTIFICATE` that begins in line 1 is damaged",
         ),
     ] {
         let shown = said(&pem);
@@ -548,7 +547,7 @@ fn changing_any_one_input_changes_the_digest() {
         "wifi-country=DE",
         "wifi-channel=7",
         "client-isolation=false",
-        "ssh-keys=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbg",
+        "ssh-keys=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbmJy",
     ] {
         add(spec_of("tor-hotspot", &flags(&[flag])));
     }

@@ -2,6 +2,7 @@
 //! and the same values are refused.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
+mod channels;
 mod command;
 mod credentials;
 mod networks;
@@ -12,6 +13,7 @@ mod scripts;
 mod verdict;
 
 use super::support::judge;
+use super::values::{ssh, tor};
 use imgbuild::compose::device::carried;
 use imgbuild::compose::line;
 use imgbuild::compose::template::Templates;
@@ -325,7 +327,12 @@ fn cases(spec: &Spec) -> Vec<Case> {
     for (name, texts) in &settings {
         let each = texts.iter().step_by(1 + texts.len() / 8);
         cases.extend(each.map(|text| Case::from([((*name).to_owned(), text.clone())])));
-        if spec.profile.settings[*name].items.is_some() {
+        let items = spec.profile.settings[*name].items.as_ref();
+        if items.is_some_and(|items| items.kind == Kind::SshKey) {
+            let lists = ssh::lists().into_iter();
+            cases.extend(lists.map(|text| Case::from([((*name).to_owned(), text)])));
+        }
+        if items.is_some() {
             let each = ARRAYS.map(|text| Case::from([((*name).to_owned(), text.to_owned())]));
             cases.extend(each);
         }
@@ -434,11 +441,9 @@ fn each_kind_takes_the_same_texts() {
         }
         texts.push(text);
     }
-    let key = format!("ssh-ed25519 AAAAC3{} me@home", "x".repeat(60));
+    texts.extend(ssh::texts().into_iter().chain(tor::all()));
     let long = "x".repeat(63);
     let more = [
-        key.clone(),
-        format!("{key},{key}"),
         long.clone(),
         format!("{long}x"),
         format!("{long}.{long}.{long}.{long}"),

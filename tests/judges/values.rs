@@ -6,7 +6,10 @@
 //! `device`.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
+mod certificate;
 mod network;
+pub(crate) mod ssh;
+pub(crate) mod tor;
 mod wifi;
 
 use super::support::judge;
@@ -19,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Debian's programs of the release that images are made of.
-const PROGRAMS: &str = "/usr/local/lib/imgbuild-judges/programs";
+pub(crate) const PROGRAMS: &str = "/usr/local/lib/imgbuild-judges/programs";
 
 /// Characters that some reader gives a meaning to, of one to four bytes.
 const AWKWARD: &str = "\"'\\$`#%{}[]()<>&|;*?~!=:, /-n0cx\u{e9}\u{df}\u{a0}\u{20ac}\u{1f4e1}";

@@ -1,146 +1,188 @@
 //! A certificate with its private key, as servers of TLS take it: one text of PEM blocks.
 //!
-//! Says what is wrong before a server would refuse to start with it. Whether the key belongs to the
-//! certificate is looked up where `ring` can read the key (PKCS#8, and RSA's own form); it is never
-//! said what is in it.
+//! HAProxy takes the first private key and the first certificate of a file, wants them to belong together, and
+//! sends the other certificates as the chain. People have these blocks in every order, with texts and other
+//! blocks between them. So they are put in order here; what HAProxy would still refuse is refused with the
+//! reason. Nothing is ever said of what is in a key.
 
-use ring::rsa::KeyPair as RsaKey;
-use ring::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair,
-};
+mod block;
+mod key;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use block::{Block, blocks};
+use der::{AnyRef, Decode, Reader, SliceReader, Tagged};
+use key::Key;
 
 /// What is expected, for messages.
 pub(super) const EXPECTED: &str = "a PEM file with a certificate and its private key";
 
 /// Chains are a few kilobytes long.
 const MAX_LEN: usize = 256 * 1024;
+/// The shortest RSA key of a certificate at OpenSSL's security level 2, which is Debian's.
+const MIN_RSA_BITS: usize = 2048;
 
-/// What is wrong with `text`.
-pub(super) fn problem(text: &str) -> Option<&'static str> {
+/// The file that HAProxy shall read: certificate, key, chain, and parameters of Diffie-Hellman if there are any.
+pub(super) fn read(text: &str) -> Result<String, String> {
     if text.len() > MAX_LEN {
-        return Some("it is too long for a certificate");
+        return Err("it is too long for a certificate".into());
     }
-    let Some(blocks) = blocks(text) else {
-        return Some("it is not PEM, or a block of it is damaged");
-    };
-    let with = |end: &str| {
-        let mut found = blocks.iter().filter(|block| block.label.ends_with(end));
-        (found.next(), found.next())
-    };
-    let (Some(certificate), _) = with("CERTIFICATE") else {
-        return Some("it holds no certificate (`-----BEGIN CERTIFICATE-----`)");
-    };
-    match with("PRIVATE KEY") {
-        (None, _) => Some("it holds no private key (`-----BEGIN PRIVATE KEY-----`)"),
-        (_, Some(_)) => Some("it holds several private keys"),
-        (Some(key), None) if key.encrypted => {
-            Some("its private key is encrypted, and nobody types its password at a start")
+    let blocks = blocks(text)?;
+    let certificates = certificates(&blocks)?;
+    let keys: Vec<&Block> = blocks.iter().filter(|block| block.is_key()).collect();
+    let (leaf, key) = pair(&certificates, &keys)?;
+    let mut file = written("CERTIFICATE", certificates[leaf].der);
+    file += &written(&key.label, &key.content);
+    for certificate in chain(&certificates, leaf) {
+        file += &written("CERTIFICATE", certificate.der);
+    }
+    let parameters = blocks.iter().find(|block| block.label == "DH PARAMETERS");
+    file += &parameters.map_or(String::new(), |block| written(&block.label, &block.content));
+    Ok(file.trim_end().to_owned())
+}
+
+/// A block as RFC 7468 has it.
+fn written(label: &str, content: &[u8]) -> String {
+    let digits = STANDARD.encode(content);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && at % 64 == 0 {
+            text.push('\n');
         }
-        (Some(key), None) if strangers(key, certificate) => Some(
-            "its private key belongs to another certificate; the server's own has to come first",
-        ),
-        (Some(_), None) => None,
+        text.push(digit);
     }
+    text + &format!("\n-----END {label}-----\n")
 }
 
-/// A block of PEM (RFC 7468).
-struct Block<'t> {
-    label: &'t str,
-    encrypted: bool,
-    content: Vec<u8>,
-}
-
-/// The blocks of `text`; what stands between them is a comment. `None` where one is damaged or none is there.
-fn blocks(text: &str) -> Option<Vec<Block<'_>>> {
-    let mut blocks = Vec::new();
-    let mut lines = text.lines().map(str::trim_end);
-    while let Some(line) = lines.next() {
-        let Some(label) = line.strip_prefix("-----BEGIN ") else {
-            continue;
-        };
-        let label = label.strip_suffix("-----")?;
-        let mut encrypted = label.starts_with("ENCRYPTED ");
-        let mut digits = String::new();
-        loop {
-            let line = lines.next()?;
-            if let Some(end) = line.strip_prefix("-----END ") {
-                if end.strip_suffix("-----") != Some(label) {
-                    return None;
+/// The certificate that a private key belongs to, and the key.
+fn pair<'b>(
+    certificates: &[Certificate<'_>],
+    keys: &[&'b Block],
+) -> Result<(usize, &'b Block), String> {
+    let (closed, open): (Vec<&Block>, Vec<&Block>) =
+        keys.iter().copied().partition(|key| key.encrypted);
+    let mut damaged = false;
+    for block in &open {
+        match Key::read(block) {
+            Some(key) => {
+                let mut each = certificates.iter();
+                if let Some(at) = each.position(|certificate| key.belongs_to(certificate)) {
+                    return Ok((at, *block));
                 }
-                break;
             }
-            // RFC 1421: lines with a colon are headers of the old form.
-            match line.split_once(':') {
-                Some((_, value)) => encrypted |= value.contains("ENCRYPTED"),
-                None => digits.push_str(line),
-            }
+            None => damaged = true,
         }
-        // Every block that a server takes is a sequence in DER.
-        let content = base64(&digits)?;
-        if content.first() != Some(&0x30) && !encrypted {
+    }
+    let foreign = open.iter().any(|key| key.label.starts_with("OPENSSH "));
+    Err(match open.is_empty() {
+        true if closed.is_empty() => "it holds no private key (`-----BEGIN PRIVATE KEY-----`)",
+        true => "its private key is encrypted, and nobody types its password at a start",
+        false if foreign => {
+            "its private key has the form of OpenSSH, which servers of TLS do not read"
+        }
+        false if damaged => "its private key is damaged",
+        false => "its private key belongs to another certificate",
+    }
+    .to_owned())
+}
+
+/// The certificates behind `leaf`, each before the one that signed it as far as they are there.
+fn chain<'c, 'b>(certificates: &'c [Certificate<'b>], leaf: usize) -> Vec<&'c Certificate<'b>> {
+    let first = &certificates[leaf];
+    let mut rest: Vec<&Certificate<'_>> = certificates.iter().collect();
+    rest.retain(|certificate| certificate.der != first.der);
+    rest.dedup_by_key(|certificate| certificate.der);
+    let (mut ordered, mut last) = (Vec::new(), first);
+    while let Some(at) = rest.iter().position(|next| next.subject == last.issuer) {
+        last = rest.remove(at);
+        ordered.push(last);
+    }
+    ordered.extend(rest);
+    ordered
+}
+
+/// What has to be known of a certificate (RFC 5280 §4.1).
+struct Certificate<'b> {
+    der: &'b [u8],
+    issuer: &'b [u8],
+    subject: &'b [u8],
+    algorithm: &'b [u8],
+    public: &'b [u8],
+}
+
+fn certificates(blocks: &[Block]) -> Result<Vec<Certificate<'_>>, String> {
+    let mut found = Vec::new();
+    for block in blocks.iter().filter(|block| block.is_certificate()) {
+        let certificate = Certificate::read(&block.content);
+        let certificate = certificate.ok_or_else(|| block.damaged())?;
+        let bits = certificate.rsa_modulus().map(bits);
+        if let Some(bits) = bits.filter(|bits| *bits < MIN_RSA_BITS) {
+            let line = block.line;
+            return Err(format!(
+                "the certificate of line {line} has an RSA key of {bits} bits; HAProxy takes {MIN_RSA_BITS} or more"
+            ));
+        }
+        found.push(certificate);
+    }
+    match found.is_empty() {
+        true => Err("it holds no certificate (`-----BEGIN CERTIFICATE-----`)".into()),
+        false => Ok(found),
+    }
+}
+
+impl<'b> Certificate<'b> {
+    /// Behind a trusted certificate stands what OpenSSL trusts it for, which a server does not need.
+    fn read(content: &'b [u8]) -> Option<Self> {
+        let mut reader = SliceReader::new(content).ok()?;
+        let der = reader.tlv_bytes().ok()?;
+        let parts = elements(sequence(der)?)?;
+        let [to_be_signed, _, _] = parts.as_slice() else {
+            return None;
+        };
+        let fields = elements(to_be_signed.value())?;
+        let version = usize::from(fields.first()?.tag().is_context_specific());
+        let [_, _, issuer, _, subject, key, ..] = fields.get(version..)? else {
+            return None;
+        };
+        let key = elements(key.value())?;
+        let [algorithm, public] = key.as_slice() else {
+            return None;
+        };
+        Some(Self {
+            der,
+            issuer: issuer.value(),
+            subject: subject.value(),
+            algorithm: elements(algorithm.value())?.first()?.value(),
+            public: public.value().strip_prefix(&[0])?,
+        })
+    }
+
+    /// RFC 8017 A.1.1.
+    fn rsa_modulus(&self) -> Option<&'b [u8]> {
+        if ![key::RSA, key::RSA_PSS].contains(&self.algorithm) {
             return None;
         }
-        blocks.push(Block {
-            label,
-            encrypted,
-            content,
-        });
+        Some(elements(sequence(self.public)?)?.first()?.value())
     }
-    (!blocks.is_empty()).then_some(blocks)
 }
 
-/// RFC 4648 §4, with padding.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(digits.len());
-    let (mut bits, mut count) = (0u32, 0u32);
-    for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 & 0xffff | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).ok()?);
-        }
-    }
-    Some(bytes)
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    let first = number.get(zeros).map_or(8, |byte| byte.leading_zeros());
+    ((number.len() - zeros) * 8).saturating_sub(usize::try_from(first).unwrap_or(8))
 }
 
-/// Whether the key is known to be that of another certificate. A certificate holds its public key
-/// as these bytes (RFC 5280 §4.1.2.7, RFC 5480, RFC 8017 A.1.1).
-fn strangers(key: &Block<'_>, certificate: &Block<'_>) -> bool {
-    let Some(public) = public_key(&key.content) else {
-        return false;
-    };
-    let mut windows = certificate.content.windows(public.len());
-    !windows.any(|window| window == public)
+/// The content of the one element of DER that `bytes` are.
+fn sequence(bytes: &[u8]) -> Option<&[u8]> {
+    AnyRef::from_der(bytes).ok().map(|any| any.value())
 }
 
-fn public_key(private: &[u8]) -> Option<Vec<u8>> {
-    let random = ring::rand::SystemRandom::new();
-    let rsa = RsaKey::from_pkcs8(private).or_else(|_| RsaKey::from_der(private));
-    if let Ok(key) = rsa {
-        return Some(key.public_key().as_ref().to_vec());
+/// The elements of DER that stand one behind another.
+fn elements(bytes: &[u8]) -> Option<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(bytes).ok()?;
+    let mut found = Vec::new();
+    while !reader.is_finished() {
+        found.push(AnyRef::decode(&mut reader).ok()?);
     }
-    for curve in [
-        &ECDSA_P256_SHA256_ASN1_SIGNING,
-        &ECDSA_P384_SHA384_ASN1_SIGNING,
-    ] {
-        if let Ok(key) = EcdsaKeyPair::from_pkcs8(curve, private, &random) {
-            return Some(key.public_key().as_ref().to_vec());
-        }
-    }
-    let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(private).ok()?;
-    Some(key.public_key().as_ref().to_vec())
+    Some(found)
 }

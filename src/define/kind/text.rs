@@ -115,24 +115,6 @@ pub(super) fn is_locale(text: &str) -> bool {
     name == "C" || sound_language && sound_country
 }
 
-pub(super) fn is_ssh_key(text: &str) -> bool {
-    const TYPES: [&str; 7] = [
-        "ssh-ed25519",
-        "ssh-rsa",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-    ];
-    let mut words = text.split(' ');
-    let (Some(kind), Some(key)) = (words.next(), words.next()) else {
-        return false;
-    };
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
-    TYPES.contains(&kind) && key.starts_with("AAAA") && key.len() >= 40 && all_of(key, base64)
-}
-
 /// A host name of dots, or an address.
 pub(super) fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)

@@ -1,16 +1,19 @@
 //! What was written for a setting becomes its value, or a mistake with its place.
 
 use super::Setting;
-use crate::define::kind::{Kind, Network, Value};
+use crate::define::kind::{Kind, Network, Value, ssh_key};
 use crate::define::read::Raw;
 use crate::diag::{Diagnostic, Located, Span, nearest};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// More values than this in one list are a mistake or an attack.
 const MAX_ITEMS: usize = 1_000;
 
 /// The code of the diagnostic whose place is a value that may have been meant to be a secret.
 pub(crate) const UNKNOWN_FIELD: &str = "setting::unknown-field";
+/// The code of the diagnostic whose place is a private key, where a public one was asked for.
+pub(crate) const PRIVATE_KEY: &str = "setting::private-key";
 
 /// Who takes note of mistakes.
 pub type Report<'r> = &'r dyn Fn(Diagnostic);
@@ -27,16 +30,24 @@ impl Setting {
 
     fn read_one(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
         let Some(value) = self.kind.read(&raw.value) else {
+            let (code, why) = match &raw.value {
+                Raw::Text(text) if ssh_key::is_private(text) => {
+                    (PRIVATE_KEY, self.kind.problem(text))
+                }
+                Raw::Text(text) => ("setting::kind", self.kind.problem(text)),
+                _ => ("setting::kind", None),
+            };
             let title = match &raw.value {
-                Raw::Text(text) if !self.secret => format!("`{text}` cannot be `{name}`"),
+                Raw::Text(text) if !self.secret && code != PRIVATE_KEY => {
+                    format!("`{text}` cannot be `{name}`")
+                }
                 Raw::Integer(number) => format!("`{number}` cannot be `{name}`"),
                 Raw::Text(_) => format!("this cannot be `{name}`"),
                 other => format!("{} cannot be `{name}`", other.what()),
             };
-            report(
-                Diagnostic::new("setting::kind", title)
-                    .label(&raw.span, format!("expected {}", self.kind.expected())),
-            );
+            let expected = format!("expected {}", self.kind.expected());
+            let problem = Diagnostic::new(code, title).label(&raw.span, expected);
+            report((why.into_iter()).fold(problem, Diagnostic::help));
             return None;
         };
         match &value {
@@ -110,7 +121,7 @@ impl Setting {
             report(Diagnostic::new("setting::kind", title).label(&raw.span, "expected a list"));
             return None;
         }
-        let items = items(raw.clone());
+        let items = self.parts(raw.clone());
         if items.len() > MAX_ITEMS {
             let title = format!("`{name}` has {} values", items.len());
             let expected = format!("expected {MAX_ITEMS} at most");
@@ -203,6 +214,49 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// What was written for each item of this list.
+    pub(crate) fn parts(&self, raw: Located<Raw>) -> Vec<Located<Raw>> {
+        let of_keys = |items: &Setting| items.kind == Kind::SshKey;
+        match self.items.as_deref().is_some_and(of_keys) {
+            true => key_lines(raw),
+            false => items(raw),
+        }
+    }
+}
+
+/// The lines of authorized_keys that a text has, or each text of an array.
+fn key_lines(raw: Located<Raw>) -> Vec<Located<Raw>> {
+    let lines_of = |raw: Located<Raw>, commas: bool| match &raw.value {
+        Raw::Text(text) => {
+            let lines = ssh_key::lines(text, commas).into_iter();
+            let lines = lines.map(|range| part(&raw.span, text, range));
+            lines.collect()
+        }
+        _ => vec![raw],
+    };
+    match raw.value {
+        Raw::List(items) => {
+            let items = items.into_iter();
+            items.flat_map(|item| lines_of(item, false)).collect()
+        }
+        _ => lines_of(raw, true),
+    }
+}
+
+/// The part `range` of `text`, which stands at `span`.
+fn part(span: &Span, text: &str, range: Range<usize>) -> Located<Raw> {
+    let value = Raw::Text(text[range.clone()].to_owned());
+    let (file, start) = (span.file, span.range.start);
+    // A quoted string of a file is longer than its text; its parts are not told apart.
+    let range = match span.range.len() == text.len() {
+        true => start + range.start..start + range.end,
+        false => span.range.clone(),
+    };
+    let span = Span { file, range };
+    Located { value, span }
+}
+
 /// The items of a list: those of an array, or the parts of `a,b` with their places.
 pub(crate) fn items(raw: Located<Raw>) -> Vec<Located<Raw>> {
     let span = raw.span;
@@ -212,21 +266,10 @@ pub(crate) fn items(raw: Located<Raw>) -> Vec<Located<Raw>> {
         Raw::Text(text) => text,
         value => return vec![Located { value, span }],
     };
-    let mut start = span.range.start;
-    let mut parts = Vec::new();
-    for part in text.split(',') {
-        let end = start + part.len();
-        // A quoted string of a file is longer than its text; its parts are not told apart.
-        let exact = span.range.len() == text.len();
-        let range = if exact {
-            start..end
-        } else {
-            span.range.clone()
-        };
-        let file = span.file;
-        let span = Span { file, range };
-        let value = Raw::Text(part.to_owned());
-        parts.push(Located { value, span });
+    let (mut start, mut parts) = (0, Vec::new());
+    for item in text.split(',') {
+        let end = start + item.len();
+        parts.push(part(&span, &text, start..end));
         start = end + 1;
     }
     parts

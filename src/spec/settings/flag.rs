@@ -45,7 +45,9 @@ pub(super) fn read(
     };
     let Some(raw) = raw else { return };
     let raw = match given.remove(name) {
-        Some(earlier) if earlier.flag && setting.items.is_some() => append(earlier.raw, raw),
+        Some(earlier) if earlier.flag && setting.items.is_some() => {
+            append(setting, earlier.raw, raw)
+        }
         _ => raw,
     };
     given.insert(name.to_owned(), Given { raw, flag: true });
@@ -70,11 +72,11 @@ fn read_array(
 }
 
 /// The items of two flags for one list.
-fn append(earlier: Located<Raw>, later: Located<Raw>) -> Located<Raw> {
+fn append(setting: &Setting, earlier: Located<Raw>, later: Located<Raw>) -> Located<Raw> {
     let span = later.span.clone();
     let items = [earlier, later]
         .into_iter()
-        .flat_map(crate::define::setting::items);
+        .flat_map(|raw| setting.parts(raw));
     let value = Raw::List(items.collect());
     Located { value, span }
 }

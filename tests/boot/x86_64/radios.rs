@@ -152,13 +152,13 @@ fn five_gigahertz(air: &mut Air, network: &Network) -> Network {
     fast
 }
 
-/// The country's rules know a channel that the device's own table allows, but the radio may not use it.
+/// The country keeps a channel closed, or the radio is not there.
 fn what_does_not_start_is_taken_back(air: &mut Air, network: &Network) {
     let before = air.files();
     for (settings, reason) in [
         (
             "wifi-country=JP wifi-channel=149",
-            "Hardware does not support configured channel",
+            "has no rule for it: channel 149 (5745 MHz) in JP",
         ),
         (
             "wifi-interface=eth7",

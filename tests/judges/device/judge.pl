@@ -16,7 +16,7 @@ for my $case (@{$given->{cases}}) {
         for my $name (keys %$case) {
             my $kind = $image->{settings}{$name}{secret} ? 'secrets' : 'settings';
             # As through the file in which it stands.
-            my ($pairs, $mistakes) = Imgbuild::Store::parse(Imgbuild::Store::format_lines($kind, {$name => $case->{$name}}));
+            my ($pairs, $mistakes) = Imgbuild::Store::parse(Imgbuild::Store::format_lines($kind, {$name => Imgbuild::Store::stored($image->{settings}{$name}, $case->{$name})}));
             die "not read back: @$mistakes\n" if @$mistakes || @$pairs != 1;
             $lines->{$kind}{$name} = $pairs->[0]{text};
         }

@@ -91,6 +91,13 @@ impl Device {
         fs_err::write(path, text).unwrap();
     }
 
+    /// Brings a file of this machine.
+    pub(super) fn copy(&self, from: &Path, to: &str) {
+        let to = self.path(to);
+        fs_err::create_dir_all(to.parent().unwrap()).unwrap();
+        fs_err::copy(from, to).unwrap();
+    }
+
     pub(super) fn read(&self, path: &str) -> String {
         fs_err::read_to_string(self.path(path)).unwrap()
     }

@@ -3,6 +3,7 @@ package Imgbuild::Kind;
 use v5.36;
 use Imgbuild::Json;
 use Imgbuild::Network;
+use Imgbuild::SshKey;
 use Imgbuild::Toml;
 use Socket qw(AF_INET AF_INET6 inet_pton);
 
@@ -10,11 +11,10 @@ use Socket qw(AF_INET AF_INET6 inet_pton);
 my $UTF8 = qr/\A(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}
     |\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})*+\z/x;
 # The characters of Unicode's category Cc.
-my $CONTROL = qr/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/;
+our $CONTROL = qr/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/;
 my $LABEL   = qr/(?!-)[A-Za-z0-9-]{1,63}(?<!-)/;
 my $NAME    = qr/[A-Za-z0-9][A-Za-z0-9._-]{0,31}/;
 my $ZONE    = qr/[A-Z][A-Za-z0-9_+-]*/;
-my $KEY     = qr/ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519\@openssh\.com|sk-ecdsa-sha2-nistp256\@openssh\.com/;
 # 2^64 - 1 divided by each unit, in digits: more than Perl's own numbers hold exactly.
 my %LARGEST = (
     ''  => '18446744073709551615',
@@ -34,12 +34,13 @@ my %FITS = (
     hostname   => sub($text) { return $text =~ /\A$LABEL\z/ },
     domain     => sub($text) { return length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)+\z/ },
     nickname   => sub($text) { return $text =~ /\A[A-Za-z0-9]{1,19}\z/ },
+    'tor-fingerprint' => sub($text) { return $text =~ /\A\$?[0-9a-fA-F]{40}(?:[=~][A-Za-z0-9]{1,19})?\z/ },
+    'tor-family-id'   => sub($text) { return $text =~ m{\A(?:\*|[A-Za-z0-9+/]{43}=?)\z} },
     ssid       => sub($text) { return $text =~ /\A.{1,32}\z/s },
     passphrase => sub($text) { return $text =~ /\A[ -~]{8,63}\z/ || is_psk($text) },
     password   => sub($text) { return $text =~ /\A[ -~]{12,128}\z/ },
     'time-zone' => sub($text) { return length $text <= 64 && $text =~ m{\A$ZONE(?:/$ZONE){0,2}\z} },
     locale     => sub($text) { return $text =~ /\A(?:C|[a-z]{2,3}(?:_[A-Z]{2})?)\.UTF-8\z/ },
-    'ssh-key'  => sub($text) { return $text =~ m{\A$KEY AAAA[A-Za-z0-9+/=]{36,}(?: |\z)} },
     username   => sub($text) { return $text =~ /\A[a-z][a-z0-9_-]{0,31}\z/ },
     name       => sub($text) { return $text =~ /\A$NAME\z/ },
     'prefixed-address' => \&Imgbuild::Network::is_of_machine,
@@ -85,6 +86,8 @@ sub read_one($definition, $text) {
     return integer($text) if $type eq 'integer';
     return port($text) if $type eq 'port';
     return server($text) if $type eq 'server';
+    return Imgbuild::SshKey::read($text) if $type eq 'ssh-key';
+    return bridge($text) if $type eq 'tor-bridge';
     return $text =~ /\A(?:true|false)\z/ ? Imgbuild::Json::boolean($text eq 'true') : undef if $type eq 'boolean';
     return undef if $text =~ $CONTROL;
     if ($type eq 'country') {
@@ -110,6 +113,16 @@ sub at_most($digits, $limit) {
 # Whether digits with a unit make a number of bytes or seconds of at most 64 bits.
 sub in_64_bits($digits, $unit) {
     return at_most($digits =~ s/\A0+(?=[0-9])//r, $LARGEST{$unit});
+}
+
+# A bridge into the Tor network as a line of torrc has it.
+sub bridge($text) {
+    my $line = join ' ', grep { $_ ne '' } split / /, $text;
+    $line =~ s/\Abridge(?: |\z)//i;
+    my $sound = $line =~ m{\A(obfs4 )?(?|([0-9.]+)|\[([0-9a-fA-F:.]+)\]):([1-9][0-9]{0,4})(?: [0-9a-fA-F]{40})?( cert=[A-Za-z0-9+/]{70} iat-mode=[012]| iat-mode=[012] cert=[A-Za-z0-9+/]{70})?\z};
+    my ($transport, $address, $port, $arguments) = ($1, $2, $3, $4);
+    $sound &&= is_address($address) && $line =~ /\[/ == ($address =~ /:/) && $port <= 65535;
+    return $sound && defined $transport == defined $arguments ? $line : undef;
 }
 
 # The key that WPA2 makes of a passphrase.
@@ -195,7 +208,7 @@ sub server_table($fields) {
 # `a,b`, or what is in an array.
 sub read_list($definition, $written) {
     die "expected a list\n" if ref $written && ref $written ne 'ARRAY';
-    my @written = ref $written ? @$written : $written eq '' ? () : split /,/, $written, -1;
+    my @written = $definition->{items}{type} eq 'ssh-key' ? Imgbuild::SshKey::parts($written) : ref $written ? @$written : $written eq '' ? () : split /,/, $written, -1;
     @written <= 1000 or die "expected 1000 values at most\n";
     my @items = map { read_written($definition->{items}, $_) } @written;
     check_range($definition, Imgbuild::Json::number(scalar @items));

@@ -6,6 +6,7 @@ use Imgbuild::File;
 use Imgbuild::Files;
 use Imgbuild::Json;
 use Imgbuild::Kind;
+use Imgbuild::SshKey;
 use Imgbuild::Nearest;
 use Imgbuild::Network;
 use Imgbuild::Ports;
@@ -215,6 +216,8 @@ sub hashed($text) {
 
 # What the device keeps of a text that a person gave.
 sub stored($definition, $text) {
+    # Lines of keys have no brackets around them that would hold them together.
+    $text = Imgbuild::Kind::show($definition, Imgbuild::Kind::read_value($definition, $text)) if $text =~ /[\r\n]/ && Imgbuild::SshKey::is_kind_of($definition);
     $text =~ s/\s*\n\s*/ /g if $definition->{type} eq 'list';
     return $definition->{hashed} ? hashed($text) : $text;
 }
