@@ -28,7 +28,8 @@ const LEAST: usize = 1000;
 )]
 fn a_script_finds_no_way_out() {
     if let Some(folder) = std::env::var_os(FOLDER) {
-        return attack(Path::new(&folder));
+        let printed = attack(Path::new(&folder));
+        return printed.iter().for_each(|line| println!("{line}"));
     }
     let own = rustix::process::geteuid().as_raw();
     let others = (own == 0).then_some(ORDINARY);
@@ -134,8 +135,8 @@ fn owner(path: &Path) -> String {
     format!("{} {mode:o} {uid}:{gid}", path.display())
 }
 
-/// Runs the program in a sandbox of this user and passes on what it says.
-fn attack(folder: &Path) {
+/// Runs the program in a sandbox of this user and gives what it says.
+fn attack(folder: &Path) -> Vec<String> {
     // What root made for itself alone, the sandbox's own user cannot even read.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let store = Store::open(&folder.join("store/inner")).unwrap();
@@ -169,15 +170,14 @@ fn attack(folder: &Path) {
         steps: vec![Step::new("the attack", &command)],
         script_timeout: None,
     };
-    let mut finished = false;
-    let result = run(&request, &mut |line| {
-        println!("{line}");
-        finished |= line == "finished";
-    });
+    let mut printed = Vec::new();
+    let result = run(&request, &mut |line| printed.push(line.to_owned()));
     let after = result.unwrap();
-    assert!(finished, "the attack broke off");
+    let finished = printed.iter().any(|line| line == "finished");
+    assert!(finished, "the attack broke off: {printed:#?}");
     let owned = after.at(&TreePath::parse(b"w/owned").unwrap()).unwrap();
     let meta = after.node(owned).meta;
     assert_eq!((meta.uid, meta.gid), (7, 8));
     assert!(after.at(&TreePath::parse(b"w/disk").unwrap()).is_none());
+    printed
 }

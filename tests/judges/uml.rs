@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// How many disks the kernel's driver knows.
 pub(crate) const MOST_DISKS: usize = 16;
 
+/// The kernel as a program: one that knows the registers of every processor (ci/setup).
+const LINUX: &str = "/usr/local/lib/imgbuild-judges/linux.uml";
+
 /// Seconds, more than any guest takes, also on a machine with many times more work than processors.
 const PATIENCE: &str = "900";
 
@@ -103,7 +106,7 @@ fn boot(script: &str, disks: &[Disk]) -> (ExitStatus, Left) {
     let mut linux = Command::new("setpriv");
     linux
         .args(["--pdeathsig", "TERM"])
-        .args(["timeout", "--kill-after=9", PATIENCE, "linux.uml"])
+        .args(["timeout", "--kill-after=9", PATIENCE, LINUX])
         .args(arguments(at, disks))
         .env_clear()
         .env("PATH", "/usr/bin:/bin")

@@ -77,7 +77,7 @@ fn unit_of(path: &TreePath) -> Option<String> {
     let of_a_kind = |kind: &str| unit.len() > kind.len() && unit.ends_with(kind);
     KINDS
         .iter()
-        .any(|kind| of_a_kind(&kind))
+        .any(|kind| of_a_kind(kind))
         .then(|| unit.to_owned())
 }
 

@@ -205,7 +205,7 @@ impl HelperDef for Count {
         _: &mut dyn Output,
     ) -> HelperResult {
         let parts = helper.param(0).and_then(|parts| parts.value().as_u64());
-        Ok(self.0.take(parts.unwrap_or(1)).map_err(RenderError::from)?)
+        self.0.take(parts.unwrap_or(1)).map_err(RenderError::from)
     }
 }
 

@@ -52,8 +52,8 @@ const LEN: u64 = 128 << 20;
 /// For the beginning of a guest's script: `fill WHAT FOLDER`.
 const SHELL: &str = "
 fill() { echo \"$2\" > asked; itself \"ext4::bases::fill::$1_inside_the_guest\"; }
-busybox insmod /usr/lib/uml/modules/*/kernel/fs/quota/quota_tree.ko
-busybox insmod /usr/lib/uml/modules/*/kernel/fs/quota/quota_v2.ko
+busybox insmod /usr/local/lib/imgbuild-judges/uml/usr/lib/uml/modules/*/kernel/fs/quota/quota_tree.ko
+busybox insmod /usr/local/lib/imgbuild-judges/uml/usr/lib/uml/modules/*/kernel/fs/quota/quota_v2.ko
 ";
 
 /// A folder with a sparse image for each of some bases, not filled yet.

@@ -64,10 +64,9 @@ fn haproxy_takes_what_is_taken_and_nothing_that_it_takes_is_refused() {
     let (written, ordered) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges/values/certificates.sh");
     judge(Command::new("bash").arg(script).arg(written.path()));
-    let names = fs_err::read_dir(written.path()).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
+    let names = imgbuild::listing::sorted(written.path()).unwrap();
+    let names = names.into_iter().map(|name| name.into_string().unwrap());
+    let names: Vec<String> = names.collect();
     let read = |name: &str| fs_err::read_to_string(written.path().join(name)).unwrap();
     let mut refused = Vec::new();
     for name in &names {

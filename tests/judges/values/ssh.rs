@@ -137,7 +137,7 @@ pub(crate) fn lists() -> Vec<String> {
 
 /// A key as it was copied badly, also as it is.
 fn damaged(key: &str) -> Vec<String> {
-    let at = key.len() / 2 & !3;
+    let at = (key.len() / 2) & !3;
     let (before, after) = key.split_at(at);
     let mut changed = key.to_owned();
     changed.replace_range(at..=at, if after.starts_with('A') { "B" } else { "A" });
