@@ -230,5 +230,5 @@ fn what_cannot_be_built_on_is_named() {
     refused(&damaged, "cannot read the ext4 in partition 1");
     fs_err::write(&base, &parts.root).unwrap();
     let ran = run(&mut bases::inject(&scene, &base));
-    ran.ended(4).says(&["has no partition table"]);
+    ran.ended(4).says(&["it is the ext4 of a single partition"]);
 }

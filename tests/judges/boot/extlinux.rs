@@ -18,7 +18,7 @@ cd "$1"
 mkdir -p proc usr/bin usr/sbin usr/share usr/lib64 etc
 for folder in bin sbin lib64; do ln -s usr/$folder $folder; done
 ln -s usr/lib lib
-for folder in usr/bin usr/sbin usr/share $(cd / && ls -d usr/lib64 usr/lib/*-linux-gnu*); do
+for folder in usr/bin usr/sbin usr/share/perl usr/share/perl5 $(cd / && ls -d usr/lib64 usr/lib/*-linux-gnu*); do
     mkdir -p $folder
     mount --rbind /$folder $folder
 done
@@ -28,6 +28,8 @@ mount --bind /dev/null dev/null
 judges=$(echo /usr/local/lib/imgbuild-judges/*/usr/sbin/u-boot-update)
 mkdir usr/local
 mount --rbind "${judges%/sbin/u-boot-update}" usr/local
+# Newer ones read a part of themselves from there.
+[ ! -e usr/local/share/u-boot-menu ] || ln -s /usr/local/share/u-boot-menu usr/share/u-boot-menu
 exec chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin PERL5LIB=/usr/local/share/perl5 u-boot-update
 "#;
 
