@@ -17,7 +17,9 @@ fn harmless(from: &str, ran: &Ran) {
     }
     let said = [&ran.stdout, &ran.stderr].map(String::as_str).concat();
     // What stands in a file of settings is not shown at all, for it may be a secret.
-    let shown = [r"\u{1b}", r"\u{9b}", r"\u001b", "␛", r"\x1b", "%1B", "*****"];
+    let shown = [
+        r"\u{1b}", r"\u{9b}", r"\u001b", "␛", r"\x1b", "%1B", "*****",
+    ];
     assert!(
         shown.iter().any(|form| said.contains(form)),
         "{from}: {said}"
