@@ -294,6 +294,27 @@ mod tests {
     }
 
     #[test]
+    fn an_object_that_others_store_again_is_not_taken_for_a_damaged_one() {
+        let (folder, store) = store();
+        let bytes = vec![b'x'; 1 << 20];
+        let digest = store.insert(&bytes).unwrap();
+        let again = || {
+            let other = Store::open(folder.path()).unwrap();
+            let mut writer = other.writer().unwrap();
+            writer.write_all(&bytes).unwrap();
+            writer.commit().unwrap();
+        };
+        std::thread::scope(|scope| {
+            let others = scope.spawn(|| (0..100).for_each(|_| again()));
+            while !others.is_finished() {
+                let reader = Store::open(folder.path()).unwrap();
+                reader.prove([digest]).unwrap();
+                assert!(reader.take_lost().is_empty());
+            }
+        });
+    }
+
+    #[test]
     fn an_abandoned_object_leaves_nothing() {
         let (_folder, store) = store();
         let mut writer = store.writer().unwrap();

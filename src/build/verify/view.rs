@@ -17,6 +17,8 @@ const UNREAD: [&[u8]; 6] = [
 const SHORT: u64 = 4096;
 /// The lists of modprobe are long.
 const LISTS: &[u8] = b"/modules.";
+/// The rules of radio, by which the channel of an access point is checked.
+const RADIO: &[u8] = b"/usr/lib/firmware/regulatory.db";
 /// How many names one empty file has at most; ext4 allows 65,000.
 const NAMES: usize = 10_000;
 
@@ -57,7 +59,7 @@ pub(super) fn view(root: &Tree, epoch: Epoch) -> Tree {
 
 fn is_unread(path: &[u8]) -> bool {
     let list = path.windows(LISTS.len()).any(|part| part == LISTS);
-    !list && UNREAD.iter().any(|folder| path.starts_with(folder))
+    !list && !path.starts_with(RADIO) && UNREAD.iter().any(|folder| path.starts_with(folder))
 }
 
 #[cfg(test)]
@@ -74,6 +76,8 @@ mod tests {
             "/usr/lib/modules/6/kernel/a.ko",
             "/usr/lib/modules/6/modules.dep",
             "/usr/lib/modules-load.d/a.conf",
+            "/usr/lib/firmware/radio.bin",
+            "/usr/lib/firmware/regulatory.db",
             "/boot/vmlinuz",
             "/etc/a",
         ] {
@@ -97,6 +101,8 @@ mod tests {
             ("/boot/vmlinuz", 0),
             ("/etc/a", 5000),
             ("/etc/machine-id", 33),
+            ("/usr/lib/firmware/radio.bin", 0),
+            ("/usr/lib/firmware/regulatory.db", 5000),
             ("/usr/lib/modules/6/kernel/a.ko", 0),
             ("/usr/lib/modules/6/modules.dep", 5000),
             ("/usr/lib/modules-load.d/a.conf", 5000),
