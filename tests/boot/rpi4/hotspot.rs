@@ -163,7 +163,7 @@ fn reach(machine: &mut Machine) {
     let health = machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
     assert_eq!(
         health.lines().filter(|line| line.contains(" ok")).count(),
-        12,
+        13,
         "{health}"
     );
     let asked = machine.succeed(

@@ -201,7 +201,10 @@ pub(super) fn a_change_that_cuts_off_is_taken_back(machine: &mut Machine) {
     // QEMU's closed network gives no gateway by DHCP, as it does for the address that is set by hand.
     let set = "imgbuild-config set uplink-address=10.0.2.15/24 uplink-gateway=10.0.2.2";
     machine.succeed(set, PATIENCE);
-    let address = machine.succeed("ip -4 -brief address show scope global up", PATIENCE);
+    let address = machine.succeed(
+        "ip -color=never -4 -brief address show scope global up",
+        PATIENCE,
+    );
     assert!(address.contains(" 10.0.2.15/24"), "{address}");
     machine.succeed(
         "imgbuild-config unset uplink-address uplink-gateway --force",

@@ -27,7 +27,7 @@ fn x86_64_a_build_touches_nothing_but_store_and_output() {
         "--decode-fds=path",
         "--string-limit=4096",
     ]);
-    let names = [BIRTHS, FORBIDDEN, WRITES, "unshare,ioctl,execve"].join(",");
+    let names = [BIRTHS, FORBIDDEN, WRITES, "unshare,ioctl,execve,chdir"].join(",");
     // An older strace does not know the newest calls.
     command.arg(format!("--trace=?{}", names.replace(',', ",?")));
     command
@@ -126,6 +126,8 @@ struct Watch {
     known: BTreeMap<u32, Phase>,
     /// Where in the trace a process came into a later phase.
     left: Vec<(u32, usize, Phase)>,
+    /// Where in the trace a process moved to another working directory.
+    moved: Vec<(u32, usize, PathBuf)>,
     /// Folders that may be written to.
     allowed: Vec<PathBuf>,
     home: PathBuf,
@@ -136,6 +138,7 @@ impl Watch {
         let mut watch = Self {
             known: BTreeMap::new(),
             left: Vec::new(),
+            moved: Vec::new(),
             allowed,
             home: home.to_owned(),
         };
@@ -144,6 +147,10 @@ impl Watch {
             match call.name.as_str() {
                 "unshare" if call.arguments.contains("CLONE_NEWUSER") && call.result == "0" => {
                     watch.left.push((call.pid, index, Phase::Namespaced));
+                }
+                "chdir" if call.result == "0" => {
+                    let folder = PathBuf::from(call.arguments.trim_matches('"'));
+                    watch.moved.push((call.pid, index, folder));
                 }
                 "pivot_root" if call.result == "0" => {
                     watch.left.push((call.pid, index, Phase::Moved))
@@ -195,7 +202,10 @@ impl Watch {
             _ if is_in(FORBIDDEN) => phase == Phase::Host,
             name if name.starts_with("open") && !opens_for_writing(&call.arguments) => false,
             // What was refused changed nothing, but was meant to.
-            _ if is_in(WRITES) => !self.written(call).iter().all(|path| self.may_write(path)),
+            _ if is_in(WRITES) => !self
+                .written(index, call)
+                .iter()
+                .all(|path| self.may_write(path)),
             _ => false,
         };
         wrong.then(|| {
@@ -207,9 +217,11 @@ impl Watch {
     }
 
     /// The paths that `call` names: strings, below the folder before them if they are relative.
-    fn written(&self, call: &Call) -> Vec<PathBuf> {
+    fn written(&self, index: usize, call: &Call) -> Vec<PathBuf> {
         let mut paths = Vec::new();
-        let mut folder = self.home.clone();
+        let mut moved = self.moved.iter().rev();
+        let moved = moved.find(|(pid, at, _)| *pid == call.pid && *at < index);
+        let mut folder = moved.map_or(&self.home, |(_, _, folder)| folder).clone();
         for argument in call.arguments.split(", ") {
             if let Some((_, path)) = argument.split_once('<') {
                 folder = PathBuf::from(path.trim_end_matches('>'));
@@ -226,9 +238,21 @@ impl Watch {
 
     fn may_write(&self, path: &Path) -> bool {
         path == Path::new("/dev/null")
-            // Of the process itself: who it is in its namespace.
-            || ["setgroups", "uid_map", "gid_map"].iter().any(|name| path == Path::new("/proc/self").join(name))
+            || self.says_who_one_is(path)
             || self.allowed.iter().any(|folder| path.starts_with(folder))
+    }
+}
+
+impl Watch {
+    /// Of a process of the build: who it is in its namespace.
+    fn says_who_one_is(&self, path: &Path) -> bool {
+        let text = path.to_string_lossy();
+        let words: Vec<&str> = text.trim_start_matches('/').split('/').collect();
+        let [proc, pid, name] = words[..] else {
+            return false;
+        };
+        let of_build = pid.parse().is_ok_and(|pid| self.known.contains_key(&pid));
+        proc == "proc" && of_build && ["setgroups", "uid_map", "gid_map"].contains(&name)
     }
 }
 
