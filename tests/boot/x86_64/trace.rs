@@ -216,7 +216,8 @@ impl Watch {
         })
     }
 
-    /// The paths that `call` names: strings, below the folder before them if they are relative.
+    /// The paths that `call` names: strings, below the folder before them if they are relative. None where
+    /// only the kernel can look into the process, as into the sandbox's own before it moves into its root.
     fn written(&self, index: usize, call: &Call) -> Vec<PathBuf> {
         let mut paths = Vec::new();
         let mut moved = self.moved.iter().rev();
@@ -230,7 +231,7 @@ impl Watch {
             }
         }
         // What a link points at is not written to.
-        if call.name.contains("link") && !call.name.starts_with("un") {
+        if call.name.contains("link") && !call.name.starts_with("un") && !paths.is_empty() {
             paths.remove(0);
         }
         paths
