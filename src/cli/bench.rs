@@ -280,6 +280,7 @@ impl<'a> Bench<'a> {
             loader: start.loader.as_ref().map(|(_, disk)| disk as &dyn Device),
             program: &self.program,
             script_timeout: self.input.script_timeout.map(Duration::from_secs),
+            own_key: environment::own_key,
             reporter: self.progress as &dyn Reporter,
         }
     }

@@ -8,8 +8,8 @@
 //! it reads and the settings that these depend on.
 //!
 //! What programs write is thrown away. What each device makes for itself is made by the commands
-//! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again,
-//! unless it holds a secret: what is remembered could be used to guess it.
+//! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again;
+//! it is remembered by a code that tells no secret ([`Codes`]).
 
 mod check;
 mod refusal;
@@ -23,6 +23,7 @@ pub use rules::RulesError;
 
 use super::Workshop;
 use super::fetch::{self, FetchStageError};
+use super::remembered::Codes;
 use super::system::{self, SystemError};
 use crate::architecture::Architecture;
 use crate::define::overlay::OverlayFile;
@@ -31,7 +32,7 @@ use crate::event::{Event, Reporter, Stage};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, SandboxError, VerifyRequest};
-use crate::spec::{Assigned, Configure};
+use crate::spec::Configure;
 use crate::tree::{self, Content, Kind, Origin, Tree};
 use check::{Check, Problem};
 use std::io;
@@ -72,11 +73,7 @@ pub(super) fn verify(plan: &Plan, root: &Tree, workshop: &Workshop<'_>) -> Resul
         return Ok(());
     }
     let (checks, problems) = checks(plan, root, workshop)?;
-    let has_secret = |(_, assigned)| matches!(assigned, &Assigned::Secret(_));
-    let key = match plan.spec.settings.iter().any(has_secret) {
-        true => None,
-        false => Some(key(plan, root, &checks)),
-    };
+    let key = Codes::new(plan, workshop.own_key).of(&key(plan, root, &checks));
     let store = workshop.store;
     let known = key.is_some_and(|key| store.memo(VERIFIED, &key).is_some());
     let memoized = problems.is_empty() && (known || checks.is_empty());
