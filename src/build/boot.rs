@@ -18,7 +18,7 @@ use crate::digest::Hasher;
 use crate::plan::Plan;
 use crate::seed::uuid_text;
 use crate::store::Store;
-use crate::tree::{self, Content, Name, Slice, Tree, TreePath};
+use crate::tree::{self, Content, LastOpen, Name, Slice, Tree, TreePath};
 
 /// The stage of the memo that leads from an initramfs's tree to its packed form.
 const INITRAMFS: &str = "initramfs";
@@ -86,7 +86,7 @@ fn refuse_foreign_programs(plan: &Plan, store: &Store, root: &Tree) -> Result<()
     let architecture = plan.spec.board.architecture;
     let contents = Contents {
         tree: root,
-        objects: store,
+        objects: &LastOpen::new(store),
     };
     let mut wrong = libraries::wrong_machine(contents, architecture)?.into_iter();
     match wrong.next() {

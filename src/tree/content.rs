@@ -4,12 +4,39 @@
 use crate::digest::Sha256;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where stored objects can be opened for reading. The store is one; tests have a map.
 pub trait Objects: Sync {
     /// Opens object `digest`, which somebody has verified before.
     fn open(&self, digest: &Sha256) -> io::Result<fs_err::File>;
+}
+
+/// Objects of which the last one stays open, for many short reads: all files of a package lie in one.
+pub struct LastOpen<'a> {
+    objects: &'a dyn Objects,
+    last: Mutex<Option<(Sha256, fs_err::File)>>,
+}
+
+impl<'a> LastOpen<'a> {
+    /// Nothing is open yet.
+    pub fn new(objects: &'a dyn Objects) -> Self {
+        let last = Mutex::default();
+        Self { objects, last }
+    }
+}
+
+impl Objects for LastOpen<'_> {
+    fn open(&self, digest: &Sha256) -> io::Result<fs_err::File> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, file)) = last.as_ref().filter(|(open, _)| open == digest) {
+            return file.try_clone();
+        }
+        let file = self.objects.open(digest)?;
+        let given = file.try_clone()?;
+        *last = Some((*digest, file));
+        Ok(given)
+    }
 }
 
 /// `len` bytes at `offset` of a stored object.

@@ -97,12 +97,15 @@ fn piece_text(piece: &Piece) -> String {
 }
 
 fn escape(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    let digit = |half: u8| DIGITS[usize::from(half)];
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
-            b'%' | b'"' | b'=' | b',' => write!(text, "%{byte:02X}").expect("a String takes all"),
-            0x21..=0x7e => text.push(char::from(*byte)),
-            _ => write!(text, "%{byte:02X}").expect("a String takes all"),
+            0x21..=0x7e if !b"%\"=,".contains(byte) => text.push(char::from(*byte)),
+            _ => text.extend(['%', digit(byte >> 4), digit(byte & 15)]),
         }
     }
     text

@@ -10,7 +10,7 @@ mod lookup;
 mod node;
 mod path;
 
-pub use content::{Content, Objects, Piece, Slice};
+pub use content::{Content, LastOpen, Objects, Piece, Slice};
 pub use dump::{DumpError, dump, parse_dump};
 pub use node::{Kind, Meta, Node, Origin};
 pub use path::{BadName, Name, TreePath};
