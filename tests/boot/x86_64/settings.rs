@@ -186,7 +186,7 @@ pub(super) fn kept_without_what_does_not_come_up(machine: &mut Machine) {
 pub(super) fn a_change_that_cuts_off_is_taken_back(machine: &mut Machine) {
     let before = machine.succeed("cat /etc/systemd/network/80-ethernet.network", PATIENCE);
     let wrong = "timeout -s HUP 20 imgbuild-config set uplink-address=10.9.9.9/24 uplink-gateway=10.9.9.1 --wait 60 \
-         > /run/said 2>&1; cat /run/said; imgbuild-config status; while systemctl is-active imgbuild-change | grep -q activating; do sleep 1; done; \
+         > /run/said 2>&1; cat /run/said; imgbuild-config status; until [ -e /run/imgbuild-change/result ]; do sleep 0.1; done; \
          cat /run/imgbuild-change/output /run/imgbuild-change/result";
     let said = machine.run(wrong, PATIENCE).output;
     for words in [

@@ -134,6 +134,51 @@ fn a_change_whose_unit_is_killed_is_taken_back_at_once() {
     device.succeed(SET);
 }
 
+/// As systemd runs the unit: one at a time, and what ends it after what it is for. The end begins when the file `go`
+/// is there.
+const SYSTEMCTL: &str = r#"
+case "$*" in
+start*)
+    exec 9> /run/unit.lock; flock 9
+    echo activating > /run/unit
+    imgbuild-config carry-out
+    echo deactivating > /run/unit
+    n=0; until [ -e /run/go ]; do n=$((n+1)); [ $n -lt 600 ] || exit 9; sleep 0.05; done
+    imgbuild-config take-back
+    echo inactive > /run/unit ;;
+*--property=ActiveState*imgbuild-change.service) cat /run/unit 2> /dev/null || echo inactive ;;
+esac"#;
+
+/// Of a change whose session broke, the unit may still be taking back what it did not get to the end of.
+#[test]
+fn a_change_waits_until_what_ends_the_last_one_has_ended() {
+    let killed = "kill -9 $(pgrep -f 'perl.*carry-out'); ";
+    let begun = format!("{UNTIL} {WAITS} {killed}");
+    for (gateway, meanwhile, uplink) in [("true", UNTIL, true), ("false", &*begun, false)] {
+        let device = device();
+        device.succeed("mkdir -p /run/systemd/system");
+        device.program("systemctl", SYSTEMCTL);
+        device.gateway(gateway);
+        let before = device.read(NETWORK);
+        let said = device.succeed(&format!(
+            "{SET} > /dev/null 2>&1 & asked=$!; {meanwhile} upto 'grep -q deactivating /run/unit'; kill -9 $asked; \
+             imgbuild-config set stats-user=boss > /run/said 2>&1 & next=$!; \
+             upto 'grep -q waiting /run/said || [ -e /run/imgbuild-change/request ]'; touch /run/go; \
+             wait $next; status=$?; cat /run/said; exit $status"
+        ));
+        for words in [
+            "waiting for the change before to end; 3",
+            "changed: /etc/haproxy/conf.d/10-stats-users.cfg\n",
+        ] {
+            assert!(said.contains(words), "no {words:?} in {said}");
+        }
+        let settings = device.read("/etc/imgbuild/settings");
+        assert!(settings.contains("stats-user = boss"), "{settings}");
+        assert_eq!(settings.contains("uplink"), uplink, "{settings}");
+        assert_eq!(device.read(NETWORK) != before, uplink);
+    }
+}
+
 #[test]
 fn servers_that_are_down_are_told_and_not_refused() {
     let device = device();

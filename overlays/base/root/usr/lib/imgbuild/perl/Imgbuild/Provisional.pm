@@ -20,6 +20,8 @@ my $STEADY = 3;
 my $TELL = 5;
 # Servers that are new to a load balancer are up until it has asked them.
 my $SETTLE = 8;
+# A unit that has to end does so within its TimeoutStopSec, after which systemd kills it.
+my $ENDS = 310;
 
 # Hands `$request` over to the unit and prints what that says until it ends; gives the exit code.
 sub hand_over($request) {
@@ -42,6 +44,35 @@ sub hand_over($request) {
     $result = Imgbuild::Json::decode($result);
     die $result->{error} if defined $result->{error};
     return 0;
+}
+
+# Waits until the unit of the change before has ended, its `take-back` included: until then settings and files may
+# still become again what they were, and a new request would be removed with the old one. The session that asked for
+# that change may be gone, so that its lock (`front`) says nothing of the unit. `take-back` needs the other lock
+# (`lock`): whoever waits here must not hold it. Gives whether the unit has ended; one that still tries its change
+# is not waited for.
+sub has_ended() {
+    my ($end, $line) = (time + $ENDS, time);
+    while (1) {
+        my $state = unit_state();
+        return $state ne 'activating' if $state !~ /\A(?:active|deactivating)\z/;
+        time < $end or die "the change before did not end within $ENDS s (systemctl status $UNIT)\n";
+        if (time >= $line) {
+            $line = time + $TELL;
+            say 'waiting for the change before to end; ', $end - time, ' s left';
+        }
+        select undef, undef, undef, 0.1;
+    }
+}
+
+# ActiveState as systemd has it (org.freedesktop.systemd1(5)); empty where there is no systemd to ask.
+sub unit_state() {
+    -d '/run/systemd/system' or return '';
+    open my $output, '-|', 'systemctl', 'show', '--property=ActiveState', '--value', $UNIT or return '';
+    my $state = <$output> // '';
+    close $output;
+    chomp $state;
+    return $state;
 }
 
 sub leave($signal) {
