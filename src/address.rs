@@ -1,4 +1,4 @@
-//! Addresses as text: what of them may be shown and kept.
+//! Addresses as text: what of them may be shown and kept, and what stays below them.
 
 use std::borrow::Cow;
 
@@ -16,6 +16,14 @@ pub fn without_login(text: &str) -> Cow<'_, str> {
         _ => return Cow::Borrowed(text),
     };
     Cow::Owned(format!("{scheme}//{host}"))
+}
+
+/// Whether `path` stays below the address that it is appended to: names joined by `/`, without `..`.
+pub fn is_plain_path(path: &str) -> bool {
+    let is_plain = |name: &str| {
+        !matches!(name, "" | "." | "..") && !name.contains(|c: char| c == '\\' || c.is_control())
+    };
+    path.split('/').all(is_plain)
 }
 
 /// Whether `text`, which stands before an `@`, is a login and not a host with a path.

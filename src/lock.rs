@@ -1,5 +1,6 @@
 //! The lock: every input of a build, pinned by name, version, size and digest.
 
+use crate::address::is_plain_path;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::epoch::Epoch;
@@ -72,16 +73,43 @@ pub enum LockError {
         /// Its version.
         found: u32,
     },
+    /// It leads out of an archive.
+    #[error(
+        "the lock gives package `{package}` the path `{path}`, expected names joined by `/` below the archive, without `..`; \
+         run `imgbuild lock` to make it anew"
+    )]
+    Path {
+        /// The package.
+        package: String,
+        /// What stands there.
+        path: String,
+    },
 }
 
 impl Lock {
     /// Reads what [`Lock::to_text`] wrote.
     pub fn parse(text: &str) -> Result<Self, LockError> {
         let lock: Self = toml::from_str(text)?;
-        match lock.version {
-            LOCK_VERSION => Ok(lock),
-            found => Err(LockError::Version { found }),
+        if lock.version != LOCK_VERSION {
+            let found = lock.version;
+            return Err(LockError::Version { found });
         }
+        // Not only where a package is fetched, since the store may have it: what was read is believed from here on.
+        let stray = lock.files().find(|package| !is_plain_path(&package.path));
+        match stray {
+            Some(package) => Err(LockError::Path {
+                package: package.name.clone(),
+                path: package.path.clone(),
+            }),
+            None => Ok(lock),
+        }
+    }
+
+    /// Every package file that it names.
+    fn files(&self) -> impl Iterator<Item = &LockedPackage> {
+        let tools = self.tools.values().flatten();
+        let files = self.packages.iter().chain(&self.donors);
+        files.chain(&self.lent).chain(tools)
     }
 
     /// The canonical form: TOML, for people to read and for versions to be compared.

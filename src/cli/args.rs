@@ -334,7 +334,7 @@ impl FromArgMatches for Tested {
 /// How much to say.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct TalkArgs {
-    /// Say nothing but errors.
+    /// Say nothing but warnings and errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// Say also what is built: every setting and package.

@@ -10,8 +10,8 @@ use std::time::Instant;
 /// How events are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// Not at all.
-    Nothing,
+    /// Warnings alone: they are no progress, and who asks for quiet needs them all the more.
+    Warnings,
     /// One line a stage, when it ends.
     Lines,
     /// Bars that move.
@@ -22,7 +22,7 @@ impl Show {
     /// What suits standard error and the flags.
     pub(crate) fn suited(quiet: bool) -> Self {
         match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Self::Nothing,
+            (true, _) => Self::Warnings,
             (false, true) => Self::Bars,
             (false, false) => Self::Lines,
         }
@@ -69,7 +69,7 @@ impl Progress {
     fn start(&self, stage: Stage, total: u64, bytes: bool) -> Running {
         let bar = match self.show {
             Show::Bars => ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()),
-            Show::Nothing | Show::Lines => ProgressBar::hidden(),
+            Show::Warnings | Show::Lines => ProgressBar::hidden(),
         };
         let counted = if bytes {
             "{bytes}/{total_bytes} {bytes_per_sec}"
@@ -109,7 +109,7 @@ impl Progress {
 
 impl Reporter for Progress {
     fn report(&self, event: Event) {
-        if self.show == Show::Nothing {
+        if self.show == Show::Warnings && !matches!(event, Event::Warning(_)) {
             return;
         }
         let mut running = self.running.lock().expect("no listener panics");

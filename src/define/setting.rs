@@ -71,7 +71,7 @@ pub struct Setting {
     pub unique: Option<String>,
     /// What a `table` is made of.
     pub fields: BTreeMap<String, Setting>,
-    /// The setting without which this one means nothing.
+    /// The setting without which this one means nothing; with `!` before it, with which.
     pub used_with: Option<String>,
     /// The setting whose addresses lie in one network with this one's.
     pub same_network: Option<String>,
@@ -229,6 +229,17 @@ fn check_secret(edit: &SettingEdit, section: &Section<'_>) {
                 .label(&default.span, "every device would share it")
                 .help("use `generate` to have each device make its own"),
         );
+    }
+}
+
+impl Setting {
+    /// The setting that decides whether this one means anything, and whether it has to be set for that.
+    pub fn used(&self) -> Option<(&str, bool)> {
+        let name = self.used_with.as_deref()?;
+        Some(match name.strip_prefix('!') {
+            Some(name) => (name, false),
+            None => (name, true),
+        })
     }
 }
 

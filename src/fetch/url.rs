@@ -1,6 +1,6 @@
 //! Addresses of inputs: `http:`, `https:` or `file:`, shown without a login.
 
-use crate::address::without_login;
+use crate::address::{is_plain_path, without_login};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -46,11 +46,7 @@ impl Url {
         let refused = || BadUrl::Path {
             path: path.to_owned(),
         };
-        let plain = |name: &str| {
-            !matches!(name, "" | "." | "..")
-                && !name.contains(|c: char| c == '\\' || c.is_control())
-        };
-        if !path.split('/').all(plain) {
+        if !is_plain_path(path) {
             return Err(refused());
         }
         let mut joined = self.0.clone();

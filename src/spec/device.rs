@@ -49,10 +49,10 @@ impl Spec {
                 let value = complete(setting, value.clone().into());
                 shown.insert("value".to_owned(), value);
             }
-            let with = setting.used_with.as_ref();
             // No value of a secret is carried; those that others depend on are fixed in the image.
-            if let Some(with) = with.filter(|with| self.is_secret(with)) {
-                shown.insert("used".to_owned(), self.settings.given(with, None).into());
+            if let Some((with, wanted)) = setting.used().filter(|(with, _)| self.is_secret(with)) {
+                let used = self.settings.given(with, None) == wanted;
+                shown.insert("used".to_owned(), used.into());
             }
             let device = changeable.contains(name.as_str());
             shown.insert("device".to_owned(), device.into());
@@ -152,7 +152,7 @@ fn definition(setting: &Setting) -> Map<String, Json> {
         let names = setting.outside_settings.iter();
         put(
             "outside-settings",
-            names.map(|name| name.value.as_str()).collect(),
+            names.map(|name| name.value.trim_end_matches('?')).collect(),
         );
     }
     if let Some(items) = &setting.items {

@@ -39,20 +39,33 @@ pub(super) fn check_networks(
             .filter_map(|(other, rule)| Some((other.as_ref()?, rule)));
         let outside = setting.outside_settings.iter();
         for (other, rule) in rules.chain(outside.map(|other| (other, inside as Rule))) {
-            if !known(diagnostics, merged, other, &other.value) {
+            let Some(other) = present(diagnostics, merged, other) else {
                 continue;
-            }
-            let others: Vec<_> = addresses(settings, &other.value).collect();
+            };
+            let others: Vec<_> = addresses(settings, other).collect();
             for one in addresses(settings, name) {
                 let found = others.iter().find_map(|other| rule(&one, other));
                 let Some(problem) = found else { continue };
-                let spans = [name, &other.value].map(|name| places.get(name));
+                let spans = [name.as_str(), other].map(|name| places.get(name));
                 let problem = (spans.into_iter().flatten())
                     .fold(problem, |problem, span| problem.label(span, ""));
                 diagnostics.push(problem);
             }
         }
     }
+}
+
+/// The setting that `written` names. With `?` behind its name, it is one of a profile that may be in the image or not.
+fn present<'w>(
+    diagnostics: &mut Diagnostics,
+    merged: &Merged,
+    written: &'w Located<String>,
+) -> Option<&'w str> {
+    let present = match written.value.strip_suffix('?') {
+        Some(name) => merged.profile.settings.contains_key(name).then_some(name),
+        None => Some(written.value.as_str()),
+    };
+    present.filter(|name| known(diagnostics, merged, written, name))
 }
 
 /// What is wrong with the first because of the second.
@@ -249,6 +262,7 @@ fn family(address: IpAddr) -> &'static str {
 mod tests {
     use crate::define::Definitions;
     use crate::spec::{self, UserSettings};
+    use std::collections::BTreeSet;
 
     fn check(addresses: &str, between: &str) -> String {
         let user = UserSettings {
@@ -262,6 +276,71 @@ mod tests {
         match spec::check(&Definitions::find(&[]), "rpi4", "haproxy-ha", &user) {
             Ok(_) => String::new(),
             Err(wrong) => wrong.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_a_pair_has_is_not_in_the_network_of_a_hotspots_clients() {
+        for hotspot in ["wifi-hotspot", "tor-hotspot"] {
+            let profile = format!("haproxy-ha+{hotspot}");
+            for (clients, reason) in [
+                ("192.168.42.1/24", ""),
+                (
+                    "10.0.0.1/24",
+                    "`10.0.0.1/24` of `hotspot-address` and `10.0.0.11/24` of `ha-addresses` are in one network",
+                ),
+                (
+                    "10.0.0.9/28",
+                    "`10.0.0.10/32` of `ha-virtual-address` are in one network",
+                ),
+            ] {
+                let flags = [
+                    "ha-node=1",
+                    "ha-addresses=10.0.0.11/24,10.0.0.12/24",
+                    "ha-virtual-address=10.0.0.10/32",
+                ];
+                let mut flags = flags.map(str::to_owned).to_vec();
+                flags.push(format!("hotspot-address={clients}"));
+                let user = UserSettings {
+                    flags,
+                    ..UserSettings::default()
+                };
+                let result = spec::check(&Definitions::find(&[]), "rpi4", &profile, &user);
+                let problems = result.map_or_else(|wrong| wrong.to_string(), |_| String::new());
+                assert!(problems.contains(reason), "{profile} {clients}: {problems}");
+                assert_eq!(
+                    problems.is_empty(),
+                    reason.is_empty(),
+                    "{profile} {clients}: {problems}"
+                );
+            }
+        }
+    }
+
+    /// Of settings that may be in the image or not, no build says that the name is wrong.
+    #[test]
+    fn settings_of_other_profiles_are_settings_of_some() {
+        let definitions = Definitions::find(&[]);
+        let names = definitions.profiles().unwrap();
+        let profiles = names
+            .iter()
+            .map(|name| spec::profile(&definitions, name).unwrap());
+        let profiles: Vec<_> = profiles.collect();
+        let named = profiles
+            .iter()
+            .flat_map(|profile| profile.settings.values());
+        let named = named.flat_map(|setting| &setting.outside_settings);
+        let optional: BTreeSet<&str> = named
+            .filter_map(|name| name.value.strip_suffix('?'))
+            .collect();
+        assert!(optional.len() >= 2, "{optional:?}");
+        for name in optional {
+            assert!(
+                profiles
+                    .iter()
+                    .any(|profile| profile.settings.contains_key(name)),
+                "{name}"
+            );
         }
     }
 

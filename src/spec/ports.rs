@@ -81,10 +81,10 @@ pub(super) fn check_ports(
         });
     }
     for (name, setting) in &merged.profile.settings {
-        let used = match &setting.used_with {
-            Some(other) => {
+        let used = match setting.used() {
+            Some((other, wanted)) => {
                 let written = at(other, &setting.span);
-                known(diagnostics, merged, &written, other) && settings.given(other, None)
+                known(diagnostics, merged, &written, other) && settings.given(other, None) == wanted
             }
             None => true,
         };
@@ -249,6 +249,22 @@ mod tests {
             let said = check(profile, &flags);
             assert!(said.contains(who), "{profile} {setting}: {said}");
         }
+    }
+
+    #[test]
+    fn a_port_that_nothing_listens_on_is_free() {
+        let twice = "`or-port` and `obfs4-port` both listen on port 9443";
+        let twice_by_name = "`obfs4-port` and `or-port` both listen on port 9443";
+        let said = check("bridge-relay", &["obfs4-port=9443"]);
+        assert!(
+            said.contains(twice) || said.contains(twice_by_name),
+            "{said}"
+        );
+        // Tor takes a port of the loopback then that the kernel gives it.
+        assert_eq!(
+            check("bridge-relay", &["obfs4-port=9443", "hide-or-port=true"]),
+            ""
+        );
     }
 
     #[test]

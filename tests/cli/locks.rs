@@ -13,6 +13,15 @@ impl Scene {
         fs_err::read_to_string(path).unwrap()
     }
 
+    fn plan_locked(&self) -> std::process::Command {
+        let mut command = self.sub("plan");
+        command
+            .arg("--locked")
+            .arg("--lock")
+            .arg(self.path("x.lock"));
+        command
+    }
+
     fn build_locked(&self) -> std::process::Command {
         let mut command = self.build();
         command
@@ -87,6 +96,33 @@ fn a_lock_that_is_none_is_refused() {
     fs_err::remove_file(scene.path("x.lock")).unwrap();
     fs_err::create_dir(scene.path("x.lock")).unwrap();
     run(&mut scene.build_locked()).ended(3).says(&["x.lock"]);
+}
+
+#[test]
+fn a_path_that_leads_out_of_the_archive_is_refused_before_anything_is_fetched() {
+    let scene = Scene::new();
+    let lock = scene.lock();
+    let hello = world::archive().locked("hello");
+    let n_asked = scene.server.requests().len();
+    for path in [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "pool/../../x.deb",
+        "pool//x.deb",
+        "",
+    ] {
+        let text = lock.replace(&format!("{:?}", hello.path), &format!("{path:?}"));
+        assert_ne!(text, lock);
+        fs_err::write(scene.path("x.lock"), text).unwrap();
+        for mut command in [scene.build_locked(), scene.plan_locked()] {
+            run(&mut command).ended(3).says(&[
+                "x.lock",
+                &format!("gives package `hello` the path `{path}`"),
+                "run `imgbuild lock`",
+            ]);
+        }
+    }
+    assert_eq!(scene.server.requests().len(), n_asked);
 }
 
 #[test]

@@ -70,6 +70,17 @@ fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
     ] {
         assert_eq!(ran.stderr.matches(what).count(), 1, "{what}{}", ran.stderr);
     }
+    let quiet = run(&mut scene.near(&["plan", "--quiet", "--profile", "greeter"])).succeeded();
+    let warnings = |text: &str| {
+        let lines = text.lines().map(str::to_owned);
+        lines
+            .filter(|line| line.starts_with("warning: "))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        quiet.stderr.lines().collect::<Vec<_>>(),
+        warnings(&ran.stderr)
+    );
     fs_err::create_dir_all(scene.path("work/profiles/haproxy-node")).unwrap();
     let shadow = scene.path("work/profiles/haproxy-node/profile.toml");
     fs_err::copy(scene.path("work/profiles/greeter/profile.toml"), shadow).unwrap();

@@ -272,6 +272,18 @@ fn a_test_that_is_killed_takes_its_machine_with_it() {
 }
 
 #[test]
+fn what_the_machines_program_complains_about_controls_no_terminal() {
+    let script = "#!/bin/sh\nsleep 60 > /dev/null &\nprintf 'qemu: \\033]0;title\\007 one\\r\\nand no end' >&2\nexit 1\n";
+    let trial = Trial::new(script);
+    let mut command = trial.command(&[]);
+    // What the program has started holds its standard error open.
+    let result = run(&mut command).ended(6);
+    let shown = "qemu: \\u{1b}]0;title\\u{7} one\nand no end\n";
+    assert!(result.stderr.contains(shown), "{}", result.stderr);
+    result.says(&["the machine has ended"]);
+}
+
+#[test]
 fn what_cannot_be_started_is_named() {
     let trial = Trial::new(QEMU);
     let mut without = trial.command(&[]);

@@ -28,7 +28,13 @@ use std::process::{Command, Stdio};
 /// Settings by name, as a person writes them.
 type Case = BTreeMap<String, String>;
 
-const IMAGE_SETTINGS: [(&str, &[&str]); 3] = [
+const PAIR: [&str; 4] = [
+    "ha-node=1",
+    "ha-addresses=10.0.0.11/24,10.0.0.12/24",
+    "ha-virtual-address=10.0.0.10/24",
+    "http-servers=web1=10.0.0.11:8080",
+];
+const IMAGE_SETTINGS: [(&str, &[&str]); 4] = [
     (
         "exit-relay",
         &[
@@ -44,15 +50,8 @@ const IMAGE_SETTINGS: [(&str, &[&str]); 3] = [
             "tcp-servers=db=db.example:5432",
         ],
     ),
-    (
-        "haproxy-ha",
-        &[
-            "ha-node=1",
-            "ha-addresses=10.0.0.11/24,10.0.0.12/24",
-            "ha-virtual-address=10.0.0.10/24",
-            "http-servers=web1=10.0.0.11:8080",
-        ],
-    ),
+    ("haproxy-ha", &PAIR),
+    ("haproxy-ha+wifi-hotspot", &PAIR),
 ];
 
 /// What a person might write, sound or not, for settings of every kind.

@@ -2,6 +2,7 @@
 
 use super::super::progress::now;
 use super::super::signals;
+use super::errors::Errors;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -88,6 +89,8 @@ pub(crate) struct Console {
     log: fs_err::File,
     began: Instant,
     deadline: Instant,
+    /// Shown to the end once the machine is switched off.
+    _errors: Errors,
 }
 
 /// What a command in the machine gave.
@@ -107,11 +110,12 @@ impl Console {
         patience: Duration,
     ) -> Result<Self, ConsoleError> {
         // Ctrl-C goes to all processes of a group: this one decides what becomes of the machine.
+        let (stderr, errors) = Errors::new()?;
         let pipes = command
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+            .stderr(stderr);
         let mut child = pipes.spawn().map_err(|source| ConsoleError::Start {
             program: command.get_program().to_string_lossy().into_owned(),
             source,
@@ -142,6 +146,7 @@ impl Console {
             log,
             began,
             deadline: began + patience,
+            _errors: errors,
         })
     }
 

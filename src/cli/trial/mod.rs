@@ -5,6 +5,7 @@
 
 mod checks;
 mod console;
+mod errors;
 mod machine;
 
 pub(crate) use console::ConsoleError;

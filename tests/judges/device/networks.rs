@@ -100,10 +100,17 @@ fn networks_that_contradict_each_other_are_refused_as_imgbuild_does() {
             );
         }
     }
+    let channel = ("wifi-channel", &["1", "6"][..]);
+    let counts = agree("haproxy-ha+wifi-hotspot", &pairs(clients, channel));
+    assert_eq!(counts, (6, 2), "10.0.0.1 is in the network of the pair");
 }
 
 #[test]
 fn ports_that_are_taken_are_refused_as_imgbuild_does() {
+    let transport = ("obfs4-port", &["9443", "9444"][..]);
+    let hidden = ("hide-or-port", &["true", "false"][..]);
+    let counts = agree("bridge-relay", &pairs(transport, hidden));
+    assert_eq!(counts, (3, 1));
     let ports = [
         "22", "53", "80", "443", "1338", "8080", "9035", "9040", "10000",
     ];

@@ -10,11 +10,7 @@ sub mistakes($image, $values) {
     my @listeners = map { {port => ${$_->{port}}, bound => bound($_->{address}, $values), help => $_->{help}} } @{$image->{ports}};
     my @mistakes;
     for my $name (sort keys %$values) {
-        # A port that means nothing without another setting is free where that is not given. A secret
-        # has no value here: whether it was given is known in the image.
-        my $with = $image->{settings}{$name}{'used-with'};
-        my $used = $image->{settings}{$name}{used};
-        next if defined $with && !(defined $used ? $$used : Imgbuild::Files::given($values->{$with}));
+        next if !is_used($image->{settings}{$name}, $values);
         for my $found (of($image->{settings}{$name}, $values->{$name}, $values)) {
             my ($twin) = grep { $_->{port} == $found->{port} && meet($_->{bound}, $found->{bound}) } @listeners;
             push @listeners, {%$found, name => $name};
@@ -22,6 +18,14 @@ sub mistakes($image, $values) {
         }
     }
     return @mistakes;
+}
+
+# A port that means nothing without another setting, or with it (`!`), is free where that is not given, or is. A secret
+# has no value here: whether it was given is known in the image.
+sub is_used($definition, $values) {
+    return ${$definition->{used}} if defined $definition->{used};
+    my ($not, $with) = ($definition->{'used-with'} // return 1) =~ /\A(!?)(.*)\z/;
+    return Imgbuild::Files::given($values->{$with}) ? $not eq '' : $not ne '';
 }
 
 sub taken($name, $twin) {
