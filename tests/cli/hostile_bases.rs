@@ -3,11 +3,13 @@
 use crate::bases;
 use crate::scene::{Ran, Scene, run};
 use imgbuild::digest::Sha256;
-use std::io::{Seek, Write};
+use rustix::fs::inotify;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 fn inject(scene: &Scene, base: &Path) -> Ran {
     run(&mut bases::inject(scene, base))
@@ -68,14 +70,33 @@ fn a_filesystem_without_a_disk_is_called_one() {
         .says(&["no partition table, it is ext4", "not /dev/sda1"]);
 }
 
+/// Writes 1100 MiB of zeros, packed, to `$1`.
+const BOMBS: [(&str, &str); 5] = [
+    ("zstd", "head -c 1100M /dev/zero | zstd -q > \"$1\""),
+    ("gzip", "head -c 1100M /dev/zero | gzip > \"$1\""),
+    ("xz", "head -c 1100M /dev/zero | xz -0 > \"$1\""),
+    // It takes long for so many, and files that follow each other are one file.
+    (
+        "bzip2",
+        "head -c 50M /dev/zero | bzip2 > \"$1.part\"; for part in $(seq 22); do cat \"$1.part\"; done > \"$1\"",
+    ),
+    (
+        "zip",
+        "head -c 1100M /dev/zero > \"$1.img\" && cd \"$(dirname \"$1\")\" && rm \"$1\" && python3 -m zipfile -c \"$1\" \"$1.img\"",
+    ),
+];
+
 #[test]
 fn a_bomb_is_refused_in_seconds_by_every_packing() {
     let scene = scene();
-    for pack in ["zstd -q", "gzip", "xz -0"] {
+    for (packing, script) in BOMBS {
         let path = scene.path("bomb");
-        let script = format!("head -c 1100M /dev/zero | {pack} > {}", path.display());
-        let made = Command::new("sh").args(["-c", &script]).status();
-        assert!(made.unwrap().success());
+        fs_err::write(&path, "").unwrap();
+        let made = Command::new("sh")
+            .args(["-ec", script, "sh"])
+            .arg(&path)
+            .status();
+        assert!(made.unwrap().success(), "{packing}");
         inject(&scene, &path)
             .ended(4)
             .says(&["unpacks to more than ", "unpack it and give the disk"]);
@@ -83,24 +104,70 @@ fn a_bomb_is_refused_in_seconds_by_every_packing() {
     assert_eq!(scene.scratch(), [""; 0]);
 }
 
-/// Puts `bad` and `good` under the name `base` in turns, in the same file and as another one.
-fn exchange(scene: &Scene, base: &Path, [bad, good]: [&[u8]; 2], stop: &AtomicBool) {
-    let other = scene.path("other.img");
-    let in_place = |bytes: &[u8]| {
-        let file = fs_err::OpenOptions::new().write(true).open(base);
-        let mut file = file.unwrap();
-        file.seek(std::io::SeekFrom::End(-1)).unwrap();
-        file.write_all(&bytes[bytes.len() - 1..]).unwrap();
+/// A few bytes, whose heads ask for more memory than a machine has to have.
+#[test]
+fn packed_data_that_needs_too_much_memory_is_refused() {
+    let scene = scene();
+    for (script, words) in [
+        ("printf x | xz -0 --lzma2=dict=1536MiB > \"$1\"", "memory"),
+        (
+            "head -c 200M /dev/zero | zstd -q --ultra --long=31 -1 > \"$1\"",
+            "memory",
+        ),
+    ] {
+        let path = scene.path("greedy");
+        let made = Command::new("sh")
+            .args(["-ec", script, "sh"])
+            .arg(&path)
+            .status();
+        assert!(made.unwrap().success(), "{script}");
+        inject(&scene, &path).ended(4).says(&["greedy", words]);
+    }
+    assert_eq!(scene.scratch(), [""; 0]);
+}
+
+/// What a program does with the file of a base, the how manieth time.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    Opened(usize),
+    Closed(usize),
+}
+
+/// The kernel's report of what becomes of the file at `base`.
+fn watch(base: &Path) -> OwnedFd {
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+    let events = inotify::WatchFlags::OPEN | inotify::WatchFlags::CLOSE_NOWRITE;
+    inotify::add_watch(&watch, base, events).unwrap();
+    watch
+}
+
+/// Waits for `moment` in what `watch` reports.
+fn wait_for(watch: &OwnedFd, moment: Moment) {
+    let (kind, mut left) = match moment {
+        Moment::Opened(n) => (inotify::ReadFlags::OPEN, n),
+        Moment::Closed(n) => (inotify::ReadFlags::CLOSE_NOWRITE, n),
     };
-    let renamed = |bytes: &[u8]| {
-        fs_err::write(&other, bytes).unwrap();
-        fs_err::rename(&other, base).unwrap();
-    };
-    while !stop.load(Ordering::Relaxed) {
-        in_place(bad);
-        in_place(good);
-        renamed(bad);
-        renamed(good);
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(watch, &mut buffer);
+    while left > 0 {
+        left -= usize::from(events.next().unwrap().events().contains(kind));
+    }
+}
+
+/// Puts `bytes` in the place of what `base` holds: as another file where one was opened, for who opened it goes on with
+/// the old one; in the same file, whose byte `at` alone differs, where it was closed, for it may be opened again.
+fn exchange(moment: Moment, base: &Path, bytes: &[u8], at: usize) {
+    match moment {
+        Moment::Opened(_) => {
+            let other = base.with_extension("other");
+            fs_err::write(&other, bytes).unwrap();
+            fs_err::rename(&other, base).unwrap();
+        }
+        Moment::Closed(_) => {
+            let file = fs_err::OpenOptions::new().write(true).open(base).unwrap();
+            let offset = u64::try_from(at).unwrap();
+            file.file().write_all_at(&bytes[at..=at], offset).unwrap();
+        }
     }
 }
 
@@ -110,8 +177,10 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
     let good = fs_err::read(&base).unwrap();
     let digest = Sha256::of(&good).to_string();
     let mut bad = good.clone();
-    // The last byte of the root's free space: the other one can be built on, too.
-    *bad.last_mut().unwrap() ^= 1;
+    // The content of a file, of which no checksum knows: the other one can be built on, too.
+    let at = good.windows(7).rposition(|bytes| bytes == b"hello\n\0");
+    let at = at.expect("/etc/greeting stands in the root filesystem");
+    bad[at] = b'j';
     let pinned = || {
         let mut command = bases::inject(&scene, &base);
         command.args(["--base-sha256", &digest]);
@@ -119,21 +188,33 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
     };
     run(&mut pinned()).succeeded();
     let right = fs_err::read(scene.image()).unwrap();
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| exchange(&scene, &base, [&bad, &good], &stop));
-        for _ in 0..12 {
-            // What was unpacked before is forgotten.
-            let _ = fs_err::remove_dir_all(scene.path("store/memo/base-disk-1"));
-            let _ = fs_err::remove_file(scene.image());
-            let ran = run(&mut pinned());
-            match ran.code {
-                Some(0) => assert!(fs_err::read(scene.image()).unwrap() == right),
-                _ => drop(ran.ended(4).says(&["is not genuine"])),
+    fs_err::write(&base, &bad).unwrap();
+    inject(&scene, &base).succeeded();
+    let wrong = fs_err::read(scene.image()).unwrap();
+    assert!(wrong != right, "one can be told from the other");
+    let moments = (1..=3).flat_map(|n| [Moment::Opened(n), Moment::Closed(n)]);
+    for moment in moments {
+        // What was unpacked before is forgotten.
+        let _ = fs_err::remove_dir_all(scene.path("store/memo/base-disk-1"));
+        let _ = fs_err::remove_file(scene.image());
+        fs_err::write(&base, &good).unwrap();
+        let watch = watch(&base);
+        std::thread::scope(|scope| {
+            let exchanged = scope.spawn(|| {
+                wait_for(&watch, moment);
+                exchange(moment, &base, &bad, at);
+            });
+            let result = run(&mut pinned());
+            match result.code {
+                Some(0) => assert!(fs_err::read(scene.image()).unwrap() == right, "{moment:?}"),
+                _ => drop(result.ended(4).says(&["is not genuine"])),
             }
-        }
-        stop.store(true, Ordering::Relaxed);
-    });
+            // Who reads it once never comes to the moments behind that.
+            while !exchanged.is_finished() {
+                drop(fs_err::File::open(&base).unwrap());
+            }
+        });
+    }
     fs_err::write(&base, &good).unwrap();
     run(&mut pinned()).succeeded();
     assert!(fs_err::read(scene.image()).unwrap() == right);
