@@ -4,6 +4,8 @@ use super::Workshop;
 use super::fetch::{self, FetchStageError};
 use crate::architecture::Architecture;
 use crate::base::RegulatoryError;
+use crate::compose::layer::Layer;
+use crate::compose::named::{self, NameError};
 use crate::debian::dpkgdb::DatabaseError;
 use crate::debian::unpack::{self, UnpackError, Unpackable};
 use crate::define::Value;
@@ -13,7 +15,7 @@ use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, ConfigureRequest, SandboxError, Tools};
 use crate::store::Store;
-use crate::tree::{self, DumpError, Tree, TreeError};
+use crate::tree::{self, DumpError, Origin, Tree, TreeError};
 use std::io;
 
 /// Changes whenever the same packages give another configured tree.
@@ -31,6 +33,9 @@ pub enum SystemError {
     /// A package could not be unpacked.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
+    /// Settings name what the packages do not have.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// Maintainer scripts could not be run.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -90,7 +95,10 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
     let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
     fetch::fetch(&needed, workshop)?;
-    let unpacked = unpack(&plan.lock.packages, architecture, plan, workshop)?;
+    let mut unpacked = unpack(&plan.lock.packages, architecture, plan, workshop)?;
+    // What is known now is said before scripts take their minutes; `compose` sees the accounts as well.
+    let layer = Layer::new(&mut unpacked, store, plan.epoch(), Origin::Builtin);
+    named::check(&layer, &named::names(plan, false))?;
     let tools = tools(plan, host, workshop)?;
     let request = ConfigureRequest {
         tree: &unpacked,
@@ -235,11 +243,10 @@ pub(super) fn preseed(plan: &Plan) -> String {
     }
     let locale = setting("locale");
     if locale != "C.UTF-8" && !locale.is_empty() {
-        let charset = locale
-            .split_once('.')
-            .map_or("UTF-8", |(_, charset)| charset);
+        // Debian lists some without a charset in their name, as `hi_IN UTF-8`. What it does not list it passes over.
+        let (name, charset) = locale.split_once('.').unwrap_or((locale, "UTF-8"));
         answers += &format!(
-            "locales locales/locales_to_be_generated multiselect {locale} {charset}\n\
+            "locales locales/locales_to_be_generated multiselect {locale} {charset}, {name} {charset}\n\
              locales locales/default_environment_locale select {locale}\n"
         );
     }

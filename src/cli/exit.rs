@@ -183,7 +183,7 @@ fn system(error: &SystemError) -> u8 {
         SystemError::Unpack(UnpackError::Store { .. }) => OUTPUT,
         SystemError::Unpack(_) | SystemError::UnknownHost | SystemError::Regulatory(_) => INPUT,
         SystemError::Sandbox(error) => sandbox(error),
-        SystemError::Upgrades { .. } => DEFINITIONS,
+        SystemError::Upgrades { .. } | SystemError::Name(_) => DEFINITIONS,
         SystemError::Database(_) | SystemError::Tree(_) => INPUT,
         SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
     }

@@ -6,7 +6,7 @@
 use super::layer::{Layer, LayerError};
 
 /// The ids that Debian gives to persons.
-const PERSONS: std::ops::Range<u32> = 1000..60_000;
+pub(super) const PERSONS: std::ops::Range<u32> = 1000..60_000;
 /// Days of validity that `useradd` writes into /etc/shadow by default.
 const NEVER_EXPIRES: &str = "0:99999:7:::";
 /// What an administrator may do: act as root, and read every log.

@@ -62,6 +62,17 @@ impl<'a> Layer<'a> {
         TreePath::parse(path.as_bytes()).is_ok_and(|path| self.tree.at(&path).is_some())
     }
 
+    /// The names in the folder `path`, those of folders left out; none where there is no such folder.
+    pub fn files(&self, path: &str) -> Vec<String> {
+        let path = TreePath::parse(path.as_bytes()).ok();
+        let Some(folder) = path.and_then(|path| self.tree.resolve(&path)) else {
+            return Vec::new();
+        };
+        let entries = self.tree.entries(folder);
+        let files = entries.filter(|(_, id)| !self.tree.node(*id).is_directory());
+        files.map(|(name, _)| name.to_string()).collect()
+    }
+
     /// Owner and times of what is made here.
     fn meta(&self, mode: u16) -> Meta {
         Meta::root(mode, Timestamp::from(self.epoch))
@@ -122,20 +133,22 @@ impl<'a> Layer<'a> {
         Ok(())
     }
 
-    /// The text of the file at `path`; empty where there is none.
-    pub fn text(&self, path: &str) -> Result<String, LayerError> {
+    /// The bytes of the file that `path` leads to, if it leads to one.
+    pub fn bytes(&self, path: &str) -> Result<Option<Arc<[u8]>>, LayerError> {
         let path = TreePath::parse(path.as_bytes())?;
-        let Some(id) = self.tree.resolve(&path) else {
-            return Ok(String::new());
-        };
-        let Kind::File(content) = &self.tree.node(id).kind else {
-            return Ok(String::new());
+        let node = self.tree.resolve(&path).map(|id| &self.tree.node(id).kind);
+        let Some(Kind::File(content)) = node else {
+            return Ok(None);
         };
         let read = content.read(self.objects);
-        let bytes = read.map_err(|source| LayerError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = read.map_err(|source| LayerError::Read { path, source })?;
+        Ok(Some(bytes))
+    }
+
+    /// The text of the file at `path`; empty where there is none.
+    pub fn text(&self, path: &str) -> Result<String, LayerError> {
+        let bytes = self.bytes(path)?.unwrap_or_default();
+        let path = TreePath::parse(path.as_bytes())?;
         String::from_utf8(bytes.to_vec()).map_err(|_| LayerError::NotText { path })
     }
 

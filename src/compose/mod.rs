@@ -7,6 +7,7 @@ pub mod device;
 pub mod identity;
 pub mod layer;
 pub mod line;
+pub mod named;
 pub mod overlays;
 pub mod program;
 pub mod rivals;
@@ -31,6 +32,9 @@ pub enum ComposeError {
     /// A file could not be laid over it.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// Settings name what the image does not have.
+    #[error(transparent)]
+    Name(#[from] named::NameError),
     /// An overlay could not.
     #[error("cannot lay overlay `{overlay}` over the tree")]
     Overlay {
@@ -60,6 +64,7 @@ pub fn compose(
 ) -> Result<Vec<Unowned>, ComposeError> {
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
+    named::check(&layer, &named::names(plan, base.is_some()))?;
     let ssh_keys = texts(plan, "ssh-keys");
     let administrator = accounts::Administrator {
         name: text(plan, "user"),

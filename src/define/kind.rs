@@ -16,7 +16,8 @@ use crate::units::Bytes;
 use std::net::IpAddr;
 use text::{
     is_country, is_host, is_label, is_locale, is_name, is_network, is_prefixed, is_private_cidr,
-    is_statuses, is_time, is_time_zone, is_unicast, is_url_path, is_username, seconds,
+    is_statuses, is_time, is_time_zone, is_unicast, is_url_path, is_username, meant_locale,
+    seconds,
 };
 
 /// What a setting's value is.
@@ -216,6 +217,7 @@ impl Kind {
             Self::Certificate => pem::read(text).err(),
             Self::SshKey => ssh_key::read(text).err(),
             Self::TorBridge => tor::bridge(text).err().map(str::to_owned),
+            Self::Locale => meant_locale(text).map(|meant| format!("did you mean `{meant}`?")),
             _ => None,
         }
     }

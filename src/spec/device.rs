@@ -233,7 +233,7 @@ mod tests {
             let names = names.filter(|name| !changeable.contains(name.as_str()));
             fixed.extend(names.map(|name| format!("{profile}: {name}")));
         }
-        let of_all = ["keyboard", "locale", "user"];
+        let of_all = ["keyboard", "keyboard-variant", "locale", "user"];
         let certificate = ["stats-tls", "tls-certificate"];
         let of_both = [
             "ha-addresses",

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
 mod certificate;
+mod named;
 mod network;
 pub(crate) mod ssh;
 pub(crate) mod tor;

@@ -116,8 +116,13 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
         ),
         (
             Kind::TimeZone,
-            vec!["Etc/UTC", "America/Argentina/Ushuaia", "Etc/GMT+1"],
-            vec!["", "../x", "Etc//x", "/etc"],
+            vec![
+                "Etc/UTC",
+                "America/Argentina/Ushuaia",
+                "Etc/GMT+1",
+                "europe/berlin",
+            ],
+            vec!["", "../x", "Etc//x", "/etc", "-x"],
         ),
         (
             Kind::Locale,
@@ -193,5 +198,21 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
         for text in bad {
             assert_eq!(read(text), None, "{text:?} is no {}", kind.word());
         }
+    }
+}
+
+#[test]
+fn a_locale_that_is_written_in_another_way_is_recognized() {
+    for (text, meant) in [
+        ("de_DE", Some("de_DE.UTF-8")),
+        ("en_US.utf8", Some("en_US.UTF-8")),
+        ("de-de@euro", Some("de_DE.UTF-8")),
+        ("de_DE.ISO-8859-1", Some("de_DE.UTF-8")),
+        ("C", Some("C.UTF-8")),
+        ("german", None),
+        ("x;y.UTF-8", None),
+    ] {
+        let help = meant.map(|meant| format!("did you mean `{meant}`?"));
+        assert_eq!(Kind::Locale.problem(text), help, "{text}");
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn is_time_zone(text: &str) -> bool {
     let part = |part: &str| {
         part.bytes()
             .next()
-            .is_some_and(|byte| byte.is_ascii_uppercase())
+            .is_some_and(|byte| byte.is_ascii_alphabetic())
             && all_of(part, |byte| {
                 byte.is_ascii_alphanumeric() || b"_+-".contains(&byte)
             })
@@ -113,6 +113,21 @@ pub(super) fn is_locale(text: &str) -> bool {
     let sound_country = !name.contains('_')
         || country.len() == 2 && all_of(country, |byte| byte.is_ascii_uppercase());
     name == "C" || sound_language && sound_country
+}
+
+/// The UTF-8 locale that somebody means who writes `de_DE`, `en_US.utf8` or `de-de@euro`.
+pub(super) fn meant_locale(text: &str) -> Option<String> {
+    let name = text.split(['.', '@']).next()?;
+    let meant = match (name, name.split_once(['_', '-'])) {
+        ("C" | "POSIX", _) => "C.UTF-8".to_owned(),
+        (_, Some((language, country))) => format!(
+            "{}_{}.UTF-8",
+            language.to_ascii_lowercase(),
+            country.to_ascii_uppercase()
+        ),
+        _ => return None,
+    };
+    is_locale(&meant).then_some(meant)
 }
 
 /// A host name of dots, or an address.

@@ -1,5 +1,6 @@
 //! `imgbuild-config` itself, in a root filesystem where it may do everything.
 
+use super::super::values::PROGRAMS;
 use super::scratch::Device;
 use imgbuild::define::Definitions;
 
@@ -497,4 +498,54 @@ fn every_file_that_settings_decide_has_a_rule() {
             grep { !$_->{service} && grep { m{ctl |/imgbuild/} } @{$_->{reload} // []} } @{Imgbuild::Rules::of(map { $_->{path} } @{Imgbuild::Store::load()->{files}})}'");
         assert_eq!(said, "", "{profile}: no `service` in apply.d");
     }
+}
+
+#[test]
+fn a_time_zone_that_the_device_does_not_have_is_refused_with_the_one_that_it_has() {
+    let device = Device::flashed("haproxy-node");
+    let folder = "/usr/share/zoneinfo";
+    for file in [
+        "tzdata.zi",
+        "America/Los_Angeles",
+        "Europe/Berlin",
+        "Etc/UTC",
+    ] {
+        let from = format!("{PROGRAMS}{folder}/{file}");
+        device.copy(std::path::Path::new(&from), &format!("{folder}/{file}"));
+    }
+    device.write(CARD, "hostname = den\ntime-zone = US/Pacific\n");
+    device.succeed("imgbuild-config boot");
+    let problems = device.read(PROBLEMS);
+    let near = "line 2: `time-zone`: the device has no such zone; there is `America/Los_Angeles`";
+    assert!(problems.contains(near), "{problems}");
+    device.told();
+    for (zone, words) in [
+        ("US/Pacific", "there is `America/Los_Angeles`"),
+        ("berlin", "there is `Europe/Berlin`"),
+        ("Europe/Berlinn", "there is `Europe/Berlin`"),
+        ("America", "expected a name such as"),
+        ("Etc", "expected a name such as"),
+    ] {
+        let refused = device.run(&format!("imgbuild-config set time-zone={zone}"));
+        assert_eq!(refused.status, Some(1), "{zone}: {}", refused.said);
+        assert!(refused.said.contains(words), "{zone}: {}", refused.said);
+    }
+    // Everything else is as it was.
+    assert_eq!(device.told(), [""; 0]);
+    device.succeed("imgbuild-config set time-zone=America/Los_Angeles");
+    assert_eq!(device.read("/etc/timezone"), "America/Los_Angeles\n");
+    // The file's own program says so as well, where an image is built.
+    device.write("/etc/imgbuild/time-zone", "Etc\n");
+    let rules = device.read("/usr/lib/imgbuild/apply.d/10-base");
+    let rule = rules
+        .lines()
+        .find(|line| line.contains("Imgbuild::Zone"))
+        .unwrap();
+    let ended = device.run(rule.strip_prefix("verify ").unwrap());
+    assert_ne!(ended.status, Some(0));
+    assert!(
+        ended.said.contains("the device has no such zone"),
+        "{}",
+        ended.said
+    );
 }

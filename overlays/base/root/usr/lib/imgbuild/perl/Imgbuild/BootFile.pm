@@ -20,7 +20,7 @@ sub changed($image) {
     my $text = Imgbuild::File::slurp(path($image)) // return ([], []);
     my ($pairs, $mistakes) = Imgbuild::Store::parse($text);
     for my $pair (@$pairs) {
-        next if eval { Imgbuild::Store::check_pair($image, $pair->{name}, $pair->{text}); 1 };
+        next if eval { Imgbuild::Store::check_here($image, $pair->{name}, $pair->{text}); 1 };
         chomp(my $reason = $@);
         push @$mistakes, "line $pair->{line}: $reason";
     }

@@ -14,7 +14,7 @@ my $UTF8 = qr/\A(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]
 our $CONTROL = qr/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/;
 my $LABEL   = qr/(?!-)[A-Za-z0-9-]{1,63}(?<!-)/;
 my $NAME    = qr/[A-Za-z0-9][A-Za-z0-9._-]{0,31}/;
-my $ZONE    = qr/[A-Z][A-Za-z0-9_+-]*/;
+my $ZONE    = qr/[A-Za-z][A-Za-z0-9_+-]*/;
 # 2^64 - 1 divided by each unit, in digits: more than Perl's own numbers hold exactly.
 my %LARGEST = (
     ''  => '18446744073709551615',

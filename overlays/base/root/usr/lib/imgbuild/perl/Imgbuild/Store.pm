@@ -10,6 +10,7 @@ use Imgbuild::SshKey;
 use Imgbuild::Nearest;
 use Imgbuild::Network;
 use Imgbuild::Ports;
+use Imgbuild::Zone;
 
 my $CARRIED = '/usr/lib/imgbuild/settings';
 our $STATE = '/var/lib/imgbuild';
@@ -105,9 +106,21 @@ sub check_pair($image, $name, $text) {
     eval { Imgbuild::Kind::read_value($definition, $text); 1 } or die "`$name`: $@";
 }
 
+# The same, and that this device has what the pair names. Not for what holds already: an upgrade may take away a name
+# that is in use.
+sub check_here($image, $name, $text) {
+    check_pair($image, $name, $text);
+    my $definition = $image->{settings}{$name};
+    return if ($definition->{items} // $definition)->{type} ne 'time-zone';
+    my $value = Imgbuild::Kind::read_value($definition, $text);
+    for my $problem (grep { defined } map { Imgbuild::Zone::problem($_) } ref $value ? @$value : $value) {
+        die "`$name`: $problem\n";
+    }
+}
+
 # Writes a checked value into `$lines`.
 sub put($image, $lines, $name, $text) {
-    check_pair($image, $name, $text);
+    check_here($image, $name, $text);
     my $definition = $image->{settings}{$name};
     $lines->{$definition->{secret} ? 'secrets' : 'settings'}{$name} = stored($definition, $text);
 }
@@ -119,7 +132,7 @@ sub checked($image, $lines) {
             my $definition = $image->{settings}{$name} // die unknown($image, $name);
             my $belongs = $definition->{secret} ? 'secrets' : 'settings';
             $kind eq $belongs or die "`$name` belongs into `$FILES{$belongs}{path}`\n";
-            check_pair($image, $name, $lines->{$kind}{$name}) if !$definition->{hashed};
+            check_here($image, $name, $lines->{$kind}{$name}) if !$definition->{hashed};
         }
     }
     return $lines;

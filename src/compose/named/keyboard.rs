@@ -1,0 +1,125 @@
+//! Layouts of keyboards and their variants, as xkb-data has them.
+//!
+//! Its lists have names and English words for most, but not for the rarer ones, which are symbols all the same.
+
+use super::super::layer::{Layer, LayerError};
+use crate::diag::nearest;
+
+/// Layouts and variants with what they are called in English.
+const LIST: &str = "/usr/share/X11/xkb/rules/base.lst";
+/// What each layout does, in a file of its name.
+const SYMBOLS: &str = "/usr/share/X11/xkb/symbols";
+/// The first keys of the rows of letters: who says what they do is a layout, and not a part of one.
+const LETTERS: [&str; 2] = ["<AD01>", "<AC01>"];
+/// As many variants as a line of help lists.
+const FEW: usize = 12;
+
+/// What is wrong with `layout`.
+pub(super) fn layout(layer: &Layer<'_>, layout: &str) -> Result<Option<String>, LayerError> {
+    let list = layer.text(LIST)?;
+    let layouts = section(&list, "layout");
+    if layouts.is_empty() || has_layout(layer, &layouts, layout)? {
+        return Ok(None);
+    }
+    let both = layout.split_once(['-', '_']);
+    if let Some((first, second)) = both
+        && has_layout(layer, &layouts, first)?
+        && has_variant(layer, &variants_of(&list, first), first, second)?
+    {
+        let words = format!("give the layout `{first}` with `keyboard-variant={second}`");
+        return Ok(Some(words));
+    }
+    Ok(Some(match near_layout(layout, &layouts) {
+        Some(near) => format!("the image has no such layout; there is `{near}`"),
+        None => "the image has no such layout; expected one such as `de`".to_owned(),
+    }))
+}
+
+/// What is wrong with `variant` of `layout`; nothing where the layout is what is wrong.
+pub(super) fn variant(
+    layer: &Layer<'_>,
+    layout: &str,
+    variant: &str,
+) -> Result<Option<String>, LayerError> {
+    let list = layer.text(LIST)?;
+    let layouts = section(&list, "layout");
+    if layouts.is_empty() || !has_layout(layer, &layouts, layout)? {
+        return Ok(None);
+    }
+    let known = variants_of(&list, layout);
+    if has_variant(layer, &known, layout, variant)? {
+        return Ok(None);
+    }
+    let there = match nearest(variant, known.iter().copied()) {
+        Some(near) => near.to_owned(),
+        None => known
+            .iter()
+            .take(FEW)
+            .copied()
+            .collect::<Vec<_>>()
+            .join("`, `"),
+    };
+    Ok(Some(match there.is_empty() {
+        true => format!("the layout `{layout}` has no variants"),
+        false => format!("the layout `{layout}` has no such variant; there is `{there}`"),
+    }))
+}
+
+fn has_layout(layer: &Layer<'_>, layouts: &[(&str, &str)], name: &str) -> Result<bool, LayerError> {
+    let symbols = symbols(layer, name)?;
+    let listed = layouts.iter().any(|(layout, _)| *layout == name);
+    Ok(!symbols.is_empty() && (listed || LETTERS.iter().any(|key| symbols.contains(key))))
+}
+
+fn has_variant(
+    layer: &Layer<'_>,
+    known: &[&str],
+    layout: &str,
+    variant: &str,
+) -> Result<bool, LayerError> {
+    let quoted = format!("\"{variant}\"");
+    let defines = |line: &str| line.contains("xkb_symbols") && line.contains(&quoted);
+    Ok(known.contains(&variant) || symbols(layer, layout)?.lines().any(defines))
+}
+
+/// The text of the symbols `name`; empty where there are none.
+fn symbols(layer: &Layer<'_>, name: &str) -> Result<String, LayerError> {
+    let bytes = layer.bytes(&format!("{SYMBOLS}/{name}"))?;
+    Ok(bytes.map_or_else(String::new, |bytes| {
+        String::from_utf8_lossy(&bytes).into_owned()
+    }))
+}
+
+/// The variants of `layout` that the list has: `de: German (no dead keys)`.
+fn variants_of<'t>(list: &'t str, layout: &str) -> Vec<&'t str> {
+    let variants = section(list, "variant").into_iter();
+    let own = variants.filter(|(_, about)| {
+        let of = about.split_once(':').map(|(of, _)| of);
+        of == Some(layout)
+    });
+    own.map(|(name, _)| name).collect()
+}
+
+/// The layout that is called so in English, by its whole name or by a word of it, or whose name is nearest.
+fn near_layout<'t>(wanted: &str, layouts: &[(&'t str, &str)]) -> Option<&'t str> {
+    let by = |fits: &dyn Fn(&str) -> bool| {
+        let found = layouts.iter().find(|(_, about)| fits(about));
+        found.map(|(name, _)| *name)
+    };
+    let word = |about: &str| {
+        let mut words = about.split(|c: char| !c.is_alphanumeric());
+        words.any(|word| word.eq_ignore_ascii_case(wanted))
+    };
+    by(&|about| about.eq_ignore_ascii_case(wanted))
+        .or_else(|| by(&word))
+        .or_else(|| nearest(wanted, layouts.iter().map(|(name, _)| *name)))
+}
+
+/// The names of a section `! NAME` with what they stand for.
+fn section<'t>(text: &'t str, name: &str) -> Vec<(&'t str, &'t str)> {
+    let head = format!("! {name}");
+    let lines = text.lines().skip_while(|line| *line != head).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with('!'));
+    let pairs = lines.filter_map(|line| line.trim().split_once(' '));
+    pairs.map(|(name, about)| (name, about.trim())).collect()
+}
