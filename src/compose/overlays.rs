@@ -4,6 +4,7 @@ use super::layer::{Layer, LayerError};
 use super::template::{TemplateError, Templates};
 use crate::define::Overlay;
 use crate::define::overlay::{OverlayFile, Ownership};
+use crate::diag::nearest;
 use crate::spec::Settings;
 use crate::tree::{Content, Kind, NodeId, TreePath};
 use std::collections::BTreeMap;
@@ -20,7 +21,8 @@ pub enum OverlayError {
     NotText(String),
     /// A file is to belong to somebody whom no package makes.
     #[error(
-        "`{source_file}` is to belong to {role} `{name}`, who is not in the image's account files"
+        "`{source_file}` is to belong to {role} `{name}`, who is not in the image's account files{}",
+        .near.as_ref().map_or_else(String::new, |near| format!("; there is `{near}`"))
     )]
     NoSuchOwner {
         /// File of the overlay.
@@ -29,6 +31,8 @@ pub enum OverlayError {
         role: &'static str,
         /// The name.
         name: String,
+        /// The nearest that is there.
+        near: Option<String>,
     },
     /// The tree does not take it.
     #[error(transparent)]
@@ -163,19 +167,21 @@ impl Overlayer<'_> {
             self.accounts.users.get(owner),
             self.accounts.groups.get(group),
         );
-        let (role, name) = match (uid, gid) {
+        let (role, name, known) = match (uid, gid) {
             (Some(uid), Some(gid)) => {
                 layer.own(id, *uid, *gid);
                 return Ok(true);
             }
             _ if self.accounts_to_come => return Ok(false),
-            (None, _) => ("user", owner.clone()),
-            (_, None) => ("group", group.clone()),
+            (None, _) => ("user", owner, &self.accounts.users),
+            (_, None) => ("group", group, &self.accounts.groups),
         };
+        let near = nearest(name, known.keys().map(String::as_str));
         Err(OverlayError::NoSuchOwner {
             source_file: source_file.to_owned(),
             role,
-            name,
+            name: name.clone(),
+            near: near.map(str::to_owned),
         })
     }
 }

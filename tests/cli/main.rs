@@ -20,6 +20,7 @@ mod interrupts;
 mod locks;
 #[path = "../judges/mirror/mod.rs"]
 mod mirror;
+mod names;
 mod near;
 mod outputs;
 mod reproducible;

@@ -3,7 +3,7 @@
 //!
 //! A device has its programs check every file that is to change (`apply.d`, `overlays/README.md`). The same
 //! commands run here, in one sandbox and on the whole tree, and with them what holds for everybody's
-//! overlays: systemd reads their units, and interpreters their scripts. The law: **nothing is accepted that a
+//! overlays: systemd reads their units, interpreters their scripts, and accounts that they name are there. The law: **nothing is accepted that a
 //! program on the device refuses.** Every refusal is shown at once, with the program's words, the files that
 //! it reads and the settings that these depend on.
 //!
@@ -11,6 +11,7 @@
 //! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again;
 //! it is remembered by a code that tells no secret ([`Codes`]).
 
+mod accounts;
 mod check;
 mod refusal;
 mod rules;
@@ -34,6 +35,7 @@ use crate::plan::Plan;
 use crate::sandbox::{self, SandboxError, VerifyRequest};
 use crate::spec::Configure;
 use crate::tree::{self, Content, Kind, Origin, Slice, Tree};
+use accounts::Accounts;
 use check::{Check, Problem};
 use std::io;
 
@@ -155,6 +157,7 @@ fn checks(
     let mut checks = rule_checks(&rules::read(root, workshop.store)?, root);
     let mut problems = Vec::new();
     let mut paths = Vec::new();
+    let accounts = Accounts::read(root, workshop.store)?;
     for file in own_files(plan, root) {
         let Some(Kind::File(Content::Inline(bytes))) =
             root.at(&file.path).map(|id| &root.node(id).kind)
@@ -166,6 +169,7 @@ fn checks(
             Some(Err(problem)) => problems.push(problem),
             None => {}
         }
+        problems.extend(accounts.problems(&file.path, &String::from_utf8_lossy(bytes))?);
         paths.push(file.path.clone());
     }
     let strict = workshop.base.is_none();

@@ -108,7 +108,7 @@ fn parse(text: &str) -> Result<Vec<Rule>, (usize, String)> {
 }
 
 /// The files of `tree` at `pattern`, in the order of their paths. A link counts as what it leads to.
-fn matching(tree: &Tree, pattern: &str) -> Vec<TreePath> {
+pub(super) fn matching(tree: &Tree, pattern: &str) -> Vec<TreePath> {
     let mut found = vec![TreePath::root()];
     for pattern in pattern.split('/').filter(|name| !name.is_empty()) {
         let pattern = star_only(pattern);

@@ -63,7 +63,7 @@ pub(super) fn checks(
 }
 
 /// The unit that the file at `path` is, or adds to.
-fn unit_of(path: &TreePath) -> Option<String> {
+pub(super) fn unit_of(path: &TreePath) -> Option<String> {
     let text = path.to_string();
     let below = FOLDERS.iter().find_map(|folder| {
         let rest = text.strip_prefix(folder)?;

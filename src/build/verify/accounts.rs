@@ -1,0 +1,305 @@
+//! Accounts that files of overlays name where their reader goes on without them: a unit that never starts, a rule
+//! of sudo or a line of cron that is never met.
+//!
+//! udev and systemd-tmpfiles say it themselves. What the device makes by sysusers.d(5) is there when services
+//! start; what has another form than a plain name (a specifier, an alias, a number) is left to its reader.
+
+use super::check::Problem;
+use super::rules::matching;
+use super::units::unit_of;
+use crate::diag::nearest;
+use crate::tree::{Kind, Objects, Tree, TreePath};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+
+/// Where a package, and whoever sets up a device, says which accounts are to be made.
+const SYSUSERS: [&str; 2] = ["/usr/lib/sysusers.d/*.conf", "/etc/sysusers.d/*.conf"];
+/// Words that begin a line of sudoers(5) which is about nobody.
+const NOT_RULES: [&str; 7] = [
+    "Defaults",
+    "User_Alias",
+    "Runas_Alias",
+    "Host_Alias",
+    "Cmnd_Alias",
+    "Cmd_Alias",
+    "@include",
+];
+
+/// What an account is named as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    User,
+    Group,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Group => "group",
+        })
+    }
+}
+
+/// A name in a file.
+#[derive(Debug, PartialEq, Eq)]
+struct Reference<'t> {
+    role: Role,
+    name: &'t str,
+}
+
+impl<'t> Reference<'t> {
+    fn user(name: &'t str) -> Self {
+        let role = Role::User;
+        Self { role, name }
+    }
+
+    fn group(name: &'t str) -> Self {
+        let role = Role::Group;
+        Self { role, name }
+    }
+}
+
+/// The users and groups of a tree.
+pub(super) struct Accounts<'t> {
+    tree: &'t Tree,
+    objects: &'t dyn Objects,
+    users: BTreeSet<String>,
+    groups: BTreeSet<String>,
+}
+
+impl<'t> Accounts<'t> {
+    /// Those of `tree` and those that systemd-sysusers makes there.
+    pub(super) fn read(tree: &'t Tree, objects: &'t dyn Objects) -> io::Result<Self> {
+        let mut accounts = Self {
+            tree,
+            objects,
+            users: BTreeSet::new(),
+            groups: BTreeSet::new(),
+        };
+        let first = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
+        let passwd = accounts.text("/etc/passwd")?;
+        accounts.users.extend(passwd.lines().map(first));
+        let group = accounts.text("/etc/group")?;
+        accounts.groups.extend(group.lines().map(first));
+        for file in SYSUSERS.iter().flat_map(|pattern| matching(tree, pattern)) {
+            let text = accounts.text(&file.to_string())?;
+            text.lines().for_each(|line| accounts.add_declared(line));
+        }
+        Ok(accounts)
+    }
+
+    /// `u NAME …` makes a user and a group, `g NAME …` a group, `m USER GROUP` both where they are missing.
+    fn add_declared(&mut self, line: &str) {
+        let mut words = line.split_ascii_whitespace();
+        let kind = words.next().unwrap_or_default().chars().next();
+        let (name, second) = (words.next(), words.next());
+        let group = if kind == Some('m') { second } else { name };
+        if matches!(kind, Some('u' | 'm')) {
+            self.users.extend(name.map(str::to_owned));
+        }
+        if matches!(kind, Some('u' | 'g' | 'm')) {
+            self.groups.extend(group.map(str::to_owned));
+        }
+    }
+
+    /// The names in `text`, the file of an overlay at `path`, that nobody has.
+    pub(super) fn problems(&self, path: &TreePath, text: &str) -> io::Result<Vec<Problem>> {
+        let mut references = self.references(path, text)?;
+        references.retain(|it| is_plain(it.name) && !self.known(it.role).contains(it.name));
+        references.dedup();
+        let problem = |Reference { role, name }: Reference<'_>| {
+            let known = self.known(role).iter().map(String::as_str);
+            let near = nearest(name, known);
+            let near = near.map_or_else(String::new, |near| format!("; there is `{near}`"));
+            Problem {
+                words: format!(
+                    "`{path}` names {role} `{name}`, which the image does not have{near}"
+                ),
+                file: path.clone(),
+            }
+        };
+        Ok(references.into_iter().map(problem).collect())
+    }
+
+    fn known(&self, role: Role) -> &BTreeSet<String> {
+        match role {
+            Role::User => &self.users,
+            Role::Group => &self.groups,
+        }
+    }
+
+    /// The accounts that `text` at `path` names.
+    fn references<'f>(&self, path: &TreePath, text: &'f str) -> io::Result<Vec<Reference<'f>>> {
+        let place = path.to_string();
+        let (folder, name) = place.rsplit_once('/').unwrap_or(("", &place));
+        Ok(match folder {
+            // sudo and cron pass over files of other names.
+            "/etc/sudoers.d" if !name.contains('.') && !name.ends_with('~') => of_sudo(text),
+            "/etc" if name == "sudoers" => of_sudo(text),
+            "/etc/cron.d" if !name.contains('.') => of_cron(text),
+            "/etc" if name == "crontab" => of_cron(text),
+            _ => match unit_of(path) {
+                Some(unit) => {
+                    let unit = self.text(&format!("/usr/lib/systemd/system/{unit}"))?;
+                    of_unit(text, makes_its_user(text) || makes_its_user(&unit))
+                }
+                None => Vec::new(),
+            },
+        })
+    }
+
+    /// The text of the file at `path`; empty where there is none.
+    fn text(&self, path: &str) -> io::Result<String> {
+        let path = TreePath::parse(path.as_bytes()).ok();
+        let id = path.and_then(|path| self.tree.resolve(&path));
+        match id.map(|id| &self.tree.node(id).kind) {
+            Some(Kind::File(content)) => {
+                let bytes = content.read(self.objects)?;
+                Ok(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            _ => Ok(String::new()),
+        }
+    }
+}
+
+/// Whether `name` can be nothing else than the name of an account.
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
+}
+
+/// systemd.exec(5) and systemd.socket(5): `User=`, `Group=` and the like. Those of the service itself are made by
+/// systemd where the unit says so.
+fn of_unit(text: &str, makes_its_user: bool) -> Vec<Reference<'_>> {
+    let pairs = text.lines().filter_map(|line| line.trim().split_once('='));
+    let mut found = Vec::new();
+    for (key, value) in pairs {
+        match key.trim_end() {
+            "User" if !makes_its_user => found.push(Reference::user(value.trim())),
+            "Group" if !makes_its_user => found.push(Reference::group(value.trim())),
+            "SocketUser" => found.push(Reference::user(value.trim())),
+            "SocketGroup" => found.push(Reference::group(value.trim())),
+            "SupplementaryGroups" => {
+                found.extend(value.split_ascii_whitespace().map(Reference::group));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether the unit of `text` has systemd make its user.
+fn makes_its_user(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("DynamicUser="));
+    let last = lines.next_back().unwrap_or_default().trim();
+    ["yes", "true", "on", "1"].contains(&last)
+}
+
+/// sudoers(5): a rule begins with users and `%groups`, with commas between.
+fn of_sudo(text: &str) -> Vec<Reference<'_>> {
+    let mut found = Vec::new();
+    let mut goes_on = false;
+    for line in text.lines() {
+        let begins = !std::mem::replace(&mut goes_on, line.ends_with('\\'));
+        let rule =
+            begins && line.contains('=') && !NOT_RULES.iter().any(|word| line.starts_with(word));
+        if !rule {
+            continue;
+        }
+        for word in users_of_rule(line) {
+            let word = word.trim_start_matches('!');
+            found.push(match word.strip_prefix('%') {
+                Some(group) => Reference::group(group),
+                None => Reference::user(word),
+            });
+        }
+    }
+    found
+}
+
+/// The words of a list at the beginning of `line`.
+fn users_of_rule(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    loop {
+        let end = rest
+            .find(|c: char| c == ',' || c.is_ascii_whitespace())
+            .unwrap_or(rest.len());
+        words.push(&rest[..end]);
+        match rest[end..].trim_start().strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None => return words,
+        }
+    }
+}
+
+/// crontab(5), as of the system: five fields or a word like `@daily`, and then a user.
+fn of_cron(text: &str) -> Vec<Reference<'_>> {
+    let lines = text.lines().map(str::trim_start);
+    let jobs =
+        lines.filter(|line| line.starts_with(|c: char| c.is_ascii_digit() || "*@".contains(c)));
+    let users = jobs.filter_map(|line| {
+        let before = if line.starts_with('@') { 1 } else { 5 };
+        line.split_ascii_whitespace().nth(before)
+    });
+    users.map(Reference::user).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The plain names among `found`, groups with `%`.
+    fn shown(found: Vec<Reference<'_>>) -> String {
+        let plain = found.into_iter().filter(|it| is_plain(it.name));
+        let shown = plain.map(|Reference { role, name }| match role {
+            Role::User => name.to_owned(),
+            Role::Group => format!("%{name}"),
+        });
+        shown.collect::<Vec<String>>().join(" ")
+    }
+
+    #[test]
+    fn a_unit_names_its_user_and_its_groups() {
+        let text = "[Service]\nUser = ada\nGroup=%i\nGroup=\nSupplementaryGroups=adm 7 tty\nExecStart=x User=no\n";
+        assert_eq!(shown(of_unit(text, false)), "ada %adm %tty");
+        assert_eq!(shown(of_unit(text, true)), "%adm %tty");
+        assert_eq!(
+            shown(of_unit("SocketUser=root\nSocketGroup=web\n", true)),
+            "root %web"
+        );
+        assert!(makes_its_user("DynamicUser=no\nDynamicUser=yes\n"));
+    }
+
+    #[test]
+    fn a_rule_of_sudo_begins_with_its_users() {
+        for (text, expected) in [
+            ("ada ALL=(bob) NOPASSWD: ALL", "ada"),
+            ("ada, !bob ,%ops  host1,host2 = ALL", "ada bob %ops"),
+            (
+                "%ops\tALL = /bin/x, \\\n  carol ALL=x\ndave ALL=x",
+                "%ops dave",
+            ),
+            (
+                "#1000 ALL=x\n# ada ALL=x\nALL ALL=x\nADMINS ALL=x\n+net ALL=x\n%#7 ALL=x",
+                "",
+            ),
+            ("Defaults:ada x=y\nUser_Alias A = ada\n@includedir /x=y", ""),
+        ] {
+            assert_eq!(shown(of_sudo(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_cron_has_its_user_behind_the_time() {
+        let text =
+            "MAILTO=ada\n# 0 0 * * * no x\n0 */2 * * 1-5 bob cd / && x\n@daily carol x\n* * *\n";
+        assert_eq!(shown(of_cron(text)), "bob carol");
+    }
+}
