@@ -17,7 +17,6 @@ const SERVERS: &[&str] = &[
     "avahi-daemon",
     "bind9",
     "certbot",
-    "chrony",
     "cockpit",
     "collectd",
     "cups",
@@ -239,23 +238,22 @@ impl Pair {
             fs_err::create_dir(&store).unwrap();
             user.own(&store);
         }
-        for (command, output) in [(Some("lock"), &lock), (None, &image)] {
+        let imgbuild = |command: Option<&str>| {
             let mut imgbuild = user.imgbuild();
+            imgbuild.args(command).args(arguments);
+            imgbuild.arg("--store").arg(&store);
             imgbuild
-                .args(command)
-                .args(arguments)
-                .arg("--store")
-                .arg(&store);
-            if command.is_none() {
-                imgbuild.arg("--lock").arg(&lock);
-            }
-            support::run(imgbuild.arg("--output").arg(output));
-        }
-        let packages = locked(&fs_err::read_to_string(&lock).unwrap());
-        let pair = Self {
-            ours: System::of_image(&image),
-            peer: System::of_mmdebstrap(&packages, user.home()),
         };
+        support::run(imgbuild(Some("lock")).arg("--output").arg(&lock));
+        let packages = locked(&fs_err::read_to_string(&lock).unwrap());
+        let pair = std::thread::scope(|scope| {
+            let peer = scope.spawn(|| System::of_mmdebstrap(&packages, user.home()));
+            let mut build = imgbuild(None);
+            support::run(build.arg("--lock").arg(&lock).arg("--output").arg(&image));
+            let ours = System::of_image(&image);
+            let peer = peer.join().expect("mmdebstrap succeeds");
+            Self { ours, peer }
+        });
         fs_err::remove_dir_all(user.home()).unwrap();
         pair
     }
