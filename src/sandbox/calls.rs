@@ -1,46 +1,11 @@
-//! The numbers behind the filter: which calls are allowed, answered or ignored.
-
-use super::filter::Call;
+//! The numbers behind the filter: which calls are allowed or ignored; `notified` has the others.
 
 /// The latest call that is known here, by Linux 6.13 (`removexattrat`): what is newer does not
 /// exist for scripts, and programs do without it as on an older kernel.
 pub(super) const LATEST: libc::c_long = 466;
 
-/// The calls that reach the supervisor, by their numbers here.
-#[cfg(target_arch = "x86_64")]
-pub(super) const NOTIFIED: &[(libc::c_long, Call)] = &[
-    (libc::SYS_newfstatat, Call::Newfstatat),
-    (libc::SYS_fstat, Call::Fstat),
-    (libc::SYS_stat, Call::Stat),
-    (libc::SYS_lstat, Call::Lstat),
-    (libc::SYS_statx, Call::Statx),
-    (libc::SYS_fchownat, Call::Fchownat),
-    (libc::SYS_chown, Call::Chown),
-    (libc::SYS_lchown, Call::Lchown),
-    (libc::SYS_fchown, Call::Fchown),
-];
-#[cfg(target_arch = "aarch64")]
-pub(super) const NOTIFIED: &[(libc::c_long, Call)] = &[
-    (libc::SYS_newfstatat, Call::Newfstatat),
-    (libc::SYS_fstat, Call::Fstat),
-    (libc::SYS_statx, Call::Statx),
-    (libc::SYS_fchownat, Call::Fchownat),
-    (libc::SYS_fchown, Call::Fchown),
-];
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-pub(super) const NOTIFIED: &[(libc::c_long, Call)] = &[];
-
 /// The calls that succeed without effect.
 pub(super) const IGNORED: &[libc::c_long] = &[
-    libc::SYS_setuid,
-    libc::SYS_setgid,
-    libc::SYS_setreuid,
-    libc::SYS_setregid,
-    libc::SYS_setresuid,
-    libc::SYS_setresgid,
-    libc::SYS_setfsuid,
-    libc::SYS_setfsgid,
-    libc::SYS_setgroups,
     // The files of a sandbox are gone after a power failure anyway: nobody reads them again.
     libc::SYS_sync,
     libc::SYS_syncfs,
@@ -79,8 +44,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_close_range,
     libc::SYS_connect,
     libc::SYS_copy_file_range,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_creat,
     libc::SYS_dup,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_dup2,
@@ -127,10 +90,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_getdents,
     libc::SYS_getdents64,
-    libc::SYS_getegid,
-    libc::SYS_geteuid,
-    libc::SYS_getgid,
-    libc::SYS_getgroups,
     libc::SYS_getitimer,
     libc::SYS_getpeername,
     libc::SYS_getpgid,
@@ -140,16 +99,12 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getppid,
     libc::SYS_getpriority,
     libc::SYS_getrandom,
-    libc::SYS_getresgid,
-    libc::SYS_getresuid,
-    libc::SYS_getrlimit,
     libc::SYS_getrusage,
     libc::SYS_getsid,
     libc::SYS_getsockname,
     libc::SYS_getsockopt,
     libc::SYS_gettid,
     libc::SYS_gettimeofday,
-    libc::SYS_getuid,
     libc::SYS_getxattr,
     libc::SYS_inotify_add_watch,
     #[cfg(target_arch = "x86_64")]
@@ -181,12 +136,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_membarrier,
     libc::SYS_memfd_create,
     libc::SYS_mincore,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_mkdir,
-    libc::SYS_mkdirat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_mknod,
-    libc::SYS_mknodat,
     libc::SYS_mlock,
     libc::SYS_mlock2,
     libc::SYS_mlockall,
@@ -210,10 +159,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_munmap,
     libc::SYS_nanosleep,
     #[cfg(target_arch = "x86_64")]
-    libc::SYS_open,
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    #[cfg(target_arch = "x86_64")]
     libc::SYS_pause,
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
@@ -226,7 +171,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
     libc::SYS_ppoll,
-    libc::SYS_prctl,
     libc::SYS_pread64,
     libc::SYS_preadv,
     libc::SYS_preadv2,
@@ -290,7 +234,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_setitimer,
     libc::SYS_setpgid,
     libc::SYS_setpriority,
-    libc::SYS_setrlimit,
     libc::SYS_setsid,
     libc::SYS_setsockopt,
     libc::SYS_setxattr,
@@ -305,9 +248,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_signalfd4,
     libc::SYS_splice,
     libc::SYS_statfs,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_symlink,
-    libc::SYS_symlinkat,
     libc::SYS_sysinfo,
     libc::SYS_tee,
     libc::SYS_tgkill,

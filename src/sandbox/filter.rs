@@ -1,31 +1,17 @@
 //! Which system calls of a script are carried out.
 //!
 //! The filter is a list of what is allowed, near to the default profile of Docker; what nobody has
-//! thought of is refused. Every change and every query of ownership reaches the supervisor. All
-//! changes of the process's own ids succeed without effect, for there is only one id to have, and
-//! so does all waiting for the disk.
+//! thought of is refused. What asks for or changes the owner of a file or the ids of a process reaches
+//! the supervisor (`notified`), and so does what makes a file. Waiting for the disk succeeds at once.
 //!
 //! There is one ABI, the host's own: an image has one architecture, and programs of another one run
 //! in an emulator, which makes the host's calls. By the numbers of i386, x32 and arm, ownership
 //! could be asked for and changed unseen, so nothing but the end of a process is had by them.
 
-use super::calls::{ALLOWED, IGNORED, LATEST, NOTIFIED};
+use super::calls::{ALLOWED, IGNORED, LATEST};
+use super::notified::{NOTIFIED, When};
 use rustix::thread::CapabilitySet;
 use std::collections::BTreeMap;
-
-/// A system call that asks for or changes ownership.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
-    Chown,
-    Lchown,
-    Fchown,
-    Fchownat,
-    Stat,
-    Lstat,
-    Fstat,
-    Newfstatat,
-    Statx,
-}
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +40,8 @@ enum Question {
     Family,
     /// `ioctl`: nothing that types into a terminal.
     Request,
-    /// `prlimit64`: of the caller itself. The supervisor has the same user id.
-    Own,
+    /// What the supervisor is to be asked; at most a part of the calls.
+    Notified(When),
     /// `personality`: one that changes no more than a version number.
     Persona,
 }
@@ -65,7 +51,6 @@ const QUESTIONS: &[(libc::c_long, Question)] = &[
     (libc::SYS_socket, Question::Family),
     (libc::SYS_socketpair, Question::Family),
     (libc::SYS_ioctl, Question::Request),
-    (libc::SYS_prlimit64, Question::Own),
     (libc::SYS_personality, Question::Persona),
 ];
 
@@ -77,6 +62,12 @@ const FAMILIES: [u32; 4] = [1, 2, 10, 16];
 const TYPING: [u32; 2] = [0x5412, 0x541c];
 /// `PER_LINUX` and `PER_LINUX32`, each also with `UNAME26`, and the question for the present one.
 const PERSONAS: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, u32::MAX];
+/// The flags of `open` that make a file: `O_CREAT`, and what `O_TMPFILE` has beside `O_DIRECTORY`.
+const CREATES: u32 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned();
+/// `RLIMIT_LOCKS`, in which the supervisor keeps who a process is.
+const IDENTITY: u32 = 10;
+/// `PR_SET_KEEPCAPS`.
+const KEEPS: u32 = 8;
 
 /// `AUDIT_ARCH_*` of linux/audit.h.
 const AUDIT_ARCH: u32 = match cfg!(target_arch = "aarch64") {
@@ -118,19 +109,14 @@ pub(super) fn kept(network: bool) -> CapabilitySet {
     }
 }
 
-/// The call of number `number`, if it is one that the supervisor answers.
-pub(super) fn call(number: i32) -> Option<Call> {
-    let number = libc::c_long::from(number);
-    let found = NOTIFIED.iter().find(|(notified, _)| *notified == number);
-    found.map(|(_, call)| *call)
-}
-
 /// The rules by number: where the range of each begins, in order.
 fn ranges() -> Vec<(u32, Rule)> {
     let always = |call: &libc::c_long, verdict| (*call, Rule::Always(verdict));
     let allowed = ALLOWED.iter().map(|call| always(call, Verdict::Allow));
-    let notified = NOTIFIED.iter();
-    let notified = notified.map(|(call, _)| always(call, Verdict::Notify));
+    let notified = NOTIFIED.iter().map(|(call, _, when)| match when {
+        When::Always => always(call, Verdict::Notify),
+        when => (*call, Rule::Ask(Question::Notified(*when))),
+    });
     let ignored = IGNORED.iter().map(|call| always(call, Verdict::Return(0)));
     let asked = QUESTIONS.iter();
     let asked = asked.map(|(call, question)| (*call, Rule::Ask(*question)));
@@ -215,7 +201,7 @@ fn leaf(rule: Rule) -> Vec<libc::sock_filter> {
             (0, FAMILIES.as_slice(), allowed, unknown)
         }
         Question::Request => (1, TYPING.as_slice(), refused, allowed),
-        Question::Own => (0, [0].as_slice(), allowed, refused),
+        Question::Notified(when) => return ask_supervisor(when),
         Question::Persona => (0, PERSONAS.as_slice(), allowed, refused),
     };
     let mut program = vec![load(argument(index))];
@@ -224,6 +210,36 @@ fn leaf(rule: Rule) -> Vec<libc::sock_filter> {
         program.push(jump(libc::BPF_JEQ, *value, over, 0));
     }
     program.extend([give(other), give(found)]);
+    program
+}
+
+/// Lets the supervisor answer the part of a call's uses that `when` names.
+fn ask_supervisor(when: When) -> Vec<libc::sock_filter> {
+    let notified = give(Verdict::Notify);
+    let limit = |index| {
+        let is_identity = jump(libc::BPF_JEQ, IDENTITY, 0, 1);
+        [load(argument(index)), is_identity, notified]
+    };
+    let mut program = Vec::new();
+    match when {
+        When::Always => return vec![notified],
+        When::Creates(index) => {
+            let creates = jump(libc::BPF_JSET, CREATES, 0, 1);
+            program.extend([load(argument(index)), creates, notified]);
+        }
+        When::Limit(index) => program.extend(limit(index)),
+        When::Keeps => {
+            let keeps = jump(libc::BPF_JEQ, KEEPS, 0, 1);
+            program.extend([load(argument(0)), keeps, notified]);
+        }
+        When::OwnLimit => {
+            let own = jump(libc::BPF_JEQ, 0, 1, 0);
+            let refused = give(Verdict::Return(libc::EPERM));
+            program.extend([load(argument(0)), own, refused]);
+            program.extend(limit(1));
+        }
+    }
+    program.push(give(Verdict::Allow));
     program
 }
 
@@ -310,11 +326,11 @@ mod tests {
     #[test]
     fn every_number_gets_what_the_lists_say() {
         for (number, call) in (0..2000).zip(0..) {
-            let asked = QUESTIONS.iter().any(|(asked, _)| *asked == call);
+            let notified = NOTIFIED.iter().find(|(notified, ..)| *notified == call);
+            let asked = QUESTIONS.iter().any(|(asked, _)| *asked == call)
+                || notified.is_some_and(|(.., when)| *when != When::Always);
             let expected = match call {
-                call if NOTIFIED.iter().any(|(notified, _)| *notified == call) => {
-                    libc::SECCOMP_RET_USER_NOTIF
-                }
+                _ if notified.is_some() => libc::SECCOMP_RET_USER_NOTIF,
                 call if IGNORED.contains(&call) => libc::SECCOMP_RET_ERRNO,
                 call if ALLOWED.contains(&call) => libc::SECCOMP_RET_ALLOW,
                 call if call > LATEST || call == libc::SYS_clone3 => ENOSYS,
@@ -355,8 +371,15 @@ mod tests {
         assert_eq!(answer(libc::SYS_clone, [0x4111, 0]), allow);
         assert_eq!(answer(libc::SYS_ioctl, [0, 0x5412]), EPERM);
         assert_eq!(answer(libc::SYS_ioctl, [0, 0x5401]), allow);
+        let notify = libc::SECCOMP_RET_USER_NOTIF;
         assert_eq!(answer(libc::SYS_prlimit64, [0, 7]), allow);
         assert_eq!(answer(libc::SYS_prlimit64, [1, 7]), EPERM);
+        assert_eq!(answer(libc::SYS_prlimit64, [0, 10]), notify);
+        assert_eq!(answer(libc::SYS_prlimit64, [1, 10]), EPERM);
+        for call in [libc::SYS_getrlimit, libc::SYS_setrlimit] {
+            assert_eq!(answer(call, [10, 0]), notify);
+            assert_eq!(answer(call, [7, 10]), allow);
+        }
         assert_eq!(answer(libc::SYS_personality, [0x2_0008, 0]), allow);
         assert_eq!(answer(libc::SYS_personality, [0x40_0000, 0]), EPERM);
     }

@@ -10,6 +10,7 @@
 //! | output | [`OUTPUT`] of one script | it is read, and its last lines are kept |
 //! | processes | [`PROCESSES`], threads included | since Linux 5.14 counted in the user namespace alone |
 //! | memory | [`DATA`] of one process, and `oom_score_adj` | address space (RLIMIT_AS) is what qemu-user and Java reserve and never use; where memory ends, the kernel ends a script, not another program |
+//! | ids | a million in all of a sandbox (`identities`) | each set of them that a script takes is kept |
 //! | a file | [`FILE_SIZE`] | holes are kept as holes, so that the length of a file is not what it takes |
 //! | tmpfs | the sizes in `mounts` | they are memory, too |
 
@@ -39,6 +40,17 @@ pub(super) fn apply() -> io::Result<()> {
     limit(Resource::Data, DATA)?;
     limit(Resource::Fsize, FILE_SIZE)?;
     Ok(())
+}
+
+/// The supervisor keeps in this limit who a process is (`identities`); at its most, that is root. The same
+/// holds as for [`apply`].
+pub(super) fn begin_as_root() -> io::Result<()> {
+    let limit = rustix::process::getrlimit(Resource::Locks);
+    let root = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    Ok(rustix::process::setrlimit(Resource::Locks, root)?)
 }
 
 /// Lets the kernel end what this process starts before anything else when memory ends. Everybody may ask

@@ -2,21 +2,26 @@
 //!
 //! The tree is laid out in the store's scratch space and becomes the root of a sandbox that any user
 //! can make: user, mount, process, network, IPC and host name namespaces of its own, one user id,
-//! no network, no device, no file of the host. Ownership is noted by a supervisor (see
-//! `owners`). What the scripts changed comes back as a tree of values.
+//! no network, no device, no file of the host. Who owns a file and who a process is, a supervisor notes
+//! (`owners`, `identities`). What the scripts changed comes back as a tree of values.
 
 mod calls;
+mod credentials;
 mod emulation;
 mod error;
 mod filter;
+mod identities;
 mod inside;
 mod install;
 mod job;
 mod limits;
+mod made;
 mod materialize;
+mod memory;
 mod mounts;
 mod native;
 mod normalize;
+mod notified;
 mod order;
 mod outside;
 mod owners;
@@ -92,7 +97,7 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// Changes whenever the same request gives another tree: part of the key of every memo of one.
-pub const STAGE_VERSION: u32 = 5;
+pub const STAGE_VERSION: u32 = 6;
 
 /// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
 pub fn configure(

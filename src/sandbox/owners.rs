@@ -1,13 +1,18 @@
 //! Who owns what, as scripts see it.
 //!
 //! The namespace has one user id, so the kernel would refuse `chown` to any other. The supervisor
-//! notes the wanted owner by inode instead and tells it to whoever asks with `stat`. An inode
-//! with a note is held open: it keeps its number until the sandbox ends, also when its last name
-//! is removed, so that no later file inherits the note.
+//! notes the wanted owner by inode instead and tells it to whoever asks with `stat`; what a process makes
+//! that is not root is noted at once (`made`). An inode with a note is held open: it keeps its number
+//! while the note lasts, so that no later file inherits it. Notes of files without a name are dropped
+//! now and then, for they hold their files' room.
 
-use super::filter::Call;
+use super::credentials::UNCHANGED;
+use super::identities::{Identities, low};
+use super::made::{Made, Wanted};
+use super::memory::{ExtendedStatus, Status, read_memory};
+use super::notified::{Call, Subject};
 use super::resolve::{Resolver, Start};
-use super::seccomp::{ExtendedStatus, Listener, Notification, Reply, Status, read_memory};
+use super::seccomp::{Listener, Notification, Reply};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
@@ -28,15 +33,22 @@ pub(super) struct Owner {
     pub(super) gid: u32,
 }
 
-const ROOT: Owner = Owner { uid: 0, gid: 0 };
+/// Who owns what nobody was noted for.
+pub(super) const ROOT: Owner = Owner { uid: 0, gid: 0 };
 
 /// The notes.
 #[derive(Default)]
 pub(super) struct Owners {
     notes: BTreeMap<Inode, (Owner, OwnedFd)>,
+    /// How many notes there may be before those of removed files are dropped.
+    room: usize,
+    identities: Identities,
     /// Known when the sandbox is entered.
     resolver: Option<Resolver>,
 }
+
+/// After how many further notes they are looked through.
+const SWEEP: usize = 4096;
 
 /// The longest path that Linux takes, with its NUL.
 const PATH_MAX: usize = 4096;
@@ -64,9 +76,14 @@ impl Owners {
     fn note(&mut self, inode: Inode, owner: Owner, file: OwnedFd) {
         if owner == ROOT {
             self.notes.remove(&inode);
-        } else {
-            self.notes.insert(inode, (owner, file));
+            return;
         }
+        if self.notes.len() >= self.room {
+            let lives = |file: &OwnedFd| rustix::fs::fstat(file).is_ok_and(|is| is.st_nlink > 0);
+            self.notes.retain(|_, (_, file)| lives(file));
+            self.room = self.notes.len() + SWEEP;
+        }
+        self.notes.insert(inode, (owner, file));
     }
 
     /// Answers one stopped call.
@@ -74,39 +91,78 @@ impl Owners {
     /// What is left to the kernel, it does as the caller, who may have changed the path meanwhile: it
     /// gets no further by that than by any call that is not stopped.
     pub(super) fn answer(&mut self, call: &Notification, listener: &Listener) -> Reply {
-        let Some(resolver) = &self.resolver else {
-            return Reply::Refuse(libc::EPERM);
+        let answered = match call.call.subject() {
+            Subject::Owner => self.about_owner(call, listener),
+            Subject::Identity => self.identities.answer(call, listener),
+            Subject::Creation => self.create(call, listener),
         };
-        let change = is_change(call.call);
+        answered.unwrap_or_else(|error| Reply::Refuse(error.raw_os_error().unwrap_or(libc::EIO)))
+    }
+
+    fn about_owner(&mut self, call: &Notification, listener: &Listener) -> io::Result<Reply> {
+        let Some(resolver) = &self.resolver else {
+            return Ok(Reply::Refuse(libc::EPERM));
+        };
+        let change = call.call.is_chown();
         let found = Target::of(call).and_then(|target| {
             let file = resolver.open(call.tid, target.start, &target.path, target.follow)?;
             // Nothing outside has a note that a question could find.
             Ok((!change || resolver.is_inside(&file)?, file))
         });
-        let answered = match found {
+        match found {
             Ok((true, file)) if change => self.change(call, file),
             // Devices and pipes are none of the image.
-            Ok((false, _)) => Ok(true),
+            Ok((false, _)) => Ok(Reply::DONE),
             Ok((true, file)) => self.describe(call, &file, listener),
             // A magic link, which means something to the caller only.
             Err(error) if change && error.raw_os_error() != Some(libc::ELOOP) => Err(error),
             // What cannot be found is for the kernel to refuse, in its own words.
-            Err(_) => Ok(false),
-        };
-        match answered {
-            Ok(true) => Reply::Done,
-            Ok(false) => Reply::Continue,
-            Err(error) => Reply::Refuse(error.raw_os_error().unwrap_or(libc::EIO)),
+            Err(_) => Ok(Reply::Continue),
         }
     }
 
-    fn change(&mut self, call: &Notification, file: OwnedFd) -> io::Result<bool> {
+    /// Makes a file in the place of a process, if it is not to be root's.
+    fn create(&mut self, call: &Notification, listener: &Listener) -> io::Result<Reply> {
+        let creator = self.identities.of(call.tid)?;
+        let Some(resolver) = &self.resolver else {
+            return Ok(Reply::Continue);
+        };
+        // A bad address is for the kernel to refuse.
+        let Ok(Some(wanted)) = Wanted::of(call) else {
+            return Ok(Reply::Continue);
+        };
+        if !listener.is_waiting(call) {
+            return Ok(Reply::Continue);
+        }
+        let of = |folder: &OwnedFd| inode_of(folder).map(|inode| self.of(inode));
+        let Some(made) = wanted.make(call.tid, &creator, resolver, of)? else {
+            return Ok(Reply::Continue);
+        };
+        let Made {
+            file,
+            opened,
+            owner,
+        } = made;
+        let inode = inode_of(&file)?;
+        // What has a note is older: another process has put it there since.
+        if !self.notes.contains_key(&inode) {
+            self.note(inode, owner, file);
+        }
+        Ok(opened.map_or(Reply::DONE, |(file, flags)| Reply::Open(file, flags)))
+    }
+
+    fn change(&mut self, call: &Notification, file: OwnedFd) -> io::Result<Reply> {
         let first = match call.call {
             Call::Fchownat => 2,
             _ => 1,
         };
-        let wanted = |at: usize| Some(low(call.arguments[at])).filter(|id| *id != u32::MAX);
-        let (uid, gid) = (wanted(first), wanted(first + 1));
+        let ids = [first, first + 1].map(|at| low(call.arguments[at]));
+        let inode = inode_of(&file)?;
+        let old = self.of(inode);
+        if !self.identities.of(call.tid)?.may_give(old, ids) {
+            return Ok(Reply::Refuse(libc::EPERM));
+        }
+        let [uid, gid] = ids.map(|id| Some(id).filter(|id| *id != UNCHANGED));
         // The kernel's own chown says whether the file may be changed at all, sets its ctime and
         // takes setuid bits and capabilities away, as chown(2) must.
         rustix::fs::chownat(
@@ -116,26 +172,23 @@ impl Owners {
             gid.map(|_| Gid::ROOT),
             AtFlags::EMPTY_PATH,
         )?;
-        let inode = inode_of(&file)?;
-        let old = self.of(inode);
         let new = Owner {
             uid: uid.unwrap_or(old.uid),
             gid: gid.unwrap_or(old.gid),
         };
         self.note(inode, new, file);
-        Ok(true)
+        Ok(Reply::DONE)
     }
 
-    /// Whether a question for the state of `file` was answered; the kernel answers for files without
-    /// a note.
+    /// Answers a question for the state of `file`; the kernel does so for files without a note.
     fn describe(
         &self,
         call: &Notification,
         file: &OwnedFd,
         listener: &Listener,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Reply> {
         let Some((owner, _)) = self.notes.get(&inode_of(file)?) else {
-            return Ok(false);
+            return Ok(Reply::Continue);
         };
         if call.call == Call::Statx {
             let sync = signed(call.arguments[2]) & STATX_SYNC;
@@ -144,7 +197,7 @@ impl Owners {
             if listener.is_waiting(call) {
                 status.write_to(call.tid, call.arguments[4])?;
             }
-            return Ok(true);
+            return Ok(Reply::DONE);
         }
         let mut status = Status::of(file)?;
         (status.0.st_uid, status.0.st_gid) = (owner.uid, owner.gid);
@@ -155,19 +208,12 @@ impl Owners {
         if listener.is_waiting(call) {
             status.write_to(call.tid, buffer)?;
         }
-        Ok(true)
+        Ok(Reply::DONE)
     }
 }
 
 /// `AT_STATX_SYNC_TYPE`: whether a network filesystem asks its server.
 const STATX_SYNC: i32 = 0x6000;
-
-fn is_change(call: Call) -> bool {
-    matches!(
-        call,
-        Call::Chown | Call::Lchown | Call::Fchown | Call::Fchownat
-    )
-}
 
 /// The file that a call means, in the caller's words.
 struct Target {
@@ -200,6 +246,7 @@ impl Target {
                 Some(arguments[1]),
                 signed(arguments[2]),
             ),
+            _ => return Err(io::Error::from_raw_os_error(libc::ENOSYS)),
         };
         let itself = path.is_none() || flags & libc::AT_EMPTY_PATH != 0;
         let path = match path {
@@ -222,18 +269,13 @@ impl Target {
     }
 }
 
-/// The low half of a register: what an `unsigned int` argument is.
-fn low(argument: u64) -> u32 {
-    u32::try_from(argument & 0xffff_ffff).expect("32 bits are left")
-}
-
 /// The low half of a register: what an `int` argument is.
 fn signed(argument: u64) -> i32 {
     low(argument).cast_signed()
 }
 
 /// The path at `address`, read page by page, for the next page may not exist.
-fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
     const PAGE: usize = 4096;
     let mut path = Vec::new();
     while path.len() < PATH_MAX {

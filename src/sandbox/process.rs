@@ -1,7 +1,7 @@
 //! The system calls that make a process of the sandbox and have no safe wrapper.
 #![expect(
     unsafe_code,
-    reason = "fork, unshare, close_range and keyctl exist as raw system calls only"
+    reason = "fork, unshare, close_range, keyctl and prlimit exist as raw system calls only"
 )]
 
 use rustix::process::Pid;
@@ -66,6 +66,28 @@ pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     // SAFETY: the danger lies in CLONE_FILES, which makes descriptors of other threads differ;
     // the flag is not among those used here.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(Into::into)
+}
+
+/// The limit [`Resource::Locks`](rustix::process::Resource::Locks) of the process of thread `tid`, as
+/// it was before; with `new`, it is that afterwards.
+pub(super) fn lock_limit(tid: u32, new: Option<libc::rlimit64>) -> io::Result<libc::rlimit64> {
+    let pid = libc::pid_t::try_from(tid).map_err(io::Error::other)?;
+    let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut old = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `new` is null or points to a limit, which is only read; `old` takes the answer.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_prlimit64,
+            pid,
+            libc::RLIMIT_LOCKS,
+            new,
+            &raw mut old,
+        )
+    };
+    succeeded(result).map(|()| old)
 }
 
 fn succeeded(result: libc::c_long) -> io::Result<()> {

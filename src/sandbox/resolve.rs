@@ -26,6 +26,28 @@ pub(super) enum Start {
     Descriptor(i32),
 }
 
+/// What a path is looked up from.
+#[derive(Debug)]
+pub(super) enum Base {
+    Start(Start),
+    /// Where a symlink was found.
+    Folder(OwnedFd),
+}
+
+/// How a path is looked up.
+#[derive(Clone, Copy)]
+struct How {
+    flags: OFlags,
+    resolve: ResolveFlags,
+}
+
+impl From<OFlags> for How {
+    fn from(flags: OFlags) -> Self {
+        let resolve = ResolveFlags::empty();
+        Self { flags, resolve }
+    }
+}
+
 /// A file on one of the mounts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
@@ -74,10 +96,37 @@ impl Resolver {
             _ => Some(start.open(tid, OFlags::empty())?),
         };
         let from = start.as_ref().map_or(CWD, AsFd::as_fd);
+        self.find(tid, from, path, How::from(flags))
+    }
+
+    /// Opens the folder that `path` means for thread `tid` where it stands in `from`, or the one where a
+    /// call of that thread begins; `resolve` is what the thread itself wants of the way.
+    pub(super) fn open_folder(
+        &self,
+        tid: u32,
+        from: &Base,
+        path: &CStr,
+        resolve: ResolveFlags,
+    ) -> io::Result<OwnedFd> {
+        let how = How {
+            flags: OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY,
+            resolve,
+        };
+        let absolute = path.to_bytes().first() == Some(&b'/');
+        let start = match from {
+            _ if absolute && !resolve.contains(ResolveFlags::IN_ROOT) => None,
+            Base::Folder(folder) => Some(folder.try_clone()?),
+            Base::Start(start) => Some(start.open(tid, OFlags::empty())?),
+        };
+        let from = start.as_ref().map_or(CWD, AsFd::as_fd);
+        self.find(tid, from, path, how)
+    }
+
+    fn find(&self, tid: u32, from: BorrowedFd<'_>, path: &CStr, how: How) -> io::Result<OwnedFd> {
         let root = CString::new(format!("/proc/{tid}/root"))?;
         match place(CWD, &root)? == self.root {
-            true => resolve(from, path, flags),
-            false => resolve_below(&root, from, path, flags),
+            true => resolve(from, path, how),
+            false => resolve_below(&root, from, path, how),
         }
     }
 
@@ -106,22 +155,23 @@ impl Start {
 }
 
 /// Below the root of this thread.
-fn resolve(from: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> io::Result<OwnedFd> {
-    let how = ResolveFlags::NO_MAGICLINKS;
-    Ok(rustix::fs::openat2(from, path, flags, Mode::empty(), how)?)
+fn resolve(from: BorrowedFd<'_>, path: &CStr, how: How) -> io::Result<OwnedFd> {
+    let way = how.resolve | ResolveFlags::NO_MAGICLINKS;
+    Ok(rustix::fs::openat2(
+        from,
+        path,
+        how.flags,
+        Mode::empty(),
+        way,
+    )?)
 }
 
 /// Below another root, into which a thread of its own goes for good.
-fn resolve_below(
-    root: &CStr,
-    from: BorrowedFd<'_>,
-    path: &CStr,
-    flags: OFlags,
-) -> io::Result<OwnedFd> {
+fn resolve_below(root: &CStr, from: BorrowedFd<'_>, path: &CStr, how: How) -> io::Result<OwnedFd> {
     let there = || {
         super::process::unshare(rustix::thread::UnshareFlags::FS)?;
         rustix::process::chroot(root)?;
-        resolve(from, path, flags)
+        resolve(from, path, how)
     };
     std::thread::scope(|scope| scope.spawn(there).join())
         .map_err(|_| io::Error::other("the thread in another root panicked"))?

@@ -7,7 +7,7 @@
 
 use super::error::{Doing, Trouble};
 use super::materialize::{Laid, Stamp, below, stamp};
-use super::owners::{Inode, Owner, Owners};
+use super::owners::{Inode, Owners};
 use super::sparse::{self, Run};
 use crate::digest::{HashingWriter, Sha256};
 use crate::epoch::{Epoch, Timestamp};
@@ -47,8 +47,8 @@ struct Reader<'a, W> {
     len: u64,
     /// Nodes whose content lies in the bundle, whose digest is not known yet.
     bundled: Vec<(NodeId, Vec<Part>)>,
-    /// What is still to be read, with what its folder is like; the next one last.
-    left: Vec<(TreePath, Option<Meta>)>,
+    /// What is still to be read; the next one last.
+    left: Vec<TreePath>,
 }
 
 impl Scan<'_> {
@@ -68,10 +68,10 @@ impl Scan<'_> {
             contents: HashingWriter::new(bundle),
             len: 0,
             bundled: Vec::new(),
-            left: vec![(TreePath::root(), None)],
+            left: vec![TreePath::root()],
         };
-        while let Some((path, parent)) = reader.left.pop() {
-            reader.entry(&path, parent)?;
+        while let Some(path) = reader.left.pop() {
+            reader.entry(&path)?;
         }
         let Reader {
             mut after,
@@ -105,7 +105,7 @@ impl Scan<'_> {
 }
 
 impl<W: io::Write> Reader<'_, W> {
-    fn entry(&mut self, path: &TreePath, parent: Option<Meta>) -> Result<(), Trouble> {
+    fn entry(&mut self, path: &TreePath) -> Result<(), Trouble> {
         if self.scan.hidden.contains(path) {
             return Ok(());
         }
@@ -124,18 +124,17 @@ impl<W: io::Write> Reader<'_, W> {
             Some((node, true)) => node.clone(),
             before => {
                 let before = before.map(|(node, _)| node);
-                let meta = self.meta(inode, stamp, before, parent, kind);
+                let meta = self.meta(inode, stamp, before, kind);
                 self.changed(&target, meta, before, kind).doing(doing)?
             }
         };
-        let meta = node.meta;
         let id = self
             .after
             .insert(path, node)
             .map_err(io::Error::other)
             .doing(doing)?;
         if kind == FileType::Directory {
-            return self.enter(path, meta, &target);
+            return self.enter(path, &target);
         }
         self.seen.insert(inode, id);
         if kind == FileType::RegularFile && self.is_unread(id) {
@@ -146,7 +145,7 @@ impl<W: io::Write> Reader<'_, W> {
     }
 
     /// Lets what is in the folder `path`, which is `target`, be read next.
-    fn enter(&mut self, path: &TreePath, meta: Meta, target: &Path) -> Result<(), Trouble> {
+    fn enter(&mut self, path: &TreePath, target: &Path) -> Result<(), Trouble> {
         let doing = || format!("read back `{path}`");
         let length = target.as_os_str().len();
         for name in listing::sorted(target).doing(doing)?.into_iter().rev() {
@@ -160,7 +159,7 @@ impl<W: io::Write> Reader<'_, W> {
             let name = Name::new(name.as_bytes())
                 .map_err(io::Error::other)
                 .doing(doing)?;
-            self.left.push((path.join(&name), Some(meta)));
+            self.left.push(path.join(&name));
         }
         Ok(())
     }
@@ -205,21 +204,8 @@ impl<W: io::Write> Reader<'_, W> {
         same.then_some((before.node(*id), *was == stamp))
     }
 
-    fn meta(
-        &self,
-        inode: Inode,
-        stamp: Stamp,
-        before: Option<&Node>,
-        parent: Option<Meta>,
-        kind: FileType,
-    ) -> Meta {
-        let mut owner = self.scan.owners.of(inode);
-        // In a setgid directory the kernel gives new files the group of the directory; it knows
-        // only the one group, so this is done for it.
-        let inherits = parent.is_some_and(|parent| parent.mode & 0o2000 != 0);
-        if inherits && before.is_none() && owner == (Owner { uid: 0, gid: 0 }) {
-            owner.gid = parent.map_or(0, |parent| parent.gid);
-        }
+    fn meta(&self, inode: Inode, stamp: Stamp, before: Option<&Node>, kind: FileType) -> Meta {
+        let owner = self.scan.owners.of(inode);
         let epoch = Timestamp::from(self.scan.epoch);
         let (seconds, nanoseconds) = stamp.modified;
         let own = Timestamp {

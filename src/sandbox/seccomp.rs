@@ -1,12 +1,14 @@
-//! The system calls of the sandbox that have no safe wrapper: installing the filter, its
-//! notifications (seccomp_unotify(2)), and reading and writing the memory of a stopped caller.
+//! The system calls of the sandbox that have no safe wrapper: installing the filter, and its
+//! notifications (seccomp_unotify(2)).
 #![expect(
     unsafe_code,
-    reason = "seccomp notification, process_vm_readv and fork hooks exist as raw system calls only"
+    reason = "seccomp notification and fork hooks exist as raw system calls only"
 )]
 
-use super::filter::{self, Call};
+use super::filter;
+use super::notified::{self, Call};
 use super::process;
+use rustix::fs::OFlags;
 use rustix::io::FdFlags;
 use rustix::thread::CapabilitySet;
 use std::io::{self, IoSlice, IoSliceMut, PipeWriter};
@@ -28,14 +30,22 @@ pub(super) struct Notification {
 }
 
 /// What becomes of a stopped call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Reply {
     /// The kernel carries it out.
     Continue,
-    /// It returns 0.
-    Done,
+    /// It returns this number.
+    Value(u32),
+    /// It returns a new descriptor of this file, which the program that is started next gets or, with
+    /// `O_CLOEXEC`, does not.
+    Open(OwnedFd, OFlags),
     /// It fails with this number.
     Refuse(i32),
+}
+
+impl Reply {
+    /// The call returns 0.
+    pub(super) const DONE: Self = Self::Value(0);
 }
 
 /// Lets `command` run under the filter; the listener arrives on the other end of `socket`. It gets no
@@ -49,8 +59,11 @@ pub(super) fn confine(
     let program = filter::program();
     let hook = move || {
         rustix::process::setsid()?;
+        super::limits::begin_as_root()?;
+        // From here on, a call that waits for the supervisor would wait for ever: it waits for us.
         let listener = install(&program)?;
         send_descriptor(&socket, listener.as_fd())?;
+        // Last, for until the program starts we hold all descriptors that the supervisor has.
         super::limits::apply()?;
         // Nobody in the sandbox can become more than it is: there is one user id.
         rustix::thread::set_no_new_privs(true)?;
@@ -168,7 +181,7 @@ impl Listener {
                 _ => Err(error),
             };
         }
-        Ok(filter::call(raw.data.nr).map(|call| Notification {
+        Ok(notified::call(raw.data.nr).map(|call| Notification {
             id: raw.id,
             tid: raw.pid,
             call,
@@ -191,14 +204,19 @@ impl Listener {
 
     /// Answers; that the caller died meanwhile is no error.
     pub(super) fn reply(&self, notification: &Notification, reply: Reply) -> io::Result<()> {
-        let (error, flags) = match reply {
-            Reply::Continue => (0, CONTINUE),
-            Reply::Done => (0, 0),
-            Reply::Refuse(number) => (-number, 0),
+        let (value, error, flags) = match reply {
+            Reply::Continue => (0, 0, CONTINUE),
+            Reply::Value(value) => (value, 0, 0),
+            Reply::Refuse(number) => (0, -number, 0),
+            Reply::Open(file, flags) => match self.give(notification, &file, flags) {
+                Ok(None) => return Ok(()),
+                Ok(Some(number)) => (number, 0, 0),
+                Err(error) => (0, -error.raw_os_error().unwrap_or(libc::EIO), 0),
+            },
         };
         let raw = libc::seccomp_notif_resp {
             id: notification.id,
-            val: 0,
+            val: value.into(),
             error,
             flags,
         };
@@ -216,6 +234,42 @@ impl Listener {
         }
         Ok(())
     }
+
+    /// Gives `file` to the caller, as `flags` of open(2) say. Since Linux 5.14 that is the answer;
+    /// before, it is still to be answered with the number that the file has there.
+    fn give(
+        &self,
+        notification: &Notification,
+        file: &OwnedFd,
+        flags: OFlags,
+    ) -> io::Result<Option<u32>> {
+        let (send, later) = (libc::SECCOMP_ADDFD_FLAG_SEND, 0);
+        for how in [send, later] {
+            let raw = libc::seccomp_notif_addfd {
+                id: notification.id,
+                flags: u32::try_from(how).map_err(io::Error::other)?,
+                srcfd: file.as_raw_fd().cast_unsigned(),
+                newfd: 0,
+                newfd_flags: (flags & OFlags::CLOEXEC).bits(),
+            };
+            // SAFETY: the request reads one `seccomp_notif_addfd`, which `raw` is.
+            let result = unsafe {
+                libc::ioctl(
+                    self.0.as_raw_fd(),
+                    libc::SECCOMP_IOCTL_NOTIF_ADDFD,
+                    &raw const raw,
+                )
+            };
+            if let Ok(number) = u32::try_from(result) {
+                return Ok((how == later).then_some(number));
+            }
+            let error = io::Error::last_os_error();
+            if error.raw_os_error() != Some(libc::EINVAL) {
+                return Err(error);
+            }
+        }
+        Err(io::Error::from_raw_os_error(libc::EINVAL))
+    }
 }
 
 impl AsFd for Listener {
@@ -228,91 +282,6 @@ impl AsFd for Listener {
 const SYNC_WAKE_UP: libc::c_ulong = 1;
 /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`, in the width of its field.
 const CONTINUE: u32 = 1;
-
-/// Reads up to `buffer.len()` bytes at `address` of thread `tid`.
-pub(super) fn read_memory(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    let local = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
-    let remote = remote(address, buffer.len())?;
-    let pid = i32::try_from(tid).map_err(io::Error::other)?;
-    // SAFETY: `local` is the exclusively borrowed buffer; `remote` lies in another process.
-    let n = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
-    usize::try_from(n).map_err(|_| io::Error::last_os_error())
-}
-
-/// Writes `value` to `address` of thread `tid`.
-fn write_memory<T>(tid: u32, address: u64, value: &T) -> io::Result<()> {
-    let len = size_of::<T>();
-    let local = libc::iovec {
-        iov_base: std::ptr::from_ref(value).cast_mut().cast(),
-        iov_len: len,
-    };
-    let remote = remote(address, len)?;
-    let pid = i32::try_from(tid).map_err(io::Error::other)?;
-    // SAFETY: `local` is `value`, which is only read; `remote` lies in another process.
-    let n = unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) };
-    match usize::try_from(n) {
-        Ok(n) if n == len => Ok(()),
-        Ok(_) => Err(io::ErrorKind::WriteZero.into()),
-        Err(_) => Err(io::Error::last_os_error()),
-    }
-}
-
-fn remote(address: u64, len: usize) -> io::Result<libc::iovec> {
-    let address = usize::try_from(address).map_err(io::Error::other)?;
-    Ok(libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(address),
-        iov_len: len,
-    })
-}
-
-/// The answer to `stat`, in the form of the kernel (which 64-bit C libraries share).
-pub(super) struct Status(pub(super) libc::stat);
-
-impl Status {
-    /// Asks for `file`.
-    pub(super) fn of(file: &OwnedFd) -> io::Result<Self> {
-        // SAFETY: a structure of numbers, for which zero is a value.
-        let mut status: libc::stat = unsafe { std::mem::zeroed() };
-        // SAFETY: `status` takes the answer.
-        let result = unsafe { libc::fstat(file.as_raw_fd(), &raw mut status) };
-        match result {
-            0 => Ok(Self(status)),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-
-    /// Puts it where thread `tid` expects it.
-    pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
-        write_memory(tid, address, &self.0)
-    }
-}
-
-/// The answer to `statx`.
-pub(super) struct ExtendedStatus(pub(super) libc::statx);
-
-impl ExtendedStatus {
-    /// Asks for the fields `mask` of `file`.
-    pub(super) fn of(file: &OwnedFd, flags: i32, mask: u32) -> io::Result<Self> {
-        let flags = flags | libc::AT_EMPTY_PATH;
-        // SAFETY: a structure of numbers, for which zero is a value.
-        let mut status: libc::statx = unsafe { std::mem::zeroed() };
-        // SAFETY: the path ends with NUL, `status` takes the answer.
-        let result =
-            unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, &raw mut status) };
-        match result {
-            0 => Ok(Self(status)),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-
-    /// Puts it where thread `tid` expects it.
-    pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
-        write_memory(tid, address, &self.0)
-    }
-}
 
 /// Which of `fds` can be read or are at their end; waits until one is. `None`s are left out.
 pub(super) fn wait_readable<const N: usize>(

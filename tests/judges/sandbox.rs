@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+mod accounts;
 mod limits;
 
 const EPOCH: Epoch = Epoch(1_700_000_000);

@@ -1,0 +1,398 @@
+//! Who a process is, and what it may become: the kernel's rules (credentials(7)) as pure functions.
+//!
+//! Of capabilities there is what the ids say: a process whose effective user id is 0 has CAP_SETUID and
+//! CAP_SETGID, one whose filesystem user id is 0 has CAP_CHOWN (capabilities(7), "Effect of user ID changes
+//! on capabilities"). A program that has asked to keep them (`PR_SET_KEEPCAPS`) has all three whatever its
+//! ids, for setpriv(1) changes its groups after its user. Here they are effective at once, and not only
+//! when capset(2) has raised them.
+
+use super::owners::Owner;
+use rustix::io::Errno;
+
+/// What a call says that leaves an id as it is: `-1`.
+pub(super) const UNCHANGED: u32 = u32::MAX;
+
+/// The most supplementary groups that Linux gives a process.
+pub(super) const NGROUPS_MAX: usize = 65_536;
+
+/// The ids of one kind, user or group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ids {
+    pub(super) real: u32,
+    pub(super) effective: u32,
+    pub(super) saved: u32,
+    /// What counts for files (setfsuid(2)).
+    pub(super) files: u32,
+}
+
+/// How a call changes the ids of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// `setuid`, `setgid`.
+    To(u32),
+    /// `setreuid`, `setregid`: real and effective.
+    Pair([u32; 2]),
+    /// `setresuid`, `setresgid`: real, effective and saved.
+    All([u32; 3]),
+    /// `setfsuid`, `setfsgid`, which never fail.
+    Files(u32),
+}
+
+/// Whether a process may take any id, or those that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Any,
+    Own,
+}
+
+/// Every id of a process; root's by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Credentials {
+    pub(super) user: Ids,
+    pub(super) group: Ids,
+    /// The supplementary groups, in order.
+    pub(super) groups: Vec<u32>,
+    /// The program that keeps its capabilities when its user ids change; the next one does not.
+    pub(super) keeps: Option<Program>,
+}
+
+/// A program in the memory of its process, by the address at which its stack began. A child has it, too,
+/// and whatever is started by execve(2) begins elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Program(pub(super) u64);
+
+impl Credentials {
+    /// The same after a change of the user ids.
+    pub(super) fn with_user(&self, change: Change) -> Result<Self, Errno> {
+        let user = self.user.after(change, self.choice())?;
+        Ok(Self {
+            user,
+            ..self.clone()
+        })
+    }
+
+    /// The same after a change of the group ids.
+    pub(super) fn with_group(&self, change: Change) -> Result<Self, Errno> {
+        let group = self.group.after(change, self.choice())?;
+        Ok(Self {
+            group,
+            ..self.clone()
+        })
+    }
+
+    /// The same where `program` keeps its capabilities, if it has any, or, where it is absent, does not.
+    pub(super) fn keeping(&self, program: Option<Program>) -> Self {
+        let Ids {
+            real,
+            effective,
+            saved,
+            ..
+        } = self.user;
+        let has = [real, effective, saved].contains(&0) || self.keeps.is_some();
+        Self {
+            keeps: program.filter(|_| has),
+            ..self.clone()
+        }
+    }
+
+    /// Whether any supplementary groups may be taken.
+    pub(super) fn may_set_groups(&self) -> bool {
+        self.choice() == Choice::Any
+    }
+
+    /// The same with these supplementary groups, which the kernel keeps in order.
+    pub(super) fn with_groups(&self, mut groups: Vec<u32>) -> Result<Self, Errno> {
+        if !self.may_set_groups() {
+            return Err(Errno::PERM);
+        }
+        if groups.len() > NGROUPS_MAX || groups.contains(&UNCHANGED) {
+            return Err(Errno::INVAL);
+        }
+        groups.sort_unstable();
+        Ok(Self {
+            groups,
+            ..self.clone()
+        })
+    }
+
+    /// Who owns what the process makes, in a folder that gives nothing on.
+    pub(super) fn owner(&self) -> Owner {
+        Owner {
+            uid: self.user.files,
+            gid: self.group.files,
+        }
+    }
+
+    /// Whether the process has `group` when it comes to files.
+    pub(super) fn is_in(&self, group: u32) -> bool {
+        self.group.files == group || self.groups.binary_search(&group).is_ok()
+    }
+
+    /// Whether the process has root's power over files.
+    pub(super) fn rules_files(&self) -> bool {
+        self.user.files == 0 || self.keeps.is_some()
+    }
+
+    /// Whether a file of `owner` may be given to these; [`UNCHANGED`] stands for the old one (chown(2)).
+    pub(super) fn may_give(&self, owner: Owner, [uid, gid]: [u32; 2]) -> bool {
+        let own = self.user.files == owner.uid;
+        let user = uid == UNCHANGED || own && uid == owner.uid;
+        let group = gid == UNCHANGED || own && (gid == owner.gid || self.is_in(gid));
+        self.rules_files() || user && group
+    }
+
+    fn choice(&self) -> Choice {
+        match self.user.effective == 0 || self.keeps.is_some() {
+            true => Choice::Any,
+            false => Choice::Own,
+        }
+    }
+}
+
+impl Ids {
+    /// All four of them the same.
+    #[cfg(test)]
+    fn all(id: u32) -> Self {
+        Self {
+            real: id,
+            effective: id,
+            saved: id,
+            files: id,
+        }
+    }
+
+    /// The ids after `change`, by kernel/sys.c.
+    fn after(self, change: Change, choice: Choice) -> Result<Self, Errno> {
+        match change {
+            Change::To(id) => self.after_one(id, choice),
+            Change::Pair(ids) => self.after_pair(ids, choice),
+            Change::All(ids) => self.after_all(ids, choice),
+            Change::Files(id) => Ok(self.after_files(id, choice)),
+        }
+    }
+
+    fn after_one(self, id: u32, choice: Choice) -> Result<Self, Errno> {
+        if id == UNCHANGED {
+            return Err(Errno::INVAL);
+        }
+        let taken = Self {
+            effective: id,
+            files: id,
+            ..self
+        };
+        match choice {
+            Choice::Any => Ok(Self {
+                real: id,
+                saved: id,
+                ..taken
+            }),
+            Choice::Own if [self.real, self.saved].contains(&id) => Ok(taken),
+            Choice::Own => Err(Errno::PERM),
+        }
+    }
+
+    fn after_pair(self, [real, effective]: [u32; 2], choice: Choice) -> Result<Self, Errno> {
+        let own = [self.real, self.effective, self.saved];
+        may(real, &own[..2], choice)?;
+        may(effective, &own, choice)?;
+        let mut after = self;
+        set(&mut after.real, real);
+        set(&mut after.effective, effective);
+        if real != UNCHANGED || effective != UNCHANGED && effective != self.real {
+            after.saved = after.effective;
+        }
+        after.files = after.effective;
+        Ok(after)
+    }
+
+    fn after_all(self, [real, effective, saved]: [u32; 3], choice: Choice) -> Result<Self, Errno> {
+        let same = |new: u32, olds: &[u32]| new == UNCHANGED || olds.iter().all(|old| *old == new);
+        // Since Linux 6.2, what changes nothing leaves also the filesystem id alone.
+        if same(real, &[self.real])
+            && same(effective, &[self.effective, self.files])
+            && same(saved, &[self.saved])
+        {
+            return Ok(self);
+        }
+        let own = [self.real, self.effective, self.saved];
+        for id in [real, effective, saved] {
+            may(id, &own, choice)?;
+        }
+        let mut after = self;
+        set(&mut after.real, real);
+        set(&mut after.effective, effective);
+        set(&mut after.saved, saved);
+        after.files = after.effective;
+        Ok(after)
+    }
+
+    fn after_files(self, id: u32, choice: Choice) -> Self {
+        let own = [self.real, self.effective, self.saved, self.files];
+        match may(id, &own, choice) {
+            Ok(()) if id != UNCHANGED => Self { files: id, ..self },
+            _ => self,
+        }
+    }
+}
+
+fn may(id: u32, own: &[u32], choice: Choice) -> Result<(), Errno> {
+    match id == UNCHANGED || choice == Choice::Any || own.contains(&id) {
+        true => Ok(()),
+        false => Err(Errno::PERM),
+    }
+}
+
+fn set(id: &mut u32, new: u32) {
+    if new != UNCHANGED {
+        *id = new;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(unsafe_code, reason = "the kernel is asked by its bare calls")]
+
+    use super::*;
+
+    /// A call of the kernel for this thread alone, whose credentials are its own.
+    fn kernel(number: libc::c_long, arguments: [usize; 3]) -> Result<u32, Errno> {
+        let [a, b, c] = arguments;
+        // SAFETY: these calls take numbers, or the number of entries and the address of a list.
+        let result = unsafe { libc::syscall(number, a, b, c) };
+        let error = std::io::Error::last_os_error();
+        u32::try_from(result).map_err(|_| Errno::from_io_error(&error).unwrap())
+    }
+
+    /// What the kernel says of this thread.
+    fn thread() -> Credentials {
+        let status = fs_err::read_to_string("/proc/thread-self/status").unwrap();
+        let numbers = |name: &str| -> Vec<u32> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let words = line.unwrap().split_whitespace();
+            words.map(|word| word.parse().unwrap()).collect()
+        };
+        let ids = |name| match numbers(name)[..] {
+            [real, effective, saved, files] => Ids {
+                real,
+                effective,
+                saved,
+                files,
+            },
+            ref other => panic!("{other:?}"),
+        };
+        Credentials {
+            user: ids("Uid:"),
+            group: ids("Gid:"),
+            groups: numbers("Groups:"),
+            keeps: None,
+        }
+    }
+
+    /// Numbers in no order that anybody could see (Knuth's MMIX generator).
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, n: usize) -> usize {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(self.0 >> 33).unwrap() % n
+        }
+    }
+
+    /// Does the same in both ways, and gives what it was, what came of it, and how we go on.
+    fn step(dice: &mut Dice, now: &Credentials, known: &[u32]) -> (String, Credentials) {
+        let mut id = || known[dice.below(known.len())];
+        let ids = [id(), id(), id()];
+        let [a, b, c] = ids;
+        let (calls, change) = match dice.below(9) {
+            0 => ([libc::SYS_setuid, libc::SYS_setgid], Change::To(a)),
+            1 | 2 => (
+                [libc::SYS_setreuid, libc::SYS_setregid],
+                Change::Pair([a, b]),
+            ),
+            // Before Linux 6.2, a call that changes nothing took the filesystem id along.
+            3..=5
+                if now.user.files == now.user.effective
+                    && now.group.files == now.group.effective =>
+            {
+                (
+                    [libc::SYS_setresuid, libc::SYS_setresgid],
+                    Change::All([a, b, c]),
+                )
+            }
+            3..=7 => ([libc::SYS_setfsuid, libc::SYS_setfsgid], Change::Files(a)),
+            _ => {
+                let groups: Vec<u32> = (0..dice.below(4)).map(|at| ids[at % 3]).collect();
+                let ours = now.with_groups(groups.clone());
+                let result = kernel(
+                    libc::SYS_setgroups,
+                    [groups.len(), groups.as_ptr().expose_provenance(), 0],
+                );
+                assert_eq!(ours.as_ref().map(|_| 0).map_err(|error| *error), result);
+                return (format!("groups {groups:?}"), ours.unwrap_or(now.clone()));
+            }
+        };
+        let group = dice.below(2);
+        let ours = match group {
+            0 => now.with_user(change),
+            _ => now.with_group(change),
+        };
+        let old = [now.user.files, now.group.files][group];
+        let value = if matches!(change, Change::Files(_)) {
+            old
+        } else {
+            0
+        };
+        let result = kernel(calls[group], ids.map(|id| usize::try_from(id).unwrap()));
+        let what = format!("{change:?} of {group} from {now:?}");
+        assert_eq!(
+            ours.as_ref().map(|_| value).map_err(|error| *error),
+            result,
+            "{what}"
+        );
+        (what, ours.unwrap_or(now.clone()))
+    }
+
+    #[test]
+    fn what_a_process_may_become_is_what_the_kernel_lets_it() {
+        let known = [0, 0, 1, 2, 3, thread().user.real, UNCHANGED, UNCHANGED];
+        let walk = |seed: u64| {
+            let mut dice = Dice(seed);
+            let mut now = thread();
+            for _ in 0..24 {
+                let (what, after) = step(&mut dice, &now, &known);
+                assert_eq!(after, thread(), "seed {seed}: {what}");
+                now = after;
+            }
+        };
+        for seed in 0..400 {
+            // Credentials are a thread's own for the kernel, and end with it.
+            std::thread::scope(|scope| scope.spawn(|| walk(seed)).join()).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_its_own_is_given_away_and_only_to_a_group_of_its_own() {
+        let who = Credentials {
+            user: Ids::all(7),
+            group: Ids::all(8),
+            groups: vec![9, 10],
+            keeps: None,
+        };
+        let own = Owner { uid: 7, gid: 50 };
+        for (ids, expected) in [
+            ([UNCHANGED, UNCHANGED], true),
+            ([7, 8], true),
+            ([UNCHANGED, 10], true),
+            ([7, 50], true),
+            ([UNCHANGED, 11], false),
+            ([0, UNCHANGED], false),
+        ] {
+            assert_eq!(who.may_give(own, ids), expected, "{ids:?}");
+        }
+        assert!(!who.may_give(Owner { uid: 0, gid: 8 }, [UNCHANGED, 8]));
+        assert!(Credentials::default().may_give(own, [3, 4]));
+    }
+}

@@ -1,0 +1,226 @@
+//! Who the processes of a sandbox are.
+//!
+//! The namespace has one user id, so the kernel lets nobody become another, and no host needs a line in
+//! /etc/subuid. The supervisor answers the calls that ask for or change the ids of a process itself,
+//! by the rules of `credentials`. Which process has which ids, the kernel keeps: the soft limit
+//! `RLIMIT_LOCKS` is the index of the process's credentials in a table here, and the hard limit stands for
+//! root. Linux has not looked at that limit since 2.4.25; threads share it, a child inherits it, a program
+//! that is started keeps it, and who is orphaned does not lose it, so that no fork needs to be followed.
+//! Scripts see no limit there and change none: these calls are answered as well.
+//!
+//! What this is not:
+//!
+//! - The kernel knows none of these ids. /proc/PID/status, `SO_PEERCRED`, `SCM_CREDENTIALS` and the auxiliary
+//!   vector say 0, and nobody is kept from reading, writing or killing what belongs to somebody else, as under
+//!   fakeroot.
+//! - Ids are those of a process, as POSIX has it. The kernel's are each thread's own, which programs see that
+//!   call it past the C library.
+//! - A program with a setuid bit is run with the ids of the caller, and starting a program does not copy the
+//!   effective id to the saved one. The first is so wherever no_new_privs is set (execve(2)), as it is here.
+
+use super::credentials::{Change, Credentials, Ids, NGROUPS_MAX, Program};
+use super::memory;
+use super::notified::Call;
+use super::process;
+use super::seccomp::{Listener, Notification, Reply};
+use rustix::thread::CapabilitySet;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+/// How many ids the table may hold, so that no script can fill the memory with them.
+const ROOM: usize = 1 << 20;
+/// Those of credentials without supplementary groups.
+const N_IDS: usize = 8;
+
+/// The credentials that processes took.
+#[derive(Default)]
+pub(super) struct Identities {
+    /// By the soft limit.
+    known: Vec<Rc<Credentials>>,
+    indices: BTreeMap<Rc<Credentials>, u64>,
+    root: Rc<Credentials>,
+    n_ids: usize,
+}
+
+impl Identities {
+    /// The credentials of thread `tid`.
+    pub(super) fn of(&self, tid: u32) -> io::Result<Rc<Credentials>> {
+        let limit = process::lock_limit(tid, None)?;
+        if limit.rlim_cur == limit.rlim_max {
+            return Ok(Rc::clone(&self.root));
+        }
+        let index = usize::try_from(limit.rlim_cur).ok();
+        let known = index.and_then(|index| self.known.get(index));
+        let known = known.ok_or_else(|| io::Error::from_raw_os_error(libc::EPERM))?;
+        match known.keeps {
+            Some(program) if program_of(tid)? != program || !has_capabilities(tid)? => {
+                Ok(Rc::new(known.keeping(None)))
+            }
+            _ => Ok(Rc::clone(known)),
+        }
+    }
+
+    /// Makes thread `tid` and its process have `credentials`.
+    fn set(&mut self, tid: u32, credentials: Credentials) -> io::Result<()> {
+        let mut limit = process::lock_limit(tid, None)?;
+        limit.rlim_cur = match credentials == *self.root {
+            true => limit.rlim_max,
+            // Where the host has a hard limit, there are no more numbers.
+            false => Some(self.index(credentials)?)
+                .filter(|index| *index < limit.rlim_max)
+                .ok_or_else(full)?,
+        };
+        process::lock_limit(tid, Some(limit)).map(drop)
+    }
+
+    fn index(&mut self, credentials: Credentials) -> io::Result<u64> {
+        if let Some(index) = self.indices.get(&credentials) {
+            return Ok(*index);
+        }
+        let n_ids = self.n_ids + N_IDS + credentials.groups.len();
+        if n_ids > ROOM {
+            return Err(full());
+        }
+        let index = u64::try_from(self.known.len()).map_err(io::Error::other)?;
+        let credentials = Rc::new(credentials);
+        self.known.push(Rc::clone(&credentials));
+        self.indices.insert(credentials, index);
+        self.n_ids = n_ids;
+        Ok(index)
+    }
+
+    /// Answers a call about the caller itself.
+    pub(super) fn answer(&mut self, call: &Notification, listener: &Listener) -> io::Result<Reply> {
+        let old = self.of(call.tid)?;
+        let [first, second, third, ..] = call.arguments.map(low);
+        let (one, pair) = (Change::To(first), Change::Pair([first, second]));
+        let (all, files) = (Change::All([first, second, third]), Change::Files(first));
+        let new = match call.call {
+            Call::Setuid => old.with_user(one)?,
+            Call::Setreuid => old.with_user(pair)?,
+            Call::Setresuid => old.with_user(all)?,
+            Call::Setfsuid => old.with_user(files)?,
+            Call::Setgid => old.with_group(one)?,
+            Call::Setregid => old.with_group(pair)?,
+            Call::Setresgid => old.with_group(all)?,
+            Call::Setfsgid => old.with_group(files)?,
+            Call::Setgroups => set_groups(call, &old)?,
+            Call::Prctl => {
+                let keeps = (second == 1).then(|| program_of(call.tid)).transpose()?;
+                old.keeping(keeps)
+            }
+            _ => return describe(call, &old, listener),
+        };
+        if new != *old && listener.is_waiting(call) {
+            self.set(call.tid, new)?;
+        }
+        Ok(match call.call {
+            // The two that cannot fail return what was before.
+            Call::Setfsuid => Reply::Value(old.user.files),
+            Call::Setfsgid => Reply::Value(old.group.files),
+            // The kernel tells who asks.
+            Call::Prctl => Reply::Continue,
+            _ => Reply::DONE,
+        })
+    }
+}
+
+/// The program of thread `tid`: `startstack` of proc_pid_stat(5).
+fn program_of(tid: u32) -> io::Result<Program> {
+    let stat = fs_err::read_to_string(format!("/proc/{tid}/stat"))?;
+    // The name before the last parenthesis may have any character; the field behind it is the third.
+    let field = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.split(' ').nth(25));
+    let address = field.and_then(|field| field.parse().ok());
+    Ok(Program(address.ok_or(io::ErrorKind::InvalidData)?))
+}
+
+/// Whether the kernel's own record of thread `tid`, which capset(2) changes and execve(2) fills, has what
+/// it takes to become anybody.
+fn has_capabilities(tid: u32) -> io::Result<bool> {
+    let wanted = (CapabilitySet::SETUID | CapabilitySet::SETGID).bits();
+    let status = fs_err::read_to_string(format!("/proc/{tid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let has = line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    Ok(has.ok_or(io::ErrorKind::InvalidData)? & wanted == wanted)
+}
+
+/// The number of ids is bounded by memory here as in the kernel (setuid(2)).
+fn full() -> io::Error {
+    io::Error::from_raw_os_error(libc::EAGAIN)
+}
+
+fn set_groups(call: &Notification, old: &Credentials) -> io::Result<Credentials> {
+    // In the order of the kernel: who may not is told so, whatever the list.
+    if !old.may_set_groups() {
+        return Err(io::Error::from_raw_os_error(libc::EPERM));
+    }
+    let n = usize::try_from(low(call.arguments[0])).map_err(io::Error::other)?;
+    if n > NGROUPS_MAX {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    let groups = memory::read_ids(call.tid, call.arguments[1], n)?;
+    Ok(old.with_groups(groups)?)
+}
+
+/// Answers a question for ids or for the limit that holds them.
+fn describe(call: &Notification, old: &Credentials, listener: &Listener) -> io::Result<Reply> {
+    let Credentials {
+        user,
+        group,
+        groups,
+        ..
+    } = old;
+    let three = |ids: &Ids| {
+        let values = [ids.real, ids.effective, ids.saved];
+        write_each(call, listener, values)
+    };
+    Ok(match call.call {
+        Call::Getuid => Reply::Value(user.real),
+        Call::Geteuid => Reply::Value(user.effective),
+        Call::Getgid => Reply::Value(group.real),
+        Call::Getegid => Reply::Value(group.effective),
+        Call::Getresuid => three(user)?,
+        Call::Getresgid => three(group)?,
+        Call::Getgroups => {
+            let n = u32::try_from(groups.len()).map_err(io::Error::other)?;
+            let room = low(call.arguments[0]).cast_signed();
+            let fits = u32::try_from(room).is_ok_and(|room| room == 0 || room >= n);
+            if !fits {
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
+            if room != 0 && listener.is_waiting(call) {
+                memory::write_ids(call.tid, call.arguments[1], groups)?;
+            }
+            Reply::Value(n)
+        }
+        Call::Getrlimit => unlimited(call, call.arguments[1], listener)?,
+        Call::Prlimit64 => unlimited(call, call.arguments[3], listener)?,
+        _ => Reply::DONE,
+    })
+}
+
+fn write_each(call: &Notification, listener: &Listener, values: [u32; 3]) -> io::Result<Reply> {
+    if listener.is_waiting(call) {
+        for (value, address) in values.iter().zip(call.arguments) {
+            memory::write_ids(call.tid, address, &[*value])?;
+        }
+    }
+    Ok(Reply::DONE)
+}
+
+/// Tells the limit that a script would see without us, where it asks for the old one.
+fn unlimited(call: &Notification, address: u64, listener: &Listener) -> io::Result<Reply> {
+    let asks = address != 0 || call.call == Call::Getrlimit;
+    if asks && listener.is_waiting(call) {
+        memory::write_unlimited(call.tid, address)?;
+    }
+    Ok(Reply::DONE)
+}
+
+/// The low half of a register: what an `unsigned int` argument is.
+pub(super) fn low(argument: u64) -> u32 {
+    u32::try_from(argument & 0xffff_ffff).expect("32 bits are left")
+}

@@ -1,0 +1,328 @@
+//! Who owns what a process makes: the process, and the folder's group where the folder gives that on by its
+//! setgid bit.
+//!
+//! What the kernel makes belongs to root, and nobody would hear of it. So a file that is to belong to
+//! anybody else, the supervisor makes in the caller's place, and notes the owner before it answers anybody.
+//! Its law is that of `resolve`: the folder is found as the caller's, by its own root and working
+//! directory and without magic links, and must lie on a mount of the sandbox; from then on it is a
+//! descriptor, whatever becomes of its path. There the file is made by a name without a slash and never over
+//! one that exists: opening that might wait, as for the other end of a pipe, and the supervisor must not.
+//!
+//! What is there already, what is found by a magic link and what must fail is left to the kernel, with its
+//! own words of error. So are sockets, which bind(2) makes and no image has, and devices, which a sandbox
+//! cannot make.
+
+use super::credentials::Credentials;
+use super::identities::low;
+use super::memory;
+use super::notified::Call;
+use super::owners::{Owner, ROOT, read_path};
+use super::resolve::{Base, Resolver, Start};
+use super::seccomp::Notification;
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// A file that a call means to make.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    start: Start,
+    path: CString,
+    resolve: ResolveFlags,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// `open` with these flags, `O_CREAT` among them.
+    File(OFlags, Mode),
+    /// `open` with these flags, `O_TMPFILE` among them: `path` is the folder.
+    Nameless(OFlags, Mode),
+    Directory(Mode),
+    /// A regular file or a pipe.
+    Node(FileType, Mode),
+    Symlink(CString),
+}
+
+/// A new file.
+pub(super) struct Made {
+    /// Without rights.
+    pub(super) file: OwnedFd,
+    /// As the caller wanted it opened, if so.
+    pub(super) opened: Option<(OwnedFd, OFlags)>,
+    /// Whose it is.
+    pub(super) owner: Owner,
+}
+
+/// A new file as it was made.
+enum New {
+    Named(OwnedFd),
+    Opened(OwnedFd, OFlags),
+}
+
+/// What a folder gives on to new files: by its setgid bit, its group.
+struct Heritage {
+    group: Option<u32>,
+}
+
+/// How many symlinks the kernel follows.
+const MAXSYMLINKS: usize = 40;
+
+impl Wanted {
+    /// What `call` is to make; `None` if the kernel can do it alone, or must refuse it.
+    pub(super) fn of(call: &Notification) -> io::Result<Option<Self>> {
+        let tid = call.tid;
+        let [a, b, c, d, ..] = call.arguments;
+        let here = libc::AT_FDCWD;
+        let at = |argument: u64| low(argument).cast_signed();
+        let none = ResolveFlags::empty();
+        let created = (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC).cast_unsigned();
+        let (folder, path, resolve, what) = match call.call {
+            Call::Open => (here, a, none, open(low(b), low(c))),
+            Call::Creat => (here, a, none, open(created, low(b))),
+            Call::Openat => (at(a), b, none, open(low(c), low(d))),
+            Call::Openat2 => {
+                let Some((what, resolve)) = open_how(tid, c, d)? else {
+                    return Ok(None);
+                };
+                (at(a), b, resolve, Some(what))
+            }
+            Call::Mkdir => (here, a, none, Some(What::Directory(mode(low(b))))),
+            Call::Mkdirat => (at(a), b, none, Some(What::Directory(mode(low(c))))),
+            Call::Mknod => (here, a, none, node(low(b))),
+            Call::Mknodat => (at(a), b, none, node(low(c))),
+            Call::Symlink => (here, b, none, Some(What::Symlink(string(tid, a)?))),
+            Call::Symlinkat => (at(b), c, none, Some(What::Symlink(string(tid, a)?))),
+            _ => return Ok(None),
+        };
+        let start = match folder {
+            folder if folder == here => Start::Here,
+            number => Start::Descriptor(number),
+        };
+        let path = string(tid, path)?;
+        Ok(what.map(|what| Self {
+            start,
+            path,
+            resolve,
+            what,
+        }))
+    }
+
+    /// Makes it for thread `tid`, which is `creator`; `None` where that is the kernel's business. `owner`
+    /// knows the folders' owners.
+    pub(super) fn make(
+        &self,
+        tid: u32,
+        creator: &Credentials,
+        resolver: &Resolver,
+        owner: impl Fn(&OwnedFd) -> io::Result<Owner>,
+    ) -> io::Result<Option<Made>> {
+        let Some((folder, name)) = self.place(tid, resolver) else {
+            return Ok(None);
+        };
+        let gives = rustix::fs::fstat(&folder)?.st_mode & libc::S_ISGID != 0;
+        let heir = owner(&folder)?.gid;
+        let heritage = Heritage {
+            group: gives.then_some(heir),
+        };
+        let Owner { uid, gid } = creator.owner();
+        let owner = Owner {
+            uid,
+            gid: heritage.group.unwrap_or(gid),
+        };
+        if owner == ROOT {
+            return Ok(None);
+        }
+        let made = with_umask(umask(tid)?, || {
+            self.make_at(&folder, &name, |mode| heritage.leaves(mode, creator))
+        });
+        let (file, opened) = match made {
+            Ok(New::Named(file)) => (file, None),
+            Ok(New::Opened(file, flags)) => (bare(&file)?, Some((file, flags))),
+            // Somebody else was faster.
+            Err(Errno::EXIST) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(Made {
+            file,
+            opened,
+            owner,
+        }))
+    }
+
+    fn make_at(
+        &self,
+        folder: &OwnedFd,
+        name: &CString,
+        leaves: impl Fn(Mode) -> Mode,
+    ) -> Result<New, Errno> {
+        use rustix::fs::{mkdirat, mknodat, openat, symlinkat};
+        match &self.what {
+            What::File(flags, mode) => {
+                let new = *flags | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let file = openat(folder, name, new, leaves(*mode))?;
+                return Ok(New::Opened(file, *flags));
+            }
+            What::Nameless(flags, mode) => {
+                let file = openat(folder, c".", *flags | OFlags::CLOEXEC, leaves(*mode))?;
+                return Ok(New::Opened(file, *flags));
+            }
+            What::Directory(mode) => mkdirat(folder, name, *mode)?,
+            What::Node(kind, mode) => mknodat(folder, name, *kind, leaves(*mode), 0)?,
+            What::Symlink(target) => symlinkat(target, folder, name)?,
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(folder, name, flags, Mode::empty()).map(New::Named)
+    }
+
+    /// The folder in which the new file is to lie, and its name there.
+    fn place(&self, tid: u32, resolver: &Resolver) -> Option<(OwnedFd, CString)> {
+        let mut base = Base::Start(self.start);
+        let mut path = self.path.clone();
+        if let What::Nameless(..) = self.what {
+            let folder = resolver.open_folder(tid, &base, &path, self.resolve).ok()?;
+            return resolver.is_inside(&folder).ok()?.then_some((folder, path));
+        }
+        for _ in 0..=MAXSYMLINKS {
+            let (folder, name) = self.split(&path)?;
+            let folder = resolver
+                .open_folder(tid, &base, &folder, self.resolve)
+                .ok()?;
+            if !resolver.is_inside(&folder).ok()? {
+                return None;
+            }
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            match rustix::fs::openat(&folder, &name, flags, Mode::empty()) {
+                Err(Errno::NOENT) => return Some((folder, name)),
+                Ok(found) if self.follows() => {
+                    // A symlink that leads to nothing is made into one that leads to the new file.
+                    path = rustix::fs::readlinkat(&found, c"", Vec::new()).ok()?;
+                    base = Base::Folder(folder);
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// Whether a symlink at the end of the path is followed. With a wish about the way (openat2(2)), only
+    /// the kernel knows whether it may be.
+    fn follows(&self) -> bool {
+        let stops = OFlags::EXCL | OFlags::NOFOLLOW;
+        matches!(&self.what, What::File(flags, _) if !flags.intersects(stops))
+            && self.resolve.is_empty()
+    }
+
+    /// The folder of a path and the name in it. Only a folder's name may end with a slash.
+    fn split(&self, path: &CString) -> Option<(CString, CString)> {
+        let mut path = path.as_bytes();
+        if let What::Directory(_) = self.what {
+            while let [rest @ .., b'/'] = path {
+                path = rest;
+            }
+        }
+        let at = path.iter().rposition(|byte| *byte == b'/');
+        let (folder, name) = path.split_at(at.map_or(0, |at| at + 1));
+        let folder = if folder.is_empty() { b"." } else { folder };
+        match name {
+            b"" | b"." | b".." => None,
+            _ => Some((CString::new(folder).ok()?, CString::new(name).ok()?)),
+        }
+    }
+}
+
+impl Heritage {
+    /// What of `mode` a new file gets: who is not in the group that it inherits makes no program that runs
+    /// as that group (`mode_strip_sgid` of the kernel).
+    fn leaves(&self, mode: Mode, creator: &Credentials) -> Mode {
+        let may = |group| creator.rules_files() || creator.is_in(group);
+        let program = mode.contains(Mode::SGID | Mode::XGRP);
+        match self.group {
+            Some(group) if program && !may(group) => mode - Mode::SGID,
+            _ => mode,
+        }
+    }
+}
+
+/// The same file without rights: who holds one open to write keeps it from being run.
+fn bare(file: &OwnedFd) -> io::Result<OwnedFd> {
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(own, flags, Mode::empty())?)
+}
+
+/// What `open` makes, if that is a file.
+fn open(flags: u32, bits: u32) -> Option<What> {
+    let flags = OFlags::from_bits_retain(flags);
+    if flags.contains(OFlags::PATH) {
+        return None;
+    }
+    if flags.contains(OFlags::TMPFILE) {
+        return Some(What::Nameless(flags, mode(bits)));
+    }
+    let file = flags.contains(OFlags::CREATE) && !flags.contains(OFlags::DIRECTORY);
+    file.then(|| What::File(flags, mode(bits)))
+}
+
+/// The same by the `struct open_how` at `address`.
+fn open_how(tid: u32, address: u64, size: u64) -> io::Result<Option<(What, ResolveFlags)>> {
+    const LEN: usize = 24;
+    // What is longer has wishes that nobody knows yet.
+    if usize::try_from(size).ok() != Some(LEN) {
+        return Ok(None);
+    }
+    let how: [u8; LEN] = memory::read_array(tid, address)?;
+    let (words, _) = how.as_chunks();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    let [flags, bits, resolve] = words[..] else {
+        return Ok(None);
+    };
+    let (Ok(flags), Ok(bits)) = (u32::try_from(flags), u32::try_from(bits)) else {
+        return Ok(None);
+    };
+    // Unlike the others, this call refuses what it does not know.
+    let known = bits & !0o7777 == 0 && !OFlags::from_bits_retain(flags).intersects(UNKNOWN);
+    let resolve = ResolveFlags::from_bits_retain(resolve);
+    let what = open(flags, bits).filter(|_| known && !resolve.contains(ResolveFlags::CACHED));
+    Ok(what.map(|what| (what, resolve)))
+}
+
+/// The bits that no flag of open(2) has.
+const UNKNOWN: OFlags = OFlags::from_bits_retain(0xff80_0000);
+
+/// What `mknod` makes that a sandbox can.
+fn node(bits: u32) -> Option<What> {
+    match FileType::from_raw_mode(bits) {
+        _ if bits & libc::S_IFMT == 0 => Some(What::Node(FileType::RegularFile, mode(bits))),
+        kind @ (FileType::RegularFile | FileType::Fifo | FileType::Socket) => {
+            Some(What::Node(kind, mode(bits)))
+        }
+        _ => None,
+    }
+}
+
+fn mode(bits: u32) -> Mode {
+    Mode::from_raw_mode(bits & 0o7777)
+}
+
+fn string(tid: u32, address: u64) -> io::Result<CString> {
+    Ok(CString::new(read_path(tid, address)?)?)
+}
+
+/// The umask of thread `tid` (proc_pid_status(5), since Linux 4.7).
+fn umask(tid: u32) -> io::Result<Mode> {
+    let status = fs_err::read_to_string(format!("/proc/{tid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let mask = line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok());
+    Ok(mode(mask.ok_or(io::ErrorKind::NotFound)?))
+}
+
+/// Does `make` under the umask of somebody else, for the kernel knows when a folder's access list counts instead.
+fn with_umask<T>(mask: Mode, make: impl FnOnce() -> T) -> T {
+    let own = rustix::process::umask(mask);
+    let made = make();
+    rustix::process::umask(own);
+    made
+}

@@ -1,0 +1,127 @@
+//! The memory of a stopped caller: its words, and the answers in the forms that the kernel has for them.
+#![expect(
+    unsafe_code,
+    reason = "process_vm_readv and process_vm_writev exist as raw system calls only"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// Reads up to `buffer.len()` bytes at `address` of thread `tid`.
+pub(super) fn read_memory(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let local = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    let remote = remote(address, buffer.len())?;
+    let pid = i32::try_from(tid).map_err(io::Error::other)?;
+    // SAFETY: `local` is the exclusively borrowed buffer; `remote` lies in another process.
+    let n = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    usize::try_from(n).map_err(|_| io::Error::last_os_error())
+}
+
+/// Reads `N` bytes at `address` of thread `tid`.
+pub(super) fn read_array<const N: usize>(tid: u32, address: u64) -> io::Result<[u8; N]> {
+    let mut array = [0; N];
+    match read_memory(tid, address, &mut array)? {
+        n if n == N => Ok(array),
+        _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+    }
+}
+
+/// Reads `n` ids at `address` of thread `tid`.
+pub(super) fn read_ids(tid: u32, address: u64, n: usize) -> io::Result<Vec<u32>> {
+    let mut bytes = vec![0; n * size_of::<u32>()];
+    // The kernel gives what it can read, and an error if that is nothing.
+    if n > 0 && read_memory(tid, address, &mut bytes)? != bytes.len() {
+        return Err(io::Error::from_raw_os_error(libc::EFAULT));
+    }
+    let (ids, _) = bytes.as_chunks();
+    Ok(ids.iter().map(|id| u32::from_ne_bytes(*id)).collect())
+}
+
+/// Writes `ids` to `address` of thread `tid`.
+pub(super) fn write_ids(tid: u32, address: u64, ids: &[u32]) -> io::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_ne_bytes()).collect();
+    write_memory(tid, address, bytes.as_slice())
+}
+
+/// Writes the limits that one gets who asks for a resource without any: two times `RLIM_INFINITY`.
+pub(super) fn write_unlimited(tid: u32, address: u64) -> io::Result<()> {
+    write_memory(tid, address, &[u64::MAX; 2])
+}
+
+/// Writes `value` to `address` of thread `tid`.
+fn write_memory<T: ?Sized>(tid: u32, address: u64, value: &T) -> io::Result<()> {
+    let len = size_of_val(value);
+    let local = libc::iovec {
+        iov_base: std::ptr::from_ref(value).cast_mut().cast(),
+        iov_len: len,
+    };
+    let remote = remote(address, len)?;
+    let pid = i32::try_from(tid).map_err(io::Error::other)?;
+    // SAFETY: `local` is `value`, which is only read; `remote` lies in another process.
+    let n = unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(n) {
+        Ok(n) if n == len => Ok(()),
+        Ok(_) => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+fn remote(address: u64, len: usize) -> io::Result<libc::iovec> {
+    let address = usize::try_from(address).map_err(io::Error::other)?;
+    Ok(libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(address),
+        iov_len: len,
+    })
+}
+
+/// The answer to `stat`, in the form of the kernel (which 64-bit C libraries share).
+pub(super) struct Status(pub(super) libc::stat);
+
+impl Status {
+    /// Asks for `file`.
+    pub(super) fn of(file: &OwnedFd) -> io::Result<Self> {
+        // SAFETY: a structure of numbers, for which zero is a value.
+        let mut status: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: `status` takes the answer.
+        let result = unsafe { libc::fstat(file.as_raw_fd(), &raw mut status) };
+        match result {
+            0 => Ok(Self(status)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Puts it where thread `tid` expects it.
+    pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
+        write_memory(tid, address, &self.0)
+    }
+}
+
+/// The answer to `statx`.
+pub(super) struct ExtendedStatus(pub(super) libc::statx);
+
+impl ExtendedStatus {
+    /// Asks for the fields `mask` of `file`.
+    pub(super) fn of(file: &OwnedFd, flags: i32, mask: u32) -> io::Result<Self> {
+        let flags = flags | libc::AT_EMPTY_PATH;
+        // SAFETY: a structure of numbers, for which zero is a value.
+        let mut status: libc::statx = unsafe { std::mem::zeroed() };
+        // SAFETY: the path ends with NUL, `status` takes the answer.
+        let result =
+            unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, &raw mut status) };
+        match result {
+            0 => Ok(Self(status)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Puts it where thread `tid` expects it.
+    pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
+        write_memory(tid, address, &self.0)
+    }
+}

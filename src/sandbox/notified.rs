@@ -1,0 +1,170 @@
+//! The calls that reach the supervisor, by their numbers here.
+
+/// What the argument of a call must be for the supervisor to be asked; the kernel does the rest alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// Every call.
+    Always,
+    /// These flags of `open`, its argument of this index, make a file.
+    Creates(u32),
+    /// This argument names the limit in which the supervisor keeps who a process is (`identities`).
+    Limit(u32),
+    /// The same, and the process is the caller itself: the supervisor has the same user id.
+    OwnLimit,
+    /// `prctl` decides whether capabilities are kept.
+    Keeps,
+}
+
+/// A system call that the supervisor answers, by the kernel's own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Chown,
+    Lchown,
+    Fchown,
+    Fchownat,
+    Stat,
+    Lstat,
+    Fstat,
+    Newfstatat,
+    Statx,
+    Setuid,
+    Setgid,
+    Setreuid,
+    Setregid,
+    Setresuid,
+    Setresgid,
+    Setfsuid,
+    Setfsgid,
+    Setgroups,
+    Getuid,
+    Geteuid,
+    Getgid,
+    Getegid,
+    Getresuid,
+    Getresgid,
+    Getgroups,
+    Getrlimit,
+    Setrlimit,
+    Prlimit64,
+    Prctl,
+    Open,
+    Creat,
+    Openat,
+    Openat2,
+    Mkdir,
+    Mkdirat,
+    Mknod,
+    Mknodat,
+    Symlink,
+    Symlinkat,
+}
+
+/// What a call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Who owns a file.
+    Owner,
+    /// Who the caller is.
+    Identity,
+    /// A new file.
+    Creation,
+}
+
+impl Call {
+    /// What it is about.
+    pub(super) fn subject(self) -> Subject {
+        match self {
+            Self::Chown
+            | Self::Lchown
+            | Self::Fchown
+            | Self::Fchownat
+            | Self::Stat
+            | Self::Lstat
+            | Self::Fstat
+            | Self::Newfstatat
+            | Self::Statx => Subject::Owner,
+            Self::Open
+            | Self::Creat
+            | Self::Openat
+            | Self::Openat2
+            | Self::Mkdir
+            | Self::Mkdirat
+            | Self::Mknod
+            | Self::Mknodat
+            | Self::Symlink
+            | Self::Symlinkat => Subject::Creation,
+            _ => Subject::Identity,
+        }
+    }
+
+    /// Whether it gives a file to another owner.
+    pub(super) fn is_chown(self) -> bool {
+        matches!(
+            self,
+            Self::Chown | Self::Lchown | Self::Fchown | Self::Fchownat
+        )
+    }
+}
+
+/// The calls.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) const NOTIFIED: &[(libc::c_long, Call, When)] = &[
+    (libc::SYS_newfstatat, Call::Newfstatat, When::Always),
+    (libc::SYS_fstat, Call::Fstat, When::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_stat, Call::Stat, When::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_lstat, Call::Lstat, When::Always),
+    (libc::SYS_statx, Call::Statx, When::Always),
+    (libc::SYS_fchownat, Call::Fchownat, When::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chown, Call::Chown, When::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_lchown, Call::Lchown, When::Always),
+    (libc::SYS_fchown, Call::Fchown, When::Always),
+    (libc::SYS_setuid, Call::Setuid, When::Always),
+    (libc::SYS_setgid, Call::Setgid, When::Always),
+    (libc::SYS_setreuid, Call::Setreuid, When::Always),
+    (libc::SYS_setregid, Call::Setregid, When::Always),
+    (libc::SYS_setresuid, Call::Setresuid, When::Always),
+    (libc::SYS_setresgid, Call::Setresgid, When::Always),
+    (libc::SYS_setfsuid, Call::Setfsuid, When::Always),
+    (libc::SYS_setfsgid, Call::Setfsgid, When::Always),
+    (libc::SYS_setgroups, Call::Setgroups, When::Always),
+    (libc::SYS_getuid, Call::Getuid, When::Always),
+    (libc::SYS_geteuid, Call::Geteuid, When::Always),
+    (libc::SYS_getgid, Call::Getgid, When::Always),
+    (libc::SYS_getegid, Call::Getegid, When::Always),
+    (libc::SYS_getresuid, Call::Getresuid, When::Always),
+    (libc::SYS_getresgid, Call::Getresgid, When::Always),
+    (libc::SYS_getgroups, Call::Getgroups, When::Always),
+    (libc::SYS_getrlimit, Call::Getrlimit, When::Limit(0)),
+    (libc::SYS_setrlimit, Call::Setrlimit, When::Limit(0)),
+    (libc::SYS_prlimit64, Call::Prlimit64, When::OwnLimit),
+    (libc::SYS_prctl, Call::Prctl, When::Keeps),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, Call::Open, When::Creates(1)),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, Call::Creat, When::Always),
+    (libc::SYS_openat, Call::Openat, When::Creates(2)),
+    // Its flags lie in memory.
+    (libc::SYS_openat2, Call::Openat2, When::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mkdir, Call::Mkdir, When::Always),
+    (libc::SYS_mkdirat, Call::Mkdirat, When::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, Call::Mknod, When::Always),
+    (libc::SYS_mknodat, Call::Mknodat, When::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_symlink, Call::Symlink, When::Always),
+    (libc::SYS_symlinkat, Call::Symlinkat, When::Always),
+];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) const NOTIFIED: &[(libc::c_long, Call, When)] = &[];
+
+/// The call of number `number`, if it is one that the supervisor answers.
+pub(super) fn call(number: i32) -> Option<Call> {
+    let number = libc::c_long::from(number);
+    let found = NOTIFIED.iter().find(|(known, ..)| *known == number);
+    found.map(|(_, call, _)| *call)
+}
