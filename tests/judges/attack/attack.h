@@ -57,3 +57,7 @@ __attribute__((format(printf, 1, 2), unused)) static int begin(const char *forma
 }
 
 void kernel_files(void);
+/* Tries to be others; `outside` is a file of the host, beside a folder `open` for everybody. */
+void identities(const char *outside);
+/* Whether this program still is the account that started it; 0 if so. */
+int who(void);

@@ -324,6 +324,8 @@ static void processes(int port)
 
 int main(int argc, char **argv)
 {
+	if (argc == 2)
+		return who();
 	if (argc != 4)
 		return 2;
 	setvbuf(stdout, 0, _IOLBF, 0);
@@ -341,6 +343,7 @@ int main(int argc, char **argv)
 	other_abis();
 	paths();
 	kernel_files();
+	identities(outside);
 	processes(atoi(argv[3]));
 	puts("finished");
 	return 0;
