@@ -64,6 +64,47 @@ fn a_full_disk_of_the_store_says_what_is_needed_and_what_is_free() {
     assert_eq!(scene.outputs(), [""; 0]);
 }
 
+/// Whatever it is that finds no room: an index, a package, the tree that goes into the sandbox, what comes back from
+/// it, half a report, an object. The last of all is looked for by halves.
+#[test]
+fn a_store_that_is_full_at_any_moment_says_so_and_keeps_nothing_unfinished() {
+    let scene = Scene::new();
+    fs_err::create_dir(scene.path("store")).unwrap();
+    let is_enough = |kibibytes: u32| {
+        let mount = format!("mount -t tmpfs -o size={kibibytes}k tmpfs \"$STORE\"");
+        // The tmpfs is seen in the namespace only.
+        let script = format!(
+            "set -e; {mount}; status=0; \"$@\" || status=$?; ls -A \"$STORE/scratch\"; exit $status"
+        );
+        let mut command = Command::new("unshare");
+        command.args(["-Urm", "sh", "-c", &script, "sh", PROGRAM]);
+        scene.surround(&mut command);
+        command.env("STORE", scene.path("store"));
+        command.args(scene.inputs());
+        command.arg("--output").arg(scene.image());
+        let result = run(&mut command);
+        if result.code == Some(0) {
+            fs_err::remove_file(scene.image()).unwrap();
+            return true;
+        }
+        let result = result.ended(5);
+        assert_eq!(result.stdout, "", "{kibibytes} KiB: scratch is left");
+        let words = ["of the store `", "is full", " are free", "--store"];
+        result.says(&words);
+        assert_eq!(scene.outputs(), [""; 0], "{kibibytes} KiB");
+        false
+    };
+    let (mut least, mut most) = (512, 65_536);
+    assert!(!is_enough(least) && is_enough(most));
+    while most - least > 64 {
+        let middle = least.midpoint(most);
+        match is_enough(middle) {
+            true => most = middle,
+            false => least = middle,
+        }
+    }
+}
+
 #[test]
 fn a_folder_that_is_read_only_is_named_before_anything_is_fetched() {
     let scene = Scene::new();
