@@ -136,14 +136,14 @@ impl System {
     fn of_image(image: &Path) -> Self {
         let root = support::partitions(image).len();
         let script = format!(
-            "mkdir at; mount -t ext4 -o ro,noload /dev/ubda{root} at; cd at
+            "set -e; mkdir at; mount -t ext4 -o ro,noload /dev/ubda{root} at; cd at
             find . -xdev -printf '%M %U:%G %P\\n' > ../paths
-            cp etc/passwd etc/group var/lib/dpkg/status ..; cd ..; umount at"
+            cp etc/passwd etc/group ..; cp var/lib/dpkg/status ../packages; cd ..; umount at"
         );
         let left = uml::run(&script, &[Disk::ReadOnly(image)]);
         let text = |name: &str| String::from_utf8_lossy(&left.file(name)).into_owned();
-        let (passwd, group, status) = (text("passwd"), text("group"), text("status"));
-        Self::new(&text("paths"), [&passwd, &group, &status])
+        let (passwd, group, packages) = (text("passwd"), text("group"), text("packages"));
+        Self::new(&text("paths"), [&passwd, &group, &packages])
     }
 
     /// What mmdebstrap makes of `packages`, from the same suites.
