@@ -192,6 +192,36 @@ fn whoever_a_script_becomes_owns_what_it_makes() {
     );
 }
 
+#[test]
+fn an_account_may_have_more_files_than_a_program_may_open() {
+    let ground = ground();
+    let tree = host_tree(&ground.store);
+    let many = "mkdir /w; chown 70:71 /w; setpriv --reuid=70 --regid=71 --clear-groups perl -e '
+        for (1 .. 3000) { open F, q(>), qq(/w/$_) or die; open G, q(>), q(/w/passing) or die; unlink q(/w/passing) }'";
+    let step = |script| Step::new("a script", &["sh", "-euc", script]);
+    let request = RunRequest {
+        tree: &tree,
+        store: &ground.store,
+        program: program(),
+        epoch: EPOCH,
+        steps: vec![step(many), step("id > /id")],
+        script_timeout: None,
+    };
+    let after = run(&request, &mut |_| {}).unwrap();
+    let theirs = below_w(&after);
+    assert_eq!(theirs.len(), 3001);
+    assert!(
+        theirs.iter().all(|line| line.ends_with(" 70:71")),
+        "{theirs:#?}"
+    );
+    // What is laid out with as many owners runs as well.
+    let again = ground.run(&after, "id > /id").unwrap();
+    assert_eq!(
+        ground.text(&again, "/id"),
+        "uid=0(root) gid=0(root) groups=0(root)\n"
+    );
+}
+
 /// Shows the lines that differ.
 fn assert_same_lines(left: &str, right: &str, message: &str) {
     let [left, right] = [left, right].map(|text| text.lines().collect::<BTreeSet<&str>>());
