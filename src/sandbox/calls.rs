@@ -35,7 +35,6 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_chdir,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_chmod,
-    libc::SYS_chroot,
     libc::SYS_clock_adjtime,
     libc::SYS_clock_getres,
     libc::SYS_clock_gettime,

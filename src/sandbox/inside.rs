@@ -210,8 +210,11 @@ fn isolate() -> Result<(), Trouble> {
     let doing = || "isolate the sandbox".to_owned();
     rustix::process::setsid().doing(doing)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    rustix::system::sethostname(b"localhost").doing(doing)?;
-    rustix::system::setdomainname(b"(none)").doing(doing)?;
+    // The filters of some containers allow the namespaces and then not these.
+    rustix::system::sethostname(b"localhost")
+        .and_then(|()| rustix::system::setdomainname(b"(none)"))
+        .doing(doing)
+        .map_err(|trouble| trouble.about(Area::Namespace))?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(doing)
 }
 

@@ -57,6 +57,7 @@ pub(super) enum Call {
     Mknodat,
     Symlink,
     Symlinkat,
+    Chroot,
 }
 
 /// What a call is about.
@@ -68,6 +69,8 @@ pub(super) enum Subject {
     Identity,
     /// A new file.
     Creation,
+    /// Where the caller's paths begin.
+    Root,
 }
 
 impl Call {
@@ -93,6 +96,7 @@ impl Call {
             | Self::Mknodat
             | Self::Symlink
             | Self::Symlinkat => Subject::Creation,
+            Self::Chroot => Subject::Root,
             _ => Subject::Identity,
         }
     }
@@ -158,6 +162,7 @@ pub(super) const NOTIFIED: &[(libc::c_long, Call, When)] = &[
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_symlink, Call::Symlink, When::Always),
     (libc::SYS_symlinkat, Call::Symlinkat, When::Always),
+    (libc::SYS_chroot, Call::Chroot, When::Always),
 ];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) const NOTIFIED: &[(libc::c_long, Call, When)] = &[];

@@ -95,6 +95,12 @@ impl Owners {
             Subject::Owner => self.about_owner(call, listener),
             Subject::Identity => self.identities.answer(call, listener),
             Subject::Creation => self.create(call, listener),
+            Subject::Root => {
+                if let Some(resolver) = &mut self.resolver {
+                    resolver.expect_roots();
+                }
+                Ok(Reply::Continue)
+            }
         };
         answered.unwrap_or_else(|error| Reply::Refuse(error.raw_os_error().unwrap_or(libc::EIO)))
     }
@@ -105,6 +111,13 @@ impl Owners {
         };
         let change = call.call.is_chown();
         let found = Target::of(call).and_then(|target| {
+            // What is asked most, and most often about a file without a note.
+            if target.path.is_empty() && !change {
+                let status = target.start.stat(call.tid)?;
+                if !self.notes.contains_key(&Inode::from(&status)) {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+            }
             let file = resolver.open(call.tid, target.start, &target.path, target.follow)?;
             // Nothing outside has a note that a question could find.
             Ok((!change || resolver.is_inside(&file)?, file))
@@ -296,11 +309,16 @@ pub(super) fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
 }
 
 fn inode_of(file: &OwnedFd) -> io::Result<Inode> {
-    let status = rustix::fs::fstat(file)?;
-    Ok(Inode {
-        device: status.st_dev,
-        number: status.st_ino,
-    })
+    Ok(Inode::from(&rustix::fs::fstat(file)?))
+}
+
+impl From<&rustix::fs::Stat> for Inode {
+    fn from(status: &rustix::fs::Stat) -> Self {
+        Self {
+            device: status.st_dev,
+            number: status.st_ino,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ struct Place {
 /// The sandbox as the supervisor sees it.
 pub(super) struct Resolver {
     root: Place,
+    /// Whether a process may have another root than that.
+    chrooted: bool,
     /// The ids of the mounts whose files scripts may own.
     mounts: BTreeSet<u64>,
 }
@@ -72,7 +74,16 @@ impl Resolver {
         for folder in folders {
             mounts.insert(place(CWD, &CString::new(*folder)?)?.mount);
         }
-        Ok(Self { root, mounts })
+        Ok(Self {
+            root,
+            chrooted: false,
+            mounts,
+        })
+    }
+
+    /// From now on, processes may have roots of their own; most sandboxes end without one.
+    pub(super) fn expect_roots(&mut self) {
+        self.chrooted = true;
     }
 
     /// Opens what `path` means for thread `tid`, or what it starts at if it is empty; with
@@ -85,7 +96,7 @@ impl Resolver {
         follow: bool,
     ) -> io::Result<OwnedFd> {
         if path.is_empty() {
-            return start.open(tid, OFlags::empty());
+            return start.open(tid);
         }
         let mut flags = OFlags::PATH | OFlags::CLOEXEC;
         if !follow {
@@ -93,7 +104,7 @@ impl Resolver {
         }
         let start = match path.to_bytes() {
             [b'/', ..] => None,
-            _ => Some(start.open(tid, OFlags::empty())?),
+            _ => Some(start.open(tid)?),
         };
         let from = start.as_ref().map_or(CWD, AsFd::as_fd);
         self.find(tid, from, path, How::from(flags))
@@ -116,18 +127,20 @@ impl Resolver {
         let start = match from {
             _ if absolute && !resolve.contains(ResolveFlags::IN_ROOT) => None,
             Base::Folder(folder) => Some(folder.try_clone()?),
-            Base::Start(start) => Some(start.open(tid, OFlags::empty())?),
+            Base::Start(start) => Some(start.open(tid)?),
         };
         let from = start.as_ref().map_or(CWD, AsFd::as_fd);
         self.find(tid, from, path, how)
     }
 
     fn find(&self, tid: u32, from: BorrowedFd<'_>, path: &CStr, how: How) -> io::Result<OwnedFd> {
-        let root = CString::new(format!("/proc/{tid}/root"))?;
-        match place(CWD, &root)? == self.root {
-            true => resolve(from, path, how),
-            false => resolve_below(&root, from, path, how),
+        if self.chrooted {
+            let root = CString::new(format!("/proc/{tid}/root"))?;
+            if place(CWD, &root)? != self.root {
+                return resolve_below(&root, from, path, how);
+            }
         }
+        resolve(from, path, how)
     }
 
     /// Whether scripts may own `file`.
@@ -138,18 +151,25 @@ impl Resolver {
 }
 
 impl Start {
-    /// Opens it by the kernel's own record of thread `tid`.
-    fn open(self, tid: u32, flags: OFlags) -> io::Result<OwnedFd> {
-        let path = match self {
-            Self::Here => format!("/proc/{tid}/cwd"),
-            Self::Descriptor(number) => format!("/proc/{tid}/fd/{number}"),
-        };
-        let flags = flags | OFlags::PATH | OFlags::CLOEXEC;
-        match (rustix::fs::open(path, flags, Mode::empty()), self) {
+    /// The state of it, by the kernel's own record of thread `tid`.
+    pub(super) fn stat(self, tid: u32) -> io::Result<rustix::fs::Stat> {
+        Ok(rustix::fs::stat(self.path(tid))?)
+    }
+
+    fn open(self, tid: u32) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        match (rustix::fs::open(self.path(tid), flags, Mode::empty()), self) {
             (Err(rustix::io::Errno::NOENT), Self::Descriptor(_)) => {
                 Err(io::Error::from_raw_os_error(libc::EBADF))
             }
             (opened, _) => Ok(opened?),
+        }
+    }
+
+    fn path(self, tid: u32) -> String {
+        match self {
+            Self::Here => format!("/proc/{tid}/cwd"),
+            Self::Descriptor(number) => format!("/proc/{tid}/fd/{number}"),
         }
     }
 }

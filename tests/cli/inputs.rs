@@ -330,3 +330,39 @@ fn where_no_sandbox_can_be_made_the_program_says_what_to_allow() {
     let ran = scene.fails_with(4, &mut command);
     insta::assert_snapshot!(scene.failure(&ran));
 }
+
+/// Has the kernel refuse one system call, as the filters of container runtimes do (seccomp(2)), and starts a program.
+const REFUSE: &str = r#"
+import ctypes, os, struct, sys
+call = int(sys.argv[1])
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, call), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *rule) for rule in rules))
+program = struct.pack("=HxxxxxxQ", len(rules), ctypes.addressof(code))
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_ulong]
+assert prctl(38, 1, None, 0, 0) == 0 and prctl(22, 2, program, 0, 0) == 0
+os.execv(sys.argv[2], sys.argv[2:])
+"#;
+
+/// Podman's own profile allows the namespaces where the container's user may have them, and then no host name in them.
+#[test]
+fn where_a_containers_filter_refuses_a_host_name_the_help_is_that_for_containers() {
+    let scene = Scene::new();
+    for call in [
+        libc::SYS_sethostname,
+        libc::SYS_setdomainname,
+        libc::SYS_unshare,
+    ] {
+        let mut command = Command::new("python3");
+        command.args(["-c", REFUSE, &call.to_string(), crate::scene::PROGRAM]);
+        scene.surround(&mut command);
+        command
+            .args(scene.inputs())
+            .arg("--output")
+            .arg(scene.image());
+        scene.fails_with(4, &mut command).says(&[
+            "need a user namespace",
+            "in a container, run imgbuild as an ordinary user",
+        ]);
+    }
+}
