@@ -332,7 +332,7 @@ fn where_no_sandbox_can_be_made_the_program_says_what_to_allow() {
 }
 
 /// Has the kernel refuse one system call, as the filters of container runtimes do (seccomp(2)), and starts a program.
-const REFUSE: &str = r#"
+pub(crate) const REFUSE: &str = r#"
 import ctypes, os, struct, sys
 call = int(sys.argv[1])
 rules = [(0x20, 0, 0, 0), (0x15, 0, 1, call), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)]

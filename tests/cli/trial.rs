@@ -6,14 +6,14 @@ use crate::scene::{Scene, run};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// Shows the console of a device whose health program says what lies beside it: in `health-1` at first,
 /// from then on in `health-2`. What systemd says of the start lies in `state`; a file `silent` keeps the health
 /// program from ending.
 const QEMU: &str = r#"#!/bin/sh
 here=$(dirname "$0")
-echo $$ > "$here/pid"
+exec 8> "$here/runs"
+flock 8
 printf '%s\n' "$@" > "$here/arguments"
 printf '[    0.0] starts\r\nconsole login: admin\r\npassword: pass-word\r\n\r\ntiny login: '
 read -r name
@@ -99,33 +99,30 @@ impl Trial {
     /// A test that waits for a health program which does not end.
     fn waiting(&self) -> Child {
         self.put("silent", "");
+        let asked = self.0.path("bin").join("asked");
+        let made = Command::new("mkfifo").arg(&asked).status();
+        assert!(made.unwrap().success());
         let mut command = self.command(&[]);
         let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let asked = self.0.path("bin").join("asked");
-        while !asked.exists() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        // Read to its end once the health program has written there.
+        fs_err::read(&asked).unwrap();
         child
     }
 
-    /// Waits until the machine is gone: what has ended and was not waited for is no machine any more.
+    /// Waits until the machine is gone, which holds a lock while it runs.
     fn machine_is_gone(&self) {
-        let state = format!("/proc/{}/stat", self.told("pid").trim());
-        let runs = || {
-            fs_err::read_to_string(&state)
-                .is_ok_and(|text| !text.contains(") Z ") && !text.contains(") X "))
-        };
-        for _ in 0..4000 {
-            if !runs() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        panic!("the machine still runs");
+        let mut command = Command::new("flock");
+        command
+            .args(["--timeout", "60"])
+            .arg(self.0.path("bin").join("runs"));
+        assert!(
+            command.arg("true").status().unwrap().success(),
+            "the machine still runs"
+        );
     }
 }
 

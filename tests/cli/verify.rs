@@ -1,8 +1,11 @@
 //! Programs of the image look at what a device would give them, before the image is written.
 
+use crate::inputs::REFUSE;
 use crate::mirror::TestArchive;
-use crate::scene::{Ran, Scene, run};
+use crate::scene::{Ran, Scene, names, run};
 use crate::world;
+use std::path::Path;
+use std::process::Command;
 
 /// A program that is hard to please: it says what it does not like, and in red.
 const CRITIC: &str = "#!/bin/sh
@@ -178,4 +181,57 @@ fn a_program_that_never_answers_is_ended_and_the_others_are_asked() {
         "`critic /etc/hello.conf; exit 7`: exit status 7",
     ]);
     assert!(scene.outputs().is_empty() && scene.scratch().is_empty());
+}
+
+/// nft asks the kernel, also for a check. Where that does not answer, nobody knows, and a build says so.
+#[test]
+fn what_the_kernel_of_this_machine_cannot_tell_is_warned_of_and_asked_again() {
+    // The words are those of the program itself.
+    let socket = libc::SYS_socket.to_string();
+    let programs = "/usr/local/lib/imgbuild-judges/programs/usr";
+    let libraries = format!("{programs}/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let loader = names(Path::new(&libraries))
+        .into_iter()
+        .find(|name| name.starts_with("ld-linux-"));
+    let loader = format!("{libraries}/{}", loader.unwrap());
+    let nft = format!("{programs}/sbin/nft");
+    let mut command = Command::new("python3");
+    command.args([
+        "-c",
+        REFUSE,
+        &socket,
+        &loader,
+        "--library-path",
+        &libraries,
+        &nft,
+        "-c",
+        "-f",
+        "/dev/null",
+    ]);
+    let output = command.output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && words.contains("Netlink"),
+        "{words}"
+    );
+    let words = words.lines().next().unwrap();
+    for words in [
+        words,
+        "netlink: Error: cache initialization failed: Operation not supported",
+    ] {
+        let scene = scene();
+        let rules = format!("changed /etc/greeting\nverify  echo '{words}'; exit 1\n");
+        overlay(&scene, "usr/lib/imgbuild/apply.d/60-firewall", &rules);
+        for _ in 0..2 {
+            let result = run(&mut scene.build()).succeeded().says(&[
+                "warning: this machine's kernel cannot tell whether a device takes what `echo ",
+                words,
+            ]);
+            assert!(
+                !result.stderr.contains("verify from the store"),
+                "{}",
+                result.stderr
+            );
+        }
+    }
 }
