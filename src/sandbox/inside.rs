@@ -12,6 +12,7 @@ use super::emulation;
 use super::error::{Area, Doing, Outcome, Refusal, Trouble};
 use super::job::{self, Job, Scratch};
 use super::limits;
+use super::loopback;
 use super::materialize;
 use super::mounts::{self, Mounts};
 use super::outside::{self, Outside};
@@ -215,6 +216,7 @@ fn isolate() -> Result<(), Trouble> {
         .and_then(|()| rustix::system::setdomainname(b"(none)"))
         .doing(doing)
         .map_err(|trouble| trouble.about(Area::Namespace))?;
+    loopback::switch_on().doing(doing)?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(doing)
 }
 

@@ -15,6 +15,7 @@ mod inside;
 mod install;
 mod job;
 mod limits;
+mod loopback;
 mod made;
 mod materialize;
 mod memory;
