@@ -5,6 +5,7 @@ use super::{BUILT, build};
 use crate::support::{User, bench, run};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Calls that make a process, so that it is known who is whose child.
 const BIRTHS: &str = "clone,clone3,fork,vfork";
@@ -20,7 +21,9 @@ fn x86_64_a_build_touches_nothing_but_store_and_output() {
     let user = User::first("traced");
     let store = BUILT.copy_downloads(&user);
     let log = user.home().join("strace.log");
-    let mut command = user.command("strace");
+    // The kernel lets nobody look into some processes of the sandbox but root, as whom strace runs where it can.
+    let build_command = user.command(bench().join("imgbuild"));
+    let mut command = Command::new("strace");
     command.args([
         "--follow-forks",
         "--seccomp-bpf",
@@ -33,15 +36,29 @@ fn x86_64_a_build_touches_nothing_but_store_and_output() {
     command
         .arg("--output")
         .arg(&log)
-        .arg(bench().join("imgbuild"))
+        .arg(build_command.get_program())
+        .args(build_command.get_args())
         .arg("--store")
         .arg(&store);
+    command
+        .env_clear()
+        .current_dir(user.home())
+        .stdin(Stdio::null());
+    for (name, value) in build_command.get_envs() {
+        command.env(name, value.expect("it is set"));
+    }
     let output = user.home().join("output");
     fs_err::create_dir(&output).unwrap();
     user.own(&output);
     run(build(&mut command, &BUILT.lock, &output.join("traced.img")));
     let trace = String::from_utf8_lossy(&fs_err::read(&log).unwrap()).into_owned();
-    let calls = calls(&trace);
+    let mut calls = calls(&trace);
+    // What makes the builder an ordinary user is no part of the build.
+    let program = format!("\"{}\"", bench().join("imgbuild").display());
+    let start = calls
+        .iter()
+        .position(|call| call.name == "execve" && call.arguments.starts_with(&program));
+    calls.drain(..start.expect("the program is started"));
     let watch = Watch::new(&calls, vec![store, output], user.home());
     let (mut offences, mut seen) = (Vec::new(), 0);
     for (index, call) in calls.iter().enumerate() {
@@ -128,6 +145,8 @@ struct Watch {
     left: Vec<(u32, usize, Phase)>,
     /// Where in the trace a process moved to another working directory.
     moved: Vec<(u32, usize, PathBuf)>,
+    /// Whose child a process is, and where in the trace it was born.
+    parents: BTreeMap<u32, (u32, usize)>,
     /// Folders that may be written to.
     allowed: Vec<PathBuf>,
     home: PathBuf,
@@ -139,6 +158,7 @@ impl Watch {
             known: BTreeMap::new(),
             left: Vec::new(),
             moved: Vec::new(),
+            parents: BTreeMap::new(),
             allowed,
             home: home.to_owned(),
         };
@@ -168,6 +188,7 @@ impl Watch {
                     BIRTHS.split(',').any(|name| name == call.name) && phase != Phase::Moved;
                 if let (true, Ok(child)) = (birth, call.result.parse()) {
                     watch.known.entry(child).or_insert(phase);
+                    watch.parents.entry(child).or_insert((call.pid, index));
                 }
             }
         }
@@ -216,13 +237,10 @@ impl Watch {
         })
     }
 
-    /// The paths that `call` names: strings, below the folder before them if they are relative. None where
-    /// only the kernel can look into the process, as into the sandbox's own before it moves into its root.
+    /// The paths that `call` names: strings, below the folder before them if they are relative.
     fn written(&self, index: usize, call: &Call) -> Vec<PathBuf> {
         let mut paths = Vec::new();
-        let mut moved = self.moved.iter().rev();
-        let moved = moved.find(|(pid, at, _)| *pid == call.pid && *at < index);
-        let mut folder = moved.map_or(&self.home, |(_, _, folder)| folder).clone();
+        let mut folder = self.folder(call.pid, index);
         for argument in call.arguments.split(", ") {
             if let Some((_, path)) = argument.split_once('<') {
                 folder = PathBuf::from(path.trim_end_matches('>'));
@@ -231,10 +249,24 @@ impl Watch {
             }
         }
         // What a link points at is not written to.
-        if call.name.contains("link") && !call.name.starts_with("un") && !paths.is_empty() {
+        if call.name.contains("link") && !call.name.starts_with("un") {
             paths.remove(0);
         }
         paths
+    }
+
+    /// The working directory of process `pid` at line `index`: where it moved last, or else its parent's when it was born.
+    fn folder(&self, pid: u32, index: usize) -> PathBuf {
+        let mut moved = self.moved.iter().rev();
+        let moved = moved.find(|(who, at, _)| *who == pid && *at < index);
+        match (moved, self.parents.get(&pid)) {
+            (Some((_, at, folder)), _) if folder.is_relative() => {
+                self.folder(pid, *at).join(folder)
+            }
+            (Some((_, _, folder)), _) => folder.clone(),
+            (None, Some((parent, born))) => self.folder(*parent, *born),
+            (None, None) => self.home.clone(),
+        }
     }
 
     fn may_write(&self, path: &Path) -> bool {
