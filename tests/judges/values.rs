@@ -6,6 +6,7 @@
 //! `device`.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
+mod balancer;
 mod certificate;
 mod named;
 mod network;
@@ -17,6 +18,7 @@ use super::support::judge;
 use imgbuild::compose::template::Templates;
 use imgbuild::define::Definitions;
 use imgbuild::spec::{self, GivenSecret, Secret, Spec, UserSettings};
+use proptest::prelude::{any, prop};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,30 @@ fn generated<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value> {
     let mut runner = TestRunner::deterministic();
     let mut value = || strategy.new_tree(&mut runner).unwrap().current();
     (0..count).map(|_| value()).collect()
+}
+
+/// Texts of `lengths` bytes, every other character of which some reader gives a meaning to.
+fn awkward(lengths: std::ops::RangeInclusive<usize>, ascii: bool) -> impl Strategy<Value = String> {
+    let meaning: Vec<char> = AWKWARD.chars().filter(|c| !ascii || c.is_ascii()).collect();
+    let character = (
+        any::<bool>(),
+        prop::sample::select(meaning),
+        prop::char::range(' ', '~'),
+    );
+    let character = character.prop_map(|(is_awkward, awkward, plain)| match is_awkward {
+        true => awkward,
+        false => plain,
+    });
+    let (low, high) = lengths.into_inner();
+    prop::collection::vec(character, low..=high).prop_map(move |characters| {
+        let mut text = String::new();
+        for c in characters {
+            if text.len() + c.len_utf8() <= high {
+                text.push(c);
+            }
+        }
+        text
+    })
 }
 
 /// Settings and secrets, both by name.
@@ -71,12 +97,25 @@ struct Cases {
 impl Cases {
     /// Has `script` read the files that `profile` has in each of `cases`.
     fn read(profile: &str, cases: &[Case], script: &str) -> Self {
+        Self::read_with(profile, cases, script, [])
+    }
+
+    /// The same with a text of each case's own in `said/given`, which no file of the image holds.
+    fn read_with(
+        profile: &str,
+        cases: &[Case],
+        script: &str,
+        given: impl IntoIterator<Item = String>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut given = given.into_iter();
         for (index, case) in cases.iter().enumerate() {
-            write(
-                &case.spec(profile),
-                &folder.path().join(format!("{index:04}")),
-            );
+            let files = folder.path().join(format!("{index:04}"));
+            write(&case.spec(profile), &files);
+            if let Some(text) = given.next() {
+                fs_err::create_dir_all(files.join("said")).unwrap();
+                fs_err::write(files.join("said/given"), text).unwrap();
+            }
         }
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges/values");
         let mut inside = Command::new("unshare");

@@ -1,6 +1,8 @@
 //! Addresses of the uplink: networkd reads them, and the kernel says what it has of them.
 
-use super::{Case, Cases};
+use super::{Case, Cases, generated};
+use imgbuild::define::{Kind, Raw};
+use proptest::prelude::{Strategy, any};
 
 #[test]
 fn the_router_that_was_set_is_the_way_out() {
@@ -65,6 +67,43 @@ fn the_router_that_was_set_is_the_way_out() {
             "{address} {expected}: {routes}\n{log}"
         );
         assert!(addresses.contains(&format!(" {address} ")), "{addresses}");
+    }
+}
+
+#[test]
+fn addresses_and_resolvers_are_what_networkd_has_of_them() {
+    let v4 = (1..=32_u32, any::<u32>())
+        .prop_map(|(length, bits)| format!("{}/{length}", std::net::Ipv4Addr::from_bits(bits)));
+    let v6 = (1..=128_u32, any::<u128>())
+        .prop_map(|(length, bits)| format!("{}/{length}", std::net::Ipv6Addr::from_bits(bits)));
+    let fits = |kind: Kind, text: &str| kind.read(&Raw::Text(text.to_owned())).is_some();
+    let mut addresses = generated(&v4, 8);
+    addresses.extend(generated(&v6, 8));
+    // What is of one link only, or of no machine, is no uplink's.
+    addresses.retain(|text| fits(Kind::PrefixedAddress, text) && !text.starts_with("fe"));
+    assert!(addresses.len() > 8, "{addresses:?}");
+    let resolver = |address: &String| match address.contains(':') {
+        true => "2001:db8:0:1::53,9.9.9.9".to_owned(),
+        false => "198.51.100.53,2620:fe::fe".to_owned(),
+    };
+    let case = |address: &String| Case {
+        settings: vec![
+            ("uplink-address", address.clone()),
+            ("uplink-dns", resolver(address)),
+        ],
+        ..Case::default()
+    };
+    let cases: Vec<Case> = addresses.iter().map(case).collect();
+    let read = Cases::read("base", &cases, "network.sh");
+    let said = (read.said("addresses").zip(read.said("resolvers"))).zip(read.said("networkd"));
+    for (address, ((found, resolvers), log)) in addresses.iter().zip(said) {
+        let spelled = format!(" {address} ");
+        assert!(found.contains(&spelled), "{address}: {found}\n{log}");
+        assert_eq!(
+            resolvers.trim().replace(' ', ","),
+            resolver(address),
+            "{log}"
+        );
     }
 }
 

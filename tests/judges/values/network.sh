@@ -21,6 +21,7 @@ until [ "$(state)" = configured ] || [ "$(state)" = failed ]; do
     sleep 0.05
 done
 ip -o address show dev eth0 scope global > "$said/addresses"
+sed -n 's/^DNS=//p' "/run/systemd/netif/links/$(ip -o link show eth0 | cut -d : -f 1)" > "$said/resolvers"
 { ip -4 route show default; ip -6 route show default; } > "$said/routes"
 kill $!
 wait

@@ -1,7 +1,6 @@
 //! Names and passphrases of radio: hostapd and wpa_supplicant say what they read, in hexadecimal.
 
-use super::{AWKWARD, Case, Cases, generated};
-use proptest::prelude::{Strategy, any, prop};
+use super::{Case, Cases, awkward, generated};
 
 /// Name and passphrase of one network, for who offers it and for who joins it.
 fn network(ssid: &str, passphrase: &str) -> Case {
@@ -17,30 +16,6 @@ fn network(ssid: &str, passphrase: &str) -> Case {
             ("uplink-passphrase", passphrase.to_owned()),
         ],
     }
-}
-
-/// Texts of `lengths` bytes, every other character of which some reader gives a meaning to.
-fn text(lengths: std::ops::RangeInclusive<usize>, ascii: bool) -> impl Strategy<Value = String> {
-    let awkward: Vec<char> = AWKWARD.chars().filter(|c| !ascii || c.is_ascii()).collect();
-    let character = (
-        any::<bool>(),
-        prop::sample::select(awkward),
-        prop::char::range(' ', '~'),
-    );
-    let character = character.prop_map(|(is_awkward, awkward, plain)| match is_awkward {
-        true => awkward,
-        false => plain,
-    });
-    let (low, high) = lengths.into_inner();
-    prop::collection::vec(character, low..=high).prop_map(move |characters| {
-        let mut text = String::new();
-        for c in characters {
-            if text.len() + c.len_utf8() <= high {
-                text.push(c);
-            }
-        }
-        text
-    })
 }
 
 /// The bytes behind `label` in what a program of hostap dumps: on its line, or on those below it with
@@ -80,8 +55,8 @@ fn an_access_point_and_who_joins_it_read_the_name_and_passphrase_that_were_set()
         ("#x", "#".repeat(63)),
         ("\u{20ac}\u{1f4e1}\u{a0}", "\"".repeat(8)),
     ];
-    let names = generated(&text(1..=32, false), 40);
-    let passphrases = generated(&text(8..=63, true), 40);
+    let names = generated(&awkward(1..=32, false), 40);
+    let passphrases = generated(&awkward(8..=63, true), 40);
     let both = names.iter().zip(passphrases);
     networks.extend(both.map(|(name, passphrase)| (name.as_str(), passphrase)));
     let cases: Vec<Case> = networks
