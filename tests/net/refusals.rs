@@ -14,7 +14,7 @@ struct Nonsense {
     words: &'static str,
 }
 
-const OF_A_BALANCER: [Nonsense; 10] = [
+const OF_A_BALANCER: [Nonsense; 25] = [
     Nonsense {
         path: "etc/haproxy/conf.d/90-mine.cfg",
         text: "frontend mine\n    bind :8081\n    nonsense on\n",
@@ -75,7 +75,101 @@ const OF_A_BALANCER: [Nonsense; 10] = [
         refused_by: "`/usr/local/bin/other` begins with `#!/usr/bin/env python9`",
         words: "the image has no program `python9`",
     },
+    Nonsense {
+        path: "etc/sysctl.d/90-mine.conf",
+        text: "nonsense\n",
+        refused_by: "systemd-sysctl --prefix=/nothing",
+        words: "90-mine.conf:1: Line is not an assignment",
+    },
+    Nonsense {
+        path: "etc/sysusers.d/mine.conf",
+        text: "zz mine\n",
+        refused_by: "systemd-sysusers --dry-run",
+        words: "mine.conf:1: Unknown modifiers",
+    },
+    Nonsense {
+        path: "etc/modprobe.d/mine.conf",
+        text: "blacklst usb-storage\n",
+        refused_by: "modprobe --showconfig",
+        words: "mine.conf line 1: ignoring bad line",
+    },
+    Nonsense {
+        path: "etc/systemd/network/90-mine.network",
+        text: "[Match]\nName=mine0\n[Network]\nDHCQ=yes\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd-networkd",
+        words: "systemd does not know `DHCQ` in section [Network]",
+    },
+    Nonsense {
+        path: "etc/systemd/resolved.conf.d/90-mine.conf",
+        text: "[Resolve]\nDNSS=192.0.2.1\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd-resolved",
+        words: "systemd does not know `DNSS` in section [Resolve]",
+    },
+    Nonsense {
+        path: "etc/systemd/timesyncd.conf.d/90-mine.conf",
+        text: "[Tim]\nNTP=192.0.2.1\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd-timesyncd",
+        words: "systemd does not know `NTP` in section [Tim]",
+    },
+    Nonsense {
+        path: "etc/systemd/journald.conf.d/90-mine.conf",
+        text: "[Journal]\nnonsense\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd-journald",
+        words: "no `Key=value`: nonsense",
+    },
+    Nonsense {
+        path: "etc/wifi-uplink/wpa_supplicant.conf",
+        text: "network={\n    ssid=61\n    key_mgmt=NONSENSE\n}\n",
+        refused_by: "/usr/lib/imgbuild/wifi-uplink --verify",
+        words: "Line 3: invalid key_mgmt 'NONSENSE'",
+    },
+    Nonsense {
+        path: "etc/dnsmasq.d/mine.conf",
+        text: "nonsense\n",
+        refused_by: "dnsmasq --test",
+        words: "bad option at line 1 of /etc/dnsmasq.d/mine.conf",
+    },
+    Nonsense {
+        path: "etc/nginx/conf.d/mine.conf",
+        text: "nonsense on;\n",
+        refused_by: "nginx -t -q",
+        words: "unknown directive \"nonsense\" in /etc/nginx/conf.d/mine.conf:1",
+    },
+    Nonsense {
+        path: "etc/apache2/conf-enabled/mine.conf",
+        text: "Nonsense on\n",
+        refused_by: "apache2ctl configtest",
+        words: "Invalid command 'Nonsense'",
+    },
+    Nonsense {
+        path: "etc/lighttpd/conf-enabled/90-mine.conf",
+        text: "nonsense = {\n",
+        refused_by: "lighttpd -tt",
+        words: "/etc/lighttpd/conf-enabled/90-mine.conf line: 2",
+    },
+    Nonsense {
+        path: "etc/bind/named.conf.local",
+        text: "nonsense { };\n",
+        refused_by: "named-checkconf",
+        words: "named.conf.local:1: unknown option 'nonsense'",
+    },
+    Nonsense {
+        path: "etc/rsyslog.d/mine.conf",
+        text: "nonsense(\n",
+        refused_by: "rsyslogd -N1",
+        words: "error during parsing file /etc/rsyslog.d/mine.conf",
+    },
+    Nonsense {
+        path: "etc/cron.d/mine",
+        text: "99 4 * * * root true\n",
+        refused_by: "crontab -n",
+        words: "\"/etc/cron.d/mine\":0: bad minute",
+    },
 ];
+
+/// What brings those programs, and none of their services is wanted.
+const OF_OTHERS: &str = "\"wifi-uplink\"]\n[packages]\ninstall = [\"apache2\", \"bind9\", \"cron\", \
+                         \"dnsmasq\", \"lighttpd\", \"nginx-light\", \"rsyslog\"";
 
 /// Obfs4proxy as a client, where Tor's own confinement forbids it to start programs.
 const OF_A_HOTSPOT: [Nonsense; 1] = [Nonsense {
@@ -86,8 +180,8 @@ const OF_A_HOTSPOT: [Nonsense; 1] = [Nonsense {
     words: "Reading config failed",
 }];
 
-/// Builds `profile` with all of `nonsense` in it.
-fn refuse(profile: &str, nonsense: &[Nonsense]) {
+/// Builds `profile` with all of `nonsense` in it; `beside` is what else it builds on, and more of its definition.
+fn refuse(profile: &str, beside: &str, nonsense: &[Nonsense]) {
     let name = format!("{profile}-nonsense");
     let definitions = USER.home().join(&name);
     let put = |path: &str, text: &str| {
@@ -97,7 +191,9 @@ fn refuse(profile: &str, nonsense: &[Nonsense]) {
     };
     put(
         &format!("profiles/{name}/profile.toml"),
-        &format!("schema = 1\ntitle = \"t\"\nextends = [\"{profile}\"]\noverlays = [\"{name}\"]\n"),
+        &format!(
+            "schema = 1\ntitle = \"t\"\noverlays = [\"{name}\"]\nextends = [\"{profile}\", {beside}]\n"
+        ),
     );
     put(
         &format!("overlays/{name}/overlay.toml"),
@@ -123,10 +219,10 @@ fn refuse(profile: &str, nonsense: &[Nonsense]) {
 
 #[test]
 fn programs_of_a_balancer_say_what_they_do_not_take_all_at_once() {
-    refuse("haproxy-node", &OF_A_BALANCER);
+    refuse("haproxy-node", OF_OTHERS, &OF_A_BALANCER);
 }
 
 #[test]
 fn tor_says_what_it_does_not_take() {
-    refuse("tor-hotspot", &OF_A_HOTSPOT);
+    refuse("tor-hotspot", "", &OF_A_HOTSPOT);
 }

@@ -34,7 +34,7 @@ use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, SandboxError, VerifyRequest};
 use crate::spec::Configure;
-use crate::tree::{self, Content, Kind, Origin, Slice, Tree};
+use crate::tree::{self, Content, Kind, Origin, Slice, Tree, TreePath};
 use accounts::Accounts;
 use check::{Check, Problem};
 use std::io;
@@ -177,7 +177,7 @@ fn checks(
     Ok((checks, problems))
 }
 
-/// The commands of `rules` whose files are in `tree`, each once: whatever prepares first.
+/// The commands of `rules` whose files are in `tree`, those of a base alone left out, each once: whatever prepares first.
 fn rule_checks(rules: &[rules::Rule], tree: &Tree) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
     for prepares in [true, false] {
@@ -188,7 +188,15 @@ fn rule_checks(rules: &[rules::Rule], tree: &Tree) -> Vec<Check> {
                 &rule.verify
             };
             let files = rule.files(tree);
-            for command in commands.iter().filter(|_| !files.is_empty()) {
+            // What a base has brought, and nobody has added to, its device takes as before.
+            let bases = |path: &TreePath| {
+                let node = tree.at(path).map(|id| tree.node(id));
+                node.is_some_and(|node| node.origin == Origin::Base)
+            };
+            if files.iter().all(bases) {
+                continue;
+            }
+            for command in commands {
                 match checks.iter_mut().find(|check| check.step.name == *command) {
                     Some(check) => check.files.extend(files.iter().cloned()),
                     None => checks.push(Check::shell(command, files.clone())),
