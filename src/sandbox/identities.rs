@@ -13,8 +13,12 @@
 //! - The kernel knows none of these ids. /proc/PID/status, `SO_PEERCRED`, `SCM_CREDENTIALS` and the auxiliary
 //!   vector say 0, and nobody is kept from reading, writing or killing what belongs to somebody else, as under
 //!   fakeroot.
+//! - chmod(2) leaves a setgid bit to a file whose group the caller does not have, and bind(2) makes a socket
+//!   for root; no image has sockets.
 //! - Ids are those of a process, as POSIX has it. The kernel's are each thread's own, which programs see that
 //!   call it past the C library.
+//! - Where the host itself gives processes a hard limit of that kind, there can be no more sets of ids at a
+//!   time than it says, and a further one fails with EAGAIN.
 //! - A program with a setuid bit is run with the ids of the caller, and starting a program does not copy the
 //!   effective id to the saved one. The first is so wherever no_new_privs is set (execve(2)), as it is here.
 

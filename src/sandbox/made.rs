@@ -9,7 +9,8 @@
 //! one that exists: opening that might wait, as for the other end of a pipe, and the supervisor must not.
 //!
 //! What is there already, what is found by a magic link and what must fail is left to the kernel, with its
-//! own words of error. So are sockets, which bind(2) makes and no image has, and devices, which a sandbox
+//! own words of error. It makes a file for root, where a script has removed or exchanged something meanwhile
+//! or goes through /proc/self/fd to the new name; nobody gets any further by that. So are sockets, which bind(2) makes and no image has, and devices, which a sandbox
 //! cannot make.
 
 use super::credentials::Credentials;
