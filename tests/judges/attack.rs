@@ -90,6 +90,10 @@ impl Attacker {
         }
     }
 
+    #[expect(
+        clippy::print_stdout,
+        reason = "the attempts are counted for whoever reads"
+    )]
     fn find_nothing(&self) {
         let name = self.name;
         let ground = Ground::new(self.owner);
