@@ -155,6 +155,7 @@ fn report(outside: &Outside, outcome: &Outcome) -> io::Result<()> {
 /// Everything, from the job to the result.
 fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
     isolate()?;
+    limit()?;
     let scratch = Scratch::here();
     let mut tree = read_tree(outside, job::TREE)?;
     let hidden = mounts::add_mount_points(&mut tree, job.added_files(), job.added_folders());
@@ -173,7 +174,6 @@ fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
     };
     let _registration = job.emulation.as_ref().map(prepare).transpose()?;
     Mounts::pivot(&scratch.root())?;
-    limit()?;
     let resolver = Resolver::new(&mounts::OWN);
     owners.enter(resolver.doing(|| "find the mounts of the tree (Linux 5.9)".to_owned())?);
     let mut refusals = Vec::new();

@@ -155,6 +155,19 @@ fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
 }
 
 #[test]
+fn a_file_in_whose_place_the_build_puts_its_own_is_refused() {
+    let scene = scene();
+    overlay(&scene, "etc/fstab", "LABEL=data /data ext4 defaults 0 2\n");
+    overlay(&scene, "etc/hosts", "192.0.2.1 printer\n");
+    let ran = run(&mut scene.build()).ended(1);
+    ran.says(&[
+        "`/etc/fstab` is written by the build itself",
+        "`/etc/hosts` is written by the build itself",
+        ": 2 mistakes",
+    ]);
+}
+
+#[test]
 fn a_rule_that_no_device_understands_is_named_by_its_line() {
     let scene = scene();
     overlay(

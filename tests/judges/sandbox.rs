@@ -216,6 +216,38 @@ fn owners_of_the_tree_are_seen_and_stay() {
 }
 
 #[test]
+fn a_tree_has_more_owners_than_an_ordinary_process_may_open_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let ground = ground();
+    let mut tree = busybox_tree(&ground.store);
+    for number in 0..300 {
+        let path = format!("/w/{number}");
+        file(&mut tree, &path, 0o644, "x");
+        let id = tree.at(&TreePath::parse(path.as_bytes()).unwrap()).unwrap();
+        tree.node_mut(id).meta.uid = 33;
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    let limited = folder.path().join("imgbuild");
+    let text = format!(
+        "#!/bin/sh\nulimit -Sn 128\nexec {} \"$@\"\n",
+        program().display()
+    );
+    fs_err::write(&limited, text).unwrap();
+    fs_err::set_permissions(&limited, PermissionsExt::from_mode(0o755)).unwrap();
+    let count = "find /w -user 33 | grep -c . > /seen";
+    let request = RunRequest {
+        tree: &tree,
+        store: &ground.store,
+        program: &limited,
+        epoch: EPOCH,
+        steps: vec![Step::new("a script", &["sh", "-euc", count])],
+        script_timeout: None,
+    };
+    let after = run(&request, &mut |_| {}).unwrap();
+    assert_eq!(ground.text(&after, "/seen"), "300\n");
+}
+
+#[test]
 fn the_host_is_out_of_sight_and_out_of_reach() {
     let ground = ground();
     let outside = tempfile::NamedTempFile::new().unwrap();

@@ -155,7 +155,12 @@ fn checks(
     workshop: &Workshop<'_>,
 ) -> Result<(Vec<Check>, Vec<Problem>), VerifyError> {
     let mut checks = rule_checks(&rules::read(root, workshop.store)?, root);
-    let mut problems = Vec::new();
+    let strict = workshop.base.is_none();
+    let mut problems = match strict {
+        true => displaced(plan, root),
+        // There, lines are added to files.
+        false => Vec::new(),
+    };
     let mut paths = Vec::new();
     let accounts = Accounts::read(root, workshop.store)?;
     for file in own_files(plan, root) {
@@ -172,7 +177,6 @@ fn checks(
         problems.extend(accounts.problems(&file.path, &String::from_utf8_lossy(bytes))?);
         paths.push(file.path.clone());
     }
-    let strict = workshop.base.is_none();
     checks.extend(units::checks(root, &paths, &plan.spec.units.enable, strict));
     Ok((checks, problems))
 }
@@ -218,6 +222,24 @@ fn own_files<'p>(plan: &'p Plan, root: &Tree) -> Vec<&'p OverlayFile> {
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files.dedup_by(|one, other| one.path == other.path);
     files
+}
+
+/// Files of overlays in whose place the build has put its own, such as /etc/fstab and /etc/hosts.
+fn displaced(plan: &Plan, root: &Tree) -> Vec<Problem> {
+    let overlays = plan.spec.overlays.iter();
+    let files = overlays.flat_map(|overlay| &overlay.files);
+    let displaced = files.filter(|file| {
+        let node = root.at(&file.path).map(|id| root.node(id));
+        file.when.is_none() && node.is_some_and(|node| node.origin == Origin::Builtin)
+    });
+    let problem = |file: &OverlayFile| Problem {
+        words: format!(
+            "`{}` is written by the build itself, so that `{}` would not be in the image; leave it out of the overlay",
+            file.path, file.source
+        ),
+        file: file.path.clone(),
+    };
+    displaced.map(problem).collect()
 }
 
 /// Everything that decides the verdict: the packages by the build's id, all other files by themselves.
