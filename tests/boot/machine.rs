@@ -135,12 +135,7 @@ impl Machine {
     /// Logs in at the prompt with the name and password that the first boot printed, and becomes
     /// root with sudo; gives what the console said before.
     pub(crate) fn log_in(&mut self, patience: Duration) -> String {
-        // What the first boot tells has such words too: `console login: NAME`.
-        let told = ["console login: ", "statistics login: "];
-        let mut before = self.expect(" login: ", patience);
-        while told.iter().any(|label| before.ends_with(label)) {
-            before += &self.expect(" login: ", patience);
-        }
+        let before = self.prompt(patience);
         let after = |label: &str| {
             let line = before.lines().rev().find_map(|line| line.split_once(label));
             let (_, word) =
@@ -148,10 +143,16 @@ impl Machine {
             word.trim().to_owned()
         };
         let (name, password) = (after("console login: "), after("password: "));
-        self.type_line(&name);
-        self.expect("Password: ", patience);
-        self.type_line(&password);
-        self.expect("$ ", patience);
+        // login(1) gives up after 60 seconds, and a loaded machine may need them to start a shell.
+        loop {
+            self.type_line(&name);
+            self.expect("Password: ", patience);
+            self.type_line(&password);
+            match self.expect_any(&["$ ", "login: timed out"], patience) {
+                (0, _) => break,
+                _ => drop(self.prompt(patience)),
+            }
+        }
         self.type_line("sudo -S -p 'sudo''-asks:' bash --norc --noprofile --noediting");
         self.expect("sudo-asks:", patience);
         self.type_line(&password);
@@ -161,6 +162,17 @@ impl Machine {
             "stty -echo cols 500; PS1=; set +m; export SYSTEMD_PAGER=cat; dmesg -n 1; echo rea''dy",
         );
         self.expect("ready", patience);
+        before
+    }
+
+    /// Waits until somebody may log in; gives what was said before.
+    fn prompt(&mut self, patience: Duration) -> String {
+        // What the first boot tells has such words too: `console login: NAME`.
+        let told = ["console login: ", "statistics login: "];
+        let mut before = self.expect(" login: ", patience);
+        while told.iter().any(|label| before.ends_with(label)) {
+            before += &self.expect(" login: ", patience);
+        }
         before
     }
 

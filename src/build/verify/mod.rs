@@ -224,13 +224,17 @@ fn own_files<'p>(plan: &'p Plan, root: &Tree) -> Vec<&'p OverlayFile> {
     files
 }
 
-/// Files of overlays in whose place the build has put its own, such as /etc/fstab and /etc/hosts.
+/// What the build writes whatever an overlay has there. It also writes /etc/hostname, just as `base` has it.
+const WRITTEN: [&str; 2] = ["/etc/fstab", "/etc/hosts"];
+
+/// Files of overlays in whose place the build has put its own.
 fn displaced(plan: &Plan, root: &Tree) -> Vec<Problem> {
     let overlays = plan.spec.overlays.iter();
     let files = overlays.flat_map(|overlay| &overlay.files);
     let displaced = files.filter(|file| {
         let node = root.at(&file.path).map(|id| root.node(id));
-        file.when.is_none() && node.is_some_and(|node| node.origin == Origin::Builtin)
+        let is_built = node.is_some_and(|node| node.origin == Origin::Builtin);
+        is_built && WRITTEN.contains(&file.path.to_string().as_str())
     });
     let problem = |file: &OverlayFile| Problem {
         words: format!(

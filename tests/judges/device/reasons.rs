@@ -45,6 +45,27 @@ fn every_check_that_fails_has_a_reason_in_words() {
     assert!(failed > 40, "{failed}");
 }
 
+/// A login that took too long leaves a scope behind that has failed.
+#[test]
+fn what_a_person_started_does_not_make_the_device_unwell() {
+    let device = Device::flashed("base");
+    device.own_health();
+    for (failed, state) in [
+        ("session-1.scope", "ok"),
+        (
+            "session-1.scope loaded failed\\nx.service",
+            "FAIL x.service",
+        ),
+    ] {
+        let list =
+            format!("case $1 in list-units) printf '{failed} loaded failed failed\\n' ;; esac");
+        device.program("systemctl", &list);
+        let said = device.run("/usr/lib/imgbuild/health").said;
+        let units = said.lines().find_map(|line| line.strip_prefix("units "));
+        assert_eq!(units.map(str::trim_end), Some(state), "{said}");
+    }
+}
+
 #[test]
 fn a_check_is_starting_while_its_service_has_only_just_come_up() {
     let device = Device::flashed("base");
