@@ -317,7 +317,13 @@ fn each_is_what_mmdebstrap_makes_of_it() {
     let wrong: Vec<String> = SERVERS
         .iter()
         .filter(wanted)
-        .flat_map(|package| judge(package))
+        .flat_map(|package| {
+            let wrong = judge(package);
+            // More than an hour for all of them: who waits sees each verdict.
+            eprintln!("{package}: {} differences", wrong.len());
+            wrong.iter().for_each(|line| eprintln!("  {line}"));
+            wrong
+        })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
