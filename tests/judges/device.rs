@@ -2,6 +2,7 @@
 //! and the same values are refused.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
+mod card;
 mod channels;
 mod command;
 mod credentials;

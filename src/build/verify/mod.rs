@@ -3,9 +3,9 @@
 //!
 //! A device has its programs check every file that is to change (`apply.d`, `overlays/README.md`). The same
 //! commands run here, in one sandbox and on the whole tree, and with them what holds for everybody's
-//! overlays: systemd reads their units, interpreters their scripts, and accounts that they name are there. The law: **nothing is accepted that a
-//! program on the device refuses.** Every refusal is shown at once, with the program's words, the files that
-//! it reads and the settings that these depend on.
+//! overlays: systemd reads their units, interpreters their scripts, and accounts that they name are there.
+//! The law: **nothing is accepted that a program on the device refuses.** Every refusal is shown at once,
+//! with the program's words, the files that it reads and the settings that these depend on.
 //!
 //! What programs write is thrown away. What each device makes for itself is made by the commands
 //! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again;
