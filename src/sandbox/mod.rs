@@ -98,7 +98,7 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// Changes whenever the same request gives another tree: part of the key of every memo of one.
-pub const STAGE_VERSION: u32 = 6;
+pub const STAGE_VERSION: u32 = 7;
 
 /// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
 pub fn configure(

@@ -60,6 +60,15 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
         let name = path.components().next_back();
         name.is_some_and(|name| name.as_bytes().starts_with(b"ssh_host_"))
     });
+    // Of Debian's self-signed certificate (package ssl-cert) no two devices may have the key. Its other name is a
+    // link named after its contents.
+    remove_below(tree, "/etc/ssl", |path, kind| match kind {
+        Kind::Symlink(to) => **to == *b"ssl-cert-snakeoil.pem",
+        _ => {
+            let name = path.components().next_back();
+            name.is_some_and(|name| name.as_bytes().starts_with(b"ssl-cert-snakeoil."))
+        }
+    });
     // Empty logs carry owner and mode that a service relies on, and are the same in every run.
     remove_below(tree, "/var/log", |_, kind| match kind {
         Kind::File(content) => !content.is_empty(),
@@ -205,6 +214,21 @@ mod tests {
             ("/etc/machine-id", "0123\n", Origin::Script),
             ("/etc/ssh/ssh_host_rsa_key", "secret", Origin::Script),
             ("/etc/ssh/sshd_config", "x", Origin::Script),
+            (
+                "/etc/ssl/private/ssl-cert-snakeoil.key",
+                "x",
+                Origin::Script,
+            ),
+            (
+                "/etc/ssl/certs/0a1b2c3d.0",
+                "-> ssl-cert-snakeoil.pem",
+                Origin::Script,
+            ),
+            (
+                "/etc/ssl/certs/4e5f6a7b.0",
+                "-> Root_CA.pem",
+                Origin::Script,
+            ),
             ("/var/log/alternatives.log", "2026\n", Origin::Script),
             ("/var/log/btmp", "", Origin::Script),
             ("/var/log/README", "-> ../x", Origin::Script),
@@ -212,6 +236,10 @@ mod tests {
             ("/var/lib/dpkg/status-old", "x", Origin::Script),
         ]);
         assert!(!has(&tree, "/etc/ssh/ssh_host_rsa_key") && has(&tree, "/etc/ssh/sshd_config"));
+        assert!(!has(&tree, "/etc/ssl/private/ssl-cert-snakeoil.key"));
+        assert!(
+            !has(&tree, "/etc/ssl/certs/0a1b2c3d.0") && has(&tree, "/etc/ssl/certs/4e5f6a7b.0")
+        );
         assert!(!has(&tree, "/var/log/alternatives.log") && has(&tree, "/var/log/btmp"));
         assert!(has(&tree, "/var/log/README") && has(&tree, "/var/log/packaged"));
         assert!(!has(&tree, "/var/lib/dpkg/status-old") && has(&tree, "/var/lib/dpkg"));

@@ -7,6 +7,20 @@ use crate::tree::{Kind, TreePath};
 use std::io;
 
 const NOTHING: &str = "#!/bin/sh\nexit 0\n";
+/// Each device makes its own self-signed certificate (`overlays/base`, `imgbuild-certificate.service`). Scripts of
+/// other packages look whether there is one: dovecot-core's makes links to it then. They find this, and
+/// `normalize` takes it out again.
+const MAKE_SSL_CERT: &str = r#"#!/bin/sh
+case " $* " in *" generate-default-snakeoil "*) ;; *) exit 0 ;; esac
+certificate=/etc/ssl/certs/ssl-cert-snakeoil.pem
+key=/etc/ssl/private/ssl-cert-snakeoil.key
+[ -e $certificate ] || echo "Made by each device." > $certificate
+[ -e $key ] || {
+	echo "Made by each device." > $key
+	chown root:ssl-cert $key
+	chmod 640 $key
+}
+"#;
 const U_BOOT_UPDATE: &str = "/usr/sbin/u-boot-update";
 /// The menu that it writes.
 const MENU: &str = "/boot/extlinux/extlinux.conf";
@@ -22,12 +36,15 @@ pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, Sandbox
             "#!/bin/sh\nexit 101\n".to_owned(),
         ),
         ("u-boot-menu", U_BOOT_UPDATE, u_boot_update(request)?),
+        (
+            "ssl-cert",
+            "/usr/sbin/make-ssl-cert",
+            MAKE_SSL_CERT.to_owned(),
+        ),
     ];
     let mut idle = vec![
         // Host keys are made by each device on its first boot.
         ("openssh-client", "/usr/bin/ssh-keygen"),
-        // So is a certificate for tests.
-        ("ssl-cert", "/usr/sbin/make-ssl-cert"),
         // A timer on the device builds the index of manual pages.
         ("man-db", "/usr/bin/mandb"),
     ];

@@ -4,8 +4,9 @@
 //! What differs for `base` alone differs for reasons of the profile and of the board, and is no business of a
 //! server's scripts: it is left out. For the rest [`REASONS`] says why.
 
-use crate::support::{self, User};
+use crate::support::{self, PATIENCE, User};
 use crate::uml::{self, Disk};
+use crate::x86_64::guest::{Firmware, Guest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -201,6 +202,22 @@ fn names(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// A user with the profile `base` and `package`, by the name that is given back.
+fn owner_of_a_profile(package: Option<&str>) -> (User, String) {
+    let name = package.map_or("base", |package| package).replace('.', "-");
+    let user = User::first(&format!("server-{name}"));
+    let profile = format!("only-{name}");
+    let folder = user.home().join("definitions/profiles").join(&profile);
+    fs_err::create_dir_all(&folder).unwrap();
+    let install = package.map_or(String::new(), |package| format!("{package:?}"));
+    let text = format!(
+        "schema = 1\ntitle = \"A server\"\nextends = [\"base\"]\npackages.install = [{install}]\n"
+    );
+    fs_err::write(folder.join("profile.toml"), text).unwrap();
+    user.own(user.home());
+    (user, profile)
+}
+
 /// One package installed in both ways.
 struct Pair {
     ours: System,
@@ -209,22 +226,9 @@ struct Pair {
 
 impl Pair {
     fn of(package: Option<&str>) -> Self {
-        let name = package.map_or("base", |package| package).replace('.', "-");
-        let user = User::first(&format!("server-{name}"));
-        let folder = user
-            .home()
-            .join("definitions/profiles")
-            .join(format!("only-{name}"));
-        fs_err::create_dir_all(&folder).unwrap();
-        let install = package.map_or(String::new(), |package| format!("{package:?}"));
-        let profile = format!(
-            "schema = 1\ntitle = \"A server\"\nextends = [\"base\"]\npackages.install = [{install}]\n"
-        );
-        fs_err::write(folder.join("profile.toml"), profile).unwrap();
-        user.own(user.home());
+        let (user, profile) = owner_of_a_profile(package);
         let image = user.home().join("x.img");
         let lock = user.home().join("x.lock");
-        let profile = format!("only-{name}");
         let arguments = [
             "--definitions",
             "definitions",
@@ -326,4 +330,30 @@ fn each_is_what_mmdebstrap_makes_of_it() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Dovecot does not start without one. Its scripts look for it while the image is built, when there is none yet.
+#[test]
+fn a_server_finds_the_certificate_of_its_device() {
+    let (user, profile) = owner_of_a_profile(Some("dovecot-imapd"));
+    let image = user.home().join("mail.img");
+    let mut imgbuild = user.imgbuild();
+    imgbuild.args(["--definitions", "definitions", "--board", "x86_64"]);
+    imgbuild.args(["--profile", &profile, "--set", "hostname=mail"]);
+    support::run(imgbuild.arg("--output").arg(&image));
+    let mut guest = Guest::start(&image, Firmware::Bios, &[]);
+    guest.machine.log_in(PATIENCE);
+    guest.settle();
+    let shown = "openssl s_client -connect 127.0.0.1:993 < /dev/null 2> /dev/null | openssl x509 -noout -subject -pubkey";
+    let made = "openssl pkey -in /etc/ssl/private/ssl-cert-snakeoil.key -pubout";
+    let machine = &mut guest.machine;
+    let shown = machine.succeed(shown, PATIENCE);
+    let (subject, key) = shown.split_once('\n').expect("a name and a key");
+    assert!(subject.ends_with("mail"), "{subject}");
+    assert_eq!(key, machine.succeed(made, PATIENCE));
+    let of_key = "stat -c %U:%G:%a /etc/ssl/private/ssl-cert-snakeoil.key; ls /etc/ssl/certs/*.0 | xargs readlink";
+    let said = machine.succeed(of_key, PATIENCE);
+    assert!(said.starts_with("root:ssl-cert:640\n"), "{said}");
+    assert!(said.contains("ssl-cert-snakeoil.pem"), "{said}");
+    fs_err::remove_file(&image).unwrap();
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
 mod card;
+mod certificate;
 mod channels;
 mod command;
 mod credentials;

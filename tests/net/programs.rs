@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// What `judge.sh` looks at in every image; services with the figure of `systemd-analyze security`.
-const OF_ALL: [&str; 16] = [
+const OF_ALL: [&str; 17] = [
     "/etc/nftables.conf",
     "/etc/ssh/sshd_config.d/10-imgbuild.conf",
     "/etc/sudoers",
     "bash",
     "dash",
     "imgbuild-change.service 9.4",
+    "imgbuild-certificate.service 9.4",
     "imgbuild-firstboot.service 9.4",
     "imgbuild-grow-root.service 9.4",
     "imgbuild-settings.service 9.4",
