@@ -243,10 +243,11 @@ pub(super) fn preseed(plan: &Plan) -> String {
     }
     let locale = setting("locale");
     if locale != "C.UTF-8" && !locale.is_empty() {
-        // Debian lists some without a charset in their name, as `hi_IN UTF-8`. What it does not list it passes over.
-        let (name, charset) = locale.split_once('.').unwrap_or((locale, "UTF-8"));
+        // Debian lists some without a charset in their name, as `hi_IN UTF-8` and `ca_ES@valencia UTF-8`. What it does not list
+        // it passes over.
+        let name = locale.replacen(".UTF-8", "", 1);
         answers += &format!(
-            "locales locales/locales_to_be_generated multiselect {locale} {charset}, {name} {charset}\n\
+            "locales locales/locales_to_be_generated multiselect {locale} UTF-8, {name} UTF-8\n\
              locales locales/default_environment_locale select {locale}\n"
         );
     }

@@ -83,7 +83,7 @@ mod tests {
             value: Secret::new("swordfish 42".to_owned()),
         };
         let user = UserSettings {
-            flags: vec!["client-dns=9.9.9.9,::1".to_owned()],
+            flags: vec!["client-dns=9.9.9.9,1.1.1.1".to_owned()],
             secrets: vec![secret],
             ..UserSettings::default()
         };
@@ -93,7 +93,7 @@ mod tests {
             "\r\n# the network's name\r\n# (1 to 32 bytes without control characters; the device makes one where none is given)\r\n#wifi-ssid = \r\n",
             "\r\n#wifi-passphrase = \r\n",
             "\r\n# (one of n, ac, ax)\r\n#wifi-standard = ac\r\n",
-            "\r\n#client-dns = 9.9.9.9,::1\r\n",
+            "\r\n#client-dns = 9.9.9.9,1.1.1.1\r\n",
             "\r\n#hostname = wifi-hotspot\r\n",
         ] {
             assert!(text.contains(part), "no {part:?} in {text}");

@@ -19,8 +19,9 @@ use std::fmt;
 
 /// Where zones lie, each as a file of its name.
 const ZONES: &str = "/usr/share/zoneinfo";
-/// What locales are compiled from, each a file of its name, where Debian's package `locales` is installed.
-const LOCALES: &str = "/usr/share/i18n/locales";
+/// Which locales Debian's package `locales` makes, a line for each with its charset; where it is not installed, there is no
+/// such file.
+const LOCALES: &str = "/usr/share/i18n/SUPPORTED";
 
 /// Where packages say which accounts are to be made.
 const SYSUSERS: &str = "/usr/lib/sysusers.d";
@@ -154,7 +155,7 @@ pub fn check(layer: &Layer<'_>, names: &[Named<'_>]) -> Result<(), NameError> {
         let reason = match name.thing {
             Thing::Person => person(layer, name.value)?,
             Thing::TimeZone => time_zone(layer, name.value)?,
-            Thing::Locale => locale(layer, name.value),
+            Thing::Locale => locale(layer, name.value)?,
             Thing::Layout => keyboard::layout(layer, name.value)?,
             Thing::VariantOf(layout) => keyboard::variant(layer, layout, name.value)?,
         };
@@ -256,30 +257,39 @@ fn time_zone(layer: &Layer<'_>, zone: &str) -> Result<Option<String>, LayerError
     }))
 }
 
-/// A locale is compiled from a file of its name, in any charset; `C.UTF-8` is part of the C library.
-fn locale(layer: &Layer<'_>, locale: &str) -> Option<String> {
-    let source = |name: &str| name.strip_suffix(".UTF-8").unwrap_or(name).to_owned();
-    let wanted = source(locale);
-    let known = layer.files(LOCALES);
+/// Debian makes what it lists, some without a charset in their names: `de_DE.UTF-8 UTF-8`, `hi_IN UTF-8`, `ca_ES@valencia UTF-8`.
+/// `C.UTF-8` is part of the C library.
+fn locale(layer: &Layer<'_>, locale: &str) -> Result<Option<String>, LayerError> {
+    let list = layer.text(LOCALES)?;
+    let names = list
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(" UTF-8"));
+    let known: Vec<String> = names.map(without_charset).collect();
+    let wanted = without_charset(locale);
     if locale == "C.UTF-8" || known.is_empty() || known.contains(&wanted) {
-        return None;
+        return Ok(None);
     }
     // The language comes first, for it is what a person reads.
-    let language = |name: &str| name.split('_').next().map(str::to_owned);
-    let plain = known
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !name.contains('@'));
+    let language = |name: &str| name.split(['_', '@']).next().map(str::to_owned);
+    let plain = known.iter().map(String::as_str);
+    let plain = plain.filter(|name| !name.contains('@'));
     let same = plain
         .clone()
         .filter(|name| name.contains('_') && language(name) == language(&wanted));
-    let near = nearest(&wanted, same.clone())
+    let bare = wanted
+        .split('@')
+        .next()
+        .filter(|bare| plain.clone().any(|name| name == *bare));
+    let near = bare
+        .or_else(|| nearest(&wanted, same.clone()))
         .or_else(|| same.clone().next())
         .or_else(|| nearest(&wanted, plain));
-    Some(match near {
+    Ok(Some(match near {
         Some(near) => format!("the image has no such locale; there is `{near}.UTF-8`"),
-        None => format!(
-            "the image has no such locale; expected the name of a file in `{LOCALES}` and `.UTF-8`"
-        ),
-    })
+        None => format!("the image has no such locale; expected one of UTF-8 of `{LOCALES}`"),
+    }))
+}
+
+fn without_charset(locale: &str) -> String {
+    locale.replacen(".UTF-8", "", 1)
 }

@@ -39,7 +39,7 @@ pub enum ProgramError {
 }
 
 /// The helpers that make a value of values; all of them are in `Imgbuild::Template`.
-const CALLS: [&str; 17] = [
+const CALLS: [&str; 18] = [
     "address",
     "and",
     "eq",
@@ -57,6 +57,7 @@ const CALLS: [&str; 17] = [
     "not",
     "or",
     "shell-quote",
+    "url-host",
 ];
 
 /// The parts of `text`, the template of file `name`.

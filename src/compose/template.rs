@@ -114,13 +114,14 @@ fn explain(reason: &RenderErrorReason) -> String {
 /// A helper's name, what it does, and what it expects.
 type ConversionRow = (&'static str, fn(&Value) -> Option<String>, &'static str);
 
-const CONVERSIONS: [ConversionRow; 6] = [
+const CONVERSIONS: [ConversionRow; 7] = [
     ("hex", hex, "a text"),
     ("html", html, "a text"),
     ("json", json, "a value"),
     ("shell-quote", shell_quote, "a text, a number or a boolean"),
     ("address", address, "an address with its prefix length"),
     ("family", family, "an address or a network"),
+    ("url-host", url_host, "a host name or an address"),
 ];
 
 fn hex(value: &Value) -> Option<String> {
@@ -156,6 +157,15 @@ fn family(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     let address = text.split('/').next()?.parse::<std::net::IpAddr>().ok()?;
     Some(if address.is_ipv4() { "ip" } else { "ip6" }.to_owned())
+}
+
+/// A host as URLs and the header `Host` of HTTP have it (RFC 3986 §3.2.2): an address of IPv6 in brackets.
+fn url_host(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    Some(match text.contains(':') {
+        true => format!("[{text}]"),
+        false => text.to_owned(),
+    })
 }
 
 fn plain(value: &Value) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The kinds of settings: what a value of each kind looks like, and how text becomes one.
 
+mod host;
 mod pem;
 mod server;
 pub(crate) mod ssh_key;
@@ -7,17 +8,20 @@ mod text;
 mod tor;
 mod value;
 
+pub(crate) use host::prefixed;
 pub use text::Network;
-pub(crate) use text::{countries, is_psk, prefixed};
+pub(crate) use text::{countries, is_psk};
 pub use value::Value;
 
 use super::read::Raw;
 use crate::units::Bytes;
-use std::net::IpAddr;
+use host::{
+    is_bind, is_domain, is_host, is_hostname, is_machine, is_network, is_prefixed, is_remote_host,
+};
+use std::net::Ipv4Addr;
 use text::{
-    is_country, is_host, is_label, is_locale, is_name, is_network, is_prefixed, is_private_cidr,
-    is_statuses, is_time, is_time_zone, is_unicast, is_url_path, is_username, meant_locale,
-    seconds,
+    is_country, is_interface, is_locale, is_name, is_private_cidr, is_statuses, is_time,
+    is_time_zone, is_url_path, is_username, meant_locale, seconds,
 };
 
 /// What a setting's value is.
@@ -37,8 +41,10 @@ pub enum Kind {
     Table,
     /// A TCP or UDP port that the device listens on.
     Port,
-    /// An IP address.
+    /// The IP address of another machine.
     Address,
+    /// The IPv4 address of another machine.
+    Ipv4Address,
     /// An address that the device listens on, or `*` for all.
     Bind,
     /// An address of the device with its prefix length: `192.168.42.1/24`.
@@ -59,6 +65,8 @@ pub enum Kind {
     TorFingerprint,
     /// The id of a family of Tor relays.
     TorFamilyId,
+    /// The secret key of a family of Tor relays.
+    TorFamilyKey,
     /// A line that says where a bridge into the Tor network is.
     TorBridge,
     /// A Wi-Fi network's name.
@@ -79,6 +87,8 @@ pub enum Kind {
     Username,
     /// A word that configuration files take as a name.
     Name,
+    /// The name of a network interface.
+    Interface,
     /// A path that a web server answers: `/healthz`.
     UrlPath,
     /// An address with its prefix length: `192.0.2.10/24`.
@@ -87,6 +97,8 @@ pub enum Kind {
     Network,
     /// A host name or an IP address.
     Host,
+    /// The same of another machine.
+    RemoteHost,
     /// A status of HTTP, or several in a row: `200`, `200-399`.
     HttpStatus,
     /// A certificate and its private key, as PEM.
@@ -97,7 +109,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind under its name in a profile.
-    pub const WORDS: [(&'static str, Self); 35] = [
+    pub const WORDS: [(&'static str, Self); 39] = [
         ("string", Self::String),
         ("integer", Self::Integer),
         ("boolean", Self::Boolean),
@@ -106,6 +118,7 @@ impl Kind {
         ("table", Self::Table),
         ("port", Self::Port),
         ("address", Self::Address),
+        ("ipv4-address", Self::Ipv4Address),
         ("bind", Self::Bind),
         ("cidr", Self::Cidr),
         ("size", Self::Size),
@@ -116,6 +129,7 @@ impl Kind {
         ("nickname", Self::Nickname),
         ("tor-fingerprint", Self::TorFingerprint),
         ("tor-family-id", Self::TorFamilyId),
+        ("tor-family-key", Self::TorFamilyKey),
         ("tor-bridge", Self::TorBridge),
         ("ssid", Self::Ssid),
         ("passphrase", Self::Passphrase),
@@ -126,10 +140,12 @@ impl Kind {
         ("ssh-key", Self::SshKey),
         ("username", Self::Username),
         ("name", Self::Name),
+        ("interface", Self::Interface),
         ("url-path", Self::UrlPath),
         ("prefixed-address", Self::PrefixedAddress),
         ("network", Self::Network),
         ("host", Self::Host),
+        ("remote-host", Self::RemoteHost),
         ("http-status", Self::HttpStatus),
         ("certificate", Self::Certificate),
         ("server", Self::Server),
@@ -151,9 +167,10 @@ impl Kind {
             Self::List => "a list",
             Self::Table => "a table",
             Self::Port => "a port from 1 to 65535",
-            Self::Address => "the IP address of a machine, such as `192.0.2.1`",
-            Self::Bind => "`*` or an IP address",
-            Self::UrlPath => "a path from `/` on, of printable ASCII without spaces and quotes",
+            Self::Address => "the IP address of another machine, such as `192.0.2.1`",
+            Self::Ipv4Address => "the IPv4 address of another machine, such as `192.0.2.1`",
+            Self::Bind => "`*` or an IP address that a device can have",
+            Self::UrlPath => text::URL_PATH,
             Self::Cidr => {
                 "a private IPv4 address with its prefix length, such as `192.168.42.1/24`"
             }
@@ -169,6 +186,7 @@ impl Kind {
             Self::TorFamilyId => {
                 "the id that `tor --keygen-family` printed, 43 characters of base64"
             }
+            Self::TorFamilyKey => tor::FAMILY_KEY,
             Self::TorBridge => tor::BRIDGE,
             Self::Ssid => "1 to 32 bytes without control characters",
             Self::Passphrase => {
@@ -181,11 +199,13 @@ impl Kind {
             Self::SshKey => ssh_key::EXPECTED,
             Self::Username => "1 to 32 small letters, digits, `-` and `_`, a letter first",
             Self::Name => "1 to 32 letters, digits, `-`, `_` and `.`, a letter or digit first",
+            Self::Interface => text::INTERFACE,
             Self::PrefixedAddress => {
                 "the IP address of a machine with its network's prefix length, such as `192.0.2.10/24` or `2001:db8::10/64`"
             }
             Self::Network => "a network, such as `192.0.2.0/24` or `2001:db8::/32`",
-            Self::Host => "a host name or an IP address",
+            Self::Host => "a host name or the IP address of a machine",
+            Self::RemoteHost => "the host name or the IP address of another machine",
             Self::HttpStatus => "a status of HTTP or a range, such as `200` or `200-399`",
             Self::Certificate => pem::EXPECTED,
             Self::Server => "`name=host:port`, or a table with `name`, `address` and `port`",
@@ -217,9 +237,24 @@ impl Kind {
             Self::Certificate => pem::read(text).err(),
             Self::SshKey => ssh_key::read(text).err(),
             Self::TorBridge => tor::bridge(text).err().map(str::to_owned),
+            Self::Address | Self::Ipv4Address | Self::Bind | Self::PrefixedAddress => {
+                host::problem(text)
+            }
+            Self::Hostname | Self::Domain | Self::Host | Self::RemoteHost => host::problem(text),
+            Self::UrlPath => text::url_path_problem(text),
             Self::Locale => meant_locale(text).map(|meant| format!("did you mean `{meant}`?")),
             _ => None,
         }
+    }
+
+    /// What `min` and `max` bound of a text of this kind, and the word for it.
+    pub fn measure(self, text: &str) -> Option<(i64, &'static str)> {
+        let (number, unit) = match self {
+            Self::String => (u64::try_from(text.len()).ok()?, "bytes"),
+            Self::Duration => (seconds(text)?, "seconds"),
+            _ => return None,
+        };
+        Some((i64::try_from(number).unwrap_or(i64::MAX), unit))
     }
 
     fn number(self, number: i64) -> Option<Value> {
@@ -235,23 +270,28 @@ impl Kind {
         match self {
             Self::String => no_control(),
             Self::Enum => true,
-            Self::Address => text.parse().is_ok_and(is_unicast),
-            Self::Bind => text == "*" || text.parse::<IpAddr>().is_ok(),
+            Self::Address => text.parse().is_ok_and(is_machine),
+            Self::Ipv4Address => text
+                .parse::<Ipv4Addr>()
+                .is_ok_and(|address| is_machine(address.into())),
+            Self::Bind => is_bind(text),
             Self::UrlPath => is_url_path(text),
             Self::Cidr => is_private_cidr(text),
             Self::PrefixedAddress => is_prefixed(text),
             Self::Network => is_network(text),
             Self::Host => is_host(text),
+            Self::RemoteHost => is_remote_host(text),
             Self::HttpStatus => is_statuses(text),
             Self::Certificate => pem::read(text).is_ok(),
             Self::Size => text.parse::<Bytes>().is_ok(),
             Self::Duration => seconds(text).is_some(),
             Self::Time => is_time(text),
-            Self::Hostname => is_label(text),
-            Self::Domain => between(1, 253) && text.contains('.') && text.split('.').all(is_label),
+            Self::Hostname => is_hostname(text),
+            Self::Domain => is_domain(text),
             Self::Nickname => tor::is_nickname(text),
             Self::TorFingerprint => tor::is_fingerprint(text),
             Self::TorFamilyId => tor::is_family_id(text),
+            Self::TorFamilyKey => tor::is_family_key(text),
             Self::TorBridge => tor::bridge(text).is_ok(),
             Self::Ssid => between(1, 32) && no_control(),
             Self::Passphrase => between(8, 63) && printable() || is_psk(text),
@@ -262,6 +302,7 @@ impl Kind {
             Self::SshKey => ssh_key::read(text).is_ok(),
             Self::Username => is_username(text),
             Self::Name => is_name(text),
+            Self::Interface => is_interface(text),
             Self::Integer | Self::Boolean | Self::Port => false,
             Self::List | Self::Table | Self::Server => false,
         }

@@ -63,8 +63,8 @@ pub struct Setting {
     pub listens_on: Option<String>,
     /// The setting whose network this router is in.
     pub gateway_of: Option<Located<String>>,
-    /// The setting whose addresses are not this one's.
-    pub other_than: Option<Located<String>>,
+    /// Settings whose addresses, or whose interface, are not this one's.
+    pub other_than: Vec<Located<String>>,
     /// What a `list` is made of.
     pub items: Option<Box<Setting>>,
     /// The field of a list's tables that no two of them share.
@@ -99,7 +99,7 @@ pub struct SettingEdit {
     outside: Option<Vec<Located<String>>>,
     listens_on: Option<String>,
     gateway_of: Option<Located<String>>,
-    other_than: Option<Located<String>>,
+    other_than: Option<Vec<Located<String>>>,
     items: Option<Box<SettingEdit>>,
     unique: Option<String>,
     fields: Vec<SettingEdit>,
@@ -162,7 +162,9 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         outside,
         listens_on: section.text("listens-on").map(|text| text.value),
         gateway_of: section.text("gateway-of"),
-        other_than: section.text("other-than"),
+        other_than: section
+            .has("other-than")
+            .then(|| section.texts("other-than")),
         items,
         unique: section.text("unique").map(|text| text.value),
         fields: fields
@@ -273,7 +275,7 @@ impl SettingEdit {
             outside_settings: self.outside_settings().unwrap_or_default(),
             listens_on: self.listens_on.clone(),
             gateway_of: self.gateway_of.clone(),
-            other_than: self.other_than.clone(),
+            other_than: self.other_than.clone().unwrap_or_default(),
             items: self.items.as_ref().map(|items| Box::new(items.define())),
             unique: self.unique.clone(),
             fields: fields
@@ -304,7 +306,7 @@ impl SettingEdit {
                 .unwrap_or(inherited.outside_settings),
             listens_on: self.listens_on.clone().or(inherited.listens_on),
             gateway_of: self.gateway_of.clone().or(inherited.gateway_of),
-            other_than: self.other_than.clone().or(inherited.other_than),
+            other_than: self.other_than.clone().unwrap_or(inherited.other_than),
             used_with: self.used_with.clone().or(inherited.used_with),
             same_network: self.same_network.clone().or(inherited.same_network),
             ..inherited

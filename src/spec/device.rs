@@ -106,10 +106,6 @@ fn definition(setting: &Setting) -> Map<String, Json> {
             "gateway-of",
             setting.gateway_of.as_ref().map(|name| &name.value),
         ),
-        (
-            "other-than",
-            setting.other_than.as_ref().map(|name| &name.value),
-        ),
     ] {
         text.into_iter()
             .for_each(|text| put(key, text.clone().into()));
@@ -148,12 +144,15 @@ fn definition(setting: &Setting) -> Map<String, Json> {
             ),
         );
     }
-    if !setting.outside_settings.is_empty() {
-        let names = setting.outside_settings.iter();
-        put(
-            "outside-settings",
-            names.map(|name| name.value.trim_end_matches('?')).collect(),
-        );
+    for (key, names) in [
+        ("outside-settings", &setting.outside_settings),
+        ("other-than", &setting.other_than),
+    ] {
+        let names = names.iter();
+        let names: Vec<&str> = names.map(|name| name.value.trim_end_matches('?')).collect();
+        if !names.is_empty() {
+            put(key, names.into());
+        }
     }
     if let Some(items) = &setting.items {
         put("items", definition(items).into());

@@ -1,13 +1,13 @@
-//! Addresses and what other settings make of them: those that have to lie in one network (`same-network`), a
-//! router that has to be in reach (`gateway-of`), a server that is another machine (`other-than`), and addresses that
-//! must not be in a network of the device's own (`outside`). `Imgbuild::Network` checks all but the first on the
-//! device.
+//! Addresses and interfaces, and what other settings make of them: addresses that have to lie in one network
+//! (`same-network`), a router that has to be in reach (`gateway-of`), a server that is another machine and an interface
+//! that serves nothing else (`other-than`), and addresses that must not be in a network of the device's own (`outside`).
+//! `Imgbuild::Network` checks all but the first on the device.
 
 use super::conflict::known;
 use super::merge::Merged;
 use super::settings::Settings;
-use crate::define::Value;
 use crate::define::kind::prefixed;
+use crate::define::{Kind, Value};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -30,22 +30,34 @@ pub(super) fn check_networks(
 ) {
     check_same(diagnostics, merged, settings, places);
     for (name, setting) in &merged.profile.settings {
-        let rules = [
-            (&setting.gateway_of, out_of_reach as Rule),
-            (&setting.other_than, itself as Rule),
-        ];
-        let rules = rules
-            .into_iter()
-            .filter_map(|(other, rule)| Some((other.as_ref()?, rule)));
-        let outside = setting.outside_settings.iter();
-        for (other, rule) in rules.chain(outside.map(|other| (other, inside as Rule))) {
+        let gateway_of = setting.gateway_of.iter();
+        let rules = (gateway_of.map(|other| (other, out_of_reach as Rule)))
+            .chain(
+                setting
+                    .other_than
+                    .iter()
+                    .map(|other| (other, itself as Rule)),
+            )
+            .chain(
+                setting
+                    .outside_settings
+                    .iter()
+                    .map(|other| (other, inside as Rule)),
+            );
+        for (other, rule) in rules {
             let Some(other) = present(diagnostics, merged, other) else {
                 continue;
             };
-            let others: Vec<_> = addresses(settings, other).collect();
-            for one in addresses(settings, name) {
-                let found = others.iter().find_map(|other| rule(&one, other));
-                let Some(problem) = found else { continue };
+            let problems = match setting.kind {
+                Kind::Interface => Vec::from_iter(one_interface(settings, name, other)),
+                _ => {
+                    let others: Vec<_> = addresses(settings, other).collect();
+                    let ones = addresses(settings, name);
+                    ones.filter_map(|one| others.iter().find_map(|other| rule(&one, other)))
+                        .collect()
+                }
+            };
+            for problem in problems {
                 let spans = [name.as_str(), other].map(|name| places.get(name));
                 let problem = (spans.into_iter().flatten())
                     .fold(problem, |problem, span| problem.label(span, ""));
@@ -127,6 +139,19 @@ fn itself(server: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
             own.setting
         );
         Diagnostic::new("setting::itself", title).help("give the address of another machine")
+    })
+}
+
+/// One interface for two purposes: whichever program comes first has it, and the other one waits for ever.
+fn one_interface(settings: &Settings, name: &str, other: &str) -> Option<Diagnostic> {
+    let interface = settings.value(name)?;
+    let Value::Text(text) = interface else {
+        return None;
+    };
+    (settings.value(other)? == interface).then(|| {
+        let title = format!("`{text}` cannot be both `{name}` and `{other}`");
+        Diagnostic::new("setting::one-interface", title)
+            .help("give each of them an interface of its own")
     })
 }
 
@@ -259,137 +284,4 @@ fn family(address: IpAddr) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::define::Definitions;
-    use crate::spec::{self, UserSettings};
-    use std::collections::BTreeSet;
-
-    fn check(addresses: &str, between: &str) -> String {
-        let user = UserSettings {
-            flags: vec![
-                "ha-node=1".to_owned(),
-                format!("ha-addresses={addresses}"),
-                format!("ha-virtual-address={between}"),
-            ],
-            ..UserSettings::default()
-        };
-        match spec::check(&Definitions::find(&[]), "rpi4", "haproxy-ha", &user) {
-            Ok(_) => String::new(),
-            Err(wrong) => wrong.to_string(),
-        }
-    }
-
-    #[test]
-    fn what_a_pair_has_is_not_in_the_network_of_a_hotspots_clients() {
-        for hotspot in ["wifi-hotspot", "tor-hotspot"] {
-            let profile = format!("haproxy-ha+{hotspot}");
-            for (clients, reason) in [
-                ("192.168.42.1/24", ""),
-                (
-                    "10.0.0.1/24",
-                    "`10.0.0.1/24` of `hotspot-address` and `10.0.0.11/24` of `ha-addresses` are in one network",
-                ),
-                (
-                    "10.0.0.9/28",
-                    "`10.0.0.10/32` of `ha-virtual-address` are in one network",
-                ),
-            ] {
-                let flags = [
-                    "ha-node=1",
-                    "ha-addresses=10.0.0.11/24,10.0.0.12/24",
-                    "ha-virtual-address=10.0.0.10/32",
-                ];
-                let mut flags = flags.map(str::to_owned).to_vec();
-                flags.push(format!("hotspot-address={clients}"));
-                let user = UserSettings {
-                    flags,
-                    ..UserSettings::default()
-                };
-                let result = spec::check(&Definitions::find(&[]), "rpi4", &profile, &user);
-                let problems = result.map_or_else(|wrong| wrong.to_string(), |_| String::new());
-                assert!(problems.contains(reason), "{profile} {clients}: {problems}");
-                assert_eq!(
-                    problems.is_empty(),
-                    reason.is_empty(),
-                    "{profile} {clients}: {problems}"
-                );
-            }
-        }
-    }
-
-    /// Of settings that may be in the image or not, no build says that the name is wrong.
-    #[test]
-    fn settings_of_other_profiles_are_settings_of_some() {
-        let definitions = Definitions::find(&[]);
-        let names = definitions.profiles().unwrap();
-        let profiles = names
-            .iter()
-            .map(|name| spec::profile(&definitions, name).unwrap());
-        let profiles: Vec<_> = profiles.collect();
-        let named = profiles
-            .iter()
-            .flat_map(|profile| profile.settings.values());
-        let named = named.flat_map(|setting| &setting.outside_settings);
-        let optional: BTreeSet<&str> = named
-            .filter_map(|name| name.value.strip_suffix('?'))
-            .collect();
-        assert!(optional.len() >= 2, "{optional:?}");
-        for name in optional {
-            assert!(
-                profiles
-                    .iter()
-                    .any(|profile| profile.settings.contains_key(name)),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn addresses_of_a_pair_lie_in_one_network() {
-        let pair = "10.0.0.11/24,10.0.0.12/24";
-        assert_eq!(check(pair, "10.0.0.10/24"), "");
-        assert_eq!(check(pair, "10.0.0.10/32"), "");
-        let six = "2001:db8::11/64,2001:db8::12/64";
-        assert_eq!(check(six, "2001:db8::10/64"), "");
-        for (addresses, between, reason) in [
-            (
-                pair,
-                "2001:db8::10/64",
-                "`2001:db8::10/64` of `ha-virtual-address` is IPv6, and `10.0.0.11/24` of `ha-addresses` is IPv4",
-            ),
-            (
-                pair,
-                "10.0.1.10/24",
-                "`10.0.1.10/24` of `ha-virtual-address` is not in the network of `10.0.0.11/24`",
-            ),
-            (
-                pair,
-                "10.0.0.10/16",
-                "give an address of that network, with `/24`",
-            ),
-            (
-                six,
-                "2001:db8:0:1::10/64",
-                "`2001:db8:0:1::10/64` of `ha-virtual-address` is not in the network",
-            ),
-            (
-                pair,
-                "10.0.0.12/24",
-                "`10.0.0.12/24` of `ha-virtual-address` is the address `10.0.0.12/24` of `ha-addresses`",
-            ),
-            (
-                "10.0.0.11/24,10.9.0.12/24",
-                "10.0.0.10/24",
-                "`10.9.0.12/24` of `ha-addresses` is not in the network of `10.0.0.11/24`",
-            ),
-            (
-                "10.0.0.11/24,10.0.0.11/24",
-                "10.0.0.10/24",
-                "is the address `10.0.0.11/24` of `ha-addresses`",
-            ),
-        ] {
-            let said = check(addresses, between);
-            assert!(said.contains(reason), "{addresses} {between}: {said}");
-        }
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use crate::define::condition::{Condition, Test};
 use crate::define::kind::is_psk;
 use crate::define::read::free_table;
 use crate::define::setting::{PRIVATE_KEY, UNKNOWN_FIELD};
-use crate::define::{Raw, Setting, Value};
+use crate::define::{Kind, Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Problems, SourceMap, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -343,7 +343,14 @@ fn read_secrets(
 fn refused(given: &GivenSecret, setting: &Setting, span: &Span) -> Diagnostic {
     let expected = format!("expected {}", setting.kind.expected());
     let problem = Diagnostic::new("setting::kind", format!("this cannot be `{}`", given.name));
-    let why = setting.kind.problem(given.value.reveal()).into_iter();
+    // What is said of a text of another kind has parts of it.
+    let why = match setting.kind {
+        Kind::Certificate | Kind::SshKey | Kind::TorBridge => {
+            setting.kind.problem(given.value.reveal())
+        }
+        _ => None,
+    };
+    let why = why.into_iter();
     why.fold(problem.label(span, expected), Diagnostic::help)
 }
 

@@ -38,7 +38,11 @@ const PAIR: [&str; 4] = [
     "ha-virtual-address=10.0.0.10/24",
     "http-servers=web1=10.0.0.11:8080",
 ];
-const IMAGE_SETTINGS: [(&str, &[&str]); 4] = [
+const IMAGE_SETTINGS: [(&str, &[&str]); 5] = [
+    (
+        "wifi-hotspot+wifi-uplink",
+        &["wifi-interface=wlan0", "uplink-radio=wlan1"],
+    ),
     (
         "exit-relay",
         &[

@@ -8,6 +8,8 @@
 
 mod balancer;
 mod certificate;
+mod interface;
+mod machines;
 mod named;
 mod network;
 pub(crate) mod ssh;

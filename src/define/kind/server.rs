@@ -1,6 +1,6 @@
 //! A server behind a load balancer.
 
-use super::text::is_host;
+use super::host::is_host;
 use super::{Kind, Value};
 use crate::define::read::Raw;
 use crate::diag::Located;

@@ -21,6 +21,11 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{} me@home",
         "A".repeat(43)
     );
+    let family_key = format!(
+        "PT0gZWQyNTUxOXYxLXNlY3JldDogZm1seS1pZCA9PQA{}",
+        "k+/9".repeat(22)
+    );
+    let family_key = &family_key[..128];
     for (kind, good, bad) in [
         (Kind::String, vec!["", "a b"], vec!["a\nb", "\u{7f}"]),
         (Kind::Boolean, vec!["true", "false"], vec!["yes", "1", ""]),
@@ -37,9 +42,21 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
                 "255.255.255.255",
                 "::0",
                 "ff02::1",
+                "127.0.0.1",
+                "::1",
+                "::ffff:192.0.2.1",
             ],
         ),
-        (Kind::Bind, vec!["*", "::1"], vec!["", "* "]),
+        (
+            Kind::Ipv4Address,
+            vec!["192.0.2.1"],
+            vec!["2001:db8::1", "127.0.0.1", "::ffff:192.0.2.1"],
+        ),
+        (
+            Kind::Bind,
+            vec!["*", "::1", "0.0.0.0", "::0"],
+            vec!["", "* ", "224.0.0.1", "fe80::1", "::ffff:192.0.2.1"],
+        ),
         (
             Kind::Cidr,
             vec!["192.168.42.1/24", "10.0.0.14/28"],
@@ -65,12 +82,31 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
         (
             Kind::Hostname,
             vec!["a", "web-1"],
-            vec!["", "-a", "a-", "a.b", "ä", &long],
+            vec![
+                "",
+                "-a",
+                "a-",
+                "a.b",
+                "ä",
+                "123",
+                "0x1f",
+                "Localhost",
+                "ip6-loopback",
+                &long,
+            ],
         ),
         (
             Kind::Domain,
             vec!["tor-exit.example.org"],
-            vec!["host", "a..b", "a.b.", "a b.c", ""],
+            vec![
+                "host",
+                "a..b",
+                "a.b.",
+                "a b.c",
+                "",
+                "localhost.localdomain",
+                "a.1",
+            ],
         ),
         (
             Kind::Nickname,
@@ -97,6 +133,11 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
                 &long[..42],
                 "_weKJrJxUDs1EdtFFHCDtvVgTKftOC-crUl1mYJv83_",
             ],
+        ),
+        (
+            Kind::TorFamilyKey,
+            vec![family_key],
+            vec!["", &family_key[1..], &long[..40]],
         ),
         (
             Kind::Ssid,
@@ -126,8 +167,16 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
         ),
         (
             Kind::Locale,
-            vec!["C.UTF-8", "de_DE.UTF-8"],
-            vec!["C", "de_DE", "de_de.UTF-8", "x;y.UTF-8"],
+            vec!["C.UTF-8", "de_DE.UTF-8", "ca_ES.UTF-8@valencia"],
+            vec![
+                "C",
+                "de_DE",
+                "de_de.UTF-8",
+                "x;y.UTF-8",
+                "ca_ES@valencia",
+                "ca_ES.UTF-8@",
+                "ca_ES.UTF-8@a/b",
+            ],
         ),
         (
             Kind::SshKey,
@@ -139,11 +188,41 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             vec!["admin", "a-1_b"],
             vec!["Admin", "1a", "", "a b", &long],
         ),
+        (
+            Kind::Interface,
+            vec![
+                "eth0",
+                "enp1s0f0",
+                "eth0.100",
+                "br-lan",
+                "wlx0123456789ab",
+                "0a",
+            ],
+            vec![
+                "",
+                "5",
+                "012",
+                "lo",
+                "all",
+                "default",
+                ".",
+                "..",
+                "-a",
+                "a/b",
+                "a:0",
+                "eth%d",
+                "a b",
+                "wlx0123456789abc",
+                "éth0",
+            ],
+        ),
         (Kind::Name, vec!["web.1", "1"], vec!["", "-a", "a b", "a/b"]),
         (
             Kind::UrlPath,
-            vec!["/", "/a?b=1"],
-            vec!["", "a", "/a b", "/#"],
+            vec!["/", "/a?b=1", "/%20", "/a(b);c=d,e"],
+            vec![
+                "", "a", "/a b", "/#", "/%", "/%2", "/%é", "/{x}", "/[", "/'", "/\\",
+            ],
         ),
         (
             Kind::PrefixedAddress,
@@ -168,17 +247,29 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
                 "0.0.0.1/1",
                 "1.0.0.1/0",
                 "224.0.0.1/24",
+                "fe80::1/64",
+                "::ffff:192.0.2.1/128",
             ],
         ),
         (
             Kind::Network,
             vec!["192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0", "10.0.0.1/32"],
-            vec!["192.0.2.1/24", "2001:db8::1/32", "192.0.2.0"],
+            vec![
+                "192.0.2.1/24",
+                "2001:db8::1/32",
+                "192.0.2.0",
+                "::ffff:192.0.2.0/120",
+            ],
         ),
         (
             Kind::Host,
             vec!["a", "pool.ntp.org", "192.0.2.1", "::1"],
-            vec!["", "a b", "-a", "a..b"],
+            vec!["", "a b", "-a", "a..b", "10.0.0.256", "0.0.0.0", "fe80::1"],
+        ),
+        (
+            Kind::RemoteHost,
+            vec!["a", "pool.ntp.org", "192.0.2.1"],
+            vec!["localhost", "127.0.0.1", "::1", "app.localhost"],
         ),
         (
             Kind::HttpStatus,
@@ -207,6 +298,7 @@ fn a_locale_that_is_written_in_another_way_is_recognized() {
         ("de_DE", Some("de_DE.UTF-8")),
         ("en_US.utf8", Some("en_US.UTF-8")),
         ("de-de@euro", Some("de_DE.UTF-8")),
+        ("ca_ES@valencia", Some("ca_ES.UTF-8@valencia")),
         ("de_DE.ISO-8859-1", Some("de_DE.UTF-8")),
         ("C", Some("C.UTF-8")),
         ("german", None),

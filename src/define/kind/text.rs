@@ -1,17 +1,7 @@
 //! What a text of each kind looks like.
 
-use std::net::IpAddr;
-
 pub(super) fn all_of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
     text.bytes().all(allowed)
-}
-
-/// RFC 1123 §2.1, one label; a name with dots belongs to DNS, not to /etc/hostname.
-pub(super) fn is_label(text: &str) -> bool {
-    (1..=63).contains(&text.len())
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && all_of(text, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// An RFC 1918 address that a network of /24 to /28 can give to a host.
@@ -31,13 +21,28 @@ pub(super) fn is_private_cidr(text: &str) -> bool {
     host != 0 && host != host_mask
 }
 
-/// Quotes, backslash and # mean something in the configuration of the programs that ask.
+/// What the path of a URL looks like, for messages.
+pub(super) const URL_PATH: &str = "a path from `/` on, as a URL has it: letters, digits, `-._~!$&()*+,;=:@/?`, and `%` with two \
+                                   hexadecimal digits for everything else";
+
+/// A path of RFC 3986 §3.3, with a query or without: what is not of it, a strict server answers with status 400, and is taken for
+/// down. A single quote, which the RFC has too, means something in the configuration of the programs that ask.
 pub(super) fn is_url_path(text: &str) -> bool {
-    text.starts_with('/')
-        && text.len() <= 256
-        && all_of(text, |byte| {
-            byte.is_ascii_graphic() && !b"\"'\\#".contains(&byte)
-        })
+    text.starts_with('/') && text.len() <= 256 && url_path_problem(text).is_none()
+}
+
+/// How the first character is written that no URL has.
+pub(super) fn url_path_problem(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~!$&()*+,;=:@/?".contains(c);
+    let is_escape = |at: usize| {
+        let digits = text.get(at + 1..at + 3);
+        digits.is_some_and(|digits| all_of(digits, |byte| byte.is_ascii_hexdigit()))
+    };
+    let mut characters = text.char_indices();
+    let (_, wrong) = characters.find(|&(at, c)| !(is_plain(c) || c == '%' && is_escape(at)))?;
+    let bytes = wrong.to_string().into_bytes().into_iter();
+    let code: String = bytes.map(|byte| format!("%{byte:02X}")).collect();
+    Some(format!("write `{code}` for `{wrong}`"))
 }
 
 pub(super) fn is_username(text: &str) -> bool {
@@ -54,6 +59,21 @@ pub(super) fn is_name(text: &str) -> bool {
         && all_of(text, |byte| {
             byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
         })
+}
+
+/// What the name of a network interface looks like, for messages.
+pub(super) const INTERFACE: &str = "the name of a network interface, such as `eth0`: 1 to 15 letters, digits, `-`, `_` and `.`, a letter or \
+                                    digit first, and neither digits alone nor `lo`, `all` or `default`";
+
+/// The name of an interface that every program takes for one. The kernel has 1 to 15 bytes without `/`, `:` and white space
+/// (dev_valid_name) and puts a number in the place of a `%`. For systemd digits alone are an index, and `all` and `default` are
+/// what sysctl calls all interfaces (ifname_valid_full): networkd passes over such a name, and with it over the whole
+/// condition. `lo` is no way out of the device.
+pub(super) fn is_interface(text: &str) -> bool {
+    is_name(text)
+        && text.len() <= 15
+        && !all_of(text, |byte| byte.is_ascii_digit())
+        && !["all", "default", "lo"].contains(&text)
 }
 
 /// The key that WPA2 makes of a passphrase and a network's name, as `wpa_passphrase` prints it (IEEE 802.11, H.4).
@@ -104,9 +124,13 @@ pub(super) fn is_time_zone(text: &str) -> bool {
 }
 
 pub(super) fn is_locale(text: &str) -> bool {
+    let (text, modifier) = text.split_once('@').unwrap_or((text, "any"));
     let Some(name) = text.strip_suffix(".UTF-8") else {
         return false;
     };
+    if modifier.is_empty() || !all_of(modifier, |byte| byte.is_ascii_lowercase()) {
+        return false;
+    }
     let (language, country) = name.split_once('_').unwrap_or((name, ""));
     let sound_language =
         matches!(language.len(), 2 | 3) && all_of(language, |byte| byte.is_ascii_lowercase());
@@ -115,9 +139,11 @@ pub(super) fn is_locale(text: &str) -> bool {
     name == "C" || sound_language && sound_country
 }
 
-/// The UTF-8 locale that somebody means who writes `de_DE`, `en_US.utf8` or `de-de@euro`.
+/// The UTF-8 locale that somebody means who writes `de_DE`, `en_US.utf8` or `ca-es@valencia`. The sign of the euro is in all of
+/// them.
 pub(super) fn meant_locale(text: &str) -> Option<String> {
-    let name = text.split(['.', '@']).next()?;
+    let (rest, modifier) = text.split_once('@').unwrap_or((text, "euro"));
+    let name = rest.split('.').next()?;
     let meant = match (name, name.split_once(['_', '-'])) {
         ("C" | "POSIX", _) => "C.UTF-8".to_owned(),
         (_, Some((language, country))) => format!(
@@ -127,55 +153,11 @@ pub(super) fn meant_locale(text: &str) -> Option<String> {
         ),
         _ => return None,
     };
+    let meant = match modifier {
+        "euro" => meant,
+        _ => format!("{meant}@{modifier}"),
+    };
     is_locale(&meant).then_some(meant)
-}
-
-/// A host name of dots, or an address.
-pub(super) fn is_host(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok() || text.len() <= 253 && text.split('.').all(is_label)
-}
-
-/// An address that one machine can have: neither "this network" (RFC 1122 §3.2.1.3), nor of a group or reserved.
-pub(super) fn is_unicast(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => (1..224).contains(&address.octets()[0]),
-        IpAddr::V6(address) => !address.is_unspecified() && !address.is_multicast(),
-    }
-}
-
-/// The address of a machine in a network, with the length of its prefix: not the network itself, nor all of its
-/// machines. Two of IPv4 (RFC 3021) or IPv6 (RFC 6164) need no more than a bit.
-pub(super) fn is_prefixed(text: &str) -> bool {
-    let Some((address, length)) = prefixed(text) else {
-        return false;
-    };
-    let in_network = match address {
-        IpAddr::V4(address) => {
-            let hosts = u32::MAX.checked_shr(length).unwrap_or(0);
-            let host = address.to_bits() & hosts;
-            length >= 31 || host != 0 && host != hosts
-        }
-        IpAddr::V6(address) => length >= 127 || address.to_bits().trailing_zeros() < 128 - length,
-    };
-    length > 0 && is_unicast(address) && !address.is_loopback() && in_network
-}
-
-/// A network: all bits behind its prefix are zero.
-pub(super) fn is_network(text: &str) -> bool {
-    match prefixed(text) {
-        Some((IpAddr::V4(address), length)) => address.to_bits().trailing_zeros() >= 32 - length,
-        Some((IpAddr::V6(address), length)) => address.to_bits().trailing_zeros() >= 128 - length,
-        None => false,
-    }
-}
-
-/// An address and the length of its prefix.
-pub(crate) fn prefixed(text: &str) -> Option<(IpAddr, u32)> {
-    let (address, digits) = text.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    let length: u32 = digits.parse().ok()?;
-    (length <= longest && length.to_string() == digits).then_some((address, length))
 }
 
 /// A status of HTTP (RFC 9110 §15: three digits, the first from 1 to 5), or the first and last of several.

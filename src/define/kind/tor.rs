@@ -34,6 +34,21 @@ pub(super) fn is_family_id(text: &str) -> bool {
     text == "*" || digits.len() == 43 && all_of(digits, is_base64)
 }
 
+/// What the key of a family looks like, for messages.
+pub(super) const FAMILY_KEY: &str = "the file that `tor --keygen-family` wrote, in base64 without line breaks: 128 characters that begin with `PT0g`";
+/// The first characters of every such file: `== ed25519v1-secret: fmly-id ==` and a zero byte, all but the last two
+/// bits of which stand in 43 characters. 64 bytes of the key follow.
+const FAMILY_KEY_HEAD: &str = "PT0gZWQyNTUxOXYxLXNlY3JldDogZm1seS1pZCA9PQ";
+
+/// The secret key of a family as base64(1) prints it with `-w0`. Another file beside the relay's own keys, and Tor does
+/// not start.
+pub(super) fn is_family_key(text: &str) -> bool {
+    let rest = text.strip_prefix(FAMILY_KEY_HEAD);
+    text.len() == 128
+        && rest
+            .is_some_and(|rest| rest.starts_with(['A', 'B', 'C', 'D']) && all_of(rest, is_base64))
+}
+
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/".contains(&byte)
 }

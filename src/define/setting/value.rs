@@ -56,6 +56,8 @@ impl Setting {
                 self.check_values(name, &number.to_string(), &raw.span, report)?;
             }
             Value::Text(word) => {
+                self.check_given(name, word, &raw.span, report)?;
+                self.check_measure(name, word, &raw.span, report)?;
                 self.check_values(name, word, &raw.span, report)?;
                 self.check_outside(name, word, &raw.span, report)?;
             }
@@ -102,6 +104,33 @@ impl Setting {
         }
         let title = format!("`{name}` cannot be {number}");
         report(Diagnostic::new("setting::range", title).label(span, self.bounds()));
+        None
+    }
+
+    /// What has to be given is not given with nothing in it.
+    fn check_given(&self, name: &str, text: &str, span: &Span, report: Report<'_>) -> Option<()> {
+        if !self.required || text.bytes().any(|byte| byte != b' ') {
+            return Some(());
+        }
+        let title = format!("`{name}` has to be given, and this is nothing");
+        let expected = format!("expected {}", self.kind.expected());
+        report(Diagnostic::new("setting::missing", title).label(span, expected));
+        None
+    }
+
+    /// Text that is not too long, and a time that is neither too short nor too long.
+    fn check_measure(&self, name: &str, text: &str, span: &Span, report: Report<'_>) -> Option<()> {
+        let Some((number, unit)) = self.kind.measure(text) else {
+            return Some(());
+        };
+        let low = self.min.is_some_and(|min| number < min);
+        let high = self.max.is_some_and(|max| number > max);
+        if !low && !high {
+            return Some(());
+        }
+        let title = format!("{number} {unit} cannot be `{name}`");
+        let expected = format!("{} {unit}", self.bounds());
+        report(Diagnostic::new("setting::range", title).label(span, expected));
         None
     }
 

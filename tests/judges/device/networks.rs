@@ -106,6 +106,45 @@ fn networks_that_contradict_each_other_are_refused_as_imgbuild_does() {
 }
 
 #[test]
+fn one_interface_for_two_purposes_is_refused_as_imgbuild_does() {
+    let names = ["wlan0", "wlan1", "eth0", "auto", "hotspot0"];
+    let (point, radio) = (("wifi-interface", &names[..]), ("uplink-radio", &names[..]));
+    let cable = ("uplink-interface", &names[..]);
+    let both = "wifi-hotspot+wifi-uplink";
+    // Three names that are not the same, of each.
+    assert_eq!(agree(both, &pairs(point, radio)), (6, 19));
+    // The other radio is wlan1, or wlan0.
+    assert_eq!(agree(both, &pairs(point, cable)), (2, 23));
+    assert_eq!(agree(both, &pairs(radio, cable)), (2, 23));
+    // Alone, `auto` is a radio that is looked for.
+    assert_eq!(agree("wifi-hotspot", &pairs(point, cable)), (9, 16));
+}
+
+#[test]
+fn what_has_to_be_given_is_not_taken_away_on_the_device() {
+    let contact = ("contact", &["", " ", "me"][..]);
+    let host = ("exit-hostname", &["exit.example.org"][..]);
+    assert_eq!(agree("exit-relay", &pairs(contact, host)), (1, 2));
+    let long = "x".repeat(1000);
+    let longer = "x".repeat(1001);
+    let contact = ("contact", &[&*long, &*longer][..]);
+    assert_eq!(agree("exit-relay", &pairs(contact, host)), (1, 1));
+    let lease = (
+        "dhcp-lease",
+        &[
+            "0s",
+            "59s",
+            "1min",
+            "365d",
+            "8761h",
+            "18446744073709551615s",
+        ][..],
+    );
+    let width = ("wifi-width", &["20"][..]);
+    assert_eq!(agree("wifi-hotspot", &pairs(lease, width)), (2, 4));
+}
+
+#[test]
 fn ports_that_are_taken_are_refused_as_imgbuild_does() {
     let transport = ("obfs4-port", &["9443", "9444"][..]);
     let hidden = ("hide-or-port", &["true", "false"][..]);

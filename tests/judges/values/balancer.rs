@@ -2,26 +2,36 @@
 //! statistics, and nftables lists whom it lets in.
 
 use super::{Case, Cases, awkward, generated};
+use crate::support::judge;
+use imgbuild::define::{Kind, Raw};
 use proptest::prelude::{Strategy, any};
 use std::net::IpAddr;
+use std::process::Command;
 
 const COUNT: usize = 8;
 
 /// The port of the server that answers its checks; the script knows it too.
 const SERVER: u16 = 9001;
 
-/// Paths of which every other character means something to some reader.
+/// Whether `text` is taken for a path.
+fn is_path(text: &str) -> bool {
+    Kind::UrlPath.read(&Raw::Text(text.to_owned())).is_some()
+}
+
+/// Paths of which every other character means something to some reader; what has no letter in a URL is escaped.
 fn paths() -> Vec<String> {
-    let fits = |c: &char| c.is_ascii_graphic() && !"\"'\\#".contains(*c);
-    let path = awkward(1..=120, true)
-        .prop_map(move |text| format!("/{}", text.chars().filter(fits).collect::<String>()));
+    let escaped = |c: char| match is_path(&format!("/{c}")) {
+        true => c.to_string(),
+        false => format!("%{:02x}", u32::from(c)),
+    };
+    let path = awkward(1..=80, true)
+        .prop_map(move |text| format!("/{}", text.chars().map(escaped).collect::<String>()));
     let given = [
-        "/%[src]",
-        "/$HOME/${HOME}",
-        "/{{x}}",
+        "/%5Bsrc%5d",
+        "/$HOME/$(id)",
         "/a?b=c&d;e,f",
-        "/%20%",
-        "//~`",
+        "/%20%25",
+        "//~*!",
     ];
     given
         .into_iter()
@@ -42,10 +52,12 @@ fn front_end(name: &str, path: &str, host: &str) -> String {
 fn a_balancer_asks_for_what_was_set_and_lets_in_who_has_the_password() {
     let paths = paths();
     let names = generated(&"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", paths.len());
-    let hosts = generated(
-        &"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\\.[a-z]{2,9}){0,2}",
-        paths.len(),
-    );
+    let shape = "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\\.[a-z]{2,9}){0,2}";
+    let mut hosts = generated(&shape, 2 * paths.len());
+    hosts.retain(|host| Kind::Host.read(&Raw::Text(host.clone())).is_some());
+    hosts.truncate(paths.len());
+    assert_eq!(hosts.len(), paths.len());
+    "2001:db8::1".clone_into(&mut hosts[0]);
     let passwords = generated(&awkward(12..=128, true), paths.len());
     let rows: Vec<_> = (paths.iter().zip(&names))
         .zip(hosts.iter().zip(&passwords))
@@ -60,6 +72,11 @@ fn a_balancer_asks_for_what_was_set_and_lets_in_who_has_the_password() {
     let read = Cases::read_with("haproxy-node", &cases, "balancer.sh", passwords);
     let said = (read.said("check").zip(read.said("stats"))).zip(read.said("haproxy"));
     for (((path, name), (host, password)), ((check, stats), log)) in rows.iter().zip(said) {
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            (*host).clone()
+        };
         let expected = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n");
         assert!(
             check.starts_with(&expected),
@@ -72,6 +89,90 @@ fn a_balancer_asks_for_what_was_set_and_lets_in_who_has_the_password() {
         let line = format!("\nhttp:{name},{name},");
         assert!(stats.contains(&line), "{line:?}: {stats}");
     }
+}
+
+/// HAProxy answers as a strict server does (`normalize-uri … strict`): 400 to what is no URL.
+#[test]
+fn a_path_that_is_taken_is_one_for_a_strict_server() {
+    let mut texts = paths();
+    let bad = [
+        "/%", "/%2", "/%zz", "/a%", "/%%20", "/%u0041", "/ok?x=%", "/%2g",
+    ];
+    texts.extend(bad.map(str::to_owned));
+    texts.extend(generated(&"/[a-c%0-9f]{1,12}", 60));
+    let case = Case {
+        secrets: vec![("stats-password", "123456789012".to_owned())],
+        ..Case::default()
+    };
+    let read = Cases::read_with(
+        "haproxy-node",
+        &[case],
+        "paths.sh",
+        [texts.join("\n") + "\n"],
+    );
+    let said = read.said("statuses").next().unwrap();
+    let statuses: Vec<&str> = said.lines().collect();
+    assert_eq!(statuses.len(), texts.len(), "{said}");
+    for (text, status) in texts.iter().zip(&statuses) {
+        let expected = if is_path(text) { "200" } else { "400" };
+        assert_eq!(status, &expected, "{text}");
+    }
+    let refused = statuses.iter().filter(|status| **status == "400").count();
+    assert!(refused > 20, "{refused}");
+}
+
+/// A front end of any name beside the ones that the profile has for itself.
+#[test]
+fn names_of_front_ends_are_not_those_of_the_profiles_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9",
+    ]);
+    openssl.args([
+        "-subj",
+        "/CN=site.example",
+        "-keyout",
+        &at("key"),
+        "-out",
+        &at("certificate"),
+    ]);
+    judge(&mut openssl);
+    let pem = ["certificate", "key"].map(|name| fs_err::read_to_string(at(name)).unwrap());
+    let front = |(index, name): (usize, &str)| {
+        format!(
+            "{{ name = \"{name}\", port = {}, redirect-port = {}, tls = true, servers = [\"w=10.0.0.1:80\"] }}",
+            8000 + 2 * index,
+            8001 + 2 * index
+        )
+    };
+    let names = [
+        "redirect",
+        "http",
+        "stats",
+        "health",
+        "tcp",
+        "Redirect",
+        "balancers",
+        "system",
+    ];
+    let fronts: Vec<String> = names.into_iter().enumerate().map(front).collect();
+    let case = Case {
+        settings: vec![
+            ("http-servers", "w=10.0.0.1:80".to_owned()),
+            ("tcp-servers", "w=10.0.0.1:80".to_owned()),
+            ("http-frontends", format!("[{}]", fronts.join(", "))),
+            ("max-connections", "1000000".to_owned()),
+            ("http-check-expect", "100,200-399,599".to_owned()),
+        ],
+        secrets: vec![
+            ("stats-password", "123456789012".to_owned()),
+            ("tls-certificate", pem.concat()),
+        ],
+    };
+    let read = Cases::read("haproxy-node", &[case], "takes.sh");
+    assert_eq!(read.said("haproxy").next().unwrap(), "");
 }
 
 #[test]

@@ -16,6 +16,9 @@ mount -t tmpfs none "$root/etc"
 mkdir -p "$root"/sys/class/ieee80211/phy0/device/net "$root"/sys/class/net/wlan0/device "$root"/sys/bus/drivers/any "$root"/tmp/stubs
 ln -s ../../ieee80211/phy0 "$root/sys/class/net/wlan0/phy80211"
 ln -s ../../../../net/wlan0 "$root/sys/class/ieee80211/phy0/device/net/wlan0"
+# And a second one, by which it joins another network.
+mkdir "$root/sys/class/net/wlan1"
+ln -s ../../ieee80211/phy0 "$root/sys/class/net/wlan1/phy80211"
 ln -s /sys/bus/drivers/any "$root/sys/class/net/wlan0/device/driver"
 cat > "$root/tmp/stubs/iw" <<'END'
 #!/bin/sh
@@ -33,6 +36,12 @@ for case in "$cases"/*; do
     rm -rf "$root"/etc/* "$root"/run/*
     cp -a "$root"/tmp/etc/. "$root/etc"
     cp -a "$root$case/etc/." "$root/etc"
+    # The one user that there is, by every name that programs ask for.
+    printf '%s:x:0:0::/:/bin/sh\n' root haproxy systemd-network > "$root/etc/passwd"
+    printf '%s:x:0:\n' root haproxy systemd-network > "$root/etc/group"
+    # What networkd finds on a device that has started.
+    mkdir -p "$root/run/systemd/netif/links" "$root/run/systemd/netif/leases"
+    printf '%032x\n' 42 > "$root/etc/machine-id"
     mkdir -p "$root$case/said"
     mount --bind "$root$case/usr/lib/imgbuild" "$root/usr/lib/imgbuild"
     chroot "$root" /bin/bash /tmp/script "$case/said"

@@ -35,12 +35,16 @@ fn image() -> Tree {
     }
     for folder in [
         "/usr/share/zoneinfo",
-        "/usr/share/i18n/locales",
         "/usr/share/X11/xkb/rules",
         "/usr/share/X11/xkb/symbols",
     ] {
         copy(&mut layer, folder);
     }
+    let list = "usr/share/i18n/SUPPORTED";
+    let list = fs_err::read(Path::new(PROGRAMS).join(list)).unwrap();
+    layer
+        .file("/usr/share/i18n/SUPPORTED", list, 0o644)
+        .unwrap();
     tree
 }
 
@@ -118,6 +122,11 @@ fn what_an_image_does_not_have_is_refused_with_the_nearest_that_it_has() {
         // The list of Debian has it as `hi_IN` alone.
         ("hi_IN.UTF-8", Locale, ""),
         ("eo.UTF-8", Locale, ""),
+        ("ca_ES.UTF-8@valencia", Locale, ""),
+        ("sr_RS.UTF-8@latin", Locale, ""),
+        // Its charset is not UTF-8, and Debian makes it with no other.
+        ("de_DE.UTF-8@euro", Locale, "there is `de_DE.UTF-8`"),
+        ("de_DE.UTF-8@nothing", Locale, "there is `de_DE.UTF-8`"),
         (
             "en_DE.UTF-8",
             Locale,

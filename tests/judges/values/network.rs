@@ -108,6 +108,52 @@ fn addresses_and_resolvers_are_what_networkd_has_of_them() {
 }
 
 #[test]
+fn clients_are_told_what_was_set_of_their_network() {
+    let cases = [
+        // (address, mask, names, lease, seconds)
+        ("192.168.42.1/24", "255.255.255.0", "", "12h", "43200"),
+        (
+            "10.1.2.3/26",
+            "255.255.255.192",
+            "9.9.9.9,1.1.1.1",
+            "60s",
+            "60",
+        ),
+        (
+            "172.16.5.14/28",
+            "255.255.255.240",
+            "192.0.2.1",
+            "365d",
+            "31536000",
+        ),
+        (
+            "192.168.0.254/24",
+            "255.255.255.0",
+            "223.255.255.254",
+            "30min",
+            "1800",
+        ),
+    ];
+    let case = |(address, _, names, lease, _): &(&str, &str, &str, &str, &str)| Case {
+        settings: vec![
+            ("hotspot-address", (*address).to_owned()),
+            ("client-dns", (*names).to_owned()),
+            ("dhcp-lease", (*lease).to_owned()),
+        ],
+        ..Case::default()
+    };
+    let given: Vec<Case> = cases.iter().map(case).collect();
+    let read = Cases::read("wifi-hotspot", &given, "dhcp.sh");
+    let said = read.said("dhcp").zip(read.said("networkd"));
+    for ((address, mask, names, _, seconds), (told, log)) in cases.into_iter().zip(said) {
+        let own = address.split('/').next().unwrap();
+        let names = if names.is_empty() { own } else { names };
+        let expected = format!("mask {mask}\nrouter {own}\nnames {names}\nseconds {seconds}\n");
+        assert_eq!(told, expected, "{address}: {log}");
+    }
+}
+
+#[test]
 fn an_uplink_that_comes_into_the_clients_network_is_told() {
     let read = Cases::read("wifi-hotspot", &[Case::default()], "apart.sh");
     let said = read.said("apart").next().unwrap();

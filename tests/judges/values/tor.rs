@@ -1,6 +1,6 @@
 //! Relays, families and bridges: Tor starts with what is taken, and what Tor refuses is refused.
 
-use super::{Case, PROGRAMS, Path, below, write};
+use super::{Case, Cases, PROGRAMS, Path, awkward, below, generated, write};
 use crate::support::judge;
 use imgbuild::define::{Kind, Raw, Value};
 use std::process::Command;
@@ -147,6 +147,101 @@ fn tor_takes_what_is_taken_and_what_it_refuses_is_refused() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(cases.iter().filter(|(_, _, taken)| *taken).count() > 12);
+}
+
+/// Text between quotes as Tor prints it: a backslash before quotes and backslashes, bytes that are no ASCII in octal.
+fn unquoted(text: &str) -> Vec<u8> {
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    let mut bytes = inner.unwrap_or(text).bytes();
+    let mut plain = Vec::new();
+    while let Some(byte) = bytes.next() {
+        plain.push(match (byte, inner) {
+            (b'\\', Some(_)) => match bytes.next().unwrap() {
+                digit @ b'0'..=b'7' => {
+                    let digits = [digit, bytes.next().unwrap(), bytes.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 8).unwrap()
+                }
+                escaped => escaped,
+            },
+            _ => byte,
+        });
+    }
+    plain
+}
+
+#[test]
+fn tor_reads_the_contact_that_was_set() {
+    let mut contacts = [
+        "tor <tor[at]example.org>",
+        "a # b",
+        "\"a\"",
+        "a\\",
+        "  \\x41\\101 %s $HOME ${x} ",
+        "caf\u{e9} \u{1f4e1}\u{2028}",
+        "email:me[]example.org ciissversion:2 proof:uri-rsa",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    contacts.extend(generated(&awkward(1..=200, false), 60));
+    contacts.push("x".repeat(1000));
+    let cases: Vec<Case> = contacts
+        .iter()
+        .map(|contact| Case {
+            settings: vec![
+                ("contact", contact.clone()),
+                ("nickname", "Relay1".to_owned()),
+            ],
+            ..Case::default()
+        })
+        .collect();
+    let read = Cases::read("tor-relay", &cases, "contact.sh");
+    for (contact, said) in contacts.iter().zip(read.said("tor")) {
+        let line = said
+            .lines()
+            .find_map(|line| line.strip_prefix("ContactInfo "));
+        let line = line.unwrap_or_else(|| panic!("{contact:?}: {said}"));
+        assert_eq!(unquoted(line), contact.as_bytes(), "{contact:?}: {line}");
+        assert!(said.contains("\nNickname Relay1\n"), "{said}");
+    }
+}
+
+/// The key that Tor writes is taken, and what is cut off it is not.
+#[test]
+fn the_key_of_a_family_is_one_that_tor_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judges/values/family.sh");
+    let mut inside = Command::new("unshare");
+    inside.args([
+        "--map-root-user",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+    ]);
+    judge(
+        inside
+            .arg("bash")
+            .arg(script)
+            .arg(PROGRAMS)
+            .arg(folder.path()),
+    );
+    let key = fs_err::read_to_string(folder.path().join("key")).unwrap();
+    let takes = |text: &str| {
+        Kind::TorFamilyKey
+            .read(&Raw::Text(text.to_owned()))
+            .is_some()
+    };
+    assert!(takes(&key), "{key}");
+    for text in [
+        &key[1..],
+        &key[..key.len() - 4],
+        &format!("{key}AAAA"),
+        &key.replacen("PT", "QT", 1),
+    ] {
+        assert!(!takes(text), "{text}");
+    }
 }
 
 /// Numbers at the ends of their range, families, and bridges, in the files of images.

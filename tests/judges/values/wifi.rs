@@ -7,7 +7,7 @@ fn network(ssid: &str, passphrase: &str) -> Case {
     Case {
         settings: vec![
             ("wifi-interface", "wlan0".to_owned()),
-            ("uplink-radio", "wlan0".to_owned()),
+            ("uplink-radio", "wlan1".to_owned()),
             ("wifi-ssid", ssid.to_owned()),
             ("uplink-ssid", ssid.to_owned()),
         ],

@@ -1,6 +1,7 @@
 //! The options before a key, as sshd reads them (auth-options.c, `sshauthopt_parse`).
 
-use super::super::text::{all_of, is_network};
+use super::super::host::{is_network, prefixed};
+use super::super::text::all_of;
 use super::shortened;
 use std::net::IpAddr;
 
@@ -154,7 +155,7 @@ fn check_from(list: &str) -> Result<(), String> {
 
 /// The network in which the address of `text` lies.
 fn network_of(text: &str) -> Option<String> {
-    let (address, length) = super::super::text::prefixed(text)?;
+    let (address, length) = prefixed(text)?;
     let network: IpAddr = match address {
         IpAddr::V4(address) => {
             let hosts = u32::MAX.checked_shr(length).unwrap_or(0);

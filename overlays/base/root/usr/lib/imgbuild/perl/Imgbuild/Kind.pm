@@ -13,6 +13,9 @@ my $UTF8 = qr/\A(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]
 # The characters of Unicode's category Cc.
 our $CONTROL = qr/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/;
 my $LABEL   = qr/(?!-)[A-Za-z0-9-]{1,63}(?<!-)/;
+# What every machine calls itself, and what Debian's /etc/hosts calls something else than this device.
+my $LOCALHOST = qr/\A(?:.*\.)?localhost(?:\.localdomain)?\z/i;
+my $TAKEN   = qr/\A(?:localhost|ip6-(?:localhost|loopback|allnodes|allrouters))\z/i;
 my $NAME    = qr/[A-Za-z0-9][A-Za-z0-9._-]{0,31}/;
 my $ZONE    = qr/[A-Za-z][A-Za-z0-9_+-]*/;
 # 2^64 - 1 divided by each unit, in digits: more than Perl's own numbers hold exactly.
@@ -25,29 +28,33 @@ my %LARGEST = (
 my %FITS = (
     string     => sub($text) { return 1 },
     enum       => sub($text) { return 1 },
-    address    => \&Imgbuild::Network::is_unicast,
-    bind       => sub($text) { return $text eq '*' || is_address($text) },
+    address    => \&Imgbuild::Network::is_machine,
+    'ipv4-address' => sub($text) { return $text !~ /:/ && Imgbuild::Network::is_machine($text) },
+    bind       => \&Imgbuild::Network::is_bind,
     cidr       => \&is_private_cidr,
     size       => sub($text) { return $text =~ /\A([0-9]+)(TiB|GiB|MiB|KiB|s|)\z/ && in_64_bits($1, $2 eq 's' ? 'sectors' : $2) },
     duration   => sub($text) { return $text =~ /\A([0-9]+)(s|min|h|d)\z/ && in_64_bits($1, $2 eq 's' ? '' : $2) },
     time       => sub($text) { return $text =~ /\A(?:[01][0-9]|2[0-3]):[0-5][0-9]\z/ },
-    hostname   => sub($text) { return $text =~ /\A$LABEL\z/ },
-    domain     => sub($text) { return length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)+\z/ },
+    hostname   => sub($text) { return $text =~ /\A$LABEL\z/ && is_host_name($text) && $text !~ $TAKEN },
+    domain     => sub($text) { return $text =~ /\./ && is_host_name($text) && $text !~ $LOCALHOST },
     nickname   => sub($text) { return $text =~ /\A[A-Za-z0-9]{1,19}\z/ },
     'tor-fingerprint' => sub($text) { return $text =~ /\A\$?[0-9a-fA-F]{40}(?:[=~][A-Za-z0-9]{1,19})?\z/ },
     'tor-family-id'   => sub($text) { return $text =~ m{\A(?:\*|[A-Za-z0-9+/]{43}=?)\z} },
+    'tor-family-key'  => sub($text) { return $text =~ m{\APT0gZWQyNTUxOXYxLXNlY3JldDogZm1seS1pZCA9PQ[A-D][A-Za-z0-9+/]{85}\z} },
     ssid       => sub($text) { return $text =~ /\A.{1,32}\z/s },
     passphrase => sub($text) { return $text =~ /\A[ -~]{8,63}\z/ || is_psk($text) },
     password   => sub($text) { return $text =~ /\A[ -~]{12,128}\z/ },
     'time-zone' => sub($text) { return length $text <= 64 && $text =~ m{\A$ZONE(?:/$ZONE){0,2}\z} },
-    locale     => sub($text) { return $text =~ /\A(?:C|[a-z]{2,3}(?:_[A-Z]{2})?)\.UTF-8\z/ },
+    locale     => sub($text) { return $text =~ /\A(?:C|[a-z]{2,3}(?:_[A-Z]{2})?)\.UTF-8(?:\@[a-z]+)?\z/ },
     username   => sub($text) { return $text =~ /\A[a-z][a-z0-9_-]{0,31}\z/ },
     name       => sub($text) { return $text =~ /\A$NAME\z/ },
+    interface  => sub($text) { return length $text <= 15 && $text =~ /\A$NAME\z/ && $text !~ /\A(?:[0-9]+|all|default|lo)\z/ },
     'prefixed-address' => \&Imgbuild::Network::is_of_machine,
-    network    => sub($text) { return (bits($text) // return 0) !~ /1/ },
+    network    => \&is_network,
     host       => \&is_host,
+    'remote-host' => sub($text) { return is_host($text) && $text !~ $LOCALHOST && (!is_address($text) || Imgbuild::Network::is_machine($text)) },
     'http-status' => sub($text) { return $text =~ /\A[1-5][0-9]{2}(?:-([1-5][0-9]{2}))?\z/ && (!defined $1 || substr($text, 0, 3) <= $1) },
-    'url-path' => sub($text) { return length $text <= 256 && $text =~ m{\A/[!\$-&(-\[\]-~]*\z} },
+    'url-path' => sub($text) { return length $text <= 256 && $text =~ m{\A/(?:[A-Za-z0-9._~!\$&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*\z} },
 );
 
 # The value that `$text` gives the setting `$definition`; dies with what was expected. A list is `a,b`, or an
@@ -68,6 +75,10 @@ sub read_written($definition, $written) {
         grep { $_ eq $plain } @{$definition->{values}} or die 'expected one of ' . join(', ', @{$definition->{values}}) . "\n";
     }
     check_range($definition, $value) if Imgbuild::Json::is_number($value);
+    if (defined $plain && !ref $value) {
+        die "it has to be given, and this is nothing\n" if $definition->{required} && $plain !~ /[^ ]/;
+        check_measure($definition, $plain);
+    }
     check_outside($definition, $plain) if $definition->{outside} && defined $plain;
     return $value;
 }
@@ -164,8 +175,20 @@ sub bits($text) {
     return $prefix <= length $bits ? substr $bits, $prefix : undef;
 }
 
+# One of IPv4 in the form of IPv6 matches no packet.
+sub is_network($text) {
+    my $rest = bits($text) // return 0;
+    my ($address, $prefix) = split m{/}, $text;
+    return $rest !~ /1/ && !($prefix >= 96 && Imgbuild::Network::bits($address) =~ /\A0{80}1{16}/);
+}
+
 sub is_host($text) {
-    return is_address($text) || length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)*\z/;
+    return is_address($text) ? Imgbuild::Network::is_reached($text) : is_host_name($text);
+}
+
+# Names as programs look them up; one that ends in a number is an address for inet_aton(3), or a mistyped one.
+sub is_host_name($text) {
+    return length $text <= 253 && $text =~ /\A$LABEL(?:\.$LABEL)*\z/ && $text !~ /(?:\A|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)\z/;
 }
 
 sub check_outside($definition, $cidr) {
@@ -182,6 +205,16 @@ sub check_range($definition, $value) {
     my ($min, $max) = map { defined $definition->{$_} ? ${$definition->{$_}} : undef } qw(min max);
     return if !(defined $min && $$value < $min) && !(defined $max && $$value > $max);
     die 'expected ' . (defined $min && defined $max ? "$min to $max" : defined $min ? "$min or more" : "$max or less") . "\n";
+}
+
+my %SECONDS = (s => 1, min => 60, h => 3600, d => 86400);
+
+# Of a text, its bytes; of a time span, its seconds.
+sub check_measure($definition, $text) {
+    my $type = $definition->{type};
+    return check_range($definition, Imgbuild::Json::number(length $text)) if $type eq 'string';
+    return if $type ne 'duration' || $text !~ /\A([0-9]+)([a-z]+)\z/;
+    check_range($definition, Imgbuild::Json::number($1 * $SECONDS{$2}));
 }
 
 # `web1=10.0.0.11:8080`

@@ -1,5 +1,6 @@
-# Addresses and what other settings make of them, as in imgbuild itself (src/spec/network.rs): a router that has to be
-# in reach, a server that is another machine, what must not be in a network of the device's own.
+# Addresses and interfaces, and what other settings make of them, as in imgbuild itself (src/spec/network.rs): a router that
+# has to be in reach, a server that is another machine, what must not be in a network of the device's own, an interface that
+# serves nothing else.
 package Imgbuild::Network;
 use v5.36;
 use Socket qw(AF_INET AF_INET6 inet_pton);
@@ -11,32 +12,47 @@ sub bits($address) {
     return defined $bytes ? unpack 'B*', $bytes : undef;
 }
 
-# An address that one machine can have.
+# An address that one machine can have: not of a group or reserved, nor one of IPv4 in the form of IPv6.
 sub is_unicast($address) {
     my $bits = bits($address) // return 0;
-    return length $bits == 32 ? $bits !~ /\A(?:0{8}|111)/ : $bits =~ /1/ && $bits !~ /\A1{8}/;
+    return length $bits == 32 ? $bits !~ /\A(?:0{8}|111)/ : is_loopback($bits) || $bits !~ /\A(?:1{8}|0{96}|0{80}1{16})/;
 }
 
-# The same with the length of its network's prefix: not the network itself, nor all of its machines.
+# One of another machine, which may be on the link of an interface that is known.
+sub is_machine($address) { return is_unicast($address) && !is_loopback(bits($address)) }
+
+# One that a program reaches without being told by which interface.
+sub is_reached($address) { return is_unicast($address) && !is_link_local(bits($address)) }
+
+# What a program can listen on: every address, or one.
+sub is_bind($text) { return $text eq '*' || (bits($text) // '1') !~ /1/ || is_reached($text) }
+
+# The address of a machine with the length of its network's prefix: not the network itself, nor all of its machines.
 sub is_of_machine($text) {
     my ($address, $prefix) = $text =~ m{\A([^/]*)/([1-9][0-9]{0,2})\z} or return 0;
     my $bits = bits($address) // return 0;
-    is_unicast($address) && $prefix <= length $bits && !is_loopback($bits) or return 0;
+    is_machine($address) && is_reached($address) && $prefix <= length $bits or return 0;
     my $host = substr $bits, $prefix;
     return 1 if length $host <= 1;
     return $host =~ /1/ && (length $bits == 128 || $host =~ /0/);
 }
 
+sub is_link_local($bits) { return length $bits == 128 && $bits =~ /\A1111111010/ }
+
 sub is_loopback($bits) { return $bits =~ (length $bits == 32 ? qr/\A01111111/ : qr/\A0{127}1\z/) }
 
-# What is wrong with the addresses among `%$values`.
+# What is wrong with the addresses and interfaces among `%$values`.
 sub mistakes($image, $values) {
     my @mistakes;
     for my $name (sort keys %{$image->{settings}}) {
         my $definition = $image->{settings}{$name};
-        my @rules = map { [$_, \&inside] } @{$definition->{'outside-settings'} // []};
+        my @others = @{$definition->{'other-than'} // []};
+        if ($definition->{type} eq 'interface') {
+            push @mistakes, map { one_interface($name, $_, $values) } @others;
+            next;
+        }
+        my @rules = ((map { [$_, \&inside] } @{$definition->{'outside-settings'} // []}), (map { [$_, \&itself] } @others));
         push @rules, [$definition->{'gateway-of'}, \&out_of_reach] if defined $definition->{'gateway-of'};
-        push @rules, [$definition->{'other-than'}, \&itself] if defined $definition->{'other-than'};
         for my $rule (@rules) {
             my ($other, $wrong) = @$rule;
             for my $own (addresses($other, $values->{$other})) {
@@ -62,7 +78,7 @@ sub address($name, $text) {
 
 sub out_of_reach($router, $own) {
     my ($theirs, $mine) = ($router->{bits}, $own->{bits});
-    return () if length $theirs == 128 && $theirs =~ /\A1111111010/;
+    return () if is_link_local($theirs);
     my $of = "`$own->{text}` of `$own->{name}`";
     my $wrong = "`$router->{text}` cannot be `$router->{name}`:";
     return "$wrong $of is of the other family" if length $theirs != length $mine;
@@ -76,6 +92,11 @@ sub out_of_reach($router, $own) {
 
 sub itself($server, $own) {
     return $server->{bits} eq $own->{bits} ? "`$server->{text}` of `$server->{name}` is the device itself, by `$own->{name}`" : ();
+}
+
+sub one_interface($name, $other, $values) {
+    my ($interface, $taken) = @$values{$name, $other};
+    return defined $interface && defined $taken && $interface eq $taken ? "`$interface` cannot be both `$name` and `$other`" : ();
 }
 
 sub inside($one, $other) {

@@ -62,6 +62,7 @@ my %CALLS = (
     hex           => sub($text) { return unpack 'H*', $text },
     html          => \&html,
     family        => sub($text) { return $text =~ m{\A[^/]*:} ? 'ip6' : 'ip' },
+    'url-host'    => sub($text) { return $text =~ /:/ ? "[$text]" : $text },
     json          => sub($value) { return Imgbuild::Json::encode($value) },
     'shell-quote' => sub($value) { return shell_quote(Imgbuild::Json::plain($value) // die "`shell-quote` expects a plain value\n") },
     join => sub($list, $between) { return join $between, map { Imgbuild::Json::plain($_) // die "`join` expects plain values\n" } @$list },
