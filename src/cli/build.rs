@@ -191,7 +191,8 @@ pub(super) fn read_key_files(
         let Some((name, path)) = flag.split_once("=@").filter(|(name, _)| is_keys(name)) else {
             continue;
         };
-        let keys = fs_err::read_to_string(path).map_err(|source| Failure::UserFile {
+        let keys = given::read_text(Path::new(path), given::MAX_TEXT);
+        let keys = keys.map_err(|source| Failure::UserFile {
             path: path.into(),
             source,
         })?;

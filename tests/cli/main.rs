@@ -23,6 +23,7 @@ mod mirror;
 mod names;
 mod near;
 mod outputs;
+mod pipes;
 mod reproducible;
 mod scene;
 mod scripts;

@@ -363,3 +363,24 @@ fn every_file_that_settings_decide_has_a_rule() {
         assert_eq!(said, "", "{profile}: no `service` in apply.d");
     }
 }
+
+#[test]
+fn a_pipe_is_waited_for_with_a_word_and_what_is_no_file_is_refused() {
+    let device = started("wifi-hotspot");
+    for (path, words) in [
+        ("/etc", "it is a folder; expected a file or a pipe"),
+        ("/dev/zero", "it is a device; expected a file or a pipe"),
+        ("/nowhere", "No such file or directory"),
+    ] {
+        let refused = device.run(&format!("imgbuild-config set wifi-passphrase=@{path}"));
+        assert_eq!(refused.status, Some(1), "{path}: {}", refused.said);
+        assert!(refused.said.contains(words), "{path}: {}", refused.said);
+    }
+    let waits = "mkfifo /run/pipe /run/said; imgbuild-config set wifi-passphrase=@/run/pipe > /run/out 2> /run/said & \
+        exec 3< /run/said; read -r line <&3; echo \"$line\"; echo 'from a pipe' > /run/pipe; wait $!";
+    assert_eq!(
+        device.succeed(waits),
+        "waiting for `/run/pipe`: nobody has written into it yet\n"
+    );
+    assert_eq!(device.read("/etc/hotspot/passphrase"), "from a pipe\n");
+}

@@ -4,7 +4,7 @@
 # translation nobody can reach.
 package Imgbuild::File;
 use v5.36;
-use Fcntl qw(O_CREAT O_EXCL O_NOFOLLOW O_NONBLOCK O_RDWR O_WRONLY);
+use Fcntl qw(O_CREAT O_EXCL O_NOCTTY O_NOFOLLOW O_NONBLOCK O_RDONLY O_RDWR O_WRONLY);
 use IO::Handle;
 
 # The bytes of a file; undef where there is none.
@@ -12,6 +12,26 @@ sub slurp($path) {
     open my $file, '<:raw', $path or return undef;
     local $/ = undef;
     return scalar(<$file>) // '';
+}
+
+# The bytes of a file that somebody names, of a megabyte at most, as in imgbuild itself (src/cli/given.rs). A pipe is waited
+# for, but not without a word. Dies with what is wrong.
+sub given($path) {
+    sysopen my $file, $path, O_RDONLY | O_NONBLOCK | O_NOCTTY or die "cannot read `$path`: $!\n";
+    -f $file || -p _ || -t $file or die "cannot read `$path`: it is @{[-d _ ? 'a folder' : 'a device']}; expected a file or a pipe\n";
+    my ($bytes, $silence) = ('', 1);
+    while (length $bytes <= 1 << 20) {
+        vec(my $ready = '', fileno $file, 1) = 1;
+        if (!select $ready, undef, undef, $silence) {
+            say {*STDERR} "waiting for `$path`: nobody has written into it yet";
+            $silence = undef;
+            next;
+        }
+        my $count = sysread $file, $bytes, 65536, length $bytes;
+        return $bytes if defined $count && $count == 0;
+        defined $count || $!{EAGAIN} || $!{EINTR} or die "cannot read `$path`: $!\n";
+    }
+    die "cannot read `$path`: it is longer than a megabyte\n";
 }
 
 # Writes a file that nobody else reads before it has its owner and mode.
