@@ -10,6 +10,7 @@ mod disk;
 mod fetch;
 mod first_boot;
 mod foreign;
+mod host_name;
 mod onto;
 mod references;
 mod remembered;

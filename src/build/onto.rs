@@ -3,6 +3,7 @@
 use super::Workshop;
 use super::fetch;
 use super::first_boot;
+use super::host_name::{self, Configured};
 use super::system::{self, SystemError};
 use crate::architecture::Architecture;
 use crate::base::{Opened, regulatory};
@@ -54,8 +55,8 @@ fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree
     key.field(&base.disk.0);
     key.field(&sandbox::STAGE_VERSION.to_le_bytes());
     key.field(preseed.as_bytes());
-    let key = key.finish();
-    if let Some(tree) = system::recall(ONTO, &key, store)? {
+    let known = Configured::new(ONTO, key, plan);
+    if let Some(tree) = known.recall(store)? {
         report_memoized(workshop);
         return Ok(tree);
     }
@@ -70,26 +71,28 @@ fn installed(plan: &Plan, base: &Opened, workshop: &Workshop<'_>) -> Result<Tree
     let mounts: Vec<TreePath> = base.volumes.iter().map(|it| it.mount.clone()).collect();
     let tools = system::tools(plan, host, workshop)?;
     let architecture = plan.spec.board.architecture;
-    let request = ConfigureRequest {
-        tree: &base.tree,
-        archives: &archives,
-        mounts: &mounts,
-        store,
-        architecture,
-        tools: tools.as_ref(),
-        epoch: plan.epoch(),
-        preseed: &preseed,
-        script_timeout: workshop.script_timeout,
-        program: workshop.program,
-    };
     store.prove(base.tree.objects())?;
     store.prove(plan.lock.packages.iter().map(|package| package.sha256))?;
-    let mut tree = sandbox::configure(&request, workshop.reporter)?;
-    restore_traces(&base.tree, &mut tree);
-    let packages = &plan.lock.packages;
-    unpack::mark_automatic(&mut tree, packages, architecture, plan.epoch(), store)?;
-    system::remember(ONTO, &key, &tree, store)?;
-    Ok(tree)
+    known.make(workshop, &|name| {
+        let request = ConfigureRequest {
+            tree: &host_name::called(&base.tree, name, plan, store)?,
+            archives: &archives,
+            mounts: &mounts,
+            store,
+            architecture,
+            tools: tools.as_ref(),
+            epoch: plan.epoch(),
+            preseed: &preseed,
+            host_name: name,
+            script_timeout: workshop.script_timeout,
+            program: workshop.program,
+        };
+        let mut tree = sandbox::configure(&request, workshop.reporter)?;
+        restore_traces(&base.tree, &mut tree);
+        let packages = &plan.lock.packages;
+        unpack::mark_automatic(&mut tree, packages, architecture, plan.epoch(), store)?;
+        Ok(tree)
+    })
 }
 
 /// Puts back what the base has where scripts leave traces of their run.

@@ -2,6 +2,7 @@
 
 use super::Workshop;
 use super::fetch::{self, FetchStageError};
+use super::host_name::{self, Configured};
 use crate::architecture::Architecture;
 use crate::base::RegulatoryError;
 use crate::compose::layer::Layer;
@@ -77,8 +78,8 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let mut key = key(plan, &plan.lock.packages);
     key.field(&sandbox::STAGE_VERSION.to_le_bytes());
     key.field(preseed.as_bytes());
-    let key = key.finish();
-    if let Some(tree) = recall(CONFIGURED, &key, store)? {
+    let known = Configured::new(CONFIGURED, key, plan);
+    if let Some(tree) = known.recall(store)? {
         for stage in [Stage::Unpack, Stage::Configure] {
             workshop.reporter.report(Event::Started {
                 stage,
@@ -100,22 +101,23 @@ pub(super) fn configured(plan: &Plan, workshop: &Workshop<'_>) -> Result<Tree, S
     let layer = Layer::new(&mut unpacked, store, plan.epoch(), Origin::Builtin);
     named::check(&layer, &named::names(plan, false))?;
     let tools = tools(plan, host, workshop)?;
-    let request = ConfigureRequest {
-        tree: &unpacked,
-        archives: &[],
-        mounts: &[],
-        store,
-        architecture,
-        tools: tools.as_ref(),
-        epoch: plan.epoch(),
-        preseed: &preseed,
-        script_timeout: workshop.script_timeout,
-        program: workshop.program,
-    };
     store.prove(unpacked.objects())?;
-    let configured = sandbox::configure(&request, workshop.reporter)?;
-    remember(CONFIGURED, &key, &configured, store)?;
-    Ok(configured)
+    known.make(workshop, &|name| {
+        let request = ConfigureRequest {
+            tree: &host_name::called(&unpacked, name, plan, store)?,
+            archives: &[],
+            mounts: &[],
+            store,
+            architecture,
+            tools: tools.as_ref(),
+            epoch: plan.epoch(),
+            preseed: &preseed,
+            host_name: name,
+            script_timeout: workshop.script_timeout,
+            program: workshop.program,
+        };
+        Ok(sandbox::configure(&request, workshop.reporter)?)
+    })
 }
 
 /// The tree of the packages that lend files to the board; none of them is configured.

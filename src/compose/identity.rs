@@ -44,17 +44,10 @@ pub struct OnBase<'a> {
 
 /// Writes `identity` on a base that has one.
 pub fn write_on_base(layer: &mut Layer<'_>, identity: &OnBase<'_>) -> Result<(), LayerError> {
-    let hostname = identity.hostname;
-    layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
     if layer.has(CLOUD_INIT) {
         layer.file(&format!("{CLOUD_INIT}/99-imgbuild.cfg"), KEEP_NAME, 0o644)?;
     }
-    let hosts = layer.text("/etc/hosts")?;
-    let own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
-    let others = hosts.lines().filter(|line| !own(line));
-    let mut hosts: String = others.map(|line| format!("{line}\n")).collect();
-    hosts += &format!("127.0.1.1\t{hostname}\n");
-    layer.file("/etc/hosts", hosts, 0o644)?;
+    call(layer, identity.hostname)?;
     if let Some(time_zone) = identity.time_zone {
         write_time_zone(layer, time_zone)?;
     }
@@ -64,6 +57,32 @@ pub fn write_on_base(layer: &mut Layer<'_>, identity: &OnBase<'_>) -> Result<(),
     if layer.has(RESOLVED) {
         layer.symlink("/etc/resolv.conf", STUB)?;
     }
+    Ok(())
+}
+
+/// Where a device made of packages alone finds who answers names. Scripts look there for the domain of the machine.
+pub fn link_resolver(layer: &mut Layer<'_>) -> Result<(), LayerError> {
+    layer.symlink("/etc/resolv.conf", STUB)?;
+    Ok(())
+}
+
+/// Calls the device by its name. Of an /etc/hosts that is there, only the line about the name changes.
+pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
+    layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
+    let hosts = match layer.has("/etc/hosts") {
+        true => {
+            let hosts = layer.text("/etc/hosts")?;
+            let own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
+            let others = hosts.lines().filter(|line| !own(line));
+            let others: String = others.map(|line| format!("{line}\n")).collect();
+            format!("{others}127.0.1.1\t{hostname}\n")
+        }
+        false => format!(
+            "127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n\n\
+             ::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
+        ),
+    };
+    layer.file("/etc/hosts", hosts, 0o644)?;
     Ok(())
 }
 
@@ -114,15 +133,11 @@ pub fn write(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), Layer
         time_zone,
         locale,
     } = identity;
-    layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
-    let hosts = format!(
-        "127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n\n\
-         ::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
-    );
-    layer.file("/etc/hosts", hosts, 0o644)?;
+    layer.remove("/etc/hosts")?;
+    call(layer, hostname)?;
     write_time_zone(layer, time_zone)?;
     write_locale(layer, locale)?;
-    layer.symlink("/etc/resolv.conf", STUB)?;
+    link_resolver(layer)?;
     // PID 1 starts no earlier than the time of this file, which Debian does not ship.
     layer.file("/usr/lib/clock-epoch", "", 0o644)?;
     Ok(())

@@ -154,7 +154,7 @@ fn report(outside: &Outside, outcome: &Outcome) -> io::Result<()> {
 
 /// Everything, from the job to the result.
 fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
-    isolate()?;
+    isolate(&job.host_name)?;
     limit()?;
     let scratch = Scratch::here();
     let mut tree = read_tree(outside, job::TREE)?;
@@ -207,12 +207,12 @@ fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
 }
 
 /// Makes this process alone: no terminal, no name of the host, nobody who can look into it.
-fn isolate() -> Result<(), Trouble> {
+fn isolate(host_name: &str) -> Result<(), Trouble> {
     let doing = || "isolate the sandbox".to_owned();
     rustix::process::setsid().doing(doing)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     // The filters of some containers allow the namespaces and then not these.
-    rustix::system::sethostname(b"localhost")
+    rustix::system::sethostname(host_name.as_bytes())
         .and_then(|()| rustix::system::setdomainname(b"(none)"))
         .doing(doing)
         .map_err(|trouble| trouble.about(Area::Namespace))?;

@@ -31,6 +31,8 @@ pub(super) struct Job {
     pub(super) script_timeout: Duration,
     /// Programs that stand in for others while steps run.
     pub(super) stubs: Vec<Stub>,
+    /// What uname(2) says.
+    pub(super) host_name: String,
     /// How programs of a foreign target run.
     pub(super) emulation: Option<Emulation>,
     /// Whether what steps did to the tree is thrown away, unread.

@@ -91,6 +91,8 @@ pub struct ConfigureRequest<'a> {
     pub epoch: Epoch,
     /// Answers to debconf's questions, in the form of debconf-set-selections(1).
     pub preseed: &'a str,
+    /// What scripts learn as the name of the machine.
+    pub host_name: &'a str,
     /// How long one script may go on, if not as long as usual. It decides no byte.
     pub script_timeout: Option<Duration>,
     /// This program, whose `main` calls [`reenter`] first.
@@ -98,7 +100,10 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// Changes whenever the same request gives another tree: part of the key of every memo of one.
-pub const STAGE_VERSION: u32 = 7;
+pub const STAGE_VERSION: u32 = 8;
+
+/// The name of a machine that has none.
+pub const NAMELESS: &str = "localhost";
 
 /// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
 pub fn configure(
@@ -128,6 +133,7 @@ pub fn configure(
         environment: environment(request.epoch, stubs::makes_initramfs(request.archives)),
         script_timeout: request.script_timeout.unwrap_or(usual),
         stubs: stubs::stubs(request)?,
+        host_name: request.host_name.to_owned(),
         emulation,
         discard: false,
     };
@@ -196,6 +202,7 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
         environment: environment(request.epoch, false),
         script_timeout: request.script_timeout.unwrap_or(limits::timeout(false)),
         stubs: Vec::new(),
+        host_name: NAMELESS.to_owned(),
         emulation: None,
         discard: false,
     };

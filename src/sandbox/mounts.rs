@@ -179,6 +179,7 @@ impl Mounts {
             plain,
             c"mode=1777,size=1g,nr_inodes=256k",
         )?;
+        resolver(&root)?;
         self.devices(&root)?;
         self.protect_proc(&root)?;
         for stub in stubs {
@@ -305,6 +306,16 @@ impl Mounts {
         self.paths.push(path.to_string());
         Ok(())
     }
+}
+
+/// Writes what systemd-resolved keeps in /run of a device whose networks have no domain: scripts look into
+/// /etc/resolv.conf, which is a link to it, for the domain of the machine.
+fn resolver(root: &Path) -> Result<(), Trouble> {
+    let folder = root.join("run/systemd/resolve");
+    let text = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n";
+    fs_err::create_dir_all(&folder)
+        .and_then(|()| fs_err::write(folder.join("stub-resolv.conf"), text))
+        .doing(|| "fill `/run`".to_owned())
 }
 
 /// Makes the mount at `path` read-only. The other flags stay: one that a more privileged namespace

@@ -48,6 +48,7 @@ pub fn verify(request: &VerifyRequest<'_>) -> Result<Vec<Refusal>, SandboxError>
         tools: request.tools,
         epoch: request.epoch,
         preseed: "",
+        host_name: super::NAMELESS,
         script_timeout: request.script_timeout,
         program,
     };
@@ -60,6 +61,7 @@ pub fn verify(request: &VerifyRequest<'_>) -> Result<Vec<Refusal>, SandboxError>
         environment: environment(request.epoch, false),
         script_timeout: request.script_timeout.unwrap_or(usual),
         stubs: Vec::new(),
+        host_name: super::NAMELESS.to_owned(),
         emulation,
         discard: true,
     };

@@ -2,6 +2,7 @@
 
 use crate::scene::{Ran, Scene, run};
 use crate::world;
+use std::process::Command;
 
 /// A build with the scripts of package `odd`, each of which gets `timeout` seconds; it fails and leaves nothing.
 fn failed(script: &str, text: &str, timeout: &str) -> Ran {
@@ -84,4 +85,66 @@ fn the_limit_of_time_decides_no_byte() {
     fs_err::remove_dir_all(scene.path("store/memo")).unwrap();
     run(scene.build().args(["--script-timeout", "500"])).succeeded();
     assert!(fs_err::read(scene.image()).unwrap() == image);
+}
+
+/// A file of the root in `image`, the last partition, through debugfs.
+fn file(scene: &Scene, path: &str) -> String {
+    let image = scene.image();
+    let mut sfdisk = Command::new("/usr/sbin/sfdisk");
+    let table = sfdisk.arg("--dump").arg(&image).output().unwrap();
+    let table = String::from_utf8(table.stdout).unwrap();
+    let start = table.lines().last().and_then(|line| {
+        let digits = line.split("start=").nth(1)?.split(',').next()?;
+        digits.trim().parse::<u64>().ok()
+    });
+    let bytes = start.unwrap() * 512;
+    let mut debugfs = Command::new("/usr/sbin/debugfs");
+    let output = debugfs
+        .args(["-R", &format!("cat {path}")])
+        .arg(format!("{}?offset={bytes}", image.display()))
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// How often scripts ran in what `ran` says.
+fn configured(ran: &Ran) -> usize {
+    let of_configure = |line: &&str| line.contains("configure") && !line.contains("from the store");
+    ran.stderr.lines().filter(of_configure).count()
+}
+
+#[test]
+fn what_a_script_writes_of_the_host_name_is_the_devices_and_nobody_elses_scripts_run_twice() {
+    let asks = world::package("asks").field("Essential", "yes").script(
+        "postinst",
+        "#!/bin/sh\nread name < /proc/sys/kernel/hostname\nread own < /etc/hostname\n\
+         printf '%s %s\\n' \"$name\" \"$own\" > /etc/asked\ncat /etc/hosts >> /etc/asked\n",
+    );
+    let scene = Scene::of(&world::archive().package(asks));
+    let with = |name: &str| {
+        let set = format!("hostname={name}");
+        let ran = run(&mut scene.build_with("--set", &set)).succeeded();
+        let asked = file(&scene, "/etc/asked");
+        assert!(asked.starts_with(&format!("{name} {name}\n")), "{asked}");
+        assert!(asked.contains(&format!("\n127.0.1.1\t{name}\n")), "{asked}");
+        ran
+    };
+    let first = with("node-1");
+    let words = "they run again as `node-1`";
+    assert!(first.stderr.contains(words), "{}", first.stderr);
+    let image = fs_err::read(scene.image()).unwrap();
+    let second = with("node-2");
+    assert!(
+        !second.stderr.contains("they run again"),
+        "{}",
+        second.stderr
+    );
+    with("node-1");
+    assert!(fs_err::read(scene.image()).unwrap() == image);
+
+    let scene = Scene::new();
+    run(&mut scene.build_with("--set", "hostname=node-1")).succeeded();
+    let other = run(&mut scene.build_with("--set", "hostname=node-2")).succeeded();
+    assert_eq!(configured(&other), 0, "{}", other.stderr);
+    assert_eq!(file(&scene, "/etc/hostname"), "node-2\n");
 }

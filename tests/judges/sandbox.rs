@@ -381,7 +381,7 @@ fn unpacked_packages_are_configured_by_preinst_and_dpkg() {
     let mut tree = busybox_tree(&ground.store);
     let status = "Package: p\nStatus: install ok unpacked\nArchitecture: all\nVersion: 1\n";
     file(&mut tree, "/var/lib/dpkg/status", 0o644, status);
-    let preinst = "#!/bin/sh\necho $DPKG_MAINTSCRIPT_PACKAGE $* > /asked\n";
+    let preinst = "#!/bin/sh\necho $DPKG_MAINTSCRIPT_PACKAGE $* $(hostname) $(cat /proc/sys/kernel/domainname) > /asked\n";
     file(&mut tree, "/var/lib/dpkg/info/p.preinst", 0o755, preinst);
     file(&mut tree, "/usr/bin/dpkg", 0o755, DPKG);
     let request = ConfigureRequest {
@@ -393,12 +393,12 @@ fn unpacked_packages_are_configured_by_preinst_and_dpkg() {
         tools: None,
         epoch: EPOCH,
         preseed: "",
+        host_name: "node-7",
         script_timeout: None,
         program: program(),
     };
     let after = configure(&request, &Silent).unwrap();
-    let asked =
-        "p install\n--force-confdef --force-confold --force-unsafe-io --configure -a\n101\n";
+    let asked = "p install node-7 (none)\n--force-confdef --force-confold --force-unsafe-io --configure -a\n101\n";
     assert_eq!(ground.text(&after, "/asked"), asked);
     assert!(after.at(&TreePath::parse(b"/usr/sbin").unwrap()).is_none());
 }
