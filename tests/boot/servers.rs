@@ -1,16 +1,17 @@
 //! Server packages of the archive, each alone on the profile `base`, against what mmdebstrap makes of the
-//! same packages: every one is configured, and every path has the mode and the owner that it has there.
+//! same packages: every one is configured, every path has the mode and the owner that it has there, and every file
+//! below /etc the contents: what a script decides by what it finds around it stands there.
 //!
 //! What differs for `base` alone differs for reasons of the profile and of the board, and is no business of a
 //! server's scripts: it is left out. For the rest [`REASONS`] says why.
 
+mod system;
+
 use crate::support::{self, PATIENCE, User};
-use crate::uml::{self, Disk};
 use crate::x86_64::guest::{Firmware, Guest};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::process::Command;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
+use system::System;
 
 /// Popular servers and what is put beside them.
 const SERVERS: &[&str] = &[
@@ -91,116 +92,29 @@ const REASONS: &[(&str, &str)] = &[
     ),
     ("etc/ssh/ssh_host_", "each device makes its own"),
     (
+        "etc/passwd",
+        "ids follow the order of configuration; owners are compared by name",
+    ),
+    ("etc/group", "as of passwd"),
+    ("etc/shadow", "the order, and the day of the build"),
+    ("etc/gshadow", "the order"),
+    ("etc/bind/rndc.key", "drawn at random"),
+    (
+        "etc/mailname",
+        "the name of the machine, which there is the host's",
+    ),
+    ("etc/exim4/update-exim4.conf.conf", "as of mailname"),
+    ("etc/postfix/main.cf", "as of mailname"),
+    ("etc/aliases.db", "a hash table with unused bytes in it"),
+    (
+        "etc/munin/plugins/",
+        "links follow the interfaces of the machine, and owners in /proc, which are root there (`sandbox::identities`)",
+    ),
+    (
         "__pycache__",
         "Python's cache names the time of its sources",
     ),
 ];
-
-/// Every path of a root filesystem, with mode and owner by name, and the state of each package.
-struct System {
-    paths: BTreeMap<String, String>,
-    packages: BTreeMap<String, String>,
-}
-
-impl System {
-    /// From lines `MODE UID:GID PATH`, and the three files.
-    fn new(lines: &str, [passwd, group, status]: [&str; 3]) -> Self {
-        let (users, groups) = (names(passwd), names(group));
-        let name = |names: &BTreeMap<String, String>, id: &str| {
-            names.get(id).cloned().unwrap_or_else(|| id.to_owned())
-        };
-        let path = |line: &str| {
-            let mut words = line.splitn(3, ' ');
-            let (mode, owner) = (words.next()?, words.next()?);
-            let path = words.next()?.trim_matches('/');
-            let (uid, gid) = owner.split_once([':', '/'])?;
-            let owner = format!("{}:{}", name(&users, uid), name(&groups, gid));
-            Some((path.to_owned(), format!("{mode} {owner}")))
-        };
-        let package = |stanza: &str| {
-            let field = |name: &str| {
-                let mut lines = stanza.lines();
-                lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-            };
-            Some((
-                field("Package")?.to_owned(),
-                format!("{} {}", field("Status")?, field("Version")?),
-            ))
-        };
-        Self {
-            paths: lines.lines().filter_map(path).collect(),
-            packages: status.split("\n\n").filter_map(package).collect(),
-        }
-    }
-
-    /// What imgbuild put on the last partition of `image`, as the kernel sees it.
-    fn of_image(image: &Path) -> Self {
-        let root = support::partitions(image).len();
-        let script = format!(
-            "set -e; mkdir at; mount -t ext4 -o ro,noload /dev/ubda{root} at; cd at
-            find . -xdev -printf '%M %U:%G %P\\n' > ../paths
-            cp etc/passwd etc/group ..; cp var/lib/dpkg/status ../packages; cd ..; umount at"
-        );
-        let left = uml::run(&script, &[Disk::ReadOnly(image)]);
-        let text = |name: &str| String::from_utf8_lossy(&left.file(name)).into_owned();
-        let (passwd, group, packages) = (text("passwd"), text("group"), text("packages"));
-        Self::new(&text("paths"), [&passwd, &group, &packages])
-    }
-
-    /// What mmdebstrap makes of `packages`, from the same suites.
-    fn of_mmdebstrap(packages: &[String], folder: &Path) -> Self {
-        let tar = folder.join("peer.tar");
-        let mirror = support::mirror();
-        let mirror = mirror.trim_end_matches('/');
-        let mut mmdebstrap = Command::new("mmdebstrap");
-        mmdebstrap
-            .args([
-                "--quiet",
-                "--variant=essential",
-                "--aptopt=APT::Install-Recommends false",
-            ])
-            .arg(format!("--include={}", packages.join(",")))
-            .args(["--aptopt=APT::Get::AllowUnauthenticated false", "trixie"])
-            .arg(&tar)
-            .arg(format!("deb {mirror} trixie main"))
-            .arg(format!("deb {mirror} trixie-updates main"))
-            .arg(format!("deb {mirror}-security trixie-security main"));
-        support::run(&mut mmdebstrap);
-        let list = support::said(
-            Command::new("tar")
-                .args(["--numeric-owner", "-tvf"])
-                .arg(&tar),
-        );
-        // `-rw-r--r-- 0/0  123 2026-11-01 00:00 ./etc/x -> target`
-        let lines: Vec<String> = list
-            .lines()
-            .filter_map(|line| {
-                let words: Vec<&str> = line.split_whitespace().collect();
-                let (_, path) = line.split_once(&format!(" {} ./", words.get(4)?))?;
-                let path = path.split(" -> ").next()?.split(" link to ").next()?;
-                // A further name of a file is a file.
-                let mode = words[0].replacen('h', "-", 1);
-                Some(format!("{mode} {} {path}", words[1]))
-            })
-            .collect();
-        let text = |path: &str| support::said(Command::new("tar").arg("-xOf").arg(&tar).arg(path));
-        let files = ["./etc/passwd", "./etc/group", "./var/lib/dpkg/status"].map(text);
-        let system = Self::new(&lines.join("\n"), files.each_ref().map(String::as_str));
-        fs_err::remove_file(&tar).unwrap();
-        system
-    }
-}
-
-/// The names in passwd(5) or group(5) by number.
-fn names(text: &str) -> BTreeMap<String, String> {
-    text.lines()
-        .filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            Some((fields.nth(1)?.to_owned(), name.to_owned()))
-        })
-        .collect()
-}
 
 /// A user with the profile `base` and `package`, by the name that is given back.
 fn owner_of_a_profile(package: Option<&str>) -> (User, String) {

@@ -1,0 +1,125 @@
+//! Secrets that scripts of packages drew at random while they were configured: bind9's key for rndc, bacula's
+//! passwords, Erlang's cookie.
+//!
+//! Every device of the image has them, and no other build makes the same bytes. What is known of them is taken out
+//! and made by each device (`sandbox::normalize`); nobody knows them all, so what looks like one is named.
+
+use crate::event::{Event, Reporter};
+use crate::tree::{Kind, Node, Objects, Origin, Tree, TreePath};
+use std::io;
+
+/// Larger files are data, not secrets.
+const LONGEST: u64 = 64 << 10;
+
+/// A word of so many letters and digits is no word of a language.
+const DRAWN: usize = 16;
+
+/// What stands before a secret, in small letters.
+const CALLED: &[&str] = &["secret", "passw", "cookie", "token"];
+
+/// Names what looks like a secret, for the person who is about to flash it twice.
+pub(super) fn warn(tree: &Tree, objects: &dyn Objects, reporter: &dyn Reporter) -> io::Result<()> {
+    for (path, id) in tree.walk() {
+        if looks_secret(&path, tree.node(id), objects)? {
+            reporter.report(Event::Warning(format!(
+                "a package's script drew a secret: `{path}`; every device of this image has it, and the next build \
+                 from an empty store has another one: put your own into its place by an overlay, or have \
+                 each device make it (`firstboot.d` in overlays/README.md)"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Only what others may not read is a secret, and only what no definition decides was drawn.
+fn looks_secret(path: &TreePath, node: &Node, objects: &dyn Objects) -> io::Result<bool> {
+    let Kind::File(content) = &node.kind else {
+        return Ok(false);
+    };
+    let closed = node.meta.mode & 0o004 == 0;
+    // The hashes of passwords that the build decides (shadow(5)), and their locked accounts.
+    let name = path.components().next_back();
+    let accounts = name.is_some_and(|name| name.as_bytes().ends_with(b"shadow"));
+    if node.origin != Origin::Script || !closed || accounts || content.len() > LONGEST {
+        return Ok(false);
+    }
+    let bytes = content.read(objects)?;
+    Ok(std::str::from_utf8(&bytes).is_ok_and(is_secret))
+}
+
+fn is_secret(text: &str) -> bool {
+    let lone = text.trim();
+    if is_drawn(lone) {
+        return true;
+    }
+    text.lines().any(|line| {
+        let line = line.trim();
+        let comment = ["#", ";", "//"].iter().any(|start| line.starts_with(start));
+        if line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY") {
+            return true;
+        }
+        let small = line.to_ascii_lowercase();
+        let called = CALLED.iter().filter_map(|called| small.find(called)).min();
+        !comment && called.is_some_and(|at| words(line.get(at..).unwrap_or_default()).any(is_drawn))
+    })
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| c.is_whitespace() || "\"';=:,<>{}()".contains(c))
+}
+
+/// Letters in both cases, or letters and digits, too many for a word. A path is none.
+fn is_drawn(word: &str) -> bool {
+    let word = word.trim_end_matches('=');
+    let of = |test: fn(&u8) -> bool| word.bytes().filter(|byte| test(byte)).count();
+    let (small, large) = (of(u8::is_ascii_lowercase), of(u8::is_ascii_uppercase));
+    let digits = of(u8::is_ascii_digit);
+    let others = word.bytes().filter(|byte| b"+/_-".contains(byte)).count();
+    let kinds = [small, large, digits]
+        .iter()
+        .filter(|count| **count >= 2)
+        .count();
+    word.len() >= DRAWN
+        && small + large + digits + others == word.len()
+        && (kinds >= 2 || large == word.len())
+        && !word.starts_with('/')
+        && others * 6 <= word.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_secret;
+
+    #[test]
+    fn what_scripts_of_debian_draw_is_seen() {
+        for text in [
+            // bind9, by rndc-confgen
+            "key \"rndc-key\" {\n\talgorithm hmac-sha256;\n\tsecret \"4bW9zG3pbd2m1kLw0q8Zs9Xo7Yt5Rv6Un3Aq2Bc1De4=\";\n};\n",
+            // bacula-fd
+            "Director {\n  Name = box-dir\n  Password = \"Kx8_qhQzD3vWn2aTtLrPw5YbCjUeMf7s\"\n}\n",
+            "# The passwords\nFDPASSWD=sW4eR7tY0uI3oP6aSdFgHjKlZxCvBnM\n",
+            // erlang-base
+            "QWERTZUIOPASDFGHJKLY",
+            "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n",
+        ] {
+            assert!(is_secret(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_tells_of_secrets_is_none() {
+        for text in [
+            "",
+            "# password = Kx8_qhQzD3vWn2aTtLrPw5YbCjUeMf7s\n",
+            "local   all   postgres   peer\nhost all all 127.0.0.1/32 scram-sha-256\n",
+            "password_file = /etc/mosquitto/passwords-of-users\n",
+            "password\trequisite\tpam_deny.so\npassword [success=1 default=ignore] pam_unix.so obscure yescrypt\n",
+            "[client]\nhost     = localhost\nuser     = root\npassword =\n",
+            "passwd: files systemd\n",
+            "requirepass foobared\n",
+            "-----BEGIN CERTIFICATE-----\nMIIE\n",
+        ] {
+            assert!(!is_secret(text), "{text}");
+        }
+    }
+}
