@@ -7,6 +7,7 @@
 mod blob;
 mod boot;
 mod disk;
+mod drawn;
 mod fetch;
 mod first_boot;
 mod foreign;
@@ -126,6 +127,7 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         memoized: false,
     });
     verify::verify(plan, &root, workshop)?;
+    drawn::warn(&root, store, reporter).map_err(SystemError::Store)?;
 
     reporter.report(Event::Started {
         stage: Stage::Seal,

@@ -126,7 +126,7 @@ pub enum Ending {
     #[error("it reported problems")]
     NotSilent,
     /// It could not be started.
-    #[error("it cannot be started: {}", io::Error::from_raw_os_error(*.0))]
+    #[error("it cannot be started: {}", not_started(*.0))]
     NotStarted(i32),
     /// It went on for too long.
     #[error(
@@ -137,6 +137,18 @@ pub enum Ending {
     /// It printed too much.
     #[error("it printed more than {} bytes{}", .0.bytes, .0.during)]
     OutputLimit(Box<OutputLimit>),
+}
+
+fn not_started(errno: i32) -> String {
+    let words = io::Error::from_raw_os_error(errno);
+    match errno {
+        // `identities` says why.
+        libc::EMFILE => format!(
+            "{words}: the sandbox keeps one open for each file that belongs to another account than root; \
+             `ulimit -Hn` says how many may be open, raise it"
+        ),
+        _ => words.to_string(),
+    }
 }
 
 /// A limit of time, and what was going on when it was reached.

@@ -17,6 +17,10 @@
 //!   for root; no image has sockets.
 //! - Ids are those of a process, as POSIX has it. The kernel's are each thread's own, which programs see that
 //!   call it past the C library.
+//! - POSIX ACLs name ids that the namespace has not: setfacl(1) fails for any but root's, and root's are not in the
+//!   image. `chattr +i` and `trusted.*` need a root of the host.
+//! - The token outlives execve(2) with `PR_SET_KEEPCAPS` where stacks begin at one address (`setarch -R`). It
+//!   gives a script back root's powers in the sandbox, which it had; nothing of the host.
 //! - Where the host itself gives processes a hard limit of that kind, there can be no more sets of ids at a
 //!   time than it says, and a further one fails with EAGAIN.
 //! - A program with a setuid bit is run with the ids of the caller, and starting a program does not copy the

@@ -12,6 +12,7 @@
 //! | memory | [`DATA`] of one process, and `oom_score_adj` | address space (RLIMIT_AS) is what qemu-user and Java reserve and never use; where memory ends, the kernel ends a script, not another program |
 //! | ids | a million in all of a sandbox (`identities`) | each set of them that a script takes is kept |
 //! | a file | [`FILE_SIZE`] | holes are kept as holes, so that the length of a file is not what it takes |
+//! | files of other accounts than root | the user's own hard limit of open files (`ulimit -Hn`) | the supervisor keeps each open, so that no other file takes its number |
 //! | tmpfs | the sizes in `mounts` | they are memory, too |
 
 use rustix::process::{Resource, Rlimit};
