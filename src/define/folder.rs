@@ -1,10 +1,12 @@
 //! Where definitions lie: folders of the person, and the shipped ones inside the binary.
 
 use super::beneath::{Beneath, Found, Links};
+use crate::diag::visible_name;
 use include_dir::{Dir, DirEntry, include_dir};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,12 +68,6 @@ pub enum FolderError {
         /// The overlay's folder.
         path: String,
     },
-    /// A name cannot be shown or written in a definition.
-    #[error("`{path}` is not UTF-8; rename it")]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-    },
     /// A definition is no text.
     #[error("`{}` is not UTF-8 text", .path.display())]
     NotText {
@@ -119,6 +115,9 @@ pub(crate) enum Entry {
     Symlink(String),
     /// What is never part of an image: the folder of a version control system.
     LeftOut,
+    /// Its name, or what it points to, is no UTF-8, and cannot be written in a definition. Its bytes are in the path
+    /// as escapes.
+    Unwritable,
 }
 
 /// A folder with `boards/`, `profiles/` and `overlays/`.
@@ -290,8 +289,9 @@ impl Walk {
         }
         for name in names {
             let Some(name) = name.to_str() else {
-                let path = folder.place(&name);
-                return Err(FolderError::NotUtf8 { path });
+                let path = format!("{prefix}{}", visible_name(name.as_bytes()));
+                self.found.push((path, Entry::Unwritable));
+                continue;
             };
             let path = format!("{prefix}{name}");
             // A symlink of an overlay is one of the image: it is not followed here, wherever it leads.
@@ -305,9 +305,11 @@ impl Walk {
                 }
                 Some(Found::Symlink(target)) => match target.into_string() {
                     Ok(target) => Entry::Symlink(target),
-                    Err(_) => {
-                        let path = folder.place(name);
-                        return Err(FolderError::NotUtf8 { path });
+                    Err(target) => {
+                        let target = visible_name(target.as_bytes());
+                        self.found
+                            .push((format!("{path} (a link to {target})"), Entry::Unwritable));
+                        continue;
                     }
                 },
                 Some(Found::File { file, executable }) => {

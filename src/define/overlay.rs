@@ -5,23 +5,27 @@
 //! host's filesystem; but what its owner may run there, the device may run too.
 
 mod content;
+mod entries;
 mod ownership;
 mod port;
 mod rules;
+mod unread;
 
 pub use ownership::Ownership;
 pub use port::FixedPort;
 
 use super::condition::Condition;
-use super::folder::{Entry, Folder, FolderError};
+use super::folder::{Entry, Folder};
 use super::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::tree::TreePath;
-use content::{Fault, fault, is_left_over};
+pub(crate) use entries::Entries;
+use entries::{Contents, Findings, Placed};
 use port::PORT;
-use rules::{Decision, FileRule, decide, is_program};
+use rules::{FileRule, decide, is_program};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use unread::Unread;
 
 /// A folder of files, with who owns them.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,38 +121,6 @@ pub static TABLES: [&Keys; 5] = [&TOP, &FILE, &DIRECTORY, &SYMLINK, &PORT];
 /// How a template names a setting.
 const SETTINGS: &str = "settings.";
 
-/// Templates end in this; the file they make does not.
-const TEMPLATE: &str = ".hbs";
-
-/// As many files that are left out as a remark names.
-const MAX_NAMED: usize = 20;
-
-/// The files of an overlay as they lie in its folder.
-#[derive(Debug, Default)]
-pub(crate) struct Entries {
-    /// Each with its path below `root/`.
-    pub(crate) list: Vec<(String, Entry)>,
-    /// Whether `overlay.toml` may be run as well. Then the filesystem says so of every file, as those of
-    /// Windows do when they are mounted, and it means nothing.
-    pub(crate) all_executable: bool,
-}
-
-impl Entries {
-    fn read(folder: &Folder, name: &str) -> Result<Self, FolderError> {
-        Ok(Self {
-            list: folder.files(&format!("overlays/{name}/root"))?,
-            all_executable: folder.is_executable(&format!("overlays/{name}/overlay.toml"))?,
-        })
-    }
-}
-
-/// What was found in the files of an overlay beside what is in it.
-#[derive(Default)]
-struct Findings {
-    faults: Vec<(String, Fault)>,
-    left_out: Vec<String>,
-}
-
 impl Overlay {
     /// Reads the overlay `name` of `folder`; `text` is its `overlay.toml`, `path` where that lies.
     pub(crate) fn parse(
@@ -201,30 +173,7 @@ impl Overlay {
         });
         let folder = path.strip_suffix("overlay.toml").unwrap_or(path);
         findings.report(diagnostics, folder);
-        overlay.filter(|_| findings.faults.is_empty())
-    }
-}
-
-impl Findings {
-    fn report(&self, diagnostics: &mut Diagnostics, folder: &str) {
-        for (file, fault) in &self.faults {
-            let (title, help) = fault.words(&format!("{folder}root/{file}"));
-            diagnostics.note(|| Diagnostic::new("overlay::text", title).help(help));
-        }
-        if self.left_out.is_empty() {
-            return;
-        }
-        let named = self.left_out.iter().take(MAX_NAMED);
-        let named: Vec<String> = named.map(|name| format!("`{name}`")).collect();
-        let more = match self.left_out.len().saturating_sub(MAX_NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        diagnostics.remark(format!(
-            "left out of the image, as leftovers of editors, file managers or version control: {}{more}, \
-             in `{folder}root`; a `[[file]]` with the whole path of one takes it in",
-            named.join(", ")
-        ));
+        overlay.filter(|_| findings.is_sound())
     }
 }
 
@@ -240,58 +189,34 @@ fn overlay(
     let directories = top.sections("directory", &DIRECTORY);
     let directories: Vec<_> = directories.iter().map(rules::directory).collect();
     let symlinks = top.sections("symlink", &SYMLINK);
-    let mut symlinks: Vec<_> = symlinks.iter().filter_map(rules::symlink).collect();
-    let mut files = Vec::new();
+    let symlinks: Vec<_> = symlinks.iter().filter_map(rules::symlink).collect();
+    for symlink in &symlinks {
+        let path = symlink.path.to_string();
+        let unread = Unread::of(&path, None);
+        findings.note_unread(format!("overlay.toml: {path}"), unread);
+    }
+    let mut contents = Contents {
+        files: Vec::new(),
+        symlinks,
+        findings,
+    };
     let mut used = vec![false; rules.len()];
     for (source, mut entry) in entries.list {
-        let plain = source.strip_suffix(TEMPLATE).filter(|plain| is_file(plain));
-        let template = plain.is_some() && matches!(entry, Entry::File { .. });
-        let target = plain.filter(|_| template).unwrap_or(&source);
-        let Ok(path) = TreePath::parse(target.as_bytes()) else {
-            top.report(Diagnostic::new(
-                "define::path",
-                format!("`{source}` is no path of an image"),
-            ));
+        let Some(file) = Placed::of(contents.findings, source, &entry) else {
             continue;
         };
         if let Entry::File { executable, .. } = &mut entry {
             *executable &= !entries.all_executable;
         }
-        let text = path.to_string();
+        let text = file.path.to_string();
         let decision = decide(&rules, &mut used, &text, is_program(&text, &entry));
-        if is_left_over(&source) && !decision.named {
-            findings.left_out.push(source);
-            continue;
-        }
-        let Decision {
-            ownership,
-            when,
-            verbatim,
-            ..
-        } = decision;
-        match entry {
-            Entry::LeftOut => findings.left_out.push(source),
-            Entry::Symlink(target) => symlinks.push(OverlaySymlink {
-                path,
-                target,
-                when: None,
-            }),
-            Entry::File { bytes, .. } => {
-                let fault = fault(&text, &bytes, template).filter(|_| !verbatim);
-                findings
-                    .faults
-                    .extend(fault.map(|fault| (source.clone(), fault)));
-                files.push(OverlayFile {
-                    path,
-                    source,
-                    bytes,
-                    template,
-                    ownership,
-                    when,
-                });
-            }
-        }
+        contents.take(file, entry, decision);
     }
+    let Contents {
+        mut files,
+        symlinks,
+        ..
+    } = contents;
     let unused = rules.iter().zip(used).filter(|(_, used)| !used);
     unused.for_each(|(rule, _)| top.note(|| no_file(rule, &files)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -304,11 +229,6 @@ fn overlay(
         directories: directories.into_iter().collect::<Option<_>>()?,
         symlinks,
     })
-}
-
-/// Whether `path` ends in a name: a file that is called `.hbs` is no template of nothing.
-fn is_file(path: &str) -> bool {
-    !matches!(path.rsplit('/').next(), None | Some("" | "." | ".."))
 }
 
 fn no_file(rule: &FileRule, files: &[OverlayFile]) -> Diagnostic {

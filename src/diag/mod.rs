@@ -17,7 +17,7 @@ pub use problems::MAX_SHOWN;
 pub(crate) use problems::Problems;
 pub use source::{FileId, Located, Position, SourceMap, Span};
 pub use suggest::nearest;
-pub use visible::{Visible, visible, visible_json};
+pub use visible::{Visible, visible, visible_json, visible_name};
 
 use std::fmt;
 

@@ -50,6 +50,23 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The name of a file, of which every byte may be seen: like [`visible`], and an end of line, a tab and a byte that
+/// is no UTF-8 are written out too.
+pub fn visible_name(name: &[u8]) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match is_hidden(letter) || letter.is_control() {
+                true => shown.extend(letter.escape_unicode()),
+                false => shown.push(letter),
+            }
+        }
+        let bytes = chunk.invalid().iter();
+        bytes.for_each(|byte| shown += &format!("\\x{byte:02x}"));
+    }
+    shown
+}
+
 /// `json` with each hidden character as an escape of JSON. Serialized JSON has them in strings only, where
 /// such an escape means the same.
 pub fn visible_json(json: &str) -> Cow<'_, str> {
@@ -123,6 +140,18 @@ mod tests {
             ("\u{e0041}\u{ad}", "\\u{e0041}\\u{ad}"),
         ] {
             assert_eq!(visible(text), expected);
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_name_is_seen() {
+        for (name, expected) in [
+            (b"zw\xc3\xb6lf a".as_slice(), "zwölf a"),
+            (b"a\nb\tc\r\n", "a\\u{a}b\\u{9}c\\u{d}\\u{a}"),
+            (b"\x1b[2J\xe2\x80\xaeb", "\\u{1b}[2J\\u{202e}b"),
+            (b"caf\xe9\xff.conf", "caf\\xe9\\xff.conf"),
+        ] {
+            assert_eq!(visible_name(name), expected);
         }
     }
 

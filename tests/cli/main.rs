@@ -30,5 +30,6 @@ mod scripts;
 mod secrets;
 mod terminal;
 mod trial;
+mod unread;
 mod verify;
 mod world;

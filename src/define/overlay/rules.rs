@@ -4,7 +4,7 @@ use super::ownership::{Ownership, mode, root_owned};
 use super::{Entry, OverlayDirectory, OverlaySymlink};
 use crate::define::condition::Condition;
 use crate::define::read::Section;
-use crate::diag::{Diagnostic, Located};
+use crate::diag::{Diagnostic, Located, visible_name};
 use crate::glob::glob;
 use crate::tree::TreePath;
 
@@ -159,11 +159,12 @@ pub(super) fn symlink(section: &Section<'_>) -> Option<OverlaySymlink> {
     let target = section.need("target", section.text("target"));
     let when = Condition::read(section);
     let target = target?;
-    if target.value.is_empty() || target.value.len() > MAX_TARGET || target.value.contains('\0') {
+    let seen = visible_name(target.value.as_bytes()) == target.value;
+    if target.value.is_empty() || target.value.len() > MAX_TARGET || !seen {
         section.report(
             Diagnostic::new("define::path", "not a target of a symlink").label(
                 &target.span,
-                format!("expected 1 to {MAX_TARGET} bytes without NUL"),
+                format!("expected 1 to {MAX_TARGET} bytes without characters that control or hide"),
             ),
         );
         return None;
@@ -178,11 +179,14 @@ pub(super) fn symlink(section: &Section<'_>) -> Option<OverlaySymlink> {
 fn tree_path(section: &Section<'_>) -> Option<TreePath> {
     let text = section.need("path", section.text("path"))?;
     let path = TreePath::parse(text.value.as_bytes()).ok();
-    let path = path.filter(|_| text.value.starts_with('/'));
+    let seen = visible_name(text.value.as_bytes()) == text.value;
+    let path = path.filter(|_| text.value.starts_with('/') && seen);
     if path.is_none() {
         section.report(
-            Diagnostic::new("define::path", "not a path of the image")
-                .label(&text.span, "expected a path from `/` on, without `..`"),
+            Diagnostic::new("define::path", "not a path of the image").label(
+                &text.span,
+                "expected a path from `/` on, without `..` and without characters that control or hide",
+            ),
         );
     }
     path
