@@ -34,7 +34,7 @@ use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{self, SandboxError, VerifyRequest};
 use crate::spec::Configure;
-use crate::tree::{self, Content, Kind, Origin, Slice, Tree, TreePath};
+use crate::tree::{self, Content, Kind, Origin, Slice, Tree};
 use accounts::Accounts;
 use check::{Check, Problem};
 use std::io;
@@ -154,7 +154,7 @@ fn checks(
     root: &Tree,
     workshop: &Workshop<'_>,
 ) -> Result<(Vec<Check>, Vec<Problem>), VerifyError> {
-    let mut checks = rule_checks(&rules::read(root, workshop.store)?, root);
+    let mut checks = rules::checks(&rules::read(root, workshop.store)?, root);
     let strict = workshop.base.is_none();
     let mut problems = match strict {
         true => displaced(plan, root),
@@ -179,36 +179,6 @@ fn checks(
     }
     checks.extend(units::checks(root, &paths, &plan.spec.units.enable, strict));
     Ok((checks, problems))
-}
-
-/// The commands of `rules` whose files are in `tree`, those of a base alone left out, each once: whatever prepares first.
-fn rule_checks(rules: &[rules::Rule], tree: &Tree) -> Vec<Check> {
-    let mut checks: Vec<Check> = Vec::new();
-    for prepares in [true, false] {
-        for rule in rules {
-            let commands = if prepares {
-                &rule.prepare
-            } else {
-                &rule.verify
-            };
-            let files = rule.files(tree);
-            // What a base has brought, and nobody has added to, its device takes as before.
-            let bases = |path: &TreePath| {
-                let node = tree.at(path).map(|id| tree.node(id));
-                node.is_some_and(|node| node.origin == Origin::Base)
-            };
-            if files.iter().all(bases) {
-                continue;
-            }
-            for command in commands {
-                match checks.iter_mut().find(|check| check.step.name == *command) {
-                    Some(check) => check.files.extend(files.iter().cloned()),
-                    None => checks.push(Check::shell(command, files.clone())),
-                }
-            }
-        }
-    }
-    checks
 }
 
 /// The files of overlays that are in `root`, each once, in the order of their paths.

@@ -1,8 +1,9 @@
 //! The rules of `/usr/lib/imgbuild/apply.d` in a tree, as `Imgbuild::Rules` reads them on the device:
 //! which program checks which files. `overlays/README.md` explains the format.
 
+use super::check::Check;
 use crate::glob::glob;
-use crate::tree::{Kind, Name, NodeId, Objects, Tree, TreePath};
+use crate::tree::{Kind, Name, NodeId, Objects, Origin, Tree, TreePath};
 use std::io;
 
 /// Where they lie.
@@ -107,6 +108,36 @@ fn parse(text: &str) -> Result<Vec<Rule>, (usize, String)> {
     Ok(rules)
 }
 
+/// The commands of `rules` whose files are in `tree`, those of a base alone left out, each once: whatever prepares first.
+pub(super) fn checks(rules: &[Rule], tree: &Tree) -> Vec<Check> {
+    let mut checks: Vec<Check> = Vec::new();
+    for prepares in [true, false] {
+        for rule in rules {
+            let commands = if prepares {
+                &rule.prepare
+            } else {
+                &rule.verify
+            };
+            let files = rule.files(tree);
+            // What a base has brought, and nobody has added to, its device takes as before.
+            let bases = |path: &TreePath| {
+                let node = tree.at(path).map(|id| tree.node(id));
+                node.is_some_and(|node| node.origin == Origin::Base)
+            };
+            if files.iter().all(bases) {
+                continue;
+            }
+            for command in commands {
+                match checks.iter_mut().find(|check| check.step.name == *command) {
+                    Some(check) => check.files.extend(files.iter().cloned()),
+                    None => checks.push(Check::shell(command, files.clone())),
+                }
+            }
+        }
+    }
+    checks
+}
+
 /// The files of `tree` at `pattern`, in the order of their paths. A link counts as what it leads to.
 pub(super) fn matching(tree: &Tree, pattern: &str) -> Vec<TreePath> {
     let mut found = vec![TreePath::root()];
@@ -141,7 +172,7 @@ fn star_only(pattern: &str) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::epoch::Timestamp;
-    use crate::tree::{Content, Meta, Node, Origin};
+    use crate::tree::{Content, Meta, Node};
 
     #[test]
     fn a_block_is_about_files_and_has_commands() {
@@ -199,5 +230,43 @@ mod tests {
         assert_eq!(shown("/e/*/*/c*"), ["/e/d/x/c.conf"]);
         assert_eq!(shown("/etc/[d]"), ["/etc/[d]"]);
         assert!(shown("/etc/none/*").is_empty());
+    }
+
+    #[test]
+    fn what_a_base_alone_has_brought_is_not_asked_about() {
+        let meta = Meta::root(0o755, Timestamp::default());
+        let rules =
+            parse("changed /etc/d/*\nprepare make\nverify a -c\nchanged /etc/e\nverify b\n")
+                .unwrap();
+        let shown = |files: &[(&str, Origin)]| {
+            let mut tree = Tree::new(meta);
+            for (path, origin) in files {
+                let path = TreePath::parse(path.as_bytes()).unwrap();
+                let (parent, _) = path.split_last().unwrap();
+                tree.make_directories(&parent, meta, &Origin::Base).unwrap();
+                let node = Node::new(Kind::File(Content::inline(b"x")), meta, origin.clone());
+                tree.insert(&path, node).unwrap();
+            }
+            let checks = checks(&rules, &tree).into_iter();
+            let shown = |check: Check| {
+                let files: Vec<String> = check.files.iter().map(TreePath::to_string).collect();
+                format!("{}: {}", check.step.name, files.join(" "))
+            };
+            checks.map(shown).collect::<Vec<String>>()
+        };
+        let overlay = || Origin::Overlay("mine".into());
+        let package = || Origin::Package("some".into());
+        let base = [("/etc/d/base", Origin::Base), ("/etc/e", Origin::Base)];
+        assert_eq!(shown(&base), Vec::<String>::new());
+        assert_eq!(shown(&[]), Vec::<String>::new());
+        for added in [overlay(), package(), Origin::Script, Origin::Builtin] {
+            let files = [base[0].clone(), base[1].clone(), ("/etc/d/mine", added)];
+            // All that the program reads is named, the base's file as well.
+            let expected = [
+                "make: /etc/d/base /etc/d/mine",
+                "a -c: /etc/d/base /etc/d/mine",
+            ];
+            assert_eq!(shown(&files), expected);
+        }
     }
 }
