@@ -109,9 +109,9 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         bytes: false,
     });
     let store = workshop.store;
-    let unowned = compose::compose(plan, workshop.base, &mut root, store)?;
+    let composed = compose::compose(plan, workshop.base, &mut root, store)?;
     if let (Some(base), Configure::FirstBoot) = (workshop.base, plan.spec.configure) {
-        first_boot::lay(plan, base, &mut root, store, &unowned)?;
+        first_boot::lay(plan, base, &mut root, store, &composed.unowned)?;
     }
     let from = Sources {
         store: workshop.store,
@@ -126,7 +126,7 @@ pub fn build(plan: &Plan, workshop: &Workshop<'_>) -> Result<Image, BuildError> 
         stage: Stage::Compose,
         memoized: false,
     });
-    verify::verify(plan, &root, workshop)?;
+    verify::verify(plan, (&root, &composed.laid), workshop)?;
     drawn::warn(&root, store, reporter).map_err(SystemError::Store)?;
 
     reporter.report(Event::Started {

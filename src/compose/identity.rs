@@ -133,7 +133,10 @@ pub fn write(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), Layer
         time_zone,
         locale,
     } = identity;
-    layer.remove("/etc/hosts")?;
+    // What an overlay has there keeps its lines.
+    if !layer.is_of_overlay("/etc/hosts") {
+        layer.remove("/etc/hosts")?;
+    }
     call(layer, hostname)?;
     write_time_zone(layer, time_zone)?;
     write_locale(layer, locale)?;

@@ -62,6 +62,13 @@ impl<'a> Layer<'a> {
         TreePath::parse(path.as_bytes()).is_ok_and(|path| self.tree.at(&path).is_some())
     }
 
+    /// Whether an overlay has laid what is at `path`.
+    pub fn is_of_overlay(&self, path: &str) -> bool {
+        let path = TreePath::parse(path.as_bytes()).ok();
+        let id = path.and_then(|path| self.tree.at(&path));
+        id.is_some_and(|id| matches!(self.tree.node(id).origin, Origin::Overlay(_)))
+    }
+
     /// The names in the folder `path`, those of folders left out; none where there is no such folder.
     pub fn files(&self, path: &str) -> Vec<String> {
         let path = TreePath::parse(path.as_bytes()).ok();

@@ -5,6 +5,7 @@ pub mod archives;
 pub mod boot_text;
 pub mod device;
 pub mod identity;
+pub mod laid;
 pub mod layer;
 pub mod line;
 pub mod named;
@@ -20,6 +21,7 @@ use crate::plan::Plan;
 use crate::spec::Configure;
 use crate::tree::{Objects, Origin, Tree};
 use identity::Identity;
+use laid::Laid;
 use layer::{Layer, LayerError};
 pub use overlays::Unowned;
 use overlays::{Accounts, OverlayError, Overlayer};
@@ -51,17 +53,25 @@ pub enum ComposeError {
     Unit(#[from] UnitError),
 }
 
+/// What is to be known of a composed tree.
+#[derive(Debug)]
+pub struct Composed {
+    /// What belongs to accounts that the device is still to make.
+    pub unowned: Vec<Unowned>,
+    /// What overlays have laid.
+    pub laid: Laid,
+}
+
 /// Lays everything that `plan` asks for over `tree`, whose packages are configured: accounts first,
 /// for files of overlays may belong to them; identity last, for nothing may bring it back.
 ///
-/// A `base` image keeps its sources of packages, and what the profile leaves at its default. Gives
-/// back what belongs to accounts that the device is still to make.
+/// A `base` image keeps its sources of packages, and what the profile leaves at its default.
 pub fn compose(
     plan: &Plan,
     base: Option<&Opened>,
     tree: &mut Tree,
     objects: &dyn Objects,
-) -> Result<Vec<Unowned>, ComposeError> {
+) -> Result<Composed, ComposeError> {
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     named::check(&layer, &named::names(plan, base.is_some()))?;
@@ -81,7 +91,7 @@ pub fn compose(
             &plan.spec.board.suite.components,
         )?;
     }
-    let unowned = lay_overlays(plan, base, tree, objects)?;
+    let composed = lay_overlays(plan, base, tree, objects)?;
 
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     let wanted = &plan.spec.units;
@@ -109,7 +119,7 @@ pub fn compose(
             locale: chosen("locale", locale),
         };
         identity::write_on_base(&mut layer, &identity)?;
-        return Ok(unowned);
+        return Ok(composed);
     }
     let identity = Identity {
         hostname,
@@ -117,7 +127,7 @@ pub fn compose(
         locale,
     };
     identity::write(&mut layer, &identity)?;
-    Ok(unowned)
+    Ok(composed)
 }
 
 /// Whether the value of `setting` is the one that the profile gives it.
@@ -132,7 +142,7 @@ fn lay_overlays(
     base: Option<&Opened>,
     tree: &mut Tree,
     objects: &dyn Objects,
-) -> Result<Vec<Unowned>, ComposeError> {
+) -> Result<Composed, ComposeError> {
     let mut unowned = Vec::new();
     let mount = match base {
         Some(base) => base.plain_mount(),
@@ -157,9 +167,10 @@ fn lay_overlays(
             source,
         })?);
     }
+    let laid = Laid::of(&plan.spec, tree);
     let mut layer = Layer::new(tree, objects, plan.epoch(), Origin::Builtin);
     device::lay(&mut layer, &plan.spec, image)?;
-    Ok(unowned)
+    Ok(Composed { unowned, laid })
 }
 
 /// What templates see as `image`.

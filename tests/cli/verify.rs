@@ -1,5 +1,6 @@
 //! Programs of the image look at what a device would give them, before the image is written.
 
+use crate::bases;
 use crate::inputs::REFUSE;
 use crate::mirror::TestArchive;
 use crate::scene::{Ran, Scene, names, run};
@@ -154,17 +155,125 @@ fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
     assert!(!ran.stderr.contains("hidden"), "{}", ran.stderr);
 }
 
+/// What an overlay of the profile brings that the build writes itself, each with what is said.
+const DISPLACED: [(&str, &str, &str); 8] = [
+    (
+        "etc/fstab",
+        "LABEL=data /data ext4 defaults 0 2\n",
+        "writes it by itself: a mount of your own is a unit",
+    ),
+    (
+        "etc/hosts",
+        "127.0.1.1 other\n",
+        "leave the line of 127.0.1.1 out, and set `hostname`",
+    ),
+    (
+        "etc/hostname",
+        "other\n",
+        "writes it by itself: set `hostname`",
+    ),
+    (
+        "etc/machine-id",
+        "0123456789abcdef0123456789abcdef\n",
+        "writes it by itself: leave it out of the overlay",
+    ),
+    (
+        "etc/resolv.conf",
+        "nameserver 192.0.2.1\n",
+        "resolvers go into a file of `/etc/systemd/resolved.conf.d`",
+    ),
+    (
+        "etc/ssh/ssh_host_rsa_key",
+        "key\n",
+        "takes it away, because each device makes its own",
+    ),
+    (
+        "boot/firmware/config.txt",
+        "dtoverlay=mine\n",
+        "fills `/boot/firmware` by itself, a partition of board `tiny`",
+    ),
+    (
+        "etc/systemd/system/mine.service",
+        "[Service]\nExecStart=/bin/true\n",
+        "masks this unit: take it out of `mask`",
+    ),
+];
+
 #[test]
 fn a_file_in_whose_place_the_build_puts_its_own_is_refused() {
     let scene = scene();
-    overlay(&scene, "etc/fstab", "LABEL=data /data ext4 defaults 0 2\n");
-    overlay(&scene, "etc/hosts", "192.0.2.1 printer\n");
-    let ran = run(&mut scene.build()).ended(1);
-    ran.says(&[
-        "`/etc/fstab` is written by the build itself",
-        "`/etc/hosts` is written by the build itself",
-        ": 2 mistakes",
-    ]);
+    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+    let text = fs_err::read_to_string(&profile).unwrap();
+    fs_err::write(&profile, text + "\n[units]\nmask = [\"mine.service\"]\n").unwrap();
+    DISPLACED
+        .iter()
+        .for_each(|(path, text, _)| overlay(&scene, path, text));
+    let ran = run(&mut scene.build()).ended(1).says(&[": 8 mistakes"]);
+    for (path, _, said) in DISPLACED {
+        let of =
+            format!("`/{path}` of overlay `greeter` would not be in the image, for the build ");
+        let line = ran.stderr.lines().find(|line| line.contains(&of));
+        let line = line.unwrap_or_else(|| panic!("{path}:\n{}", ran.stderr));
+        assert!(line.contains(said), "{line}");
+        assert!(
+            ran.stderr.contains(&format!("file: /{path}, from ")),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert!(scene.outputs().is_empty());
+}
+
+#[test]
+fn what_the_build_would_write_just_so_or_adds_a_line_to_is_taken() {
+    let scene = scene();
+    overlay(&scene, "etc/hostname.hbs", "{{settings.hostname}}\n");
+    overlay(&scene, "etc/timezone", "Etc/UTC\n");
+    overlay(
+        &scene,
+        "etc/hosts",
+        "127.0.0.1 localhost\n192.0.2.1 printer\n",
+    );
+    run(&mut scene.build()).succeeded();
+    let root = bases::root(&scene.image());
+    let hosts = "127.0.0.1 localhost\n192.0.2.1 printer\n127.0.1.1\tgreeter\n";
+    assert_eq!(bases::cat(root.path(), "/etc/hosts"), hosts);
+}
+
+#[test]
+fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_line() {
+    let (scene, base) = bases::scene();
+    let profile = scene.path("definitions/profiles/adder/profile.toml");
+    let text = fs_err::read_to_string(&profile).unwrap();
+    assert!(text.contains("[packages]"));
+    fs_err::write(
+        &profile,
+        text.replacen("[packages]", "overlays = [\"mine\"]\n\n[packages]", 1),
+    )
+    .unwrap();
+    let put = |path: &str, text: &str| {
+        let path = scene.path("definitions/overlays/mine").join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    };
+    put("overlay.toml", "schema = 1\nhelp = \"h\"\n");
+    put("root/etc/hosts", "192.0.2.1 printer\n");
+    put("root/etc/hostname", "other\n");
+    put("root/etc/ssh/ssh_host_rsa_key", "key\n");
+    for configure in ["build", "first-boot"] {
+        let mut build = bases::inject(&scene, &base);
+        run(build.args(["--configure", configure])).ended(1).says(&[
+            ": 2 mistakes",
+            "`/etc/hostname` of overlay `mine` would not be in the image, for the build writes it by itself",
+            "`/etc/ssh/ssh_host_rsa_key` of overlay `mine` would not be in the image, for the build takes it away",
+        ]);
+    }
+    for path in ["etc/hostname", "etc/ssh/ssh_host_rsa_key"] {
+        fs_err::remove_file(scene.path("definitions/overlays/mine/root").join(path)).unwrap();
+    }
+    run(&mut bases::inject(&scene, &base)).succeeded();
+    let hosts = bases::cat(bases::root(&scene.image()).path(), "/etc/hosts");
+    assert_eq!(hosts, "192.0.2.1 printer\n127.0.1.1\tadder\n");
 }
 
 #[test]

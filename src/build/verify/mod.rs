@@ -3,9 +3,10 @@
 //!
 //! A device has its programs check every file that is to change (`apply.d`, `overlays/README.md`). The same
 //! commands run here, in one sandbox and on the whole tree, and with them what holds for everybody's
-//! overlays: systemd reads their units, interpreters their scripts, and accounts that they name are there.
-//! The law: **nothing is accepted that a program on the device refuses.** Every refusal is shown at once,
-//! with the program's words, the files that it reads and the settings that these depend on.
+//! overlays: systemd reads their units, interpreters their scripts, accounts that they name are there, and the
+//! build has nothing else in the place of their files. The law: **nothing is accepted that a program on the device
+//! refuses.** Every refusal is shown at once, with the program's words, the files that it reads and the settings that
+//! these depend on.
 //!
 //! What programs write is thrown away. What each device makes for itself is made by the commands
 //! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again;
@@ -13,6 +14,7 @@
 
 mod accounts;
 mod check;
+mod displaced;
 mod refusal;
 mod rules;
 mod scripts;
@@ -27,6 +29,7 @@ use super::fetch::{self, FetchStageError};
 use super::remembered::Codes;
 use super::system::{self, SystemError};
 use crate::architecture::Architecture;
+use crate::compose::laid::Laid;
 use crate::define::overlay::OverlayFile;
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Reporter, Stage};
@@ -65,16 +68,23 @@ pub enum VerifyError {
     Store(#[from] io::Error),
 }
 
-/// Has the programs in `root`, the finished tree of `plan`, check what they would read on a device.
-pub(super) fn verify(plan: &Plan, root: &Tree, workshop: &Workshop<'_>) -> Result<(), VerifyError> {
+/// Has the programs in `root`, the finished tree of `plan`, check what they would read on a device; nothing may be
+/// missing there that overlays have `laid`.
+pub(super) fn verify(
+    plan: &Plan,
+    (root, laid): (&Tree, &Laid),
+    workshop: &Workshop<'_>,
+) -> Result<(), VerifyError> {
     let reporter = workshop.reporter;
+    let displaced = displaced::problems(plan, laid, root);
     if plan.spec.configure == Configure::FirstBoot {
         let words = "the image's programs were not asked about its configuration: the device configures \
                      them itself (--configure first-boot)";
         reporter.report(Event::Warning(words.to_owned()));
-        return Ok(());
+        return Refusals::new(plan, &[], Vec::new(), displaced).map_or(Ok(()), |it| Err(it.into()));
     }
-    let (checks, problems) = checks(plan, root, workshop)?;
+    let (checks, mut problems) = checks(plan, root, workshop)?;
+    problems.splice(..0, displaced);
     let key = Codes::new(plan, workshop.own_key).of(&key(plan, root, &checks));
     let store = workshop.store;
     let known = key.is_some_and(|key| store.memo(VERIFIED, &key).is_some());
@@ -156,11 +166,7 @@ fn checks(
 ) -> Result<(Vec<Check>, Vec<Problem>), VerifyError> {
     let mut checks = rules::checks(&rules::read(root, workshop.store)?, root);
     let strict = workshop.base.is_none();
-    let mut problems = match strict {
-        true => displaced(plan, root),
-        // There, lines are added to files.
-        false => Vec::new(),
-    };
+    let mut problems = Vec::new();
     let mut paths = Vec::new();
     let accounts = Accounts::read(root, workshop.store)?;
     for file in own_files(plan, root) {
@@ -174,7 +180,8 @@ fn checks(
             Some(Err(problem)) => problems.push(problem),
             None => {}
         }
-        problems.extend(accounts.problems(&file.path, &String::from_utf8_lossy(bytes))?);
+        let text = String::from_utf8_lossy(bytes);
+        problems.extend(accounts.problems(&file.path, &text)?);
         paths.push(file.path.clone());
     }
     checks.extend(units::checks(root, &paths, &plan.spec.units.enable, strict));
@@ -192,28 +199,6 @@ fn own_files<'p>(plan: &'p Plan, root: &Tree) -> Vec<&'p OverlayFile> {
     files.sort_by(|one, other| one.path.cmp(&other.path));
     files.dedup_by(|one, other| one.path == other.path);
     files
-}
-
-/// What the build writes whatever an overlay has there. It also writes /etc/hostname, just as `base` has it.
-const WRITTEN: [&str; 2] = ["/etc/fstab", "/etc/hosts"];
-
-/// Files of overlays in whose place the build has put its own.
-fn displaced(plan: &Plan, root: &Tree) -> Vec<Problem> {
-    let overlays = plan.spec.overlays.iter();
-    let files = overlays.flat_map(|overlay| &overlay.files);
-    let displaced = files.filter(|file| {
-        let node = root.at(&file.path).map(|id| root.node(id));
-        let is_built = node.is_some_and(|node| node.origin == Origin::Builtin);
-        is_built && WRITTEN.contains(&file.path.to_string().as_str())
-    });
-    let problem = |file: &OverlayFile| Problem {
-        words: format!(
-            "`{}` is written by the build itself, so that `{}` would not be in the image; leave it out of the overlay",
-            file.path, file.source
-        ),
-        file: file.path.clone(),
-    };
-    displaced.map(problem).collect()
 }
 
 /// Everything that decides the verdict: the packages by the build's id, all other files by themselves.
