@@ -323,8 +323,9 @@ fn input_help(error: &FetchError) -> Option<String> {
              older than what it keeps: try again later, run `imgbuild lock`, or give another --mirror"
         }
         FetchError::Digest { .. } | FetchError::Size { .. } => {
-            "nothing of it is used; the mirror is in the middle of a sync, or damaged: try again \
-             later, or give another --mirror"
+            "nothing of it is used. Where the mirror is in the middle of a sync or damaged, try again later, or \
+             give another --mirror; where a lock names the digest of another file, because it was edited or \
+             belongs to another archive, run `imgbuild lock` to make it anew"
         }
         _ => return None,
     };

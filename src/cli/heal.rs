@@ -48,8 +48,9 @@ impl Bench<'_> {
         if !remembered.is(&digest) {
             if is_known {
                 self.store.prove_used().map_err(in_store)?;
-                let words = "this image differs from the one that was made of the same inputs before, and all \
-                             that it was made of is in order: this imgbuild is another one";
+                let words = "this image differs from the one that the same inputs gave before, although \
+                             everything that it was made of is in order: a different imgbuild made that one, or \
+                             the store's note of its digest was changed. The digest of this one is noted now";
                 self.progress.report(Event::Note(words.to_owned()));
             }
             remembered.set(&digest).map_err(in_store)?;
@@ -72,7 +73,7 @@ impl Bench<'_> {
             }
             let lost = self.store.take_lost();
             for lost in &lost {
-                let words = format!("{lost}; it is fetched or made anew");
+                let words = format!("{lost}; it is now fetched or made anew");
                 self.progress.report(Event::Warning(words));
             }
             if result.is_ok() || lost.is_empty() || attempt == ATTEMPTS {

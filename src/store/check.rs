@@ -50,7 +50,10 @@ impl Store {
             return self.refuse(digest, error);
         }
         if Sha256::of(&bytes) != *digest {
-            return self.drop_object(digest, "its content is another one".to_owned());
+            return self.drop_object(
+                digest,
+                "its content has changed since it was stored".to_owned(),
+            );
         }
         self.set_known(digest, inode, true);
         Ok(bytes)
@@ -121,7 +124,7 @@ impl Store {
         for _ in 0..N_READS {
             let inode = object::inode(file)?;
             if object::hash(file)? != *digest {
-                let words = "its content is another one";
+                let words = "its content has changed since it was stored";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, words));
             }
             if object::inode(file)? == inode {

@@ -20,7 +20,5 @@ impl fmt::Display for Lost {
 
 /// The error of whoever wanted it.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{0}; it counts as missing now: build again with the network to have it fetched or made anew"
-)]
+#[error("{0}; it is not used: build again with the network, and it is fetched or made anew")]
 pub(super) struct Damaged(pub(super) Lost);

@@ -170,7 +170,7 @@ fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inpu
     assert!(changed != good);
     assert!(rot(&scene) > 30);
     let ran = run(&mut scene.build()).succeeded();
-    ran.says(&["its content is another one; it is fetched or made anew"]);
+    ran.says(&["its content has changed since it was stored; it is now fetched or made anew"]);
     assert!(fs_err::read(scene.image()).unwrap() == good);
 
     // As if these inputs were new.
@@ -186,7 +186,11 @@ fn a_damaged_package_that_cannot_be_fetched_again_is_named() {
         flip(&path);
     }
     let ran = run(scene.build().arg("--offline")).ended(4);
-    ran.says(&["object ", "its content is another one", "offline"]);
+    ran.says(&[
+        "object ",
+        "its content has changed since it was stored",
+        "offline",
+    ]);
     assert_eq!(scene.outputs(), [""; 0]);
 }
 

@@ -3,6 +3,7 @@
 use crate::mirror::NOW;
 use crate::scene::{Scene, run};
 use crate::world;
+use imgbuild::digest::Sha256;
 use imgbuild::epoch::Epoch;
 
 impl Scene {
@@ -96,6 +97,24 @@ fn a_lock_that_is_none_is_refused() {
     fs_err::remove_file(scene.path("x.lock")).unwrap();
     fs_err::create_dir(scene.path("x.lock")).unwrap();
     run(&mut scene.build_locked()).ended(3).says(&["x.lock"]);
+}
+
+#[test]
+fn a_digest_that_was_edited_is_refused_with_what_to_do() {
+    let scene = Scene::new();
+    let lock = scene.lock();
+    let hello = world::archive().locked("hello");
+    let digest = hello.sha256.to_string();
+    let other = Sha256::of(b"another file").to_string();
+    assert!(lock.contains(&digest));
+    fs_err::write(scene.path("x.lock"), lock.replace(&digest, &other)).unwrap();
+    run(&mut scene.build_locked()).ended(4).says(&[
+        "cannot fetch",
+        &format!("expected sha256:{other}, received sha256:{digest}"),
+        "where a lock names the digest of another file, because it was edited or belongs to another archive, run \
+         `imgbuild lock`",
+    ]);
+    assert!(scene.outputs().is_empty());
 }
 
 #[test]
