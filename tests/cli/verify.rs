@@ -277,6 +277,26 @@ fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_l
 }
 
 #[test]
+fn what_nobody_is_known_without_is_said_first() {
+    let scene = scene();
+    overlay(&scene, "etc/nsswitch.conf", "passwd: fles\ngroup: files\n");
+    overlay(&scene, "etc/pam.d/mine", "auth required pam_mine.so\n");
+    overlay(&scene, "etc/greetings/second", "nonsense\n");
+    overlay(&scene, "etc/cron.d/mine", "0 4 * * * keeper true\n");
+    let ran = run(&mut scene.build()).ended(1).says(&[
+        ": 5 mistakes\n\n  `/etc/nsswitch.conf`, line 1: `passwd` names service `fles`, whose library",
+        "`libnss_fles.so.2` the image does not have; there is `files`",
+        "`/etc/pam.d/mine`, line 1: names module `pam_mine.so`, which the image does not have",
+        "file: /etc/pam.d/mine, from ",
+    ]);
+    assert!(
+        ran.stderr.contains("critic /etc/greetings/second"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_rule_that_no_device_understands_is_named_by_its_line() {
     let scene = scene();
     overlay(

@@ -5,6 +5,11 @@
 
 use crate::image::{USER, refusal};
 use crate::support::run;
+use imgbuild::define::overlay::Overlay;
+use imgbuild::diag::Diagnostics;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// A file of an overlay, the program that reads it, and what that says.
 struct Nonsense {
@@ -14,7 +19,7 @@ struct Nonsense {
     words: &'static str,
 }
 
-const OF_A_BALANCER: [Nonsense; 25] = [
+const OF_A_BALANCER: [Nonsense; 34] = [
     Nonsense {
         path: "etc/haproxy/conf.d/90-mine.cfg",
         text: "frontend mine\n    bind :8081\n    nonsense on\n",
@@ -165,64 +170,309 @@ const OF_A_BALANCER: [Nonsense; 25] = [
         refused_by: "crontab -n",
         words: "\"/etc/cron.d/mine\":0: bad minute",
     },
+    Nonsense {
+        path: "etc/systemd/network/90-value.network",
+        text: "[Match]\nName=mine1\n[Network]\nDHCP=perhaps\nGateway=999.1.1.1\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd-networkd",
+        words: "90-value.network:5: Failed to parse Gateway=999.1.1.1",
+    },
+    Nonsense {
+        path: "etc/systemd/network/90-mine.link",
+        text: "[Match]\nOriginalName=mine2\n[Link]\nNamme=other\n",
+        refused_by: "systemd-knows /usr/bin/udevadm",
+        words: "systemd does not know `Namme` in section [Link]",
+    },
+    Nonsense {
+        path: "etc/systemd/resolved.conf.d/90-value.conf",
+        text: "[Resolve]\nDNSSEC=perhaps\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd-resolved",
+        words: "90-value.conf:2: Failed to parse DNSSEC=perhaps",
+    },
+    Nonsense {
+        path: "etc/systemd/logind.conf.d/90-mine.conf",
+        text: "[Login]\nHandlePowerKey=explode\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd-logind",
+        words: "90-mine.conf:2: Failed to parse HandlePowerKey=explode",
+    },
+    Nonsense {
+        path: "etc/systemd/system.conf.d/90-mine.conf",
+        text: "[Manager]\nDefaultTimeoutStrtSec=9\n",
+        refused_by: "systemd-knows /usr/lib/systemd/systemd ",
+        words: "systemd does not know `DefaultTimeoutStrtSec` in section [Manager]",
+    },
+    Nonsense {
+        path: "etc/logrotate.d/mine",
+        text: "/var/log/mine {\n    nonsense\n}\n",
+        refused_by: "logrotate -d /etc/logrotate.conf",
+        words: "unknown option 'nonsense'",
+    },
+    Nonsense {
+        path: "etc/profile.d/mine.sh",
+        text: "if true; then\n",
+        refused_by: "`/bin/sh -n /etc/profile.d/mine.sh`",
+        words: "/etc/profile.d/mine.sh: 2: Syntax error",
+    },
+    Nonsense {
+        path: "etc/modules-load.d/mine.conf",
+        text: "# none\nnf_conntrack\nnonsense_module\n",
+        refused_by: "/usr/lib/imgbuild/modules-known /etc/modules-load.d/*.conf",
+        words: "/etc/modules-load.d/mine.conf: no kernel of the image has a module `nonsense_module`",
+    },
+    Nonsense {
+        path: "etc/pam.d/mine",
+        text: "@include common-auth\nauth required pam_unit.so\n",
+        refused_by: "`/etc/pam.d/mine`, line 2: names module `pam_unit.so`",
+        words: "the image does not have; there is `pam_unix.so`",
+    },
 ];
 
 /// What brings those programs, and none of their services is wanted.
 const OF_OTHERS: &str = "\"wifi-uplink\"]\n[packages]\ninstall = [\"apache2\", \"bind9\", \"cron\", \
-                         \"dnsmasq\", \"lighttpd\", \"nginx-light\", \"rsyslog\"";
+                         \"dnsmasq\", \"lighttpd\", \"logrotate\", \"nginx-light\", \"rsyslog\"";
 
-/// Obfs4proxy as a client, where Tor's own confinement forbids it to start programs.
-const OF_A_HOTSPOT: [Nonsense; 1] = [Nonsense {
-    path: "etc/tor/torrc.d/30-bridges.conf",
-    text: "UseBridges 1\nClientTransportPlugin obfs4 exec /usr/bin/true\n\
+/// Obfs4proxy as a client, where Tor's own confinement forbids it to start programs; and what apt would only see where
+/// all its sources can be read.
+const OF_A_HOTSPOT: [Nonsense; 3] = [
+    Nonsense {
+        path: "etc/tor/torrc.d/30-bridges.conf",
+        text: "UseBridges 1\nClientTransportPlugin obfs4 exec /usr/bin/true\n\
            Bridge obfs4 192.0.2.1:443 0123456789ABCDEF0123456789ABCDEF01234567\nNonsense 1\n",
-    refused_by: "tor --verify-config --hush -f /etc/tor/torrc",
-    words: "Reading config failed",
-}];
+        refused_by: "tor --verify-config --hush -f /etc/tor/torrc",
+        words: "Reading config failed",
+    },
+    Nonsense {
+        path: "etc/apt/preferences.d/mine",
+        text: "Package: mine\nPin: nonsense\nPin-Priority: 7\n",
+        refused_by: "apt-cache policy",
+        words: "W: Did not understand pin type nonsense",
+    },
+    Nonsense {
+        path: "etc/apt/sources.list.d/mine.sources",
+        text: "Types: deb\nURIs: http://192.0.2.1/\nSuites: ./\nSigned-By: /usr/share/keyrings/nonsense.gpg\n",
+        refused_by: "`/etc/apt/sources.list.d/mine.sources` is signed by `/usr/share/keyrings/nonsense.gpg`",
+        words: "which the image does not have",
+    },
+];
+
+/// A profile of the test's own and its overlay.
+struct Definitions {
+    name: String,
+    folder: PathBuf,
+}
+
+impl Definitions {
+    /// A profile `name` that builds on `extends`, which may end the list and go on.
+    fn new(name: &str, extends: &str) -> Self {
+        let definitions = Self {
+            name: name.to_owned(),
+            folder: USER.home().join(name),
+        };
+        definitions.put(
+            &format!("profiles/{name}/profile.toml"),
+            &format!("schema = 1\ntitle = \"t\"\noverlays = [\"{name}\"]\nextends = [{extends}]\n"),
+        );
+        definitions.rules("");
+        definitions
+    }
+
+    fn put(&self, path: &str, text: &str) {
+        let path = self.folder.join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        self.put(&format!("overlays/{}/root/{path}", self.name), text);
+    }
+
+    /// Gives the overlay `rules` about its files.
+    fn rules(&self, rules: &str) {
+        let path = format!("overlays/{}/overlay.toml", self.name);
+        self.put(&path, &format!("schema = 1\nhelp = \"h\"\n{rules}"));
+    }
+
+    /// What is said of an image of it, which is refused.
+    fn refusal(&self) -> String {
+        run(std::process::Command::new("chmod")
+            .arg("-R")
+            .arg("a+rX")
+            .arg(&self.folder));
+        let folder = self.folder.display().to_string();
+        refusal(&self.name, &self.name, &["--definitions", &folder])
+    }
+}
 
 /// Builds `profile` with all of `nonsense` in it; `beside` is what else it builds on, and more of its definition.
 fn refuse(profile: &str, beside: &str, nonsense: &[Nonsense]) {
     let name = format!("{profile}-nonsense");
-    let definitions = USER.home().join(&name);
-    let put = |path: &str, text: &str| {
-        let path = definitions.join(path);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, text).unwrap();
-    };
-    put(
-        &format!("profiles/{name}/profile.toml"),
-        &format!(
-            "schema = 1\ntitle = \"t\"\noverlays = [\"{name}\"]\nextends = [\"{profile}\", {beside}]\n"
-        ),
-    );
-    put(
-        &format!("overlays/{name}/overlay.toml"),
-        "schema = 1\nhelp = \"h\"\n",
-    );
+    let definitions = Definitions::new(&name, &format!("\"{profile}\", {beside}"));
     for file in nonsense {
-        put(&format!("overlays/{name}/root/{}", file.path), file.text);
+        definitions.file(file.path, file.text);
     }
-    run(std::process::Command::new("chmod")
-        .arg("-R")
-        .arg("a+rX")
-        .arg(&definitions));
-    let folder = definitions.display().to_string();
-    let said = refusal(&name, &name, &["--definitions", &folder]);
+    let said = definitions.refusal();
     for file in nonsense {
         for part in [file.refused_by, file.words, &format!("/root/{}", file.path)] {
             assert!(said.contains(part), "`{part}` is not in:\n{said}");
         }
     }
-    let count = format!(": {} mistake", nonsense.len());
+    let checks: BTreeSet<&str> = nonsense.iter().map(|file| file.refused_by).collect();
+    let count = format!(": {} mistake", checks.len());
     assert!(said.contains(&count), "{said}");
+}
+
+/// Whoever holds it builds an image with all of [`OF_OTHERS`]; who comes next finds their packages configured.
+static PACKAGES: Mutex<()> = Mutex::new(());
+
+/// Names of every kind, each of which some program passes over.
+const NAMES: [&str; 40] = [
+    "a",
+    "A-b_9",
+    "a~",
+    "a.b",
+    "a.conf",
+    "a.conf.bak",
+    "a.b.conf",
+    "a.CONF",
+    "a.cfg",
+    "a,v",
+    "10-x.y-z",
+    "10-X.y-z",
+    "_x.y-z",
+    "a:b.conf",
+    "a+b",
+    "a@b.conf",
+    "aé.conf",
+    "a.disabled",
+    "a.dpkg-old",
+    "a-b.dpkg-tmp",
+    "a.dpkg-dist.conf",
+    "a.swp",
+    "a.rpmsave",
+    "a.ucf-new",
+    "a.rhn-cfg-tmp-x",
+    "a.list",
+    "a.sources",
+    "a.sources.off",
+    "a.pref",
+    "a.rules",
+    "a.rules~",
+    "a.nft",
+    "a.nft.off",
+    "a.sh",
+    "a.csh",
+    "a.service",
+    "a.servce",
+    "a@.timer",
+    "a.target.bak",
+    "a.",
+];
+
+/// Folders, and what each file in them holds: `N` is the number of its name.
+const FOLDERS: [(&str, &str); 22] = [
+    ("/etc/cron.daily", "#!/bin/sh\n"),
+    ("/etc/cron.d", "# judgeN\n"),
+    ("/etc/update-motd.d", "#!/bin/sh\n"),
+    ("/etc/sudoers.d", "# judgeN\n"),
+    ("/etc/logrotate.d", "/var/log/judgeN {\n    weekly\n}\n"),
+    ("/etc/ssh/sshd_config.d", "AcceptEnv judgeN\n"),
+    ("/etc/udev/rules.d", "NONSENSE==\"1\"\n"),
+    ("/etc/sysctl.d", "# judgeN\n"),
+    ("/etc/tmpfiles.d", "# judgeN\n"),
+    ("/etc/sysusers.d", "# judgeN\n"),
+    ("/etc/modules-load.d", "judgeN\n"),
+    ("/etc/modprobe.d", "options judgeN x=1\n"),
+    ("/etc/systemd/journald.conf.d", "[Journal]\n"),
+    ("/etc/systemd/system", "[Unit]\n"),
+    ("/etc/apt/apt.conf.d", "judgeN \"1\";\n"),
+    (
+        "/etc/apt/sources.list.d",
+        "deb http://192.0.2.1/judgeN ./\n",
+    ),
+    ("/etc/profile.d", "echo judgeN\n"),
+    ("/etc/ld.so.conf.d", "/judgeN\n"),
+    // Here each name is tried alone.
+    ("/etc/apt/preferences.d", ""),
+    ("/etc/nftables.d", ""),
+    ("/etc/haproxy/conf.d", ""),
+    ("/etc/rsyslog.d", ""),
+];
+
+/// The mode of files in `folder`: run-parts wants them executable, and visudo is strict.
+fn mode(folder: &str) -> &'static str {
+    match folder {
+        "/etc/cron.daily" | "/etc/update-motd.d" => "0755",
+        "/etc/sudoers.d" => "0440",
+        _ => "0644",
+    }
+}
+
+/// Whether an overlay may have a file `name` in `folder`.
+fn is_taken(folder: &str, name: &str) -> bool {
+    let mut diagnostics = Diagnostics::default();
+    let (path, mode) = (format!("{folder}/{name}"), mode(folder));
+    let rule =
+        format!("schema = 1\nhelp = \"h\"\n[[file]]\npath = \"{path}\"\nmode = \"{mode}\"\n");
+    Overlay::of_files(&mut diagnostics, &rule, &[(&path[1..], b"x\n")]).is_some()
+}
+
+#[test]
+fn names_that_programs_read_are_those_that_a_build_takes() {
+    let _guard = PACKAGES.lock();
+    let definitions = Definitions::new("read-names", &format!("\"haproxy-node\", {OF_OTHERS}"));
+    let mut rules = String::new();
+    for (folder, text) in FOLDERS.iter().filter(|(_, text)| !text.is_empty()) {
+        for (number, name) in NAMES.iter().enumerate() {
+            let text = match *name {
+                "a.sources" => {
+                    format!("Types: deb\nURIs: http://192.0.2.1/judge{number}\nSuites: ./\n")
+                }
+                _ => text.replace("judgeN", &format!("judge{number}")),
+            };
+            definitions.file(&format!("{}/{name}", &folder[1..]), &text);
+            rules += &format!(
+                "[[file]]\npath = \"{folder}/{name}\"\nmode = \"{}\"\nverbatim = true\n",
+                mode(folder)
+            );
+        }
+    }
+    definitions.rules(&rules);
+    definitions.file("usr/share/judge-names", &format!("{}\n", NAMES.join("\n")));
+    definitions.file("usr/lib/imgbuild/judge-read", include_str!("lab/read.sh"));
+    definitions.file(
+        "usr/lib/imgbuild/apply.d/99-judge",
+        "changed /usr/share/judge-names\nverify  /usr/lib/imgbuild/judge-read; exit 1\n",
+    );
+    let said = definitions.refusal();
+    let parts = said.split("READ ").skip(1);
+    let lines = parts.map(|part| part.lines().next().unwrap_or_default());
+    let words = lines.map(|line| line.split_ascii_whitespace().collect::<Vec<&str>>());
+    let read: BTreeMap<&str, BTreeSet<&str>> = words
+        .map(|words| (words[0], words[1..].iter().copied().collect()))
+        .collect();
+    let taken = |folder: &str| -> BTreeSet<&str> {
+        let names = NAMES.iter().copied();
+        names.filter(|name| is_taken(folder, name)).collect()
+    };
+    let expected: BTreeMap<&str, BTreeSet<&str>> = FOLDERS
+        .iter()
+        .map(|(folder, _)| (*folder, taken(folder)))
+        .collect();
+    for (folder, taken) in &expected {
+        assert_eq!(
+            read.get(folder),
+            Some(taken),
+            "{folder}: read, and taken; {said}"
+        );
+    }
 }
 
 #[test]
 fn programs_of_a_balancer_say_what_they_do_not_take_all_at_once() {
+    let _guard = PACKAGES.lock();
     refuse("haproxy-node", OF_OTHERS, &OF_A_BALANCER);
 }
 
 #[test]
-fn tor_says_what_it_does_not_take() {
+fn tor_and_apt_say_what_they_do_not_take() {
     refuse("tor-hotspot", "", &OF_A_HOTSPOT);
 }

@@ -3,8 +3,8 @@
 //!
 //! A device has its programs check every file that is to change (`apply.d`, `overlays/README.md`). The same
 //! commands run here, in one sandbox and on the whole tree, and with them what holds for everybody's
-//! overlays: systemd reads their units, interpreters their scripts, accounts that they name are there, and the
-//! build has nothing else in the place of their files. The law: **nothing is accepted that a program on the device
+//! overlays: systemd reads their units, interpreters their scripts, accounts and modules that they name are there, and
+//! the build has nothing else in the place of their files. The law: **nothing is accepted that a program on the device
 //! refuses.** Every refusal is shown at once, with the program's words, the files that it reads and the settings that
 //! these depend on.
 //!
@@ -15,6 +15,8 @@
 mod accounts;
 mod check;
 mod displaced;
+mod keyrings;
+mod libraries;
 mod refusal;
 mod rules;
 mod scripts;
@@ -43,7 +45,7 @@ use check::{Check, Problem};
 use std::io;
 
 /// Changes whenever more is checked than before, or something else.
-const VERIFIED: &str = "verified-1";
+const VERIFIED: &str = "verified-2";
 
 /// Why the tree is not to be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +168,8 @@ fn checks(
 ) -> Result<(Vec<Check>, Vec<Problem>), VerifyError> {
     let mut checks = rules::checks(&rules::read(root, workshop.store)?, root);
     let strict = workshop.base.is_none();
-    let mut problems = Vec::new();
+    // What is said first is what the words of others may come from.
+    let (mut libraries, mut problems) = (Vec::new(), Vec::new());
     let mut paths = Vec::new();
     let accounts = Accounts::read(root, workshop.store)?;
     for file in own_files(plan, root) {
@@ -181,11 +184,14 @@ fn checks(
             None => {}
         }
         let text = String::from_utf8_lossy(bytes);
+        libraries.extend(libraries::problems(root, &file.path, &text));
+        problems.extend(keyrings::problems(root, &file.path, &text));
         problems.extend(accounts.problems(&file.path, &text)?);
         paths.push(file.path.clone());
     }
     checks.extend(units::checks(root, &paths, &plan.spec.units.enable, strict));
-    Ok((checks, problems))
+    libraries.extend(problems);
+    Ok((checks, libraries))
 }
 
 /// The files of overlays that are in `root`, each once, in the order of their paths.

@@ -13,8 +13,10 @@ const PATH: [&str; 6] = [
     "/bin",
 ];
 
-/// Folders whose files have no `#!`, and what reads them (overlays/README.md).
-const PARTS: [(&str, &str); 2] = [
+/// Folders whose files have no `#!`, and what reads them.
+const PARTS: [(&str, &str); 3] = [
+    // Every login shell reads them.
+    ("/etc/profile.d", "/bin/sh"),
     ("/usr/lib/imgbuild/firstboot.d", "/bin/sh"),
     ("/usr/lib/imgbuild/health.d", "/bin/bash"),
 ];

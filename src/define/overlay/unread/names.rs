@@ -49,6 +49,9 @@ const TABOO: [&str; 17] = [
     ".ucf-old",
 ];
 
+/// Another one, with anything behind.
+const RHN: &str = ".rhn-cfg-tmp-";
+
 /// What run-parts(8) leaves of its wider rule.
 const OF_DPKG: [&str; 4] = [".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp"];
 
@@ -62,9 +65,9 @@ impl Names {
         match self {
             Self::Ending(endings) | Self::Kinds(endings, _) => ends(endings),
             Self::Plain => is_plain(name),
-            Self::Lsb => is_plain(name) || is_of_lsb(name) && !ends(&OF_DPKG),
+            Self::Lsb => is_of_lsb(name) && !ends(&OF_DPKG),
             Self::Sudo => !name.contains('.') && !name.ends_with('~'),
-            Self::Logrotate => !ends(&TABOO) && !name.ends_with('~'),
+            Self::Logrotate => !ends(&TABOO) && !name.ends_with('~') && !name.contains(RHN),
             Self::Apt { endings, bare } => {
                 let known =
                     |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
@@ -107,7 +110,7 @@ impl Names {
                 }
             }
             Self::Plain | Self::Lsb | Self::Sudo | Self::Logrotate => {
-                candidates.extend([stem.to_owned(), plain(name)]);
+                candidates.extend([stem.to_owned(), plain(name), stem.to_lowercase()]);
             }
         }
         candidates.into_iter().find(|name| self.reads(name))
@@ -120,15 +123,15 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(fits)
 }
 
-/// `^_?([a-z0-9_.]+-)+[a-z0-9]+$`, as run-parts(8) has it. Names without a dash are plain ones, or none.
+/// `^[a-z0-9][a-z0-9-]*$` or `^_?([a-z0-9_.]+-)+[a-z0-9]+$`, as run-parts(8) has it.
 fn is_of_lsb(name: &str) -> bool {
     let lower = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-    let part = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|letter| lower(letter) || "_.".contains(letter))
-    };
+    let cron = |letter: char| lower(letter) || letter == '-';
+    if name.starts_with(lower) && name.chars().all(cron) {
+        return true;
+    }
+    let reserved = |letter: char| lower(letter) || letter == '_' || letter == '.';
+    let part = |part: &str| !part.is_empty() && part.chars().all(reserved);
     let Some((parts, last)) = name.rsplit_once('-') else {
         return false;
     };
@@ -150,7 +153,7 @@ impl fmt::Display for Names {
             }
             Self::Plain => f.write_str("names of letters, digits, `_` and `-`"),
             Self::Lsb => {
-                f.write_str("names of letters, digits, `_` and `-`, or of a package (`10-x.y-z`)")
+                f.write_str("names of small letters, digits and `-`, or of a package (`10-x.y-z`)")
             }
             Self::Sudo => f.write_str("names without a dot that do not end in `~`"),
             Self::Logrotate => write!(
@@ -204,7 +207,7 @@ mod tests {
             (Names::Plain, "backup.sh", Some("backup")),
             (Names::Plain, "a.b.c", Some("a-b-c")),
             (Names::Plain, "ü.é", None),
-            (Names::Lsb, "10-X.sh", Some("10-X")),
+            (Names::Lsb, "10-X.sh", Some("10-x")),
             (Names::Sudo, "90-ops.conf", Some("90-ops")),
             (Names::Logrotate, "nginx.disabled", Some("nginx")),
             (SOURCES, "x.sources.off", Some("x.sources")),
