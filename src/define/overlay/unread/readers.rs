@@ -1,6 +1,6 @@
 //! Who reads which folder, and of which names: one row for each kind of folder.
 //!
-//! The rules are those of the programs' manuals in Debian 13. `tests/net/refusals.rs` compares them with what the
+//! The rules are those of the programs' manuals in Debian 13. `tests/net/refusals/names.rs` compares them with what the
 //! programs of an image read.
 
 use super::names::Names;
