@@ -148,11 +148,8 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
         .map(of_variable)
         .collect();
     for flag in &target.secret {
-        let usage = || Failure::Usage(format!("`--secret {flag}`: expected KEY=@FILE"));
-        let (name, path) = flag.split_once('=').ok_or_else(usage)?;
-        // The sign says that what follows is not the secret itself.
-        let path = path.strip_prefix('@').unwrap_or(path);
-        let value = Secret::from_text(&read(Path::new(path))?);
+        let (name, path) = secret_file(flag)?;
+        let value = Secret::from_text(&read(path)?);
         secrets.push(GivenSecret {
             name: name.to_owned(),
             origin: format!("--secret {flag}"),
@@ -170,6 +167,23 @@ pub(super) fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure
         flags: target.set.clone(),
         secrets,
     })
+}
+
+/// The setting and the file of `--secret KEY=@FILE`. The sign says that what follows is not the secret
+/// itself; what stands there without it may be, and is not shown.
+fn secret_file(flag: &str) -> Result<(&str, &Path), Failure> {
+    let Some((name, value)) = flag.split_once('=') else {
+        let words = "`--secret ***`: expected KEY=@FILE";
+        return Err(Failure::Usage(words.to_owned()));
+    };
+    let path = value.strip_prefix('@').map(Path::new);
+    let path = path.ok_or_else(|| {
+        Failure::Usage(format!(
+            "`--secret {name}=***`: expected KEY=@FILE; a command line is seen by others, so write the secret \
+             to a file and give `--secret {name}=@FILE`"
+        ))
+    })?;
+    Ok((name, path))
 }
 
 /// Puts the content of FILE in the place of `--set NAME=@FILE`, where NAME is a list of SSH keys, of which none

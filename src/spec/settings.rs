@@ -280,6 +280,11 @@ fn read_file(
             // What is mistyped may have been meant to be a secret.
             found => {
                 diagnostics.sources.mask(&raw.span);
+                // `KEY.VALUE = …` has it in the key.
+                let behind = &file.text[name.span.range.end..];
+                let line = behind.find('\n').unwrap_or(behind.len());
+                let range = name.span.range.end..name.span.range.end + line;
+                diagnostics.sources.mask(&Span { file: id, range });
                 diagnostics.note(|| match found {
                     Some(_) => open_secret(&name.value, &name.span),
                     None => unknown(&name.value, &name.span, definitions),
@@ -319,6 +324,7 @@ fn read_secrets(
                 .label(&span, "")
                 .help(format!("give it with `--set {}=…`", given.name)),
             ),
+            Some(_) if given.value.reveal().is_empty() => diagnostics.push(empty(given, &span)),
             Some(setting) => {
                 let secret = match setting
                     .kind
@@ -337,6 +343,14 @@ fn read_secrets(
         }
     }
     found
+}
+
+/// A secret of no letters, which everybody knows; whatever its kind, a file that was not written yet gives one.
+fn empty(given: &GivenSecret, span: &Span) -> Diagnostic {
+    let title = format!("`{}` is given, and empty", given.name);
+    Diagnostic::new("setting::empty-secret", title)
+        .label(span, "nothing is in it")
+        .help("write the secret into the file or variable, or do not give it")
 }
 
 /// A secret that its setting does not take; nothing of it is shown.

@@ -142,7 +142,7 @@ fn a_secret_from_a_file_or_the_environment_reaches_the_image_alone() {
     let scene = Scene::new();
     let file = scene.path("secret");
     fs_err::write(&file, format!("{SECRET}\n")).unwrap();
-    let flag = format!("passphrase={}", file.display());
+    let flag = format!("passphrase=@{}", file.display());
     let with_file = run(scene.build().args(["--secret", &flag])).succeeded();
     scene.assert_hidden(&with_file);
     let image = fs_err::read(scene.image()).unwrap();
@@ -179,9 +179,52 @@ fn a_secret_that_is_refused_is_not_shown() {
 #[test]
 fn a_secret_that_cannot_be_read_is_named() {
     let scene = Scene::new();
-    let ran = run(scene.build().args(["--secret", "passphrase=none"])).ended(2);
+    let ran = run(scene.build().args(["--secret", "passphrase=@none"])).ended(2);
     insta::assert_snapshot!(scene.steady(&ran.stderr));
     run(scene.build().args(["--secret", "passphrase"]))
         .ended(2)
         .says(&["KEY=@FILE"]);
+}
+
+#[test]
+fn a_secret_that_was_typed_is_not_shown() {
+    let scene = Scene::new();
+    let typed = format!("passphrase={SECRET}");
+    let ran = run(scene.build().args(["--secret", &typed])).ended(2);
+    scene.assert_hidden(&ran);
+    ran.says(&["--secret passphrase=***", "`--secret passphrase=@FILE`"]);
+    for (flag, words) in [
+        ("--secret", SECRET.to_owned()),
+        ("--set", format!("passphrase:{SECRET}")),
+        ("--set", format!("passphrase {SECRET}")),
+    ] {
+        let ran = run(scene.build().args([flag, &words]));
+        assert!(matches!(ran.code, Some(1 | 2)), "{ran:?}");
+        scene.assert_hidden(&ran);
+    }
+    let settings = scene.path("settings.toml");
+    for text in [
+        format!("passphrase.\"{SECRET}\" = 1\n"),
+        format!("passphrase = \"{SECRET}\n"),
+        format!("passphrase = {SECRET}\n"),
+        format!("[passphrase]\n\"{SECRET}\" = 1\n"),
+    ] {
+        fs_err::write(&settings, text).unwrap();
+        let ran = run(scene.build().arg("--settings").arg(&settings)).ended(1);
+        scene.assert_hidden(&ran);
+    }
+}
+
+#[test]
+fn an_empty_secret_is_none() {
+    let scene = Scene::new();
+    let file = scene.path("secret");
+    for text in ["", "\n", "\u{feff}\r\n"] {
+        fs_err::write(&file, text).unwrap();
+        let flag = format!("passphrase=@{}", file.display());
+        let ran = run(scene.build().args(["--secret", &flag])).ended(1);
+        ran.says(&["`passphrase` is given, and empty", "--secret passphrase=@"]);
+    }
+    let ran = run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", "")).ended(1);
+    ran.says(&["IMGBUILD_SECRET_PASSPHRASE"]);
 }

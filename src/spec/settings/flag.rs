@@ -20,6 +20,10 @@ pub(super) fn read(
         range: BEFORE.len() + from..BEFORE.len() + to,
     };
     let Some((name, text)) = flag.split_once('=') else {
+        // `KEY:VALUE` and the like, of which the value may have been meant to be a secret.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let name = flag.bytes().take_while(|byte| is_name(*byte)).count();
+        diagnostics.sources.mask(&at(name, flag.len()));
         let problem = Diagnostic::new("setting::flag", "not a setting");
         let problem = problem.label(&at(0, flag.len()), "expected `name=value`");
         return diagnostics.push(problem);
