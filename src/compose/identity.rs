@@ -32,28 +32,26 @@ pub fn wipe(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     Ok(())
 }
 
-/// What is written of a base's identity; where nothing was chosen, it keeps its own.
-pub struct OnBase<'a> {
+/// Names, time zone and locale. For what is none, nothing is written.
+#[derive(Clone, Copy)]
+pub struct Identity<'a> {
     /// Host name.
-    pub hostname: &'a str,
-    /// A name of the time zone database.
+    pub hostname: Option<&'a str>,
+    /// A name of the time zone database: `Europe/Berlin`.
     pub time_zone: Option<&'a str>,
-    /// A locale.
+    /// A locale: `C.UTF-8`.
     pub locale: Option<&'a str>,
 }
 
-/// Writes `identity` on a base that has one.
-pub fn write_on_base(layer: &mut Layer<'_>, identity: &OnBase<'_>) -> Result<(), LayerError> {
-    if layer.has(CLOUD_INIT) {
-        layer.file(&format!("{CLOUD_INIT}/99-imgbuild.cfg"), KEEP_NAME, 0o644)?;
+/// Writes `identity` on a base, which keeps its own where that has none.
+pub fn write_on_base(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), LayerError> {
+    if let Some(hostname) = identity.hostname {
+        if layer.has(CLOUD_INIT) {
+            layer.file(&format!("{CLOUD_INIT}/99-imgbuild.cfg"), KEEP_NAME, 0o644)?;
+        }
+        call(layer, hostname)?;
     }
-    call(layer, identity.hostname)?;
-    if let Some(time_zone) = identity.time_zone {
-        write_time_zone(layer, time_zone)?;
-    }
-    if let Some(locale) = identity.locale {
-        write_locale(layer, locale)?;
-    }
+    write_zone_and_locale(layer, identity)?;
     if layer.has(RESOLVED) {
         layer.symlink("/etc/resolv.conf", STUB)?;
     }
@@ -69,7 +67,7 @@ pub fn link_resolver(layer: &mut Layer<'_>) -> Result<(), LayerError> {
 /// Calls the device by its name. Of an /etc/hosts that is there, only the line about the name changes.
 pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
     layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
-    let hosts = match layer.has("/etc/hosts") {
+    let text = match layer.has("/etc/hosts") {
         true => {
             let hosts = layer.text("/etc/hosts")?;
             let own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
@@ -77,13 +75,18 @@ pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
             let others: String = others.map(|line| format!("{line}\n")).collect();
             format!("{others}127.0.1.1\t{hostname}\n")
         }
-        false => format!(
-            "127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n\n\
-             ::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
-        ),
+        false => hosts(&format!("127.0.1.1\t{hostname}\n")),
     };
-    layer.file("/etc/hosts", hosts, 0o644)?;
+    layer.file("/etc/hosts", text, 0o644)?;
     Ok(())
+}
+
+/// An /etc/hosts of Debian's, with the lines `own` of the device.
+fn hosts(own: &str) -> String {
+    format!(
+        "127.0.0.1\tlocalhost\n{own}\n::1\t\tlocalhost ip6-localhost ip6-loopback\n\
+         ff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
+    )
 }
 
 /// Where cloud-init reads settings, the last file's words last but for those of the user's data.
@@ -101,45 +104,31 @@ const RESOLVED: &str = "/usr/lib/systemd/systemd-resolved";
 /// Where it says so.
 const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
 
-fn write_time_zone(layer: &mut Layer<'_>, time_zone: &str) -> Result<(), LayerError> {
-    layer.symlink(
-        "/etc/localtime",
-        &format!("/usr/share/zoneinfo/{time_zone}"),
-    )?;
-    layer.file("/etc/timezone", format!("{time_zone}\n"), 0o644)?;
+fn write_zone_and_locale(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), LayerError> {
+    if let Some(time_zone) = identity.time_zone {
+        let target = format!("/usr/share/zoneinfo/{time_zone}");
+        layer.symlink("/etc/localtime", &target)?;
+        layer.file("/etc/timezone", format!("{time_zone}\n"), 0o644)?;
+    }
+    if let Some(locale) = identity.locale {
+        layer.file("/etc/locale.conf", format!("LANG={locale}\n"), 0o644)?;
+        layer.symlink("/etc/default/locale", "../locale.conf")?;
+    }
     Ok(())
-}
-
-fn write_locale(layer: &mut Layer<'_>, locale: &str) -> Result<(), LayerError> {
-    layer.file("/etc/locale.conf", format!("LANG={locale}\n"), 0o644)?;
-    layer.symlink("/etc/default/locale", "../locale.conf")?;
-    Ok(())
-}
-
-/// Names, time zone and locale.
-pub struct Identity<'a> {
-    /// Host name.
-    pub hostname: &'a str,
-    /// A name of the time zone database: `Europe/Berlin`.
-    pub time_zone: &'a str,
-    /// A locale: `C.UTF-8`.
-    pub locale: &'a str,
 }
 
 /// Writes `identity`, and the clock that a board without one starts from.
 pub fn write(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), LayerError> {
-    let Identity {
-        hostname,
-        time_zone,
-        locale,
-    } = identity;
-    // What an overlay has there keeps its lines.
-    if !layer.is_of_overlay("/etc/hosts") {
-        layer.remove("/etc/hosts")?;
+    if let Some(hostname) = identity.hostname {
+        // What an overlay has there keeps its lines.
+        if !layer.is_of_overlay("/etc/hosts") {
+            layer.remove("/etc/hosts")?;
+        }
+        call(layer, hostname)?;
+    } else if !layer.has("/etc/hosts") {
+        layer.file("/etc/hosts", hosts(""), 0o644)?;
     }
-    call(layer, hostname)?;
-    write_time_zone(layer, time_zone)?;
-    write_locale(layer, locale)?;
+    write_zone_and_locale(layer, identity)?;
     link_resolver(layer)?;
     // PID 1 starts no earlier than the time of this file, which Debian does not ship.
     layer.file("/usr/lib/clock-epoch", "", 0o644)?;
@@ -167,8 +156,8 @@ mod tests {
         layer.directory(folder, 0o755).unwrap();
         let hosts = "127.0.0.1 localhost\n127.0.1.1 vendor\n";
         layer.file("/etc/hosts", hosts, 0o644).unwrap();
-        let identity = OnBase {
-            hostname: "node",
+        let identity = Identity {
+            hostname: Some("node"),
             time_zone: None,
             locale: None,
         };
@@ -182,6 +171,36 @@ mod tests {
     fn a_base_is_renamed_and_keeps_its_other_hosts() {
         let hosts = "127.0.0.1 localhost\n127.0.1.1\tnode\n";
         assert_eq!(named("/etc"), (hosts.to_owned(), String::new()));
+    }
+
+    #[test]
+    fn for_what_is_not_set_nothing_is_written() {
+        let none = Identity {
+            hostname: None,
+            time_zone: None,
+            locale: None,
+        };
+        for on_base in [false, true] {
+            let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
+            let mut layer = Layer::new(&mut tree, &Nothing, Epoch(0), Origin::Builtin);
+            layer.directory(CLOUD_INIT, 0o755).unwrap();
+            layer.file("/etc/hosts", "127.0.0.1 mine\n", 0o644).unwrap();
+            match on_base {
+                true => write_on_base(&mut layer, &none).unwrap(),
+                false => write(&mut layer, &none).unwrap(),
+            }
+            assert_eq!(layer.text("/etc/hosts").unwrap(), "127.0.0.1 mine\n");
+            for path in [
+                "hostname",
+                "timezone",
+                "locale.conf",
+                "localtime",
+                "default",
+            ] {
+                assert!(!layer.has(&format!("/etc/{path}")), "{path}");
+            }
+            assert!(layer.files(CLOUD_INIT).is_empty());
+        }
     }
 
     #[test]

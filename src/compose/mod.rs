@@ -75,14 +75,16 @@ pub fn compose(
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     named::check(&layer, &named::names(plan, base.is_some()))?;
-    let ssh_keys = texts(plan, "ssh-keys");
-    let administrator = accounts::Administrator {
-        name: text(plan, "user"),
-        ssh_keys: &ssh_keys,
-    };
-    accounts::add(&mut layer, &administrator, epoch)?;
-    if base.is_some() && !administrator.name.is_empty() {
-        accounts::lock_well_known(&mut layer)?;
+    if let Some(name) = set(plan, "user") {
+        let ssh_keys = texts(plan, "ssh-keys");
+        let administrator = accounts::Administrator {
+            name,
+            ssh_keys: &ssh_keys,
+        };
+        accounts::add(&mut layer, &administrator, epoch)?;
+        if base.is_some() {
+            accounts::lock_well_known(&mut layer)?;
+        }
     }
     if base.is_none() {
         archives::write(
@@ -108,25 +110,25 @@ pub fn compose(
         .iter()
         .try_for_each(|unit| units::enable(&mut layer, unit))?;
     identity::wipe(&mut layer)?;
-    let hostname = text(plan, "hostname");
-    let (time_zone, locale) = (text(plan, "time-zone"), text(plan, "locale"));
-    if base.is_some() {
-        rivals::mask(&mut layer, &wanted.enable)?;
-        let chosen = |name, value| Some(value).filter(|_| !is_default(plan, name));
-        let identity = identity::OnBase {
-            hostname,
-            time_zone: chosen("time-zone", time_zone),
-            locale: chosen("locale", locale),
-        };
-        identity::write_on_base(&mut layer, &identity)?;
+    let identity = Identity {
+        hostname: set(plan, "hostname"),
+        time_zone: set(plan, "time-zone"),
+        locale: set(plan, "locale"),
+    };
+    if base.is_none() {
+        identity::write(&mut layer, &identity)?;
         return Ok(composed);
     }
+    rivals::mask(&mut layer, &wanted.enable)?;
+    // What the profile leaves at its default is the base's own.
     let identity = Identity {
-        hostname,
-        time_zone,
-        locale,
+        time_zone: identity
+            .time_zone
+            .filter(|_| !is_default(plan, "time-zone")),
+        locale: identity.locale.filter(|_| !is_default(plan, "locale")),
+        ..identity
     };
-    identity::write(&mut layer, &identity)?;
+    identity::write_on_base(&mut layer, &identity)?;
     Ok(composed)
 }
 
@@ -199,6 +201,12 @@ pub(crate) fn plain_partition_mount(board: &Board) -> &str {
         .filter(fat)
         .find_map(|partition| partition.mount.as_deref());
     found.unwrap_or("/boot")
+}
+
+/// The text of `setting`; none where the profile has no such setting, or it is not set. Nothing is written for it
+/// then: an account, a name or a zone of no letters is worse than none.
+fn set<'a>(plan: &'a Plan, setting: &str) -> Option<&'a str> {
+    Some(text(plan, setting)).filter(|text| !text.is_empty())
 }
 
 fn text<'a>(plan: &'a Plan, setting: &str) -> &'a str {

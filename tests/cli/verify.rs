@@ -377,3 +377,31 @@ fn what_the_kernel_of_this_machine_cannot_tell_is_warned_of_and_asked_again() {
         }
     }
 }
+
+/// `profile` without its settings of these names.
+fn without(profile: &str, names: &[&str]) -> String {
+    let parts = profile.split("\n[settings.").enumerate();
+    let kept = parts.filter(|(_, part)| {
+        !names
+            .iter()
+            .any(|name| part.starts_with(&format!("{name}]")))
+    });
+    let kept: Vec<&str> = kept.map(|(_, part)| part).collect();
+    kept.join("\n[settings.")
+}
+
+#[test]
+fn nothing_is_written_for_a_setting_that_a_profile_does_not_have() {
+    let scene = Scene::new();
+    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+    let text = fs_err::read_to_string(&profile).unwrap();
+    let bare = without(&text, &["hostname", "user", "time-zone", "locale"]);
+    assert!(bare.contains("settings.greeting") && !bare.contains("settings.user"));
+    fs_err::write(&profile, &bare).unwrap();
+    overlay(&scene, "etc/hosts", "127.0.0.1 localhost mine\n");
+    run(&mut scene.build()).succeeded();
+    let image = fs_err::read(scene.image()).unwrap();
+    assert!(!holds(&image, ":x:1000:1000:"), "an account of no name");
+    assert!(!holds(&image, "LANG=") && !holds(&image, "127.0.1.1"));
+    assert!(holds(&image, "127.0.0.1 localhost mine\n"));
+}
