@@ -71,7 +71,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 /// Letters in both cases, or letters and digits, too many for a word. A path is none.
 fn is_drawn(word: &str) -> bool {
     let word = word.trim_end_matches('=');
-    let of = |test: fn(&u8) -> bool| word.bytes().filter(|byte| test(byte)).count();
+    let of = |test: fn(&u8) -> bool| word.bytes().filter(test).count();
     let (small, large) = (of(u8::is_ascii_lowercase), of(u8::is_ascii_uppercase));
     let digits = of(u8::is_ascii_digit);
     let others = word.bytes().filter(|byte| b"+/_-".contains(byte)).count();
