@@ -236,9 +236,10 @@ fn base_argument(target: &TargetArgs) -> Result<Option<BaseArgument>, Failure> {
 }
 
 /// Endings of files that hold an image in another form than the one that is written.
-const OTHER_FORMS: [&str; 17] = [
-    "7z", "bmap", "bz2", "gz", "lz4", "lzma", "lzo", "qcow", "qcow2", "vdi", "vhd", "vhdx", "vmdk",
-    "xz", "zip", "zst", "zstd",
+const OTHER_FORMS: [&str; 36] = [
+    "7z", "bmap", "bz2", "cpio", "deb", "dmg", "ext4", "fat", "gz", "iso", "lz4", "lzma", "lzo",
+    "ova", "ovf", "qcow", "qcow2", "qed", "rar", "simg", "squashfs", "swu", "tar", "tbz", "tbz2",
+    "tgz", "txz", "tzst", "vdi", "vhd", "vhdx", "vmdk", "xz", "zip", "zst", "zstd",
 ];
 
 /// Refuses the name of an output that promises what would not be in it.

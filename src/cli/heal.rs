@@ -49,8 +49,9 @@ impl Bench<'_> {
             if is_known {
                 self.store.prove_used().map_err(in_store)?;
                 let words = "this image differs from the one that the same inputs gave before, although \
-                             everything that it was made of is in order: a different imgbuild made that one, or \
-                             the store's note of its digest was changed. The digest of this one is noted now";
+                             everything that it was made of is in order: a different imgbuild made that one, the \
+                             store's note of its digest was changed, or packages were configured anew and a script \
+                             of one drew something else. The digest of this one is noted now";
                 self.progress.report(Event::Note(words.to_owned()));
             }
             remembered.set(&digest).map_err(in_store)?;

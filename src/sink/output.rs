@@ -43,6 +43,10 @@ impl Output {
                 return Err(SinkError::NotAFile(path.to_owned()));
             }
         }
+        // `out/` names a folder, although the last part of such a path looks like the name of a file.
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(SinkError::NoFolder(path.to_owned()));
+        }
         let file = match readers {
             Readers::Anyone => Unfinished::create(path),
             Readers::Owner => Unfinished::create_private(path),
@@ -186,6 +190,8 @@ fn folder(path: &Path) -> &Path {
 fn refusal(path: &Path, source: io::Error) -> SinkError {
     let folder = folder(path).to_owned();
     match source.kind() {
+        // In /proc and the like, nobody can make a file.
+        io::ErrorKind::NotFound if folder.is_dir() => SinkError::ReadOnly { folder, source },
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SinkError::NoFolder(folder),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             SinkError::ReadOnly { folder, source }

@@ -30,11 +30,9 @@ pub(super) fn check(tree: &Tree, path: &TreePath, bytes: &[u8]) -> Option<Result
     let (interpreter, arguments) = match Line::of(bytes) {
         Some(line) => match line.interpreter(tree) {
             Ok(found) => found,
-            Err(missing) => {
+            Err(reason) => {
                 let begins = String::from_utf8_lossy(line.0);
-                let words = format!(
-                    "`{path}` begins with `#!{begins}`, and the image has no program `{missing}`"
-                );
+                let words = format!("`{path}` begins with `#!{begins}`, and {reason}");
                 return Some(Err(Problem {
                     words,
                     file: path.clone(),
@@ -79,17 +77,34 @@ impl<'a> Line<'a> {
         Some(Self(&line[..line.len().min(255)]))
     }
 
-    /// The path of the interpreter and its arguments; the name that the image does not have.
+    /// The path of the interpreter and its arguments; or why there is none.
     fn interpreter(&self, tree: &Tree) -> Result<(String, Vec<String>), String> {
         let text = String::from_utf8_lossy(self.0);
         let text = text.trim_matches([' ', '\t']);
         let (program, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
         let arguments: Vec<String> = rest.split_ascii_whitespace().map(str::to_owned).collect();
+        let missing = |name: &str| format!("the image has no program `{name}`");
+        if !program.is_empty() && !program.starts_with('/') {
+            return Err(format!(
+                "the kernel looks for `{program}` in the folder where the script is started; write the whole path, \
+                 `/{program}`"
+            ));
+        }
         if !is_program(tree, program) {
-            return Err(program.to_owned());
+            return Err(missing(program));
         }
         if !program.ends_with("/env") {
             return Ok((program.to_owned(), arguments));
+        }
+        // The kernel gives everything behind the interpreter as one argument (execve(2)), and env(1) divides it by
+        // `-S` alone.
+        let rest = rest.trim_start_matches([' ', '\t']);
+        let splits = ["-S", "-vS", "-iS", "-viS", "-ivS", "--split-string"];
+        if rest.contains([' ', '\t']) && !splits.iter().any(|option| rest.starts_with(option)) {
+            let shown = rest.trim_end_matches('\r');
+            return Err(format!(
+                "env(1) takes `{shown}` for one word; write `#!{program} -S {shown}`"
+            ));
         }
         let mut words = arguments.into_iter();
         let name = words.find(|word| !word.starts_with('-') && !word.contains('='));
@@ -104,7 +119,7 @@ impl<'a> Line<'a> {
         let mut places = PATH.iter().map(|folder| format!("{folder}/{name}"));
         match places.find(|path| is_program(tree, path)) {
             Some(path) => Ok((path, words.collect())),
-            None => Err(name),
+            None => Err(missing(&name)),
         }
     }
 }
@@ -181,6 +196,25 @@ mod tests {
         assert!(
             python.starts_with("/usr/bin/python3 -c import ast") && python.ends_with(" /opt/x")
         );
+    }
+
+    #[test]
+    fn a_line_that_finds_no_interpreter_says_how_it_is_written() {
+        for (line, said) in [
+            ("bin/sh", "write the whole path, `/bin/sh`"),
+            ("sh", "write the whole path, `/sh`"),
+            (
+                "/usr/bin/env perl -w",
+                "env(1) takes `perl -w` for one word; write `#!/usr/bin/env -S perl -w`",
+            ),
+            (
+                "/usr/bin/env  A=1 perl",
+                "write `#!/usr/bin/env -S A=1 perl`",
+            ),
+        ] {
+            let found = checked(&format!("#!{line}\necho\n"));
+            assert!(found.ends_with(said), "{found}");
+        }
     }
 
     #[test]

@@ -29,7 +29,14 @@ pub(super) fn layout(layer: &Layer<'_>, layout: &str) -> Result<Option<String>, 
         let words = format!("give the layout `{first}` with `keyboard-variant={second}`");
         return Ok(Some(words));
     }
-    Ok(Some(match near_layout(layout, &layouts) {
+    // The list has a few, such as `custom`, that somebody is to write first.
+    let mut there = Vec::new();
+    for entry in &layouts {
+        if !symbols(layer, entry.0)?.is_empty() {
+            there.push(*entry);
+        }
+    }
+    Ok(Some(match near_layout(layout, &there) {
         Some(near) => format!("the image has no such layout; there is `{near}`"),
         None => "the image has no such layout; expected one such as `de`".to_owned(),
     }))
