@@ -249,6 +249,12 @@ impl<W: io::Write> Reader<'_, W> {
                 }) if self.holds(target, content)? => Kind::File(content.clone()),
                 _ => Kind::File(UNREAD.clone()),
             },
+            // A user namespace allows one, the whiteout of overlayfs (mknod(2)).
+            FileType::CharacterDevice => {
+                let device = rustix::fs::lstat(target)?.st_rdev;
+                let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+                Kind::CharDevice { major, minor }
+            }
             _ => Kind::Socket,
         };
         let mut node = Node::new(kind, meta, Origin::Script);

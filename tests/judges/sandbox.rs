@@ -193,6 +193,17 @@ fn owners_are_what_real_root_would_leave() {
     assert_eq!(lines.join("\n"), expected);
 }
 
+/// The kernel lets a user namespace make one device, the whiteout of overlayfs.
+#[test]
+fn a_whiteout_is_no_socket() {
+    let ground = ground();
+    let script = "mkdir /w; mknod /w/gone c 0 0";
+    let after = ground.run(&busybox_tree(&ground.store), script).unwrap();
+    let made = after.at(&TreePath::parse(b"/w/gone").unwrap()).unwrap();
+    let expected = Kind::CharDevice { major: 0, minor: 0 };
+    assert_eq!(after.node(made).kind, expected);
+}
+
 #[test]
 fn owners_of_the_tree_are_seen_and_stay() {
     let ground = ground();
