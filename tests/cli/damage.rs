@@ -90,8 +90,9 @@ impl Scene {
             for (index, path) in all.iter().enumerate() {
                 let other = &all[(index + 1) % all.len()];
                 let damage = DAMAGES[(index + round) % DAMAGES.len()];
-                // A neighbour that is damaged already is no other file of the kind.
-                let other = if other.is_file() {
+                // A neighbour that is damaged already is no other file of the kind; nobody but root reads every one.
+                let readable = other.is_file() && fs_err::File::open(other).is_ok();
+                let other = if readable {
                     other.as_path()
                 } else {
                     Path::new("/etc/passwd")
