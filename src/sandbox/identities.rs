@@ -14,7 +14,7 @@
 //!   vector say 0, and nobody is kept from reading, writing or killing what belongs to somebody else, as under
 //!   fakeroot.
 //! - chmod(2) leaves a setgid bit to a file whose group the caller does not have, and bind(2) makes a socket
-//!   for root; no image has sockets.
+//!   for root.
 //! - Ids are those of a process, as POSIX has it. The kernel's are each thread's own, which programs see that
 //!   call it past the C library.
 //! - POSIX ACLs name ids that the namespace has not: setfacl(1) fails for any but root's, and root's are not in the

@@ -11,7 +11,7 @@
 //! What is there already, what is found by a magic link and what must fail is left to the kernel, with its
 //! own words of error. It makes a file for root, where a script has removed or exchanged something meanwhile
 //! or goes through /proc/self/fd to the new name; nobody gets any further by that. Left to the kernel are
-//! sockets, too, which bind(2) makes and no image has, and devices, which a sandbox cannot make.
+//! sockets, too, which bind(2) makes, and devices, which a sandbox cannot make.
 
 use super::credentials::Credentials;
 use super::identities::low;
