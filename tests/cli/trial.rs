@@ -6,6 +6,7 @@ use crate::scene::{Scene, run};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Shows the console of a device whose health program says what lies beside it: in `health-1` at first,
 /// from then on in `health-2`. What systemd says of the start lies in `state`; a file `silent` keeps the health
@@ -102,7 +103,9 @@ impl Trial {
         let asked = self.0.path("bin").join("asked");
         let made = Command::new("mkfifo").arg(&asked).status();
         assert!(made.unwrap().success());
+        let log = self.0.path("console.log");
         let mut command = self.command(&[]);
+        command.arg("--log").arg(&log);
         let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -110,6 +113,13 @@ impl Trial {
             .unwrap();
         // Read to its end once the health program has written there.
         fs_err::read(&asked).unwrap();
+        // What was written may still lie in the pipe: the log holds what has been read.
+        let said = self.told("health-1");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !fs_err::read_to_string(&log).unwrap().contains(&said) {
+            assert!(Instant::now() < deadline, "the console is not read");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         child
     }
 
