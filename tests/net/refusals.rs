@@ -4,6 +4,7 @@
 //! profiles make is shown by every build of these tests.
 
 mod names;
+mod shipped;
 
 use crate::image::{USER, refusal};
 use crate::support::run;

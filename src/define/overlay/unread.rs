@@ -4,8 +4,8 @@
 //! out of the rule is passed over without a word, on the device too, so that nobody learns that a job never runs. The law:
 //! **a file that its folder's reader passes over is refused.** The same holds for a mode that has it passed over.
 //!
-//! `README…` and names that begin with a dot are nobody's configuration, and let be. So is what a `[[file]]` calls
-//! `verbatim`: another program may read it.
+//! `README…`, `….example`, `….sample` and names that begin with a dot are nobody's configuration, and let be. So is what
+//! a `[[file]]` calls `verbatim`: another program may read it.
 
 mod names;
 mod readers;
@@ -33,7 +33,7 @@ impl Unread {
             None => path.to_owned(),
         };
         let name = path.rsplit('/').next()?;
-        if name.starts_with('.') || name.starts_with("README") {
+        if tells_people(name) {
             return None;
         }
         let found = READERS.iter().flat_map(|reader| reader.places_of(&path));
@@ -50,6 +50,13 @@ impl Unread {
         let help = format!("{}; or leave it out{meant}", self.help);
         (format!("`{source}` would not be read: {}", self.why), help)
     }
+}
+
+/// Whether a file of this `name` is for people who look, and for no program.
+fn tells_people(name: &str) -> bool {
+    let starts = [".", "README"].iter().any(|start| name.starts_with(start));
+    let ends = [".example", ".sample"];
+    starts || ends.iter().any(|end| name.ends_with(end))
 }
 
 /// A file below the folder of a reader.
@@ -159,6 +166,7 @@ mod tests {
             ("/etc/cron.d/a", ""),
             ("/etc/cron.d/.placeholder", ""),
             ("/etc/sysctl.d/README.sysctl", ""),
+            ("/etc/systemd/network/89-x.network.example", ""),
             (
                 "/etc/cron.d/x/a",
                 "in `/etc/cron.d`, cron reads no folder `x`",
