@@ -157,8 +157,15 @@ impl Definitions {
                 Some(found)
             }
             Ok(None) => {
-                let known = self.names(&format!("{kind}s")).unwrap_or_default();
-                diagnostics.push(unknown(kind, reference, &known));
+                let problem = unknown(kind, reference);
+                let name = &reference.name;
+                diagnostics.push(match self.unfinished(kind, name) {
+                    Some(help) => problem.help(help),
+                    None => {
+                        let known = self.names(&format!("{kind}s")).unwrap_or_default();
+                        problem.suggest(name, known.iter().map(String::as_str))
+                    }
+                });
                 None
             }
             Err(error) => {
@@ -190,10 +197,27 @@ impl Definitions {
         Some(format!("{kind} `{name}` is not {place}: {path}"))
     }
 
+    /// What makes the definition `name` of what is there of it: a folder without its file, or the file beside its folder.
+    fn unfinished(&self, kind: &str, name: &str) -> Option<String> {
+        if !is_name(name) {
+            return None;
+        }
+        let file = format!("{kind}s/{name}/{kind}.toml");
+        self.folders.iter().find_map(|folder| {
+            let names = folder.names(&format!("{kind}s")).unwrap_or_default();
+            if names.iter().any(|known| known == name) {
+                return Some(format!("write its definition, `{}`", folder.show(&file)));
+            }
+            let beside = format!("{kind}s/{name}.toml");
+            let is_there = matches!(folder.read(&beside, MAX_TEXT), Ok(Some(_)));
+            let (beside, file) = (folder.show(&beside), folder.show(&file));
+            is_there.then(|| format!("move `{beside}` to `{file}`"))
+        })
+    }
+
     fn look(&self, kind: &str, reference: &Reference) -> Result<Option<Found<'_>>, FolderError> {
         let name = &reference.name;
-        // A name is a folder's name; with `/` or `..` in it, it would be a path.
-        if matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']) {
+        if !is_name(name) {
             return Ok(None);
         }
         for folder in &self.folders {
@@ -223,7 +247,12 @@ struct Found<'d> {
     text: String,
 }
 
-fn unknown(kind: &str, reference: &Reference, known: &[String]) -> Diagnostic {
+/// Whether `name` is a folder's name; with `/` or `..` in it, it would be a path.
+fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
+}
+
+fn unknown(kind: &str, reference: &Reference) -> Diagnostic {
     let code = match kind {
         "board" => "define::unknown-board",
         "profile" => "define::unknown-profile",
@@ -231,9 +260,8 @@ fn unknown(kind: &str, reference: &Reference, known: &[String]) -> Diagnostic {
     };
     let title = format!("no {kind} is called `{}`", reference.name);
     let problem = Diagnostic::new(code, title);
-    let problem = match &reference.span {
+    match &reference.span {
         Some(span) => problem.label(span, ""),
         None => problem,
-    };
-    problem.suggest(&reference.name, known.iter().map(String::as_str))
+    }
 }

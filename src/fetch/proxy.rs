@@ -56,7 +56,7 @@ enum Hosts {
 }
 
 impl Exception {
-    /// What `entry` means: `*`, `example.org`, `.example.org`, `10.0.0.0/8`, `[::1]:80`.
+    /// What `entry` means: `*`, `example.org`, `.example.org`, `*.example.org`, `10.0.0.0/8`, `[::1]:80`.
     fn parse(entry: &str) -> Option<Self> {
         let (host, port) = match entry.rsplit_once(':') {
             Some((host, port)) if host.ends_with(']') || !host.contains(':') => {
@@ -73,7 +73,10 @@ impl Exception {
         let host = match address.parse::<IpAddr>() {
             Ok(address) => Hosts::Network(address, bits.unwrap_or(u32::MAX)),
             Err(_) if host == "*" => Hosts::Any,
-            Err(_) => Hosts::Name(host.trim_matches('.').to_ascii_lowercase()),
+            Err(_) => {
+                let name = host.strip_prefix("*.").unwrap_or(host);
+                Hosts::Name(name.trim_matches('.').to_ascii_lowercase())
+            }
         };
         let is_empty = matches!(&host, Hosts::Name(name) if name.is_empty());
         (!is_empty).then_some(Self { host, port })
@@ -150,6 +153,7 @@ mod tests {
             ("deb.example", "http://deb.example/debian"),
             ("example", "https://deb.example/debian"),
             (".example", "http://DEB.example/debian"),
+            ("*.example", "http://deb.example/debian"),
             ("deb.example:80", "http://deb.example/debian"),
             ("[::1]:8080", "http://[::1]:8080/"),
             ("::1", "http://[::1]/"),

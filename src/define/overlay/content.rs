@@ -8,7 +8,7 @@
 use super::rules::PROGRAM_FOLDERS;
 
 /// Folders whose files programs of the device read, beside [`PROGRAM_FOLDERS`].
-const READ_FOLDERS: [&str; 14] = [
+const READ_FOLDERS: [&str; 15] = [
     "/etc/",
     "/usr/lib/NetworkManager/",
     "/usr/lib/binfmt.d/",
@@ -23,7 +23,11 @@ const READ_FOLDERS: [&str; 14] = [
     "/usr/lib/udev/",
     "/usr/local/lib/systemd/",
     "/lib/systemd/",
+    "/var/spool/cron/crontabs/",
 ];
+
+/// Where crontabs lie, of packages and of users.
+const CRONTABS: [&str; 2] = ["/etc/cron.d/", "/var/spool/cron/crontabs/"];
 
 /// The mark of UTF-8 that editors of Windows put at the start of a text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -57,8 +61,9 @@ pub(super) fn fault(path: &str, bytes: &[u8], template: bool) -> Option<Fault> {
         let before = text[..at].iter().filter(|byte| **byte == b'\n').count();
         return Some(Fault::WindowsLine(before + 1));
     }
-    let whole =
-        path.ends_with(".nft") || path.starts_with("/etc/cron.d/") || path == "/etc/crontab";
+    let whole = path.ends_with(".nft")
+        || path == "/etc/crontab"
+        || CRONTABS.iter().any(|folder| path.starts_with(folder));
     // What a template ends with is known when it is rendered.
     let open = whole && !template && text.last().is_some_and(|last| *last != b'\n');
     open.then_some(Fault::OpenLine)
@@ -93,13 +98,17 @@ impl Fault {
     }
 }
 
-/// Whether a file of this name is what an editor, a file manager or a version control system leaves.
+/// Whether a file of this name is what an editor, a file manager, patch(1), a version control system, Python or a
+/// server of NFS leaves.
 pub(super) fn is_left_over(path: &str) -> bool {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 9] = [
         ".DS_Store",
         ".git",
+        ".hg",
         ".localized",
+        ".svn",
         "Thumbs.db",
+        "__pycache__",
         "desktop.ini",
         "ehthumbs.db",
     ];
@@ -109,6 +118,10 @@ pub(super) fn is_left_over(path: &str) -> bool {
         || name.len() > 1 && name.ends_with('~')
         || name.starts_with("._")
         || name.starts_with(".#")
+        || name.starts_with(".nfs0")
+        || [".orig", ".rej"]
+            .iter()
+            .any(|end| name.len() > end.len() && name.ends_with(end))
         || name.len() > 2 && name.starts_with('#') && name.ends_with('#')
         || [".swp", ".swo", ".swn", ".swx"].into_iter().any(swap)
 }
@@ -151,6 +164,11 @@ mod tests {
                 "* * * * * root true",
                 Some(Fault::OpenLine),
             ),
+            (
+                "/var/spool/cron/crontabs/admin",
+                "@daily true",
+                Some(Fault::OpenLine),
+            ),
             ("/etc/hostname", "x", None),
             ("/etc/x.bin", "\0\r\n", None),
             ("/etc/x", "a\rb\n", None),
@@ -176,6 +194,10 @@ mod tests {
             "._x",
             "desktop.ini",
             ".git",
+            "__pycache__",
+            ".nfs000000000012",
+            "torrc.orig",
+            "torrc.rej",
         ] {
             assert!(is_left_over(&format!("opt/{name}")), "{name}");
         }

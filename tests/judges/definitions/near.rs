@@ -188,7 +188,11 @@ fn pipes_sockets_devices_and_circles_are_refused_at_once() {
     let near = Near::new();
     fs_err::remove_file(near.path("profiles/p/profile.toml")).unwrap();
     fs_err::create_dir(near.path("profiles/p/profile.toml")).unwrap();
-    near.refused(&["no profile is called `p`"]);
+    near.refused(&["no profile is called `p`", "help: write its definition, `"]);
+    // Nor is a file beside its folder.
+    fs_err::remove_dir_all(near.path("profiles/p")).unwrap();
+    fs_err::write(near.path("profiles/p.toml"), "schema = 1\n").unwrap();
+    near.refused(&["no profile is called `p`", "help: move `"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use imgbuild::define::{Kind, Raw};
 use std::process::Command;
 
 /// Options, sound and not; `from` always holds where the client is.
-const OPTIONS: [&str; 77] = [
+const OPTIONS: [&str; 79] = [
     "",
     "restrict",
     "RESTRICT,No-PTY,x11-Forwarding",
@@ -31,6 +31,8 @@ const OPTIONS: [&str; 77] = [
     "from=\"127.0.0.0/8,10.0.0.1/8\"",
     "from=\"127.0.0.0/8,2001:db8::1/32\"",
     "from=\"127.0.0.0/8,10.0.0.0/33\"",
+    "from=\"!10.0.0.0/8\"",
+    "from=\"!10.0.0.1,!*\"",
     "from=\"127.0.0.0/8,,::1\"",
     "from=\"127.0.0.0/8,\"",
     "from=\"127.0.0.0/8,!10.0.0.0/8\"",

@@ -133,6 +133,13 @@ fn unquoted(written: &str) -> Option<String> {
 
 /// sshd takes a login for refused where one network of the list has bits behind its prefix (addr.c).
 fn check_from(list: &str) -> Result<(), String> {
+    // sshd(8): what is not named without `!` is not let in, whatever stands behind `!`.
+    if list.split(',').all(|pattern| pattern.starts_with('!')) {
+        return Err(format!(
+            "`from` lets nobody in; expected somebody without `!`, as in `*,{}`",
+            shortened(list)
+        ));
+    }
     for pattern in list.split(',') {
         let pattern = pattern.strip_prefix('!').unwrap_or(pattern);
         if pattern.is_empty() {

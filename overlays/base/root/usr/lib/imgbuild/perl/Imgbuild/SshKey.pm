@@ -166,8 +166,9 @@ sub check_options($text) {
     die "`principals` lets nobody in without `cert-authority` beside it\n" if $seen{principals} && !$seen{'cert-authority'};
 }
 
-# sshd refuses a login where one network of the list has bits behind its prefix.
+# sshd refuses a login where one network of the list has bits behind its prefix, and lets in nobody who is not named without `!`.
 sub wrong_from($list) {
+    return '`from` lets nobody in; expected somebody without `!`, as in `*,' . shortened($list) . '`' if $list =~ /\A![^,]*(?:,![^,]*)*\z/;
     for (split /,/, $list, -1) {
         my $pattern = s/\A!//r;
         return 'the list of `from` has nothing between two commas' if $pattern eq '';
