@@ -31,7 +31,7 @@ fn frontends() -> String {
         "bind = \"::1\"".to_owned(),
         "bind = \"10.0.0.9\"\ntls = true\nredirect-port = 7001".to_owned(),
         "redirect-port = 7002\ntimeout = 604800".to_owned(),
-        "check = \"/a?b=%20&c={}[]()$;!\"\ncheck-host = \"shop.example\"".to_owned(),
+        "check = \"/a?b=%20&c=%7B()$;!*+,@~\"\ncheck-host = \"shop.example\"".to_owned(),
         "check-expect = [\"200\", \"204-299\", \"418\"]\ntimeout = 1".to_owned(),
         "servers = []".to_owned(),
     ])

@@ -6,7 +6,8 @@ root=$1
 shift
 # A root is a place where something is mounted.
 mount --bind "$root" "$root"
-export LC_ALL=C
+# What systemd gives to a service, whoever runs the tests (systemd.exec(5)).
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 for folder in /usr/bin /usr/lib64 /usr/lib/*-linux-gnu*; do
     [ ! -d "$folder" ] || { mkdir -p "$root$folder"; mount --rbind "$folder" "$root$folder"; }
 done

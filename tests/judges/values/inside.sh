@@ -5,7 +5,8 @@
 set -euo pipefail
 root=$1 cases=$2
 mount -t tmpfs none "$root/tmp"
-cp -a "$root/etc" "$root/tmp/etc"
+# Its owner is nobody in here, unless root runs the tests.
+cp -a --no-preserve=ownership "$root/etc" "$root/tmp/etc"
 cp "$3" "$root/tmp/script"
 mount -t tmpfs none "$root/sys"
 mount -t tmpfs none "$root/run"
@@ -29,7 +30,7 @@ printf '#!/bin/sh\nexec /usr/sbin/wpa_supplicant -dd -K "$@"\n' > "$root/tmp/stu
 chmod 755 "$root"/tmp/stubs/*
 export PATH=/tmp/stubs:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 # Where it cannot be written to there is no udev, which networkd would wait for.
-mount -o remount,ro "$root/sys"
+mount -o remount,bind,ro "$root/sys"
 ip link set lo up
 for case in "$cases"/*; do
     case=/mnt/${case##*/}
