@@ -100,7 +100,7 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// Changes whenever the same request gives another tree: part of the key of every memo of one.
-pub const STAGE_VERSION: u32 = 8;
+pub const STAGE_VERSION: u32 = 9;
 
 /// The name of a machine that has none.
 pub const NAMELESS: &str = "localhost";
@@ -210,7 +210,8 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
     run::run(&job, tree, None, store, request.program, listen)?.keep()
 }
 
-/// The whole environment of a maintainer script; whether scripts make an `initramfs`.
+/// The whole environment of a maintainer script; whether scripts make an `initramfs`. No `TZ`: initdb writes down what it
+/// says, and a device has its time zone by /etc/localtime.
 fn environment(epoch: Epoch, initramfs: bool) -> BTreeMap<String, String> {
     let epoch = epoch.0.to_string();
     let fixed = [
@@ -226,7 +227,6 @@ fn environment(epoch: Epoch, initramfs: bool) -> BTreeMap<String, String> {
         ),
         ("SHELL", "/bin/sh"),
         ("SOURCE_DATE_EPOCH", &epoch),
-        ("TZ", "UTC"),
     ];
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     fixed.into_iter().map(own).collect()

@@ -274,7 +274,7 @@ fn the_host_is_out_of_sight_and_out_of_reach() {
         grep -v -e Inter -e face -e lo: /proc/net/dev >> /seen || true
         sh -c 'echo > /dev/tty' 2> /dev/null && echo 'has a terminal' >> /seen
         mknod /w b 8 0 2> /dev/null && echo 'makes devices' >> /seen
-        env | grep -v -e ^PATH= -e ^HOME= -e ^SHELL= -e ^DEB -e ^INITRD= -e ^LC_ALL= -e ^TZ= \
+        env | grep -v -e ^PATH= -e ^HOME= -e ^SHELL= -e ^DEB -e ^INITRD= -e ^LC_ALL= \
             -e ^SOURCE_DATE_EPOCH=1700000000$ -e ^PWD= -e ^SHLVL= -e ^_= >> /seen || true
         echo x > /dev/null; ls /dev/null /dev/urandom /dev/pts > /dev/null",
         path = outside.path().display(),
