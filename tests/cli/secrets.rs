@@ -2,6 +2,7 @@
 
 use crate::scene::{Ran, Scene, names, run};
 use std::path::Path;
+use std::process::Command;
 
 const SECRET: &str = "correct horse battery";
 
@@ -227,4 +228,21 @@ fn an_empty_secret_is_none() {
     }
     let ran = run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", "")).ended(1);
     ran.says(&["IMGBUILD_SECRET_PASSPHRASE"]);
+}
+
+/// What a person copies out of a message or a document is what the program takes: a file, with its `@`.
+#[test]
+fn what_is_written_about_secrets_names_files() {
+    let mut grep = Command::new("grep");
+    grep.current_dir(env!("CARGO_MANIFEST_DIR"));
+    grep.args(["-rnEo", "[-]-secret [a-zA-Z-]+[=].?"]);
+    let found = grep
+        .args(["README.md", "profiles", "overlays", "boards", "src"])
+        .output()
+        .unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    let wrong = found.lines().filter(|line| !line.ends_with("=@"));
+    let wrong: Vec<&str> = wrong.collect();
+    assert!(found.lines().count() > 10, "{found}");
+    assert_eq!(wrong, Vec::<&str>::new());
 }

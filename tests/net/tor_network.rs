@@ -51,7 +51,7 @@ impl Family {
         let key = image::USER.home().join(format!("{name}.key"));
         fs_err::write(&key, &self.key).unwrap();
         let id = format!("family-id={}", self.id);
-        let secret = format!("family-key={}", key.display());
+        let secret = format!("family-key=@{}", key.display());
         let settings = [settings, &[&id]].concat();
         image::tree_with_secret(name, "tor-relay", &settings, &secret)
     }
