@@ -105,6 +105,10 @@ const REASONS: &[(&str, &str)] = &[
     ),
     ("etc/exim4/update-exim4.conf.conf", "as of mailname"),
     ("etc/postfix/main.cf", "as of mailname"),
+    (
+        "etc/ldap/slapd.d/",
+        "each entry has a UUID of its own and the time at which it was made",
+    ),
     ("etc/aliases.db", "a hash table with unused bytes in it"),
     (
         "etc/munin/plugins/",
