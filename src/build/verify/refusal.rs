@@ -125,11 +125,13 @@ impl<'p> Teller<'p> {
             words.drain(..n_more);
             words.insert(0, format!("({n_more} lines before)"));
         }
-        let named = |file: &&TreePath| names(output, &file.to_string());
-        let mut about: Vec<&TreePath> = files.iter().filter(named).collect();
-        if about.is_empty() {
-            about = files.iter().collect();
-        }
+        let named = |by: fn(&str, &TreePath) -> bool| -> Vec<&TreePath> {
+            files.iter().filter(|file| by(output, file)).collect()
+        };
+        let by_path = named(|output, file| names(output, &file.to_string()));
+        let found = [by_path, named(names_unit)].into_iter();
+        let mut found = found.filter(|found| !found.is_empty());
+        let about = found.next().unwrap_or_else(|| files.iter().collect());
         let sources: Vec<&OverlayFile> = self.sources(&about);
         let shown_files = match sources.is_empty() {
             true => about
@@ -215,6 +217,18 @@ fn names(output: &str, path: &str) -> bool {
     })
 }
 
+/// Whether `output` names the unit whose file lies at `path`. systemd says so of a template by an instance of it.
+fn names_unit(output: &str, path: &TreePath) -> bool {
+    let path = path.to_string();
+    let unit = path.rsplit('/').next().unwrap_or_default();
+    let unit = unit.replace("@.", "@test_instance.");
+    let is_whole =
+        |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || "_-@.".contains(c));
+    let mut found = output.match_indices(&unit);
+    unit.contains('.')
+        && found.any(|(at, _)| is_whole(&output[..at]) && names(&output[at..], &unit))
+}
+
 /// Whether `output` holds a text or number of `value`; one letter says nothing.
 fn quotes(output: &str, value: &Value) -> bool {
     let holds = |text: &str| text.len() > 1 && output.contains(text);
@@ -229,7 +243,25 @@ fn quotes(output: &str, value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::{TreePath, names, names_unit};
+
+    #[test]
+    fn a_unit_is_named_by_its_last_name() {
+        for (output, expected) in [
+            ("nginx.service: Command /x is not executable", true),
+            ("x\nUnit nginx.service not found", true),
+            ("my-nginx.service: no", false),
+            ("nginx.service.d: no", false),
+            ("nginx.services", false),
+        ] {
+            let path = TreePath::parse(b"/etc/systemd/system/nginx.service").unwrap();
+            assert_eq!(names_unit(output, &path), expected, "{output}");
+        }
+        let template = TreePath::parse(b"/etc/systemd/system/x@.service").unwrap();
+        assert!(names_unit("x@test_instance.service: no", &template));
+        let bare = TreePath::parse(b"/etc/default/x").unwrap();
+        assert!(!names_unit("no x here", &bare));
+    }
 
     #[test]
     fn a_path_is_named_by_itself_alone() {
