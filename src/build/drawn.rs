@@ -1,6 +1,8 @@
 //! Secrets that scripts of packages drew at random while they were configured: bind9's key for rndc, bacula's
 //! passwords, Erlang's cookie.
 //!
+//! So are names that no two machines may share: that of an initiator of iSCSI, a host's of NVMe.
+//!
 //! Every device of the image has them, and no other build makes the same bytes. What is known of them is taken out
 //! and made by each device (`sandbox::normalize`); nobody knows them all, so what looks like one is named.
 
@@ -14,24 +16,48 @@ const LONGEST: u64 = 64 << 10;
 /// A word of so many letters and digits is no word of a language.
 const DRAWN: usize = 16;
 
-/// What stands before a secret, in small letters.
-const CALLED: &[&str] = &["secret", "passw", "cookie", "token"];
+/// What stands before a secret, in small letters: those of bind9, bacula, Erlang, and slapd's `olcRootPW`.
+const CALLED: &[&str] = &["secret", "passw", "cookie", "token", "rootpw"];
 
-/// Names what looks like a secret, for the person who is about to flash it twice.
+/// The exponent of xrdp's private key, byte for byte.
+const EXPONENT: &str = "pri_exp=0x";
+
+/// Keys without text, as munge has one, are no longer.
+const LONGEST_KEY: usize = 4096;
+
+/// Files in which scripts name the machine, whoever may read them (open-iscsi, nvme-cli, popularity-contest).
+const NAMES: &[&str] = &[
+    "/etc/iscsi/initiatorname.iscsi",
+    "/etc/nvme/hostid",
+    "/etc/nvme/hostnqn",
+    "/etc/popularity-contest.conf",
+];
+
+/// Names what looks drawn, for the person who is about to flash it twice.
 pub(super) fn warn(tree: &Tree, objects: &dyn Objects, reporter: &dyn Reporter) -> io::Result<()> {
     for (path, id) in tree.walk() {
-        if looks_secret(&path, tree.node(id), objects)? {
-            reporter.report(Event::Warning(format!(
-                "a package's script drew a secret: `{path}`; every device of this image has it, and the next build \
-                 from an empty store has another one: put your own into its place by an overlay, or have \
-                 each device make it (`firstboot.d` in overlays/README.md)"
-            )));
+        let node = tree.node(id);
+        if node.origin != Origin::Script {
+            continue;
         }
+        let shown = path.to_string();
+        let drawn = if NAMES.contains(&shown.as_str()) {
+            "a name for the machine"
+        } else if looks_secret(&path, node, objects)? {
+            "a secret"
+        } else {
+            continue;
+        };
+        reporter.report(Event::Warning(format!(
+            "a package's script drew {drawn}: `{shown}`; every device of this image has it, and the next build from \
+             an empty store has another one: put your own into its place by an overlay, or have each device make it \
+             (`firstboot.d` in overlays/README.md)"
+        )));
     }
     Ok(())
 }
 
-/// Only what others may not read is a secret, and only what no definition decides was drawn.
+/// Only what others may not read is a secret.
 fn looks_secret(path: &TreePath, node: &Node, objects: &dyn Objects) -> io::Result<bool> {
     let Kind::File(content) = &node.kind else {
         return Ok(false);
@@ -40,11 +66,17 @@ fn looks_secret(path: &TreePath, node: &Node, objects: &dyn Objects) -> io::Resu
     // The hashes of passwords that the build decides (shadow(5)), and their locked accounts.
     let name = path.components().next_back();
     let accounts = name.is_some_and(|name| name.as_bytes().ends_with(b"shadow"));
-    if node.origin != Origin::Script || !closed || accounts || content.len() > LONGEST {
+    if !closed || accounts || content.len() > LONGEST {
         return Ok(false);
     }
     let bytes = content.read(objects)?;
-    Ok(std::str::from_utf8(&bytes).is_ok_and(is_secret))
+    Ok(match std::str::from_utf8(&bytes) {
+        Ok(text) => is_secret(text),
+        Err(_) => {
+            let lengths = DRAWN..=LONGEST_KEY;
+            path.to_string().starts_with("/etc/") && lengths.contains(&bytes.len())
+        }
+    })
 }
 
 fn is_secret(text: &str) -> bool {
@@ -59,16 +91,31 @@ fn is_secret(text: &str) -> bool {
             return true;
         }
         let small = line.to_ascii_lowercase();
-        let called = CALLED.iter().filter_map(|called| small.find(called)).min();
-        !comment && called.is_some_and(|at| words(line.get(at..).unwrap_or_default()).any(is_drawn))
+        let called = CALLED
+            .iter()
+            .filter_map(|called| place_of(called, &small))
+            .min();
+        !comment && small.starts_with(EXPONENT)
+            || !comment
+                && called.is_some_and(|at| words(line.get(at..).unwrap_or_default()).any(is_drawn))
     })
+}
+
+/// Where `called` stands in `line`, and no longer word that begins with it: a secretary has no secret.
+fn place_of(called: &str, line: &str) -> Option<usize> {
+    let is_whole = |at: usize| {
+        let rest = line[at + called.len()..].trim_start_matches('s');
+        called == "passw" || !rest.starts_with(|c: char| c.is_ascii_lowercase())
+    };
+    let mut found = line.match_indices(called).map(|(at, _)| at);
+    found.find(|at| is_whole(*at))
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| c.is_whitespace() || "\"';=:,<>{}()".contains(c))
 }
 
-/// Letters in both cases, or letters and digits, too many for a word. A path is none.
+/// Letters and digits, or capitals alone, too many for a word. A path is none, nor is `twoWordsInOne`.
 fn is_drawn(word: &str) -> bool {
     let word = word.trim_end_matches('=');
     let of = |test: fn(&u8) -> bool| word.bytes().filter(test).count();
@@ -81,7 +128,7 @@ fn is_drawn(word: &str) -> bool {
         .count();
     word.len() >= DRAWN
         && small + large + digits + others == word.len()
-        && (kinds >= 2 || large == word.len())
+        && (digits >= 2 && kinds >= 2 || large == word.len())
         && !word.starts_with('/')
         && others * 6 <= word.len()
 }
@@ -101,6 +148,9 @@ mod tests {
             // erlang-base
             "QWERTZUIOPASDFGHJKLY",
             "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n",
+            // slapd, xrdp
+            "dn: olcDatabase={1}mdb\nolcRootPW:: e1NTSEF9YWI0dWx6Qm1QOXRZc2RqN0tXcEQ2c1hRMnM=\n",
+            "[keys]\npub_exp=0x01,0x00\npri_exp=0xd1,0x8c,0x11\n",
         ] {
             assert!(is_secret(text), "{text}");
         }
@@ -117,6 +167,10 @@ mod tests {
             "[client]\nhost     = localhost\nuser     = root\npassword =\n",
             "passwd: files systemd\n",
             "requirepass foobared\n",
+            // freeradius, slapd's schema
+            "secret = 'radiusClientSecret'\ncontrol:Password-With-Header += 'userPassword'\n",
+            "&FreeRADIUS-Client-Secret = \"%{sql: SELECT secret FROM nas}\"\n",
+            "olcAttributeTypes: ( 0.9 NAME 'secretary' EQUALITY distinguishedNameMatch 12345ab67890cdefgh )\n",
             "-----BEGIN CERTIFICATE-----\nMIIE\n",
         ] {
             assert!(!is_secret(text), "{text}");

@@ -240,6 +240,10 @@ impl Kind {
             Self::Address | Self::Ipv4Address | Self::Bind | Self::PrefixedAddress => {
                 host::problem(text)
             }
+            Self::Hostname if text.parse::<std::net::IpAddr>().is_err() && text.contains('.') => {
+                let (name, _) = text.split_once('.')?;
+                Some(format!("a host name has no domain; expected `{name}`"))
+            }
             Self::Hostname | Self::Domain | Self::Host | Self::RemoteHost => host::problem(text),
             Self::UrlPath => text::url_path_problem(text),
             Self::Locale => meant_locale(text).map(|meant| format!("did you mean `{meant}`?")),

@@ -215,8 +215,9 @@ fn overlay(
     let Contents {
         mut files,
         symlinks,
-        ..
+        findings,
     } = contents;
+    findings.let_be_what_is_named(&files);
     let unused = rules.iter().zip(used).filter(|(_, used)| !used);
     unused.for_each(|(rule, _)| top.note(|| no_file(rule, &files)));
     files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 /// As many lines of a program's words as are shown, and as many refusals.
-const LINES: usize = 20;
+const LINES: usize = 100;
 const REFUSALS: usize = 100;
 /// As many files as are named where no overlay brought any of them.
 const FILES: usize = 5;

@@ -43,7 +43,7 @@ pub(super) fn read(text: &str) -> Result<String, String> {
     let (kind, rest) = first_word(rest);
     let (key, comment) = first_word(rest);
     if kind.is_empty() {
-        return Err("it has no key".into());
+        return Err("it has no key; those of a file are given by `--set ssh-keys=@FILE`".into());
     }
     check_key(kind, key)?;
     options::check(before)?;

@@ -54,6 +54,18 @@ impl Findings {
         self.unread.extend(unread.map(|unread| (place, unread)));
     }
 
+    /// Takes back that a file is not read where another one of `files` names it by its whole path: the key of a tunnel
+    /// lies beside the file of the tunnel.
+    pub(super) fn let_be_what_is_named(&mut self, files: &[OverlayFile]) {
+        self.unread.retain(|(place, _)| {
+            let Some(path) = place.strip_prefix("root") else {
+                return true;
+            };
+            let path = path.strip_suffix(TEMPLATE).unwrap_or(path);
+            !files.iter().any(|file| names(&file.bytes, path))
+        });
+    }
+
     pub(super) fn report(&self, diagnostics: &mut Diagnostics, folder: &str) {
         for (file, fault) in &self.faults {
             let (title, help) = fault.words(&format!("{folder}root/{file}"));
@@ -186,6 +198,17 @@ impl Contents<'_> {
             _ => findings.left_out.push(source),
         }
     }
+}
+
+/// Whether `text` names `path`, and not one that only begins with it.
+fn names(text: &[u8], path: &str) -> bool {
+    let mut windows = text.windows(path.len()).enumerate();
+    windows.any(|(at, window)| {
+        let next = text.get(at + path.len());
+        let ends =
+            next.is_none_or(|next| !next.is_ascii_alphanumeric() && !b"_-./~".contains(next));
+        window == path.as_bytes() && ends
+    })
 }
 
 /// Whether `path` ends in a name: a file that is called `.hbs` is no template of nothing.

@@ -112,6 +112,29 @@ fn leftovers_are_left_out_with_a_word_unless_a_rule_names_them() {
 }
 
 #[test]
+fn what_another_file_names_is_read() {
+    let top: (&str, &[u8], u32) = ("overlay.toml", b"schema = 1\nhelp = \"h\"\n", 0o644);
+    let key: (&str, &[u8], u32) = ("root/etc/systemd/network/wg0.key", b"x", 0o644);
+    let (none, diagnostics) = read(&[top, key]);
+    assert!(none.is_none() && diagnostics.to_text(false).contains("would not be read"));
+    for (end, taken) in [
+        ("key\n", true),
+        ("key", true),
+        ("key2\n", false),
+        ("ke", false),
+    ] {
+        let text = format!("[WireGuard]\nPrivateKeyFile=/etc/systemd/network/wg0.{end}");
+        let tunnel = (
+            "root/etc/systemd/network/wg0.netdev",
+            text.as_bytes(),
+            0o644,
+        );
+        let (overlay, _) = read(&[top, key, tunnel]);
+        assert_eq!(overlay.is_some(), taken, "{end:?}");
+    }
+}
+
+#[test]
 fn text_that_a_program_would_not_read_is_refused_with_file_and_line() {
     let script: (&str, &[u8], u32) = ("root/opt/x", b"#!/bin/sh\r\necho\r\n", 0o644);
     let (overlay, diagnostics) = read(&[("overlay.toml", TOML, 0o644), script]);

@@ -5,7 +5,7 @@
 //! **a file that its folder's reader passes over is refused.** The same holds for a mode that has it passed over.
 //!
 //! `README…`, `….example`, `….sample` and names that begin with a dot are nobody's configuration, and let be. So is what
-//! a `[[file]]` calls `verbatim`: another program may read it.
+//! a `[[file]]` calls `verbatim`: another program may read it; and what another file of the overlay names by its whole path.
 
 mod names;
 mod readers;

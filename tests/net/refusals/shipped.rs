@@ -1,5 +1,7 @@
-//! Files that Debian's packages put into the folders of a rule are no mistakes: a build takes each of them.
+//! Files that Debian's packages put into the folders of a rule are no mistakes: a build takes each of them. Nor are those of
+//! other people's images of which programs say something, and which they take.
 
+use super::{Definitions, OF_OTHERS, PACKAGES};
 use crate::support::{bench, mirror, run, said};
 use imgbuild::define::overlay::Overlay;
 use imgbuild::diag::Diagnostics;
@@ -18,6 +20,47 @@ const FOR_OTHERS: [&str; 4] = [
     ".zsh",
     // systemd passes over it, indeed: Wine's maintainer scripts link to it (wine 10.0).
     "binfmt.d/wine",
+];
+
+/// Files that programs have a word for, and take.
+const SOUND: [(&str, &str); 8] = [
+    // MainsailOS, whose style udev does not like.
+    (
+        "etc/udev/rules.d/10-can.rules",
+        "SUBSYSTEM==\"net\", ACTION==\"change|add\", KERNEL==\"can*\"  ATTR{tx_queue_len}=\"128\"\n",
+    ),
+    // Of most routers; networkd calls it deprecated.
+    (
+        "etc/systemd/network/10-lan.network",
+        "[Match]\nName=eth1\n\n[Network]\nAddress=10.9.0.21\nIPForward=yes\n",
+    ),
+    // RaspAP, with the mode that files of overlays have: sudo takes it, and visudo would have 0440.
+    (
+        "etc/sudoers.d/090_raspap",
+        "%sudo ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart haproxy\n",
+    ),
+    // Accounts of the same overlay.
+    (
+        "etc/sysusers.d/sound.conf",
+        "u sound - \"Sound\" /var/lib/sound\ng soundio -\n",
+    ),
+    (
+        "etc/tmpfiles.d/sound.conf",
+        "d /var/lib/sound 0750 sound sound -\n",
+    ),
+    (
+        "etc/udev/rules.d/99-sound.rules",
+        "SUBSYSTEM==\"gpio\", GROUP=\"soundio\", MODE=\"0660\"\n",
+    ),
+    // A tunnel and its key.
+    (
+        "etc/systemd/network/wg0.netdev",
+        "[NetDev]\nName=wg0\nKind=wireguard\n[WireGuard]\nPrivateKeyFile=/etc/systemd/network/wg0.key\n",
+    ),
+    (
+        "etc/systemd/network/wg0.key",
+        "4EgU4fD1V7VbFmXnYdiU1hxXWQ0uB9LwIhVJ7cfJd2w=\n",
+    ),
 ];
 
 /// The paths of files in all packages of Debian 13 for a PC, by folder.
@@ -69,4 +112,20 @@ fn what_debians_packages_put_into_the_folders_of_a_rule_is_taken() {
     let (others, wrong): (Vec<String>, Vec<String>) = refused.iter().map(quoted).partition(known);
     assert_eq!(wrong, Vec::<String>::new(), "{refused:#?}");
     assert!(others.len() > 5, "{others:?}");
+}
+
+#[test]
+fn what_programs_take_is_no_mistake_whatever_they_say_of_it() {
+    let _guard = PACKAGES.lock();
+    let definitions = Definitions::new("sound", &format!("\"haproxy-node\", {OF_OTHERS}"));
+    for (path, text) in SOUND {
+        definitions.file(path, text);
+    }
+    // The one that is, so that no image is written.
+    definitions.file("usr/local/bin/mine", "#!/usr/bin/perl\nnonsense(;\n");
+    let said = definitions.refusal();
+    assert!(
+        said.contains(": 1 mistake") && said.contains("perl -c"),
+        "{said}"
+    );
 }

@@ -113,7 +113,11 @@ impl Names {
                 candidates.extend([stem.to_owned(), plain(name), stem.to_lowercase()]);
             }
         }
-        candidates.into_iter().find(|name| self.reads(name))
+        // Another shell's file is not a better one under the name of this one's.
+        let is_foreign = ending != "sh" && ending.ends_with("sh");
+        candidates
+            .into_iter()
+            .find(|name| self.reads(name) && !is_foreign)
     }
 }
 
@@ -204,6 +208,7 @@ mod tests {
             (UNITS, "x.servce", Some("x.service")),
             (UNITS, "x.service.disabled", Some("x.service")),
             (UNITS, "x.txt", None),
+            (Names::Ending(&[".sh"]), "x.csh", None),
             (Names::Plain, "backup.sh", Some("backup")),
             (Names::Plain, "a.b.c", Some("a-b-c")),
             (Names::Plain, "ü.é", None),
