@@ -90,14 +90,16 @@ fn is_secret(text: &str) -> bool {
         if line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY") {
             return true;
         }
+        if comment {
+            return false;
+        }
         let small = line.to_ascii_lowercase();
         let called = CALLED
             .iter()
             .filter_map(|called| place_of(called, &small))
             .min();
-        !comment && small.starts_with(EXPONENT)
-            || !comment
-                && called.is_some_and(|at| words(line.get(at..).unwrap_or_default()).any(is_drawn))
+        let drawn = |at: usize| words(line.get(at..).unwrap_or_default()).any(is_drawn);
+        small.starts_with(EXPONENT) || called.is_some_and(drawn)
     })
 }
 

@@ -228,7 +228,6 @@ fn owners_of_the_tree_are_seen_and_stay() {
 
 #[test]
 fn a_tree_has_more_owners_than_an_ordinary_process_may_open_files() {
-    use std::os::unix::fs::PermissionsExt;
     let ground = ground();
     let mut tree = busybox_tree(&ground.store);
     for number in 0..300 {
@@ -239,12 +238,12 @@ fn a_tree_has_more_owners_than_an_ordinary_process_may_open_files() {
     }
     let folder = tempfile::TempDir::new().unwrap();
     let limited = folder.path().join("imgbuild");
-    let text = format!(
-        "#!/bin/sh\nulimit -Sn 128\nexec {} \"$@\"\n",
-        program().display()
-    );
-    fs_err::write(&limited, text).unwrap();
-    fs_err::set_permissions(&limited, PermissionsExt::from_mode(0o755)).unwrap();
+    // Written by a process of its own: what one of this process's threads starts while the file is open here would hold
+    // it open for a moment, and a program that is open for writing cannot be started.
+    let write = "printf '#!/bin/sh\\nulimit -Sn 128\\nexec %s \"$@\"\\n' \"$1\" > \"$2\" && chmod 755 \"$2\"";
+    let mut sh = std::process::Command::new("sh");
+    sh.args(["-c", write, "sh"]).arg(program()).arg(&limited);
+    assert!(sh.status().unwrap().success());
     let count = "find /w -user 33 | grep -c . > /seen";
     let request = RunRequest {
         tree: &tree,
