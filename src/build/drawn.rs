@@ -117,7 +117,8 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| c.is_whitespace() || "\"';=:,<>{}()".contains(c))
 }
 
-/// Letters and digits, or capitals alone, too many for a word. A path is none, nor is `twoWordsInOne`.
+/// Whether `word` has letters and digits, or capitals alone, and too many of them for a word. A path does not count, nor does
+/// `twoWordsInOne`.
 fn is_drawn(word: &str) -> bool {
     let word = word.trim_end_matches('=');
     let of = |test: fn(&u8) -> bool| word.bytes().filter(test).count();
