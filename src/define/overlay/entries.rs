@@ -7,6 +7,7 @@ use super::{OverlayFile, OverlaySymlink};
 use crate::define::folder::{Entry, Folder, FolderError};
 use crate::diag::{Diagnostic, Diagnostics, visible_name};
 use crate::tree::TreePath;
+use std::collections::BTreeSet;
 
 /// Templates end in this; the file they make does not.
 const TEMPLATE: &str = ".hbs";
@@ -57,12 +58,18 @@ impl Findings {
     /// Takes back that a file is not read where another one of `files` names it by its whole path: the key of a tunnel
     /// lies beside the file of the tunnel.
     pub(super) fn let_be_what_is_named(&mut self, files: &[OverlayFile]) {
+        if self.unread.is_empty() {
+            return;
+        }
+        // Each text is looked at once, however many files are asked about.
+        let named: BTreeSet<&[u8]> = files
+            .iter()
+            .flat_map(|file| paths_in(&file.bytes))
+            .collect();
         self.unread.retain(|(place, _)| {
-            let Some(path) = place.strip_prefix("root") else {
-                return true;
-            };
+            let path = place.strip_prefix("root").unwrap_or_default();
             let path = path.strip_suffix(TEMPLATE).unwrap_or(path);
-            !files.iter().any(|file| names(&file.bytes, path))
+            !named.contains(path.as_bytes())
         });
     }
 
@@ -200,15 +207,11 @@ impl Contents<'_> {
     }
 }
 
-/// Whether `text` names `path`, and not one that only begins with it.
-fn names(text: &[u8], path: &str) -> bool {
-    let mut windows = text.windows(path.len()).enumerate();
-    windows.any(|(at, window)| {
-        let next = text.get(at + path.len());
-        let ends =
-            next.is_none_or(|next| !next.is_ascii_alphanumeric() && !b"_-./~".contains(next));
-        window == path.as_bytes() && ends
-    })
+/// The absolute paths that `text` names, as far as they have letters, digits and `_-./~@+` alone.
+fn paths_in(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_of_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./~@+".contains(byte);
+    let words = text.split(move |byte| !is_of_path(byte));
+    words.filter(|word| word.starts_with(b"/"))
 }
 
 /// Whether `path` ends in a name: a file that is called `.hbs` is no template of nothing.

@@ -113,8 +113,9 @@ impl Names {
                 candidates.extend([stem.to_owned(), plain(name), stem.to_lowercase()]);
             }
         }
-        // Another shell's file is not a better one under the name of this one's.
-        let is_foreign = ending != "sh" && ending.ends_with("sh");
+        // Under the name of a file of sh, csh would still be csh.
+        let is_foreign =
+            matches!(self, Self::Ending(_)) && ending != "sh" && ending.ends_with("sh");
         candidates
             .into_iter()
             .find(|name| self.reads(name) && !is_foreign)
