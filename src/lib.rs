@@ -29,18 +29,21 @@ pub mod define;
 pub mod diag;
 pub mod lock;
 pub mod plan;
-pub mod spec;
+pub mod specification;
 
+pub mod apt;
 pub mod base;
 pub mod boot;
-pub mod build;
 pub mod compose;
-pub mod debian;
+pub mod configure;
+pub mod dpkg;
 pub mod fetch;
 pub mod fs;
 pub mod layout;
+pub mod pipeline;
 pub mod resolve;
 pub mod sandbox;
 pub mod sink;
+pub mod verify;
 
 pub mod cli;

@@ -31,14 +31,14 @@ pub struct Lock {
     /// The packages of the image, beside those that its base has, sorted by name and architecture.
     pub packages: Vec<LockedPackage>,
     /// Packages of the same archives whose files serve as boot blobs; they are not installed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub donors: Vec<LockedPackage>,
+    #[serde(rename = "donors", default, skip_serializing_if = "Vec::is_empty")]
+    pub file_packages: Vec<LockedPackage>,
     /// The archives with keys of their own that blobs are taken from; the device never asks them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lenders: Vec<LockedRepository>,
+    #[serde(rename = "lenders", default, skip_serializing_if = "Vec::is_empty")]
+    pub third_party_archives: Vec<LockedRepository>,
     /// Packages of these archives whose files serve as boot blobs; they are not installed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lent: Vec<LockedPackage>,
+    #[serde(rename = "lent", default, skip_serializing_if = "Vec::is_empty")]
+    pub third_party_packages: Vec<LockedPackage>,
     /// By architecture of the building host: packages that run in the sandbox and reach no image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<Architecture, Vec<LockedPackage>>,
@@ -108,8 +108,8 @@ impl Lock {
     /// Every package file that it names.
     fn files(&self) -> impl Iterator<Item = &LockedPackage> {
         let tools = self.tools.values().flatten();
-        let files = self.packages.iter().chain(&self.donors);
-        files.chain(&self.lent).chain(tools)
+        let files = self.packages.iter().chain(&self.file_packages);
+        files.chain(&self.third_party_packages).chain(tools)
     }
 
     /// The canonical form: TOML, for people to read and for versions to be compared.
@@ -120,13 +120,13 @@ impl Lock {
         )
     }
 
-    /// Every package, with those that reach no image: of the image, donors, tools of `host`.
+    /// Every package, with those that reach no image: of the image, file packages, tools of `host`.
     pub fn inputs(&self, host: Option<Architecture>) -> impl Iterator<Item = &LockedPackage> {
         let tools = host
             .and_then(|host| self.tools.get(&host))
             .into_iter()
             .flatten();
-        self.packages.iter().chain(&self.donors).chain(tools)
+        self.packages.iter().chain(&self.file_packages).chain(tools)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
 use crate::lock::{Lock, LockedPackage, LockedRepository};
 use crate::seed::{Seed, uuid_text};
-use crate::spec::{ImageBase, Spec};
+use crate::specification::{ImageBase, Spec};
 use serde_json::json;
 
 /// Spec and Lock, with identifiers. From here on nothing but these two decides a byte.
@@ -77,7 +77,12 @@ impl Plan {
             hasher.field(&base.sha256.0);
         }
         // The tools of the building host are left out: they must decide no byte.
-        for package in lock.packages.iter().chain(&lock.donors).chain(&lock.lent) {
+        for package in lock
+            .packages
+            .iter()
+            .chain(&lock.file_packages)
+            .chain(&lock.third_party_packages)
+        {
             hash_package(&mut hasher, package);
         }
         let build_id = hasher.finish();
@@ -130,14 +135,18 @@ impl Plan {
     }
 
     /// What the lock has of a file of another archive: its package, and the archive.
-    pub fn lent(&self, wanted: &ArchiveFile) -> Option<(&LockedPackage, &LockedRepository)> {
+    pub fn third_party_packages(
+        &self,
+        wanted: &ArchiveFile,
+    ) -> Option<(&LockedPackage, &LockedRepository)> {
         let name = self.spec.board.archive(&wanted.archive).repository();
         let is_wanted = |package: &&LockedPackage| {
             package.repository == name && package.name == wanted.file.package
         };
-        let package = self.lock.lent.iter().find(is_wanted);
-        let mut lenders = self.lock.lenders.iter();
-        package.zip(lenders.find(|lender| lender.name == name))
+        let package = self.lock.third_party_packages.iter().find(is_wanted);
+        let mut third_party_archives = self.lock.third_party_archives.iter();
+        package
+            .zip(third_party_archives.find(|third_party_archive| third_party_archive.name == name))
     }
 
     /// Everything that is decided, for programs.
@@ -157,8 +166,8 @@ impl Plan {
             "base": self.lock.base,
             "loader": self.lock.loader,
             "packages": packages(&self.lock.packages),
-            "donors": packages(&self.lock.donors),
-            "lent": packages(&self.lock.lent),
+            "donors": packages(&self.lock.file_packages),
+            "lent": packages(&self.lock.third_party_packages),
         })
     }
 

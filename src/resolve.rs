@@ -1,25 +1,25 @@
 //! From a Spec to a Lock: which packages, in which versions, from which archives.
 
 mod installed;
-mod lent;
+mod third_party;
 
 pub use installed::Installed;
-pub use lent::{LenderError, lender, lenders};
+pub use third_party::{ThirdPartyError, third_party_archive, third_party_archives};
 
+use crate::apt::index::{Index, IndexError, Package, Priority};
+use crate::apt::keyring::Keyring;
+use crate::apt::mirrors::DebianMirrors;
+use crate::apt::preferences::Archive as Source;
+use crate::apt::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
+use crate::apt::solve::{Choice, NotARequest, Request, SolveError, Universe, Wanted, solve};
 use crate::architecture::Architecture;
-use crate::debian::index::{Index, IndexError, Package, Priority};
-use crate::debian::keyring::Keyring;
-use crate::debian::mirrors::DebianMirrors;
-use crate::debian::preferences::Archive as Source;
-use crate::debian::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
-use crate::debian::solve::{Choice, NotARequest, Request, SolveError, Universe, Wanted, solve};
+use crate::configure;
 use crate::define::board::{ExtraSuite, Suite};
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Stage};
 use crate::fetch::Url;
 use crate::lock::{LOCK_VERSION, Lock, LockError, LockedPackage, LockedRepository};
-use crate::sandbox;
-use crate::spec::Spec;
+use crate::specification::Spec;
 use crate::store::Store;
 use std::collections::BTreeMap;
 use std::io;
@@ -48,7 +48,7 @@ pub enum ResolveError {
     Solve(#[from] SolveError),
     /// A package whose files the board uses is in no archive.
     #[error("package `{name}`, whose files the board uses, is in none of {}", .repositories.join(", "))]
-    NoDonor {
+    NoFilePackage {
         /// The package.
         name: String,
         /// The archives.
@@ -108,7 +108,7 @@ pub struct Resolver<'a> {
     /// Where tools of the building machine come from; also from `repositories` if these are none.
     pub tools: &'a [Repository],
     /// Where files for the board's blobs come from, by keys of their own.
-    pub lenders: &'a [Repository],
+    pub third_party_archives: &'a [Repository],
     /// The architecture of the machine that builds.
     pub host: Architecture,
     /// What there is already; nothing in a bootstrap.
@@ -139,10 +139,12 @@ impl Resolver<'_> {
         let fetched = self.repositories.iter().map(fetch);
         let fetched = fetched.chain(tools.iter().map(fetch_tools));
         let fetched = fetched.collect::<Result<Vec<_>, _>>()?;
-        let lenders = self.lenders.iter();
-        let lent = lenders.map(|lender| archives.fetch_indices(lender, &architectures[..1]));
-        let lent = lent.collect::<Result<Vec<_>, _>>()?;
-        let key = self.key(spec, &fetched, &lent);
+        let third_party_archives = self.third_party_archives.iter();
+        let third_party_packages = third_party_archives.map(|third_party_archive| {
+            archives.fetch_indices(third_party_archive, &architectures[..1])
+        });
+        let third_party_packages = third_party_packages.collect::<Result<Vec<_>, _>>()?;
+        let key = self.key(spec, &fetched, &third_party_packages);
         let store = self.archives.store;
         let known = store.memo(STAGE, &key);
         let lock = match &known {
@@ -151,8 +153,15 @@ impl Resolver<'_> {
                 // What the base has installed was read from its disk.
                 store.prove(self.installed.map(|installed| installed.disk))?;
                 let lock = Lock {
-                    lenders: locked_repositories(self.lenders.iter().zip(&lent)),
-                    lent: lent::choose(spec, self.lenders, &lent, store)?,
+                    third_party_archives: locked_repositories(
+                        self.third_party_archives.iter().zip(&third_party_packages),
+                    ),
+                    third_party_packages: third_party::choose(
+                        spec,
+                        self.third_party_archives,
+                        &third_party_packages,
+                        store,
+                    )?,
                     ..self.choose(spec, &fetched)?
                 };
                 store.set_memo(STAGE, &key, &store.insert(lock.to_text().as_bytes())?)?;
@@ -171,7 +180,7 @@ impl Resolver<'_> {
         self.repositories.iter().chain(self.tools)
     }
 
-    fn key(&self, spec: &Spec, fetched: &[Indices], lent: &[Indices]) -> Sha256 {
+    fn key(&self, spec: &Spec, fetched: &[Indices], third_party_packages: &[Indices]) -> Sha256 {
         let mut hasher = Hasher::new();
         hasher.field(&spec.resolution_digest().0);
         hasher.field(self.host.debian().as_bytes());
@@ -181,9 +190,9 @@ impl Resolver<'_> {
             hasher.field(installed.base.name.as_bytes());
             hasher.field(&installed.disk.0);
         }
-        hasher.field(sandbox::NATIVE_PACKAGES.join(" ").as_bytes());
-        let lenders = self.lenders.iter().zip(lent);
-        for (repository, indices) in self.all().zip(fetched).chain(lenders) {
+        hasher.field(configure::NATIVE_PACKAGES.join(" ").as_bytes());
+        let third_party_archives = self.third_party_archives.iter().zip(third_party_packages);
+        for (repository, indices) in self.all().zip(fetched).chain(third_party_archives) {
             hasher.field(repository.name.as_bytes());
             hasher.field(url(repository).as_bytes());
             hasher.field(&indices.release.digest.0);
@@ -209,11 +218,11 @@ impl Resolver<'_> {
             exclude: spec.never.clone(),
         };
         let packages = solve(&universe, &request, installed.as_ref())?.locked();
-        let donor = |name: &String| self.donor(&universe, name, suite);
-        let donors = spec
-            .donors
+        let file_package = |name: &String| self.file_package(&universe, name, suite);
+        let file_packages = spec
+            .file_packages
             .iter()
-            .map(donor)
+            .map(file_package)
             .collect::<Result<Vec<_>, _>>()?;
         let mut tools = BTreeMap::new();
         if self.host != spec.board.architecture {
@@ -231,9 +240,9 @@ impl Resolver<'_> {
             base: self.installed.map(|it| it.base.clone()),
             loader: None,
             packages,
-            donors,
-            lenders: Vec::new(),
-            lent: Vec::new(),
+            file_packages,
+            third_party_archives: Vec::new(),
+            third_party_packages: Vec::new(),
             tools,
         })
     }
@@ -260,13 +269,13 @@ impl Resolver<'_> {
             }
         }
         let extra: Vec<String> = suite.extra.iter().map(extra_repository).collect();
-        let mut reluctant: Vec<&str> = extra.iter().map(String::as_str).collect();
+        let mut not_automatic: Vec<&str> = extra.iter().map(String::as_str).collect();
         for (repository, indices) in self.all().zip(fetched) {
             if indices.release.not_automatic {
-                reluctant.push(&repository.name);
+                not_automatic.push(&repository.name);
             }
         }
-        let universe = Universe::new(texts, architecture)?.reluctant(&reluctant);
+        let universe = Universe::new(texts, architecture)?.not_automatic(&not_automatic);
         Ok(match self.installed {
             Some(installed) => universe.preferring(installed.preferences.clone(), sources),
             None => universe,
@@ -274,13 +283,13 @@ impl Resolver<'_> {
     }
 
     /// The package of that name, alone: the newest, or the one of the suite that it is taken from.
-    fn donor(
+    fn file_package(
         &self,
         universe: &Universe,
         name: &str,
         suite: &Suite,
     ) -> Result<LockedPackage, ResolveError> {
-        let missing = || ResolveError::NoDonor {
+        let missing = || ResolveError::NoFilePackage {
             name: name.to_owned(),
             repositories: self
                 .repositories
@@ -311,8 +320,8 @@ impl Resolver<'_> {
             let mut packages = packages.iter();
             there.contains(*name) || packages.any(|package| package.name == **name)
         };
-        let native = sandbox::NATIVE_PACKAGES.iter().chain([&sandbox::DPKG]);
-        let names = [sandbox::EMULATOR]
+        let native = configure::NATIVE_PACKAGES.iter().chain([&configure::DPKG]);
+        let names = [configure::EMULATOR]
             .into_iter()
             .chain(native.copied().filter(in_image));
         let request = Request {

@@ -9,11 +9,11 @@
 //! The base was verified, so its keys are trusted. A mirror that the person names is asked in the
 //! place of Debian's own addresses; the base keeps its sources as they are.
 
-use crate::debian::keyring::{Keyring, KeyringError};
-use crate::debian::mirrors::{self, DebianMirrors};
-use crate::debian::preferences::{Preferences, PreferencesError};
-use crate::debian::repository::{Freshness, Repository};
-use crate::debian::sources::{self, SourceEntry, SourcesError};
+use crate::apt::keyring::{Keyring, KeyringError};
+use crate::apt::mirrors::{self, DebianMirrors};
+use crate::apt::preferences::{Preferences, PreferencesError};
+use crate::apt::repository::{Freshness, Repository};
+use crate::apt::sources::{self, SourceEntry, SourcesError};
 use crate::fetch::Url;
 use crate::tree::{Kind, Objects, Tree, TreePath};
 use std::io;

@@ -9,11 +9,11 @@ pub use error::OpenError;
 
 use super::fstab::{self, What};
 use crate::architecture::Architecture;
-use crate::debian::control;
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice, Part};
 use crate::disk::probe::{self, Contents};
 use crate::disk::table::{Entry, OnDisk, Partition, Table};
+use crate::dpkg::control;
 use crate::epoch::Epoch;
 use crate::fs::ext4::read as ext4;
 use crate::fs::ext4::{Difference, Params};
@@ -152,7 +152,7 @@ impl Opened {
     }
 
     /// Where the partition is mounted that any computer can read.
-    pub fn plain_mount(&self) -> String {
+    pub fn boot_mount(&self) -> String {
         let fat = |volume: &&Volume| matches!(volume.format, Format::Fat(_));
         let mount = self.volumes.iter().find(fat).map(|volume| &volume.mount);
         mount.map_or_else(|| "/boot".to_owned(), ToString::to_string)

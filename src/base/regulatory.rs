@@ -5,7 +5,7 @@
 //! of Linux itself, to which Debian adds its own. Any other kernel given Debian's file stays in the
 //! world domain "00", in which no access point starts at 5 GHz.
 
-use crate::debian::alternatives::{Alternative, AlternativesError};
+use crate::dpkg::alternatives::{Alternative, AlternativesError};
 use crate::epoch::Epoch;
 use crate::tree::{Kind, NodeId, Objects, Tree, TreePath};
 use std::io::{self, Read};

@@ -15,9 +15,9 @@ use crate::define::board::{Base, Proof};
 use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
 use crate::event::Reporter;
-use crate::fetch::{Arrived, BadUrl, Client, Network, Unpinned, Url};
+use crate::fetch::{BadUrl, Client, Downloaded, Network, UnverifiedDownload, Url};
 use crate::lock::LockedBase;
-use crate::spec::ImageBase;
+use crate::specification::ImageBase;
 use crate::store::Store;
 use crate::tree::Objects;
 use std::io;
@@ -124,7 +124,7 @@ impl Source<'_> {
         sha256: Sha256,
     ) -> Result<LockedBase, SourceError> {
         if !self.store.contains(&sha256) {
-            self.arrive(&name, urls, &|arrived| match arrived.sha256 {
+            self.arrive(&name, urls, &|downloaded| match downloaded.sha256 {
                 found if found == sha256 => Ok(()),
                 found => Err(SourceError::Digest {
                     name: name.clone(),
@@ -176,7 +176,7 @@ impl Source<'_> {
         let sha256 = match self.store.memo(SIGNED, &statement) {
             Some(sha256) => sha256,
             None => {
-                let judge = |arrived: &Arrived| good(&|| arrived.open()).map(|_| ());
+                let judge = |downloaded: &Downloaded| good(&|| downloaded.open()).map(|_| ());
                 let sha256 = self.arrive(name, &base.urls, &judge)?;
                 self.store.set_memo(SIGNED, &statement, &sha256)?;
                 sha256
@@ -209,28 +209,28 @@ impl Source<'_> {
         &self,
         name: &str,
         urls: &[String],
-        judge: &dyn Fn(&Arrived) -> Result<(), SourceError>,
+        judge: &dyn Fn(&Downloaded) -> Result<(), SourceError>,
     ) -> Result<Sha256, SourceError> {
-        let wanted = Unpinned {
+        let wanted = UnverifiedDownload {
             name: name.to_owned(),
             urls: addresses(urls)?,
             limit: MAX_FILE,
         };
         loop {
-            let arrived = self.client.arrive(self.store, &wanted, self.reporter);
-            let arrived = arrived.map_err(|source| SourceError::Fetch {
+            let downloaded = self.client.arrive(self.store, &wanted, self.reporter);
+            let downloaded = downloaded.map_err(|source| SourceError::Fetch {
                 name: name.to_owned(),
                 source,
             })?;
-            match judge(&arrived) {
+            match judge(&downloaded) {
                 Ok(()) => {
-                    let sha256 = arrived.sha256;
-                    arrived.keep(self.store)?;
+                    let sha256 = downloaded.sha256;
+                    downloaded.keep(self.store)?;
                     return Ok(sha256);
                 }
-                Err(_) if arrived.resumed => arrived.discard()?,
+                Err(_) if downloaded.resumed => downloaded.discard()?,
                 Err(error) => {
-                    arrived.discard()?;
+                    downloaded.discard()?;
                     return Err(error);
                 }
             }

@@ -5,21 +5,21 @@ use super::build::{definitions, read_key_files, user_settings};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{environment, given, near_lock, signals};
+use crate::apt::keyring::Keyring;
+use crate::apt::mirrors::DebianMirrors;
+use crate::apt::preferences::Preferences;
+use crate::apt::repository::{Archives, Freshness, Repository};
 use crate::architecture::Architecture;
 use crate::base::{BaseError, OpenError, Opened, Source, apt};
-use crate::build::Workshop;
-use crate::debian::keyring::Keyring;
-use crate::debian::mirrors::DebianMirrors;
-use crate::debian::preferences::Preferences;
-use crate::debian::repository::{Archives, Freshness, Repository};
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice};
 use crate::event::{Event, Reporter};
 use crate::fetch::{Client, Network, Options};
 use crate::lock::{Lock, LockedBase};
+use crate::pipeline::BuildContext;
 use crate::plan::Plan;
-use crate::resolve::{Installed, Resolver, lenders, repositories};
-use crate::spec::{self, Configure, ImageBase, Spec};
+use crate::resolve::{Installed, Resolver, repositories, third_party_archives};
+use crate::specification::{self, Configure, ImageBase, Spec};
 use crate::store::Store;
 use crate::tree::Objects;
 use std::io;
@@ -53,7 +53,7 @@ impl<'a> Bench<'a> {
         let mut user = user_settings(target)?;
         let profile = target.profile.join("+");
         read_key_files(&mut user, &definitions, &profile)?;
-        let spec = spec::check(&definitions, &target.board, &profile, &user)?;
+        let spec = specification::check(&definitions, &target.board, &profile, &user)?;
         for remark in &spec.remarks {
             progress.report(Event::Warning(remark.clone()));
         }
@@ -118,7 +118,7 @@ impl<'a> Bench<'a> {
                 repositories,
                 preferences: Preferences::default(),
                 tools: Vec::new(),
-                lenders: lenders(&self.spec.board, freshness)?,
+                third_party_archives: third_party_archives(&self.spec.board, freshness)?,
                 base: None,
                 loader: self.loader(locked)?,
             });
@@ -148,7 +148,7 @@ impl<'a> Bench<'a> {
             repositories: repositories.map_err(BaseError::from)?,
             preferences: preferences.map_err(BaseError::from)?,
             tools,
-            lenders: Vec::new(),
+            third_party_archives: Vec::new(),
             base: Some((locked, opened)),
             loader: None,
         })
@@ -218,7 +218,7 @@ impl<'a> Bench<'a> {
             archives,
             repositories: &start.repositories,
             tools: &start.tools,
-            lenders: &start.lenders,
+            third_party_archives: &start.third_party_archives,
             host,
             installed: installed.as_ref(),
         };
@@ -270,8 +270,8 @@ impl<'a> Bench<'a> {
     }
 
     /// Where the build works that begins at `start`.
-    pub(super) fn workshop<'b>(&'b self, start: &'b Start) -> Workshop<'b> {
-        Workshop {
+    pub(super) fn context<'b>(&'b self, start: &'b Start) -> BuildContext<'b> {
+        BuildContext {
             client: &self.client,
             store: &self.store,
             repositories: &start.repositories,
@@ -295,7 +295,7 @@ pub(super) struct Start {
     /// Where tools of this machine come from, if from elsewhere.
     tools: Vec<Repository>,
     /// Where files for the board's blobs come from.
-    lenders: Vec<Repository>,
+    third_party_archives: Vec<Repository>,
     /// The image that it starts from.
     base: Option<(LockedBase, Opened)>,
     /// The disk that its boot loader is taken from.

@@ -5,11 +5,11 @@ use super::bench::{Bench, default_lock};
 use super::failure::Failure;
 use super::progress::{Progress, Show, now, say};
 use super::{environment, given, print_json, print_path, print_text, signals};
-use crate::build;
 use crate::define::{Definitions, Kind};
 use crate::lock::Lock;
+use crate::pipeline;
 use crate::sink::{Output, Readers};
-use crate::spec::{
+use crate::specification::{
     self, BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings,
 };
 use crate::unfinished::Unfinished;
@@ -49,7 +49,7 @@ pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure
             Some(start) => start,
             None => bench.start(plan.lock.base.as_ref().or(plan.lock.loader.as_ref()))?,
         };
-        let image = build::build(&plan, &bench.workshop(&start));
+        let image = pipeline::build(&plan, &bench.context(&start));
         let image = image.map_err(|error| Failure::from(error).in_store(&bench.store))?;
         let written = bench.write(&plan, &image, output)?;
         Ok((plan, written))
@@ -193,7 +193,7 @@ pub(super) fn read_key_files(
     definitions: &Definitions,
     profile: &str,
 ) -> Result<(), Failure> {
-    let Ok(profile) = spec::profile(definitions, profile) else {
+    let Ok(profile) = specification::profile(definitions, profile) else {
         return Ok(());
     };
     let is_keys = |name: &str| {

@@ -4,10 +4,10 @@ use super::args::DefinitionArgs;
 use super::build::definitions;
 use super::failure::Failure;
 use super::{given, print_text};
-use crate::debian::repository::Freshness;
+use crate::apt::repository::Freshness;
 use crate::define::{Board, Definitions};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::resolve::lender;
+use crate::resolve::third_party_archive;
 use std::error::Error;
 use std::path::Path;
 
@@ -60,7 +60,7 @@ fn board(
 fn keys_are_sound(diagnostics: &mut Diagnostics, board: &Board) -> bool {
     let mut sound = true;
     for archive in &board.archives {
-        if let Err(error) = lender(archive, Freshness::Checked) {
+        if let Err(error) = third_party_archive(archive, Freshness::Checked) {
             sound = false;
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             diagnostics.push(

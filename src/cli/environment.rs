@@ -8,9 +8,9 @@
 use super::args::InputArgs;
 use super::failure::Failure;
 use super::given;
+use crate::apt::mirrors::{self, DebianMirrors};
+use crate::apt::sources::{self, SourceEntry};
 use crate::configuration::Configuration;
-use crate::debian::mirrors::{self, DebianMirrors};
-use crate::debian::sources::{self, SourceEntry};
 use crate::epoch::Epoch;
 use crate::fetch::{Proxies, Url};
 use crate::listing;

@@ -4,17 +4,17 @@
 
 use super::failure::Failure;
 use super::trial::{ConsoleError, MachineError, TrialError};
+use crate::apt::repository::RepositoryError;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
-use crate::build::{
-    BuildError, DiskError, FetchStageError, ForeignError, RewriteError, RulesError, SystemError,
-    VerifyError,
-};
-use crate::debian::repository::RepositoryError;
-use crate::debian::unpack::UnpackError;
+use crate::dpkg::unpack::UnpackError;
 use crate::fetch::FetchError;
+use crate::pipeline::{
+    BuildError, DiskError, FetchStageError, ForeignError, RewriteError, SystemError,
+};
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
+use crate::verify::{RulesError, VerifyError};
 use std::io;
 
 /// Definitions or settings are wrong.
@@ -63,7 +63,7 @@ pub(super) fn code(failure: &Failure) -> u8 {
 
 fn resolve(error: &ResolveError) -> u8 {
     match error {
-        ResolveError::Request(_) | ResolveError::Solve(_) | ResolveError::NoDonor { .. } => {
+        ResolveError::Request(_) | ResolveError::Solve(_) | ResolveError::NoFilePackage { .. } => {
             DEFINITIONS
         }
         ResolveError::Repository(error) => repository(error),

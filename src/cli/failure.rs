@@ -2,16 +2,16 @@
 
 use super::exit;
 use super::trial::TrialError;
+use crate::apt::keyring::KeyringError;
+use crate::apt::repository::RepositoryError;
 use crate::base::{BaseError, SourceError};
-use crate::build::{BuildError, FetchStageError, SystemError};
-use crate::debian::keyring::KeyringError;
-use crate::debian::repository::RepositoryError;
 use crate::define::FolderError;
 use crate::diag::{Diagnostics, Visible};
 use crate::fetch::{BadUrl, FetchError};
 use crate::lock::LockError;
+use crate::pipeline::{BuildError, FetchStageError, SystemError};
 use crate::plan::StaleLock;
-use crate::resolve::{LenderError, ResolveError};
+use crate::resolve::{ResolveError, ThirdPartyError};
 use crate::sandbox::{Ending, SandboxError};
 use crate::sink::SinkError;
 use crate::store::Store;
@@ -120,7 +120,7 @@ pub(super) enum Failure {
     Base(#[from] BaseError),
     /// An archive that the board names cannot be asked.
     #[error(transparent)]
-    Lender(#[from] LenderError),
+    Lender(#[from] ThirdPartyError),
     /// There is no lock to be had.
     #[error(transparent)]
     Resolve(#[from] ResolveError),

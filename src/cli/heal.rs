@@ -3,9 +3,9 @@
 use super::bench::Bench;
 use super::environment;
 use super::failure::Failure;
-use crate::build::Remembered;
 use crate::disk::image::Image;
 use crate::event::{Event, Reporter};
+use crate::pipeline::Remembered;
 use crate::plan::Plan;
 use crate::sink::{Digest, Output, Written};
 

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::{print_json, print_text};
 use crate::compose::boot_text::{described, expected};
 use crate::diag::Diagnostics;
-use crate::spec::{self, Profile};
+use crate::specification::{self, Profile};
 use serde_json::json;
 
 /// Names and titles.
@@ -49,7 +49,7 @@ pub(super) fn profiles(args: &DefinitionArgs, json: bool) -> Result<(), Failure>
     let definitions = definitions(&args.definitions);
     let mut rows = Vec::new();
     for name in definitions.profiles()? {
-        let profile = spec::profile(&definitions, &name)?;
+        let profile = specification::profile(&definitions, &name)?;
         rows.push((name, profile.title));
     }
     Listing(rows).print(json)
@@ -57,7 +57,7 @@ pub(super) fn profiles(args: &DefinitionArgs, json: bool) -> Result<(), Failure>
 
 /// Prints a profile with its settings.
 pub(super) fn profile(name: &str, args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
-    let profile = spec::profile(&definitions(&args.definitions), name)?;
+    let profile = specification::profile(&definitions(&args.definitions), name)?;
     match json {
         true => print_json(&profile.to_json()),
         false => print_text(&text(&profile)),

@@ -5,12 +5,12 @@
 //! upgrades for ever after, and which image it is built on, would be somebody else's choice.
 
 use super::failure::Failure;
-use crate::debian::keyring::Keyring;
-use crate::debian::mirrors::DebianMirrors;
-use crate::debian::repository::Freshness;
+use crate::apt::keyring::Keyring;
+use crate::apt::mirrors::DebianMirrors;
+use crate::apt::repository::Freshness;
 use crate::lock::Lock;
 use crate::resolve::repositories;
-use crate::spec::{ImageBase, Spec};
+use crate::specification::{ImageBase, Spec};
 use std::collections::BTreeSet;
 
 /// What `lock` would decide of that; `mirrors` are those that the user has.

@@ -3,7 +3,7 @@
 
 use super::line;
 use crate::define::{Kind, Setting};
-use crate::spec::Spec;
+use crate::specification::Spec;
 
 /// Its name on the boot partition.
 pub const NAME: &str = "imgbuild.txt";
@@ -73,7 +73,7 @@ pub(crate) fn described(field: &Setting) -> String {
 mod tests {
     use super::*;
     use crate::define::Definitions;
-    use crate::spec::{self, GivenSecret, Secret, UserSettings};
+    use crate::specification::{self, GivenSecret, Secret, UserSettings};
 
     #[test]
     fn the_file_offers_what_can_change_and_no_secret() {
@@ -87,7 +87,7 @@ mod tests {
             secrets: vec![secret],
             ..UserSettings::default()
         };
-        let spec = spec::check(&Definitions::find(&[]), "rpi4", "wifi-hotspot", &user);
+        let spec = specification::check(&Definitions::find(&[]), "rpi4", "wifi-hotspot", &user);
         let text = text(&spec.unwrap_or_else(|wrong| panic!("{wrong}")));
         for part in [
             "\r\n# the network's name\r\n# (1 to 32 bytes without control characters; the device makes one where none is given)\r\n#wifi-ssid = \r\n",

@@ -7,7 +7,7 @@ use super::program::{self, ProgramError};
 use crate::define::Overlay;
 use crate::define::condition::{Condition, Test};
 use crate::define::overlay::OverlayFile;
-use crate::spec::Spec;
+use crate::specification::Spec;
 use crate::tree::TreePath;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

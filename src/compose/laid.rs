@@ -4,7 +4,7 @@
 //! away or mounts over would be lost without a word. The law: **a file of an overlay is in the image as the
 //! overlay has it, or the build ends.** It is held by comparing, and not by a list of what the build writes.
 
-use crate::spec::Spec;
+use crate::specification::Spec;
 use crate::tree::{Content, Kind, NodeId, Origin, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod archives;
 pub mod boot_text;
+pub mod conflicting;
 pub mod device;
 pub mod identity;
 pub mod laid;
@@ -11,14 +12,13 @@ pub mod line;
 pub mod named;
 pub mod overlays;
 pub mod program;
-pub mod rivals;
 pub mod template;
 pub mod units;
 
 use crate::base::Opened;
 use crate::define::{Board, Raw, Value};
 use crate::plan::Plan;
-use crate::spec::Configure;
+use crate::specification::Configure;
 use crate::tree::{Objects, Origin, Tree};
 use identity::Identity;
 use laid::Laid;
@@ -119,7 +119,7 @@ pub fn compose(
         identity::write(&mut layer, &identity)?;
         return Ok(composed);
     }
-    rivals::mask(&mut layer, &wanted.enable)?;
+    conflicting::mask(&mut layer, &wanted.enable)?;
     // What the profile leaves at its default is the base's own.
     let identity = Identity {
         time_zone: identity
@@ -147,8 +147,8 @@ fn lay_overlays(
 ) -> Result<Composed, ComposeError> {
     let mut unowned = Vec::new();
     let mount = match base {
-        Some(base) => base.plain_mount(),
-        None => plain_partition_mount(&plan.spec.board).to_owned(),
+        Some(base) => base.boot_mount(),
+        None => boot_partition_mount(&plan.spec.board).to_owned(),
     };
     let image = image_context(plan, &mount);
     let context = plan.spec.context(image.clone());
@@ -191,7 +191,7 @@ pub fn mount_unit(mount: &str) -> String {
 }
 
 /// Where the partition is mounted that any computer can read: the FAT of board or firmware.
-pub(crate) fn plain_partition_mount(board: &Board) -> &str {
+pub(crate) fn boot_partition_mount(board: &Board) -> &str {
     let fat = |partition: &&crate::define::board::Partition| {
         partition.filesystem == crate::define::board::Filesystem::Fat32
     };

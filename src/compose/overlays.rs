@@ -5,7 +5,7 @@ use super::template::{TemplateError, Templates};
 use crate::define::Overlay;
 use crate::define::overlay::{OverlayFile, Ownership};
 use crate::diag::nearest;
-use crate::spec::Settings;
+use crate::specification::Settings;
 use crate::tree::{Content, Kind, NodeId, TreePath};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -309,7 +309,7 @@ impl Board {
     }
 
     /// The packages whose files blobs and files use; none of them need be installed.
-    pub fn donors(&self) -> BTreeSet<&str> {
+    pub fn file_packages(&self) -> BTreeSet<&str> {
         let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
             BlobSource::Package(file) => Some(file.package.as_str()),
             BlobSource::GrubCore { package, .. } => Some(package.as_str()),
@@ -320,7 +320,7 @@ impl Board {
     }
 
     /// The packages of archives with keys of their own whose files blobs are, each once.
-    pub fn lent(&self) -> BTreeSet<(&str, &str)> {
+    pub fn third_party_packages(&self) -> BTreeSet<(&str, &str)> {
         let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
             BlobSource::Archive(from) => Some((&*from.archive, &*from.file.package)),
             _ => None,

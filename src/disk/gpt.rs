@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Our own few lines, because the `gpt` crate moves partitions up over unused entries, which would
-//! renumber those of a base image; in tests it judges what stands here. Nothing is checked:
+//! renumber those of a base image; in tests it checks what stands here. Nothing is checked:
 //! `layout` and `table` have refused overlaps and partitions behind the end.
 
 use super::image::Region;

@@ -9,12 +9,12 @@ mod download;
 mod pace;
 mod partial;
 mod proxy;
-mod unpinned;
+mod unverified;
 mod url;
 
 pub use client::{Client, FetchError, Network, Options};
 pub use download::Download;
 pub use pace::Pace;
 pub use proxy::Proxies;
-pub use unpinned::{Arrived, Unpinned};
+pub use unverified::{Downloaded, UnverifiedDownload};
 pub use url::{BadUrl, Url};

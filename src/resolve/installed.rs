@@ -1,9 +1,9 @@
 //! What a base image has installed already, and what is left to ask for on top of it.
 
+use crate::apt::index::{Index, IndexError};
+use crate::apt::preferences::Preferences;
+use crate::apt::solve::{Choice, Wanted};
 use crate::architecture::Architecture;
-use crate::debian::index::{Index, IndexError};
-use crate::debian::preferences::Preferences;
-use crate::debian::solve::{Choice, Wanted};
 use crate::digest::Sha256;
 use crate::lock::LockedBase;
 use std::collections::BTreeSet;

@@ -98,7 +98,7 @@ fn register(
 
 /// Whether the host itself runs programs of `target` wherever they lie: a registration with flag
 /// F, made by its administrator.
-pub(super) fn host_runs(target: Architecture) -> bool {
+pub(crate) fn host_runs(target: Architecture) -> bool {
     let rule = format!("/proc/sys/fs/binfmt_misc/qemu-{}", target.qemu());
     fs_err::read_to_string(rule).is_ok_and(|rule| {
         let flags = rule.lines().find_map(|line| line.strip_prefix("flags: "));

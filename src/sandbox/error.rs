@@ -1,7 +1,7 @@
 //! What can go wrong around maintainer scripts.
 
 use crate::architecture::Architecture;
-use crate::debian::deb::DebError;
+use crate::dpkg::deb::DebError;
 use crate::tree::{DumpError, TreeError, TreePath};
 use serde::{Deserialize, Serialize};
 use std::io;

@@ -19,29 +19,29 @@ use std::time::Duration;
 
 /// Everything that one sandbox does.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Job {
+pub(crate) struct Job {
     /// The folder of the store.
-    pub(super) store: PathBuf,
-    pub(super) epoch: Epoch,
+    pub(crate) store: PathBuf,
+    pub(crate) epoch: Epoch,
     /// Run one after the other; the first failure ends it, but for those of steps whose verdict is asked.
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// The environment of every step, whole.
-    pub(super) environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
     /// How long a script may go on; decides no byte.
-    pub(super) script_timeout: Duration,
+    pub(crate) script_timeout: Duration,
     /// Programs that stand in for others while steps run.
-    pub(super) stubs: Vec<Stub>,
+    pub(crate) stubs: Vec<Stub>,
     /// What uname(2) says.
-    pub(super) host_name: String,
+    pub(crate) host_name: String,
     /// How programs of a foreign target run.
-    pub(super) emulation: Option<Emulation>,
+    pub(crate) emulation: Option<Emulation>,
     /// Whether what steps did to the tree is thrown away, unread.
-    pub(super) discard: bool,
+    pub(crate) discard: bool,
 }
 
 impl Job {
     /// Files that must exist while steps run, and only then.
-    pub(super) fn added_files(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn added_files(&self) -> impl Iterator<Item = &str> {
         let placed = self.stubs.iter().filter(|stub| stub.placed);
         let loaded = self.emulation.iter().flat_map(|native| &native.files);
         placed
@@ -51,7 +51,7 @@ impl Job {
     }
 
     /// Folders that must exist while steps run, and only then.
-    pub(super) fn added_folders(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn added_folders(&self) -> impl Iterator<Item = &str> {
         let loaded = self.emulation.iter().flat_map(|native| &native.folders);
         loaded.map(String::as_str)
     }
@@ -59,25 +59,25 @@ impl Job {
 
 /// A program that stands in for the one at `path`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Stub {
-    pub(super) path: String,
-    pub(super) text: String,
+pub(crate) struct Stub {
+    pub(crate) path: String,
+    pub(crate) text: String,
     /// Whether it is there also where the tree has no such program.
-    pub(super) placed: bool,
+    pub(crate) placed: bool,
 }
 
 /// How programs of another architecture run.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Emulation {
-    pub(super) target: Architecture,
+pub(crate) struct Emulation {
+    pub(crate) target: Architecture,
     /// The path of qemu below the tools; none where the host runs the target's programs already.
-    pub(super) interpreter: Option<String>,
+    pub(crate) interpreter: Option<String>,
     /// Programs whose native build is seen instead of the target's.
-    pub(super) overlaid: Vec<String>,
+    pub(crate) overlaid: Vec<String>,
     /// Folders of the tools that the target lacks: what native programs load.
-    pub(super) folders: Vec<String>,
+    pub(crate) folders: Vec<String>,
     /// Such files.
-    pub(super) files: Vec<String>,
+    pub(crate) files: Vec<String>,
 }
 
 /// One program to run.
@@ -124,54 +124,54 @@ impl Step {
 }
 
 /// Paths below a scratch folder.
-pub(super) struct Scratch(pub(super) PathBuf);
+pub(crate) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
     /// The one that the processes of a sandbox start in. They know it by no other name, for the
     /// sandbox's user may not be able to enter the folders above it.
-    pub(super) fn here() -> Self {
+    pub(crate) fn here() -> Self {
         Self(PathBuf::from("."))
     }
-    pub(super) fn job(&self) -> PathBuf {
+    pub(crate) fn job(&self) -> PathBuf {
         self.0.join(JOB)
     }
-    pub(super) fn tree(&self) -> PathBuf {
+    pub(crate) fn tree(&self) -> PathBuf {
         self.0.join(TREE)
     }
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.0.join("root")
     }
-    pub(super) fn tools(&self) -> PathBuf {
+    pub(crate) fn tools(&self) -> PathBuf {
         self.0.join(TOOLS)
     }
-    pub(super) fn native(&self) -> PathBuf {
+    pub(crate) fn native(&self) -> PathBuf {
         self.0.join("native")
     }
-    pub(super) fn stubs(&self) -> PathBuf {
+    pub(crate) fn stubs(&self) -> PathBuf {
         self.0.join("stubs")
     }
-    pub(super) fn outcome(&self) -> PathBuf {
+    pub(crate) fn outcome(&self) -> PathBuf {
         self.0.join(OUTCOME)
     }
-    pub(super) fn result(&self) -> PathBuf {
+    pub(crate) fn result(&self) -> PathBuf {
         self.0.join(RESULT)
     }
-    pub(super) fn bundle(&self) -> PathBuf {
+    pub(crate) fn bundle(&self) -> PathBuf {
         self.0.join(BUNDLE)
     }
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
 
-pub(super) const JOB: &str = "job";
-pub(super) const TREE: &str = "tree";
-pub(super) const TOOLS: &str = "tools";
-pub(super) const OUTCOME: &str = "outcome";
-pub(super) const RESULT: &str = "result";
-pub(super) const BUNDLE: &str = "bundle";
+pub(crate) const JOB: &str = "job";
+pub(crate) const TREE: &str = "tree";
+pub(crate) const TOOLS: &str = "tools";
+pub(crate) const OUTCOME: &str = "outcome";
+pub(crate) const RESULT: &str = "result";
+pub(crate) const BUNDLE: &str = "bundle";
 
 /// The files that a sandbox reads.
-pub(super) const GIVEN: [&str; 3] = [JOB, TREE, TOOLS];
+pub(crate) const GIVEN: [&str; 3] = [JOB, TREE, TOOLS];
 /// The files that it makes.
-pub(super) const MADE: [&str; 3] = [OUTCOME, RESULT, BUNDLE];
+pub(crate) const MADE: [&str; 3] = [OUTCOME, RESULT, BUNDLE];

@@ -28,13 +28,13 @@ const FILE_SIZE: u64 = 256 << 30;
 const OPEN_FILES: u64 = 1024;
 
 /// How long a script may go on if nobody says otherwise, natively or emulated.
-pub(super) fn timeout(emulated: bool) -> Duration {
+pub(crate) fn timeout(emulated: bool) -> Duration {
     const MINUTE: u64 = 60;
     Duration::from_secs(if emulated { 60 * MINUTE } else { 10 * MINUTE })
 }
 
 /// Limits this process and all that it starts. Between fork and exec: makes system calls only.
-pub(super) fn apply() -> io::Result<()> {
+pub(crate) fn apply() -> io::Result<()> {
     limit(Resource::Nofile, OPEN_FILES)?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nproc, PROCESSES)?;
@@ -45,7 +45,7 @@ pub(super) fn apply() -> io::Result<()> {
 
 /// The supervisor keeps in this limit who a process is (`identities`); at its most, that is root. The same
 /// holds as for [`apply`].
-pub(super) fn begin_as_root() -> io::Result<()> {
+pub(crate) fn begin_as_root() -> io::Result<()> {
     let limit = rustix::process::getrlimit(Resource::Locks);
     let root = Rlimit {
         current: limit.maximum,
@@ -57,7 +57,7 @@ pub(super) fn begin_as_root() -> io::Result<()> {
 /// Lets the kernel end what this process starts before anything else when memory ends. Everybody may ask
 /// for that, but later the sandbox may not: its /proc is read-only and no longer its user's. A kernel
 /// that does not know it chooses in its own way.
-pub(super) fn be_first_to_go() {
+pub(crate) fn be_first_to_go() {
     let _ = fs_err::write("/proc/self/oom_score_adj", "1000");
 }
 

@@ -66,7 +66,7 @@ pub(super) fn materialize(
                 write_file(&target, content, objects, &mut source).doing(doing)?;
             }
         }
-        dress(&target, node).doing(doing)?;
+        set_metadata(&target, node).doing(doing)?;
         first_names.insert(*id, target);
     }
     // Making entries moved the times of the directories, and some cannot be entered when their
@@ -179,7 +179,7 @@ fn copy(source: &fs_err::File, slice: &Slice, target: &fs_err::File) -> io::Resu
 }
 
 /// Gives a new file everything but its owner; directories get mode and times later.
-fn dress(target: &Path, node: &Node) -> io::Result<()> {
+fn set_metadata(target: &Path, node: &Node) -> io::Result<()> {
     let directory = node.is_directory();
     if directory {
         set_mode(

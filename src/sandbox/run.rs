@@ -15,20 +15,20 @@ use std::process::{Command, Stdio};
 
 /// Runs `job` on `tree` and gives back what became of it. Every line that is printed goes to
 /// `listen`.
-pub(super) fn run<'a>(
+pub(crate) fn run<'a>(
     job: &Job,
     tree: &Tree,
     tools: Option<&Tree>,
     store: &'a Store,
     program: &Path,
     listen: &mut dyn FnMut(&str),
-) -> Result<Ran<'a>, SandboxError> {
+) -> Result<Output<'a>, SandboxError> {
     let (swept, _) = finish(job, tree, tools, store, program, listen)?;
-    Ran::read(swept, store)
+    Output::read(swept, store)
 }
 
 /// Runs `job` on `tree`, of which nothing is kept; gives the steps that refused it.
-pub(super) fn refusals(
+pub(crate) fn refusals(
     job: &Job,
     tree: &Tree,
     tools: Option<&Tree>,
@@ -125,8 +125,8 @@ fn listen_to(
 }
 
 /// The result of a finished sandbox, whose new contents still lie beside it.
-pub(super) struct Ran<'a> {
-    pub(super) tree: Tree,
+pub(crate) struct Output<'a> {
+    pub(crate) tree: Tree,
     store: &'a Store,
     bundle: Sha256,
     file: PathBuf,
@@ -134,7 +134,7 @@ pub(super) struct Ran<'a> {
     _swept: Swept<'a>,
 }
 
-impl<'a> Ran<'a> {
+impl<'a> Output<'a> {
     fn read(swept: Swept<'a>, store: &'a Store) -> Result<Self, SandboxError> {
         let scratch = &swept.scratch;
         let text = fs_err::read_to_string(scratch.result())?;
@@ -149,7 +149,7 @@ impl<'a> Ran<'a> {
     }
 
     /// Keeps the contents that the tree still has, in path order, as one object.
-    pub(super) fn keep(self) -> Result<Tree, SandboxError> {
+    pub(crate) fn keep(self) -> Result<Tree, SandboxError> {
         let mut kept: BTreeMap<NodeId, Vec<Piece>> = BTreeMap::new();
         let mut writer = self.store.writer()?;
         let mut file = fs_err::File::open(&self.file)?;
@@ -199,7 +199,7 @@ impl<'a> Ran<'a> {
     }
 }
 
-impl Objects for Ran<'_> {
+impl Objects for Output<'_> {
     fn open(&self, digest: &Sha256) -> io::Result<fs_err::File> {
         match *digest == self.bundle {
             true => fs_err::File::open(&self.file),

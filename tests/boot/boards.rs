@@ -43,7 +43,7 @@ impl Built {
     /// The files of package `name`, unpacked by dpkg-deb(1) from the file in the archive.
     fn package(&self, name: &str) -> PathBuf {
         let folder = parts().join(name);
-        let mut packages = self.lock.packages.iter().chain(&self.lock.donors);
+        let mut packages = self.lock.packages.iter().chain(&self.lock.file_packages);
         let package = packages.find(|package| package.name == name).unwrap();
         let mut repositories = self.lock.repositories.iter();
         let repository = repositories.find(|repository| repository.name == package.repository);

@@ -38,7 +38,7 @@ fn cloud_takes_a_load_balancer() {
     is_what_it_was(&CLOUD, "haproxy-node", &boots::BALANCER);
 }
 
-/// Puts `profile` with `settings` on the base of `family` and judges every part of the image.
+/// Puts `profile` with `settings` on the base of `family` and checks every part of the image.
 fn takes(family: &Family, profile: &str, settings: &[&str]) {
     let image = family.with(profile, settings);
     is_what_it_was(family, profile, &image);

@@ -10,19 +10,19 @@
 mod boards;
 mod families;
 mod identity;
-#[path = "../judges/support.rs"]
+#[path = "../oracles/support.rs"]
 mod judge;
 mod lab;
 mod machine;
-#[allow(unused_imports, reason = "the judges use all of it")]
-#[path = "../judges/mirror/mod.rs"]
+#[allow(unused_imports, reason = "the oracles use all of it")]
+#[path = "../oracles/mirror/mod.rs"]
 mod mirror;
 mod qemu_arm64;
 mod rpi4;
 mod servers;
 mod support;
 mod trials;
-#[allow(dead_code, reason = "the judges use all of it")]
-#[path = "../judges/uml.rs"]
+#[allow(dead_code, reason = "the oracles use all of it")]
+#[path = "../oracles/uml.rs"]
 mod uml;
 mod x86_64;

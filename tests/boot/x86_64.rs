@@ -6,7 +6,7 @@ mod boots;
 mod builds;
 mod first_boot;
 pub(crate) mod guest;
-mod judges;
+mod oracles;
 mod radios;
 mod settings;
 mod solution;

@@ -1,8 +1,8 @@
 //! Boot loaders out of packages of archives that have keys of their own; exit codes 1, 3 and 4.
 
+use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{DebSpec, Fault, TestArchive, TestKey, Times};
-use crate::scene::{Ran, Scene, run};
-use crate::world;
+use crate::test_debian;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,7 +20,7 @@ fn loader(version: &str) -> Vec<u8> {
 }
 
 fn package(version: &str) -> DebSpec {
-    world::versioned("u-boot-tiny", version).file(
+    test_debian::versioned("u-boot-tiny", version).file(
         "/usr/lib/u-boot/tiny.bin",
         0o644,
         &loader(version),
@@ -30,24 +30,24 @@ fn package(version: &str) -> DebSpec {
 /// An archive that also has a package of Debian's name, in a version that no build must take.
 fn archive(version: &str) -> TestArchive {
     (TestArchive::new().key(key()).package(package(version)))
-        .package(world::versioned("hello", "99"))
+        .package(test_debian::versioned("hello", "99"))
 }
 
-/// A scene whose board takes its boot loader from `archive`.
-fn scene(archive: &TestArchive) -> Scene {
-    let scene = Scene::new();
-    publish(&scene, archive);
-    write_board(&scene, &key(), |text| text);
-    scene
+/// A fixture whose board takes its boot loader from `archive`.
+fn fixture(archive: &TestArchive) -> Fixture {
+    let fixture = Fixture::new();
+    publish(&fixture, archive);
+    write_board(&fixture, &key(), |text| text);
+    fixture
 }
 
-fn publish(scene: &Scene, archive: &TestArchive) {
-    archive.write(&scene.path("mirror/loaders"));
+fn publish(fixture: &Fixture, archive: &TestArchive) {
+    archive.write(&fixture.path("mirror/loaders"));
 }
 
-fn write_board(scene: &Scene, key: &TestKey, change: impl Fn(String) -> String) {
-    let path = scene.path("definitions/boards/tiny/board.toml");
-    world::write_definitions(&scene.path("definitions"));
+fn write_board(fixture: &Fixture, key: &TestKey, change: impl Fn(String) -> String) {
+    let path = fixture.path("definitions/boards/tiny/board.toml");
+    test_debian::write_definitions(&fixture.path("definitions"));
     let text = fs_err::read_to_string(&path).unwrap();
     let parts = format!(
         r#"
@@ -67,7 +67,7 @@ max-size = "512KiB"
 source = {{ archive = "loaders", package = "u-boot-tiny", path = "/usr/lib/u-boot/tiny.bin" }}
 redistributable = false
 "#,
-        scene.server.url(),
+        fixture.server.url(),
         self::key().fingerprint(),
         key.armored_keyring(),
     );
@@ -75,9 +75,9 @@ redistributable = false
 }
 
 /// What dd(1) reads from sector 64 on.
-fn written(scene: &Scene) -> Vec<u8> {
+fn written(fixture: &Fixture) -> Vec<u8> {
     let mut dd = Command::new("dd");
-    dd.arg(format!("if={}", scene.image().display()));
+    dd.arg(format!("if={}", fixture.image().display()));
     dd.args(["skip=64", "count=100", "status=none"]);
     let output = dd.output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -91,22 +91,22 @@ fn expected(version: &str) -> Vec<u8> {
 }
 
 /// The error that `command` must end with.
-fn refused(scene: &Scene, command: &mut Command, code: i32) -> String {
+fn refused(fixture: &Fixture, command: &mut Command, code: i32) -> String {
     let Ran { stderr, .. } = run(command).ended(code);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
     let at = stderr.find("error").unwrap();
-    scene.steady(&stderr[at..])
+    fixture.steady(&stderr[at..])
 }
 
 #[test]
 fn a_boot_loader_comes_from_an_archive_with_a_key_of_its_own() {
-    let scene = scene(&archive("2.0"));
-    run(&mut scene.build()).succeeded();
-    assert!(written(&scene) == expected("2.0"));
+    let fixture = fixture(&archive("2.0"));
+    run(&mut fixture.build()).succeeded();
+    assert!(written(&fixture) == expected("2.0"));
     // Nothing is installed from there, and the device never asks it.
     let table = Command::new("/usr/sbin/sfdisk")
         .arg("--json")
-        .arg(scene.image())
+        .arg(fixture.image())
         .output()
         .unwrap();
     let table: serde_json::Value = serde_json::from_slice(&table.stdout).unwrap();
@@ -114,7 +114,7 @@ fn a_boot_loader_comes_from_an_archive_with_a_key_of_its_own() {
         .as_u64()
         .unwrap()
         * 512;
-    let device = format!("{}?offset={root}", scene.image().display());
+    let device = format!("{}?offset={root}", fixture.image().display());
     let cat = |path: &str| {
         let mut debugfs = Command::new("/usr/sbin/debugfs");
         let output = debugfs
@@ -135,37 +135,37 @@ fn a_boot_loader_comes_from_an_archive_with_a_key_of_its_own() {
 
 #[test]
 fn the_lock_pins_the_package_and_a_later_one_changes_nothing() {
-    let scene = scene(&archive("2.0"));
-    let lock = scene.path("x.lock");
-    run(scene.sub("lock").arg("--output").arg(&lock)).succeeded();
+    let fixture = fixture(&archive("2.0"));
+    let lock = fixture.path("x.lock");
+    run(fixture.sub("lock").arg("--output").arg(&lock)).succeeded();
     let text = fs_err::read_to_string(&lock).unwrap();
     let deb = archive("2.0").locked("u-boot-tiny");
     assert!(text.contains(&deb.sha256.to_string()) && text.contains("name = \"loaders/trixie\""));
-    publish(&scene, &archive("3.0"));
-    run(scene.build().arg("--locked").arg("--lock").arg(&lock)).succeeded();
-    assert!(written(&scene) == expected("2.0"));
-    run(&mut scene.build()).succeeded();
-    assert!(written(&scene) == expected("3.0"));
+    publish(&fixture, &archive("3.0"));
+    run(fixture.build().arg("--locked").arg("--lock").arg(&lock)).succeeded();
+    assert!(written(&fixture) == expected("2.0"));
+    run(&mut fixture.build()).succeeded();
+    assert!(written(&fixture) == expected("3.0"));
 }
 
 #[test]
 fn a_lock_of_another_archive_is_stale() {
-    let scene = scene(&archive("2.0"));
-    let lock = scene.path("x.lock");
-    run(scene.sub("lock").arg("--output").arg(&lock)).succeeded();
+    let fixture = fixture(&archive("2.0"));
+    let lock = fixture.path("x.lock");
+    run(fixture.sub("lock").arg("--output").arg(&lock)).succeeded();
     let other = |text: String| text.replace("/loaders\"", "/others\"");
-    write_board(&scene, &key(), other);
-    let mut build = scene.build();
-    let said = refused(&scene, build.arg("--lock").arg(&lock), 3);
+    write_board(&fixture, &key(), other);
+    let mut build = fixture.build();
+    let said = refused(&fixture, build.arg("--lock").arg(&lock), 3);
     assert!(said.contains("another set of packages"), "{said}");
     // A lock from which somebody has cut it.
-    write_board(&scene, &key(), |text| text);
+    write_board(&fixture, &key(), |text| text);
     let text = fs_err::read_to_string(&lock).unwrap();
-    let (before, from) = text.split_once("[[lent]]").unwrap();
+    let (before, from) = text.split_once("[[third_party_packages]]").unwrap();
     let behind = from.find("[[tools").map_or("", |at| &from[at..]);
     fs_err::write(&lock, format!("{before}{behind}")).unwrap();
-    let mut build = scene.build();
-    let said = refused(&scene, build.arg("--lock").arg(&lock), 3);
+    let mut build = fixture.build();
+    let said = refused(&fixture, build.arg("--lock").arg(&lock), 3);
     assert!(
         said.contains("no package `u-boot-tiny` of archive `loaders/trixie`"),
         "{said}"
@@ -174,33 +174,33 @@ fn a_lock_of_another_archive_is_stale() {
 
 #[test]
 fn offline_an_archive_needs_a_warm_store() {
-    let scene = scene(&archive("2.0"));
-    let cold = refused(&scene, scene.build().arg("--offline"), 4);
+    let fixture = fixture(&archive("2.0"));
+    let cold = refused(&fixture, fixture.build().arg("--offline"), 4);
     assert!(cold.contains("offline"), "{cold}");
-    run(&mut scene.build()).succeeded();
-    fs_err::remove_file(scene.image()).unwrap();
-    run(scene.build().arg("--offline")).succeeded();
-    assert!(written(&scene) == expected("2.0"));
+    run(&mut fixture.build()).succeeded();
+    fs_err::remove_file(fixture.image()).unwrap();
+    run(fixture.build().arg("--offline")).succeeded();
+    assert!(written(&fixture) == expected("2.0"));
 }
 
 #[test]
 fn an_archive_signed_by_another_key_is_refused() {
     // Debian's own key, too, is none for this archive.
-    let scene = scene(&archive("2.0").key(TestKey::new(1)));
-    insta::assert_snapshot!(refused(&scene, &mut scene.build(), 4));
+    let fixture = fixture(&archive("2.0").key(TestKey::new(1)));
+    insta::assert_snapshot!(refused(&fixture, &mut fixture.build(), 4));
 }
 
 #[test]
 fn a_key_without_the_fingerprint_is_refused_before_anything_is_fetched() {
-    let scene = scene(&archive("2.0"));
-    write_board(&scene, &TestKey::new(8), |text| text);
-    insta::assert_snapshot!("another key", refused(&scene, &mut scene.build(), 1));
-    assert_eq!(scene.server.requests(), []);
+    let fixture = fixture(&archive("2.0"));
+    write_board(&fixture, &TestKey::new(8), |text| text);
+    insta::assert_snapshot!("another key", refused(&fixture, &mut fixture.build(), 1));
+    assert_eq!(fixture.server.requests(), []);
 }
 
 #[test]
 fn check_compares_key_and_fingerprint_of_the_worked_example() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards");
     let text = |path: &str| fs_err::read_to_string(root.join(path)).unwrap();
     let (readme, shipped) = (text("README.md"), text("odroid-n2/board.toml"));
@@ -210,12 +210,12 @@ fn check_compares_key_and_fingerprint_of_the_worked_example() {
     let (_, behind) = from.split_once("[suite]").unwrap();
     let (start, from) = example.split_once("-----BEGIN").unwrap();
     let (_, end) = from.split_once("END PGP PUBLIC KEY BLOCK-----\n").unwrap();
-    let folder = scene.path("work/boards/n2");
+    let folder = fixture.path("work/boards/n2");
     fs_err::create_dir_all(&folder).unwrap();
     let armored = key().armored_keyring();
     let board = format!("{before}{start}{armored}{end}[suite]{behind}");
     fs_err::write(folder.join("board.toml"), &board).unwrap();
-    let check = || scene.bare(&["check", "n2"]);
+    let check = || fixture.bare(&["check", "n2"]);
     let said = run(&mut check()).ended(1).stderr;
     for part in [
         "error[board::archive-key]: cannot use the key of archive `armbian`\n",
@@ -234,37 +234,39 @@ fn check_compares_key_and_fingerprint_of_the_worked_example() {
 
 #[test]
 fn a_tampered_index_of_an_archive_is_refused() {
-    let scene = scene(&archive("2.0"));
-    let folder = format!("/loaders/dists/trixie/main/binary-{}", world::host());
-    let by_hash = crate::scene::names(&scene.path(&format!("mirror{folder}/by-hash/SHA256")));
+    let fixture = fixture(&archive("2.0"));
+    let folder = format!("/loaders/dists/trixie/main/binary-{}", test_debian::host());
+    let by_hash = crate::fixture::names(&fixture.path(&format!("mirror{folder}/by-hash/SHA256")));
     for path in [
         format!("{folder}/by-hash/SHA256/{}", by_hash[0]),
         format!("{folder}/Packages.xz"),
     ] {
-        scene
+        fixture
             .server
             .fault(&path, Fault::Corrupt(100), Times::Always);
     }
-    insta::assert_snapshot!(refused(&scene, &mut scene.build(), 4));
+    insta::assert_snapshot!(refused(&fixture, &mut fixture.build(), 4));
 }
 
 #[test]
 fn a_tampered_package_of_an_archive_is_refused() {
-    let scene = scene(&archive("2.0"));
+    let fixture = fixture(&archive("2.0"));
     let deb = format!("/loaders/{}", package("2.0").pool_path("main"));
-    scene.server.fault(&deb, Fault::Corrupt(500), Times::Always);
-    insta::assert_snapshot!(refused(&scene, &mut scene.build(), 4));
+    fixture
+        .server
+        .fault(&deb, Fault::Corrupt(500), Times::Always);
+    insta::assert_snapshot!(refused(&fixture, &mut fixture.build(), 4));
 }
 
 #[test]
 fn what_an_archive_does_not_have_is_named() {
-    let scene = scene(&archive("2.0"));
-    write_board(&scene, &key(), |text| {
+    let fixture = fixture(&archive("2.0"));
+    write_board(&fixture, &key(), |text| {
         text.replace("package = \"u-boot-tiny\"", "package = \"u-boot\"")
     });
-    insta::assert_snapshot!("no package", refused(&scene, &mut scene.build(), 1));
-    write_board(&scene, &key(), |text| {
+    insta::assert_snapshot!("no package", refused(&fixture, &mut fixture.build(), 1));
+    write_board(&fixture, &key(), |text| {
         text.replace("/tiny.bin", "/small.bin")
     });
-    insta::assert_snapshot!("no file", refused(&scene, &mut scene.build(), 1));
+    insta::assert_snapshot!("no file", refused(&fixture, &mut fixture.build(), 1));
 }

@@ -1,7 +1,7 @@
 //! Base images of other layouts than ours: what lies where, before and after.
 
 use crate::bases::{self, output};
-use crate::scene::{Scene, run};
+use crate::fixture::{Fixture, run};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -50,15 +50,15 @@ fn disk(path: &Path, len: usize, script: &str, contents: &[(usize, &[u8])]) {
     assert!(sfdisk.wait().unwrap().success());
 }
 
-/// The scene, what its usual image is made of, and a profile that needs `margin` MiB more.
-fn scene(margin: usize) -> (Scene, Parts, PathBuf) {
-    let (scene, base) = bases::scene();
+/// The fixture, what its usual image is made of, and a profile that needs `margin` MiB more.
+fn fixture(margin: usize) -> (Fixture, Parts, PathBuf) {
+    let (fixture, base) = bases::fixture();
     let parts = parts(&base);
-    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let path = fixture.path("definitions/profiles/adder/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     let profile = profile.replace("\"1MiB\"", &format!("\"{margin}MiB\""));
     fs_err::write(&path, profile).unwrap();
-    (scene, parts, base)
+    (fixture, parts, base)
 }
 
 fn mib(bytes: &[u8]) -> usize {
@@ -66,15 +66,15 @@ fn mib(bytes: &[u8]) -> usize {
 }
 
 /// Injects into `base`, and gives the bytes of the result.
-fn injected(scene: &Scene, base: &Path) -> Vec<u8> {
-    run(&mut bases::inject(scene, base)).succeeded();
-    fs_err::read(scene.image()).unwrap()
+fn injected(fixture: &Fixture, base: &Path) -> Vec<u8> {
+    run(&mut bases::inject(fixture, base)).succeeded();
+    fs_err::read(fixture.image()).unwrap()
 }
 
 /// The root at `start` MiB, `len` MiB long, is whole and has the new package.
 #[track_caller]
-fn judge_root(scene: &Scene, disk: &[u8], start: usize, len: usize) {
-    let path = scene.path("root.ext4");
+fn check_root(fixture: &Fixture, disk: &[u8], start: usize, len: usize) {
+    let path = fixture.path("root.ext4");
     fs_err::write(&path, &disk[start * MIB..(start + len) * MIB]).unwrap();
     let path = path.to_str().unwrap();
     output("/usr/sbin/e2fsck", &["-fn", path]);
@@ -97,7 +97,7 @@ fn json(image: &Path) -> serde_json::Value {
 
 #[test]
 fn the_area_of_a_boot_loader_stays_as_it_is() {
-    let (scene, parts, base) = scene(1);
+    let (fixture, parts, base) = fixture(1);
     let len = mib(&parts.root);
     let script = "label: dos\nlabel-id: 0x1234abcd\nstart=8192, type=83, bootable\n";
     disk(
@@ -107,15 +107,15 @@ fn the_area_of_a_boot_loader_stays_as_it_is() {
         &[(0, &LOADER), (1, &LOADER), (3, &LOADER), (4, &parts.root)],
     );
     let before = fs_err::read(&base).unwrap();
-    let after = injected(&scene, &base);
+    let after = injected(&fixture, &base);
     assert!(before[..4 * MIB] == after[..4 * MIB]);
-    assert_eq!(json(&base), json(&scene.image()));
-    judge_root(&scene, &after, 4, len);
+    assert_eq!(json(&base), json(&fixture.image()));
+    check_root(&fixture, &after, 4, len);
 }
 
 #[test]
 fn a_partition_behind_a_growing_root_moves() {
-    let (scene, parts, base) = scene(32);
+    let (fixture, parts, base) = fixture(32);
     let len = mib(&parts.root);
     let small = vec![0x5a; MIB];
     let script = format!(
@@ -127,8 +127,8 @@ fn a_partition_behind_a_growing_root_moves() {
     let contents: [(usize, &[u8]); 3] = [(1, &parts.fat), (35, &parts.root), (35 + len, &small)];
     disk(&base, 36 + len, &script, &contents);
     let (before, old) = (fs_err::read(&base).unwrap(), json(&base));
-    let after = injected(&scene, &base);
-    let mut new = json(&scene.image());
+    let after = injected(&fixture, &base);
+    let mut new = json(&fixture.image());
     let size = |table: &serde_json::Value| table["partitions"][1]["size"].as_u64().unwrap();
     let grown = usize::try_from((size(&new) - size(&old)) / 2048).unwrap();
     assert!(grown > 0);
@@ -144,12 +144,12 @@ fn a_partition_behind_a_growing_root_moves() {
         new["partitions"][partition][key] = old["partitions"][partition][key].clone();
     }
     assert_eq!(new, old);
-    judge_root(&scene, &after, 35, len + grown);
+    check_root(&fixture, &after, 35, len + grown);
 }
 
 #[test]
 fn a_gpt_keeps_its_numbers_and_moves_its_second_copy() {
-    let (scene, parts, base) = scene(32);
+    let (fixture, parts, base) = fixture(32);
     let len = mib(&parts.root);
     let root = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709";
     let script = format!(
@@ -162,12 +162,12 @@ fn a_gpt_keeps_its_numbers_and_moves_its_second_copy() {
     let contents: [(usize, &[u8]); 3] = [(1, &LOADER), (2, &parts.fat), (36, &parts.root)];
     disk(&base, 37 + len, &script, &contents);
     let (before, old) = (fs_err::read(&base).unwrap(), json(&base));
-    let after = injected(&scene, &base);
+    let after = injected(&fixture, &base);
     output(
         "/usr/sbin/sgdisk",
-        &["--verify", scene.image().to_str().unwrap()],
+        &["--verify", fixture.image().to_str().unwrap()],
     );
-    let mut new = json(&scene.image());
+    let mut new = json(&fixture.image());
     let size = new["partitions"][0]["size"].take();
     let grown = usize::try_from(size.as_u64().unwrap() / 2048).unwrap();
     assert!(grown > len);
@@ -175,12 +175,12 @@ fn a_gpt_keeps_its_numbers_and_moves_its_second_copy() {
     new["lastlba"] = old["lastlba"].clone();
     assert_eq!(new, old);
     assert!(before[MIB..36 * MIB] == after[MIB..36 * MIB]);
-    judge_root(&scene, &after, 36, grown);
+    check_root(&fixture, &after, 36, grown);
 }
 
 #[test]
 fn a_logical_root_is_built_on_and_does_not_grow() {
-    let (scene, parts, base) = scene(1);
+    let (fixture, parts, base) = fixture(1);
     let len = mib(&parts.root);
     let script = format!(
         "label: dos\nlabel-id: 0x1234abcd\nstart=2048, size=69632, type=c\n\
@@ -191,31 +191,31 @@ fn a_logical_root_is_built_on_and_does_not_grow() {
     let contents: [(usize, &[u8]); 2] = [(1, &parts.fat), (36, &parts.root)];
     disk(&base, 36 + len, &script, &contents);
     let before = fs_err::read(&base).unwrap();
-    let after = injected(&scene, &base);
-    assert_eq!(json(&base), json(&scene.image()));
+    let after = injected(&fixture, &base);
+    assert_eq!(json(&base), json(&fixture.image()));
     assert!(before[..36 * MIB] == after[..36 * MIB]);
-    judge_root(&scene, &after, 36, len);
+    check_root(&fixture, &after, 36, len);
 
-    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let path = fixture.path("definitions/profiles/adder/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, profile.replace("\"1MiB\"", "\"64MiB\"")).unwrap();
-    fs_err::remove_file(scene.image()).unwrap();
-    let ran = run(&mut bases::inject(&scene, &base));
+    fs_err::remove_file(fixture.image()).unwrap();
+    let ran = run(&mut bases::inject(&fixture, &base));
     ran.ended(1)
         .says(&["partition 5 has", "cannot become longer"]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 #[test]
 fn what_cannot_be_built_on_is_named() {
-    let (scene, parts, base) = scene(1);
+    let (fixture, parts, base) = fixture(1);
     let len = mib(&parts.root);
     let script = "label: dos\nlabel-id: 0x1234abcd\nstart=2048, type=83\n";
     let refused = |content: &[u8], words: &str| {
         disk(&base, 1 + len, script, &[(1, content)]);
-        let ran = run(&mut bases::inject(&scene, &base));
+        let ran = run(&mut bases::inject(&fixture, &base));
         ran.ended(4).says(&[words]);
-        assert_eq!(scene.outputs(), [""; 0]);
+        assert_eq!(fixture.outputs(), [""; 0]);
     };
     let mut luks = vec![0; MIB];
     luks[..8].copy_from_slice(b"LUKS\xba\xbe\0\x02");
@@ -229,6 +229,6 @@ fn what_cannot_be_built_on_is_named() {
     damaged[1024 + 0x63] |= 0x40;
     refused(&damaged, "cannot read the ext4 in partition 1");
     fs_err::write(&base, &parts.root).unwrap();
-    let ran = run(&mut bases::inject(&scene, &base));
+    let ran = run(&mut bases::inject(&fixture, &base));
     ran.ended(4).says(&["it is the ext4 of a single partition"]);
 }

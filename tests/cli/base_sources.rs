@@ -1,8 +1,8 @@
 //! Where base images come from: what is taken for genuine, and what is refused.
 
 use crate::bases;
+use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{Fault, TestKey, Times};
-use crate::scene::{Ran, Scene, run};
 use imgbuild::digest::Sha256;
 use imgbuild::epoch::Epoch;
 use std::process::Command;
@@ -10,10 +10,10 @@ use std::process::Command;
 /// When tests sign: any time in the life of a [`TestKey`].
 const SIGNED: Epoch = crate::mirror::NOW;
 
-/// A scene with an image on its server, at `bases/base.img.xz`.
-fn scene() -> (Scene, String) {
-    let (scene, base) = bases::scene();
-    let folder = scene.path("mirror/bases");
+/// A fixture with an image on its server, at `bases/base.img.xz`.
+fn fixture() -> (Fixture, String) {
+    let (fixture, base) = bases::fixture();
+    let folder = fixture.path("mirror/bases");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::rename(base, folder.join("base.img")).unwrap();
     let packed = Command::new("xz")
@@ -21,22 +21,22 @@ fn scene() -> (Scene, String) {
         .current_dir(&folder)
         .status();
     assert!(packed.unwrap().success());
-    let url = format!("{}/bases/base.img.xz", scene.server.url());
-    (scene, url)
+    let url = format!("{}/bases/base.img.xz", fixture.server.url());
+    (fixture, url)
 }
 
-fn packed(scene: &Scene) -> Vec<u8> {
-    fs_err::read(scene.path("mirror/bases/base.img.xz")).unwrap()
+fn packed(fixture: &Fixture) -> Vec<u8> {
+    fs_err::read(fixture.path("mirror/bases/base.img.xz")).unwrap()
 }
 
-fn serve(scene: &Scene, name: &str, bytes: &[u8]) {
-    fs_err::write(scene.path("mirror/bases").join(name), bytes).unwrap();
+fn serve(fixture: &Fixture, name: &str, bytes: &[u8]) {
+    fs_err::write(fixture.path("mirror/bases").join(name), bytes).unwrap();
 }
 
 /// Lets the board name the image at `url` as `signed`, by a signature of `key`.
-fn name(scene: &Scene, url: &str, key: &TestKey, more: &str) {
-    serve(scene, "key.asc", key.armored_keyring().as_bytes());
-    let path = scene.path("definitions/boards/tiny/board.toml");
+fn name(fixture: &Fixture, url: &str, key: &TestKey, more: &str) {
+    serve(fixture, "key.asc", key.armored_keyring().as_bytes());
+    let path = fixture.path("definitions/boards/tiny/board.toml");
     let keys = url.replace("base.img.xz", "key.asc");
     let fingerprint = key.fingerprint();
     let board = fs_err::read_to_string(&path).unwrap();
@@ -47,120 +47,120 @@ fn name(scene: &Scene, url: &str, key: &TestKey, more: &str) {
     fs_err::write(&path, board + &base).unwrap();
 }
 
-fn inject(scene: &Scene, base: &str) -> Ran {
-    run(&mut bases::inject(scene, base.as_ref()))
+fn inject(fixture: &Fixture, base: &str) -> Ran {
+    run(&mut bases::inject(fixture, base.as_ref()))
 }
 
-fn refused(ran: Ran, scene: &Scene, words: &[&str]) {
+fn refused(ran: Ran, fixture: &Fixture, words: &[&str]) {
     ran.ended(4).says(words);
-    assert_eq!(scene.outputs(), [""; 0]);
-    assert_eq!(scene.scratch(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
+    assert_eq!(fixture.scratch(), [""; 0]);
 }
 
 #[test]
 fn a_url_needs_a_digest_and_the_right_one() {
-    let (scene, url) = scene();
-    let digest = Sha256::of(&packed(&scene)).to_string();
-    inject(&scene, &url)
+    let (fixture, url) = fixture();
+    let digest = Sha256::of(&packed(&fixture)).to_string();
+    inject(&fixture, &url)
         .ended(2)
         .says(&["give its digest with --base-sha256"]);
     let with = |digest: &str| {
-        let mut command = bases::inject(&scene, url.as_ref());
+        let mut command = bases::inject(&fixture, url.as_ref());
         run(command.args(["--base-sha256", digest]))
     };
     let wrong = digest.replace(|c: char| c.is_ascii_digit(), "0");
-    refused(with(&wrong), &scene, &["is not genuine", &digest]);
+    refused(with(&wrong), &fixture, &["is not genuine", &digest]);
     with(&digest).succeeded();
     // All of it is in the store now.
-    let mut offline = bases::inject(&scene, url.as_ref());
-    fs_err::remove_file(scene.image()).unwrap();
+    let mut offline = bases::inject(&fixture, url.as_ref());
+    fs_err::remove_file(fixture.image()).unwrap();
     run(offline.args(["--base-sha256", &digest, "--offline"])).succeeded();
 }
 
 #[test]
 fn a_download_that_breaks_off_is_resumed() {
-    let (scene, url) = scene();
-    let digest = Sha256::of(&packed(&scene)).to_string();
+    let (fixture, url) = fixture();
+    let digest = Sha256::of(&packed(&fixture)).to_string();
     let path = "/bases/base.img.xz";
-    scene
+    fixture
         .server
         .fault(path, Fault::Truncate(100_000), Times::Once);
-    let mut command = bases::inject(&scene, url.as_ref());
+    let mut command = bases::inject(&fixture, url.as_ref());
     run(command.args(["--base-sha256", &digest])).succeeded();
-    assert_eq!(scene.server.ranges(path), ["", "bytes=100000-"]);
+    assert_eq!(fixture.server.ranges(path), ["", "bytes=100000-"]);
 }
 
 #[test]
 fn a_file_is_genuine_by_a_signature_over_it_or_over_its_sums() {
-    let (scene, url) = scene();
+    let (fixture, url) = fixture();
     let key = TestKey::new(7);
-    let image = packed(&scene);
+    let image = packed(&fixture);
     serve(
-        &scene,
+        &fixture,
         "base.img.xz.sig",
         &key.sign_detached(&image, SIGNED),
     );
-    name(&scene, &url, &key, "signature = \".sig\"");
-    inject(&scene, "signed").succeeded();
-    fs_err::remove_file(scene.image()).unwrap();
+    name(&fixture, &url, &key, "signature = \".sig\"");
+    inject(&fixture, "signed").succeeded();
+    fs_err::remove_file(fixture.image()).unwrap();
 
     let sums = format!(
         "{}  other.img.xz\n{}  base.img.xz\n",
         Sha256::of(b""),
         Sha256::of(&image)
     );
-    serve(&scene, "SHA256SUMS", sums.as_bytes());
+    serve(&fixture, "SHA256SUMS", sums.as_bytes());
     let armored = key.sign_armored(sums.as_bytes(), SIGNED);
-    serve(&scene, "SHA256SUMS.asc", armored.as_bytes());
-    let path = scene.path("definitions/boards/tiny/board.toml");
+    serve(&fixture, "SHA256SUMS.asc", armored.as_bytes());
+    let path = fixture.path("definitions/boards/tiny/board.toml");
     let board = fs_err::read_to_string(&path).unwrap();
     let sums = "checksums = \"SHA256SUMS\"\nsignature = \"SHA256SUMS.asc\"";
     fs_err::write(&path, board.replace("signature = \".sig\"", sums)).unwrap();
-    inject(&scene, "signed").succeeded();
+    inject(&fixture, "signed").succeeded();
 }
 
 #[test]
 fn a_changed_file_and_a_foreign_signature_are_refused() {
-    let (scene, url) = scene();
+    let (fixture, url) = fixture();
     let (key, other) = (TestKey::new(7), TestKey::new(8));
-    let image = packed(&scene);
-    name(&scene, &url, &key, "signature = \".sig\"");
+    let image = packed(&fixture);
+    name(&fixture, &url, &key, "signature = \".sig\"");
     serve(
-        &scene,
+        &fixture,
         "base.img.xz.sig",
         &other.sign_detached(&image, SIGNED),
     );
     refused(
-        inject(&scene, "signed"),
-        &scene,
+        inject(&fixture, "signed"),
+        &fixture,
         &["is not genuine", &other.fingerprint()],
     );
 
     serve(
-        &scene,
+        &fixture,
         "base.img.xz.sig",
         &key.sign_detached(&image, SIGNED),
     );
-    scene
+    fixture
         .server
         .fault("/bases/base.img.xz", Fault::Corrupt(5000), Times::Always);
     refused(
-        inject(&scene, "signed"),
-        &scene,
+        inject(&fixture, "signed"),
+        &fixture,
         &["is not genuine", "was changed on the way"],
     );
 
-    serve(&scene, "key.asc", other.armored_keyring().as_bytes());
+    serve(&fixture, "key.asc", other.armored_keyring().as_bytes());
     refused(
-        inject(&scene, "signed"),
-        &scene,
+        inject(&fixture, "signed"),
+        &fixture,
         &["does not hold the key", &key.fingerprint()],
     );
 }
 
 /// Rewrites the board of the test.
-fn change_board(scene: &Scene, from: &str, to: &str) {
-    let path = scene.path("definitions/boards/tiny/board.toml");
+fn change_board(fixture: &Fixture, from: &str, to: &str) {
+    let path = fixture.path("definitions/boards/tiny/board.toml");
     let board = fs_err::read_to_string(&path).unwrap();
     assert!(board.contains(from), "{board}");
     fs_err::write(&path, board.replace(from, to)).unwrap();
@@ -168,24 +168,24 @@ fn change_board(scene: &Scene, from: &str, to: &str) {
 
 #[test]
 fn a_key_that_a_person_gives_must_be_the_one_that_the_board_names() {
-    let (scene, url) = scene();
+    let (fixture, url) = fixture();
     let (key, other) = (TestKey::new(7), TestKey::new(8));
-    let signature = key.sign_detached(&packed(&scene), SIGNED);
-    serve(&scene, "base.img.xz.sig", &signature);
-    name(&scene, &url, &key, "signature = \".sig\"");
+    let signature = key.sign_detached(&packed(&fixture), SIGNED);
+    serve(&fixture, "base.img.xz.sig", &signature);
+    name(&fixture, &url, &key, "signature = \".sig\"");
     let keys = format!("keys = [\"{}\"]\n", url.replace("base.img.xz", "key.asc"));
-    change_board(&scene, &keys, "");
-    let ran = inject(&scene, "signed").ended(2);
+    change_board(&fixture, &keys, "");
+    let ran = inject(&fixture, "signed").ended(2);
     ran.says(&["give it in a file with --base-key", &key.fingerprint()]);
 
     let with = |key: &TestKey, base: &str| {
-        let file = scene.path("a.key");
+        let file = fixture.path("a.key");
         fs_err::write(&file, key.armored_keyring()).unwrap();
-        let mut command = bases::inject(&scene, base.as_ref());
+        let mut command = bases::inject(&fixture, base.as_ref());
         run(command.arg("--base-key").arg(&file))
     };
     let words = ["does not hold the key", &key.fingerprint()];
-    refused(with(&other, "signed"), &scene, &words);
+    refused(with(&other, "signed"), &fixture, &words);
     with(&key, &url)
         .ended(2)
         .says(&["goes with a --base that the board names"]);
@@ -194,42 +194,42 @@ fn a_key_that_a_person_gives_must_be_the_one_that_the_board_names() {
 
 #[test]
 fn one_of_several_keys_is_enough_wherever_it_can_be_had() {
-    let (scene, url) = scene();
+    let (fixture, url) = fixture();
     let (key, other) = (TestKey::new(7), TestKey::new(8));
-    let signature = key.sign_detached(&packed(&scene), SIGNED);
-    serve(&scene, "base.img.xz.sig", &signature);
-    serve(&scene, "other.asc", other.armored_keyring().as_bytes());
-    name(&scene, &url, &key, "signature = \".sig\"");
+    let signature = key.sign_detached(&packed(&fixture), SIGNED);
+    serve(&fixture, "base.img.xz.sig", &signature);
+    serve(&fixture, "other.asc", other.armored_keyring().as_bytes());
+    name(&fixture, &url, &key, "signature = \".sig\"");
     let at = |file: &str| format!("\"{}\"", url.replace("base.img.xz", file));
     let (one, all) = (
         at("key.asc"),
         [at("none.asc"), at("other.asc"), at("key.asc")],
     );
-    change_board(&scene, &one, &all.join(", "));
+    change_board(&fixture, &one, &all.join(", "));
     let (mine, both) = (key.fingerprint(), [other.fingerprint(), key.fingerprint()]);
-    change_board(&scene, &mine, &both.join("\", \""));
-    inject(&scene, "signed").succeeded();
+    change_board(&fixture, &mine, &both.join("\", \""));
+    inject(&fixture, "signed").succeeded();
 
-    fs_err::remove_file(scene.image()).unwrap();
-    fs_err::remove_file(scene.path("mirror/bases/key.asc")).unwrap();
-    fs_err::remove_dir_all(scene.path("store")).unwrap();
-    let ran = inject(&scene, "signed");
-    refused(ran, &scene, &["is not genuine", &key.fingerprint()]);
+    fs_err::remove_file(fixture.image()).unwrap();
+    fs_err::remove_file(fixture.path("mirror/bases/key.asc")).unwrap();
+    fs_err::remove_dir_all(fixture.path("store")).unwrap();
+    let ran = inject(&fixture, "signed");
+    refused(ran, &fixture, &["is not genuine", &key.fingerprint()]);
 }
 
 #[test]
 fn a_lock_pins_the_base() {
-    let (scene, url) = scene();
+    let (fixture, url) = fixture();
     let key = TestKey::new(7);
-    let image = packed(&scene);
+    let image = packed(&fixture);
     serve(
-        &scene,
+        &fixture,
         "base.img.xz.sig",
         &key.sign_detached(&image, SIGNED),
     );
-    name(&scene, &url, &key, "signature = \".sig\"");
-    let lock = scene.path("base.lock");
-    let mut command = bases::sub(&scene, "lock", "signed".as_ref());
+    name(&fixture, &url, &key, "signature = \".sig\"");
+    let lock = fixture.path("base.lock");
+    let mut command = bases::sub(&fixture, "lock", "signed".as_ref());
     run(command.arg("--output").arg(&lock)).succeeded();
     let text = fs_err::read_to_string(&lock).unwrap();
     let digest = Sha256::of(&image).to_string();
@@ -240,15 +240,15 @@ fn a_lock_pins_the_base() {
     assert!(text.contains(&digest));
 
     // Neither key nor signature is asked for by who has a lock.
-    fs_err::remove_file(scene.path("mirror/bases/key.asc")).unwrap();
+    fs_err::remove_file(fixture.path("mirror/bases/key.asc")).unwrap();
     let locked = || {
-        let mut command = bases::inject(&scene, "signed".as_ref());
+        let mut command = bases::inject(&fixture, "signed".as_ref());
         command.args(["--locked", "--lock"]).arg(&lock);
         command
     };
     run(&mut locked()).succeeded();
-    let mut other = bases::inject(&scene, "signed".as_ref());
-    let path = scene.path("definitions/boards/tiny/board.toml");
+    let mut other = bases::inject(&fixture, "signed".as_ref());
+    let path = fixture.path("definitions/boards/tiny/board.toml");
     let board = fs_err::read_to_string(&path).unwrap();
     fs_err::write(
         &path,
@@ -260,8 +260,8 @@ fn a_lock_pins_the_base() {
 
 #[test]
 fn what_is_no_disk_is_refused_by_its_name() {
-    let (scene, _) = scene();
-    let path = scene.path("strange.img");
+    let (fixture, _) = fixture();
+    let path = fixture.path("strange.img");
     for (bytes, words) in [
         (&b"7z\xbc\xaf\x27\x1c rest"[..], "it is a 7-Zip archive"),
         (
@@ -271,12 +271,12 @@ fn what_is_no_disk_is_refused_by_its_name() {
         (&[0; 4096], "has no partition table"),
     ] {
         fs_err::write(&path, bytes).unwrap();
-        refused(run(&mut bases::inject(&scene, &path)), &scene, &[words]);
+        refused(run(&mut bases::inject(&fixture, &path)), &fixture, &[words]);
     }
-    let missing = scene.path("missing.img");
+    let missing = fixture.path("missing.img");
     refused(
-        run(&mut bases::inject(&scene, &missing)),
-        &scene,
+        run(&mut bases::inject(&fixture, &missing)),
+        &fixture,
         &["missing.img"],
     );
 }

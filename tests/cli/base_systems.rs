@@ -2,9 +2,9 @@
 
 use crate::bases::{self, output};
 use crate::first_boot::inside;
+use crate::fixture::{Fixture, run};
 use crate::mirror::DebSpec;
-use crate::scene::{Scene, run};
-use crate::world::{self, KERNEL};
+use crate::test_debian::{self, KERNEL};
 use std::path::Path;
 use std::process::Command;
 
@@ -23,7 +23,7 @@ fn wireless_regdb() -> DebSpec {
     ];
     let files = names
         .into_iter()
-        .fold(world::package("wireless-regdb"), |deb, name| {
+        .fold(test_debian::package("wireless-regdb"), |deb, name| {
             let path = format!("/usr/lib/firmware/regulatory.{name}");
             deb.file(&path, 0o644, name.as_bytes())
         });
@@ -33,7 +33,7 @@ fn wireless_regdb() -> DebSpec {
 /// Radio of the kernel, which believes what `keys` signed.
 fn radio(keys: &str) -> DebSpec {
     let module = format!("/usr/lib/modules/{KERNEL}/kernel/net/wireless/cfg80211.ko");
-    world::package("radio").file(&module, 0o644, keys.as_bytes())
+    test_debian::package("radio").file(&module, 0o644, keys.as_bytes())
 }
 
 /// What update-alternatives says about the regulatory database of the system in `root`.
@@ -75,16 +75,16 @@ fn links(root: &Path) -> String {
 
 #[test]
 fn a_vendors_kernel_gets_the_rules_of_radio_that_it_believes() {
-    let (scene, base) = bases::scene_with(vec![wireless_regdb(), radio("sforshee wens")]);
+    let (fixture, base) = bases::fixture_with(vec![wireless_regdb(), radio("sforshee wens")]);
     let before = bases::files(&base);
     let query = alternatives(before.path(), &QUERY);
     assert!(
         query.contains("Status: auto\n")
             && query.contains("Value: /lib/firmware/regulatory.db-debian\n")
     );
-    let ran = run(&mut bases::inject(&scene, &base)).succeeded();
+    let ran = run(&mut bases::inject(&fixture, &base)).succeeded();
     ran.says(&["kernel 6.1.0-test does not know Debian's key"]);
-    let after = bases::files(&scene.image());
+    let after = bases::files(&fixture.image());
     alternatives(before.path(), &SET);
     assert_eq!(
         alternatives(before.path(), &QUERY),
@@ -94,20 +94,21 @@ fn a_vendors_kernel_gets_the_rules_of_radio_that_it_believes() {
     assert!(links(after.path()).starts_with("etc/alternatives"));
 
     // Once more, from there: nothing is left to be chosen.
-    fs_err::rename(scene.image(), &base).unwrap();
-    let ran = run(&mut bases::inject(&scene, &base)).succeeded();
+    fs_err::rename(fixture.image(), &base).unwrap();
+    let ran = run(&mut bases::inject(&fixture, &base)).succeeded();
     assert!(!ran.stderr.contains("regulatory.db"), "{}", ran.stderr);
     assert_eq!(
-        links(bases::files(&scene.image()).path()),
+        links(bases::files(&fixture.image()).path()),
         links(after.path())
     );
 }
 
 #[test]
 fn debians_kernel_keeps_the_rules_of_radio_that_it_has() {
-    let (scene, base) = bases::scene_with(vec![wireless_regdb(), radio("benh@debian.org wens")]);
-    run(&mut bases::inject(&scene, &base)).succeeded();
-    let (before, after) = (bases::files(&base), bases::files(&scene.image()));
+    let (fixture, base) =
+        bases::fixture_with(vec![wireless_regdb(), radio("benh@debian.org wens")]);
+    run(&mut bases::inject(&fixture, &base)).succeeded();
+    let (before, after) = (bases::files(&base), bases::files(&fixture.image()));
     assert_eq!(links(before.path()), links(after.path()));
     assert!(alternatives(after.path(), &QUERY).contains("Status: auto\n"));
 }
@@ -116,7 +117,7 @@ const MENU: &str = "/boot/extlinux/extlinux.conf";
 
 /// Debian's own u-boot-menu, and of what it runs as much as it asks for.
 fn u_boot_menu() -> DebSpec {
-    let folder = Path::new("/usr/local/lib/imgbuild-judges/trixie");
+    let folder = Path::new("/usr/local/lib/imgbuild-oracles/trixie");
     let script = fs_err::read(folder.join("usr/sbin/u-boot-update")).unwrap();
     let read_config = fs_err::read(folder.join("usr/share/u-boot-menu/read-config")).unwrap();
     let versions = "#!/bin/sh\ncase $1 in\nsort) sort -r ;;\n\
@@ -126,7 +127,7 @@ fn u_boot_menu() -> DebSpec {
     let applets = ["cmp", "grep", "head", "id", "sed", "sort"];
     let applets = applets
         .into_iter()
-        .fold(world::package("u-boot-menu"), |deb, applet| {
+        .fold(test_debian::package("u-boot-menu"), |deb, applet| {
             deb.symlink(&format!("/usr/bin/{applet}"), "busybox")
         });
     applets
@@ -140,14 +141,14 @@ fn u_boot_menu() -> DebSpec {
 /// A newer kernel, whose script does what those of Debian's kernels do.
 fn newer_kernel() -> DebSpec {
     let postinst = "#!/bin/sh\nset -e\nupdate-initramfs -c -k 6.2.0-test\nu-boot-update\n";
-    world::package("linux-image-newer")
+    test_debian::package("linux-image-newer")
         .file("/boot/vmlinuz-6.2.0-test", 0o644, b"a newer kernel")
         .script("postinst", postinst)
 }
 
 /// Writes `text` into the base as the menu that its device has.
-fn write_menu(scene: &Scene, base: &Path, text: &str) {
-    let file = scene.path("menu");
+fn write_menu(fixture: &Fixture, base: &Path, text: &str) {
+    let file = fixture.path("menu");
     fs_err::write(&file, text).unwrap();
     let commands = format!("mkdir /boot/extlinux\nwrite {} {MENU}\n", file.display());
     bases::edit(base, &commands);
@@ -159,26 +160,26 @@ fn menu(image: &Path) -> String {
 
 #[test]
 fn the_menu_of_u_boot_is_the_images_own_after_a_kernel_came() {
-    let (scene, base) = bases::scene_with(vec![u_boot_menu()]);
+    let (fixture, base) = bases::fixture_with(vec![u_boot_menu()]);
     let by_hand = "# by hand\nlabel l0\n\tappend root=/dev/none\n";
-    write_menu(&scene, &base, by_hand);
-    run(&mut bases::inject(&scene, &base)).succeeded();
-    assert_eq!(menu(&scene.image()), by_hand);
+    write_menu(&fixture, &base, by_hand);
+    run(&mut bases::inject(&fixture, &base)).succeeded();
+    assert_eq!(menu(&fixture.image()), by_hand);
 
     let archive = bases::archive()
         .package(u_boot_menu())
         .package(newer_kernel());
-    scene.publish(&archive.date(bases::LATER));
-    let path = scene.path("definitions/profiles/adder/profile.toml");
+    fixture.publish(&archive.date(bases::LATER));
+    let path = fixture.path("definitions/profiles/adder/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     fs_err::write(
         &path,
         profile.replace("[\"extra\"]", "[\"linux-image-newer\"]"),
     )
     .unwrap();
-    run(&mut bases::inject(&scene, &base)).succeeded();
-    let written = menu(&scene.image());
-    let files = bases::files(&scene.image());
+    run(&mut bases::inject(&fixture, &base)).succeeded();
+    let written = menu(&fixture.image());
+    let files = bases::files(&fixture.image());
     let fstab = fs_err::read_to_string(files.path().join("etc/fstab")).unwrap();
     let root = fstab.lines().find(|line| line.contains(" / ")).unwrap();
     let entry = format!(
@@ -201,10 +202,10 @@ fn the_menu_of_u_boot_is_the_images_own_after_a_kernel_came() {
 
 #[test]
 fn where_fstab_names_no_root_the_menu_of_u_boot_keeps_its_own() {
-    let (scene, base) = bases::scene_with(vec![u_boot_menu()]);
+    let (fixture, base) = bases::fixture_with(vec![u_boot_menu()]);
     let old = "label l0\n\tappend root=PARTUUID=of-the-device it's quiet\n";
-    write_menu(&scene, &base, old);
-    let empty = scene.path("empty");
+    write_menu(&fixture, &base, old);
+    let empty = fixture.path("empty");
     fs_err::write(&empty, "").unwrap();
     bases::edit(
         &base,
@@ -213,32 +214,32 @@ fn where_fstab_names_no_root_the_menu_of_u_boot_keeps_its_own() {
     let archive = bases::archive()
         .package(u_boot_menu())
         .package(newer_kernel());
-    scene.publish(&archive.date(bases::LATER));
-    let path = scene.path("definitions/profiles/adder/profile.toml");
+    fixture.publish(&archive.date(bases::LATER));
+    let path = fixture.path("definitions/profiles/adder/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     fs_err::write(
         &path,
         profile.replace("[\"extra\"]", "[\"linux-image-newer\"]"),
     )
     .unwrap();
-    run(&mut bases::inject(&scene, &base)).succeeded();
-    let written = menu(&scene.image());
+    run(&mut bases::inject(&fixture, &base)).succeeded();
+    let written = menu(&fixture.image());
     let entry = "\tappend root=PARTUUID=of-the-device ro quiet\n";
     assert!(written.contains(entry), "{written}");
 }
 
 #[test]
 fn a_name_that_leads_to_no_partition_is_refused() {
-    let (scene, base) = bases::scene();
+    let (fixture, base) = bases::fixture();
     let fstab = bases::cat(bases::root(&base).path(), "/etc/fstab");
     let root = fstab.lines().find(|line| line.contains(" / ")).unwrap();
     let source = root.split(' ').next().unwrap();
     let tried = |text: &str| {
-        let file = scene.path("fstab");
+        let file = fixture.path("fstab");
         fs_err::write(&file, text).unwrap();
         let commands = format!("rm /etc/fstab\nwrite {} /etc/fstab\n", file.display());
         bases::edit(&base, &commands);
-        run(&mut bases::inject(&scene, &base))
+        run(&mut bases::inject(&fixture, &base))
     };
     let other = "UUID=00000000-0000-4000-8000-000000000000";
     tried(&fstab.replace(source, other)).ended(1).says(&[
@@ -249,11 +250,11 @@ fn a_name_that_leads_to_no_partition_is_refused() {
     tried(&more)
         .ended(1)
         .says(&["`PARTUUID=0badcafe-01 at /srv`"]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
     tried(&more.replace("ext4 defaults", "ext4 noauto")).succeeded();
-    fs_err::remove_file(scene.image()).unwrap();
+    fs_err::remove_file(fixture.image()).unwrap();
 
-    let overlay = scene.path("definitions/overlays/line");
+    let overlay = fixture.path("definitions/overlays/line");
     let file = overlay.join("root/boot/firmware/cmdline.txt");
     fs_err::create_dir_all(file.parent().unwrap()).unwrap();
     fs_err::write(
@@ -262,7 +263,7 @@ fn a_name_that_leads_to_no_partition_is_refused() {
     )
     .unwrap();
     fs_err::write(&file, "console=tty1 root=PARTUUID=0badcafe-02 rootwait\n").unwrap();
-    let path = scene.path("definitions/profiles/adder/profile.toml");
+    let path = fixture.path("definitions/profiles/adder/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     let profile = profile.replace("root-margin", "overlays = [\"line\"]\nroot-margin");
     fs_err::write(&path, profile).unwrap();
@@ -276,16 +277,16 @@ fn a_name_that_leads_to_no_partition_is_refused() {
 /// As Armbian and DietPi ship them, with hashes of `1234` and `dietpi`.
 #[test]
 fn nobody_logs_in_with_the_password_that_a_base_is_known_for() {
-    let (scene, base) = bases::scene();
-    let shadow = scene.path("shadow");
+    let (fixture, base) = bases::fixture();
+    let shadow = fixture.path("shadow");
     let of_base = "root:$6$salt$known:20000:0:99999:7:::\n\
                    dietpi:$6$salt$known:20000:0:99999:7:::\n\
                    ada:$6$salt$own:20000:0:99999:7:::\n";
     fs_err::write(&shadow, of_base).unwrap();
     let replace = format!("rm /etc/shadow\nwrite {} /etc/shadow\n", shadow.display());
     bases::edit(&base, &replace);
-    run(&mut bases::inject(&scene, &base)).succeeded();
-    let shadow = bases::cat(bases::root(&scene.image()).path(), "/etc/shadow");
+    run(&mut bases::inject(&fixture, &base)).succeeded();
+    let shadow = bases::cat(bases::root(&fixture.image()).path(), "/etc/shadow");
     let hashes: Vec<_> = shadow
         .lines()
         .map(|line| line.split(':').take(2).collect::<Vec<_>>())

@@ -1,8 +1,8 @@
 //! Images that start from another image: what changes, and what must not.
 
+use crate::fixture::{Fixture, run};
 use crate::mirror::{DebSpec, NOW, TestArchive};
-use crate::scene::{Scene, run};
-use crate::world;
+use crate::test_debian;
 use imgbuild::base::Opened;
 use imgbuild::epoch::Epoch;
 use imgbuild::store::Store;
@@ -46,7 +46,7 @@ default = "C.UTF-8"
 "#;
 
 fn extra() -> DebSpec {
-    world::package("extra")
+    test_debian::package("extra")
         .script(
             "postinst",
             "#!/bin/sh\nset -e\necho \"$1\" > /etc/extra.state\n",
@@ -54,56 +54,56 @@ fn extra() -> DebSpec {
         .conffile("/etc/extra.conf", b"extra\n")
 }
 
-/// The archive of every scene here.
+/// The archive of every fixture here.
 pub(crate) fn archive() -> TestArchive {
-    world::archive().package(extra())
+    test_debian::archive().package(extra())
 }
 
-/// A scene whose archive has package `extra`, and an image made from it without that.
-pub(crate) fn scene() -> (Scene, PathBuf) {
-    scene_with(Vec::new())
+/// A fixture whose archive has package `extra`, and an image made from it without that.
+pub(crate) fn fixture() -> (Fixture, PathBuf) {
+    fixture_with(Vec::new())
 }
 
 /// The same, and the image has `packages` too.
-pub(crate) fn scene_with(packages: Vec<DebSpec>) -> (Scene, PathBuf) {
+pub(crate) fn fixture_with(packages: Vec<DebSpec>) -> (Fixture, PathBuf) {
     let names = packages.iter().map(|deb| format!(", \"{}\"", deb.name));
     let names: String = names.collect();
-    let scene = Scene::of(&packages.into_iter().fold(archive(), TestArchive::package));
-    let path = scene.path("definitions/profiles/greeter/profile.toml");
+    let fixture = Fixture::of(&packages.into_iter().fold(archive(), TestArchive::package));
+    let path = fixture.path("definitions/profiles/greeter/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     let profile = profile.replace("[\"hello\"]", &format!("[\"hello\"{names}]"));
     fs_err::write(&path, profile).unwrap();
-    run(&mut scene.build()).succeeded();
-    let base = scene.path("base.img");
-    fs_err::rename(scene.image(), &base).unwrap();
-    write_adder(&scene);
-    (scene, base)
+    run(&mut fixture.build()).succeeded();
+    let base = fixture.path("base.img");
+    fs_err::rename(fixture.image(), &base).unwrap();
+    write_adder(&fixture);
+    (fixture, base)
 }
 
 /// Writes the profile that [`inject`] builds.
-pub(crate) fn write_adder(scene: &Scene) {
-    let folder = scene.path("definitions/profiles/adder");
+pub(crate) fn write_adder(fixture: &Fixture) {
+    let folder = fixture.path("definitions/profiles/adder");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::write(folder.join("profile.toml"), format!("{PROFILE}{SETTINGS}")).unwrap();
 }
 
 /// The build of an image that starts from `base`.
-pub(crate) fn inject(scene: &Scene, base: &Path) -> Command {
-    let mut command = scene.bare(&[]);
-    add_inputs(scene, base, &mut command);
-    command.arg("--output").arg(scene.image());
+pub(crate) fn inject(fixture: &Fixture, base: &Path) -> Command {
+    let mut command = fixture.bare(&[]);
+    add_inputs(fixture, base, &mut command);
+    command.arg("--output").arg(fixture.image());
     command
 }
 
 /// The subcommand `name` on what [`inject`] builds from.
-pub(crate) fn sub(scene: &Scene, name: &str, base: &Path) -> Command {
-    let mut command = scene.bare(&[name]);
-    add_inputs(scene, base, &mut command);
+pub(crate) fn sub(fixture: &Fixture, name: &str, base: &Path) -> Command {
+    let mut command = fixture.bare(&[name]);
+    add_inputs(fixture, base, &mut command);
     command
 }
 
-fn add_inputs(scene: &Scene, base: &Path, command: &mut Command) {
-    let inputs = scene.inputs().into_iter();
+fn add_inputs(fixture: &Fixture, base: &Path, command: &mut Command) {
+    let inputs = fixture.inputs().into_iter();
     let inputs = inputs.map(|word| match word.as_str() {
         "greeter" => "adder".to_owned(),
         _ => word,
@@ -159,11 +159,11 @@ pub(crate) fn cat(root: &Path, path: &str) -> String {
 
 #[test]
 fn a_package_is_installed_on_an_image() {
-    let (scene, base) = scene();
-    run(&mut inject(&scene, &base)).succeeded();
-    let (before, after) = (partitions(&base), partitions(&scene.image()));
+    let (fixture, base) = fixture();
+    run(&mut inject(&fixture, &base)).succeeded();
+    let (before, after) = (partitions(&base), partitions(&fixture.image()));
     assert_eq!(before, after);
-    let root = root(&scene.image());
+    let root = root(&fixture.image());
     output("/usr/sbin/e2fsck", &["-fn", root.path().to_str().unwrap()]);
     assert_eq!(cat(root.path(), "/etc/extra.state"), "configure\n");
     assert_eq!(cat(root.path(), "/etc/extra.conf"), "extra\n");
@@ -172,12 +172,12 @@ fn a_package_is_installed_on_an_image() {
 }
 
 /// The names of everything in the tree of `image` that is other than in that of `base`, as our own
-/// reader sees them, whose judges are others.
-fn differences(scene: &Scene, base: &Path) -> Vec<String> {
+/// reader sees them, whose oracles are others.
+fn differences(fixture: &Fixture, base: &Path) -> Vec<String> {
     let read = |image: &Path| {
-        let store = Store::open(&scene.path("judge")).unwrap();
+        let store = Store::open(&fixture.path("judge")).unwrap();
         let object = store.insert(&fs_err::read(image).unwrap()).unwrap();
-        let opened = Opened::read(&store, object, world::host()).unwrap();
+        let opened = Opened::read(&store, object, test_debian::host()).unwrap();
         let tree = opened.tree;
         let entries = tree.walk().into_iter().map(|(path, id)| {
             let mut node = tree.node(id).clone();
@@ -196,7 +196,7 @@ fn differences(scene: &Scene, base: &Path) -> Vec<String> {
         });
         entries.collect::<BTreeMap<_, _>>()
     };
-    let (before, after) = (read(base), read(&scene.image()));
+    let (before, after) = (read(base), read(&fixture.image()));
     let gone = before.iter().filter(|(path, _)| !after.contains_key(*path));
     let gone = gone.map(|(path, _)| format!("- {path}"));
     let other = after
@@ -211,27 +211,27 @@ fn differences(scene: &Scene, base: &Path) -> Vec<String> {
 
 #[test]
 fn nothing_else_changes() {
-    let (scene, base) = scene();
-    run(&mut inject(&scene, &base)).succeeded();
-    insta::assert_snapshot!(differences(&scene, &base).join("\n"));
+    let (fixture, base) = fixture();
+    run(&mut inject(&fixture, &base)).succeeded();
+    insta::assert_snapshot!(differences(&fixture, &base).join("\n"));
 }
 
 #[test]
 fn the_same_base_and_packages_give_the_same_image() {
-    let (scene, base) = scene();
-    run(&mut inject(&scene, &base)).succeeded();
-    let first = fs_err::read(scene.image()).unwrap();
-    fs_err::remove_dir_all(scene.path("store")).unwrap();
-    let elsewhere = scene.path("work/base.img");
+    let (fixture, base) = fixture();
+    run(&mut inject(&fixture, &base)).succeeded();
+    let first = fs_err::read(fixture.image()).unwrap();
+    fs_err::remove_dir_all(fixture.path("store")).unwrap();
+    let elsewhere = fixture.path("work/base.img");
     fs_err::rename(&base, &elsewhere).unwrap();
-    run(&mut inject(&scene, &elsewhere)).succeeded();
-    assert!(first == fs_err::read(scene.image()).unwrap());
+    run(&mut inject(&fixture, &elsewhere)).succeeded();
+    assert!(first == fs_err::read(fixture.image()).unwrap());
 }
 
 /// `hello` in version 2, which `extra` needs: with another conffile and another file.
 fn newer() -> [DebSpec; 2] {
     let script = "#!/bin/sh\nset -e\necho \"$0 $*\" >> /etc/hello.scripts\n";
-    let hello = world::versioned("hello", "2.0")
+    let hello = test_debian::versioned("hello", "2.0")
         .conffile("/etc/hello.conf", b"greeting = hello, all\n")
         .file("/usr/share/hello/NEWS", 0o644, b"new")
         .script("preinst", script)
@@ -269,8 +269,8 @@ pub(crate) fn edit(image: &Path, commands: &str) {
 
 #[test]
 fn an_upgrade_keeps_what_the_vendor_changed() {
-    let (scene, base) = scene();
-    let changed = scene.path("changed");
+    let (fixture, base) = fixture();
+    let changed = fixture.path("changed");
     fs_err::write(&changed, "greeting = vendor\n").unwrap();
     let commands = format!(
         "rm /etc/hello.conf\nwrite {} /etc/hello.conf\n",
@@ -279,10 +279,10 @@ fn an_upgrade_keeps_what_the_vendor_changed() {
     edit(&base, &commands);
     let archive = newer()
         .into_iter()
-        .fold(world::archive(), |archive, deb| archive.package(deb));
-    scene.publish(&archive.date(LATER));
-    run(&mut inject(&scene, &base)).succeeded();
-    let root = root(&scene.image());
+        .fold(test_debian::archive(), |archive, deb| archive.package(deb));
+    fixture.publish(&archive.date(LATER));
+    run(&mut inject(&fixture, &base)).succeeded();
+    let root = root(&fixture.image());
     let root = root.path();
     output("/usr/sbin/e2fsck", &["-fn", root.to_str().unwrap()]);
     assert_eq!(cat(root, "/etc/hello.conf"), "greeting = vendor\n");
@@ -306,12 +306,12 @@ fn an_upgrade_keeps_what_the_vendor_changed() {
 
 #[test]
 fn a_held_package_that_is_in_the_way_is_named() {
-    let (scene, base) = scene();
+    let (fixture, base) = fixture();
     let root = root(&base);
     let status = cat(root.path(), "/var/lib/dpkg/status");
     let installed = "Package: hello\nStatus: install ok installed\n";
     assert!(status.contains(installed));
-    let held = scene.path("held");
+    let held = fixture.path("held");
     fs_err::write(
         &held,
         status.replace(installed, &installed.replace("install ok", "hold ok")),
@@ -326,32 +326,35 @@ fn a_held_package_that_is_in_the_way_is_named() {
     );
     let archive = newer()
         .into_iter()
-        .fold(world::archive(), |archive, deb| archive.package(deb));
-    scene.publish(&archive.date(LATER));
-    let ran = run(&mut inject(&scene, &base));
+        .fold(test_debian::archive(), |archive, deb| archive.package(deb));
+    fixture.publish(&archive.date(LATER));
+    let ran = run(&mut inject(&fixture, &base));
     ran.ended(1)
         .says(&["has Depends: hello (>= 2)", "hello 1.0 is installed, held"]);
 }
 
 #[test]
 fn the_archives_of_the_base_are_used_and_backports_only_if_asked() {
-    let (scene, base) = scene();
-    let list = scene.path("list");
-    let text = format!("deb {}/debian trixie-backports main\n", scene.server.url());
+    let (fixture, base) = fixture();
+    let list = fixture.path("list");
+    let text = format!(
+        "deb {}/debian trixie-backports main\n",
+        fixture.server.url()
+    );
     fs_err::write(&list, text).unwrap();
     let path = "/etc/apt/sources.list.d/backports.list";
     edit(&base, &format!("write {} {path}\n", list.display()));
     let backports = TestArchive::new()
         .suite("stable-backports", "trixie-backports")
         .not_automatic()
-        .package(world::versioned("extra", "9"));
-    backports.write(&scene.path("mirror/debian"));
-    run(&mut inject(&scene, &base)).succeeded();
-    let root = root(&scene.image());
+        .package(test_debian::versioned("extra", "9"));
+    backports.write(&fixture.path("mirror/debian"));
+    run(&mut inject(&fixture, &base)).succeeded();
+    let root = root(&fixture.image());
     let status = cat(root.path(), "/var/lib/dpkg/status");
     assert!(status.contains("Package: extra\n"));
     assert!(!status.contains("Version: 9\n"), "{status}");
-    let asked = scene.server.requests();
+    let asked = fixture.server.requests();
     let of_backports = |path: &str| path.contains("trixie-backports/");
     assert!(asked.iter().any(|request| of_backports(&request.path)));
     assert_eq!(
@@ -362,8 +365,11 @@ fn the_archives_of_the_base_are_used_and_backports_only_if_asked() {
 
 #[test]
 fn the_preferences_of_the_base_decide_the_version() {
-    let (scene, base) = scene();
-    let text = format!("deb {}/debian trixie-backports main\n", scene.server.url());
+    let (fixture, base) = fixture();
+    let text = format!(
+        "deb {}/debian trixie-backports main\n",
+        fixture.server.url()
+    );
     let pin = "Package: ex*\nPin: release n=trixie-backports\nPin-Priority: 990\n";
     let odd = pin.replace("ex*", "/ex/");
     let mut commands = "mkdir /etc/apt/preferences.d\n".to_owned();
@@ -376,29 +382,29 @@ fn the_preferences_of_the_base_decide_the_version() {
         ("pin", pin, "/etc/apt/preferences.d/extra"),
         ("ignored", odd.as_str(), "/etc/apt/preferences.d/extra.bak"),
     ] {
-        fs_err::write(scene.path(name), text).unwrap();
-        commands += &format!("write {} {path}\n", scene.path(name).display());
+        fs_err::write(fixture.path(name), text).unwrap();
+        commands += &format!("write {} {path}\n", fixture.path(name).display());
     }
     edit(&base, &commands);
     let backports = TestArchive::new()
         .suite("stable-backports", "trixie-backports")
         .not_automatic()
-        .package(world::versioned("extra", "9"));
-    backports.write(&scene.path("mirror/debian"));
-    run(&mut inject(&scene, &base)).succeeded();
-    let status = cat(root(&scene.image()).path(), "/var/lib/dpkg/status");
+        .package(test_debian::versioned("extra", "9"));
+    backports.write(&fixture.path("mirror/debian"));
+    run(&mut inject(&fixture, &base)).succeeded();
+    let status = cat(root(&fixture.image()).path(), "/var/lib/dpkg/status");
     assert!(status.contains("Version: 9\n"), "{status}");
 
-    fs_err::remove_file(scene.image()).unwrap();
+    fs_err::remove_file(fixture.image()).unwrap();
     let path = "/etc/apt/preferences.d/odd.pref";
     edit(
         &base,
-        &format!("write {} {path}\n", scene.path("ignored").display()),
+        &format!("write {} {path}\n", fixture.path("ignored").display()),
     );
-    let ran = run(&mut inject(&scene, &base)).ended(4);
+    let ran = run(&mut inject(&fixture, &base)).ended(4);
     ran.says(&[
         &format!("cannot follow `{path}`"),
         "regular expressions are not followed",
     ]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }

@@ -6,9 +6,9 @@
 
 mod archive;
 
+use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{Fault, Request, Times};
-use crate::scene::{Ran, Scene, run};
-use crate::world;
+use crate::test_debian;
 use imgbuild::define::board::PartitionType;
 use imgbuild::digest::Sha256;
 use serde_json::Value;
@@ -26,43 +26,43 @@ const EXYNOS: [(&str, usize, u8); 3] = [
     ("tzsw.bin.hardkernel", 262_144, b'T'),
 ];
 
-/// A scene whose definitions are the shipped boards.
-struct Boards(Scene);
+/// A fixture whose definitions are the shipped boards.
+struct Boards(Fixture);
 
 impl Boards {
     fn new() -> Self {
-        let scene = Scene::new();
+        let fixture = Fixture::new();
         for (folder, archive) in archive::archives() {
-            archive.write(&scene.path("mirror").join(folder));
+            archive.write(&fixture.path("mirror").join(folder));
         }
         for (name, len, byte) in EXYNOS {
-            fs_err::create_dir_all(scene.path("mirror/blobs")).unwrap();
-            fs_err::write(scene.path("mirror/blobs").join(name), vec![byte; len]).unwrap();
+            fs_err::create_dir_all(fixture.path("mirror/blobs")).unwrap();
+            fs_err::write(fixture.path("mirror/blobs").join(name), vec![byte; len]).unwrap();
         }
         let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards");
-        for name in crate::scene::names(&boards) {
+        for name in crate::fixture::names(&boards) {
             let file = boards.join(&name).join("board.toml");
             if file.exists() {
                 let text = fs_err::read_to_string(file).unwrap();
-                let to = scene.path("definitions/boards").join(name);
+                let to = fixture.path("definitions/boards").join(name);
                 fs_err::create_dir_all(&to).unwrap();
-                fs_err::write(to.join("board.toml"), adapted(&text, &scene)).unwrap();
+                fs_err::write(to.join("board.toml"), adapted(&text, &fixture)).unwrap();
             }
         }
-        Self(scene)
+        Self(fixture)
     }
 
     fn command(&self, board: &str) -> Command {
-        let scene = &self.0;
-        let mut command = scene.bare(&["--board", board, "--profile", "greeter"]);
+        let fixture = &self.0;
+        let mut command = fixture.bare(&["--board", board, "--profile", "greeter"]);
         for (flag, name) in [
             ("--definitions", "definitions"),
             ("--store", "store"),
             ("--keyring", "keyring.pgp"),
         ] {
-            command.arg(flag).arg(scene.path(name));
+            command.arg(flag).arg(fixture.path(name));
         }
-        command.args(["--mirror", &scene.mirror()]);
+        command.args(["--mirror", &fixture.mirror()]);
         command.arg("--output").arg(self.image(board));
         command
     }
@@ -78,7 +78,7 @@ impl Boards {
 }
 
 /// The board for this machine's packages, with its blobs on the test's server.
-fn adapted(text: &str, scene: &Scene) -> String {
+fn adapted(text: &str, fixture: &Fixture) -> String {
     let line = |line: &str| -> String {
         let Some((name, len, byte)) = EXYNOS.into_iter().find(|(name, ..)| line.contains(name))
         else {
@@ -90,11 +90,14 @@ fn adapted(text: &str, scene: &Scene) -> String {
         let digest = Sha256::of(&vec![byte; len]);
         format!(
             "url = \"{}/blobs/{name}\"\nsha256 = \"{digest}\"\n",
-            scene.server.url()
+            fixture.server.url()
         )
     };
     let text: String = text.lines().map(line).collect();
-    let architecture = format!("schema = 1\narchitecture = \"{}\"", world::host().debian());
+    let architecture = format!(
+        "schema = 1\narchitecture = \"{}\"",
+        test_debian::host().debian()
+    );
     text.replacen("schema = 1", &architecture, 1)
 }
 
@@ -244,8 +247,8 @@ fn a_raspberry_pi_finds_its_firmware() {
         let listing = disk.fat(1, &["mdir", "-b", "::"]);
         let mut names: Vec<&str> = listing.lines().map(|line| &line[3..]).collect();
         names.sort_unstable();
-        let kernel = format!("vmlinuz-{}", world::KERNEL);
-        let initramfs = format!("initrd.img-{}", world::KERNEL);
+        let kernel = format!("vmlinuz-{}", test_debian::KERNEL);
+        let initramfs = format!("initrd.img-{}", test_debian::KERNEL);
         let common = [
             "bcm2711-test.dtb",
             "cmdline.txt",
@@ -324,7 +327,7 @@ fn a_virtual_machine_finds_the_menu_of_u_boot() {
 fn a_pc_finds_grub_from_bios_and_from_uefi() {
     let boards = Boards::new();
     let disk = boards.build("x86_64");
-    let root = PartitionType::Root.gpt(world::host());
+    let root = PartitionType::Root.gpt(test_debian::host());
     insta::assert_snapshot!("map of x86_64", disk.map().replace(root, "ROOT"));
     let boot = disk.sectors(0, 1);
     let core = disk.start(1);

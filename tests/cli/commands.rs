@@ -1,13 +1,13 @@
 //! Commands that build nothing, and the command line itself.
 
-use crate::scene::{Scene, run};
+use crate::fixture::{Fixture, run};
 
 #[test]
 fn boards_and_profiles_are_listed_with_the_persons_own() {
-    let scene = Scene::new();
-    let definitions = scene.path("definitions").display().to_string();
+    let fixture = Fixture::new();
+    let definitions = fixture.path("definitions").display().to_string();
     let list = |what: &str| {
-        run(&mut scene.bare(&["list", what, "--definitions", &definitions])).succeeded()
+        run(&mut fixture.bare(&["list", what, "--definitions", &definitions])).succeeded()
     };
     let boards = list("boards").stdout;
     for name in ["rpi4", "tiny ", "x86_64"] {
@@ -23,7 +23,7 @@ fn boards_and_profiles_are_listed_with_the_persons_own() {
             .any(|line| line.starts_with("greeter") && line.ends_with("  Greets")),
         "{profiles}"
     );
-    let json = run(&mut scene.bare(&["list", "boards", "--json", "--definitions", &definitions]))
+    let json = run(&mut fixture.bare(&["list", "boards", "--json", "--definitions", &definitions]))
         .succeeded();
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     let tiny = serde_json::json!({ "name": "tiny", "title": "A board of tests" });
@@ -32,18 +32,18 @@ fn boards_and_profiles_are_listed_with_the_persons_own() {
 
 #[test]
 fn a_profile_is_shown_with_its_settings() {
-    let scene = Scene::new();
-    let definitions = scene.path("definitions").display().to_string();
+    let fixture = Fixture::new();
+    let definitions = fixture.path("definitions").display().to_string();
     let show = |arguments: &[&str]| {
         let mut command =
-            scene.bare(&["show", "profile", "greeter", "--definitions", &definitions]);
+            fixture.bare(&["show", "profile", "greeter", "--definitions", &definitions]);
         run(command.args(arguments)).succeeded().stdout
     };
     insta::assert_snapshot!(show(&[]));
     let json: serde_json::Value = serde_json::from_str(&show(&["--json"])).unwrap();
     assert_eq!(json["name"], "greeter");
 
-    let shipped = run(&mut scene.bare(&["show", "profile", "haproxy-node"])).succeeded();
+    let shipped = run(&mut fixture.bare(&["show", "profile", "haproxy-node"])).succeeded();
     for line in [
         "\n      one of roundrobin, leastconn, random, source, uri, first\n",
         "\n      a whole number from 64 to 1000000\n",
@@ -61,8 +61,8 @@ fn a_profile_is_shown_with_its_settings() {
 
 #[test]
 fn a_plan_says_what_would_be_built_and_builds_nothing() {
-    let scene = Scene::new();
-    let plan = run(&mut scene.sub("plan")).succeeded().stdout;
+    let fixture = Fixture::new();
+    let plan = run(&mut fixture.sub("plan")).succeeded().stdout;
     let sizes = plan
         .lines()
         .map(|line| match line.split_once(" packages, ") {
@@ -70,12 +70,12 @@ fn a_plan_says_what_would_be_built_and_builds_nothing() {
             None => format!("{line}\n"),
         });
     let plan: String = sizes.collect();
-    insta::assert_snapshot!(scene.steady(&plan));
-    let json = run(scene.sub("plan").arg("--json")).succeeded();
+    insta::assert_snapshot!(fixture.steady(&plan));
+    let json = run(fixture.sub("plan").arg("--json")).succeeded();
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["spec"]["settings"]["greeting"], "hello");
     assert!(
-        scene
+        fixture
             .server
             .requests()
             .iter()
@@ -85,9 +85,9 @@ fn a_plan_says_what_would_be_built_and_builds_nothing() {
 
 #[test]
 fn completions_and_the_manual_name_every_command() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for shell in ["bash", "zsh", "fish"] {
-        let completions = run(&mut scene.bare(&["completions", shell]))
+        let completions = run(&mut fixture.bare(&["completions", shell]))
             .succeeded()
             .stdout;
         assert!(
@@ -95,7 +95,7 @@ fn completions_and_the_manual_name_every_command() {
             "{shell}"
         );
     }
-    let manual = run(&mut scene.bare(&["man"])).succeeded().stdout;
+    let manual = run(&mut fixture.bare(&["man"])).succeeded().stdout;
     for part in [".TH imgbuild", "lock", "plan", "Exit codes"] {
         assert!(manual.contains(part), "`{part}` is not in the manual");
     }
@@ -103,58 +103,58 @@ fn completions_and_the_manual_name_every_command() {
 
 #[test]
 fn a_wrong_flag_is_usage_and_help_is_none() {
-    let scene = Scene::new();
-    let ended = |arguments: &[&str]| run(&mut scene.bare(arguments)).code;
+    let fixture = Fixture::new();
+    let ended = |arguments: &[&str]| run(&mut fixture.bare(arguments)).code;
     assert_eq!(ended(&["--bord", "tiny"]), Some(2));
     assert_eq!(ended(&["--board", "tiny"]), Some(2));
     assert_eq!(ended(&["nothing"]), Some(2));
     assert_eq!(ended(&[]), Some(2));
     assert_eq!(ended(&["--help"]), Some(0));
     assert_eq!(ended(&["--version"]), Some(0));
-    let usage = run(&mut scene.bare(&["--bord", "tiny"]));
+    let usage = run(&mut fixture.bare(&["--bord", "tiny"]));
     assert_eq!(usage.stdout, "");
     usage.says(&["--board"]);
 }
 
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let mut command = std::process::Command::new("sh");
     let script = "{ \"$0\" completions bash; echo $? >&2; } | true";
-    command.args(["-c", script, crate::scene::PROGRAM]);
-    scene.surround(&mut command);
+    command.args(["-c", script, crate::fixture::PROGRAM]);
+    fixture.surround(&mut command);
     assert_eq!(run(&mut command).stderr, "0\n");
 }
 
 #[test]
 fn check_finds_every_mistake_of_a_board_file() {
-    let scene = Scene::new();
-    let ran = run(&mut scene.bare(&["check"])).succeeded();
+    let fixture = Fixture::new();
+    let ran = run(&mut fixture.bare(&["check"])).succeeded();
     assert!(ran.stdout.contains("rpi4: no mistakes\n"), "{}", ran.stdout);
-    let board = fs_err::read_to_string(scene.path("definitions/boards/tiny/board.toml")).unwrap();
-    let file = scene.path("work/board.toml");
+    let board = fs_err::read_to_string(fixture.path("definitions/boards/tiny/board.toml")).unwrap();
+    let file = fixture.path("work/board.toml");
     let wrong = board
         .replace("start = \"1MiB\"", "start = \"256KiB\"")
         .replace("min-size = \"256MiB\"", "min-size = \"16MiB\"");
     fs_err::write(&file, wrong).unwrap();
-    let ran = run(&mut scene.bare(&["check", "board.toml"])).ended(1);
-    insta::assert_snapshot!(scene.steady(&ran.stderr));
+    let ran = run(&mut fixture.bare(&["check", "board.toml"])).ended(1);
+    insta::assert_snapshot!(fixture.steady(&ran.stderr));
     fs_err::write(&file, board).unwrap();
-    let ran = run(&mut scene.bare(&["check", "board.toml", "rpi4"])).ended(1);
-    insta::assert_snapshot!(format!("{}{}", ran.stdout, scene.steady(&ran.stderr)));
-    run(&mut scene.bare(&["check", "none/board.toml"])).ended(2);
+    let ran = run(&mut fixture.bare(&["check", "board.toml", "rpi4"])).ended(1);
+    insta::assert_snapshot!(format!("{}{}", ran.stdout, fixture.steady(&ran.stderr)));
+    run(&mut fixture.bare(&["check", "none/board.toml"])).ended(2);
 }
 
 #[test]
 fn the_worked_example_of_the_boards_readme_has_no_mistakes() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/boards/README.md");
     let readme = fs_err::read_to_string(readme).unwrap();
     let (_, example) = readme.split_once("```toml\n").unwrap();
     let (example, _) = example.split_once("```").unwrap();
-    let folder = scene.path("work/boards/rock64");
+    let folder = fixture.path("work/boards/rock64");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::write(folder.join("board.toml"), example).unwrap();
-    let ran = run(&mut scene.bare(&["check", "rock64"])).succeeded();
+    let ran = run(&mut fixture.bare(&["check", "rock64"])).succeeded();
     assert_eq!(ran.stdout, "rock64: no mistakes\n");
 }

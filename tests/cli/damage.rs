@@ -1,6 +1,6 @@
 //! Whatever becomes of the store: the image is the right one, or there is none and the damage is named.
 
-use crate::scene::{Scene, names, run};
+use crate::fixture::{Fixture, names, run};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(below).collect()
 }
 
-impl Scene {
+impl Fixture {
     /// The image that a build makes, which must not wait for anything.
     fn built(&self) -> Vec<u8> {
         run(&mut self.build()).succeeded();
@@ -111,17 +111,17 @@ impl Scene {
 
 #[test]
 fn no_damaged_object_reaches_an_image() {
-    Scene::warm().survives_damage_of("objects");
+    Fixture::warm().survives_damage_of("objects");
 }
 
 #[test]
 fn no_damaged_memo_reaches_an_image() {
-    Scene::warm().survives_damage_of("memo");
+    Fixture::warm().survives_damage_of("memo");
 }
 
 #[test]
 fn no_damaged_note_of_an_inode_reaches_an_image() {
-    Scene::warm().survives_damage_of("inodes");
+    Fixture::warm().survives_damage_of("inodes");
 }
 
 /// What the store notes of the inode of `path`.
@@ -142,16 +142,16 @@ fn inode(path: &Path) -> String {
     )
 }
 
-/// Flips a bit of every object whose inode the store of `scene` knows, so that no inode tells of it.
-fn rot(scene: &Scene) -> usize {
-    let objects = files(&scene.path("store/objects"));
+/// Flips a bit of every object whose inode the store of `fixture` knows, so that no inode tells of it.
+fn rot(fixture: &Fixture) -> usize {
+    let objects = files(&fixture.path("store/objects"));
     for path in &objects {
         let digest: String = path.iter().rev().take(2).collect::<Vec<_>>()[1]
             .to_str()
             .unwrap()
             .to_owned()
             + path.file_name().unwrap().to_str().unwrap();
-        let note = scene.path("store/inodes").join(digest);
+        let note = fixture.path("store/inodes").join(digest);
         let before = fs_err::read_to_string(&note).unwrap();
         assert_eq!(before, inode(path), "the format of a note");
         flip(path);
@@ -162,54 +162,54 @@ fn rot(scene: &Scene) -> usize {
 
 #[test]
 fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inputs() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let other = || {
-        run(scene.build().args(["--set", "greeting=good morning"])).succeeded();
-        fs_err::read(scene.image()).unwrap()
+        run(fixture.build().args(["--set", "greeting=good morning"])).succeeded();
+        fs_err::read(fixture.image()).unwrap()
     };
-    let (changed, good) = (other(), scene.built());
+    let (changed, good) = (other(), fixture.built());
     assert!(changed != good);
-    assert!(rot(&scene) > 30);
-    let ran = run(&mut scene.build()).succeeded();
+    assert!(rot(&fixture) > 30);
+    let ran = run(&mut fixture.build()).succeeded();
     ran.says(&["its content has changed since it was stored; it is now fetched or made anew"]);
-    assert!(fs_err::read(scene.image()).unwrap() == good);
+    assert!(fs_err::read(fixture.image()).unwrap() == good);
 
     // As if these inputs were new.
-    fs_err::remove_dir_all(scene.path("store/memo/image-1")).unwrap();
-    rot(&scene);
+    fs_err::remove_dir_all(fixture.path("store/memo/image-1")).unwrap();
+    rot(&fixture);
     assert!(other() == changed);
 }
 
 #[test]
 fn a_damaged_package_that_cannot_be_fetched_again_is_named() {
-    let scene = Scene::warm();
-    for path in files(&scene.path("store/objects")) {
+    let fixture = Fixture::warm();
+    for path in files(&fixture.path("store/objects")) {
         flip(&path);
     }
-    let ran = run(scene.build().arg("--offline")).ended(4);
+    let ran = run(fixture.build().arg("--offline")).ended(4);
     ran.says(&[
         "object ",
         "its content has changed since it was stored",
         "offline",
     ]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 #[test]
 fn a_store_in_which_others_can_write_is_refused() {
-    let scene = Scene::warm();
+    let fixture = Fixture::warm();
     for part in ["store", "store/objects", "store/memo"] {
-        let path = scene.path(part);
+        let path = fixture.path(part);
         fs_err::set_permissions(&path, PermissionsExt::from_mode(0o777)).unwrap();
-        run(&mut scene.build())
+        run(&mut fixture.build())
             .ended(5)
             .says(&[part, "can be written by everybody"]);
         fs_err::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
     }
-    let memo = scene.path("store/memo");
-    fs_err::rename(&memo, scene.path("elsewhere")).unwrap();
-    symlink(scene.path("elsewhere"), &memo).unwrap();
-    run(&mut scene.build())
+    let memo = fixture.path("store/memo");
+    fs_err::rename(&memo, fixture.path("elsewhere")).unwrap();
+    symlink(fixture.path("elsewhere"), &memo).unwrap();
+    run(&mut fixture.build())
         .ended(5)
         .says(&["store/memo", "is no folder"]);
 }

@@ -1,8 +1,8 @@
 //! What is wrong in a definition or a setting is said with its place and what to do; exit code 1.
 
-use crate::scene::{Ran, Scene, run};
+use crate::fixture::{Fixture, Ran, run};
 
-impl Scene {
+impl Fixture {
     /// Replaces `old` by `new` in a definition.
     fn edit(&self, path: &str, old: &str, new: &str) {
         let path = self.path("definitions").join(path);
@@ -27,32 +27,32 @@ impl Scene {
 
 #[test]
 fn an_unknown_key_is_shown_with_its_place() {
-    let scene = Scene::new();
-    scene.edit("profiles/greeter/profile.toml", "root-margin", "root-margn");
-    insta::assert_snapshot!(scene.shown(&scene.refused(&[])));
+    let fixture = Fixture::new();
+    fixture.edit("profiles/greeter/profile.toml", "root-margin", "root-margn");
+    insta::assert_snapshot!(fixture.shown(&fixture.refused(&[])));
 }
 
 #[test]
 fn a_value_of_the_wrong_type_is_shown_with_its_place() {
-    let scene = Scene::new();
-    scene.edit(
+    let fixture = Fixture::new();
+    fixture.edit(
         "boards/tiny/board.toml",
         "bootable = true",
         "bootable = \"yes\"",
     );
-    insta::assert_snapshot!(scene.shown(&scene.refused(&[])));
+    insta::assert_snapshot!(fixture.shown(&fixture.refused(&[])));
 }
 
 #[test]
 fn every_mistake_is_shown_at_once() {
-    let scene = Scene::new();
-    scene.edit(
+    let fixture = Fixture::new();
+    fixture.edit(
         "boards/tiny/board.toml",
         "bootable = true",
         "bootable = \"yes\"",
     );
     let arguments = ["--set", "greting=x", "--set", "hostname=-"];
-    scene.refused(&arguments).says(&[
+    fixture.refused(&arguments).says(&[
         "expected true or false",
         "`greting`",
         "`-` cannot be `hostname`",
@@ -62,9 +62,9 @@ fn every_mistake_is_shown_at_once() {
 
 #[test]
 fn an_unknown_board_profile_or_setting_is_answered_with_the_nearest_name() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let with = |board: &str, profile: &str, set: &str| {
-        let definitions = scene.path("definitions").display().to_string();
+        let definitions = fixture.path("definitions").display().to_string();
         let arguments = [
             "--board",
             board,
@@ -75,7 +75,7 @@ fn an_unknown_board_profile_or_setting_is_answered_with_the_nearest_name() {
             "--set",
             set,
         ];
-        scene.shown(&run(&mut scene.bare(&arguments)).ended(1))
+        fixture.shown(&run(&mut fixture.bare(&arguments)).ended(1))
     };
     insta::assert_snapshot!("unknown board", with("tinny", "greeter", "greeting=x"));
     insta::assert_snapshot!("unknown profile", with("tiny", "greter", "greeting=x"));
@@ -84,46 +84,46 @@ fn an_unknown_board_profile_or_setting_is_answered_with_the_nearest_name() {
 
 #[test]
 fn a_setting_of_the_wrong_kind_is_refused() {
-    let scene = Scene::new();
-    insta::assert_snapshot!(scene.shown(&scene.refused(&["--set", "hostname=not a host"])));
+    let fixture = Fixture::new();
+    insta::assert_snapshot!(fixture.shown(&fixture.refused(&["--set", "hostname=not a host"])));
 }
 
 #[test]
 fn a_settings_file_is_read_and_its_mistakes_have_places() {
-    let scene = Scene::new();
-    let path = scene.path("mine.toml");
+    let fixture = Fixture::new();
+    let path = fixture.path("mine.toml");
     let file = path.to_str().unwrap();
     fs_err::write(&path, "greeting = 'moin'\nhostnme = 'x'\n").unwrap();
-    insta::assert_snapshot!(scene.shown(&scene.refused(&["--settings", file])));
+    insta::assert_snapshot!(fixture.shown(&fixture.refused(&["--settings", file])));
     fs_err::write(&path, "greeting = 'moin'\n").unwrap();
-    let plan = run(scene.sub("plan").args(["--settings", file])).succeeded();
+    let plan = run(fixture.sub("plan").args(["--settings", file])).succeeded();
     assert!(plan.stdout.contains("moin"), "{}", plan.stdout);
 }
 
 #[test]
 fn a_template_that_names_nothing_is_shown_with_its_line() {
-    let scene = Scene::new();
-    scene.edit(
+    let fixture = Fixture::new();
+    fixture.edit(
         "overlays/greeter/root/etc/greeting.hbs",
         "settings.greeting",
         "settings.greting",
     );
-    let ran = run(&mut scene.build()).ended(1);
-    insta::assert_snapshot!(scene.shown(&ran).split_once("error").unwrap().1);
-    assert_eq!(scene.outputs(), [""; 0]);
+    let ran = run(&mut fixture.build()).ended(1);
+    insta::assert_snapshot!(fixture.shown(&ran).split_once("error").unwrap().1);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 #[test]
 fn a_unit_that_no_package_has_is_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let text = "[packages]";
-    scene.edit(
+    fixture.edit(
         "profiles/greeter/profile.toml",
         text,
         "[units]\nenable = [\"none.service\"]\n\n[packages]",
     );
-    run(&mut scene.build())
+    run(&mut fixture.build())
         .ended(1)
         .says(&["error: ", "none.service"]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }

@@ -1,9 +1,9 @@
 //! `--configure first-boot`: packages that the device configures, judged by its own dpkg.
 
 use crate::bases::{self, output};
+use crate::fixture::{Fixture, PROGRAM, run};
 use crate::mirror::DebSpec;
-use crate::scene::{PROGRAM, Scene, run};
-use crate::world;
+use crate::test_debian;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +12,7 @@ const STATE: &str = "var/lib/imgbuild/configure";
 /// A package with everything that configuring means: a preinst, a conffile, a file that another
 /// package waits for.
 fn added() -> DebSpec {
-    world::package("added")
+    test_debian::package("added")
         .field("Depends", "needed")
         .conffile("/etc/added.conf", b"added\n")
         .file("/usr/share/watched/added", 0o644, b"look")
@@ -28,12 +28,12 @@ fn added() -> DebSpec {
 
 fn needed() -> DebSpec {
     let postinst = "#!/bin/sh\nset -e\n[ -e /etc/added.preinst ]\n/usr/sbin/policy-rc.d || echo $? > /etc/needed.state\n";
-    world::package("needed").script("postinst", postinst)
+    test_debian::package("needed").script("postinst", postinst)
 }
 
 /// On the image before: wants to know of files.
 fn watcher() -> DebSpec {
-    world::package("watcher")
+    test_debian::package("watcher")
         .directory("/usr/share/watched", 0o755)
         .script("triggers", "interest-noawait /usr/share/watched\n")
         .script(
@@ -43,29 +43,29 @@ fn watcher() -> DebSpec {
 }
 
 /// A base, and an archive with what a profile adds to it.
-fn scene() -> (Scene, PathBuf) {
-    let (scene, base) = bases::scene_with(vec![watcher()]);
+fn fixture() -> (Fixture, PathBuf) {
+    let (fixture, base) = bases::fixture_with(vec![watcher()]);
     let archive = bases::archive().package(watcher());
     let archive = archive.package(added()).package(needed());
-    scene.publish(&archive.date(bases::LATER));
-    let path = scene.path("definitions/profiles/adder/profile.toml");
+    fixture.publish(&archive.date(bases::LATER));
+    let path = fixture.path("definitions/profiles/adder/profile.toml");
     let profile = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, profile.replace("[\"extra\"]", "[\"added\"]")).unwrap();
-    (scene, base)
+    (fixture, base)
 }
 
-fn first_boot(scene: &Scene, base: &Path) -> Command {
-    let mut command = bases::inject(scene, base);
+fn first_boot(fixture: &Fixture, base: &Path) -> Command {
+    let mut command = bases::inject(fixture, base);
     command.args(["--configure", "first-boot"]);
     command
 }
 
 /// Starts `command` where no namespace can be made.
-fn without_namespaces(scene: &Scene, command: &Command) -> Command {
+fn without_namespaces(fixture: &Fixture, command: &Command) -> Command {
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
     let mut confined = Command::new("unshare");
     confined.args(["-Ur", "sh", "-c", script, "sh", PROGRAM]);
-    scene.surround(&mut confined);
+    fixture.surround(&mut confined);
     confined.args(command.get_args());
     confined
 }
@@ -89,19 +89,19 @@ fn text(root: &Path, path: &str) -> String {
 
 #[test]
 fn the_device_ends_where_a_sandbox_would_have_brought_it() {
-    let (scene, base) = scene();
-    run(&mut bases::inject(&scene, &base)).succeeded();
-    let expected = bases::files(&scene.image());
-    fs_err::remove_file(scene.image()).unwrap();
-    let command = first_boot(&scene, &base);
-    run(&mut without_namespaces(&scene, &command))
+    let (fixture, base) = fixture();
+    run(&mut bases::inject(&fixture, &base)).succeeded();
+    let expected = bases::files(&fixture.image());
+    fs_err::remove_file(fixture.image()).unwrap();
+    let command = first_boot(&fixture, &base);
+    run(&mut without_namespaces(&fixture, &command))
         .succeeded()
         .says(&[
             "warning: the image's programs were not asked about its configuration: the device configures \
              them itself (--configure first-boot)\n",
         ]);
 
-    let files = bases::files(&scene.image());
+    let files = bases::files(&fixture.image());
     let root = files.path();
     let audit = inside(root, &["dpkg", "--audit"]);
     let audit = String::from_utf8(audit.stdout).unwrap();
@@ -163,9 +163,9 @@ fn the_device_ends_where_a_sandbox_would_have_brought_it() {
 
 #[test]
 fn what_cannot_be_configured_is_tried_three_times_and_left() {
-    let (scene, base) = scene();
-    run(&mut first_boot(&scene, &base)).succeeded();
-    let files = bases::files(&scene.image());
+    let (fixture, base) = fixture();
+    run(&mut first_boot(&fixture, &base)).succeeded();
+    let files = bases::files(&fixture.image());
     let root = files.path();
     let script = "#!/bin/sh\necho tried >> /etc/tries\nexit 1\n";
     fs_err::write(root.join("var/lib/dpkg/info/needed.postinst"), script).unwrap();
@@ -194,23 +194,23 @@ fn what_cannot_be_configured_is_tried_three_times_and_left() {
 
 #[test]
 fn a_package_that_is_there_is_not_replaced_without_its_scripts() {
-    let (scene, base) = scene();
-    let newer = world::versioned("watcher", "2.0");
+    let (fixture, base) = fixture();
+    let newer = test_debian::versioned("watcher", "2.0");
     let archive = bases::archive().package(newer).package(needed());
     let archive = archive.package(added().field("Breaks", "watcher (<< 2)"));
-    scene.publish(&archive.date(bases::LATER));
-    let ran = run(&mut first_boot(&scene, &base));
+    fixture.publish(&archive.date(bases::LATER));
+    let ran = run(&mut first_boot(&fixture, &base));
     ran.ended(1).says(&[
         "other versions of watcher (1.0 → 2.0)",
         "without `--configure first-boot`",
     ]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 #[test]
 fn a_system_of_packages_alone_cannot_be_left_to_the_device() {
-    let scene = Scene::new();
-    let mut command = scene.build();
+    let fixture = Fixture::new();
+    let mut command = fixture.build();
     let ran = run(command.args(["--configure", "first-boot"]));
     ran.ended(2)
         .says(&["needs an image to start from (--base)"]);
@@ -218,21 +218,24 @@ fn a_system_of_packages_alone_cannot_be_left_to_the_device() {
 
 #[test]
 fn it_is_not_what_a_sandbox_gives_and_its_own_each_time() {
-    let (scene, base) = scene();
+    let (fixture, base) = fixture();
     let plan = |more: &[&str]| {
-        let mut command = bases::sub(&scene, "plan", &base);
+        let mut command = bases::sub(&fixture, "plan", &base);
         run(command.args(more)).succeeded().stdout
     };
     let (here, there) = (plan(&[]), plan(&["--configure", "first-boot"]));
     assert_ne!(here.lines().next(), there.lines().next());
     assert!(there.contains("\nconfigure  on the device"));
-    run(&mut first_boot(&scene, &base)).succeeded();
-    let first = fs_err::read(scene.image()).unwrap();
-    fs_err::remove_dir_all(scene.path("store")).unwrap();
-    run(&mut first_boot(&scene, &base)).succeeded();
-    assert!(first == fs_err::read(scene.image()).unwrap());
+    run(&mut first_boot(&fixture, &base)).succeeded();
+    let first = fs_err::read(fixture.image()).unwrap();
+    fs_err::remove_dir_all(fixture.path("store")).unwrap();
+    run(&mut first_boot(&fixture, &base)).succeeded();
+    assert!(first == fs_err::read(fixture.image()).unwrap());
     output(
         "/usr/sbin/e2fsck",
-        &["-fn", bases::root(&scene.image()).path().to_str().unwrap()],
+        &[
+            "-fn",
+            bases::root(&fixture.image()).path().to_str().unwrap(),
+        ],
     );
 }

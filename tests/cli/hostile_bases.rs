@@ -1,7 +1,7 @@
 //! Files that are given as a base image and are none, or change while they are read.
 
 use crate::bases;
-use crate::scene::{Ran, Scene, run};
+use crate::fixture::{Fixture, Ran, run};
 use imgbuild::digest::Sha256;
 use rustix::fs::inotify;
 use std::mem::MaybeUninit;
@@ -11,20 +11,20 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-fn inject(scene: &Scene, base: &Path) -> Ran {
-    run(&mut bases::inject(scene, base))
+fn inject(fixture: &Fixture, base: &Path) -> Ran {
+    run(&mut bases::inject(fixture, base))
 }
 
-/// A scene whose profiles can be built on a base, and no base.
-fn scene() -> Scene {
-    let scene = Scene::new();
-    bases::write_adder(&scene);
-    scene
+/// A fixture whose profiles can be built on a base, and no base.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    bases::write_adder(&fixture);
+    fixture
 }
 
 #[test]
 fn what_is_no_regular_file_is_refused_without_waiting() {
-    let scene = scene();
+    let fixture = fixture();
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let made = Command::new("mkfifo").arg(at("pipe")).status();
@@ -37,11 +37,11 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
         (&at("socket"), "a socket"),
         (&at("folder"), "a folder"),
     ] {
-        inject(&scene, path)
+        inject(&fixture, path)
             .ended(4)
             .says(&["cannot read base image", words]);
     }
-    let mut command = bases::inject(&scene, Path::new("/dev/stdin"));
+    let mut command = bases::inject(&fixture, Path::new("/dev/stdin"));
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // Held open: whoever reads the pipe waits for ever.
@@ -50,22 +50,22 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     drop(writer);
     assert_eq!(output.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&output.stderr).contains("a pipe"));
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 #[test]
 fn a_filesystem_without_a_disk_is_called_one() {
-    let scene = scene();
-    let bare = scene.path("bare.img");
+    let fixture = fixture();
+    let bare = fixture.path("bare.img");
     let file = fs_err::File::create(&bare).unwrap();
     file.set_len(8 << 20).unwrap();
     bases::output("mkfs.ext4", &["-q", "-F", bare.to_str().unwrap()]);
-    inject(&scene, &bare)
+    inject(&fixture, &bare)
         .ended(4)
         .says(&["it is the ext4 of a single partition", "not /dev/sda1"]);
     let packed = Command::new("gzip").arg("-kf").arg(&bare).status();
     assert!(packed.unwrap().success());
-    inject(&scene, &scene.path("bare.img.gz"))
+    inject(&fixture, &fixture.path("bare.img.gz"))
         .ended(4)
         .says(&["no partition table, it is ext4", "not /dev/sda1"]);
 }
@@ -88,26 +88,26 @@ const BOMBS: [(&str, &str); 5] = [
 
 #[test]
 fn a_bomb_is_refused_in_seconds_by_every_packing() {
-    let scene = scene();
+    let fixture = fixture();
     for (packing, script) in BOMBS {
-        let path = scene.path("bomb");
+        let path = fixture.path("bomb");
         fs_err::write(&path, "").unwrap();
         let made = Command::new("sh")
             .args(["-ec", script, "sh"])
             .arg(&path)
             .status();
         assert!(made.unwrap().success(), "{packing}");
-        inject(&scene, &path)
+        inject(&fixture, &path)
             .ended(4)
             .says(&["unpacks to more than ", "unpack it and give the disk"]);
     }
-    assert_eq!(scene.scratch(), [""; 0]);
+    assert_eq!(fixture.scratch(), [""; 0]);
 }
 
 /// A few bytes, whose heads ask for more memory than a machine has to have.
 #[test]
 fn packed_data_that_needs_too_much_memory_is_refused() {
-    let scene = scene();
+    let fixture = fixture();
     for (script, words) in [
         ("printf x | xz -0 --lzma2=dict=1536MiB > \"$1\"", "memory"),
         (
@@ -115,15 +115,15 @@ fn packed_data_that_needs_too_much_memory_is_refused() {
             "memory",
         ),
     ] {
-        let path = scene.path("greedy");
+        let path = fixture.path("greedy");
         let made = Command::new("sh")
             .args(["-ec", script, "sh"])
             .arg(&path)
             .status();
         assert!(made.unwrap().success(), "{script}");
-        inject(&scene, &path).ended(4).says(&["greedy", words]);
+        inject(&fixture, &path).ended(4).says(&["greedy", words]);
     }
-    assert_eq!(scene.scratch(), [""; 0]);
+    assert_eq!(fixture.scratch(), [""; 0]);
 }
 
 /// What a program does with the file of a base, the how manieth time.
@@ -173,7 +173,7 @@ fn exchange(moment: Moment, base: &Path, bytes: &[u8], at: usize) {
 
 #[test]
 fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
-    let (scene, base) = bases::scene();
+    let (fixture, base) = bases::fixture();
     let good = fs_err::read(&base).unwrap();
     let digest = Sha256::of(&good).to_string();
     let mut bad = good.clone();
@@ -182,21 +182,21 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
     let at = at.expect("/etc/greeting stands in the root filesystem");
     bad[at] = b'j';
     let pinned = || {
-        let mut command = bases::inject(&scene, &base);
+        let mut command = bases::inject(&fixture, &base);
         command.args(["--base-sha256", &digest]);
         command
     };
     run(&mut pinned()).succeeded();
-    let right = fs_err::read(scene.image()).unwrap();
+    let right = fs_err::read(fixture.image()).unwrap();
     fs_err::write(&base, &bad).unwrap();
-    inject(&scene, &base).succeeded();
-    let wrong = fs_err::read(scene.image()).unwrap();
+    inject(&fixture, &base).succeeded();
+    let wrong = fs_err::read(fixture.image()).unwrap();
     assert!(wrong != right, "one can be told from the other");
     let moments = (1..=3).flat_map(|n| [Moment::Opened(n), Moment::Closed(n)]);
     for moment in moments {
         // What was unpacked before is forgotten.
-        let _ = fs_err::remove_dir_all(scene.path("store/memo/base-disk-1"));
-        let _ = fs_err::remove_file(scene.image());
+        let _ = fs_err::remove_dir_all(fixture.path("store/memo/base-disk-1"));
+        let _ = fs_err::remove_file(fixture.image());
         fs_err::write(&base, &good).unwrap();
         let watch = watch(&base);
         std::thread::scope(|scope| {
@@ -206,7 +206,10 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
             });
             let result = run(&mut pinned());
             match result.code {
-                Some(0) => assert!(fs_err::read(scene.image()).unwrap() == right, "{moment:?}"),
+                Some(0) => assert!(
+                    fs_err::read(fixture.image()).unwrap() == right,
+                    "{moment:?}"
+                ),
                 _ => drop(result.ended(4).says(&["is not genuine"])),
             }
             // Who reads it once never comes to the moments behind that.
@@ -217,18 +220,18 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
     }
     fs_err::write(&base, &good).unwrap();
     run(&mut pinned()).succeeded();
-    assert!(fs_err::read(scene.image()).unwrap() == right);
+    assert!(fs_err::read(fixture.image()).unwrap() == right);
 }
 
 #[test]
 fn a_zip_archive_with_a_readme_is_a_base() {
-    let (scene, base) = bases::scene();
-    fs_err::write(scene.path("README.txt"), "a disk").unwrap();
+    let (fixture, base) = bases::fixture();
+    fs_err::write(fixture.path("README.txt"), "a disk").unwrap();
     let zip = "import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED, compresslevel=1)\n\
                [z.write(name) for name in ('README.txt', 'base.img')]\nz.writestr('__MACOSX/._base.img', 'x')\nz.close()";
     let mut python = Command::new("python3");
     python.args(["-c", zip, "x.zip"]);
     let made = python.current_dir(base.parent().unwrap()).status();
     assert!(made.unwrap().success());
-    inject(&scene, &scene.path("x.zip")).succeeded();
+    inject(&fixture, &fixture.path("x.zip")).succeeded();
 }

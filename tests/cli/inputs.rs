@@ -1,15 +1,15 @@
 //! Nothing that is missing or not genuine gets into an image; exit code 4, and the name of the thing.
 
+use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{Fault, NOW, TestArchive, TestKey, Times};
-use crate::scene::{Ran, Scene, run};
-use crate::world;
+use crate::test_debian;
 use imgbuild::architecture::Architecture;
 use imgbuild::epoch::Epoch;
 use std::process::Command;
 
 const IN_RELEASE: &str = "/debian/dists/trixie/InRelease";
 
-impl Scene {
+impl Fixture {
     /// A build that must fail with `code` and leave nothing.
     fn fails(&self, code: i32) -> Ran {
         self.fails_with(code, &mut self.build())
@@ -33,13 +33,13 @@ impl Scene {
 
     /// Where the mirror has package `name`, as a path of an address.
     fn deb(&self, name: &str) -> String {
-        format!("/debian/{}", world::archive().locked(name).path)
+        format!("/debian/{}", test_debian::archive().locked(name).path)
     }
 
     /// Where the mirror has its index.
     fn packages(&self) -> String {
         let folder = self.path("mirror/debian/dists/trixie/main").join(binary());
-        let by_hash = crate::scene::names(&folder.join("by-hash/SHA256"));
+        let by_hash = crate::fixture::names(&folder.join("by-hash/SHA256"));
         format!(
             "/debian/dists/trixie/main/{}/by-hash/SHA256/{}",
             binary(),
@@ -49,7 +49,7 @@ impl Scene {
 }
 
 fn binary() -> String {
-    format!("binary-{}", world::host())
+    format!("binary-{}", test_debian::host())
 }
 
 fn wants(package: &str) -> String {
@@ -57,173 +57,173 @@ fn wants(package: &str) -> String {
 }
 
 /// The usual archive with a profile that wants `package`.
-fn scene_wanting(package: &str, archive: &TestArchive) -> Scene {
-    let scene = Scene::of(archive);
-    let path = scene.path("definitions/profiles/greeter/profile.toml");
+fn fixture_wanting(package: &str, archive: &TestArchive) -> Fixture {
+    let fixture = Fixture::of(archive);
+    let path = fixture.path("definitions/profiles/greeter/profile.toml");
     let text = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, text.replace(&wants("hello"), &wants(package))).unwrap();
-    scene
+    fixture
 }
 
 #[test]
 fn an_unknown_package_is_answered_with_the_nearest_name() {
-    let scene = scene_wanting("helo", &world::archive());
-    insta::assert_snapshot!(scene.failure(&scene.fails(1)));
+    let fixture = fixture_wanting("helo", &test_debian::archive());
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(1)));
 }
 
 #[test]
 fn packages_that_cannot_be_installed_are_explained_by_the_chain_of_relations() {
-    let chain = world::package("shop").field("Depends", "till (>= 2)");
-    let till = world::package("till");
-    let archive = world::archive().package(chain).package(till);
-    let scene = scene_wanting("shop", &archive);
-    insta::assert_snapshot!(scene.failure(&scene.fails(1)));
+    let chain = test_debian::package("shop").field("Depends", "till (>= 2)");
+    let till = test_debian::package("till");
+    let archive = test_debian::archive().package(chain).package(till);
+    let fixture = fixture_wanting("shop", &archive);
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(1)));
 }
 
 #[test]
 fn a_tampered_inrelease_is_refused() {
-    let scene = Scene::new();
-    scene
+    let fixture = Fixture::new();
+    fixture
         .server
         .fault(IN_RELEASE, Fault::Corrupt(200), Times::Always);
-    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
 #[test]
 fn an_inrelease_signed_by_another_key_is_refused() {
-    let scene = Scene::of(&world::archive().key(TestKey::new(2)));
-    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+    let fixture = Fixture::of(&test_debian::archive().key(TestKey::new(2)));
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
 #[test]
 fn a_tampered_index_is_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let plain = format!("/debian/dists/trixie/main/{}/Packages.xz", binary());
-    for path in [scene.packages(), plain] {
-        scene
+    for path in [fixture.packages(), plain] {
+        fixture
             .server
             .fault(&path, Fault::Corrupt(100), Times::Always);
     }
-    let ran = scene.fails(4);
-    insta::assert_snapshot!(scene.failure(&ran));
+    let ran = fixture.fails(4);
+    insta::assert_snapshot!(fixture.failure(&ran));
 }
 
 #[test]
 fn a_tampered_package_is_refused() {
-    let scene = Scene::new();
-    scene
+    let fixture = Fixture::new();
+    fixture
         .server
-        .fault(&scene.deb("hello"), Fault::Corrupt(500), Times::Always);
-    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+        .fault(&fixture.deb("hello"), Fault::Corrupt(500), Times::Always);
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
 #[test]
 fn a_tampered_package_that_comes_right_the_second_time_is_taken() {
-    let scene = Scene::new();
-    scene
+    let fixture = Fixture::new();
+    fixture
         .server
-        .fault(&scene.deb("hello"), Fault::Status(503), Times::Once);
-    run(&mut scene.build()).succeeded();
+        .fault(&fixture.deb("hello"), Fault::Status(503), Times::Once);
+    run(&mut fixture.build()).succeeded();
 }
 
 #[test]
 fn an_expired_archive_is_refused_unless_it_is_allowed() {
-    let scene = Scene::of(&world::archive().valid_until(Epoch(NOW.0 + 86_400)));
-    let ran = scene.fails(4);
-    let told = scene.failure(&ran);
+    let fixture = Fixture::of(&test_debian::archive().valid_until(Epoch(NOW.0 + 86_400)));
+    let ran = fixture.fails(4);
+    let told = fixture.failure(&ran);
     let (before, after) = told.split_once(", now is ").unwrap();
     let after = after.split_once(';').unwrap().1;
     insta::assert_snapshot!(format!("{before}, now is NOW;{after}"));
-    run(scene.build().arg("--allow-expired")).succeeded();
+    run(fixture.build().arg("--allow-expired")).succeeded();
 }
 
 #[test]
 fn an_archive_older_than_one_seen_before_is_refused() {
-    let scene = Scene::of(&world::archive());
-    run(&mut scene.build()).succeeded();
-    fs_err::remove_file(scene.image()).unwrap();
-    scene.publish(&world::archive().date(Epoch(NOW.0 - 86_400)));
-    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+    let fixture = Fixture::of(&test_debian::archive());
+    run(&mut fixture.build()).succeeded();
+    fs_err::remove_file(fixture.image()).unwrap();
+    fixture.publish(&test_debian::archive().date(Epoch(NOW.0 - 86_400)));
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
 #[test]
 fn a_download_that_is_cut_off_is_resumed() {
-    let scene = Scene::new();
-    let deb = scene.deb("busybox");
-    scene
+    let fixture = Fixture::new();
+    let deb = fixture.deb("busybox");
+    fixture
         .server
         .fault(&deb, Fault::Truncate(100_000), Times::Once);
-    run(&mut scene.build()).succeeded();
-    assert_eq!(scene.server.ranges(&deb), ["", "bytes=100000-"]);
+    run(&mut fixture.build()).succeeded();
+    assert_eq!(fixture.server.ranges(&deb), ["", "bytes=100000-"]);
 }
 
 #[test]
 fn a_package_that_the_mirror_lacks_is_named_with_its_address() {
-    let scene = Scene::new();
-    scene
+    let fixture = Fixture::new();
+    fixture
         .server
-        .fault(&scene.deb("hello"), Fault::Status(404), Times::Always);
-    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+        .fault(&fixture.deb("hello"), Fault::Status(404), Times::Always);
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
 #[test]
 fn a_mirror_in_the_middle_of_a_sync_is_asked_again() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let plain = format!("/debian/dists/trixie/main/{}/Packages.xz", binary());
-    for path in [scene.packages(), plain] {
-        scene.server.fault(&path, Fault::Status(404), Times::Once);
+    for path in [fixture.packages(), plain] {
+        fixture.server.fault(&path, Fault::Status(404), Times::Once);
     }
-    run(&mut scene.build())
+    run(&mut fixture.build())
         .succeeded()
         .says(&["in the middle of a sync; asking again"]);
 }
 
 #[test]
 fn a_mirror_that_is_none_is_named() {
-    let scene = Scene::new();
-    scene
+    let fixture = Fixture::new();
+    fixture
         .server
         .fault(IN_RELEASE, Fault::Status(404), Times::Always);
-    insta::assert_snapshot!(scene.failure(&scene.fails(4)));
+    insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
 #[test]
 fn without_any_mirror_the_program_says_where_to_name_one() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     // A machine without apt sources: an empty folder over /etc/apt.
     let script = "mkdir -p /etc/apt && mount -t tmpfs tmpfs /etc/apt && exec \"$@\"";
     let mut command = Command::new("unshare");
-    command.args(["-Urm", "sh", "-c", script, "sh", crate::scene::PROGRAM]);
-    scene.surround(&mut command);
-    let inputs = scene.inputs();
+    command.args(["-Urm", "sh", "-c", script, "sh", crate::fixture::PROGRAM]);
+    fixture.surround(&mut command);
+    let inputs = fixture.inputs();
     command
         .args(&inputs[..inputs.len() - 2])
         .arg("--output")
-        .arg(scene.image());
-    let ran = scene.fails_with(4, &mut command);
-    insta::assert_snapshot!(scene.failure(&ran));
+        .arg(fixture.image());
+    let ran = fixture.fails_with(4, &mut command);
+    insta::assert_snapshot!(fixture.failure(&ran));
 }
 
 #[test]
 fn the_mirror_comes_from_a_flag_the_environment_or_the_configuration() {
-    let scene = Scene::new();
-    let inputs = scene.inputs();
+    let fixture = Fixture::new();
+    let inputs = fixture.inputs();
     let plan = || {
-        let mut command = scene.bare(&["plan"]);
+        let mut command = fixture.bare(&["plan"]);
         command.args(&inputs[..inputs.len() - 2]);
         command
     };
     let named = |url: &str| run(plan().args(["--mirror", url])).code;
     assert_eq!(
-        (named(&scene.mirror()), named("http://[broken")),
+        (named(&fixture.mirror()), named("http://[broken")),
         (Some(0), Some(2))
     );
-    run(plan().env("IMGBUILD_MIRROR", scene.mirror())).succeeded();
-    let folder = scene.path("home/.config/imgbuild");
+    run(plan().env("IMGBUILD_MIRROR", fixture.mirror())).succeeded();
+    let folder = fixture.path("home/.config/imgbuild");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::write(
         folder.join("config.toml"),
-        format!("mirror = \"{}\"\n", scene.mirror()),
+        format!("mirror = \"{}\"\n", fixture.mirror()),
     )
     .unwrap();
     run(&mut plan()).succeeded();
@@ -233,14 +233,14 @@ fn the_mirror_comes_from_a_flag_the_environment_or_the_configuration() {
 
 #[test]
 fn the_proxy_is_the_one_of_the_environment_and_its_exceptions_hold() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let asks = |variables: &[(&str, &str)]| {
-        let mut command = scene.sub("plan");
+        let mut command = fixture.sub("plan");
         run(command.arg("--quiet").envs(variables.iter().copied())).code
     };
     // Nobody listens at port 9: whoever asks there gets nothing.
     let dead = "http://127.0.0.1:9";
-    let host = scene.server.url();
+    let host = fixture.server.url();
     let host = host.trim_start_matches("http://");
     for variables in [
         &[("http_proxy", dead), ("no_proxy", "127.0.0.1")][..],
@@ -256,13 +256,13 @@ fn the_proxy_is_the_one_of_the_environment_and_its_exceptions_hold() {
     ] {
         assert_eq!(asks(variables), Some(0), "{variables:?}");
     }
-    let through = Scene::new();
-    let mut proxied = scene.sub("plan");
+    let through = Fixture::new();
+    let mut proxied = fixture.sub("plan");
     proxied.env("http_proxy", through.server.url());
     run(&mut proxied).ended(4);
     let asked = through.server.requests();
-    assert!(asked[0].path.starts_with(&scene.mirror()), "{asked:?}");
-    let mut secret = scene.sub("plan");
+    assert!(asked[0].path.starts_with(&fixture.mirror()), "{asked:?}");
+    let mut secret = fixture.sub("plan");
     secret.env("all_proxy", "socks5h://me:hunter2@127.0.0.1:9");
     let ran = run(&mut secret)
         .ended(4)
@@ -272,63 +272,63 @@ fn the_proxy_is_the_one_of_the_environment_and_its_exceptions_hold() {
 
 #[test]
 fn offline_needs_a_warm_store() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let offline = || {
-        let mut command = scene.build();
+        let mut command = fixture.build();
         command.arg("--offline");
         command
     };
-    let ran = scene.fails_with(4, &mut offline());
-    insta::assert_snapshot!(scene.failure(&ran));
-    assert_eq!(scene.server.requests(), []);
-    let online = run(&mut scene.build()).succeeded();
-    let asked = scene.server.requests().len();
-    let first = fs_err::read(scene.image()).unwrap();
+    let ran = fixture.fails_with(4, &mut offline());
+    insta::assert_snapshot!(fixture.failure(&ran));
+    assert_eq!(fixture.server.requests(), []);
+    let online = run(&mut fixture.build()).succeeded();
+    let asked = fixture.server.requests().len();
+    let first = fs_err::read(fixture.image()).unwrap();
     assert_eq!(run(&mut offline()).succeeded().stdout, online.stdout);
-    assert!(fs_err::read(scene.image()).unwrap() == first);
-    assert_eq!(scene.server.requests().len(), asked);
+    assert!(fs_err::read(fixture.image()).unwrap() == first);
+    assert_eq!(fixture.server.requests().len(), asked);
 }
 
 #[test]
 fn an_architecture_that_the_archive_lacks_is_named() {
-    let scene = Scene::new();
-    let other = match world::host() {
+    let fixture = Fixture::new();
+    let other = match test_debian::host() {
         Architecture::Amd64 => "arm64",
         _ => "amd64",
     };
-    let path = scene.path("definitions/boards/tiny/board.toml");
+    let path = fixture.path("definitions/boards/tiny/board.toml");
     let text = fs_err::read_to_string(&path).unwrap();
-    let old = format!("architecture = \"{}\"", world::host());
+    let old = format!("architecture = \"{}\"", test_debian::host());
     fs_err::write(
         &path,
         text.replace(&old, &format!("architecture = \"{other}\"")),
     )
     .unwrap();
-    scene.fails(1).says(&["no repository has a package `"]);
+    fixture.fails(1).says(&["no repository has a package `"]);
 }
 
 #[test]
 fn a_maintainer_script_that_fails_is_named_with_what_it_said() {
-    let broken =
-        world::package("broken").script("postinst", "#!/bin/sh\necho no luck today\nexit 7\n");
-    let scene = scene_wanting("broken", &world::archive().package(broken));
-    scene.fails(4).says(&["no luck today", "broken"]);
-    assert_eq!(scene.scratch(), [""; 0]);
+    let broken = test_debian::package("broken")
+        .script("postinst", "#!/bin/sh\necho no luck today\nexit 7\n");
+    let fixture = fixture_wanting("broken", &test_debian::archive().package(broken));
+    fixture.fails(4).says(&["no luck today", "broken"]);
+    assert_eq!(fixture.scratch(), [""; 0]);
 }
 
 #[test]
 fn where_no_sandbox_can_be_made_the_program_says_what_to_allow() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
     let mut command = Command::new("unshare");
-    command.args(["-Ur", "sh", "-c", script, "sh", crate::scene::PROGRAM]);
-    scene.surround(&mut command);
+    command.args(["-Ur", "sh", "-c", script, "sh", crate::fixture::PROGRAM]);
+    fixture.surround(&mut command);
     command
-        .args(scene.inputs())
+        .args(fixture.inputs())
         .arg("--output")
-        .arg(scene.image());
-    let ran = scene.fails_with(4, &mut command);
-    insta::assert_snapshot!(scene.failure(&ran));
+        .arg(fixture.image());
+    let ran = fixture.fails_with(4, &mut command);
+    insta::assert_snapshot!(fixture.failure(&ran));
 }
 
 /// Has the kernel refuse one system call, as the filters of container runtimes do (seccomp(2)), and starts a program.
@@ -347,20 +347,20 @@ os.execv(sys.argv[2], sys.argv[2:])
 /// Podman's own profile allows the namespaces where the container's user may have them, and then no host name in them.
 #[test]
 fn where_a_containers_filter_refuses_a_host_name_the_help_is_that_for_containers() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for call in [
         libc::SYS_sethostname,
         libc::SYS_setdomainname,
         libc::SYS_unshare,
     ] {
         let mut command = Command::new("python3");
-        command.args(["-c", REFUSE, &call.to_string(), crate::scene::PROGRAM]);
-        scene.surround(&mut command);
+        command.args(["-c", REFUSE, &call.to_string(), crate::fixture::PROGRAM]);
+        fixture.surround(&mut command);
         command
-            .args(scene.inputs())
+            .args(fixture.inputs())
             .arg("--output")
-            .arg(scene.image());
-        scene.fails_with(4, &mut command).says(&[
+            .arg(fixture.image());
+        fixture.fails_with(4, &mut command).says(&[
             "need a user namespace",
             "in a container, run imgbuild as an ordinary user",
         ]);

@@ -3,9 +3,9 @@
 //! A build is stopped in every stage: while it waits for the mirror, for a maintainer script, or right
 //! after the line that says that a stage is over.
 
+use crate::fixture::{Fixture, names, run};
 use crate::mirror::{Fault, Times};
-use crate::scene::{Scene, names, run};
-use crate::world;
+use crate::test_debian;
 use rustix::process::{Pid, Signal};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -43,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// A running build, and what tells its processes from all others of this machine.
 struct Running {
-    scene: Scene,
+    fixture: Fixture,
     child: Child,
     marker: String,
 }
@@ -56,37 +56,37 @@ impl Running {
         let seconds =
             1_000_000 * u64::from(std::process::id()) + NEXT.fetch_add(1, Ordering::Relaxed);
         let marker = format!("{seconds}");
-        let scene = Scene::of(&match moment {
+        let fixture = Fixture::of(&match moment {
             // Sleeps once: the file that it waits for is there the second time.
-            Moment::Configuring => world::archive().package(
-                world::package("sleeper")
+            Moment::Configuring => test_debian::archive().package(
+                test_debian::package("sleeper")
                     .field("Essential", "yes")
                     .script("postinst", &format!("#!/bin/sh\nsleep {marker}\n")),
             ),
-            _ => world::archive(),
+            _ => test_debian::archive(),
         });
         match moment {
             Moment::Resolving => {
                 let path = "/debian/dists/trixie/InRelease";
-                scene.server.fault(path, Fault::Silence, Times::Once);
+                fixture.server.fault(path, Fault::Silence, Times::Once);
             }
             Moment::Fetching => {
-                let path = format!("/debian/{}", world::archive().locked("busybox").path);
-                scene
+                let path = format!("/debian/{}", test_debian::archive().locked("busybox").path);
+                fixture
                     .server
                     .fault(&path, Fault::Stall(100_000), Times::Once);
             }
             Moment::Configuring | Moment::After(_) => {}
         }
-        fs_err::write(scene.image(), "the image before").unwrap();
-        let child = scene
+        fs_err::write(fixture.image(), "the image before").unwrap();
+        let child = fixture
             .build()
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
         let mut running = Self {
-            scene,
+            fixture,
             child,
             marker,
         };
@@ -95,9 +95,9 @@ impl Running {
     }
 
     fn come_to(&mut self, moment: Moment) {
-        let scene = &self.scene;
+        let fixture = &self.fixture;
         let asked = |end: &str| {
-            scene
+            fixture
                 .server
                 .requests()
                 .iter()
@@ -107,7 +107,7 @@ impl Running {
             Moment::Resolving => wait_until("the mirror is asked", || asked("trixie/InRelease")),
             Moment::Fetching => wait_until("a package is asked for", || {
                 asked("busybox_1.0_amd64.deb")
-                    || asked(&format!("busybox_1.0_{}.deb", world::host()))
+                    || asked(&format!("busybox_1.0_{}.deb", test_debian::host()))
             }),
             Moment::Configuring => {
                 let marker = self.marker.clone();
@@ -136,27 +136,27 @@ impl Running {
 
     /// What still runs.
     fn processes(&self) -> Vec<String> {
-        let store = self.scene.path("store").display().to_string();
+        let store = self.fixture.path("store").display().to_string();
         [processes(&self.marker), processes(&store)].concat()
     }
 
     /// At the output there is the image before, or a new one as a whole.
     fn assert_whole(&self) {
-        let image = fs_err::read(self.scene.image()).unwrap();
+        let image = fs_err::read(self.fixture.image()).unwrap();
         let before = image == b"the image before";
         assert!(before || image.len() > 34 << 20, "{} bytes", image.len());
     }
 
     /// The next build succeeds, and sweeps.
     fn build_again(&self) {
-        let Self { scene, .. } = self;
-        if names(&scene.path("mirror/debian/pool/main/s")).contains(&"sleeper".to_owned()) {
-            scene.publish(&world::archive());
+        let Self { fixture, .. } = self;
+        if names(&fixture.path("mirror/debian/pool/main/s")).contains(&"sleeper".to_owned()) {
+            fixture.publish(&test_debian::archive());
         }
-        run(&mut scene.build()).succeeded();
-        assert_eq!(scene.outputs(), ["x.img"]);
-        assert_eq!(scene.scratch(), [""; 0]);
-        assert_eq!(names(&scene.path("store/partial")), [""; 0]);
+        run(&mut fixture.build()).succeeded();
+        assert_eq!(fixture.outputs(), ["x.img"]);
+        assert_eq!(fixture.scratch(), [""; 0]);
+        assert_eq!(names(&fixture.path("store/partial")), [""; 0]);
     }
 }
 
@@ -191,8 +191,8 @@ fn interrupt(moment: Moment, signal: Signal) {
     let finished = moment == Moment::After("seal") && code == Some(0);
     assert!(code == Some(130) || finished, "{moment:?}: {code:?}");
     // Nothing is left for the next build, and nothing runs on.
-    assert_eq!(running.scene.outputs(), ["x.img"], "{moment:?}");
-    assert_eq!(running.scene.scratch(), [""; 0], "{moment:?}");
+    assert_eq!(running.fixture.outputs(), ["x.img"], "{moment:?}");
+    assert_eq!(running.fixture.scratch(), [""; 0], "{moment:?}");
     assert_eq!(running.processes(), [""; 0], "{moment:?}");
     running.assert_whole();
     running.build_again();
@@ -227,15 +227,15 @@ fn kill_leaves_nothing_that_the_next_build_minds_in_any_stage() {
 #[test]
 fn a_build_does_not_sweep_what_another_one_is_busy_with() {
     let running = Running::at(Moment::Resolving);
-    let partial = |scene: &Scene| {
-        scene
+    let partial = |fixture: &Fixture| {
+        fixture
             .outputs()
             .into_iter()
             .find(|name| name.ends_with(".partial"))
     };
-    let busy = partial(&running.scene).expect("the output is begun");
-    let scratch = running.scene.scratch();
-    run(&mut running.scene.build()).succeeded();
-    assert_eq!(partial(&running.scene), Some(busy));
-    assert_eq!(running.scene.scratch(), scratch);
+    let busy = partial(&running.fixture).expect("the output is begun");
+    let scratch = running.fixture.scratch();
+    run(&mut running.fixture.build()).succeeded();
+    assert_eq!(partial(&running.fixture), Some(busy));
+    assert_eq!(running.fixture.scratch(), scratch);
 }

@@ -1,12 +1,12 @@
 //! The lock: written, read again, and insisted on; exit code 3.
 
+use crate::fixture::{Fixture, run};
 use crate::mirror::NOW;
-use crate::scene::{Scene, run};
-use crate::world;
+use crate::test_debian;
 use imgbuild::digest::Sha256;
 use imgbuild::epoch::Epoch;
 
-impl Scene {
+impl Fixture {
     fn lock(&self) -> String {
         let path = self.path("x.lock");
         let ran = run(self.sub("lock").arg("--output").arg(&path)).succeeded();
@@ -35,11 +35,11 @@ impl Scene {
 
 #[test]
 fn a_lock_pins_every_input_and_is_the_same_each_time() {
-    let scene = Scene::new();
-    let first = scene.lock();
-    assert_eq!(scene.lock(), first);
+    let fixture = Fixture::new();
+    let first = fixture.lock();
+    assert_eq!(fixture.lock(), first);
     assert_eq!(
-        crate::scene::names(&scene.path("")),
+        crate::fixture::names(&fixture.path("")),
         [
             "definitions",
             "home",
@@ -51,7 +51,7 @@ fn a_lock_pins_every_input_and_is_the_same_each_time() {
             "x.lock"
         ]
     );
-    let hello = world::archive().locked("hello");
+    let hello = test_debian::archive().locked("hello");
     assert!(
         first.contains(&hello.sha256.to_string()) && first.contains(&hello.path),
         "{first}"
@@ -62,67 +62,67 @@ fn a_lock_pins_every_input_and_is_the_same_each_time() {
 
 #[test]
 fn locked_without_a_lock_is_refused() {
-    let scene = Scene::new();
-    let ran = run(scene.build().arg("--locked")).ended(3);
-    insta::assert_snapshot!(scene.steady(&ran.stderr));
-    run(&mut scene.build_locked()).ended(3).says(&["x.lock"]);
-    assert_eq!(scene.server.requests(), []);
+    let fixture = Fixture::new();
+    let ran = run(fixture.build().arg("--locked")).ended(3);
+    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    run(&mut fixture.build_locked()).ended(3).says(&["x.lock"]);
+    assert_eq!(fixture.server.requests(), []);
 }
 
 #[test]
 fn a_stale_lock_is_refused() {
-    let scene = Scene::new();
-    scene.lock();
-    let path = scene.path("definitions/profiles/greeter/profile.toml");
+    let fixture = Fixture::new();
+    fixture.lock();
+    let path = fixture.path("definitions/profiles/greeter/profile.toml");
     let text = fs_err::read_to_string(&path).unwrap();
     fs_err::write(
         &path,
         text.replace("install = [\"hello\"]", "install = [\"hello\", \"kmod\"]"),
     )
     .unwrap();
-    let ran = run(&mut scene.build_locked()).ended(3);
-    insta::assert_snapshot!(scene.steady(&ran.stderr));
+    let ran = run(&mut fixture.build_locked()).ended(3);
+    insta::assert_snapshot!(fixture.steady(&ran.stderr));
 }
 
 #[test]
 fn a_lock_that_is_none_is_refused() {
-    let scene = Scene::new();
-    fs_err::write(scene.path("x.lock"), "version = 1\nbroken = true\n").unwrap();
-    let ran = run(&mut scene.build_locked()).ended(3);
-    insta::assert_snapshot!("broken lock", scene.steady(&ran.stderr));
-    let text = scene.lock().replace("version = 1\n", "version = 99\n");
-    fs_err::write(scene.path("x.lock"), text).unwrap();
-    let ran = run(&mut scene.build_locked()).ended(3);
-    insta::assert_snapshot!("lock of another version", scene.steady(&ran.stderr));
-    fs_err::remove_file(scene.path("x.lock")).unwrap();
-    fs_err::create_dir(scene.path("x.lock")).unwrap();
-    run(&mut scene.build_locked()).ended(3).says(&["x.lock"]);
+    let fixture = Fixture::new();
+    fs_err::write(fixture.path("x.lock"), "version = 1\nbroken = true\n").unwrap();
+    let ran = run(&mut fixture.build_locked()).ended(3);
+    insta::assert_snapshot!("broken lock", fixture.steady(&ran.stderr));
+    let text = fixture.lock().replace("version = 1\n", "version = 99\n");
+    fs_err::write(fixture.path("x.lock"), text).unwrap();
+    let ran = run(&mut fixture.build_locked()).ended(3);
+    insta::assert_snapshot!("lock of another version", fixture.steady(&ran.stderr));
+    fs_err::remove_file(fixture.path("x.lock")).unwrap();
+    fs_err::create_dir(fixture.path("x.lock")).unwrap();
+    run(&mut fixture.build_locked()).ended(3).says(&["x.lock"]);
 }
 
 #[test]
 fn a_digest_that_was_edited_is_refused_with_what_to_do() {
-    let scene = Scene::new();
-    let lock = scene.lock();
-    let hello = world::archive().locked("hello");
+    let fixture = Fixture::new();
+    let lock = fixture.lock();
+    let hello = test_debian::archive().locked("hello");
     let digest = hello.sha256.to_string();
     let other = Sha256::of(b"another file").to_string();
     assert!(lock.contains(&digest));
-    fs_err::write(scene.path("x.lock"), lock.replace(&digest, &other)).unwrap();
-    run(&mut scene.build_locked()).ended(4).says(&[
+    fs_err::write(fixture.path("x.lock"), lock.replace(&digest, &other)).unwrap();
+    run(&mut fixture.build_locked()).ended(4).says(&[
         "cannot fetch",
         &format!("expected sha256:{other}, received sha256:{digest}"),
         "where a lock names the digest of another file, because it was edited or belongs to another archive, run \
          `imgbuild lock`",
     ]);
-    assert!(scene.outputs().is_empty());
+    assert!(fixture.outputs().is_empty());
 }
 
 #[test]
 fn a_path_that_leads_out_of_the_archive_is_refused_before_anything_is_fetched() {
-    let scene = Scene::new();
-    let lock = scene.lock();
-    let hello = world::archive().locked("hello");
-    let n_asked = scene.server.requests().len();
+    let fixture = Fixture::new();
+    let lock = fixture.lock();
+    let hello = test_debian::archive().locked("hello");
+    let n_asked = fixture.server.requests().len();
     for path in [
         "../../etc/passwd",
         "/etc/passwd",
@@ -132,8 +132,8 @@ fn a_path_that_leads_out_of_the_archive_is_refused_before_anything_is_fetched() 
     ] {
         let text = lock.replace(&format!("{:?}", hello.path), &format!("{path:?}"));
         assert_ne!(text, lock);
-        fs_err::write(scene.path("x.lock"), text).unwrap();
-        for mut command in [scene.build_locked(), scene.plan_locked()] {
+        fs_err::write(fixture.path("x.lock"), text).unwrap();
+        for mut command in [fixture.build_locked(), fixture.plan_locked()] {
             run(&mut command).ended(3).says(&[
                 "x.lock",
                 &format!("gives package `hello` the path `{path}`"),
@@ -141,58 +141,58 @@ fn a_path_that_leads_out_of_the_archive_is_refused_before_anything_is_fetched() 
             ]);
         }
     }
-    assert_eq!(scene.server.requests().len(), n_asked);
+    assert_eq!(fixture.server.requests().len(), n_asked);
 }
 
 #[test]
 fn a_good_lock_gives_the_same_image_even_when_the_archive_has_moved_on() {
-    let scene = Scene::new();
-    scene.lock();
-    run(&mut scene.build()).succeeded();
-    let unlocked = fs_err::read(scene.image()).unwrap();
-    let newer = world::archive()
+    let fixture = Fixture::new();
+    fixture.lock();
+    run(&mut fixture.build()).succeeded();
+    let unlocked = fs_err::read(fixture.image()).unwrap();
+    let newer = test_debian::archive()
         .date(Epoch(NOW.0 + 86_400))
-        .package(world::package("hello-more"));
-    scene.publish(&newer);
-    let asked = scene.server.requests().len();
-    run(&mut scene.build_locked()).succeeded();
+        .package(test_debian::package("hello-more"));
+    fixture.publish(&newer);
+    let asked = fixture.server.requests().len();
+    run(&mut fixture.build_locked()).succeeded();
     assert!(
-        fs_err::read(scene.image()).unwrap() == unlocked,
+        fs_err::read(fixture.image()).unwrap() == unlocked,
         "the lock did not decide the image"
     );
     assert_eq!(
-        scene.server.requests().len(),
+        fixture.server.requests().len(),
         asked,
         "a locked build asks no archive for its state"
     );
-    run(&mut scene.build()).succeeded();
+    run(&mut fixture.build()).succeeded();
     assert!(
-        fs_err::read(scene.image()).unwrap() != unlocked,
+        fs_err::read(fixture.image()).unwrap() != unlocked,
         "the newer archive decided nothing"
     );
 }
 
 #[test]
 fn a_locked_build_into_an_empty_store_fetches_the_pinned_files() {
-    let scene = Scene::new();
-    scene.lock();
-    run(&mut scene.build_locked()).succeeded();
-    let first = fs_err::read(scene.image()).unwrap();
-    fs_err::rename(scene.path("store"), scene.path("other-store")).unwrap();
-    run(&mut scene.build_locked()).succeeded();
-    assert!(fs_err::read(scene.image()).unwrap() == first);
+    let fixture = Fixture::new();
+    fixture.lock();
+    run(&mut fixture.build_locked()).succeeded();
+    let first = fs_err::read(fixture.image()).unwrap();
+    fs_err::rename(fixture.path("store"), fixture.path("other-store")).unwrap();
+    run(&mut fixture.build_locked()).succeeded();
+    assert!(fs_err::read(fixture.image()).unwrap() == first);
 }
 
 #[test]
 fn the_lock_beside_the_profile_is_used_without_being_named() {
-    let scene = Scene::new();
-    let ran = run(&mut scene.sub("lock")).succeeded();
+    let fixture = Fixture::new();
+    let ran = run(&mut fixture.sub("lock")).succeeded();
     assert_eq!(ran.stdout, "profiles/greeter/tiny.lock\n");
     assert_eq!(
-        crate::scene::names(&scene.path("work/profiles/greeter")),
+        crate::fixture::names(&fixture.path("work/profiles/greeter")),
         ["tiny.lock"]
     );
-    let asked = scene.server.requests().len();
-    run(scene.sub("plan").arg("--locked")).succeeded();
-    assert_eq!(scene.server.requests().len(), asked);
+    let asked = fixture.server.requests().len();
+    run(fixture.sub("plan").arg("--locked")).succeeded();
+    assert_eq!(fixture.server.requests().len(), asked);
 }

@@ -14,22 +14,22 @@ mod commands;
 mod damage;
 mod definitions;
 mod first_boot;
+mod fixture;
 mod hostile_bases;
 mod inputs;
 mod interrupts;
 mod locks;
-#[path = "../judges/mirror/mod.rs"]
+#[path = "../oracles/mirror/mod.rs"]
 mod mirror;
 mod names;
 mod near;
 mod outputs;
 mod pipes;
 mod reproducible;
-mod scene;
 mod scripts;
 mod secrets;
 mod terminal;
+mod test_debian;
 mod trial;
 mod unread;
 mod verify;
-mod world;

@@ -1,37 +1,37 @@
 //! Values and files that name what the image has: accounts, time zones.
 
-use crate::scene::{Scene, run};
-use crate::world;
+use crate::fixture::{Fixture, run};
+use crate::test_debian;
 
 /// The two lines of tzdata's own list that matter here.
 const ZONES: &[u8] = b"# version test\nZ Etc/UTC 0 - UTC\nL Etc/UTC Etc/Zulu\n";
 
 /// An image with a list of zones.
-fn scene() -> Scene {
-    let list = world::package("zones").file("/usr/share/zoneinfo/tzdata.zi", 0o644, ZONES);
-    let scene = Scene::of(&world::archive().package(list));
-    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+fn fixture() -> Fixture {
+    let list = test_debian::package("zones").file("/usr/share/zoneinfo/tzdata.zi", 0o644, ZONES);
+    let fixture = Fixture::of(&test_debian::archive().package(list));
+    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
     let text = fs_err::read_to_string(&profile).unwrap();
     let wanted = "install = [\"hello\"";
     assert!(text.contains(wanted));
     let more = text.replace(wanted, &format!("{wanted}, \"zones\""));
     fs_err::write(&profile, more).unwrap();
-    scene
+    fixture
 }
 
 /// Puts a file into the overlay of the test.
-fn overlay(scene: &Scene, path: &str, text: &str) {
-    let path = scene.path("definitions/overlays/greeter/root").join(path);
+fn overlay(fixture: &Fixture, path: &str, text: &str) {
+    let path = fixture.path("definitions/overlays/greeter/root").join(path);
     fs_err::create_dir_all(path.parent().unwrap()).unwrap();
     fs_err::write(path, text).unwrap();
 }
 
 #[test]
 fn a_name_that_the_image_does_not_have_is_refused_before_and_after_scripts_ran() {
-    let scene = scene();
-    let settings = scene.path("s.toml");
+    let fixture = fixture();
+    let settings = fixture.path("s.toml");
     fs_err::write(&settings, "user = \"root\"\ntime-zone = \"Etc/Zulu\"\n").unwrap();
-    let mut build = scene.build();
+    let mut build = fixture.build();
     build.arg("--settings").arg(&settings);
     let early = run(&mut build).ended(1).says(&[
         "settings name what the image does not have, or has for itself",
@@ -39,32 +39,32 @@ fn a_name_that_the_image_does_not_have_is_refused_before_and_after_scripts_ran()
         "/s.toml:2): the image has no such zone; there is `Etc/UTC`",
     ]);
     assert!(!early.stderr.contains("configure"), "{}", early.stderr);
-    run(scene.build().args(["--set", "user=sudo"])).ended(1).says(&[
+    run(fixture.build().args(["--set", "user=sudo"])).ended(1).says(&[
         "`sudo` cannot be `user` (of `--set`): the image has a group of this name; take another one",
     ]);
     // The packages are remembered by now, and know nothing of accounts.
-    run(scene.build().args(["--set", "user=root"]))
+    run(fixture.build().args(["--set", "user=root"]))
         .ended(1)
         .says(&["`root` cannot be `user` (of `--set`): the image has an account of the system of this name"]);
-    assert!(scene.outputs().is_empty() && scene.scratch().is_empty());
-    run(&mut scene.build()).succeeded();
+    assert!(fixture.outputs().is_empty() && fixture.scratch().is_empty());
+    run(&mut fixture.build()).succeeded();
 }
 
 #[test]
 fn accounts_that_files_name_are_there_or_made_when_the_device_starts() {
-    let scene = scene();
+    let fixture = fixture();
     overlay(
-        &scene,
+        &fixture,
         "etc/systemd/system/mine.service",
         "[Service]\nUser=roott\nSupplementaryGroups=sudo wheel\nExecStart=/bin/true\n",
     );
     overlay(
-        &scene,
+        &fixture,
         "etc/sudoers.d/mine",
         "%sudoo ALL=(ALL) ALL\nroot ALL=(ALL) ALL\n",
     );
-    overlay(&scene, "etc/cron.d/mine", "0 4 * * * keeper true\n");
-    let ran = run(&mut scene.build()).ended(1).says(&[
+    overlay(&fixture, "etc/cron.d/mine", "0 4 * * * keeper true\n");
+    let ran = run(&mut fixture.build()).ended(1).says(&[
         ": 4 mistakes",
         "`/etc/systemd/system/mine.service` names user `roott`, which the image does not have; there is `root`",
         "`/etc/systemd/system/mine.service` names group `wheel`, which the image does not have",
@@ -74,13 +74,13 @@ fn accounts_that_files_name_are_there_or_made_when_the_device_starts() {
     ]);
     assert!(!ran.stderr.contains("group `sudo`,"), "{}", ran.stderr);
     let made = "u roott - \"somebody\"\ng wheel -\nm keeper sudoo\n";
-    overlay(&scene, "usr/lib/sysusers.d/mine.conf", made);
-    run(&mut scene.build()).succeeded();
+    overlay(&fixture, "usr/lib/sysusers.d/mine.conf", made);
+    run(&mut fixture.build()).succeeded();
 
     let rules = "schema = 1\nhelp = \"a greeting\"\n[[file]]\npath = \"/etc/greeting\"\nowner = \"rooot\"\n";
-    let path = scene.path("definitions/overlays/greeter/overlay.toml");
+    let path = fixture.path("definitions/overlays/greeter/overlay.toml");
     fs_err::write(path, rules).unwrap();
-    run(&mut scene.build()).ended(1).says(&[
+    run(&mut fixture.build()).ended(1).says(&[
         "is to belong to user `rooot`, who is not in the image's account files; there is `root`",
     ]);
 }

@@ -1,8 +1,8 @@
 //! What lies in the working directory is found, named, and decides nothing in silence.
 
+use crate::fixture::{Fixture, run};
 use crate::mirror::NOW;
-use crate::scene::{Scene, run};
-use crate::world;
+use crate::test_debian;
 use imgbuild::digest::Sha256;
 use imgbuild::lock::{Lock, LockedRepository};
 use std::os::unix::fs::symlink;
@@ -11,10 +11,10 @@ use std::process::Command;
 /// The lock that lies beside the shipped profile `base` for the board `tiny`.
 const LOCK: &str = "work/profiles/base/tiny.lock";
 
-impl Scene {
+impl Fixture {
     /// A command in a working directory that has definitions in it; nothing on its line says so.
     fn near(&self, arguments: &[&str]) -> Command {
-        world::write_definitions(&self.path("work"));
+        test_debian::write_definitions(&self.path("work"));
         let show = |name: &str| self.path(name).display().to_string();
         let mut command = self.bare(arguments);
         command.args([
@@ -48,9 +48,9 @@ impl Scene {
             base: None,
             loader: None,
             packages: Vec::new(),
-            donors: Vec::new(),
-            lenders: Vec::new(),
-            lent: Vec::new(),
+            file_packages: Vec::new(),
+            third_party_archives: Vec::new(),
+            third_party_packages: Vec::new(),
             tools: std::collections::BTreeMap::new(),
         };
         let path = self.path(LOCK);
@@ -61,8 +61,8 @@ impl Scene {
 
 #[test]
 fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
-    let scene = Scene::new();
-    let ran = run(&mut scene.near(&["plan", "--profile", "greeter"])).succeeded();
+    let fixture = Fixture::new();
+    let ran = run(&mut fixture.near(&["plan", "--profile", "greeter"])).succeeded();
     for what in [
         "warning: board `tiny` is not a shipped one: ./boards/tiny/board.toml\n",
         "warning: profile `greeter` is not a shipped one: ./profiles/greeter/profile.toml\n",
@@ -70,7 +70,7 @@ fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
     ] {
         assert_eq!(ran.stderr.matches(what).count(), 1, "{what}{}", ran.stderr);
     }
-    let quiet = run(&mut scene.near(&["plan", "--quiet", "--profile", "greeter"])).succeeded();
+    let quiet = run(&mut fixture.near(&["plan", "--quiet", "--profile", "greeter"])).succeeded();
     let warnings = |text: &str| {
         let lines = text.lines().map(str::to_owned);
         lines
@@ -81,10 +81,10 @@ fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
         quiet.stderr.lines().collect::<Vec<_>>(),
         warnings(&ran.stderr)
     );
-    fs_err::create_dir_all(scene.path("work/profiles/haproxy-node")).unwrap();
-    let shadow = scene.path("work/profiles/haproxy-node/profile.toml");
-    fs_err::copy(scene.path("work/profiles/greeter/profile.toml"), shadow).unwrap();
-    run(&mut scene.near(&["plan", "--profile", "haproxy-node"]))
+    fs_err::create_dir_all(fixture.path("work/profiles/haproxy-node")).unwrap();
+    let shadow = fixture.path("work/profiles/haproxy-node/profile.toml");
+    fs_err::copy(fixture.path("work/profiles/greeter/profile.toml"), shadow).unwrap();
+    run(&mut fixture.near(&["plan", "--profile", "haproxy-node"]))
         .succeeded()
         .says(&[
             "profile `haproxy-node` is not the shipped one, in whose place it stands: \
@@ -94,13 +94,13 @@ fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
 
 #[test]
 fn a_private_key_beside_the_folder_reaches_neither_image_nor_error() {
-    let scene = Scene::new();
-    let key = scene.path("home/.ssh/id");
+    let fixture = Fixture::new();
+    let key = fixture.path("home/.ssh/id");
     fs_err::create_dir_all(key.parent().unwrap()).unwrap();
     fs_err::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
     for link in ["overlays/greeter/root", "profiles/greeter/profile.toml"] {
-        scene.near(&[]);
-        let link = scene.path("work").join(link);
+        fixture.near(&[]);
+        let link = fixture.path("work").join(link);
         let _ = fs_err::remove_file(&link);
         let _ = fs_err::remove_dir_all(&link);
         let target = if link.ends_with("root") {
@@ -109,8 +109,8 @@ fn a_private_key_beside_the_folder_reaches_neither_image_nor_error() {
             &key
         };
         symlink(target, &link).unwrap();
-        let mut command = scene.bare(&["--board", "tiny", "--profile", "greeter"]);
-        let ran = run(command.arg("--output").arg(scene.image())).ended(1);
+        let mut command = fixture.bare(&["--board", "tiny", "--profile", "greeter"]);
+        let ran = run(command.arg("--output").arg(fixture.image())).ended(1);
         assert!(
             ran.stderr.contains("leads out of its folder"),
             "{}",
@@ -119,42 +119,42 @@ fn a_private_key_beside_the_folder_reaches_neither_image_nor_error() {
         assert!(!ran.stderr.contains("PRIVATE"), "{}", ran.stderr);
         fs_err::remove_file(link).unwrap();
     }
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 #[test]
 fn a_lock_that_nobody_named_does_not_say_where_a_shipped_profile_gets_upgrades() {
-    let scene = Scene::new();
-    scene.lock_of("http://mirror.evil.example");
+    let fixture = Fixture::new();
+    fixture.lock_of("http://mirror.evil.example");
     let plan = ["plan", "--profile", "base"];
-    run(&mut scene.near(&plan)).ended(3).says(&[
+    run(&mut fixture.near(&plan)).ended(3).says(&[
         "was found because it lies in the working directory",
         "gets its upgrades from `http://mirror.evil.example/debian` (debian/trixie)",
         "--lock profiles/base/tiny.lock",
     ]);
-    run(scene.near(&plan).arg("--locked"))
+    run(fixture.near(&plan).arg("--locked"))
         .ended(3)
         .says(&["was found because"]);
     // Named, it is taken, as far as it fits; this one does not fit the packages.
     let stale = "was made for another set of packages";
-    run(scene
+    run(fixture
         .near(&plan)
         .args(["--lock", "profiles/base/tiny.lock"]))
     .ended(3)
     .says(&[stale]);
     // It agrees with this machine.
-    scene.lock_of(&scene.server.url());
-    let ran = run(&mut scene.near(&plan)).ended(3).says(&[stale]);
+    fixture.lock_of(&fixture.server.url());
+    let ran = run(&mut fixture.near(&plan)).ended(3).says(&[stale]);
     let named = "warning: lock `profiles/base/tiny.lock` decides the version of every package";
     assert_eq!(ran.stderr.matches(named).count(), 1, "{}", ran.stderr);
-    assert_eq!(scene.server.requests(), []);
+    assert_eq!(fixture.server.requests(), []);
 }
 
 #[test]
 fn pipes_and_endless_files_end() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let pipe = |name: &str| {
-        let path = scene.path(name);
+        let path = fixture.path(name);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         assert!(
             Command::new("mkfifo")
@@ -166,7 +166,7 @@ fn pipes_and_endless_files_end() {
         path
     };
     let lock = pipe(LOCK);
-    run(&mut scene.near(&["plan", "--profile", "base"]))
+    run(&mut fixture.near(&["plan", "--profile", "base"]))
         .ended(3)
         .says(&["no regular file"]);
     fs_err::remove_file(&lock).unwrap();
@@ -174,7 +174,7 @@ fn pipes_and_endless_files_end() {
         .unwrap()
         .set_len(8 << 40)
         .unwrap();
-    run(&mut scene.near(&["plan", "--profile", "base"]))
+    run(&mut fixture.near(&["plan", "--profile", "base"]))
         .ended(3)
         .says(&["longer than"]);
     fs_err::remove_file(lock).unwrap();
@@ -184,24 +184,24 @@ fn pipes_and_endless_files_end() {
         } else {
             "/dev/zero"
         };
-        let ran = run(&mut scene.build_with(flag, value)).ended(2);
+        let ran = run(&mut fixture.build_with(flag, value)).ended(2);
         assert!(ran.stderr.contains("it is a device"), "{}", ran.stderr);
     }
     pipe("home/.config/imgbuild/config.toml");
-    let ran = run(scene
+    let ran = run(fixture
         .bare(&["--board", "tiny", "--profile", "greeter"])
         .args([
             "--definitions".as_ref(),
-            scene.path("definitions").as_os_str(),
+            fixture.path("definitions").as_os_str(),
         ]));
     ran.ended(2).says(&["config.toml", "no regular file"]);
 }
 
 #[test]
 fn without_a_home_nothing_of_other_users_is_read() {
-    let scene = Scene::new();
-    let mut command = scene.bare(&["--board", "tiny", "--profile", "greeter", "--definitions"]);
-    command.arg(scene.path("definitions")).env_remove("HOME");
+    let fixture = Fixture::new();
+    let mut command = fixture.bare(&["--board", "tiny", "--profile", "greeter", "--definitions"]);
+    command.arg(fixture.path("definitions")).env_remove("HOME");
     run(&mut command)
         .ended(2)
         .says(&["no folder for the store is known: set HOME"]);
@@ -210,5 +210,5 @@ fn without_a_home_nothing_of_other_users_is_read() {
         .ended(2)
         .says(&["no folder for the store is known"]);
     // With all folders named, none is missed.
-    run(scene.sub("plan").env_remove("HOME")).succeeded();
+    run(fixture.sub("plan").env_remove("HOME")).succeeded();
 }

@@ -1,10 +1,10 @@
 //! An image appears whole or not at all, and what keeps it from appearing is said; exit code 5.
 
-use crate::scene::{PROGRAM, Scene, run};
+use crate::fixture::{Fixture, PROGRAM, run};
 use std::path::Path;
 use std::process::Command;
 
-impl Scene {
+impl Fixture {
     /// The build inside of a user and mount namespace, after `prepare` has run there.
     fn build_after(&self, prepare: &str) -> Command {
         let mut command = Command::new("unshare");
@@ -30,17 +30,17 @@ impl Scene {
 
 #[test]
 fn a_full_disk_of_the_output_says_what_is_needed_and_what_is_free() {
-    let scene = Scene::warm();
+    let fixture = Fixture::warm();
     // What is left in the folder is listed from inside, for the tmpfs is seen there only.
     let mut command = Command::new("unshare");
     let script = "mount -t tmpfs -o size=1m tmpfs \"$OUT\" && { \"$@\"; code=$?; ls -A \"$OUT\"; exit $code; }";
     command.args(["-Urm", "sh", "-c", script, "sh", PROGRAM]);
-    scene.surround(&mut command);
+    fixture.surround(&mut command);
     command
-        .env("OUT", scene.path("out"))
-        .args(scene.inputs())
+        .env("OUT", fixture.path("out"))
+        .args(fixture.inputs())
         .arg("--output")
-        .arg(scene.image());
+        .arg(fixture.image());
     let ran = run(&mut command)
         .ended(5)
         .says(&["is full", "needs ", " free"]);
@@ -49,27 +49,27 @@ fn a_full_disk_of_the_output_says_what_is_needed_and_what_is_free() {
 
 #[test]
 fn a_full_disk_of_the_store_says_what_is_needed_and_what_is_free() {
-    let scene = Scene::new();
-    fs_err::create_dir(scene.path("store")).unwrap();
-    let mut command = scene.build_after("mount -t tmpfs -o size=2m tmpfs \"$STORE\"");
+    let fixture = Fixture::new();
+    fs_err::create_dir(fixture.path("store")).unwrap();
+    let mut command = fixture.build_after("mount -t tmpfs -o size=2m tmpfs \"$STORE\"");
     run(&mut command)
         .ended(5)
         .says(&["is full", "packages need ", " free", "--store"]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
     // Large enough for what is fetched, not for what is made of it.
-    let mut command = scene.build_after("mount -t tmpfs -o size=14m tmpfs \"$STORE\"");
+    let mut command = fixture.build_after("mount -t tmpfs -o size=14m tmpfs \"$STORE\"");
     run(&mut command)
         .ended(5)
         .says(&["full", " free", "--store"]);
-    assert_eq!(scene.outputs(), [""; 0]);
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 /// Whatever it is that finds no room: an index, a package, the tree that goes into the sandbox, what comes back from
 /// it, half a report, an object. The last of all is looked for by halves.
 #[test]
 fn a_store_that_is_full_at_any_moment_says_so_and_keeps_nothing_unfinished() {
-    let scene = Scene::new();
-    fs_err::create_dir(scene.path("store")).unwrap();
+    let fixture = Fixture::new();
+    fs_err::create_dir(fixture.path("store")).unwrap();
     let is_enough = |kibibytes: u32| {
         let mount = format!("mount -t tmpfs -o size={kibibytes}k tmpfs \"$STORE\"");
         // The tmpfs is seen in the namespace only.
@@ -78,20 +78,20 @@ fn a_store_that_is_full_at_any_moment_says_so_and_keeps_nothing_unfinished() {
         );
         let mut command = Command::new("unshare");
         command.args(["-Urm", "sh", "-c", &script, "sh", PROGRAM]);
-        scene.surround(&mut command);
-        command.env("STORE", scene.path("store"));
-        command.args(scene.inputs());
-        command.arg("--output").arg(scene.image());
+        fixture.surround(&mut command);
+        command.env("STORE", fixture.path("store"));
+        command.args(fixture.inputs());
+        command.arg("--output").arg(fixture.image());
         let result = run(&mut command);
         if result.code == Some(0) {
-            fs_err::remove_file(scene.image()).unwrap();
+            fs_err::remove_file(fixture.image()).unwrap();
             return true;
         }
         let result = result.ended(5);
         assert_eq!(result.stdout, "", "{kibibytes} KiB: scratch is left");
         let words = ["of the store `", "is full", " are free", "--store"];
         result.says(&words);
-        assert_eq!(scene.outputs(), [""; 0], "{kibibytes} KiB");
+        assert_eq!(fixture.outputs(), [""; 0], "{kibibytes} KiB");
         false
     };
     let (mut least, mut most) = (512, 65_536);
@@ -107,85 +107,85 @@ fn a_store_that_is_full_at_any_moment_says_so_and_keeps_nothing_unfinished() {
 
 #[test]
 fn a_folder_that_is_read_only_is_named_before_anything_is_fetched() {
-    let scene = Scene::new();
-    let mut command = scene.build_after("mount -t tmpfs -o ro tmpfs \"$OUT\"");
+    let fixture = Fixture::new();
+    let mut command = fixture.build_after("mount -t tmpfs -o ro tmpfs \"$OUT\"");
     let ran = run(&mut command).ended(5);
-    insta::assert_snapshot!(scene.steady(&ran.stderr));
-    assert_eq!(scene.server.requests(), []);
+    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    assert_eq!(fixture.server.requests(), []);
 }
 
 #[test]
 fn a_store_that_is_read_only_is_named() {
-    let scene = Scene::new();
-    fs_err::create_dir(scene.path("store")).unwrap();
-    let mut command = scene.build_after("mount -t tmpfs -o ro tmpfs \"$STORE\"");
+    let fixture = Fixture::new();
+    fs_err::create_dir(fixture.path("store")).unwrap();
+    let mut command = fixture.build_after("mount -t tmpfs -o ro tmpfs \"$STORE\"");
     let ran = run(&mut command).ended(5);
-    insta::assert_snapshot!(scene.steady(&ran.stderr));
-    assert_eq!(scene.outputs(), [""; 0]);
+    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    assert_eq!(fixture.outputs(), [""; 0]);
 }
 
 #[test]
 fn an_output_that_is_a_folder_or_a_device_or_nowhere_is_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let refused = |path: &Path| {
-        let mut command = scene.bare(&[]);
-        command.args(scene.inputs()).arg("--output").arg(path);
-        scene.steady(&run(&mut command).ended(5).stderr)
+        let mut command = fixture.bare(&[]);
+        command.args(fixture.inputs()).arg("--output").arg(path);
+        fixture.steady(&run(&mut command).ended(5).stderr)
     };
-    insta::assert_snapshot!("a folder", refused(&scene.path("out")));
+    insta::assert_snapshot!("a folder", refused(&fixture.path("out")));
     insta::assert_snapshot!("a device", refused(Path::new("/dev/null")));
-    insta::assert_snapshot!("nowhere", refused(&scene.path("none/x.img")));
-    assert_eq!(scene.server.requests(), []);
+    insta::assert_snapshot!("nowhere", refused(&fixture.path("none/x.img")));
+    assert_eq!(fixture.server.requests(), []);
 }
 
 #[test]
 fn an_image_replaces_the_one_before_and_nothing_else_stays() {
-    let scene = Scene::warm();
-    fs_err::write(scene.image(), "the one before").unwrap();
-    let ran = run(&mut scene.build()).succeeded();
-    assert_eq!(ran.stdout, format!("{}\n", scene.image().display()));
-    assert_eq!(scene.outputs(), ["x.img"]);
-    assert_eq!(scene.scratch(), [""; 0]);
-    assert!(fs_err::metadata(scene.image()).unwrap().len() > 34 << 20);
+    let fixture = Fixture::warm();
+    fs_err::write(fixture.image(), "the one before").unwrap();
+    let ran = run(&mut fixture.build()).succeeded();
+    assert_eq!(ran.stdout, format!("{}\n", fixture.image().display()));
+    assert_eq!(fixture.outputs(), ["x.img"]);
+    assert_eq!(fixture.scratch(), [""; 0]);
+    assert!(fs_err::metadata(fixture.image()).unwrap().len() > 34 << 20);
 }
 
 #[test]
 fn without_an_output_the_image_is_named_after_board_and_profile() {
-    let scene = Scene::warm();
-    let mut command = scene.bare(&["--quiet"]);
-    let ran = run(command.args(scene.inputs())).succeeded();
+    let fixture = Fixture::warm();
+    let mut command = fixture.bare(&["--quiet"]);
+    let ran = run(command.args(fixture.inputs())).succeeded();
     assert_eq!(ran.stdout, "tiny-greeter.img\n");
     // Definitions of somebody's own are named, however quiet it is to be.
     let mut said = ran.stderr.lines();
     assert!(said.all(|line| line.starts_with("warning: ")), "{ran:?}");
     assert_eq!(
-        crate::scene::names(&scene.path("work")),
+        crate::fixture::names(&fixture.path("work")),
         ["tiny-greeter.img"]
     );
 }
 
 #[test]
 fn an_output_whose_name_promises_another_form_is_refused() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (name, words) in [
         ("x.img.xz", "not as .xz; write it to `x.img`"),
         ("x.img.ZST", "not as .zst"),
         ("x.qcow2", "not as .qcow2"),
         ("-", "`./-` for a file of that name"),
     ] {
-        let mut command = scene.bare(&[]);
-        command.args(scene.inputs()).args(["--output", name]);
+        let mut command = fixture.bare(&[]);
+        command.args(fixture.inputs()).args(["--output", name]);
         run(&mut command).ended(2).says(&[words]);
     }
-    assert_eq!(crate::scene::names(&scene.path("work")), [""; 0]);
-    assert_eq!(scene.server.requests(), []);
+    assert_eq!(crate::fixture::names(&fixture.path("work")), [""; 0]);
+    assert_eq!(fixture.server.requests(), []);
 }
 
 #[test]
 fn a_failed_build_leaves_the_image_before_as_it_was() {
-    let scene = Scene::new();
-    fs_err::write(scene.image(), "the one before").unwrap();
-    run(scene.build().arg("--offline")).ended(4);
-    assert_eq!(fs_err::read(scene.image()).unwrap(), b"the one before");
-    assert_eq!(scene.outputs(), ["x.img"]);
+    let fixture = Fixture::new();
+    fs_err::write(fixture.image(), "the one before").unwrap();
+    run(fixture.build().arg("--offline")).ended(4);
+    assert_eq!(fs_err::read(fixture.image()).unwrap(), b"the one before");
+    assert_eq!(fixture.outputs(), ["x.img"]);
 }

@@ -1,6 +1,6 @@
 //! Files that somebody names and that are no plain files: pipes are waited for with a word, the rest is refused.
 
-use crate::scene::{Ran, Scene, run};
+use crate::fixture::{Fixture, Ran, run};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
@@ -38,12 +38,12 @@ fn told(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>) {
 
 #[test]
 fn a_pipe_into_which_nobody_writes_is_named_and_waited_for() {
-    let scene = Scene::new();
-    let pipe = scene.path("pipe");
+    let fixture = Fixture::new();
+    let pipe = fixture.path("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     let value = format!("passphrase=@{}", pipe.display());
-    let mut command = scene.build_with("--secret", &value);
+    let mut command = fixture.build_with("--secret", &value);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let (line, mut stderr) = told(&mut child);
@@ -61,24 +61,24 @@ fn a_pipe_into_which_nobody_writes_is_named_and_waited_for() {
 
 #[test]
 fn what_a_program_prints_is_a_secret_or_settings_like_a_file() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let secret = "\"$@\" --secret passphrase=@<(printf 'correct horse battery\\n')";
-    run(&mut by_shell(&scene.build(), secret)).succeeded();
+    run(&mut by_shell(&fixture.build(), secret)).succeeded();
     let stdin = "printf 'correct horse battery\\n' | \"$@\" --secret passphrase=@/dev/stdin";
-    run(&mut by_shell(&scene.build(), stdin)).succeeded();
+    run(&mut by_shell(&fixture.build(), stdin)).succeeded();
     let settings = "\"$@\" --settings <(printf 'nonsense = 1\\n')";
-    run(&mut by_shell(&scene.build(), settings))
+    run(&mut by_shell(&fixture.build(), settings))
         .ended(1)
         .says(&["nonsense"]);
-    run(&mut scene.build_with("--settings", "/dev/null")).succeeded();
+    run(&mut fixture.build_with("--settings", "/dev/null")).succeeded();
 }
 
 #[test]
 fn folders_sockets_and_devices_are_refused_in_words() {
-    let scene = Scene::new();
-    let socket = scene.path("socket");
+    let fixture = Fixture::new();
+    let socket = fixture.path("socket");
     let _listener = UnixListener::bind(&socket).unwrap();
-    let folder = scene.path("folder");
+    let folder = fixture.path("folder");
     fs_err::create_dir(&folder).unwrap();
     let zero = "/dev/zero".to_owned();
     for (path, what) in [
@@ -96,7 +96,7 @@ fn folders_sockets_and_devices_are_refused_in_words() {
             ("--secret", format!("passphrase=@{path}")),
             ("--settings", path.clone()),
         ] {
-            let ran: Ran = run(&mut scene.build_with(flag, &value));
+            let ran: Ran = run(&mut fixture.build_with(flag, &value));
             ran.ended(2).says(&[&path, what]);
         }
     }

@@ -1,32 +1,32 @@
 //! Equal inputs give equal bytes; any other input gives others.
 
-use crate::scene::{PROGRAM, Scene, run};
+use crate::fixture::{Fixture, PROGRAM, run};
 use std::path::Path;
 use std::process::Command;
 
-/// Builds in `scene` by way of the words of `around`, into an empty store and a folder of its own,
+/// Builds in `fixture` by way of the words of `around`, into an empty store and a folder of its own,
 /// and gives the bytes of the image.
-fn build(scene: &Scene, number: usize, around: &[&str]) -> Vec<u8> {
-    let folder = scene.path(&format!("place-{number}/with a space"));
+fn build(fixture: &Fixture, number: usize, around: &[&str]) -> Vec<u8> {
+    let folder = fixture.path(&format!("place-{number}/with a space"));
     fs_err::create_dir_all(&folder).unwrap();
     let output = folder.join(format!("{number}.img"));
     let words: Vec<&str> = around.iter().copied().chain([PROGRAM]).collect();
     let mut command = Command::new(words[0]);
-    scene.surround(&mut command);
+    fixture.surround(&mut command);
     command
         .current_dir(&folder)
         .args(&words[1..])
-        .args(scene.inputs());
+        .args(fixture.inputs());
     command.arg("--output").arg(&output);
     // The last of two flags is not allowed, so the store is moved away instead.
     run(&mut command).succeeded();
-    fs_err::remove_dir_all(scene.path("store")).unwrap();
+    fs_err::remove_dir_all(fixture.path("store")).unwrap();
     fs_err::read(output).unwrap()
 }
 
 #[test]
 fn folder_zone_locale_umask_user_and_processors_decide_no_byte() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let places: [&[&str]; 6] = [
         &["env"],
         &[
@@ -40,9 +40,9 @@ fn folder_zone_locale_umask_user_and_processors_decide_no_byte() {
         &["unshare", "-U", "--map-user=1234", "--map-group=4321"],
         &["taskset", "1"],
     ];
-    let first = build(&scene, 0, places[0]);
+    let first = build(&fixture, 0, places[0]);
     for (number, around) in places.iter().enumerate().skip(1) {
-        let other = build(&scene, number, around);
+        let other = build(&fixture, number, around);
         assert!(other == first, "{around:?}: {}", difference(&first, &other));
     }
 }
@@ -58,10 +58,10 @@ fn difference(one: &[u8], other: &[u8]) -> String {
 
 #[test]
 fn one_changed_setting_changes_the_image() {
-    let scene = Scene::warm();
+    let fixture = Fixture::warm();
     let build = |set: &str| {
-        run(scene.build().args(["--set", set])).succeeded();
-        fs_err::read(scene.image()).unwrap()
+        run(fixture.build().args(["--set", set])).succeeded();
+        fs_err::read(fixture.image()).unwrap()
     };
     let first = build("greeting=hello");
     assert!(build("greeting=hello") == first);
@@ -70,12 +70,12 @@ fn one_changed_setting_changes_the_image() {
 
 #[test]
 fn two_builds_at_once_share_a_store_and_give_the_same_image() {
-    let scene = Scene::new();
-    let image = |number: usize| scene.path(&format!("out/{number}.img"));
+    let fixture = Fixture::new();
+    let image = |number: usize| fixture.path(&format!("out/{number}.img"));
     let start = |path: &Path| {
-        let mut command = scene.bare(&["--quiet"]);
+        let mut command = fixture.bare(&["--quiet"]);
         command
-            .args(scene.inputs())
+            .args(fixture.inputs())
             .arg("--output")
             .arg(path)
             .spawn()
@@ -89,6 +89,6 @@ fn two_builds_at_once_share_a_store_and_give_the_same_image() {
     for number in 1..3 {
         assert!(fs_err::read(image(number)).unwrap() == first);
     }
-    assert_eq!(scene.outputs(), ["0.img", "1.img", "2.img"]);
-    assert_eq!(scene.scratch(), [""; 0]);
+    assert_eq!(fixture.outputs(), ["0.img", "1.img", "2.img"]);
+    assert_eq!(fixture.scratch(), [""; 0]);
 }

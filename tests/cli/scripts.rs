@@ -1,39 +1,41 @@
 //! Maintainer scripts: what they may count on when they run, and what becomes of those without measure.
 
-use crate::scene::{Ran, Scene, run};
-use crate::world;
+use crate::fixture::{Fixture, Ran, run};
+use crate::test_debian;
 use std::process::Command;
 
 /// A build with the scripts of package `odd`, each of which gets `timeout` seconds; it fails and leaves nothing.
 fn failed(script: &str, text: &str, timeout: &str) -> Ran {
-    let odd = world::package("odd")
+    let odd = test_debian::package("odd")
         .field("Essential", "yes")
         .script(script, text);
-    let scene = Scene::of(&world::archive().package(odd));
-    let ran = run(scene.build().args(["--script-timeout", timeout])).ended(4);
-    assert_eq!((scene.outputs(), scene.scratch()), (vec![], vec![]));
+    let fixture = Fixture::of(&test_debian::archive().package(odd));
+    let ran = run(fixture.build().args(["--script-timeout", timeout])).ended(4);
+    assert_eq!((fixture.outputs(), fixture.scratch()), (vec![], vec![]));
     ran
 }
 
 #[test]
 fn a_preinst_finds_essential_packages_and_its_pre_depends_configured() {
-    let essential = world::package("essential")
+    let essential = test_debian::package("essential")
         .field("Essential", "yes")
         .field("Depends", "library")
         .conffile("/etc/essential.conf", b"x\n")
         .script("postinst", "#!/bin/sh\ntouch /var/lib/essential-is-ready\n");
-    let library = world::package("library").script(
+    let library = test_debian::package("library").script(
         "postinst",
         "#!/bin/sh\n[ ! -e /var/lib/essential-is-ready ]\n",
     );
-    let needed = world::package("needed").field("Depends", "helper").script(
-        "postinst",
-        "#!/bin/sh\n[ -e /var/lib/helper-is-ready ] && touch /var/lib/needed-is-ready\n",
-    );
-    let helper = world::package("helper")
+    let needed = test_debian::package("needed")
+        .field("Depends", "helper")
+        .script(
+            "postinst",
+            "#!/bin/sh\n[ -e /var/lib/helper-is-ready ] && touch /var/lib/needed-is-ready\n",
+        );
+    let helper = test_debian::package("helper")
         .field("Provides", "virtual")
         .script("postinst", "#!/bin/sh\ntouch /var/lib/helper-is-ready\n");
-    let server = world::package("server")
+    let server = test_debian::package("server")
         .field("Pre-Depends", "needed, virtual")
         .script(
             "preinst",
@@ -43,16 +45,16 @@ fn a_preinst_finds_essential_packages_and_its_pre_depends_configured() {
     let packages = [essential, library, needed, helper, server];
     let archive = packages
         .into_iter()
-        .fold(world::archive(), |archive, package| {
+        .fold(test_debian::archive(), |archive, package| {
             archive.package(package)
         });
-    let scene = Scene::of(&archive);
-    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+    let fixture = Fixture::of(&archive);
+    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
     let text = fs_err::read_to_string(&profile).unwrap();
     let text = text.replace(r#"install = ["hello"]"#, r#"install = ["hello", "server"]"#);
     fs_err::write(&profile, text).unwrap();
-    run(&mut scene.build()).succeeded();
-    assert_eq!(scene.outputs(), ["x.img"]);
+    run(&mut fixture.build()).succeeded();
+    assert_eq!(fixture.outputs(), ["x.img"]);
 }
 
 #[test]
@@ -79,17 +81,17 @@ fn a_script_that_prints_without_end_is_named_with_its_package() {
 
 #[test]
 fn the_limit_of_time_decides_no_byte() {
-    let scene = Scene::new();
-    run(&mut scene.build()).succeeded();
-    let image = fs_err::read(scene.image()).unwrap();
-    fs_err::remove_dir_all(scene.path("store/memo")).unwrap();
-    run(scene.build().args(["--script-timeout", "500"])).succeeded();
-    assert!(fs_err::read(scene.image()).unwrap() == image);
+    let fixture = Fixture::new();
+    run(&mut fixture.build()).succeeded();
+    let image = fs_err::read(fixture.image()).unwrap();
+    fs_err::remove_dir_all(fixture.path("store/memo")).unwrap();
+    run(fixture.build().args(["--script-timeout", "500"])).succeeded();
+    assert!(fs_err::read(fixture.image()).unwrap() == image);
 }
 
 /// A file of the root in `image`, the last partition, through debugfs.
-fn file(scene: &Scene, path: &str) -> String {
-    let image = scene.image();
+fn file(fixture: &Fixture, path: &str) -> String {
+    let image = fixture.image();
     let mut sfdisk = Command::new("/usr/sbin/sfdisk");
     let table = sfdisk.arg("--dump").arg(&image).output().unwrap();
     let table = String::from_utf8(table.stdout).unwrap();
@@ -115,16 +117,18 @@ fn configured(ran: &Ran) -> usize {
 
 #[test]
 fn what_a_script_writes_of_the_host_name_is_the_devices_and_nobody_elses_scripts_run_twice() {
-    let asks = world::package("asks").field("Essential", "yes").script(
-        "postinst",
-        "#!/bin/sh\nread name < /proc/sys/kernel/hostname\nread own < /etc/hostname\n\
+    let asks = test_debian::package("asks")
+        .field("Essential", "yes")
+        .script(
+            "postinst",
+            "#!/bin/sh\nread name < /proc/sys/kernel/hostname\nread own < /etc/hostname\n\
          printf '%s %s\\n' \"$name\" \"$own\" > /etc/asked\ncat /etc/hosts >> /etc/asked\n",
-    );
-    let scene = Scene::of(&world::archive().package(asks));
+        );
+    let fixture = Fixture::of(&test_debian::archive().package(asks));
     let with = |name: &str| {
         let set = format!("hostname={name}");
-        let ran = run(&mut scene.build_with("--set", &set)).succeeded();
-        let asked = file(&scene, "/etc/asked");
+        let ran = run(&mut fixture.build_with("--set", &set)).succeeded();
+        let asked = file(&fixture, "/etc/asked");
         assert!(asked.starts_with(&format!("{name} {name}\n")), "{asked}");
         assert!(asked.contains(&format!("\n127.0.1.1\t{name}\n")), "{asked}");
         ran
@@ -132,7 +136,7 @@ fn what_a_script_writes_of_the_host_name_is_the_devices_and_nobody_elses_scripts
     let first = with("node-1");
     let words = "they run again as `node-1`";
     assert!(first.stderr.contains(words), "{}", first.stderr);
-    let image = fs_err::read(scene.image()).unwrap();
+    let image = fs_err::read(fixture.image()).unwrap();
     let second = with("node-2");
     assert!(
         !second.stderr.contains("they run again"),
@@ -140,11 +144,11 @@ fn what_a_script_writes_of_the_host_name_is_the_devices_and_nobody_elses_scripts
         second.stderr
     );
     with("node-1");
-    assert!(fs_err::read(scene.image()).unwrap() == image);
+    assert!(fs_err::read(fixture.image()).unwrap() == image);
 
-    let scene = Scene::new();
-    run(&mut scene.build_with("--set", "hostname=node-1")).succeeded();
-    let other = run(&mut scene.build_with("--set", "hostname=node-2")).succeeded();
+    let fixture = Fixture::new();
+    run(&mut fixture.build_with("--set", "hostname=node-1")).succeeded();
+    let other = run(&mut fixture.build_with("--set", "hostname=node-2")).succeeded();
     assert_eq!(configured(&other), 0, "{}", other.stderr);
-    assert_eq!(file(&scene, "/etc/hostname"), "node-2\n");
+    assert_eq!(file(&fixture, "/etc/hostname"), "node-2\n");
 }

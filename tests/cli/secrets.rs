@@ -1,12 +1,12 @@
 //! A secret reaches the image, and nothing else.
 
-use crate::scene::{Ran, Scene, names, run};
+use crate::fixture::{Fixture, Ran, names, run};
 use std::path::Path;
 use std::process::Command;
 
 const SECRET: &str = "correct horse battery";
 
-impl Scene {
+impl Fixture {
     fn assert_hidden(&self, ran: &Ran) {
         assert!(
             !ran.stdout.contains(SECRET) && !ran.stderr.contains(SECRET),
@@ -19,36 +19,36 @@ impl Scene {
 #[test]
 fn an_image_with_a_secret_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let mode = || {
-        fs_err::metadata(scene.image())
+        fs_err::metadata(fixture.image())
             .unwrap()
             .permissions()
             .mode()
             & 0o777
     };
-    run(&mut scene.build()).succeeded();
+    run(&mut fixture.build()).succeeded();
     assert_eq!(mode(), 0o644);
     // The one that is replaced hands nothing on, and neither does a wide umask.
-    fs_err::set_permissions(scene.image(), PermissionsExt::from_mode(0o666)).unwrap();
-    run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", SECRET)).succeeded();
+    fs_err::set_permissions(fixture.image(), PermissionsExt::from_mode(0o666)).unwrap();
+    run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", SECRET)).succeeded();
     assert_eq!(mode(), 0o600);
-    let key = scene.path("home/.local/state/imgbuild/key");
+    let key = fixture.path("home/.local/state/imgbuild/key");
     let key = fs_err::metadata(key).unwrap().permissions().mode();
     assert_eq!(key & 0o777, 0o600);
-    run(&mut scene.build()).succeeded();
+    run(&mut fixture.build()).succeeded();
     assert_eq!(mode(), 0o644);
 }
 
 #[test]
 fn nothing_in_the_store_tells_whether_a_secret_was_guessed_right() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let with = |secret: &str, key: &[u8]| {
-        let state = scene.path("home/.local/state/imgbuild");
+        let state = fixture.path("home/.local/state/imgbuild");
         fs_err::create_dir_all(&state).unwrap();
         fs_err::write(state.join("key"), key).unwrap();
-        run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", secret)).succeeded();
-        let folder = scene.path("store/memo/image-1");
+        run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", secret)).succeeded();
+        let folder = fixture.path("store/memo/image-1");
         let name = names(&folder).pop().unwrap();
         let note = fs_err::read_to_string(folder.join(&name)).unwrap();
         fs_err::remove_dir_all(folder).unwrap();
@@ -63,8 +63,8 @@ fn nothing_in_the_store_tells_whether_a_secret_was_guessed_right() {
 
 #[test]
 fn the_login_of_a_mirror_stays_with_who_builds() {
-    let scene = Scene::new();
-    let mirror = scene.mirror().replace("//", "//me:hunter2@");
+    let fixture = Fixture::new();
+    let mirror = fixture.mirror().replace("//", "//me:hunter2@");
     let told = |ran: &Ran| {
         let text = format!("{}{}", ran.stdout, ran.stderr);
         assert!(
@@ -73,42 +73,42 @@ fn the_login_of_a_mirror_stays_with_who_builds() {
         );
     };
     let with = |mut command: std::process::Command| {
-        let inputs = scene.inputs();
+        let inputs = fixture.inputs();
         command.args(&inputs[..inputs.len() - 2]);
         command.args(["--mirror", &mirror]);
         command
     };
-    let mut build = with(scene.bare(&[]));
-    told(&run(build.arg("-v").arg("--output").arg(scene.image())).succeeded());
-    let image = fs_err::read(scene.image()).unwrap();
+    let mut build = with(fixture.bare(&[]));
+    told(&run(build.arg("-v").arg("--output").arg(fixture.image())).succeeded());
+    let image = fs_err::read(fixture.image()).unwrap();
     assert!(!image.windows(7).any(|window| window == b"hunter2"));
-    let lock = scene.path("x.lock");
-    told(&run(with(scene.bare(&["lock"])).arg("--output").arg(&lock)).succeeded());
+    let lock = fixture.path("x.lock");
+    told(&run(with(fixture.bare(&["lock"])).arg("--output").arg(&lock)).succeeded());
     let lock = fs_err::read_to_string(&lock).unwrap();
     assert!(
-        lock.contains(&scene.mirror()) && !lock.contains("hunter2"),
+        lock.contains(&fixture.mirror()) && !lock.contains("hunter2"),
         "{lock}"
     );
-    told(&run(with(scene.bare(&["plan"])).arg("--json")).succeeded());
-    let asked = scene.server.requests();
+    told(&run(with(fixture.bare(&["plan"])).arg("--json")).succeeded());
+    let asked = fixture.server.requests();
     assert!(
         asked
             .iter()
             .all(|request| request.fields.contains_key("authorization"))
     );
     let broken = mirror.replace("/debian", ":x/debian");
-    let mut broken_build = scene.bare(&["plan"]);
-    let inputs = scene.inputs();
+    let mut broken_build = fixture.bare(&["plan"]);
+    let inputs = fixture.inputs();
     broken_build.args(&inputs[..inputs.len() - 2]);
     told(&run(broken_build.args(["--mirror", &broken])).ended(2));
-    let config = scene.path("home/.config/imgbuild");
+    let config = fixture.path("home/.config/imgbuild");
     fs_err::create_dir_all(&config).unwrap();
     fs_err::write(
         config.join("config.toml"),
         format!("mirror = \"{mirror}\" \"\n"),
     )
     .unwrap();
-    let mut plan = scene.bare(&["plan"]);
+    let mut plan = fixture.bare(&["plan"]);
     told(
         &run(plan.args(&inputs[..inputs.len() - 2]))
             .ended(2)
@@ -140,70 +140,70 @@ fn holds(bytes: &[u8]) -> bool {
 
 #[test]
 fn a_secret_from_a_file_or_the_environment_reaches_the_image_alone() {
-    let scene = Scene::new();
-    let file = scene.path("secret");
+    let fixture = Fixture::new();
+    let file = fixture.path("secret");
     fs_err::write(&file, format!("{SECRET}\n")).unwrap();
     let flag = format!("passphrase=@{}", file.display());
-    let with_file = run(scene.build().args(["--secret", &flag])).succeeded();
-    scene.assert_hidden(&with_file);
-    let image = fs_err::read(scene.image()).unwrap();
+    let with_file = run(fixture.build().args(["--secret", &flag])).succeeded();
+    fixture.assert_hidden(&with_file);
+    let image = fs_err::read(fixture.image()).unwrap();
     assert!(holds(&image), "the secret did not reach the image");
-    let with_variable = run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", SECRET)).succeeded();
-    scene.assert_hidden(&with_variable);
-    assert!(fs_err::read(scene.image()).unwrap() == image);
+    let with_variable = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", SECRET)).succeeded();
+    fixture.assert_hidden(&with_variable);
+    assert!(fs_err::read(fixture.image()).unwrap() == image);
     for name in ["lock", "plan"] {
-        scene.assert_hidden(&run(scene.sub(name).args(["--secret", &flag])).succeeded());
+        fixture.assert_hidden(&run(fixture.sub(name).args(["--secret", &flag])).succeeded());
     }
-    let json = run(scene.sub("plan").args(["--json", "--secret", &flag])).succeeded();
-    scene.assert_hidden(&json);
-    assert_absent(&scene.path("work"));
-    assert_absent(&scene.path("home"));
+    let json = run(fixture.sub("plan").args(["--json", "--secret", &flag])).succeeded();
+    fixture.assert_hidden(&json);
+    assert_absent(&fixture.path("work"));
+    assert_absent(&fixture.path("home"));
 }
 
 #[test]
 fn a_secret_that_is_refused_is_not_shown() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let long = SECRET.repeat(9);
-    let ran = run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", &long)).ended(1);
-    scene.assert_hidden(&ran);
-    insta::assert_snapshot!("too long", scene.steady(&ran.stderr));
-    let ran = run(scene
+    let ran = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", &long)).ended(1);
+    fixture.assert_hidden(&ran);
+    insta::assert_snapshot!("too long", fixture.steady(&ran.stderr));
+    let ran = run(fixture
         .build()
         .args(["--set", &format!("passphrase={SECRET}")]))
     .ended(1);
-    scene.assert_hidden(&ran);
-    insta::assert_snapshot!("in the open", scene.steady(&ran.stderr));
-    let ran = run(scene.build().env("IMGBUILD_SECRET_PASSPHRSE", SECRET)).ended(1);
-    scene.assert_hidden(&ran);
+    fixture.assert_hidden(&ran);
+    insta::assert_snapshot!("in the open", fixture.steady(&ran.stderr));
+    let ran = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRSE", SECRET)).ended(1);
+    fixture.assert_hidden(&ran);
 }
 
 #[test]
 fn a_secret_that_cannot_be_read_is_named() {
-    let scene = Scene::new();
-    let ran = run(scene.build().args(["--secret", "passphrase=@none"])).ended(2);
-    insta::assert_snapshot!(scene.steady(&ran.stderr));
-    run(scene.build().args(["--secret", "passphrase"]))
+    let fixture = Fixture::new();
+    let ran = run(fixture.build().args(["--secret", "passphrase=@none"])).ended(2);
+    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    run(fixture.build().args(["--secret", "passphrase"]))
         .ended(2)
         .says(&["KEY=@FILE"]);
 }
 
 #[test]
 fn a_secret_that_was_typed_is_not_shown() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let typed = format!("passphrase={SECRET}");
-    let ran = run(scene.build().args(["--secret", &typed])).ended(2);
-    scene.assert_hidden(&ran);
+    let ran = run(fixture.build().args(["--secret", &typed])).ended(2);
+    fixture.assert_hidden(&ran);
     ran.says(&["--secret passphrase=***", "`--secret passphrase=@FILE`"]);
     for (flag, words) in [
         ("--secret", SECRET.to_owned()),
         ("--set", format!("passphrase:{SECRET}")),
         ("--set", format!("passphrase {SECRET}")),
     ] {
-        let ran = run(scene.build().args([flag, &words]));
+        let ran = run(fixture.build().args([flag, &words]));
         assert!(matches!(ran.code, Some(1 | 2)), "{ran:?}");
-        scene.assert_hidden(&ran);
+        fixture.assert_hidden(&ran);
     }
-    let settings = scene.path("settings.toml");
+    let settings = fixture.path("settings.toml");
     for text in [
         format!("passphrase.\"{SECRET}\" = 1\n"),
         format!("passphrase = \"{SECRET}\n"),
@@ -211,22 +211,22 @@ fn a_secret_that_was_typed_is_not_shown() {
         format!("[passphrase]\n\"{SECRET}\" = 1\n"),
     ] {
         fs_err::write(&settings, text).unwrap();
-        let ran = run(scene.build().arg("--settings").arg(&settings)).ended(1);
-        scene.assert_hidden(&ran);
+        let ran = run(fixture.build().arg("--settings").arg(&settings)).ended(1);
+        fixture.assert_hidden(&ran);
     }
 }
 
 #[test]
 fn an_empty_secret_is_none() {
-    let scene = Scene::new();
-    let file = scene.path("secret");
+    let fixture = Fixture::new();
+    let file = fixture.path("secret");
     for text in ["", "\n", "\u{feff}\r\n"] {
         fs_err::write(&file, text).unwrap();
         let flag = format!("passphrase=@{}", file.display());
-        let ran = run(scene.build().args(["--secret", &flag])).ended(1);
+        let ran = run(fixture.build().args(["--secret", &flag])).ended(1);
         ran.says(&["`passphrase` is given, and empty", "--secret passphrase=@"]);
     }
-    let ran = run(scene.build().env("IMGBUILD_SECRET_PASSPHRASE", "")).ended(1);
+    let ran = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", "")).ended(1);
     ran.says(&["IMGBUILD_SECRET_PASSPHRASE"]);
 }
 

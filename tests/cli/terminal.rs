@@ -1,9 +1,9 @@
 //! Whatever others wrote reaches the terminal with its control characters made visible: from wherever it
 //! comes, nobody but the program itself moves the cursor.
 
+use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{Server, TestArchive};
-use crate::scene::{Ran, Scene, run};
-use crate::world;
+use crate::test_debian;
 use imgbuild::diag::{visible, visible_json};
 
 /// Moves the cursor, changes the window's title, rings, goes back, is a CSI of one character, turns the
@@ -26,14 +26,14 @@ fn harmless(from: &str, ran: &Ran) {
     );
 }
 
-/// A scene whose definition `path` says `new` where it said `old`.
-fn edited(path: &str, old: &str, new: &str) -> Scene {
-    let scene = Scene::new();
-    let path = scene.path("definitions").join(path);
+/// A fixture whose definition `path` says `new` where it said `old`.
+fn edited(path: &str, old: &str, new: &str) -> Fixture {
+    let fixture = Fixture::new();
+    let path = fixture.path("definitions").join(path);
     let text = fs_err::read_to_string(&path).unwrap();
     assert!(text.contains(old), "{text}");
     fs_err::write(&path, text.replace(old, new)).unwrap();
-    scene
+    fixture
 }
 
 const PROFILE: &str = "profiles/greeter/profile.toml";
@@ -42,7 +42,7 @@ const ESCAPED: &str = r"\u001b[2J\u009b\u202e\u0007";
 
 #[test]
 fn text_of_definitions_and_flags_is_made_visible() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (from, flag, value) in [
         ("the value of a flag", "--set", format!("hostname={NASTY}")),
         ("the name of a flag", "--set", format!("{NASTY}=x")),
@@ -60,7 +60,7 @@ fn text_of_definitions_and_flags_is_made_visible() {
         ("a profile", "--profile", NASTY.to_owned()),
         ("an unknown flag", &format!("--{NASTY}"), "x".to_owned()),
     ] {
-        let ran = run(&mut scene.build_with(flag, &value));
+        let ran = run(&mut fixture.build_with(flag, &value));
         assert_ne!(ran.code, Some(0), "{from}");
         harmless(from, &ran);
     }
@@ -75,8 +75,11 @@ fn text_of_definitions_and_flags_is_made_visible() {
         ),
         ("a settings file's key", format!("\"{ESCAPED}\" = 1\n")),
     ] {
-        fs_err::write(scene.path("mine.toml"), text).unwrap();
-        let ran = run(scene.build().arg("--settings").arg(scene.path("mine.toml")));
+        fs_err::write(fixture.path("mine.toml"), text).unwrap();
+        let ran = run(fixture
+            .build()
+            .arg("--settings")
+            .arg(fixture.path("mine.toml")));
         harmless(from, &ran.ended(1));
     }
     for (from, old, new) in [
@@ -92,22 +95,22 @@ fn text_of_definitions_and_flags_is_made_visible() {
             format!("default = \"{ESCAPED}\""),
         ),
     ] {
-        let scene = edited(PROFILE, old, &new);
-        let definitions = scene.path("definitions").display().to_string();
+        let fixture = edited(PROFILE, old, &new);
+        let definitions = fixture.path("definitions").display().to_string();
         let show = ["show", "profile", "greeter", "--definitions", &definitions];
         for arguments in [&show[..], &[&show[..], &["--json"]].concat()] {
-            let ran = run(&mut scene.bare(arguments));
+            let ran = run(&mut fixture.bare(arguments));
             harmless(from, &ran);
         }
     }
-    let scene = edited(
+    let fixture = edited(
         PROFILE,
         "title = \"Greets\"",
         &format!("title = \"{ESCAPED}\""),
     );
-    let definitions = scene.path("definitions").display().to_string();
+    let definitions = fixture.path("definitions").display().to_string();
     let list = ["list", "profiles", "--json", "--definitions", &definitions];
-    let ran = run(&mut scene.bare(&list)).succeeded();
+    let ran = run(&mut fixture.bare(&list)).succeeded();
     harmless("a list", &ran);
     assert_eq!(visible_json(&ran.stdout), ran.stdout);
     let titles: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -117,15 +120,15 @@ fn text_of_definitions_and_flags_is_made_visible() {
 #[test]
 fn names_of_files_are_made_visible() {
     let name = NASTY;
-    let scene = Scene::new();
-    let root = scene.path("definitions/overlays/greeter/root/etc");
+    let fixture = Fixture::new();
+    let root = fixture.path("definitions/overlays/greeter/root/etc");
     fs_err::write(root.join(format!("{name}~")), "x").unwrap();
-    harmless("a leftover", &run(&mut scene.sub("plan")).succeeded());
+    harmless("a leftover", &run(&mut fixture.sub("plan")).succeeded());
     fs_err::write(root.join(name), "#!/bin/sh\r\n").unwrap();
-    harmless("a script", &run(&mut scene.build()).ended(1));
+    harmless("a script", &run(&mut fixture.build()).ended(1));
     fs_err::write(root.join(name), "x").unwrap();
     fs_err::write(root.join(format!("{name}.hbs")), "{{nothing}}").unwrap();
-    harmless("a template", &run(&mut scene.build()).ended(1));
+    harmless("a template", &run(&mut fixture.build()).ended(1));
 }
 
 #[test]
@@ -133,38 +136,39 @@ fn text_of_archives_and_scripts_is_made_visible() {
     let nasty = NASTY.replace('\r', "");
     // A signed Release of another name in the place of the one that is asked for.
     let codename = format!("x{nasty}").replace('/', "");
-    let scene = Scene::of(&world::archive().suite("stable", &codename));
-    let dists = scene.path("mirror/debian/dists");
+    let fixture = Fixture::of(&test_debian::archive().suite("stable", &codename));
+    let dists = fixture.path("mirror/debian/dists");
     fs_err::rename(dists.join(&codename), dists.join("trixie")).unwrap();
-    harmless("a codename", &run(&mut scene.build()).ended(4));
+    harmless("a codename", &run(&mut fixture.build()).ended(4));
     let wants = |archive: &TestArchive| {
-        let scene = Scene::of(archive);
-        let path = scene.path("definitions").join(PROFILE);
+        let fixture = Fixture::of(archive);
+        let path = fixture.path("definitions").join(PROFILE);
         let text = fs_err::read_to_string(&path).unwrap();
         fs_err::write(
             &path,
             text.replace("install = [\"hello\"]", "install = [\"shop\"]"),
         )
         .unwrap();
-        scene
+        fixture
     };
-    let depends = world::package("shop").field("Depends", &format!("till{nasty} (>= 2{nasty})"));
-    let scene = wants(&world::archive().package(depends));
-    let ran = run(&mut scene.build());
+    let depends =
+        test_debian::package("shop").field("Depends", &format!("till{nasty} (>= 2{nasty})"));
+    let fixture = wants(&test_debian::archive().package(depends));
+    let ran = run(&mut fixture.build());
     assert_eq!(visible(&ran.stderr), ran.stderr);
     let printf = r"printf 'x\033[2J\033]0;t\007\302\2331m\342\200\256\b\ry\n'; printf 'z\033[2J\n' >&2; exit 3";
-    let script = world::package("shop").script("postinst", &format!("#!/bin/sh\n{printf}\n"));
-    let scene = wants(&world::archive().package(script));
-    harmless("a script", &run(scene.build().arg("--verbose")).ended(4));
+    let script = test_debian::package("shop").script("postinst", &format!("#!/bin/sh\n{printf}\n"));
+    let fixture = wants(&test_debian::archive().package(script));
+    harmless("a script", &run(fixture.build().arg("--verbose")).ended(4));
 }
 
 #[test]
 fn text_of_servers_is_made_visible() {
-    let scene = Scene::new();
-    let folder = scene.path("elsewhere");
+    let fixture = Fixture::new();
+    let folder = fixture.path("elsewhere");
     fs_err::create_dir_all(&folder).unwrap();
     let server = Server::start(&folder);
     let address = format!("{}/%1b%5b2J%c2%9b", server.url());
-    let ran = run(&mut scene.build_with("--mirror", &address)).ended(4);
+    let ran = run(&mut fixture.build_with("--mirror", &address)).ended(4);
     assert_eq!(visible(&ran.stderr), ran.stderr);
 }

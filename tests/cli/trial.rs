@@ -2,7 +2,7 @@
 //!
 //! Real machines start in the end-to-end lane.
 
-use crate::scene::{Scene, run};
+use crate::fixture::{Fixture, run};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
@@ -48,20 +48,20 @@ done
 "#;
 
 /// A built image and a machine for it.
-struct Trial(Scene);
+struct Trial(Fixture);
 
 impl Trial {
     fn new(qemu: &str) -> Self {
-        let scene = Scene::warm();
-        run(&mut scene.build()).succeeded();
-        let folder = scene.path("bin");
+        let fixture = Fixture::warm();
+        run(&mut fixture.build()).succeeded();
+        let folder = fixture.path("bin");
         fs_err::create_dir_all(&folder).unwrap();
         for (name, script) in [("qemu-system-x86_64", qemu), ("qemu-img", "#!/bin/sh\n")] {
             let path = folder.join(name);
             fs_err::write(&path, script).unwrap();
             fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Self(scene)
+        Self(fixture)
     }
 
     /// A device that says `first` of itself, and `later` when it is asked again.

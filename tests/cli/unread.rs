@@ -1,32 +1,32 @@
 //! Files of overlays that nobody would read, and names that nobody could see or write: refused before anything is built.
 
-use crate::scene::{Ran, Scene, run};
+use crate::fixture::{Fixture, Ran, run};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-fn root(scene: &Scene) -> PathBuf {
-    scene.path("definitions/overlays/greeter/root")
+fn root(fixture: &Fixture) -> PathBuf {
+    fixture.path("definitions/overlays/greeter/root")
 }
 
-fn put(scene: &Scene, path: &str) {
-    let path = root(scene).join(path);
+fn put(fixture: &Fixture, path: &str) {
+    let path = root(fixture).join(path);
     fs_err::create_dir_all(path.parent().unwrap()).unwrap();
     fs_err::write(path, "# mine\n").unwrap();
 }
 
 /// Adds to the overlay's definition.
-fn rule(scene: &Scene, rule: &str) {
-    let path = scene.path("definitions/overlays/greeter/overlay.toml");
+fn rule(fixture: &Fixture, rule: &str) {
+    let path = fixture.path("definitions/overlays/greeter/overlay.toml");
     let text = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, format!("{text}\n{rule}\n")).unwrap();
 }
 
 /// A build that is refused, and asks the archive nothing.
-fn refused(scene: &Scene) -> Ran {
-    let ran = run(&mut scene.build()).ended(1);
-    assert_eq!(scene.server.requests(), []);
-    assert!(scene.outputs().is_empty());
+fn refused(fixture: &Fixture) -> Ran {
+    let ran = run(&mut fixture.build()).ended(1);
+    assert_eq!(fixture.server.requests(), []);
+    assert!(fixture.outputs().is_empty());
     ran
 }
 
@@ -106,11 +106,11 @@ const UNREAD: [(&str, &str, &str); 14] = [
 
 #[test]
 fn a_file_that_its_folders_reader_passes_over_is_refused_with_a_name_that_would_do() {
-    let scene = Scene::new();
-    UNREAD.iter().for_each(|(path, _, _)| put(&scene, path));
+    let fixture = Fixture::new();
+    UNREAD.iter().for_each(|(path, _, _)| put(&fixture, path));
     let link = "[[symlink]]\npath = \"/etc/systemd/system/y.servce\"\ntarget = \"/dev/null\"";
-    rule(&scene, link);
-    let ran = refused(&scene).says(&[
+    rule(&fixture, link);
+    let ran = refused(&fixture).says(&[
         "overlays/greeter/overlay.toml: /etc/systemd/system/y.servce` would not be read: in `/etc/systemd/system`",
         "15 mistakes found",
     ]);
@@ -132,7 +132,7 @@ fn a_file_that_its_folders_reader_passes_over_is_refused_with_a_name_that_would_
 
 #[test]
 fn what_is_read_what_is_meant_and_what_tells_people_is_taken() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for path in [
         "etc/cron.d/README",
         "etc/cron.daily/.placeholder",
@@ -143,20 +143,20 @@ fn what_is_read_what_is_meant_and_what_tells_people_is_taken() {
         "etc/nftables.d/input/x.txt",
         "srv/cron.d/a.b",
     ] {
-        put(&scene, path);
+        put(&fixture, path);
     }
-    refused(&scene).says(&["etc/nftables.d/input/x.txt`", "1 mistake found"]);
+    refused(&fixture).says(&["etc/nftables.d/input/x.txt`", "1 mistake found"]);
     rule(
-        &scene,
+        &fixture,
         "[[file]]\npath = \"/etc/nftables.d/*/*\"\nverbatim = true",
     );
-    run(&mut scene.build()).succeeded();
+    run(&mut fixture.build()).succeeded();
 }
 
 #[test]
 fn a_name_that_nobody_sees_or_writes_is_refused_and_shown() {
-    let scene = Scene::new();
-    let root = root(&scene);
+    let fixture = Fixture::new();
+    let root = root(&fixture);
     for name in [
         b"a\nb".as_slice(),
         b"c\x1b[2Jd",
@@ -173,7 +173,7 @@ fn a_name_that_nobody_sees_or_writes_is_refused_and_shown() {
     };
     link(b"\x07", "bell");
     link(b"caf\xe9", "coffee");
-    let ran = refused(&scene).says(&[
+    let ran = refused(&fixture).says(&[
         "overlays/greeter/root/etc/a\\u{a}b` has a control character or one that hides in its name; rename it",
         "overlays/greeter/root/etc/c\\u{1b}[2Jd` has a control character",
         "overlays/greeter/root/etc/x\\u{202e}y` has a control character",

@@ -1,10 +1,10 @@
 //! Programs of the image look at what a device would give them, before the image is written.
 
 use crate::bases;
+use crate::fixture::{Fixture, Ran, names, run};
 use crate::inputs::REFUSE;
 use crate::mirror::TestArchive;
-use crate::scene::{Ran, Scene, names, run};
-use crate::world;
+use crate::test_debian;
 use std::path::Path;
 use std::process::Command;
 
@@ -28,14 +28,14 @@ verify  echo nobody asks this; exit 9
 ";
 
 fn archive() -> TestArchive {
-    let critic = world::package("critic").file("/usr/bin/critic", 0o755, CRITIC.as_bytes());
-    world::archive().package(critic)
+    let critic = test_debian::package("critic").file("/usr/bin/critic", 0o755, CRITIC.as_bytes());
+    test_debian::archive().package(critic)
 }
 
 /// Everything that is needed to ask the program.
-fn scene() -> Scene {
-    let scene = Scene::of(&archive());
-    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+fn fixture() -> Fixture {
+    let fixture = Fixture::of(&archive());
+    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
     let text = fs_err::read_to_string(&profile).unwrap();
     let wanted = "install = [\"hello\"";
     assert!(text.contains(wanted));
@@ -44,13 +44,13 @@ fn scene() -> Scene {
         text.replace(wanted, &format!("{wanted}, \"critic\"")),
     )
     .unwrap();
-    overlay(&scene, "usr/lib/imgbuild/apply.d/50-greeting", RULES);
-    scene
+    overlay(&fixture, "usr/lib/imgbuild/apply.d/50-greeting", RULES);
+    fixture
 }
 
 /// Puts a file into the overlay of the test.
-fn overlay(scene: &Scene, path: &str, text: &str) {
-    let path = scene.path("definitions/overlays/greeter/root").join(path);
+fn overlay(fixture: &Fixture, path: &str, text: &str) {
+    let path = fixture.path("definitions/overlays/greeter/root").join(path);
     fs_err::create_dir_all(path.parent().unwrap()).unwrap();
     fs_err::write(path, text).unwrap();
 }
@@ -62,13 +62,17 @@ fn holds(image: &[u8], text: &str) -> bool {
 
 #[test]
 fn everything_that_programs_refuse_is_said_at_once_and_nothing_is_written() {
-    let scene = scene();
-    overlay(&scene, "etc/greetings/second", "also nonsense\n");
-    overlay(&scene, "usr/local/bin/lost", "#!/usr/bin/lost -x\n");
-    overlay(&scene, "usr/local/bin/broken", "#!/bin/sh\nif true; then\n");
-    let settings = scene.path("settings.toml");
+    let fixture = fixture();
+    overlay(&fixture, "etc/greetings/second", "also nonsense\n");
+    overlay(&fixture, "usr/local/bin/lost", "#!/usr/bin/lost -x\n");
+    overlay(
+        &fixture,
+        "usr/local/bin/broken",
+        "#!/bin/sh\nif true; then\n",
+    );
+    let settings = fixture.path("settings.toml");
     fs_err::write(&settings, "# mine\ngreeting = \"some nonsense\"\n").unwrap();
-    let mut build = scene.build();
+    let mut build = fixture.build();
     build.arg("--settings").arg(&settings);
     let ran = run(&mut build).ended(1).says(&[
         "error: the image's own programs refuse its configuration: 4 mistakes",
@@ -90,10 +94,10 @@ fn everything_that_programs_refuse_is_said_at_once_and_nothing_is_written() {
         "{}",
         ran.stderr
     );
-    assert!(scene.outputs().is_empty() && scene.scratch().is_empty());
+    assert!(fixture.outputs().is_empty() && fixture.scratch().is_empty());
     // Nothing of that is remembered as good.
     run(&mut build).ended(1);
-    fs_err::remove_file(scene.path("definitions/overlays/greeter/root/etc/greetings/second"))
+    fs_err::remove_file(fixture.path("definitions/overlays/greeter/root/etc/greetings/second"))
         .unwrap();
     let still = run(&mut build).ended(1);
     assert!(still.stderr.contains(": 3 mistakes"), "{}", still.stderr);
@@ -101,10 +105,10 @@ fn everything_that_programs_refuse_is_said_at_once_and_nothing_is_written() {
 
 #[test]
 fn what_programs_write_is_not_in_the_image_and_what_was_accepted_is_not_asked_again() {
-    let scene = scene();
-    let first = run(&mut scene.build()).succeeded();
+    let fixture = fixture();
+    let first = run(&mut fixture.build()).succeeded();
     assert!(first.stderr.contains("verify 0."), "{}", first.stderr);
-    let image = fs_err::read(scene.image()).unwrap();
+    let image = fs_err::read(fixture.image()).unwrap();
     for (text, there) in [
         ("spoiled-once", false),
         ("prepared-once", false),
@@ -112,30 +116,30 @@ fn what_programs_write_is_not_in_the_image_and_what_was_accepted_is_not_asked_ag
     ] {
         assert_eq!(holds(&image, text), there, "{text}");
     }
-    assert!(scene.scratch().is_empty());
-    let again = run(&mut scene.build()).succeeded();
+    assert!(fixture.scratch().is_empty());
+    let again = run(&mut fixture.build()).succeeded();
     assert!(
         again.stderr.contains("verify from the store"),
         "{}",
         again.stderr
     );
-    assert!(fs_err::read(scene.image()).unwrap() == image);
-    let other = run(scene.build().args(["--set", "greeting=hi"])).succeeded();
+    assert!(fs_err::read(fixture.image()).unwrap() == image);
+    let other = run(fixture.build().args(["--set", "greeting=hi"])).succeeded();
     assert!(
         !other.stderr.contains("verify from the store"),
         "{}",
         other.stderr
     );
-    let refused = run(scene.build().args(["--set", "greeting=nonsense"])).ended(1);
+    let refused = run(fixture.build().args(["--set", "greeting=nonsense"])).ended(1);
     refused.says(&["setting: `greeting` of `--set`"]);
 }
 
 #[test]
 fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
-    let scene = scene();
-    let secret = scene.path("secret.txt");
+    let fixture = fixture();
+    let secret = fixture.path("secret.txt");
     fs_err::write(&secret, "hidden-nonsense\n").unwrap();
-    let mut build = scene.build();
+    let mut build = fixture.build();
     build
         .arg("--secret")
         .arg(format!("passphrase=@{}", secret.display()));
@@ -145,10 +149,10 @@ fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
     fs_err::write(&secret, "hidden-other-nonsense\n").unwrap();
     assert!(!remembers(&run(&mut build).succeeded()));
     // Who has the store and not the user's key cannot try one secret after the other.
-    fs_err::write(scene.path("home/.local/state/imgbuild/key"), [2; 32]).unwrap();
+    fs_err::write(fixture.path("home/.local/state/imgbuild/key"), [2; 32]).unwrap();
     assert!(!remembers(&run(&mut build).succeeded()));
     let rules = "changed /etc/passphrase\nverify critic /etc/passphrase\n";
-    overlay(&scene, "usr/lib/imgbuild/apply.d/60-passphrase", rules);
+    overlay(&fixture, "usr/lib/imgbuild/apply.d/60-passphrase", rules);
     let ran = run(&mut build)
         .ended(1)
         .says(&["nonsense\\u{1b}[0m: (secret)", "`passphrase` of `--secret"]);
@@ -201,14 +205,14 @@ const DISPLACED: [(&str, &str, &str); 8] = [
 
 #[test]
 fn a_file_in_whose_place_the_build_puts_its_own_is_refused() {
-    let scene = scene();
-    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+    let fixture = fixture();
+    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
     let text = fs_err::read_to_string(&profile).unwrap();
     fs_err::write(&profile, text + "\n[units]\nmask = [\"mine.service\"]\n").unwrap();
     DISPLACED
         .iter()
-        .for_each(|(path, text, _)| overlay(&scene, path, text));
-    let ran = run(&mut scene.build()).ended(1).says(&[": 8 mistakes"]);
+        .for_each(|(path, text, _)| overlay(&fixture, path, text));
+    let ran = run(&mut fixture.build()).ended(1).says(&[": 8 mistakes"]);
     for (path, _, said) in DISPLACED {
         let of =
             format!("`/{path}` of overlay `greeter` would not be in the image, for the build ");
@@ -221,29 +225,29 @@ fn a_file_in_whose_place_the_build_puts_its_own_is_refused() {
             ran.stderr
         );
     }
-    assert!(scene.outputs().is_empty());
+    assert!(fixture.outputs().is_empty());
 }
 
 #[test]
 fn what_the_build_would_write_just_so_or_adds_a_line_to_is_taken() {
-    let scene = scene();
-    overlay(&scene, "etc/hostname.hbs", "{{settings.hostname}}\n");
-    overlay(&scene, "etc/timezone", "Etc/UTC\n");
+    let fixture = fixture();
+    overlay(&fixture, "etc/hostname.hbs", "{{settings.hostname}}\n");
+    overlay(&fixture, "etc/timezone", "Etc/UTC\n");
     overlay(
-        &scene,
+        &fixture,
         "etc/hosts",
         "127.0.0.1 localhost\n192.0.2.1 printer\n",
     );
-    run(&mut scene.build()).succeeded();
-    let root = bases::root(&scene.image());
+    run(&mut fixture.build()).succeeded();
+    let root = bases::root(&fixture.image());
     let hosts = "127.0.0.1 localhost\n192.0.2.1 printer\n127.0.1.1\tgreeter\n";
     assert_eq!(bases::cat(root.path(), "/etc/hosts"), hosts);
 }
 
 #[test]
 fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_line() {
-    let (scene, base) = bases::scene();
-    let profile = scene.path("definitions/profiles/adder/profile.toml");
+    let (fixture, base) = bases::fixture();
+    let profile = fixture.path("definitions/profiles/adder/profile.toml");
     let text = fs_err::read_to_string(&profile).unwrap();
     assert!(text.contains("[packages]"));
     fs_err::write(
@@ -252,7 +256,7 @@ fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_l
     )
     .unwrap();
     let put = |path: &str, text: &str| {
-        let path = scene.path("definitions/overlays/mine").join(path);
+        let path = fixture.path("definitions/overlays/mine").join(path);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, text).unwrap();
     };
@@ -261,7 +265,7 @@ fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_l
     put("root/etc/hostname", "other\n");
     put("root/etc/ssh/ssh_host_rsa_key", "key\n");
     for configure in ["build", "first-boot"] {
-        let mut build = bases::inject(&scene, &base);
+        let mut build = bases::inject(&fixture, &base);
         run(build.args(["--configure", configure])).ended(1).says(&[
             ": 2 mistakes",
             "`/etc/hostname` of overlay `mine` would not be in the image, for the build writes it by itself",
@@ -269,21 +273,25 @@ fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_l
         ]);
     }
     for path in ["etc/hostname", "etc/ssh/ssh_host_rsa_key"] {
-        fs_err::remove_file(scene.path("definitions/overlays/mine/root").join(path)).unwrap();
+        fs_err::remove_file(fixture.path("definitions/overlays/mine/root").join(path)).unwrap();
     }
-    run(&mut bases::inject(&scene, &base)).succeeded();
-    let hosts = bases::cat(bases::root(&scene.image()).path(), "/etc/hosts");
+    run(&mut bases::inject(&fixture, &base)).succeeded();
+    let hosts = bases::cat(bases::root(&fixture.image()).path(), "/etc/hosts");
     assert_eq!(hosts, "192.0.2.1 printer\n127.0.1.1\tadder\n");
 }
 
 #[test]
 fn what_nobody_is_known_without_is_said_first() {
-    let scene = scene();
-    overlay(&scene, "etc/nsswitch.conf", "passwd: fles\ngroup: files\n");
-    overlay(&scene, "etc/pam.d/mine", "auth required pam_mine.so\n");
-    overlay(&scene, "etc/greetings/second", "nonsense\n");
-    overlay(&scene, "etc/cron.d/mine", "0 4 * * * keeper true\n");
-    let ran = run(&mut scene.build()).ended(1).says(&[
+    let fixture = fixture();
+    overlay(
+        &fixture,
+        "etc/nsswitch.conf",
+        "passwd: fles\ngroup: files\n",
+    );
+    overlay(&fixture, "etc/pam.d/mine", "auth required pam_mine.so\n");
+    overlay(&fixture, "etc/greetings/second", "nonsense\n");
+    overlay(&fixture, "etc/cron.d/mine", "0 4 * * * keeper true\n");
+    let ran = run(&mut fixture.build()).ended(1).says(&[
         ": 5 mistakes\n\n  `/etc/nsswitch.conf`, line 1: `passwd` names service `fles`, whose library",
         "`libnss_fles.so.2` the image does not have; there is `files`",
         "`/etc/pam.d/mine`, line 1: names module `pam_mine.so`, which the image does not have",
@@ -298,13 +306,13 @@ fn what_nobody_is_known_without_is_said_first() {
 
 #[test]
 fn a_rule_that_no_device_understands_is_named_by_its_line() {
-    let scene = scene();
+    let fixture = fixture();
     overlay(
-        &scene,
+        &fixture,
         "usr/lib/imgbuild/apply.d/70-mine",
         "changed /etc/x\n\nverifies critic\n",
     );
-    run(&mut scene.build()).ended(1).says(&[
+    run(&mut fixture.build()).ended(1).says(&[
         "line 3 of `/usr/lib/imgbuild/apply.d/70-mine` is `verifies critic`",
         "expected `changed` and files first",
     ]);
@@ -312,17 +320,17 @@ fn a_rule_that_no_device_understands_is_named_by_its_line() {
 
 #[test]
 fn a_program_that_never_answers_is_ended_and_the_others_are_asked() {
-    let scene = scene();
+    let fixture = fixture();
     let rules =
         "changed /etc/greeting\nverify sleep 100000\nverify critic /etc/hello.conf; exit 7\n";
-    overlay(&scene, "usr/lib/imgbuild/apply.d/40-mine", rules);
-    let mut build = scene.build();
+    overlay(&fixture, "usr/lib/imgbuild/apply.d/40-mine", rules);
+    let mut build = fixture.build();
     run(build.args(["--script-timeout", "3"])).ended(1).says(&[
         ": 2 mistakes",
         "`sleep 100000`: it made no progress for 3 seconds",
         "`critic /etc/hello.conf; exit 7`: exit status 7",
     ]);
-    assert!(scene.outputs().is_empty() && scene.scratch().is_empty());
+    assert!(fixture.outputs().is_empty() && fixture.scratch().is_empty());
 }
 
 /// nft asks the kernel, also for a check. Where that does not answer, nobody knows, and a build says so.
@@ -330,7 +338,7 @@ fn a_program_that_never_answers_is_ended_and_the_others_are_asked() {
 fn what_the_kernel_of_this_machine_cannot_tell_is_warned_of_and_asked_again() {
     // The words are those of the program itself.
     let socket = libc::SYS_socket.to_string();
-    let programs = "/usr/local/lib/imgbuild-judges/programs/usr";
+    let programs = "/usr/local/lib/imgbuild-oracles/programs/usr";
     let libraries = format!("{programs}/lib/{}-linux-gnu", std::env::consts::ARCH);
     let loader = names(Path::new(&libraries))
         .into_iter()
@@ -361,11 +369,11 @@ fn what_the_kernel_of_this_machine_cannot_tell_is_warned_of_and_asked_again() {
         words,
         "netlink: Error: cache initialization failed: Operation not supported",
     ] {
-        let scene = scene();
+        let fixture = fixture();
         let rules = format!("changed /etc/greeting\nverify  echo '{words}'; exit 1\n");
-        overlay(&scene, "usr/lib/imgbuild/apply.d/60-firewall", &rules);
+        overlay(&fixture, "usr/lib/imgbuild/apply.d/60-firewall", &rules);
         for _ in 0..2 {
-            let result = run(&mut scene.build()).succeeded().says(&[
+            let result = run(&mut fixture.build()).succeeded().says(&[
                 "warning: this machine's kernel cannot tell whether a device takes what `echo ",
                 words,
             ]);
@@ -392,15 +400,15 @@ fn without(profile: &str, names: &[&str]) -> String {
 
 #[test]
 fn nothing_is_written_for_a_setting_that_a_profile_does_not_have() {
-    let scene = Scene::new();
-    let profile = scene.path("definitions/profiles/greeter/profile.toml");
+    let fixture = Fixture::new();
+    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
     let text = fs_err::read_to_string(&profile).unwrap();
     let bare = without(&text, &["hostname", "user", "time-zone", "locale"]);
     assert!(bare.contains("settings.greeting") && !bare.contains("settings.user"));
     fs_err::write(&profile, &bare).unwrap();
-    overlay(&scene, "etc/hosts", "127.0.0.1 localhost mine\n");
-    run(&mut scene.build()).succeeded();
-    let image = fs_err::read(scene.image()).unwrap();
+    overlay(&fixture, "etc/hosts", "127.0.0.1 localhost mine\n");
+    run(&mut fixture.build()).succeeded();
+    let image = fs_err::read(fixture.image()).unwrap();
     assert!(!holds(&image, ":x:1000:1000:"), "an account of no name");
     assert!(!holds(&image, "LANG=\n") && !holds(&image, "127.0.1.1\t"));
     assert!(holds(&image, "127.0.0.1 localhost mine\n"));

@@ -16,7 +16,7 @@
 mod attempt;
 mod exits;
 mod image;
-#[path = "../judges/support.rs"]
+#[path = "../oracles/support.rs"]
 mod judge;
 mod lab;
 mod programs;

@@ -54,7 +54,7 @@ servers = [
 "#;
 
 /// A load balancer at 198.18.1.11, servers behind it and a client at 198.18.1.100.
-struct Scene {
+struct Fixture {
     servers: Servers,
     balancer: Machine,
     client: Machine,
@@ -63,7 +63,7 @@ struct Scene {
     lab: Lab,
 }
 
-impl Scene {
+impl Fixture {
     fn new(flags: &[&str], with_certificate: bool) -> Self {
         let lab = Lab::new();
         let certificate = lab.folder.join("site.pem");
@@ -132,60 +132,60 @@ fn counts(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
 
 #[test]
 fn requests_are_balanced_and_servers_are_told_who_asks() {
-    let scene = Scene::new(&[HTTP, "https-redirect=false"], true);
+    let fixture = Fixture::new(&[HTTP, "https-redirect=false"], true);
     let base = "http://198.18.1.11";
     assert_eq!(
-        scene.answers(10, &[base]),
+        fixture.answers(10, &[base]),
         counts(&[("web1", 5), ("web2", 5)])
     );
     let weighted = format!("{base}:8001");
     assert_eq!(
-        scene.answers(20, &[&weighted]),
+        fixture.answers(20, &[&weighted]),
         counts(&[("web1", 15), ("web2", 5)])
     );
-    let over_ipv6 = scene.client.curl(&["--globoff", "http://[fd00::11]/"]);
+    let over_ipv6 = fixture.client.curl(&["--globoff", "http://[fd00::11]/"]);
     assert!(
         over_ipv6.contains("for=fd00::100 proto=http port=80 "),
         "{over_ipv6}"
     );
 
-    stays(&scene);
-    tells(&scene);
-    encrypts(&scene);
+    stays(&fixture);
+    tells(&fixture);
+    encrypts(&fixture);
 }
 
 /// A client with a cookie, or an address, has one server.
-fn stays(scene: &Scene) {
-    let jar = scene.lab.folder.join("jar");
+fn stays(fixture: &Fixture) {
+    let jar = fixture.lab.folder.join("jar");
     let jar = jar.to_str().unwrap();
     fs_err::write(jar, "").unwrap();
     fs_err::set_permissions(jar, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
     let url = "http://198.18.1.11:8002";
-    assert_eq!(scene.answers(6, &[url]).len(), 2);
+    assert_eq!(fixture.answers(6, &[url]).len(), 2);
     assert_eq!(
-        scene
+        fixture
             .answers(6, &["--cookie", jar, "--cookie-jar", jar, url])
             .len(),
         1
     );
-    assert_eq!(scene.answers(6, &["http://198.18.1.11:8003"]).len(), 1);
+    assert_eq!(fixture.answers(6, &["http://198.18.1.11:8003"]).len(), 1);
 }
 
 /// Servers learn the client's address by header and by PROXY protocol, and no lie of the client's.
-fn tells(scene: &Scene) {
+fn tells(fixture: &Fixture) {
     let lie = [
         "--header",
         "X-Forwarded-For: 192.0.2.66",
         "http://198.18.1.11/",
     ];
-    let said = scene.client.curl(&lie);
+    let said = fixture.client.curl(&lie);
     assert!(
         said.contains("src=198.18.1.11 for=198.18.1.100 proto=http port=80"),
         "{said}"
     );
     // The proxy before it is curl itself, which says its own address; what it wrote stays.
     let url = "http://198.18.1.11:8004/";
-    let said = scene
+    let said = fixture
         .client
         .curl(&["--haproxy-protocol", lie[0], lie[1], url]);
     assert!(
@@ -194,17 +194,17 @@ fn tells(scene: &Scene) {
         "{said}"
     );
     assert_eq!(
-        scene.client.curl(&[url]),
+        fixture.client.curl(&[url]),
         "",
         "who does not say the protocol is not heard"
     );
-    let said = scene.client.curl(&["http://198.18.1.11:9001/"]);
+    let said = fixture.client.curl(&["http://198.18.1.11:9001/"]);
     assert!(said.starts_with("web1 src=198.18.1.100 "), "{said}");
 }
 
 /// TLS ends here, with HTTP/2, and who comes without is sent on.
-fn encrypts(scene: &Scene) {
-    let trust = ["--cacert", scene.certificate.to_str().unwrap()];
+fn encrypts(fixture: &Fixture) {
+    let trust = ["--cacert", fixture.certificate.to_str().unwrap()];
     let resolve = [
         "--resolve",
         "site.test:443:198.18.1.11",
@@ -213,7 +213,7 @@ fn encrypts(scene: &Scene) {
     ];
     let with = |url: &str| {
         let format = ["--write-out", " HTTP/%{http_version}", url];
-        scene
+        fixture
             .client
             .curl(&[&trust[..], &resolve[..], &format[..]].concat())
     };
@@ -226,7 +226,7 @@ fn encrypts(scene: &Scene) {
         assert!(said.ends_with(&expected), "{said}");
     }
     let format = "%{http_code} %{redirect_url}";
-    let said = scene.client.curl(&[
+    let said = fixture.client.curl(&[
         "--write-out",
         format,
         "--header",
@@ -236,7 +236,7 @@ fn encrypts(scene: &Scene) {
     assert_eq!(said, "308 https://site.test:8443/a?b=1");
     let old = ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"];
     assert_eq!(
-        scene
+        fixture
             .client
             .curl(&[&trust[..], &resolve[..], &old[..], &["https://site.test/"]].concat()),
         ""
@@ -245,9 +245,9 @@ fn encrypts(scene: &Scene) {
 
 #[test]
 fn a_certificate_redirects_what_comes_without_tls() {
-    let scene = Scene::new(&[HTTP], true);
+    let fixture = Fixture::new(&[HTTP], true);
     let format = ["--write-out", "%{http_code} %{redirect_url}"];
-    let said = scene.client.curl(
+    let said = fixture.client.curl(
         &[
             &format[..],
             &["--header", "Host: site.test", "http://198.18.1.11/x"],
@@ -259,19 +259,19 @@ fn a_certificate_redirects_what_comes_without_tls() {
 
 #[test]
 fn statistics_need_the_login_and_requests_are_logged() {
-    let scene = Scene::new(&[HTTP], false);
+    let fixture = Fixture::new(&[HTTP], false);
     for path in ["", "metrics"] {
         let url = format!("http://198.18.1.11:1338/{path}");
         let status = |login: &[&str]| {
             let format = ["--output", "/dev/null", "--write-out", "%{http_code}"];
-            scene.client.curl(&[&format[..], login, &[&url]].concat())
+            fixture.client.curl(&[&format[..], login, &[&url]].concat())
         };
         assert_eq!(status(&[]), "401");
         assert_eq!(status(&["--user", "admin:wrong"]), "401");
         assert_eq!(status(&["--user", &format!("admin:{PASSWORD}")]), "200");
     }
     let login = format!("admin:{PASSWORD}");
-    let metrics = scene
+    let metrics = fixture
         .client
         .curl(&["--user", &login, "http://198.18.1.11:1338/metrics"]);
     assert!(
@@ -279,14 +279,14 @@ fn statistics_need_the_login_and_requests_are_logged() {
         "{metrics}"
     );
 
-    assert_eq!(scene.answers(1, &["http://198.18.1.11/find-me"]).len(), 1);
-    let journal = scene.balancer.folder.join("journal");
-    scene.balancer.settle(|| {
+    assert_eq!(fixture.answers(1, &["http://198.18.1.11/find-me"]).len(), 1);
+    let journal = fixture.balancer.folder.join("journal");
+    fixture.balancer.settle(|| {
         let said = fs_err::read_to_string(&journal).unwrap();
         said.contains("GET /find-me HTTP/1.1")
     });
 
-    let status = scene
+    let status = fixture
         .balancer
         .inside("/usr/lib/imgbuild/status.d/30-haproxy")
         .output()
@@ -301,19 +301,19 @@ fn statistics_need_the_login_and_requests_are_logged() {
 
 #[test]
 fn servers_that_die_cost_next_to_nothing() {
-    let mut scene = Scene::new(&[], true);
+    let mut fixture = Fixture::new(&[], true);
     let url = "http://198.18.1.11:8001";
-    scene
+    fixture
         .balancer
-        .settle(|| scene.answers(8, &[url]).len() == 2);
-    let asking = Client::start(&scene.client, url);
-    scene
+        .settle(|| fixture.answers(8, &[url]).len() == 2);
+    let asking = Client::start(&fixture.client, url);
+    fixture
         .balancer
-        .settle(|| scene.answers(8, &[url]).len() == 2);
-    scene.servers.kill("web1");
-    scene
+        .settle(|| fixture.answers(8, &[url]).len() == 2);
+    fixture.servers.kill("web1");
+    fixture
         .balancer
-        .settle(|| scene.answers(8, &[url]) == counts(&[("web2", 8)]));
+        .settle(|| fixture.answers(8, &[url]) == counts(&[("web2", 8)]));
     let requests = asking.stop();
     println!("one server of two killed: {requests:?}");
     assert!(
@@ -322,15 +322,15 @@ fn servers_that_die_cost_next_to_nothing() {
     );
 
     // With nobody left, clients wait until both are known to be dead, and have the one in reserve.
-    let asking = Client::start(&scene.client, url);
-    scene.servers.kill("web2");
-    scene
+    let asking = Client::start(&fixture.client, url);
+    fixture.servers.kill("web2");
+    fixture
         .balancer
-        .settle(|| scene.answers(8, &[url]) == counts(&[("web3", 8)]));
-    scene.servers.revive("web1");
-    scene
+        .settle(|| fixture.answers(8, &[url]) == counts(&[("web3", 8)]));
+    fixture.servers.revive("web1");
+    fixture
         .balancer
-        .settle(|| scene.answers(8, &[url]) == counts(&[("web1", 8)]));
+        .settle(|| fixture.answers(8, &[url]) == counts(&[("web1", 8)]));
     let requests = asking.stop();
     println!("the other one killed too: {requests:?}");
     assert!(requests.well && requests.outage < 6.0, "{requests:?}");

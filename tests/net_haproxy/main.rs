@@ -20,7 +20,7 @@ mod programs;
 mod render;
 mod servers;
 
-#[path = "../judges/support.rs"]
+#[path = "../oracles/support.rs"]
 mod judge;
 #[path = "../boot/support.rs"]
 mod support;

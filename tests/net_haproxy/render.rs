@@ -2,7 +2,7 @@
 
 use imgbuild::compose::template::Templates;
 use imgbuild::define::Definitions;
-use imgbuild::spec::{GivenSecret, Secret, SettingsFile, Spec, UserSettings, check};
+use imgbuild::specification::{GivenSecret, Secret, SettingsFile, Spec, UserSettings, check};
 use std::collections::BTreeMap;
 
 /// What a person asks for.

@@ -1,9 +1,9 @@
 //! Why a base image cannot be had.
 
+use crate::apt::keyring::{DetachedError, KeyringError};
 use crate::base::input::InputError;
 use crate::base::packing::PackingError;
 use crate::base::sparse::Beyond;
-use crate::debian::keyring::{DetachedError, KeyringError};
 use crate::digest::Sha256;
 use crate::fetch::{BadUrl, FetchError};
 use std::io;

@@ -1,7 +1,7 @@
 //! The keys that may sign a base image, from wherever they come: only fingerprints count.
 
 use super::{Source, SourceError};
-use crate::debian::keyring::Keyring;
+use crate::apt::keyring::Keyring;
 use crate::fetch::Url;
 
 impl Source<'_> {

@@ -184,7 +184,7 @@ fn joined(words: &str, path: &Path) -> OsString {
 impl Kernel {
     /// What the firmware of the board would start: by U-Boot's menu, by the Raspberry Pi's texts, or else the newest kernel.
     fn of(image: &Opened, contents: Contents<'_>) -> Result<Self, MachineError> {
-        let boot = TreePath::parse(image.plain_mount().as_bytes())?;
+        let boot = TreePath::parse(image.boot_mount().as_bytes())?;
         let lookup = Lookup { contents, boot };
         if let Some(menu) = lookup.text(MENU)? {
             return lookup.of_menu(&menu);

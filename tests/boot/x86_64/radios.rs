@@ -5,14 +5,14 @@
     reason = "figures, for whoever runs it with --nocapture"
 )]
 
-mod air;
+mod simulated;
 
 use super::BUILT;
 use super::guest::{Firmware, Guest, Pc};
 use super::settings::put_on_card;
 use crate::lab::Lab;
 use crate::support::bench;
-use air::{Air, HOME, Network, Way};
+use simulated::{HOME, Network, SimulatedRadio, Way};
 
 /// The whole machine is one test: it starts but twice.
 #[test]
@@ -34,76 +34,76 @@ fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
     };
     let card = "wifi-ssid = Zum Löwen\r\nwifi-channel = 11\r\n";
     let guest = Guest::start_with(&image, &pc, |disk| put_on_card(disk, card));
-    let mut air = Air::new(guest);
-    let told = air.first_boot();
+    let mut radio = SimulatedRadio::new(guest);
+    let told = radio.first_boot();
     assert_eq!(told.name, "Zum Löwen");
 
-    air.radios();
-    clients_are_kept_apart(&mut air, &told);
-    let changed = the_network_changes_under_its_clients(&mut air, &told);
-    what_is_wrong_changes_nothing(&mut air);
-    let fast = five_gigahertz(&mut air, &changed);
-    what_does_not_start_is_taken_back(&mut air, &fast);
-    it_joins_a_network_itself(&mut air);
-    a_radio_is_pulled_out_and_put_back(&mut air, &fast);
-    another_boot_keeps_it_all(&mut air, &fast, card);
-    drop(air);
+    radio.radios();
+    clients_are_kept_apart(&mut radio, &told);
+    let changed = the_network_changes_under_its_clients(&mut radio, &told);
+    what_is_wrong_changes_nothing(&mut radio);
+    let fast = five_gigahertz(&mut radio, &changed);
+    what_does_not_start_is_taken_back(&mut radio, &fast);
+    it_joins_a_network_itself(&mut radio);
+    a_radio_is_pulled_out_and_put_back(&mut radio, &fast);
+    another_boot_keeps_it_all(&mut radio, &fast, card);
+    drop(radio);
     fs_err::remove_file(&image).unwrap();
 }
 
 /// Everybody reaches the device and the internet, nobody a neighbour or the network that the device is a
 /// guest of; unless the settings say so.
-fn clients_are_kept_apart(air: &mut Air, network: &Network) {
-    let refused = air.join(1, &network.with_passphrase("wrong-passphrase"), Way::Wpa2);
+fn clients_are_kept_apart(radio: &mut SimulatedRadio, network: &Network) {
+    let refused = radio.join(1, &network.with_passphrase("wrong-passphrase"), Way::Wpa2);
     assert_eq!(refused.unwrap_err(), "refused");
     for (client, way) in [(1, Way::Wpa3), (2, Way::Wpa2)] {
-        let joined = air.join(client, network, way).unwrap();
+        let joined = radio.join(client, network, way).unwrap();
         let lease = "/24 router=192.168.42.1 dns=192.168.42.1";
         assert!(joined.ends_with(lease), "{joined}");
     }
     assert_eq!(
-        air.neighbours(),
+        radio.neighbours(),
         "gateway yes, echo no, tcp no, detour no, question no"
     );
-    assert_eq!(air.pages(), ["", "visitor 192.168.7.2"]);
+    assert_eq!(radio.pages(), ["", "visitor 192.168.7.2"]);
 
     // The control: with both allowed, and no rules that could stop a detour, everything gets through.
-    air.set("client-isolation=false lan-access=true");
-    air.await_return(1);
-    air.await_return(2);
-    assert_eq!(air.pages(), ["visitor 192.168.7.2"; 2]);
-    air.succeed("nft flush ruleset");
+    radio.set("client-isolation=false lan-access=true");
+    radio.await_return(1);
+    radio.await_return(2);
+    assert_eq!(radio.pages(), ["visitor 192.168.7.2"; 2]);
+    radio.succeed("nft flush ruleset");
     assert_eq!(
-        air.neighbours(),
+        radio.neighbours(),
         "gateway yes, echo yes, tcp yes, detour yes, question yes"
     );
-    air.succeed("systemctl reload nftables");
+    radio.succeed("systemctl reload nftables");
 }
 
 /// Name and passphrase change at once, and nothing but the access point starts anew.
-fn the_network_changes_under_its_clients(air: &mut Air, old: &Network) -> Network {
-    let before = air.services();
+fn the_network_changes_under_its_clients(radio: &mut SimulatedRadio, old: &Network) -> Network {
+    let before = radio.services();
     let new = Network {
         name: "Stern".to_owned(),
         passphrase: "correct horse battery".to_owned(),
         mhz: old.mhz,
     };
-    air.succeed(&format!(
+    radio.succeed(&format!(
         "echo '{}' | imgbuild-config set wifi-ssid={} wifi-passphrase=@-",
         new.passphrase, new.name
     ));
-    assert_eq!(before.restarted(&air.services()), ["hotspot.service"]);
+    assert_eq!(before.restarted(&radio.services()), ["hotspot.service"]);
 
-    air.await_loss(1);
-    let refused = air.join(1, &new.with_passphrase(&old.passphrase), Way::Wpa2);
+    radio.await_loss(1);
+    let refused = radio.join(1, &new.with_passphrase(&old.passphrase), Way::Wpa2);
     assert_eq!(refused.unwrap_err(), "refused");
-    air.join(1, &new, Way::Wpa2).unwrap();
+    radio.join(1, &new, Way::Wpa2).unwrap();
     new
 }
 
 /// Values that are none, and values that do not go together.
-fn what_is_wrong_changes_nothing(air: &mut Air) {
-    let (services, files) = (air.services(), air.files());
+fn what_is_wrong_changes_nothing(radio: &mut SimulatedRadio) {
+    let (services, files) = (radio.services(), radio.files());
     for (settings, reason) in [
         ("wifi-ssid=", "`wifi-ssid`: expected 1 to 32 bytes"),
         ("wifi-channel=14", "`wifi-channel`: expected one of 1, 2,"),
@@ -113,16 +113,16 @@ fn what_is_wrong_changes_nothing(air: &mut Air) {
         ),
         ("wifi-channel=13", "channels 12 and 13 need a country"),
     ] {
-        let said = air.refused(settings);
+        let said = radio.refused(settings);
         assert!(said.contains(reason), "{settings}: {said}");
-        assert_eq!(air.files(), files, "{settings}");
+        assert_eq!(radio.files(), files, "{settings}");
     }
-    assert_eq!(services.restarted(&air.services()), [""; 0]);
-    air.await_return(1);
+    assert_eq!(services.restarted(&radio.services()), [""; 0]);
+    radio.await_return(1);
 }
 
 /// Clients of the 5 GHz band get what the settings offer.
-fn five_gigahertz(air: &mut Air, network: &Network) -> Network {
+fn five_gigahertz(radio: &mut SimulatedRadio, network: &Network) -> Network {
     let fast = Network {
         mhz: 5180,
         ..network.clone()
@@ -135,15 +135,15 @@ fn five_gigahertz(air: &mut Air, network: &Network) -> Network {
         ),
         ("wifi-standard=ax", "6", "[HT][VHT][HE]"),
     ] {
-        air.set(settings);
-        let joined = air.join(1, &fast, Way::Wpa3).unwrap();
+        radio.set(settings);
+        let joined = radio.join(1, &fast, Way::Wpa3).unwrap();
         assert!(
             joined.contains(&format!("wifi_generation={generation}\n")),
             "{joined}"
         );
-        let station = air.succeed("hostapd_cli -p /run/hostapd all_sta | grep ^flags=");
+        let station = radio.succeed("hostapd_cli -p /run/hostapd all_sta | grep ^flags=");
         assert!(station.ends_with(flags), "{station}");
-        let channel = air.succeed("iw dev wlan0 info | grep channel");
+        let channel = radio.succeed("iw dev wlan0 info | grep channel");
         assert!(
             channel.contains("channel 36 (5180 MHz), width: 80 MHz"),
             "{channel}"
@@ -153,8 +153,8 @@ fn five_gigahertz(air: &mut Air, network: &Network) -> Network {
 }
 
 /// The country keeps a channel closed, or the radio is not there.
-fn what_does_not_start_is_taken_back(air: &mut Air, network: &Network) {
-    let before = air.files();
+fn what_does_not_start_is_taken_back(radio: &mut SimulatedRadio, network: &Network) {
+    let before = radio.files();
     for (settings, reason) in [
         (
             "wifi-country=JP wifi-channel=149",
@@ -165,66 +165,66 @@ fn what_does_not_start_is_taken_back(air: &mut Air, network: &Network) {
             "no Wi-Fi interface that can be an access point yet (wanted: eth7)",
         ),
     ] {
-        let said = air.refused(settings);
+        let said = radio.refused(settings);
         assert!(
             said.contains("nothing was changed") && said.contains(reason),
             "{said}"
         );
-        assert_eq!(air.files(), before, "{settings}");
+        assert_eq!(radio.files(), before, "{settings}");
     }
-    air.await_return(1);
-    air.join(2, network, Way::Wpa2).unwrap();
+    radio.await_return(1);
+    radio.join(2, network, Way::Wpa2).unwrap();
 }
 
 /// Another of the device's radios is its way out: beside the cable, and in its place.
-fn it_joins_a_network_itself(air: &mut Air) {
-    air.home();
-    air.succeed(&format!(
+fn it_joins_a_network_itself(radio: &mut SimulatedRadio) {
+    radio.home();
+    radio.succeed(&format!(
         "echo '{HOME}' | imgbuild-config set uplink-ssid='Mü \"7\"' uplink-passphrase=@-"
     ));
-    air.await_uplink();
-    let health = air.succeed("/usr/lib/imgbuild/health");
+    radio.await_uplink();
+    let health = radio.succeed("/usr/lib/imgbuild/health");
     assert!(
         health.contains("wifi-uplink ok wlan3 192.168.9."),
         "{health}"
     );
-    assert_eq!(air.page("198.18.0.80"), "visitor 192.168.7.2");
-    air.succeed("ip link set uplink0 down");
-    let page = air.page("198.18.0.80");
+    assert_eq!(radio.page("198.18.0.80"), "visitor 192.168.7.2");
+    radio.succeed("ip link set uplink0 down");
+    let page = radio.page("198.18.0.80");
     assert!(page.starts_with("visitor 192.168.9."), "{page}");
-    air.succeed("ip link set uplink0 up");
+    radio.succeed("ip link set uplink0 up");
 
     let wrong = "echo wrong-passphrase | imgbuild-config --wait 5 set uplink-passphrase=@-";
-    let refused = air.run(wrong);
+    let refused = radio.run(wrong);
     assert_eq!(refused.status, 1, "{}", refused.output);
     let reason = "not well within 5 s: wifi-uplink (wlan3 has not joined: ";
     assert!(refused.output.contains(reason), "{}", refused.output);
-    air.await_uplink();
+    radio.await_uplink();
 }
 
 /// As a USB dongle may be. Meanwhile the device says why there is no network.
-fn a_radio_is_pulled_out_and_put_back(air: &mut Air, network: &Network) {
-    air.succeed("rmmod mac80211_hwsim");
-    air.succeed(
+fn a_radio_is_pulled_out_and_put_back(radio: &mut SimulatedRadio, network: &Network) {
+    radio.succeed("rmmod mac80211_hwsim");
+    radio.succeed(
         "timeout 300 sh -c 'while systemctl --quiet is-active hotspot; do sleep 0.2; done'",
     );
-    let health = air.run("/usr/lib/imgbuild/health").output;
+    let health = radio.run("/usr/lib/imgbuild/health").output;
     assert!(
         health.contains("access-point FAIL there is no radio"),
         "{health}"
     );
-    air.radios();
-    air.join(1, network, Way::Wpa3).unwrap();
-    air.home();
-    air.await_uplink();
+    radio.radios();
+    radio.join(1, network, Way::Wpa3).unwrap();
+    radio.home();
+    radio.await_uplink();
 }
 
 /// What was set on the device stays; what somebody wrote on the card since is wrong, and told.
-fn another_boot_keeps_it_all(air: &mut Air, network: &Network, card: &str) {
-    let before = (air.files(), air.shown());
+fn another_boot_keeps_it_all(radio: &mut SimulatedRadio, network: &Network, card: &str) {
+    let before = (radio.files(), radio.shown());
     let wrong = "wifi-country = Germany\r\nwifi-passphrase = 7-signs\r\n";
-    let said = air.start_again(|disk| put_on_card(disk, &format!("{card}{wrong}")));
-    let problems = air.succeed("cat /boot/efi/imgbuild-problems.txt");
+    let said = radio.start_again(|disk| put_on_card(disk, &format!("{card}{wrong}")));
+    let problems = radio.succeed("cat /boot/efi/imgbuild-problems.txt");
     for text in [&said, &problems] {
         assert!(text.contains("line 3: `wifi-country`: expected"), "{text}");
         assert!(
@@ -233,10 +233,10 @@ fn another_boot_keeps_it_all(air: &mut Air, network: &Network, card: &str) {
         );
         assert!(!text.contains("7-signs"), "{text}");
     }
-    assert_eq!((air.files(), air.shown()), before);
-    air.radios();
-    air.join(1, network, Way::Wpa3).unwrap();
-    air.home();
-    air.await_uplink();
-    assert_eq!(air.succeed("systemctl --failed --no-legend --plain"), "");
+    assert_eq!((radio.files(), radio.shown()), before);
+    radio.radios();
+    radio.join(1, network, Way::Wpa3).unwrap();
+    radio.home();
+    radio.await_uplink();
+    assert_eq!(radio.succeed("systemctl --failed --no-legend --plain"), "");
 }

@@ -1,7 +1,7 @@
 //! What the shipped boards install and take files from, in miniature: fake bytes in the right places.
 
 use crate::mirror::{DebSpec, TestArchive};
-use crate::world;
+use crate::test_debian;
 
 /// The components of all boards.
 const COMPONENTS: [&str; 3] = ["main", "contrib", "non-free-firmware"];
@@ -43,17 +43,17 @@ pub(super) fn archives() -> Vec<(&'static str, TestArchive)> {
         "linux-image-arm64",
         "linux-image-armmp",
     ];
-    let release = (NAMES.map(world::package).into_iter())
-        .chain(kernels.map(|name| device_trees(world::kernel(name))))
+    let release = (NAMES.map(test_debian::package).into_iter())
+        .chain(kernels.map(|name| device_trees(test_debian::kernel(name))))
         .chain([
-            world::package("linux-base"),
+            test_debian::package("linux-base"),
             shim(),
             signed_grub(),
             grub_modules(),
         ])
-        .fold(world::archive(), TestArchive::package);
+        .fold(test_debian::archive(), TestArchive::package);
     let release = COMPONENTS.into_iter().fold(release, TestArchive::component);
-    let u_boot = world::package("u-boot-exynos-binaries").file(
+    let u_boot = test_debian::package("u-boot-exynos-binaries").file(
         "/usr/lib/u-boot/odroid-xu3/u-boot.bin",
         0o644,
         &u_boot_exynos(),
@@ -63,10 +63,10 @@ pub(super) fn archives() -> Vec<(&'static str, TestArchive)> {
         deb.version = "2.0".to_owned();
         deb
     };
-    let kernel = later(device_trees(world::kernel("linux-image-arm64")));
+    let kernel = later(device_trees(test_debian::kernel("linux-image-arm64")));
     let backports = [kernel.field("Depends", "linux-base (>= 2.0)")]
         .into_iter()
-        .chain(["linux-base", "zstd"].map(|name| later(world::package(name))))
+        .chain(["linux-base", "zstd"].map(|name| later(test_debian::package(name))))
         .fold(
             empty().suite("stable-backports", "trixie-backports"),
             TestArchive::package,
@@ -84,18 +84,18 @@ pub(super) fn archives() -> Vec<(&'static str, TestArchive)> {
 
 fn device_trees(kernel: DebSpec) -> DebSpec {
     DEVICE_TREES.into_iter().fold(kernel, |deb, name| {
-        let at = format!("/usr/lib/linux-image-{}/{name}", world::KERNEL);
+        let at = format!("/usr/lib/linux-image-{}/{name}", test_debian::KERNEL);
         deb.file(&at, 0o644, name.as_bytes())
     })
 }
 
 fn shim() -> DebSpec {
-    world::package("shim-signed").file("/usr/lib/shim/shimx64.efi.signed", 0o644, b"MZ shim")
+    test_debian::package("shim-signed").file("/usr/lib/shim/shimx64.efi.signed", 0o644, b"MZ shim")
 }
 
 fn signed_grub() -> DebSpec {
     let at = "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed";
-    world::package("grub-efi-amd64-signed").file(at, 0o644, b"MZ grub")
+    test_debian::package("grub-efi-amd64-signed").file(at, 0o644, b"MZ grub")
 }
 
 /// A grub-pc-bin with every module of the board: none needs another one.
@@ -126,7 +126,11 @@ fn grub_modules() -> DebSpec {
         deb.file(&format!("/usr/lib/grub/i386-pc/{name}"), 0o644, bytes)
     };
     let list: String = modules.iter().map(|name| format!("{name}:\n")).collect();
-    let deb = file(world::package("grub-pc-bin"), "boot.img", &[0xcc; 512]);
+    let deb = file(
+        test_debian::package("grub-pc-bin"),
+        "boot.img",
+        &[0xcc; 512],
+    );
     let deb = file(deb, "diskboot.img", &[0xdd; 512]);
     let deb = file(deb, "lzma_decompress.img", &[0; 2848]);
     let deb = file(deb, "kernel.img", &elf(&[0xee; 4096]));

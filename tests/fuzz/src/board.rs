@@ -23,8 +23,8 @@ pub fn run(input: &[u8]) {
         if let Some(board) = board {
             let _ = (
                 board.root(),
-                board.donors(),
-                board.lent(),
+                board.file_packages(),
+                board.third_party_packages(),
                 board.downloads(),
             );
         }

@@ -5,10 +5,10 @@
 //! form that is read back to the same form; an index has no more packages than the text has stanzas.
 
 use super::limits::within;
+use imgbuild::apt::index::{Index, Text};
 use imgbuild::architecture::Architecture;
-use imgbuild::debian::control::parse;
-use imgbuild::debian::dpkgdb::{Record, declared_conffiles};
-use imgbuild::debian::index::{Index, Text};
+use imgbuild::dpkg::control::parse;
+use imgbuild::dpkg::database::{Record, declared_conffiles};
 
 pub fn run(input: &[u8]) {
     let _ = within(memory(input), || declared_conffiles(input));

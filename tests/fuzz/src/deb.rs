@@ -8,7 +8,7 @@
 //! Input: a byte that names a compression, and either a whole .deb or the content of its data.tar.
 
 use super::limits::within;
-use imgbuild::debian::deb::{OpenDeb, open_all};
+use imgbuild::dpkg::deb::{OpenDeb, open_all};
 use imgbuild::store::Store;
 
 const MEMORY: usize = 640 << 20;

@@ -11,7 +11,7 @@ use imgbuild::units::Bytes;
 /// The entries of a GPT, each copy of its regions at most 1 MiB, and what they are read from.
 const MEMORY: usize = 8 << 20;
 
-/// Reads `disk` and judges what is found.
+/// Reads `disk` and checks what is found.
 pub fn judge(disk: &Patched<'_>) {
     let contents = within(MEMORY, || probe::probe(disk)).expect("memory can be read");
     match within(MEMORY, || OnDisk::read(disk)) {

@@ -1,4 +1,4 @@
-//! What every fuzz target runs, one file each, with the invariant that it judges at its top.
+//! What every fuzz target runs, one file each, with the invariant that it checks at its top.
 //!
 //! The fuzzer's binaries in `fuzz_targets` and the replay of the kept inputs in `tests/hostile` share
 //! these files. A target takes any bytes, panics where the invariant is broken, and depends on

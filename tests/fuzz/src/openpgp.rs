@@ -4,7 +4,7 @@
 //! and 4 MiB of memory; nothing that the fuzzer makes is a valid signature by Debian.
 
 use super::limits::within;
-use imgbuild::debian::keyring::Keyring;
+use imgbuild::apt::keyring::Keyring;
 use imgbuild::epoch::Epoch;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::sync::OnceLock;

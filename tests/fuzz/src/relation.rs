@@ -8,7 +8,7 @@
 
 use super::limits::within;
 use imgbuild::architecture::Architecture;
-use imgbuild::debian::{relation, version};
+use imgbuild::dpkg::{relation, version};
 use std::cmp::Ordering;
 
 pub fn run(input: &[u8]) {

@@ -6,8 +6,8 @@
 //! Input: the text; the target signs it.
 
 use super::limits::within;
-use imgbuild::debian::keyring::Keyring;
-use imgbuild::debian::release::Release;
+use imgbuild::apt::keyring::Keyring;
+use imgbuild::apt::release::Release;
 use imgbuild::epoch::Epoch;
 use pgp::composed::{
     ArmorOptions, CleartextSignedMessage, KeyType, SecretKeyParamsBuilder, SignedKeyDetails,

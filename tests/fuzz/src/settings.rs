@@ -10,7 +10,7 @@
 use super::limits::within;
 use super::shown::shown;
 use imgbuild::define::Definitions;
-use imgbuild::spec::{SettingsFile, UserSettings, check};
+use imgbuild::specification::{SettingsFile, UserSettings, check};
 
 const PROFILES: [&str; 4] = ["base", "haproxy-node", "tor-hotspot", "wifi-uplink"];
 

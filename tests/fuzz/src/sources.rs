@@ -4,8 +4,8 @@
 //! 64 KiB, and each entry names a type, an address and a suite or holds empty lists of them.
 
 use super::limits::within;
-use imgbuild::debian::mirrors::discover_mirrors;
-use imgbuild::debian::sources::{expand_mirror_lists, parse_list, parse_sources};
+use imgbuild::apt::mirrors::discover_mirrors;
+use imgbuild::apt::sources::{expand_mirror_lists, parse_list, parse_sources};
 
 pub fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {

@@ -7,8 +7,8 @@
 //! Input: a byte that says whether header checksums are made right, and the archive.
 
 use super::limits::within;
-use imgbuild::debian::deb::tar::entries;
-use imgbuild::debian::deb::{Entry, TarError};
+use imgbuild::dpkg::deb::tar::entries;
+use imgbuild::dpkg::deb::{Entry, TarError};
 
 const BLOCK: usize = 512;
 

@@ -4,7 +4,7 @@
 //! 16 KiB; what is written back is read back to the same, and no file's name has a slash.
 
 use super::limits::within;
-use imgbuild::debian::dpkgdb::Triggers;
+use imgbuild::dpkg::database::Triggers;
 
 pub fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {

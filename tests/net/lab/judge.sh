@@ -60,7 +60,7 @@ tor_reads() {
 }
 
 # Files that depend on settings.
-judge_files() {
+check_files() {
     judge /etc/nftables.conf nonsense nft -c -f /etc/nftables.conf
     judge /etc/haproxy/haproxy.cfg nonsense haproxy -c -q -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d
     judge /etc/tor/torrc 'Nonsense 1' tor_reads
@@ -71,11 +71,11 @@ judge_files() {
         said=$(/usr/lib/imgbuild/hotspot-prepare 2>&1) || echo "hotspot-prepare: $said"
         judge /run/hotspot/hostapd.conf nonsense=1 hostapd_reads
     fi
-    judge_scripts
+    check_scripts
 }
 
 # A script is checked by the shell that runs it.
-judge_scripts() {
+check_scripts() {
     for file in /usr/lib/imgbuild/* /usr/lib/imgbuild/*.d/* /etc/update-motd.d/* /usr/local/bin/* /usr/sbin/imgbuild-*; do
         [ -f "$file" ] || continue
         case $file$(head -n 1 "$file") in
@@ -91,13 +91,13 @@ judge_scripts() {
 }
 
 # Files that are the same with all settings.
-judge_always() {
+check_always() {
     judge /etc/ssh/sshd_config.d/10-imgbuild.conf 'Nonsense 1' sshd -t
     sshd_takes_keys_only
     judge /etc/sudoers nonsense visudo -c -q
     judge /etc/udev/rules.d/70-hotspot.rules 'NONSENSE=="1"' udevadm verify /etc/udev/rules.d/70-hotspot.rules
     judge /etc/unbound/unbound.conf.d/10-exit.conf nonsense: unbound-checkconf
-    judge_units
+    check_units
 }
 
 # How much a service could do, by systemd's own figure from 0 to 10.
@@ -116,7 +116,7 @@ sshd_takes_keys_only() {
 }
 
 # Units that come with the image, and Debian's with drop-ins of ours.
-judge_units() {
+check_units() {
     local said unit units
     units=$(cd /usr/lib/systemd/system && ls -d imgbuild-* hotspot.service 2> /dev/null || true)
     for unit in /etc/systemd/system/*.d; do
@@ -134,11 +134,11 @@ judge_units() {
     echo systemd-analyze >> /tmp/judge/done
 }
 
-judge_always
+check_always
 for settings; do
     printf '%s\n' "$settings" > /etc/imgbuild/settings
     said=$(perl /usr/sbin/imgbuild-config boot 2>&1)
     [ -z "$said" ] || echo "with $settings: $said"
-    judge_files | sed "s/^/with $(echo "$settings" | tr '\n' ' ' | sed 's/[&/\\]/./g'): /"
+    check_files | sed "s/^/with $(echo "$settings" | tr '\n' ' ' | sed 's/[&/\\]/./g'): /"
 done
 sort -u /tmp/judge/done

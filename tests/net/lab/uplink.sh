@@ -4,7 +4,7 @@
 # for tests (RFC 5180), as 198.18.0.0/15 is.
 set -eu
 device=$1
-programs=/usr/local/lib/imgbuild-judges
+programs=/usr/local/lib/imgbuild-oracles
 for program in radvd kea-dhcp6; do
     [ -x "$programs/$program" ] || { echo "no $programs/$program: install what ci/setup lists" >&2; exit 1; }
 done

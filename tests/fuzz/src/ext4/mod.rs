@@ -89,7 +89,7 @@ pub fn run_log(kinds: &[Kind], input: &[u8]) {
     }
 }
 
-/// Reads `image` and judges the tree; `thorough` reads it twice and writes it too.
+/// Reads `image` and checks the tree; `thorough` reads it twice and writes it too.
 pub fn judge(image: &dyn Device, thorough: bool) {
     let len = usize::try_from(image.len()).expect("it lies in memory");
     let memory = len.saturating_mul(MEMORY_PER_BYTE) + MEMORY;

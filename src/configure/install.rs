@@ -1,0 +1,128 @@
+//! Packages that the tree's own dpkg unpacks: over older versions, with all that this means for
+//! conffiles, diversions, overrides, files that vanish and triggers.
+
+use super::order::{self, Phase};
+use super::packages::{self, Package};
+use super::{Archive, ConfigureRequest};
+use crate::dpkg::deb;
+use crate::sandbox::error::SandboxError;
+use crate::sandbox::job::Step;
+use crate::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath};
+
+/// Where the .debs lie while dpkg reads them.
+const FOLDER: &str = "/.imgbuild-archives";
+
+/// The archives of one request.
+pub(super) struct Install<'a> {
+    archives: &'a [Archive],
+    steps: Vec<Step>,
+}
+
+impl<'a> Install<'a> {
+    pub(super) fn new(request: &ConfigureRequest<'a>) -> Result<Self, SandboxError> {
+        let mut packages: Vec<Package> = Vec::new();
+        for archive in request.archives {
+            packages.push(package(request, archive)?);
+        }
+        // dpkg runs a preinst when it unpacks the package.
+        let steps = order::phases(&packages)
+            .iter()
+            .map(|phase| match phase {
+                Phase::Prepare(packages) => unpack(packages),
+                Phase::Configure(packages) => packages::configure_of(packages),
+            })
+            .collect();
+        Ok(Self {
+            archives: request.archives,
+            steps,
+        })
+    }
+
+    /// dpkg's part, before `dpkg --configure -a`.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        self.steps.clone()
+    }
+
+    /// The tree of `request` with the archives in it.
+    pub(super) fn tree(&self, request: &ConfigureRequest<'_>) -> Result<Tree, SandboxError> {
+        let mut tree = request.tree.clone();
+        if self.archives.is_empty() {
+            return Ok(tree);
+        }
+        let meta = |mode| Meta::root(mode, request.epoch.into());
+        tree.make_directories(&fixed(FOLDER), meta(0o755), &Origin::Builtin)?;
+        for archive in self.archives {
+            let len = request.store.len_of(&archive.deb)?;
+            let content = Content::Stored(Slice {
+                object: archive.deb,
+                offset: 0,
+                len,
+            });
+            let node = Node::new(Kind::File(content), meta(0o644), Origin::Builtin);
+            tree.insert(&fixed(&path(&archive.name)), node)?;
+        }
+        Ok(tree)
+    }
+
+    /// Takes the archives out of what became of the tree.
+    pub(super) fn clear(&self, tree: &mut Tree) -> Result<(), SandboxError> {
+        if !self.archives.is_empty() {
+            tree.remove(&fixed(FOLDER))?;
+        }
+        Ok(())
+    }
+}
+
+/// The step in which dpkg unpacks the archives of `packages`.
+fn unpack(packages: &[&Package]) -> Step {
+    let paths: Vec<String> = packages.iter().map(|it| path(&it.name)).collect();
+    let mut command = vec![
+        "dpkg",
+        "--log=/dev/null",
+        // The versions were chosen to go together, in the end; what is between may not.
+        "--force-depends",
+        "--auto-deconfigure",
+        "--force-confdef",
+        "--force-confold",
+        "--force-unsafe-io",
+        "--unpack",
+    ];
+    command.extend(paths.iter().map(String::as_str));
+    let mut step = Step::new("dpkg --unpack", &command);
+    step.reports = true;
+    step
+}
+
+/// The name of the package says nothing that could lead out of the folder: it was checked.
+fn path(package: &str) -> String {
+    format!("{FOLDER}/{package}.deb")
+}
+
+fn fixed(text: &str) -> TreePath {
+    TreePath::parse(text.as_bytes()).expect("names of packages have no slashes")
+}
+
+/// What `archive` says of itself, as if it were unpacked.
+fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package, SandboxError> {
+    let failed = |error| SandboxError::Archive {
+        package: archive.name.clone(),
+        source: Box::new(error),
+    };
+    let control = deb::control_of(request.store, &archive.deb).map_err(failed)?;
+    let text = control
+        .get("control")
+        .map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
+    let stanza = format!(
+        "{}\nStatus: install ok unpacked\n",
+        text.unwrap_or_default().trim_end()
+    );
+    let found = packages::package(&stanza).filter(|package| package.name == archive.name);
+    let mut package = found.ok_or_else(|| SandboxError::OtherArchive {
+        package: archive.name.clone(),
+    })?;
+    package.has_preinst = control.contains_key("preinst");
+    // On a system that is there, an essential package is configured in some version, and usable while a
+    // newer one is only unpacked (Debian policy 3.8): it needs no phase of its own.
+    package.essential = false;
+    Ok(package)
+}

@@ -1,0 +1,110 @@
+//! Programs that must not do in a sandbox what they do on a running system.
+
+use super::{Archive, ConfigureRequest};
+use crate::sandbox::error::SandboxError;
+use crate::sandbox::job::Stub;
+use crate::tree::{Kind, TreePath};
+use std::io;
+
+const NOTHING: &str = "#!/bin/sh\nexit 0\n";
+/// Each device makes its own self-signed certificate (`overlays/base`, `imgbuild-certificate.service`). Scripts of
+/// other packages look whether there is one: dovecot-core's makes links to it then. They find this, and
+/// `normalize` takes it out again.
+const MAKE_SSL_CERT: &str = r#"#!/bin/sh
+case " $* " in *" generate-default-snakeoil "*) ;; *) exit 0 ;; esac
+certificate=/etc/ssl/certs/ssl-cert-snakeoil.pem
+key=/etc/ssl/private/ssl-cert-snakeoil.key
+[ -e $certificate ] || echo "Made by each device." > $certificate
+[ -e $key ] || {
+	echo "Made by each device." > $key
+	chown root:ssl-cert $key
+	chmod 640 $key
+}
+"#;
+const U_BOOT_UPDATE: &str = "/usr/sbin/u-boot-update";
+/// The menu that it writes.
+const MENU: &str = "/boot/extlinux/extlinux.conf";
+
+/// What stands in for programs of the tree; those of packages that dpkg is about to unpack must be
+/// free to be replaced.
+pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, SandboxError> {
+    let mut stubs = vec![
+        // invoke-rc.d(8): 101 forbids starting any service.
+        (
+            "",
+            "/usr/sbin/policy-rc.d",
+            "#!/bin/sh\nexit 101\n".to_owned(),
+        ),
+        ("u-boot-menu", U_BOOT_UPDATE, u_boot_update(request)?),
+        (
+            "ssl-cert",
+            "/usr/sbin/make-ssl-cert",
+            MAKE_SSL_CERT.to_owned(),
+        ),
+    ];
+    let mut idle = vec![
+        // Host keys are made by each device on its first boot.
+        ("openssh-client", "/usr/bin/ssh-keygen"),
+        // A timer on the device builds the index of manual pages.
+        ("man-db", "/usr/bin/mandb"),
+    ];
+    if !makes_initramfs(request.archives) {
+        // imgbuild makes it, or it is there.
+        idle.push(("initramfs-tools", "/usr/sbin/update-initramfs"));
+    }
+    let idle = idle.into_iter();
+    stubs.extend(idle.map(|(package, path)| (package, path, NOTHING.to_owned())));
+    let archives = request.archives.iter().map(|archive| &*archive.name);
+    stubs.retain(|(package, ..)| !archives.clone().any(|name| name == *package));
+    let stub = |(package, path, text): (&str, &str, String)| Stub {
+        path: path.to_owned(),
+        text,
+        placed: package.is_empty(),
+    };
+    Ok(stubs.into_iter().map(stub).collect())
+}
+
+/// Whether a kernel comes onto an image, which then needs an initramfs by the image's own rules.
+pub(super) fn makes_initramfs(archives: &[Archive]) -> bool {
+    let mut names = archives.iter().map(|archive| &archive.name);
+    names.any(|name| name.starts_with("linux-image-"))
+}
+
+/// What a kernel's hooks run to write the menu of U-Boot. In a system made of packages imgbuild writes
+/// it, once the root filesystem has its name. On an image it is the image's own program, which must
+/// see the device in what it asks the running system for.
+fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, SandboxError> {
+    let own = match request.archives.is_empty() {
+        true => None,
+        false => text(request, U_BOOT_UPDATE)?,
+    };
+    let Some(own) = own else {
+        return Ok(NOTHING.to_owned());
+    };
+    let menu = text(request, MENU)?.unwrap_or_default();
+    let appended = menu
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("append "));
+    let command_line = appended.unwrap_or_default().replace('\'', "'\\''");
+    let boot = TreePath::parse(b"/boot").expect("a plain path");
+    let stat = match request.mounts.contains(&boot) {
+        // It asks whether both have one device number.
+        true => "stat() { for last; do :; done; echo \"$last\"; }\n",
+        false => "",
+    };
+    Ok(format!(
+        "#!/bin/sh\ncat() {{\n\tif [ \"$*\" = /proc/cmdline ]; then echo '{command_line}'; else command cat \"$@\"; \
+         fi\n}}\n{stat}{own}"
+    ))
+}
+
+/// The text of the file at `path` of the tree, if it has one.
+fn text(request: &ConfigureRequest<'_>, path: &str) -> io::Result<Option<String>> {
+    let path = TreePath::parse(path.as_bytes()).expect("a plain path");
+    let node = request.tree.resolve(&path).map(|id| request.tree.node(id));
+    let Some(Kind::File(content)) = node.map(|node| &node.kind) else {
+        return Ok(None);
+    };
+    let bytes = content.read(request.store)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}

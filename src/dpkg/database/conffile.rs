@@ -1,0 +1,103 @@
+//! Configuration files: what a package declares, and the field `Conffiles` of `status`.
+
+use super::RecordError;
+use crate::dpkg::control::Field;
+
+/// A configuration file as the database knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conffile {
+    /// Its path, with a leading slash.
+    pub path: Vec<u8>,
+    /// MD5 of the version that was configured last, or `newconffile`.
+    pub hash: String,
+    /// Whether it is in the package's list only because it was once.
+    pub obsolete: bool,
+    /// Whether an upgrade shall remove it.
+    pub remove_on_upgrade: bool,
+}
+
+impl Conffile {
+    /// Appends its line of the field `Conffiles`.
+    pub(super) fn show(&self, bytes: &mut Vec<u8>) {
+        bytes.push(b' ');
+        bytes.extend(&self.path);
+        bytes.push(b' ');
+        bytes.extend(self.hash.bytes());
+        if self.obsolete {
+            bytes.extend(b" obsolete");
+        }
+        if self.remove_on_upgrade {
+            bytes.extend(b" remove-on-upgrade");
+        }
+        bytes.push(b'\n');
+    }
+}
+
+/// The conffiles that a package's member `conffiles` declares.
+pub fn declared_conffiles(bytes: &[u8]) -> Result<Vec<Conffile>, RecordError> {
+    let lines = bytes
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii_end);
+    lines
+        .filter(|line| !line.is_empty())
+        .map(declared_conffile)
+        .collect()
+}
+
+fn declared_conffile(line: &[u8]) -> Result<Conffile, RecordError> {
+    let flagged = line.strip_prefix(b"remove-on-upgrade ");
+    let path = flagged.unwrap_or(line);
+    if !path.starts_with(b"/") {
+        let line = String::from_utf8_lossy(line).into_owned();
+        return Err(RecordError::Conffile { line });
+    }
+    Ok(Conffile {
+        path: path.to_vec(),
+        hash: "newconffile".to_owned(),
+        obsolete: false,
+        remove_on_upgrade: flagged.is_some(),
+    })
+}
+
+/// The lines of the field `Conffiles`: ` path hash [obsolete] [remove-on-upgrade]`.
+pub(super) fn known_conffiles(field: &Field<'_>) -> Result<Vec<Conffile>, RecordError> {
+    let lines = field.lines().filter(|line| !line.is_empty());
+    lines
+        .map(|line| {
+            let wrong = || RecordError::Conffile {
+                line: line.to_owned(),
+            };
+            let (rest, remove_on_upgrade) = flag(line, " remove-on-upgrade");
+            let (rest, obsolete) = flag(rest, " obsolete");
+            let (path, hash) = rest.rsplit_once(' ').ok_or_else(wrong)?;
+            if !path.starts_with('/') {
+                return Err(wrong());
+            }
+            let (path, hash) = (path.as_bytes().to_vec(), hash.to_owned());
+            Ok(Conffile {
+                path,
+                hash,
+                obsolete,
+                remove_on_upgrade,
+            })
+        })
+        .collect()
+}
+
+fn flag<'a>(line: &'a str, flag: &str) -> (&'a str, bool) {
+    match line.strip_suffix(flag) {
+        Some(rest) => (rest, true),
+        None => (line, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conffile_without_a_slash_is_refused() {
+        assert!(declared_conffiles(b"etc/x\n").is_err());
+        assert!(declared_conffiles(b"later /etc/x\n").is_err());
+    }
+}

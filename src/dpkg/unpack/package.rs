@@ -1,0 +1,302 @@
+//! One package after the other: its files, its record, its part of the database.
+
+use super::UnpackError;
+use super::owners::Owners;
+use super::place::Placement;
+use crate::architecture::Architecture;
+use crate::digest::Sha256;
+use crate::dpkg::control;
+use crate::dpkg::database::{
+    Conffile, Database, Package, PackageKey, Record, RecordError, declared_conffiles,
+};
+use crate::dpkg::deb::{ControlFiles, ControlMember, Entry, EntryKind, OpenDeb, tar};
+use crate::dpkg::relation;
+use crate::lock::LockedPackage;
+use crate::store::Store;
+use crate::tree::{Content, Objects, Slice, Tree};
+use md5::{Digest, Md5};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io::{self, Read, Seek};
+
+/// dpkg's limit for the name of a control member (MAXCONTROLFILENAME), which also keeps the names
+/// of `info` short of 255 bytes.
+const MAX_MEMBER_NAME: usize = 100;
+
+/// A tree and a database on their way, and what is known across packages.
+pub(super) struct Installer<'a> {
+    pub(super) tree: Tree,
+    pub(super) database: Database,
+    pub(super) owners: Owners,
+    /// Which packages list a path.
+    pub(super) listed: BTreeMap<Vec<u8>, Vec<PackageKey>>,
+    store: &'a Store,
+}
+
+/// A package that is being unpacked.
+pub(super) struct Incoming {
+    pub(super) record: Record,
+    /// Declared conffiles; `obsolete` is set for those whose file another package keeps.
+    pub(super) conffiles: Vec<Conffile>,
+    /// The decompressed data.tar.
+    pub(super) data: Sha256,
+}
+
+impl<'a> Installer<'a> {
+    /// Starts with `tree`, whose database is `database`.
+    pub(super) fn new(tree: Tree, database: Database, owners: Owners, store: &'a Store) -> Self {
+        let mut listed: BTreeMap<Vec<u8>, Vec<PackageKey>> = BTreeMap::new();
+        for (key, package) in &database.packages {
+            for path in &package.list {
+                listed.entry(path.clone()).or_default().push(key.clone());
+            }
+        }
+        Self {
+            tree,
+            database,
+            owners,
+            listed,
+            store,
+        }
+    }
+
+    /// The tree, and the database that is to be written into it.
+    pub(super) fn finish(self) -> (Tree, Database) {
+        (self.tree, self.database)
+    }
+
+    /// Unpacks one package.
+    pub(super) fn install(
+        &mut self,
+        locked: &LockedPackage,
+        deb: &OpenDeb,
+        architecture: Architecture,
+    ) -> Result<(), UnpackError> {
+        let name = &locked.name;
+        let control = |source| UnpackError::Control {
+            package: name.clone(),
+            source,
+        };
+        let record = record(&deb.control).map_err(control)?;
+        verify(locked, &record, architecture)?;
+        if self
+            .database
+            .packages
+            .keys()
+            .any(|(known, _)| known == name)
+        {
+            return Err(UnpackError::Twice {
+                package: name.clone(),
+            });
+        }
+        let conffiles = deb
+            .control
+            .get("conffiles")
+            .map_or(&[][..], |file| &file.bytes);
+        let conffiles = declared_conffiles(conffiles).map_err(control)?;
+        let mut incoming = Incoming {
+            record,
+            conffiles,
+            data: deb.data,
+        };
+        let entries = entries(name, &deb.data, self.store)?;
+        let mut placement = Placement::new(self, &mut incoming);
+        for entry in &entries {
+            placement.place(entry)?;
+        }
+        let list = placement.finish();
+        let mut info = info(name, &deb.control)?;
+        if !info.contains_key("md5sums") {
+            let sums = md5sums(&list, &entries, &deb.data, self.store);
+            let stored = |source| UnpackError::Store {
+                package: name.clone(),
+                source,
+            };
+            info.insert("md5sums".to_owned(), sums.map_err(stored)?);
+        }
+        self.register(incoming, list, info)
+    }
+
+    fn register(
+        &mut self,
+        incoming: Incoming,
+        list: Vec<Vec<u8>>,
+        info: BTreeMap<String, ControlMember>,
+    ) -> Result<(), UnpackError> {
+        let Incoming {
+            mut record,
+            conffiles,
+            ..
+        } = incoming;
+        record.conffiles = conffiles;
+        record.set("Status", "install ok unpacked");
+        if let Some(member) = info.get("triggers") {
+            let text = String::from_utf8_lossy(&member.bytes);
+            let declared = self.database.triggers.declare(&text, &record.info_name());
+            let package = record.name().to_owned();
+            declared.map_err(|source| UnpackError::Triggers { package, source })?;
+        }
+        let package = Package {
+            record,
+            list,
+            info,
+            list_is_new: true,
+        };
+        for path in &package.list {
+            self.listed
+                .entry(path.clone())
+                .or_default()
+                .push(package.key());
+        }
+        self.database.packages.insert(package.key(), package);
+        Ok(())
+    }
+}
+
+/// Where the file of `entry` lies in the store.
+pub(super) fn content(entry: &Entry, data: &Sha256) -> Content {
+    Content::Stored(Slice {
+        object: *data,
+        offset: entry.offset,
+        len: entry.size,
+    })
+}
+
+/// The path of a member in dpkg's spelling: `/etc/x`, and `/.` for the root.
+pub(super) fn listed_name(name: &[u8]) -> Vec<u8> {
+    let mut rest = name;
+    while let Some(next) = rest.strip_prefix(b"/").or(rest.strip_prefix(b"./")) {
+        rest = next;
+    }
+    let rest = if rest.is_empty() { b"." } else { rest };
+    [b"/", rest].concat()
+}
+
+/// Every entry, symlinks last as dpkg places them.
+fn entries(package: &str, data: &Sha256, store: &Store) -> Result<Vec<Entry>, UnpackError> {
+    let stored = |source| UnpackError::Store {
+        package: package.to_owned(),
+        source,
+    };
+    let archive = store.open(data).map_err(stored)?;
+    let len = archive.metadata().map_err(stored)?.len();
+    let tar = |source| UnpackError::Tar {
+        package: package.to_owned(),
+        source,
+    };
+    let entries: Result<Vec<Entry>, _> = tar::entries(&archive, len).collect();
+    let mut entries = entries.map_err(tar)?;
+    entries.sort_by_key(|entry| matches!(entry.kind, EntryKind::Symlink(_)));
+    Ok(entries)
+}
+
+fn record(files: &ControlFiles) -> Result<Record, RecordError> {
+    let bytes = files.get("control").map_or(&[][..], |file| &file.bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| RecordError::NotText)?;
+    let stanza = control::parse(text).next().ok_or(RecordError::Empty)??;
+    Record::new(&stanza)
+}
+
+/// A .deb must be the package that was locked, for this architecture.
+fn verify(
+    locked: &LockedPackage,
+    record: &Record,
+    architecture: Architecture,
+) -> Result<(), UnpackError> {
+    let pairs = [
+        ("Package", &locked.name, record.name()),
+        ("Version", &locked.version, record.version()),
+        ("Architecture", &locked.architecture, record.architecture()),
+    ];
+    let package = locked.name.clone();
+    for (field, expected, found) in pairs {
+        let same_version = || crate::dpkg::version::compare(expected, found).is_eq();
+        let same = expected == found || (field == "Version" && same_version());
+        if !same || (field != "Version" && !relation::is_name(found)) {
+            let (expected, found) = (expected.clone(), found.to_owned());
+            return Err(UnpackError::NotLocked {
+                package,
+                field,
+                expected,
+                found,
+            });
+        }
+    }
+    if record.name().len() > MAX_MEMBER_NAME {
+        return Err(UnpackError::Member {
+            package,
+            member: record.name().to_owned(),
+        });
+    }
+    let found = record.architecture().to_owned();
+    if found != "all" && found != architecture.debian() {
+        let expected = architecture.debian();
+        return Err(UnpackError::Architecture {
+            package,
+            expected,
+            found,
+        });
+    }
+    Ok(())
+}
+
+/// The control members that `info` keeps: all but `control`, what dpkg writes itself, and names
+/// with a dot.
+fn info(
+    package: &str,
+    files: &ControlFiles,
+) -> Result<BTreeMap<String, ControlMember>, UnpackError> {
+    let kept = |name: &String| name != "control" && name != "list" && !name.contains('.');
+    let mut info = BTreeMap::new();
+    for (member, file) in files.iter().filter(|(name, _)| kept(name)) {
+        if member.len() > MAX_MEMBER_NAME {
+            let (package, member) = (package.to_owned(), member.clone());
+            return Err(UnpackError::Member { package, member });
+        }
+        info.insert(member.clone(), file.clone());
+    }
+    Ok(info)
+}
+
+/// What dpkg writes as `md5sums` for a package that ships none: a line per regular file, in the
+/// order of its list.
+fn md5sums(
+    list: &[Vec<u8>],
+    entries: &[Entry],
+    data: &Sha256,
+    store: &Store,
+) -> io::Result<ControlMember> {
+    let mut archive = store.open(data)?;
+    let mut sums: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+    for entry in entries {
+        let sum = match &entry.kind {
+            EntryKind::File => Some(md5(&mut archive, entry)?),
+            EntryKind::HardLink(target) => sums.get(&listed_name(target)).cloned(),
+            _ => None,
+        };
+        if let Some(sum) = sum {
+            sums.insert(listed_name(&entry.name), sum);
+        }
+    }
+    let mut bytes = Vec::new();
+    for path in list {
+        if let Some(sum) = sums.get(path) {
+            bytes.extend([sum.as_bytes(), b"  ", &path[1..], b"\n"].concat());
+        }
+    }
+    Ok(ControlMember {
+        mode: 0o644,
+        bytes: bytes.into(),
+    })
+}
+
+fn md5(archive: &mut fs_err::File, entry: &Entry) -> io::Result<String> {
+    archive.seek(io::SeekFrom::Start(entry.offset))?;
+    let mut hasher = Md5::new();
+    io::copy(&mut archive.take(entry.size), &mut hasher)?;
+    let mut text = String::new();
+    for byte in hasher.finalize() {
+        write!(text, "{byte:02x}").expect("a String takes all");
+    }
+    Ok(text)
+}

@@ -1,0 +1,189 @@
+//! Downloads of large files whose digest or length nobody knows before: resumed like any other, and
+//! visible in the store only after whoever asked has verified them.
+
+use super::Url;
+use super::client::{Client, FetchError, Trouble};
+use super::pace::Watch;
+use super::partial::Partial;
+use crate::digest::{Hasher, Sha256};
+use crate::event::{Event, Reporter, Stage};
+use crate::store::Store;
+use std::io;
+
+/// A file to fetch whose content is verified when it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedDownload {
+    /// What to call it in messages.
+    pub name: String,
+    /// Where it may be had, best first.
+    pub urls: Vec<Url>,
+    /// Nothing genuine of its kind is longer.
+    pub limit: u64,
+}
+
+/// A file that has come, and is not in the store yet. Dropped, it waits to be verified again.
+pub struct Downloaded {
+    partial: Partial,
+    /// Digest of what came.
+    pub sha256: Sha256,
+    /// Whether a part of it came in an earlier run, perhaps of another version of the file.
+    pub resumed: bool,
+}
+
+impl Downloaded {
+    /// Length in bytes.
+    pub fn size(&self) -> u64 {
+        self.partial.len
+    }
+
+    /// The file, from its start.
+    pub fn open(&self) -> io::Result<fs_err::File> {
+        fs_err::File::open(&self.partial.path)
+    }
+
+    /// Makes it an object of `store`.
+    pub fn keep(self, store: &Store) -> io::Result<()> {
+        store.adopt(&self.partial.path, &self.sha256)
+    }
+
+    /// Forgets it: it is not what it should be.
+    pub fn discard(self) -> io::Result<()> {
+        fs_err::remove_file(&self.partial.path)
+    }
+}
+
+impl Client {
+    /// Brings `wanted` beside the objects of `store`. Reports [`Stage::Fetch`], with its length
+    /// where the server tells it.
+    pub fn arrive(
+        &self,
+        store: &Store,
+        wanted: &UnverifiedDownload,
+        reporter: &dyn Reporter,
+    ) -> Result<Downloaded, FetchError> {
+        let mut partial = claim(store, wanted)?;
+        partial.resume(wanted.limit)?;
+        let resumed = partial.len > 0;
+        let mut telling = Telling {
+            reporter,
+            reported: None,
+            watch: Watch::new(&self.options),
+        };
+        let fetched = self.try_each(&wanted.name, &wanted.urls, |url| {
+            let result = self.append_all(wanted, &mut partial, url, &mut telling);
+            result.map_err(|trouble| partial.judge(trouble))
+        });
+        match fetched {
+            Ok(()) => {
+                telling.end();
+                let sha256 = partial.hasher.clone().finish();
+                Ok(Downloaded {
+                    partial,
+                    sha256,
+                    resumed,
+                })
+            }
+            Err(error) => {
+                partial.leave();
+                Err(error)
+            }
+        }
+    }
+
+    fn append_all(
+        &self,
+        wanted: &UnverifiedDownload,
+        partial: &mut Partial,
+        url: &Url,
+        telling: &mut Telling<'_>,
+    ) -> Result<(), Trouble> {
+        let limit = wanted.limit;
+        let too_large = || {
+            let url = url.clone();
+            Trouble::Lasting(FetchError::TooLarge { url, limit })
+        };
+        telling.watch.advance(url, 0)?;
+        let mut body = self.open(url, partial.len)?;
+        if body.total.is_some_and(|total| total > limit) {
+            return Err(too_large());
+        }
+        if body.start != partial.len {
+            partial.restart().map_err(Trouble::Ours)?;
+        }
+        telling.begin(body.total, partial.len);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let count = body.read(url, &mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            if partial.len.saturating_add(count as u64) > limit {
+                partial.restart().map_err(Trouble::Ours)?;
+                return Err(too_large());
+            }
+            partial.append(&buffer[..count]).map_err(Trouble::Ours)?;
+            telling.reach(partial.len);
+            telling.watch.advance(url, count)?;
+        }
+        match body.total {
+            Some(expected) if partial.len < expected => Err(Trouble::Passing(FetchError::CutOff {
+                url: url.clone(),
+                expected,
+                received: partial.len,
+            })),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The partial file of `wanted`, named by its addresses since its digest is unknown.
+fn claim(store: &Store, wanted: &UnverifiedDownload) -> io::Result<Partial> {
+    let mut hasher = Hasher::new();
+    for url in &wanted.urls {
+        hasher.field(url.to_string().as_bytes());
+    }
+    let claimed = Partial::claim(&store.partial_path(&hasher.finish()), || false)?;
+    Ok(claimed.expect("it is claimed unless it is there, and it never is"))
+}
+
+/// Reports each byte once, also where a download starts again, and watches how fast they come.
+struct Telling<'a> {
+    reporter: &'a dyn Reporter,
+    watch: Watch<'a>,
+    /// Bytes reported, once it has begun.
+    reported: Option<u64>,
+}
+
+impl Telling<'_> {
+    fn begin(&mut self, total: Option<u64>, have: u64) {
+        if self.reported.is_none() {
+            self.reporter.report(Event::Started {
+                stage: Stage::Fetch,
+                total: total.unwrap_or(0),
+                bytes: true,
+            });
+            self.reported = Some(0);
+        }
+        self.reach(have);
+    }
+
+    fn reach(&mut self, total: u64) {
+        let amount = total.saturating_sub(self.reported.unwrap_or(0));
+        if amount > 0 {
+            self.reported = Some(total);
+            self.reporter.report(Event::Advanced {
+                stage: Stage::Fetch,
+                amount,
+            });
+        }
+    }
+
+    fn end(&self) {
+        if self.reported.is_some() {
+            self.reporter.report(Event::Finished {
+                stage: Stage::Fetch,
+                memoized: false,
+            });
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The root filesystem of configured packages, and the trees beside it that lend files and tools.
+
+use super::BuildContext;
+use super::fetch::{self, FetchStageError};
+use super::host_name::{self, Configured};
+use crate::architecture::Architecture;
+use crate::base::RegulatoryError;
+use crate::compose::layer::Layer;
+use crate::compose::named::{self, NameError};
+use crate::configure::{self, ConfigureRequest};
+use crate::define::Value;
+use crate::digest::{Hasher, Sha256};
+use crate::dpkg::database::DatabaseError;
+use crate::dpkg::unpack::{self, UnpackError, Unpackable};
+use crate::event::{Event, Stage};
+use crate::lock::LockedPackage;
+use crate::plan::Plan;
+use crate::sandbox::{SandboxError, Tools};
+use crate::store::Store;
+use crate::tree::{self, DumpError, Origin, Tree, TreeError};
+use std::io;
+
+/// Changes whenever the same packages give another configured tree.
+const CONFIGURED: &str = "configured-1";
+
+/// Changes whenever the same packages give another tree of unpacked files.
+const FILE_PACKAGES: &str = "file-packages-1";
+
+/// Why there is no root filesystem.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// A package could not be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchStageError),
+    /// A package could not be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// Settings name what the packages do not have.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Maintainer scripts could not be run.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The rules of radio that a base's kernel believes could not be chosen.
+    #[error(transparent)]
+    Regulatory(#[from] RegulatoryError),
+    /// This machine is of an architecture that imgbuild does not know.
+    #[error("this machine's architecture cannot build images: expected one of amd64, arm64, armhf")]
+    UnknownHost,
+    /// Packages that are there cannot be replaced without a sandbox.
+    #[error(
+        "the base image has other versions of {}, and replacing a package takes its scripts; build \
+         without `--configure first-boot`, where user namespaces are allowed",
+        .packages.join(", ")
+    )]
+    Upgrades {
+        /// The packages with both versions.
+        packages: Vec<String>,
+    },
+    /// The database of a base's dpkg cannot be read.
+    #[error("cannot read the packages of the base image")]
+    Database(#[from] DatabaseError),
+    /// What configures packages on the device cannot be put into the tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// A tree in the store cannot be read.
+    #[error("a tree in the store cannot be read; remove the store's folder `memo`")]
+    Dump(#[from] DumpError),
+    /// The store failed.
+    #[error("cannot use the store")]
+    Store(#[from] io::Error),
+}
+
+/// The tree of all packages of `plan`, configured.
+pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
+    let store = context.store;
+    let architecture = plan.spec.board.architecture;
+    let preseed = preseed(plan);
+    let mut key = key(plan, &plan.lock.packages);
+    key.field(&configure::STAGE_VERSION.to_le_bytes());
+    key.field(preseed.as_bytes());
+    let known = Configured::new(CONFIGURED, key, plan);
+    if let Some(tree) = known.recall(store)? {
+        for stage in [Stage::Unpack, Stage::Configure] {
+            context.reporter.report(Event::Started {
+                stage,
+                total: 0,
+                bytes: false,
+            });
+            context.reporter.report(Event::Finished {
+                stage,
+                memoized: true,
+            });
+        }
+        return Ok(tree);
+    }
+    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
+    let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
+    fetch::fetch(&needed, context)?;
+    let mut unpacked = unpack(&plan.lock.packages, architecture, plan, context)?;
+    // What is known now is said before scripts take their minutes; `compose` sees the accounts as well.
+    let layer = Layer::new(&mut unpacked, store, plan.epoch(), Origin::Builtin);
+    named::check(&layer, &named::names(plan, false))?;
+    let tools = tools(plan, host, context)?;
+    store.prove(unpacked.objects())?;
+    known.make(context, &|name| {
+        let request = ConfigureRequest {
+            tree: &host_name::called(&unpacked, name, plan, store)?,
+            archives: &[],
+            mounts: &[],
+            store,
+            architecture,
+            tools: tools.as_ref(),
+            epoch: plan.epoch(),
+            preseed: &preseed,
+            host_name: name,
+            script_timeout: context.script_timeout,
+            program: context.program,
+        };
+        Ok(configure::configure(&request, context.reporter)?)
+    })
+}
+
+/// The tree of the packages that lend files to the board; none of them is configured.
+pub(crate) fn file_packages(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
+    let store = context.store;
+    let key = key(plan, &plan.lock.file_packages).finish();
+    if let Some(tree) = recall(FILE_PACKAGES, &key, store)? {
+        return Ok(tree);
+    }
+    let needed: Vec<&LockedPackage> = plan.lock.file_packages.iter().collect();
+    fetch::fetch(&needed, context)?;
+    let architecture = plan.spec.board.architecture;
+    let file_packages = unpack(&plan.lock.file_packages, architecture, plan, context)?;
+    remember(FILE_PACKAGES, &key, &file_packages, store)?;
+    Ok(file_packages)
+}
+
+/// The tools of `plan` that run in the sandbox on a machine of architecture `host`; they were
+/// fetched before.
+pub(crate) fn tools(
+    plan: &Plan,
+    host: Architecture,
+    context: &BuildContext<'_>,
+) -> Result<Option<Tools>, SystemError> {
+    let locked = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
+    if locked.is_empty() {
+        return Ok(None);
+    }
+    let tree = unpack(locked, host, plan, context)?;
+    Ok(Some(Tools { tree }))
+}
+
+/// The tree that `stage` made for `key` before.
+pub(crate) fn recall(
+    stage: &str,
+    key: &Sha256,
+    store: &Store,
+) -> Result<Option<Tree>, SystemError> {
+    let Some(object) = store.memo(stage, key) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(store.read(&object)?).map_err(io::Error::other)?;
+    let tree = tree::parse_dump(&text)?;
+    // A tree whose contents are not all here is made anew, and they with it.
+    let objects = tree.objects();
+    let all = objects.iter().map(|object| store.contains(object));
+    Ok(all.fold(true, |all, here| all & here).then_some(tree))
+}
+
+pub(crate) fn remember(
+    stage: &str,
+    key: &Sha256,
+    tree: &Tree,
+    store: &Store,
+) -> Result<(), SystemError> {
+    let object = store.insert(tree::dump(tree).as_bytes())?;
+    Ok(store.set_memo(stage, key, &object)?)
+}
+
+fn unpack(
+    packages: &[LockedPackage],
+    architecture: Architecture,
+    plan: &Plan,
+    context: &BuildContext<'_>,
+) -> Result<Tree, SystemError> {
+    let packages = unpackable(packages);
+    let (store, reporter) = (context.store, context.reporter);
+    Ok(unpack::unpack(
+        &packages,
+        store,
+        architecture,
+        plan.epoch(),
+        reporter,
+    )?)
+}
+
+/// `tree` with the packages of `plan`, none of which it has yet.
+pub(crate) fn unpack_onto(
+    tree: Tree,
+    plan: &Plan,
+    context: &BuildContext<'_>,
+) -> Result<Tree, SystemError> {
+    Ok(unpack::unpack_onto(
+        tree,
+        &unpackable(&plan.lock.packages),
+        context.store,
+        plan.spec.board.architecture,
+        plan.epoch(),
+        context.reporter,
+    )?)
+}
+
+fn unpackable(packages: &[LockedPackage]) -> Vec<Unpackable> {
+    let unpackable = |locked: &LockedPackage| Unpackable {
+        locked: locked.clone(),
+        deb: locked.sha256,
+    };
+    packages.iter().map(unpackable).collect()
+}
+
+/// Everything that decides the tree of `packages`: not the profile's files, which come later.
+pub(crate) fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
+    let mut hasher = Hasher::new();
+    hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.field(plan.spec.board.architecture.debian().as_bytes());
+    hasher.field(&plan.epoch().0.to_le_bytes());
+    for package in packages {
+        hasher.field(&package.sha256.0);
+        hasher.field(&[u8::from(package.automatic)]);
+    }
+    hasher
+}
+
+/// The answers to debconf's questions that differ from its defaults.
+pub(crate) fn preseed(plan: &Plan) -> String {
+    let setting = |name| match plan.spec.settings.value(name) {
+        Some(Value::Text(text)) => text.as_str(),
+        _ => "",
+    };
+    let mut answers = String::new();
+    if let Some((area, city)) = setting("time-zone").split_once('/') {
+        answers += &format!(
+            "tzdata tzdata/Areas select {area}\ntzdata tzdata/Zones/{area} select {city}\n"
+        );
+    }
+    let locale = setting("locale");
+    if locale != "C.UTF-8" && !locale.is_empty() {
+        // Debian lists some without a charset in their name, as `hi_IN UTF-8` and `ca_ES@valencia UTF-8`. What it does not list
+        // it passes over.
+        let name = locale.replacen(".UTF-8", "", 1);
+        answers += &format!(
+            "locales locales/locales_to_be_generated multiselect {locale} UTF-8, {name} UTF-8\n\
+             locales locales/default_environment_locale select {locale}\n"
+        );
+    }
+    answers
+}

@@ -1,0 +1,188 @@
+//! Definitions and a person's settings become a Spec, or the list of all that is wrong.
+
+use super::base;
+use super::conflict::check_conflicts;
+use super::merge::{self, Merged};
+use super::network::check_networks;
+use super::ports::check_ports;
+use super::settings::{self, Settings, UserSettings};
+use super::{Configure, ImageBase, Profile, Spec};
+use crate::define::condition::Condition;
+use crate::define::{Board, Definitions, Overlay, Setting, Value};
+use crate::diag::{Diagnostic, Diagnostics};
+use std::collections::BTreeMap;
+
+/// What `board` and `profile` with the settings of `user` mean; `a+b` is both profiles in one image.
+pub fn check(
+    definitions: &Definitions,
+    board: &str,
+    profile: &str,
+    user: &UserSettings,
+) -> Result<Spec, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let board = definitions.board(&mut diagnostics, board);
+    let merged = merge::profile(&mut diagnostics, definitions, profile);
+    let Some(merged) = merged else {
+        return Err(diagnostics);
+    };
+    let (settings, places) = settings::assign(&mut diagnostics, &merged.profile.settings, user);
+    let overlays = overlays(&mut diagnostics, definitions, &merged);
+    merged.check_files(&mut diagnostics, &overlays);
+    let settings::Places { spans, given } = places;
+    let exclusions = check_conflicts(&mut diagnostics, &merged, &settings, &spans);
+    check_ports(&mut diagnostics, &merged, &overlays, (&settings, &spans));
+    check_networks(&mut diagnostics, &merged, &settings, &spans);
+    if let Some(board) = &board {
+        check_board(&mut diagnostics, board, &merged);
+    }
+    let base =
+        (board.as_ref()).and_then(|board| base::image(&mut diagnostics, board, user.base.as_ref()));
+    match board {
+        Some(board) if diagnostics.is_empty() => {
+            let (base, loader) = match user.boot_loader_only {
+                true => (None, base),
+                false => (base, None),
+            };
+            let spec = spec(board, base, merged, settings, overlays);
+            Ok(Spec {
+                loader,
+                configure: user.configure,
+                given,
+                exclusions,
+                remarks: diagnostics.remarks().to_vec(),
+                ..spec
+            })
+        }
+        _ => Err(diagnostics),
+    }
+}
+
+/// The profile `name` with all that it extends: what `imgbuild show profile` shows.
+pub fn profile(definitions: &Definitions, name: &str) -> Result<Profile, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    match merge::profile(&mut diagnostics, definitions, name) {
+        Some(merged) if diagnostics.is_empty() => Ok(merged.profile),
+        _ => Err(diagnostics),
+    }
+}
+
+fn spec(
+    board: Board,
+    base: Option<ImageBase>,
+    merged: Merged,
+    settings: Settings,
+    overlays: Vec<Overlay>,
+) -> Spec {
+    // An image has a kernel of its own, and firmware and boot loader to it.
+    let (mut packages, mut file_packages) = (Vec::new(), Vec::new());
+    if base.is_none() {
+        packages.extend(board.packages.install.iter().cloned());
+        packages.push(board.packages.kernel.clone());
+        file_packages.extend(board.file_packages().into_iter().map(str::to_owned));
+    }
+    packages.extend(merged.packages.into_iter().map(|package| package.value));
+    // C.UTF-8 is part of the C library; every other locale is compiled from this package.
+    let other = |value: &Value| *value != Value::Text("C.UTF-8".to_owned());
+    if settings.value("locale").is_some_and(other) {
+        packages.push("locales".to_owned());
+    }
+    // The kernel itself knows the layout of the United States.
+    if settings.given("keyboard", None) {
+        packages.extend(["console-setup", "kbd", "keyboard-configuration"].map(str::to_owned));
+    }
+    Spec {
+        packages: sorted(packages),
+        never: sorted(board.packages.never.clone()),
+        file_packages,
+        board,
+        base,
+        loader: None,
+        configure: Configure::default(),
+        profile: merged.profile,
+        recommends: merged.recommends,
+        overlays,
+        units: merged.units,
+        root_margin: merged.root_margin,
+        settings,
+        given: BTreeMap::new(),
+        exclusions: Vec::new(),
+        remarks: Vec::new(),
+    }
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn overlays(
+    diagnostics: &mut Diagnostics,
+    definitions: &Definitions,
+    merged: &Merged,
+) -> Vec<Overlay> {
+    let mut overlays = Vec::new();
+    for name in &merged.overlays {
+        if let Some(overlay) = definitions.overlay(diagnostics, name) {
+            check_conditions(diagnostics, &overlay, &merged.profile.settings);
+            overlays.push(overlay);
+        }
+    }
+    overlays
+}
+
+/// A condition is about a setting that exists.
+fn check_conditions(
+    diagnostics: &mut Diagnostics,
+    overlay: &Overlay,
+    known: &BTreeMap<String, Setting>,
+) {
+    let files = overlay.files.iter().filter_map(|file| file.when.as_ref());
+    let directories = overlay.directories.iter();
+    let directories = directories.filter_map(|directory| directory.when.as_ref());
+    let symlinks = overlay.symlinks.iter();
+    let symlinks = symlinks.filter_map(|symlink| symlink.when.as_ref());
+    for Condition { setting, .. } in files.chain(directories).chain(symlinks) {
+        if !known.contains_key(&setting.value) {
+            diagnostics.push(
+                Diagnostic::new(
+                    "overlay::unknown-setting",
+                    format!("no setting is called `{}`", setting.value),
+                )
+                .label(&setting.span, "")
+                .suggest(&setting.value, known.keys().map(String::as_str)),
+            );
+        }
+    }
+}
+
+/// The profile works on the board, and neither brings in what the other must not have.
+fn check_board(diagnostics: &mut Diagnostics, board: &Board, merged: &Merged) {
+    let boards = &merged.boards;
+    if let Some(first) = boards.first()
+        && !boards.iter().any(|known| known.value == board.name)
+    {
+        let title = format!(
+            "`{}` does not work on `{}`",
+            merged.profile.name, board.name
+        );
+        let list: Vec<&str> = boards.iter().map(|board| board.value.as_str()).collect();
+        diagnostics.push(
+            Diagnostic::new("profile::board", title)
+                .label(&first.span, format!("it works on {}", list.join(", "))),
+        );
+    }
+    for package in &merged.packages {
+        if board.packages.never.contains(&package.value) {
+            let title = format!(
+                "`{}` would spoil an image of `{}`",
+                package.value, board.name
+            );
+            diagnostics.push(
+                Diagnostic::new("profile::never", title)
+                    .label(&package.span, "the board's `never` names it")
+                    .help("remove it from the profile"),
+            );
+        }
+    }
+}

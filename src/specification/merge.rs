@@ -1,0 +1,399 @@
+//! One profile out of one or several and all that they extend.
+
+use super::ancestors::Ancestors;
+use super::{Profile, Units};
+use crate::define::profile::{Conflict, ListEdit};
+use crate::define::{Definitions, Overlay, ProfileFile, Setting};
+use crate::diag::{Diagnostic, Diagnostics, Located};
+use crate::units::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most profiles that one builds on, all together. The deepest chain that is shipped has 4.
+const MAX_PROFILES: usize = 64;
+
+/// Room to work in until the root filesystem has grown over the card.
+const DEFAULT_MARGIN: Bytes = Bytes::mib(256);
+
+/// A profile with all that it extends merged in, and what its files say beside.
+pub(super) struct Merged {
+    pub(super) profile: Profile,
+    pub(super) boards: Vec<Located<String>>,
+    pub(super) recommends: bool,
+    pub(super) root_margin: Bytes,
+    pub(super) overlays: Vec<Located<String>>,
+    pub(super) packages: Vec<Located<String>>,
+    pub(super) units: Units,
+    pub(super) conflicts: Vec<Conflict>,
+    ancestors: Ancestors,
+    /// The profile that brought each overlay.
+    providers: BTreeMap<String, String>,
+}
+
+/// Reads the profiles of `name`, which `+` joins, and all that they extend, and merges them.
+pub(super) fn profile(
+    diagnostics: &mut Diagnostics,
+    definitions: &Definitions,
+    name: &str,
+) -> Option<Merged> {
+    let mut lineage = Lineage::default();
+    let mut asked = Vec::new();
+    for name in name.split('+') {
+        let file = definitions.profile(diagnostics, name)?;
+        lineage.add(diagnostics, definitions, file);
+        asked.push(name);
+    }
+    if lineage.broken || !lineage.check(diagnostics, &asked) {
+        return None;
+    }
+    merge(diagnostics, lineage, &asked)
+}
+
+/// A profile and its ancestors: each once, an ancestor before whoever extends it.
+#[derive(Default)]
+struct Lineage {
+    files: Vec<ProfileFile>,
+    ancestors: Ancestors,
+    open: Vec<String>,
+    broken: bool,
+}
+
+impl Lineage {
+    fn add(&mut self, diagnostics: &mut Diagnostics, all: &Definitions, file: ProfileFile) {
+        if self.files.iter().any(|known| known.name == file.name) {
+            return;
+        }
+        self.open.push(file.name.clone());
+        for parent in &file.extends {
+            if self.files.len() + self.open.len() > MAX_PROFILES {
+                if !std::mem::replace(&mut self.broken, true) {
+                    let title = format!("more than {MAX_PROFILES} profiles build on each other");
+                    let problem = Diagnostic::new("profile::too-many", title);
+                    diagnostics.push(problem.label(&parent.span, ""));
+                }
+                break;
+            }
+            if self.open.contains(&parent.value) {
+                self.broken = true;
+                let chain = self.open.join("` extends `");
+                let title = format!("`{chain}` extends `{}`", parent.value);
+                diagnostics.push(
+                    Diagnostic::new("profile::circle", title).label(&parent.span, "a circle"),
+                );
+                continue;
+            }
+            if self.files.iter().any(|known| known.name == parent.value) {
+                continue;
+            }
+            match all.profile(diagnostics, parent) {
+                Some(parent) => self.add(diagnostics, all, parent),
+                None => self.broken = true,
+            }
+        }
+        self.open.pop();
+        self.ancestors.add(&file);
+        self.files.push(file);
+    }
+
+    /// The profiles that were `asked` for go together, as far as one knows without their overlays.
+    fn check(&self, diagnostics: &mut Diagnostics, asked: &[&str]) -> bool {
+        let mut sound = true;
+        for (place, name) in asked.iter().enumerate() {
+            let mut others = asked.iter().enumerate();
+            let whole = others.find(|&(at, other)| {
+                let twice = other == name && at < place;
+                twice || self.ancestors.extends(other, name)
+            });
+            if let Some((_, whole)) = whole {
+                sound = false;
+                let title = format!("`{name}` is part of `{whole}` already");
+                let problem = Diagnostic::new("profile::part-of", title);
+                diagnostics.push(problem.help(format!("leave out `--profile {name}`")));
+            }
+        }
+        let conflicts = self.files.iter().flat_map(|file| &file.conflicts);
+        for conflict in conflicts.filter(|conflict| !conflict.profiles.is_empty()) {
+            let known = |name: &str| self.files.iter().any(|file| file.name == name);
+            let met = conflict.profiles.iter().all(|name| known(&name.value));
+            let more = [&conflict.given, &conflict.absent];
+            let alone = conflict.when.is_empty() && more.iter().all(|names| names.is_empty());
+            if met && alone {
+                sound = false;
+                diagnostics.push(
+                    Diagnostic::new("profile::conflict", conflict.because.clone())
+                        .label(&conflict.span, "")
+                        .help(conflict.help.clone()),
+                );
+            }
+        }
+        sound
+    }
+}
+
+fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Option<Merged> {
+    let Lineage {
+        files, ancestors, ..
+    } = lineage;
+    let asked = |file: &&ProfileFile| asked.contains(&file.name.as_str());
+    let of_asked = |text: fn(&ProfileFile) -> &str, between: &str| {
+        let texts: Vec<&str> = files.iter().filter(asked).map(text).collect();
+        texts.join(between)
+    };
+    let mut merged = Merged {
+        profile: Profile {
+            name: of_asked(|file| &file.name, "+"),
+            title: of_asked(|file| &file.title, "; "),
+            help: of_asked(|file| file.help.trim_end(), "\n\n"),
+            lineage: files.iter().map(|file| file.name.clone()).collect(),
+            health: None,
+            settings: BTreeMap::new(),
+        },
+        boards: Vec::new(),
+        recommends: false,
+        root_margin: DEFAULT_MARGIN,
+        overlays: Vec::new(),
+        packages: Vec::new(),
+        units: Units::default(),
+        conflicts: Vec::new(),
+        ancestors: Ancestors::default(),
+        providers: BTreeMap::new(),
+    };
+    let mut units = UnitLists::default();
+    for file in files {
+        edit(diagnostics, &mut merged.overlays, &file.overlays);
+        edit(diagnostics, &mut merged.packages, &file.install);
+        units.edit(diagnostics, &file, &ancestors);
+        settings(diagnostics, &mut merged.profile.settings, &file);
+        for overlay in &file.overlays.append {
+            let provider = merged.providers.entry(overlay.value.clone());
+            provider.or_insert_with(|| file.name.clone());
+        }
+        if !file.boards.is_empty() {
+            merged.boards = file.boards;
+        }
+        merged.recommends = file.recommends.unwrap_or(merged.recommends);
+        merged.root_margin = file.root_margin.unwrap_or(merged.root_margin);
+        merged.profile.health = file.health.or(merged.profile.health);
+        merged.conflicts.extend(file.conflicts);
+    }
+    merged.units = units.finish();
+    merged.ancestors = ancestors;
+    Some(merged)
+}
+
+impl Merged {
+    /// No two overlays of profiles that know nothing of each other bring the same file.
+    pub(super) fn check_files(&self, diagnostics: &mut Diagnostics, overlays: &[Overlay]) {
+        let mut brought: BTreeMap<String, &str> = BTreeMap::new();
+        for overlay in overlays {
+            let provider = self.providers.get(&overlay.name).map_or("", String::as_str);
+            for file in &overlay.files {
+                let path = file.path.to_string();
+                let Some(&other) = brought.get(&path) else {
+                    brought.insert(path, provider);
+                    continue;
+                };
+                if !self.ancestors.unrelated(other, provider) {
+                    brought.insert(path, provider);
+                    continue;
+                }
+                let title = format!("`{other}` and `{provider}` both bring `{path}`");
+                let problem = Diagnostic::new("profile::same-file", title);
+                diagnostics.push(problem.help("build an image of each"));
+            }
+        }
+    }
+}
+
+/// Applies one profile's words about a list. What is there already stays where it is.
+fn edit(diagnostics: &mut Diagnostics, list: &mut Vec<Located<String>>, edit: &ListEdit) {
+    if let Some(whole) = &edit.replace {
+        list.clone_from(whole);
+    }
+    // Lists may be long: each step costs one look into a set, not one through the list.
+    let mut known: BTreeSet<String> = list.iter().map(|kept| kept.value.clone()).collect();
+    for gone in &edit.remove {
+        if !known.remove(&gone.value) {
+            diagnostics.note(|| {
+                let title = format!("`{}` is not in the list", gone.value);
+                Diagnostic::new("profile::nothing-to-remove", title)
+                    .label(&gone.span, "")
+                    .suggest(&gone.value, list.iter().map(|kept| kept.value.as_str()))
+            });
+        }
+    }
+    list.retain(|kept| known.contains(&kept.value));
+    for added in &edit.append {
+        if known.insert(added.value.clone()) {
+            list.push(added.clone());
+        }
+    }
+}
+
+#[derive(Default)]
+struct UnitLists {
+    enable: Vec<Located<String>>,
+    disable: Vec<Located<String>>,
+    mask: Vec<Located<String>>,
+    /// Who said what about each unit: the number of the list, the profile.
+    said: BTreeMap<String, (usize, String)>,
+}
+
+impl UnitLists {
+    /// What a profile says about a unit replaces what those that it extends said; it must not be
+    /// another thing than what a stranger says.
+    fn edit(&mut self, diagnostics: &mut Diagnostics, file: &ProfileFile, ancestors: &Ancestors) {
+        let edits = [&file.units.enable, &file.units.disable, &file.units.mask];
+        for (list, edit) in edits.iter().enumerate() {
+            for unit in &edit.append {
+                let now = (list, file.name.clone());
+                let before = self.said.insert(unit.value.clone(), now);
+                if let Some((other, who)) = before
+                    && other != list
+                    && ancestors.unrelated(&who, &file.name)
+                {
+                    let title = format!(
+                        "`{who}` and `{}` want different things of `{}`",
+                        file.name, unit.value
+                    );
+                    let problem = Diagnostic::new("profile::unit-conflict", title);
+                    diagnostics.push(problem.label(&unit.span, "").help("build an image of each"));
+                }
+            }
+        }
+        let lists = [&mut self.enable, &mut self.disable, &mut self.mask];
+        let named = edits.iter().flat_map(|edit| &edit.append);
+        let named: BTreeSet<&str> = named.map(|unit| &*unit.value).collect();
+        for (list, change) in lists.into_iter().zip(edits) {
+            edit(diagnostics, list, change);
+            let added: BTreeSet<&str> = change.append.iter().map(|unit| &*unit.value).collect();
+            let stays = |unit: &Located<String>| {
+                let added = added.contains(unit.value.as_str());
+                added || !named.contains(&unit.value.as_str())
+            };
+            list.retain(stays);
+        }
+    }
+
+    fn finish(self) -> Units {
+        let plain = |list: Vec<Located<String>>| list.into_iter().map(|unit| unit.value).collect();
+        Units {
+            enable: plain(self.enable),
+            disable: plain(self.disable),
+            mask: plain(self.mask),
+        }
+    }
+}
+
+fn settings(
+    diagnostics: &mut Diagnostics,
+    known: &mut BTreeMap<String, Setting>,
+    file: &ProfileFile,
+) {
+    for edit in &file.settings {
+        let name = &edit.name;
+        let merged = match (known.get(&name.value), &edit.kind) {
+            (None, Some(_)) => edit.define(),
+            (Some(inherited), None) => edit.change(inherited.clone()),
+            (Some(inherited), Some(kind)) => {
+                let title = format!("`{}` has a type already", name.value);
+                diagnostics.push(
+                    Diagnostic::new("profile::type-twice", title)
+                        .label(&kind.span, "")
+                        .label(&inherited.span, "it is defined here")
+                        .help("remove `type` to change the inherited setting"),
+                );
+                continue;
+            }
+            (None, None) => {
+                let title = format!("`{}` is not inherited and has no type", name.value);
+                diagnostics.push(
+                    Diagnostic::new("profile::no-type", title)
+                        .label(&name.span, "expected `type = …`")
+                        .suggest(&name.value, known.keys().map(String::as_str)),
+                );
+                continue;
+            }
+        };
+        known.insert(name.value.clone(), merged);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(files: &[(&str, &str)]) -> Merged {
+        let mut diagnostics = Diagnostics::default();
+        let files = files.iter().map(|(name, text)| {
+            let text = format!("schema = 1\ntitle = \"{name}\"\n{text}");
+            ProfileFile::parse(&mut diagnostics, name, name, &text)
+        });
+        let mut lineage = Lineage::default();
+        for file in files.collect::<Option<Vec<_>>>().into_iter().flatten() {
+            lineage.ancestors.add(&file);
+            lineage.files.push(file);
+        }
+        let last = lineage.files.last().map(|file| file.name.clone());
+        let merged = last.and_then(|last| merge(&mut diagnostics, lineage, &[&last]));
+        merged
+            .filter(|_| diagnostics.is_empty())
+            .unwrap_or_else(|| panic!("{diagnostics}"))
+    }
+
+    fn plain(list: &[Located<String>]) -> Vec<&str> {
+        list.iter().map(|item| item.value.as_str()).collect()
+    }
+
+    #[test]
+    fn lists_are_changed_in_words() {
+        let merged = merged(&[
+            (
+                "a",
+                "overlays = [\"1\", \"2\"]\n[packages]\ninstall = [\"x\", \"y\"]",
+            ),
+            (
+                "b",
+                "overlays = [\"3\", \"1\"]\n[packages.install]\nremove = [\"x\"]\nappend = [\"z\"]",
+            ),
+            ("c", "overlays = { replace = [\"4\"], append = [\"5\"] }"),
+        ]);
+        assert_eq!(plain(&merged.overlays), ["4", "5"]);
+        assert_eq!(plain(&merged.packages), ["y", "z"]);
+    }
+
+    #[test]
+    fn the_last_word_about_a_unit_counts() {
+        let merged = merged(&[
+            (
+                "a",
+                "[units]\nenable = [\"x.service\", \"y.service\"]\nmask = [\"z.service\"]",
+            ),
+            (
+                "b",
+                "extends = [\"a\"]\n[units]\nmask = [\"x.service\"]\nenable = [\"z.service\"]",
+            ),
+        ]);
+        let text = |units: &[&str]| units.iter().map(|&unit| unit.to_owned()).collect();
+        let expected = Units {
+            enable: text(&["y.service", "z.service"]),
+            disable: text(&[]),
+            mask: text(&["x.service"]),
+        };
+        assert_eq!(merged.units, expected);
+    }
+
+    #[test]
+    fn a_setting_without_type_changes_the_inherited_one() {
+        let merged = merged(&[
+            (
+                "a",
+                "[settings.n]\ntype = \"integer\"\nhelp = \"h\"\nmax = 5\ndefault = 1",
+            ),
+            ("b", "[settings.n]\ndefault = 2"),
+        ]);
+        let setting = &merged.profile.settings["n"];
+        let default = setting.default.as_ref().map(|default| &default.value);
+        assert_eq!(default, Some(&crate::define::Raw::Integer(2)));
+        assert_eq!((setting.max, setting.help.as_str()), (Some(5), "h"));
+    }
+}

@@ -1,0 +1,118 @@
+//! What `--set NAME=VALUE` gives; a list also as an array of TOML, `--set 'NAME=["a", "b"]'`.
+
+use super::{Given, open_secret, unknown};
+use crate::define::read::free_table;
+use crate::define::{Raw, Setting};
+use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span};
+use std::collections::BTreeMap;
+
+/// Reads `flag` over what is `given`; those of a list add up.
+pub(super) fn read(
+    diagnostics: &mut Diagnostics,
+    definitions: &BTreeMap<String, Setting>,
+    flag: &str,
+    given: &mut BTreeMap<String, Given>,
+) {
+    const BEFORE: &str = "--set ";
+    let file = (diagnostics.sources).add("<command line>", format!("{BEFORE}{flag}"));
+    let at = |from: usize, to: usize| Span {
+        file,
+        range: BEFORE.len() + from..BEFORE.len() + to,
+    };
+    let Some((name, text)) = flag.split_once('=') else {
+        // `KEY:VALUE` and the like, of which the value may have been meant to be a secret.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let name = flag.bytes().take_while(|byte| is_name(*byte)).count();
+        diagnostics.sources.mask(&at(name, flag.len()));
+        let problem = Diagnostic::new("setting::flag", "not a setting");
+        let problem = problem.label(&at(0, flag.len()), "expected `name=value`");
+        return diagnostics.push(problem);
+    };
+    let (name_span, span) = (at(0, name.len()), at(name.len() + 1, flag.len()));
+    let setting = match definitions.get(name) {
+        Some(setting) if !setting.secret => setting,
+        found => {
+            diagnostics.sources.mask(&span);
+            return diagnostics.push(match found {
+                Some(_) => open_secret(name, &name_span),
+                None => unknown(name, &name_span, definitions),
+            });
+        }
+    };
+    let array = setting.items.is_some() && text.starts_with('[') && text.ends_with(']');
+    let raw = match array {
+        true => read_array(diagnostics, file, BEFORE, flag),
+        false => Some(Located {
+            value: Raw::Text(text.to_owned()),
+            span,
+        }),
+    };
+    let Some(raw) = raw else { return };
+    let raw = match given.remove(name) {
+        Some(earlier) if earlier.flag && setting.items.is_some() => {
+            append(setting, earlier.raw, raw)
+        }
+        _ => raw,
+    };
+    given.insert(name.to_owned(), Given { raw, flag: true });
+}
+
+/// The array of `name=[…]`, which is a line of TOML as it stands.
+fn read_array(
+    diagnostics: &mut Diagnostics,
+    file: FileId,
+    before: &str,
+    flag: &str,
+) -> Option<Located<Raw>> {
+    let line = " ".repeat(before.len()) + flag;
+    let mut pairs = free_table(diagnostics, file, &line)?.into_iter();
+    if let (Some((_, raw)), None) = (pairs.next(), pairs.next()) {
+        return Some(raw);
+    }
+    let range = before.len()..line.len();
+    let problem = Diagnostic::new("setting::flag", "more than one setting");
+    diagnostics.push(problem.label(&Span { file, range }, "expected `name=[…]`"));
+    None
+}
+
+/// The items of two flags for one list.
+fn append(setting: &Setting, earlier: Located<Raw>, later: Located<Raw>) -> Located<Raw> {
+    let span = later.span.clone();
+    let items = [earlier, later]
+        .into_iter()
+        .flat_map(|raw| setting.parts(raw));
+    let value = Raw::List(items.collect());
+    Located { value, span }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::define::Definitions;
+    use crate::specification::{self, UserSettings};
+
+    #[test]
+    fn a_flag_holds_one_array() {
+        for (flag, said) in [
+            ("ntp-servers=[\"a.example\", \"b.example\"]", ""),
+            (
+                "ntp-servers=[\"a.example\"]\nlocale=[]",
+                "more than one setting",
+            ),
+            ("ntp-servers=[\"a.example]", "not TOML"),
+            ("ntp-servers=[1]", "`1` cannot be `ntp-servers`"),
+        ] {
+            let user = UserSettings {
+                flags: vec![flag.to_owned()],
+                ..UserSettings::default()
+            };
+            let found = match specification::check(&Definitions::find(&[]), "rpi4", "base", &user) {
+                Ok(_) => String::new(),
+                Err(wrong) => wrong.to_string(),
+            };
+            assert!(
+                found.contains(said) && found.is_empty() == said.is_empty(),
+                "{flag}: {found}"
+            );
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! A root filesystem with a profile's settings and files and this machine's programs, in which
+//! imgbuild-config runs as root of a namespace. Services are stood in for by scripts that write down
+//! what they are told.
+
+use super::{build, files, image};
+use imgbuild::compose::device::carried;
+use imgbuild::compose::template::Templates;
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A device that runs.
+pub(super) struct Device {
+    folder: tempfile::TempDir,
+}
+
+/// How a command ended: its exit status, and all that it said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) status: Option<i32>,
+    pub(super) said: String,
+}
+
+impl Device {
+    /// Flashed with `profile`, not started yet.
+    pub(super) fn flashed(profile: &str) -> Self {
+        let device = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let spec = image(profile, &BTreeMap::new(), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let known = carried(&spec, build()).unwrap();
+        device.write(
+            "usr/lib/imgbuild/settings/settings.json",
+            &known.to_string(),
+        );
+        let made = files(&spec, &known, &serde_json::Map::new());
+        for (path, text) in made.as_object().unwrap() {
+            device.write(path, text.as_str().unwrap());
+        }
+        let context = spec.context(build());
+        for file in spec.overlays.iter().flat_map(|overlay| &overlay.files) {
+            let path = file.path.to_string();
+            let holds = |when| spec.settings.holds(when);
+            if made.get(&path).is_some() || !file.when.as_ref().is_none_or(holds) {
+                continue;
+            }
+            let text = std::str::from_utf8(&file.bytes).unwrap();
+            let text = match file.template {
+                true => Templates::new()
+                    .render(&file.source, text, &context)
+                    .unwrap(),
+                false => text.to_owned(),
+            };
+            device.write(&path, &text);
+            device.mode(&path, file.ownership.mode.into());
+        }
+        device.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+        device.write("etc/group", "root:x:0:\nhaproxy:x:0:\n");
+        device.write("etc/machine-id", "0123456789abcdef0123456789ab42cd\n");
+        device.write("etc/hosts", "127.0.0.1\tlocalhost\n127.0.1.1\told\n");
+        for folder in ["boot/firmware", "run", "tmp", "var/lib/imgbuild"] {
+            fs_err::create_dir_all(device.path(folder)).unwrap();
+        }
+        for link in ["bin", "sbin", "lib", "lib64"] {
+            symlink(format!("usr/{link}"), device.path(link)).unwrap();
+        }
+        // One of several programs, by a link below /etc.
+        fs_err::create_dir_all(device.path("etc/alternatives")).unwrap();
+        let awk = fs_err::canonicalize("/usr/bin/awk").unwrap();
+        symlink(awk, device.path("etc/alternatives/awk")).unwrap();
+        for program in ["nft", "networkctl", "hostname"] {
+            device.program(program, "");
+        }
+        device.services("true");
+        device.gateway("true");
+        device.program("haproxy", "! grep -q 'bind \\*:6666' /etc/haproxy/haproxy.cfg || { echo 'no such port'; exit 1; }\n\
+             grep -q userlist /etc/haproxy/conf.d/*");
+        device.program("nc", "echo Success=1");
+        device.health("true");
+        device
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path.trim_start_matches('/'))
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+
+    /// Brings a file of this machine.
+    pub(super) fn copy(&self, from: &Path, to: &str) {
+        let to = self.path(to);
+        fs_err::create_dir_all(to.parent().unwrap()).unwrap();
+        fs_err::copy(from, to).unwrap();
+    }
+
+    pub(super) fn read(&self, path: &str) -> String {
+        fs_err::read_to_string(self.path(path)).unwrap()
+    }
+
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.path(path).exists()
+    }
+
+    /// The permissions of a file.
+    pub(super) fn mode_of(&self, path: &str) -> u32 {
+        fs_err::metadata(self.path(path))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o7777
+    }
+
+    fn mode(&self, path: &str, mode: u32) {
+        fs_err::set_permissions(self.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A program that writes its words down and does `then`.
+    pub(super) fn program(&self, name: &str, then: &str) {
+        let path = format!("usr/sbin/{name}");
+        self.write(
+            &path,
+            &format!("#!/bin/sh\necho {name} \"$@\" >> /run/told\n{then}\n"),
+        );
+        self.mode(&path, 0o755);
+    }
+
+    /// What decides whether the device is well: the exit status of a line of shell.
+    pub(super) fn health(&self, test: &str) {
+        let text = format!(
+            "#!/bin/sh\nif {test}; then echo service ok; else echo service FAIL not up; fi\n"
+        );
+        self.write("usr/lib/imgbuild/health", &text);
+        self.mode("usr/lib/imgbuild/health", 0o755);
+    }
+
+    /// The health program that is shipped again.
+    pub(super) fn own_health(&self) {
+        let text = include_str!("../../../overlays/base/root/usr/lib/imgbuild/health");
+        self.write("usr/lib/imgbuild/health", text);
+        self.mode("usr/lib/imgbuild/health", 0o755);
+    }
+
+    /// What decides whether services are up: the exit status of a line of shell.
+    pub(super) fn services(&self, test: &str) {
+        let up = "printf 'ActiveState=active\\nSubState=running\\n\\n'";
+        let down = "printf 'ActiveState=failed\\nResult=exit-code\\n\\n'";
+        let of_each = format!("shift 2; for unit; do if {test}; then {up}; else {down}; fi; done");
+        self.program(
+            "systemctl",
+            &format!("if [ \"$1\" = show ]; then {of_each}; fi"),
+        );
+    }
+
+    /// Whether the router of the uplink, 192.0.2.1, answers: the exit status of a line of shell.
+    pub(super) fn gateway(&self, test: &str) {
+        let route = r#"[{"dst":"default","gateway":"192.0.2.1","dev":"eth0","flags":[]}]"#;
+        let entry = r#"[{"dst":"192.0.2.1","lladdr":"52:54:00:00:00:01","state":["REACHABLE"]}]"#;
+        let text = format!(
+            "#!/bin/sh\ncase $* in\n*-4*route*) echo '{route}' ;;\n*-4*neigh*show*) \
+             if {test}; then echo '{entry}'; else echo '[]'; fi ;;\n*-json*) echo '[]' ;;\nesac\n"
+        );
+        self.write("usr/sbin/ip", &text);
+        self.mode("usr/sbin/ip", 0o755);
+    }
+
+    /// What services were told since this was last asked.
+    pub(super) fn told(&self) -> Vec<String> {
+        let told = fs_err::read_to_string(self.path("run/told")).unwrap_or_default();
+        self.write("run/told", "");
+        let told = told
+            .lines()
+            .filter(|line| !line.starts_with("systemctl show "));
+        told.map(str::to_owned).collect()
+    }
+
+    /// Runs a line of shell in the device.
+    pub(super) fn run(&self, line: &str) -> Ended {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/device/inside.sh");
+        let mut command = Command::new("unshare");
+        command.args([
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "--uts",
+            "--net",
+            "--pid",
+            "--fork",
+            "sh",
+        ]);
+        command
+            .arg(script)
+            .arg(self.folder.path())
+            .args(["sh", "-c", line]);
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        Ended {
+            status: output.status.code(),
+            said: String::from_utf8(said).unwrap(),
+        }
+    }
+
+    /// Runs a line of shell that must succeed.
+    pub(super) fn succeed(&self, line: &str) -> String {
+        let ended = self.run(line);
+        assert_eq!(ended.status, Some(0), "{line}: {}", ended.said);
+        ended.said
+    }
+}

@@ -1,0 +1,319 @@
+//! Judges of dpkg: packages that `dpkg-deb` builds, unpacked by imgbuild and by the real `dpkg` as
+//! an ordinary user, must give the same tree and the same database, byte for byte.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod bench;
+mod snapshot;
+
+use crate::support::judge;
+use bench::{Bench, EPOCH, Source, native, raw_deb};
+use imgbuild::dpkg::unpack::{UnpackError, unpack_onto};
+use imgbuild::event::Silent;
+use imgbuild::tree::{Content, Kind, TreePath};
+use snapshot::{assert_same, dpkgs_snapshot, our_snapshot};
+use std::process::Command;
+
+const ACCENTED: &str = "usr/share/aaa/f\u{fc}r \u{65e5}\u{672c}";
+
+fn frame(source: &Source) {
+    source.symlink("bin", "usr/bin");
+    source.symlink("lib", "usr/lib");
+    source.folder("usr/bin", 0o755);
+    source.folder("usr/lib", 0o755);
+    source.folder("etc", 0o755);
+    source.folder("tmp", 0o1777);
+    source.folder("var/lib/dpkg", 0o755);
+}
+
+/// Every kind of file, sorted before base-files.
+fn first(source: &Source) {
+    let long = format!("usr/share/aaa/{}", "long/".repeat(30));
+    source.file("bin/aaa", 0o4755, "setuid\n");
+    source.file("usr/bin/shared", 0o755, "of aaa\n");
+    source.file("usr/bin/kept", 0o755, "of aaa\n");
+    source.link("usr/bin/twice", "bin/aaa");
+    source.symlink("usr/bin/link", "aaa");
+    source.file(&format!("{long}{}", "n".repeat(200)), 0o640, "deep\n");
+    source.symlink("usr/share/aaa/far", &format!("/{long}"));
+    source.file(ACCENTED, 0o444, "");
+    source.folder("var/cache/aaa", 0o2750);
+    judge(Command::new("mkfifo").arg(source.at("var/cache/aaa/fifo")));
+    source.file("etc/aaa/conf", 0o600, "conf\n");
+    source.link("etc/aaa/conf-link", "etc/aaa/conf");
+    source.file("etc/aaa/shared.conf", 0o644, "of aaa\n");
+    source.file("etc/aaa/kept.conf", 0o644, "of aaa\n");
+    source.file(
+        "DEBIAN/conffiles",
+        0o644,
+        "/etc/aaa/conf\n/etc/aaa/shared.conf \nremove-on-upgrade /etc/aaa/old\n/etc/aaa/kept.conf\n",
+    );
+    source.file(
+        "DEBIAN/triggers",
+        0o644,
+        "interest-noawait /usr/share/aaa\nactivate multi\ninterest aaa-done\n",
+    );
+    source.file("DEBIAN/postinst", 0o755, "#!/bin/sh\n");
+    source.file("DEBIAN/templates.old", 0o644, "not kept\n");
+}
+
+fn multi(source: &Source) {
+    source.file("usr/lib/x/libmulti.so.1", 0o644, "elf\n");
+    source.symlink("lib/x", "../usr/share/aaa");
+    source.file(
+        "DEBIAN/md5sums",
+        0o644,
+        "0123456789abcdef0123456789abcdef  usr/lib/x/libmulti.so.1\n",
+    );
+    source.file(
+        "DEBIAN/triggers",
+        0o644,
+        "# why\ninterest multi\n interest /usr/share/aaa\n",
+    );
+    source.file("DEBIAN/shlibs", 0o644, "libmulti 1 libmulti\n");
+}
+
+#[test]
+fn tree_and_database_are_those_of_dpkg_unpack() {
+    let mut bench = Bench::new();
+    let replaced =
+        "Replaces: mid, other (<< 2)\nHomepage: https://deb.example\nPriority: Optional\n";
+    bench.build("aaa", replaced, "-Zgzip", first);
+    bench.build(
+        "base-files",
+        "Essential: yes\nPriority: required\nSection: admin\n",
+        "-Zxz",
+        frame,
+    );
+    bench.build(
+        "libmulti",
+        "Multi-Arch: same\nDepends: aaa(>= 0:1)|b:any,\n c ( << 1:2)\nTag: x\n",
+        "-Znone",
+        multi,
+    );
+    bench.build(
+        "mid",
+        "Multi-Arch: no\nSource: src (2)\n",
+        "-Zzstd",
+        |source| {
+            source.file("usr/bin/kept", 0o755, "of mid\n");
+            source.file("etc/aaa/kept.conf", 0o644, "of mid\n");
+            source.file("usr/share/mid", 0o644, "\n");
+            source.file("DEBIAN/conffiles", 0o644, "/etc/aaa/kept.conf\n");
+        },
+    );
+    bench.build(
+        "taker",
+        "Replaces: aaa (<= 1.0)\nEssential: no\n",
+        "-Zxz",
+        |source| {
+            source.file("usr/bin/shared", 0o700, "of taker\n");
+            source.file("etc/aaa/shared.conf", 0o644, "of taker\n");
+            source.file("DEBIAN/conffiles", 0o644, "/etc/aaa/shared.conf\n");
+            source.symlink("usr/share/aaa", "nowhere");
+        },
+    );
+    let ours = bench.ours().unwrap();
+    judge(&mut bench.dpkg());
+    assert_same(
+        &our_snapshot(&ours, &bench.store),
+        &dpkgs_snapshot(&bench.root()),
+    );
+    let memoized = bench.ours().unwrap();
+    assert_eq!(imgbuild::tree::dump(&memoized), imgbuild::tree::dump(&ours));
+}
+
+#[test]
+fn diversions_and_overrides_of_a_tree_hold_as_for_dpkg() {
+    let mut bench = Bench::new();
+    bench.build("base-files", "", "-Zxz", frame);
+    bench.build("one", "", "-Zxz", |source| {
+        source.file("usr/bin/x", 0o755, "1");
+        // dpkg makes a package disappear when another one has all of its files.
+        source.file("usr/share/one", 0o644, "1");
+    });
+    let mut base = bench.ours().unwrap();
+    judge(&mut bench.dpkg());
+    bench.packages.clear();
+    bench.build("diverter", "", "-Zxz", |source| {
+        source.file("usr/bin/x", 0o755, "2")
+    });
+    bench.build("other", "", "-Zxz", |source| {
+        source.file("usr/bin/y", 0o4755, "3");
+        source.link("usr/bin/z", "usr/bin/y");
+        source.folder("usr/share/other", 0o755);
+    });
+    let diversions = "/usr/bin/x\n/usr/bin/x.real\ndiverter\n/usr/bin/y\n/usr/bin/y.moved\n:\n";
+    let overrides = "#0 #0 700 /usr/share/other\n";
+    for (name, text) in [("diversions", diversions), ("statoverride", overrides)] {
+        let path = TreePath::parse(format!("var/lib/dpkg/{name}").as_bytes()).unwrap();
+        let id = base.at(&path).unwrap();
+        base.node_mut(id).kind = Kind::File(Content::inline(text.as_bytes()));
+        fs_err::write(bench.root().join("var/lib/dpkg").join(name), text).unwrap();
+    }
+    let packages: Vec<_> = bench
+        .packages
+        .iter()
+        .map(|(_, package)| package.clone())
+        .collect();
+    let ours = unpack_onto(base, &packages, &bench.store, native(), EPOCH, &Silent).unwrap();
+    judge(&mut bench.dpkg_again());
+    assert_same(
+        &our_snapshot(&ours, &bench.store),
+        &dpkgs_snapshot(&bench.root()),
+    );
+}
+
+#[test]
+fn apt_knows_which_packages_are_automatic() {
+    let mut bench = Bench::new();
+    bench.build("base-files", "", "-Zxz", frame);
+    bench.build("needed", "Multi-Arch: same\n", "-Zxz", |_| {});
+    bench.build("wanted", "Depends: needed\n", "-Zxz", |_| {});
+    bench.packages[0].1.locked.automatic = true;
+    bench.packages[1].1.locked.automatic = true;
+    let tree = bench.ours().unwrap();
+    let folder = bench.folder.path();
+    let mut apt = Command::new("apt-mark");
+    apt.arg("showauto").env("APT_CONFIG", "/dev/null");
+    for (option, path) in [
+        ("Dir::State::status", "/var/lib/dpkg/status"),
+        (
+            "Dir::State::extended_states",
+            "/var/lib/apt/extended_states",
+        ),
+    ] {
+        let id = tree.at(&TreePath::parse(path.as_bytes()).unwrap()).unwrap();
+        let Kind::File(content) = &tree.node(id).kind else {
+            panic!("{path} is no file")
+        };
+        let file = folder.join(option);
+        fs_err::write(&file, content.read(&bench.store).unwrap()).unwrap();
+        apt.arg("-o").arg(format!("{option}={}", file.display()));
+    }
+    for option in ["Dir::Cache", "Dir::State::lists"] {
+        apt.arg("-o")
+            .arg(format!("{option}={}", folder.join(option).display()));
+    }
+    let output = judge(&mut apt);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "base-files\nneeded\n"
+    );
+}
+
+#[test]
+fn a_package_that_is_not_what_was_locked_is_refused() {
+    let mut bench = Bench::new();
+    bench.build("one", "", "-Zxz", |_| {});
+    bench.packages[0].1.locked.version = "1.1".to_owned();
+    let message = bench.ours().unwrap_err().to_string();
+    assert!(
+        message.contains("Version `1.0`") && message.contains("`1.1`"),
+        "{message}"
+    );
+    bench.packages[0].1.locked.version = "1.0".to_owned();
+    let again = bench.packages[0].clone();
+    bench.packages.push(again);
+    assert!(matches!(bench.ours(), Err(UnpackError::Twice { package }) if package == "one"));
+}
+
+#[test]
+fn a_file_of_two_packages_is_refused_as_by_dpkg() {
+    let mut bench = Bench::new();
+    bench.build("one", "", "-Zxz", |source| {
+        source.file("usr/bin/x", 0o755, "1")
+    });
+    bench.build("two", "Replaces: one (<< 1.0)\n", "-Zxz", |source| {
+        source.file("usr/bin/x", 0o755, "2")
+    });
+    let message = bench.ours().unwrap_err().to_string();
+    let output = bench.dpkg().output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("trying to overwrite '/usr/bin/x', which is also in package one"),
+        "{error}"
+    );
+    for named in ["`two`", "`one`", "`/usr/bin/x`"] {
+        assert!(message.contains(named), "{message}");
+    }
+}
+
+#[test]
+fn owners_are_those_that_base_passwd_names() {
+    let mut bench = Bench::new();
+    let source = Source(bench.folder.path().join("names"));
+    source.file(
+        "usr/share/base-passwd/passwd.master",
+        0o644,
+        "root:*:0:0:::\nmail:*:8:8:::\n",
+    );
+    source.file(
+        "usr/share/base-passwd/group.master",
+        0o644,
+        "root:*:0:\nshadow:*:42:\n",
+    );
+    let files = Source(bench.folder.path().join("files"));
+    files.file("shadowed", 0o2755, "");
+    raw_deb(
+        &mut bench,
+        "aaa",
+        &files.0,
+        &["--owner=mail:1", "--group=shadow:1", "./shadowed"],
+    );
+    raw_deb(
+        &mut bench,
+        "base-passwd",
+        &source.0,
+        &["--owner=nobody:77", "--group=other:78", "./usr"],
+    );
+    let tree = bench.ours().unwrap();
+    let owner = |path: &str| {
+        let id = tree.at(&TreePath::parse(path.as_bytes()).unwrap()).unwrap();
+        (tree.node(id).meta.uid, tree.node(id).meta.gid)
+    };
+    assert_eq!(owner("/shadowed"), (8, 42));
+    assert_eq!(owner("/usr/share/base-passwd"), (77, 78));
+}
+
+#[test]
+fn members_that_lead_out_of_the_tree_are_refused_by_name() {
+    for (name, transform) in [
+        ("climbs", "s,^./x,./a/../../x,"),
+        ("absolute", "s,^./x,/etc/x,"),
+        ("lines", "s,^./x,./a\\nb,"),
+    ] {
+        let mut bench = Bench::new();
+        let files = Source(bench.folder.path().join("files"));
+        files.file("x", 0o644, "");
+        raw_deb(
+            &mut bench,
+            name,
+            &files.0,
+            &["-P", "--transform", transform, "./x"],
+        );
+        let error = bench.ours().unwrap_err();
+        assert!(
+            matches!(&error, UnpackError::Name { package, .. } if package == name),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_symlink_that_leads_out() {
+    let mut bench = Bench::new();
+    let files = Source(bench.folder.path().join("files"));
+    let outside = bench.folder.path().join("outside");
+    files.symlink("d", &format!("../../../../../..{}", outside.display()));
+    raw_deb(&mut bench, "one", &files.0, &["./d"]);
+    let through = Source(bench.folder.path().join("through"));
+    through.file("d/x", 0o644, "");
+    raw_deb(&mut bench, "two", &through.0, &["./d/x"]);
+    let error = bench.ours().unwrap_err();
+    assert!(
+        matches!(&error, UnpackError::Place { package, .. } if package == "two"),
+        "{error}"
+    );
+    assert!(!outside.exists());
+}

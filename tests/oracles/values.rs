@@ -1,0 +1,178 @@
+//! Bytes stay bytes: what the programs of an image say that they read is what was set.
+//!
+//! Values are generated from all that their kinds allow, most of all from what configuration files, shells and
+//! templates give a meaning to. The files that imgbuild makes of them are read by the programs of Debian that
+//! ci/setup unpacks; nothing is compared with a reader of ours. That the device makes the same files is held by
+//! `device`.
+#![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
+
+mod balancer;
+mod certificate;
+mod interface;
+mod machines;
+mod named;
+mod network;
+pub(crate) mod ssh;
+pub(crate) mod tor;
+mod wifi;
+
+use super::support::judge;
+use imgbuild::compose::template::Templates;
+use imgbuild::define::Definitions;
+use imgbuild::specification::{self, GivenSecret, Secret, Spec, UserSettings};
+use proptest::prelude::{any, prop};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Debian's programs of the release that images are made of.
+pub(crate) const PROGRAMS: &str = "/usr/local/lib/imgbuild-oracles/programs";
+
+/// Characters that some reader gives a meaning to, of one to four bytes.
+const AWKWARD: &str = "\"'\\$`#%{}[]()<>&|;*?~!=:, /-n0cx\u{e9}\u{df}\u{a0}\u{20ac}\u{1f4e1}";
+
+/// `count` values of `strategy`, the same in every run.
+fn generated<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value> {
+    let mut runner = TestRunner::deterministic();
+    let mut value = || strategy.new_tree(&mut runner).unwrap().current();
+    (0..count).map(|_| value()).collect()
+}
+
+/// Texts of `lengths` bytes, every other character of which some reader gives a meaning to.
+fn awkward(lengths: std::ops::RangeInclusive<usize>, ascii: bool) -> impl Strategy<Value = String> {
+    let meaning: Vec<char> = AWKWARD.chars().filter(|c| !ascii || c.is_ascii()).collect();
+    let character = (
+        any::<bool>(),
+        prop::sample::select(meaning),
+        prop::char::range(' ', '~'),
+    );
+    let character = character.prop_map(|(is_awkward, awkward, plain)| match is_awkward {
+        true => awkward,
+        false => plain,
+    });
+    let (low, high) = lengths.into_inner();
+    prop::collection::vec(character, low..=high).prop_map(move |characters| {
+        let mut text = String::new();
+        for c in characters {
+            if text.len() + c.len_utf8() <= high {
+                text.push(c);
+            }
+        }
+        text
+    })
+}
+
+/// Settings and secrets, both by name.
+#[derive(Clone, Debug, Default)]
+struct Case {
+    settings: Vec<(&'static str, String)>,
+    secrets: Vec<(&'static str, String)>,
+}
+
+impl Case {
+    fn spec(&self, profile: &str) -> Spec {
+        let settings = self.settings.iter();
+        let secrets = self.secrets.iter().map(|(name, text)| GivenSecret {
+            name: (*name).to_owned(),
+            origin: format!("--secret {name}"),
+            value: Secret::new(text.clone()),
+        });
+        let user = UserSettings {
+            flags: settings
+                .map(|(name, text)| format!("{name}={text}"))
+                .collect(),
+            secrets: secrets.collect(),
+            ..UserSettings::default()
+        };
+        let spec = specification::check(&Definitions::find(&[]), "x86_64", profile, &user);
+        spec.unwrap_or_else(|wrong| panic!("{self:?}: {wrong}"))
+    }
+}
+
+/// Cases as folders with the files of their images.
+struct Cases {
+    folder: tempfile::TempDir,
+    count: usize,
+}
+
+impl Cases {
+    /// Has `script` read the files that `profile` has in each of `cases`.
+    fn read(profile: &str, cases: &[Case], script: &str) -> Self {
+        Self::read_with(profile, cases, script, [])
+    }
+
+    /// The same with a text of each case's own in `said/given`, which no file of the image holds.
+    fn read_with(
+        profile: &str,
+        cases: &[Case],
+        script: &str,
+        given: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut given = given.into_iter();
+        for (index, case) in cases.iter().enumerate() {
+            let files = folder.path().join(format!("{index:04}"));
+            write(&case.spec(profile), &files);
+            if let Some(text) = given.next() {
+                fs_err::create_dir_all(files.join("said")).unwrap();
+                fs_err::write(files.join("said/given"), text).unwrap();
+            }
+        }
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/values");
+        let mut inside = Command::new("unshare");
+        inside.args(["--map-root-user", "--mount", "--net", "--pid", "--fork"]);
+        inside
+            .args(["--kill-child", "bash"])
+            .arg(scripts.join("inside.sh"));
+        inside.arg(PROGRAMS).arg(folder.path());
+        judge(inside.arg(scripts.join(script)));
+        let count = cases.len();
+        Self { folder, count }
+    }
+
+    /// What `program` said in each case.
+    fn said(&self, program: &str) -> impl Iterator<Item = String> {
+        let folders = (0..self.count).map(|index| self.folder.path().join(format!("{index:04}")));
+        let paths: Vec<PathBuf> = folders
+            .map(|folder| folder.join("said").join(program))
+            .collect();
+        paths.into_iter().map(|path| {
+            let bytes = fs_err::read(path).unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }
+}
+
+/// Writes the files of `spec` below `folder`.
+fn write(spec: &Spec, folder: &Path) {
+    let image = serde_json::json!({
+        "name": "a test", "build-id": "0", "boot-mount": "/boot", "boot-mount-unit": "boot.mount",
+    });
+    let context = spec.context(image);
+    for overlay in &spec.overlays {
+        let wanted = |when: &Option<_>| when.as_ref().is_none_or(|when| spec.settings.holds(when));
+        for directory in overlay.directories.iter().filter(|it| wanted(&it.when)) {
+            fs_err::create_dir_all(below(folder, &directory.path.to_string())).unwrap();
+        }
+        for file in overlay.files.iter().filter(|file| wanted(&file.when)) {
+            let path = below(folder, &file.path.to_string());
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            let text = std::str::from_utf8(&file.bytes).unwrap();
+            let text = match file.template {
+                true => Templates::new()
+                    .render(&file.source, text, &context)
+                    .unwrap(),
+                false => text.to_owned(),
+            };
+            fs_err::write(&path, text).unwrap();
+            let mode = file.ownership.mode.into();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            fs_err::set_permissions(path, mode).unwrap();
+        }
+    }
+}
+
+fn below(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path.trim_start_matches('/'))
+}
