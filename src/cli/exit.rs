@@ -192,8 +192,6 @@ fn system(error: &SystemError) -> u8 {
 fn verify(error: &VerifyError) -> u8 {
     match error {
         VerifyError::Refused(_) | VerifyError::Rules(RulesError::Line { .. }) => DEFINITIONS,
-        VerifyError::Fetch(error) => stage(error),
-        VerifyError::Tools(error) => system(error),
         VerifyError::Sandbox(error) => sandbox(error),
         VerifyError::Rules(RulesError::Store(_)) | VerifyError::Store(_) => OUTPUT,
     }

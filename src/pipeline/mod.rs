@@ -125,7 +125,16 @@ pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildErro
         stage: Stage::Compose,
         memoized: false,
     });
-    verify::verify(plan, (&root, &composed.laid), context)?;
+    let checked: verify::Request<'_, BuildError> = verify::Request {
+        store,
+        program: context.program,
+        script_timeout: context.script_timeout,
+        own_key: context.own_key,
+        packages_alone: context.base.is_none(),
+        tools: &|| Ok(system::fetched_tools(plan, context)?),
+        reporter,
+    };
+    verify::verify(plan, (&root, &composed.laid), &checked)?;
     drawn::warn(&root, store, reporter).map_err(SystemError::Store)?;
 
     reporter.report(Event::Started {

@@ -10,34 +10,12 @@
 
 use crate::digest::{Hasher, Sha256};
 use crate::plan::Plan;
+use crate::specification::Codes;
 use crate::store::Store;
-use ring::hmac;
 use std::io;
 
 /// From inputs to the digest of their image.
 const STAGE: &str = "image-1";
-
-/// The codes that stand for what must not be told.
-pub(crate) struct Codes(Option<hmac::Key>);
-
-impl Codes {
-    /// For `plan`; `own` is the user's key, which is needed where there are secrets.
-    pub(crate) fn new(plan: &Plan, own: impl FnOnce() -> Option<[u8; 32]>) -> Self {
-        let own = match plan.spec.has_secrets() {
-            true => own(),
-            false => Some([0; 32]),
-        };
-        Self(own.map(|own| hmac::Key::new(hmac::HMAC_SHA256, &own)))
-    }
-
-    /// What stands for `digest`; none where nothing may be remembered.
-    pub(crate) fn of(&self, digest: &Sha256) -> Option<Sha256> {
-        let code = hmac::sign(self.0.as_ref()?, &digest.0);
-        Some(Sha256(
-            code.as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes"),
-        ))
-    }
-}
 
 /// What is remembered of the image of one set of inputs.
 pub struct Remembered<'a> {
@@ -50,7 +28,7 @@ pub struct Remembered<'a> {
 impl<'a> Remembered<'a> {
     /// What `store` has of `plan`; `own` is the user's key.
     pub fn new(plan: &Plan, store: &'a Store, own: impl FnOnce() -> Option<[u8; 32]>) -> Self {
-        let codes = Codes::new(plan, own);
+        let codes = plan.spec.codes(own);
         let mut hasher = Hasher::new();
         hasher.field(&plan.build_id.0);
         plan.spec.hash_secrets(&mut hasher);

@@ -151,6 +151,17 @@ pub(crate) fn tools(
     Ok(Some(Tools { tree }))
 }
 
+/// The same, fetched now.
+pub(crate) fn fetched_tools(
+    plan: &Plan,
+    context: &BuildContext<'_>,
+) -> Result<Option<Tools>, SystemError> {
+    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
+    let locked = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
+    fetch::fetch(&locked.iter().collect::<Vec<&LockedPackage>>(), context)?;
+    tools(plan, host, context)
+}
+
 /// The tree that `stage` made for `key` before.
 pub(crate) fn recall(
     stage: &str,

@@ -18,8 +18,9 @@ mod show;
 
 pub use base::{BaseArgument, ImageBase};
 pub use check::{check, profile};
+pub(crate) use secret::Codes;
 pub use secret::Secret;
-pub use settings::{Assigned, GivenSecret, Settings, SettingsFile, UserSettings};
+pub use settings::{Assigned, Configure, GivenSecret, Settings, SettingsFile, UserSettings};
 
 use crate::define::{Board, Overlay, Setting, Value};
 use crate::units::Bytes;
@@ -75,16 +76,6 @@ pub struct Exclusion {
     pub because: String,
     /// What to do.
     pub help: String,
-}
-
-/// Where the scripts of packages run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Configure {
-    /// Here, in a sandbox, when the image is built.
-    #[default]
-    Here,
-    /// On the device, when it starts for the first time.
-    FirstBoot,
 }
 
 /// A profile with all that it extends merged in.

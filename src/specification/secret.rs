@@ -1,6 +1,7 @@
-//! Text that nothing prints.
+//! Text that nothing prints, and digests that tell nothing of it.
 
 use crate::digest::{Hasher, Sha256};
+use ring::hmac;
 use sha_crypt::{Sha512Params, sha512_crypt_b64};
 use std::fmt;
 
@@ -45,5 +46,24 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(hidden)")
+    }
+}
+
+/// Makes the codes that stand for digests where these must not tell a secret: who has the store could try
+/// one passphrase after the other.
+pub(crate) struct Codes(Option<hmac::Key>);
+
+impl Codes {
+    /// Codes under `key`, if there is one.
+    pub(super) fn new(key: Option<[u8; 32]>) -> Self {
+        Self(key.map(|key| hmac::Key::new(hmac::HMAC_SHA256, &key)))
+    }
+
+    /// Returns what stands for `digest`, or nothing where nothing may be remembered.
+    pub(crate) fn of(&self, digest: &Sha256) -> Option<Sha256> {
+        let code = hmac::sign(self.0.as_ref()?, &digest.0);
+        Some(Sha256(
+            code.as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes"),
+        ))
     }
 }

@@ -3,7 +3,7 @@
 
 mod flag;
 
-use super::{BaseArgument, Configure, Secret};
+use super::{BaseArgument, Secret};
 use crate::define::condition::{Condition, Test};
 use crate::define::kind::is_psk;
 use crate::define::read::free_table;
@@ -12,6 +12,16 @@ use crate::define::{Kind, Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Problems, SourceMap, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+
+/// Where the scripts of packages run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Configure {
+    /// Here, in a sandbox, when the image is built.
+    #[default]
+    Here,
+    /// On the device, when it starts for the first time.
+    FirstBoot,
+}
 
 /// What a person gives.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,6 @@
 //! A Spec as JSON, text, digests and the context of templates.
 
+use super::secret::Codes;
 use super::{Assigned, Configure, ImageBase, Profile, Secret, Spec};
 use crate::define::condition::{Condition, Test};
 use crate::define::overlay::Ownership;
@@ -70,6 +71,15 @@ impl Spec {
         self.settings
             .iter()
             .any(|(_, assigned)| matches!(assigned, Assigned::Secret(_)))
+    }
+
+    /// Returns the codes for what depends on these settings; `own` gives the user's key, which is asked for
+    /// where there are secrets.
+    pub(crate) fn codes(&self, own: impl FnOnce() -> Option<[u8; 32]>) -> Codes {
+        Codes::new(match self.has_secrets() {
+            true => own(),
+            false => Some([0; 32]),
+        })
     }
 
     /// Takes in every secret that was given.

@@ -10,7 +10,7 @@
 //!
 //! What programs write is thrown away. What each device makes for itself is made by the commands
 //! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again;
-//! it is remembered by a code that tells no secret ([`Codes`]).
+//! it is remembered by a code that tells no secret ([`Spec::codes`](crate::specification::Spec::codes)).
 
 mod accounts;
 mod check;
@@ -23,27 +23,24 @@ mod scripts;
 mod units;
 mod view;
 
-pub(super) use refusal::Refusals;
+pub(crate) use refusal::Refusals;
 pub use rules::RulesError;
 
-use crate::architecture::Architecture;
 use crate::compose::laid::Laid;
 use crate::configure::{self, VerifyRequest};
 use crate::define::overlay::OverlayFile;
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Reporter, Stage};
-use crate::lock::LockedPackage;
-use crate::pipeline::BuildContext;
-use crate::pipeline::fetch::{self, FetchStageError};
-use crate::pipeline::remembered::Codes;
-use crate::pipeline::system::{self, SystemError};
 use crate::plan::Plan;
-use crate::sandbox::{Refusal, SandboxError};
+use crate::sandbox::{Refusal, SandboxError, Tools};
 use crate::specification::Configure;
+use crate::store::Store;
 use crate::tree::{self, Content, Kind, Origin, Slice, Tree};
 use accounts::Accounts;
 use check::{Check, Problem};
 use std::io;
+use std::path::Path;
+use std::time::Duration;
 
 /// Changes whenever more is checked than before, or something else.
 const VERIFIED: &str = "verified-2";
@@ -57,12 +54,6 @@ pub enum VerifyError {
     /// The rules of `apply.d` cannot be read.
     #[error("the rules that say which program checks which file cannot be read")]
     Rules(#[from] RulesError),
-    /// The programs that stand in for those of a foreign architecture could not be had.
-    #[error(transparent)]
-    Fetch(#[from] FetchStageError),
-    /// The same.
-    #[error(transparent)]
-    Tools(#[from] SystemError),
     /// Programs could not be run.
     #[error("the image's own programs cannot be asked about its configuration")]
     Sandbox(#[from] SandboxError),
@@ -71,35 +62,55 @@ pub enum VerifyError {
     Store(#[from] io::Error),
 }
 
+/// What checking a tree needs of the build.
+pub(crate) struct Request<'a, E> {
+    /// Where the contents of files are, and accepted trees are remembered.
+    pub(crate) store: &'a Store,
+    /// This program: the sandbox starts it again inside.
+    pub(crate) program: &'a Path,
+    /// How long one program may go on, if not as long as usual.
+    pub(crate) script_timeout: Option<Duration>,
+    /// Gives a key of the user's own, for what is remembered of trees with secrets.
+    pub(crate) own_key: fn() -> Option<[u8; 32]>,
+    /// Whether the root is made of packages alone: then whatever a unit needs has to be there.
+    pub(crate) packages_alone: bool,
+    /// Brings the tools of the sandbox, where a program has to be started.
+    pub(crate) tools: &'a dyn Fn() -> Result<Option<Tools>, E>,
+    /// Listens to the build.
+    pub(crate) reporter: &'a dyn Reporter,
+}
+
 /// Has the programs in `root`, the finished tree of `plan`, check what they would read on a device; nothing may be
 /// missing there that overlays have `laid`.
-pub(super) fn verify(
+///
+/// # Errors
+///
+/// If something is refused, programs cannot be run, or the store fails; and what bringing the tools ends with.
+pub(crate) fn verify<E: From<VerifyError>>(
     plan: &Plan,
     (root, laid): (&Tree, &Laid),
-    context: &BuildContext<'_>,
-) -> Result<(), VerifyError> {
-    let reporter = context.reporter;
+    request: &Request<'_, E>,
+) -> Result<(), E> {
+    let reporter = request.reporter;
     let displaced = displaced::problems(plan, laid, root);
     if plan.spec.configure == Configure::FirstBoot {
         let words = "the image's programs were not asked about its configuration: the device configures \
                      them itself (--configure first-boot)";
         reporter.report(Event::Warning(words.to_owned()));
-        return Refusals::new(plan, &[], Vec::new(), displaced).map_or(Ok(()), |it| Err(it.into()));
+        let refusals = Refusals::new(plan, &[], Vec::new(), displaced).map(VerifyError::from);
+        return refusals.map_or(Ok(()), |it| Err(it.into()));
     }
-    let (checks, mut problems) = checks(plan, root, context)?;
+    let (checks, mut problems) = checks(plan, root, request)?;
     problems.splice(..0, displaced);
-    let key = Codes::new(plan, context.own_key).of(&key(plan, root, &checks));
-    let store = context.store;
-    let known = key.is_some_and(|key| store.memo(VERIFIED, &key).is_some());
+    let key = plan
+        .spec
+        .codes(request.own_key)
+        .of(&key(plan, root, &checks));
+    let known = key.is_some_and(|key| request.store.memo(VERIFIED, &key).is_some());
     let memoized = problems.is_empty() && (known || checks.is_empty());
-    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
     let tools = match memoized {
         true => None,
-        false => {
-            let tools = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
-            fetch::fetch(&tools.iter().collect::<Vec<&LockedPackage>>(), context)?;
-            system::tools(plan, host, context)?
-        }
+        false => (request.tools)()?,
     };
     reporter.report(Event::Started {
         stage: Stage::Verify,
@@ -107,21 +118,12 @@ pub(super) fn verify(
         bytes: false,
     });
     if !memoized {
-        let steps: Vec<_> = checks.iter().map(|check| check.step.clone()).collect();
-        let request = VerifyRequest {
-            tree: &view::view(root, plan.epoch()),
-            store,
-            architecture: plan.spec.board.architecture,
-            tools: tools.as_ref(),
-            epoch: plan.epoch(),
-            script_timeout: context.script_timeout,
-            program: context.program,
-            steps: &steps,
-        };
-        let refused = configure::verify(&request)?;
-        let unasked = judge(plan, &checks, refused, problems, reporter)?;
+        let refused =
+            run(plan, root, &checks, tools.as_ref(), request).map_err(VerifyError::from)?;
+        let unasked =
+            judge(plan, &checks, refused, problems, reporter).map_err(VerifyError::from)?;
         if let Some(key) = key.filter(|_| !unasked) {
-            store.set_memo(VERIFIED, &key, &store.insert(b"accepted\n")?)?;
+            accept(&key, request.store).map_err(VerifyError::from)?;
         }
     }
     reporter.report(Event::Finished {
@@ -129,6 +131,32 @@ pub(super) fn verify(
         memoized,
     });
     Ok(())
+}
+
+/// Runs the programs of `checks` in the sandbox; returns what they refuse.
+fn run<E>(
+    plan: &Plan,
+    root: &Tree,
+    checks: &[Check],
+    tools: Option<&Tools>,
+    request: &Request<'_, E>,
+) -> Result<Vec<Refusal>, SandboxError> {
+    let steps: Vec<_> = checks.iter().map(|check| check.step.clone()).collect();
+    configure::verify(&VerifyRequest {
+        tree: &view::view(root, plan.epoch()),
+        store: request.store,
+        architecture: plan.spec.board.architecture,
+        tools,
+        epoch: plan.epoch(),
+        script_timeout: request.script_timeout,
+        program: request.program,
+        steps: &steps,
+    })
+}
+
+/// Remembers that the tree of `key` was accepted.
+fn accept(key: &Sha256, store: &Store) -> io::Result<()> {
+    store.set_memo(VERIFIED, key, &store.insert(b"accepted\n")?)
 }
 
 /// Ends with what was refused, if anything was. Says whether a program could not look.
@@ -162,17 +190,16 @@ fn is_unasked(refusal: &Refusal) -> bool {
 }
 
 /// What programs are to be asked, and what is wrong without asking.
-fn checks(
+fn checks<E>(
     plan: &Plan,
     root: &Tree,
-    context: &BuildContext<'_>,
+    request: &Request<'_, E>,
 ) -> Result<(Vec<Check>, Vec<Problem>), VerifyError> {
-    let mut checks = rules::checks(&rules::read(root, context.store)?, root);
-    let strict = context.base.is_none();
+    let mut checks = rules::checks(&rules::read(root, request.store)?, root);
     // What is said first is what the words of others may come from.
     let (mut libraries, mut problems) = (Vec::new(), Vec::new());
     let mut paths = Vec::new();
-    let accounts = Accounts::read(root, context.store)?;
+    let accounts = Accounts::read(root, request.store)?;
     for file in own_files(plan, root) {
         let Some(Kind::File(Content::Inline(bytes))) =
             root.at(&file.path).map(|id| &root.node(id).kind)
@@ -190,7 +217,12 @@ fn checks(
         problems.extend(accounts.problems(&file.path, &text)?);
         paths.push(file.path.clone());
     }
-    checks.extend(units::checks(root, &paths, &plan.spec.units.enable, strict));
+    checks.extend(units::checks(
+        root,
+        &paths,
+        &plan.spec.units.enable,
+        request.packages_alone,
+    ));
     libraries.extend(problems);
     Ok((checks, libraries))
 }
