@@ -3,7 +3,6 @@
 //! They are searched in the folders that the caller names, in that order, and last among those
 //! inside the binary. The first folder that has a name wins.
 
-mod beneath;
 pub mod board;
 pub mod condition;
 mod folder;

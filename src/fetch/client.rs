@@ -4,9 +4,9 @@
 //! environment unless told not to, and its errors print the address with the password in it.
 
 use super::Url;
+use super::error::{FetchError, Trouble, transfer};
 use super::pace::{Pace, Watch};
 use super::proxy::{self, Proxies};
-use crate::digest::Sha256;
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_RANGE, RANGE};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -65,106 +65,6 @@ fn clock() -> Box<dyn Fn() -> Duration + Send + Sync> {
     Box::new(move || began.elapsed())
 }
 
-/// Why an input could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    /// The client cannot be set up.
-    #[error("cannot set up the HTTP client")]
-    Setup(#[source] reqwest::Error),
-    /// A proxy cannot be used.
-    #[error(
-        "cannot use the proxy `{proxy}`: {reason}; expected http://HOST:PORT or https://HOST:PORT"
-    )]
-    Proxy {
-        /// What was set, without a login.
-        proxy: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// It is not in the store and the network is off.
-    #[error("`{name}` is not in the store and the build is offline; run once without --offline")]
-    Offline {
-        /// What is missing.
-        name: String,
-    },
-    /// The caller knows no address.
-    #[error("no address is known for `{name}`")]
-    NoAddress {
-        /// What is missing.
-        name: String,
-    },
-    /// The server answered, but not with the input.
-    #[error("{url} answers {status}")]
-    Status {
-        /// The address.
-        url: Url,
-        /// The HTTP status.
-        status: StatusCode,
-    },
-    /// No answer, or one that broke off.
-    #[error("cannot fetch {url}; check the network, the mirror and the proxy")]
-    Transfer {
-        /// The address.
-        url: Url,
-        /// What went wrong.
-        #[source]
-        source: io::Error,
-    },
-    /// It would take for ever.
-    #[error(
-        "{url} has sent {came} bytes in {seconds} seconds, which would take for ever; try another mirror"
-    )]
-    TooSlow {
-        /// The address.
-        url: Url,
-        /// Bytes that came in that time.
-        came: u64,
-        /// The time.
-        seconds: u64,
-    },
-    /// The server closed the connection too early.
-    #[error("{url} ended after {received} of {expected} bytes")]
-    CutOff {
-        /// The address.
-        url: Url,
-        /// Bytes to come.
-        expected: u64,
-        /// Bytes that came.
-        received: u64,
-    },
-    /// A file without known size is larger than such a file ever is.
-    #[error("{url} is larger than {limit} bytes, which nothing genuine of its kind is")]
-    TooLarge {
-        /// The address.
-        url: Url,
-        /// The limit.
-        limit: u64,
-    },
-    /// The server has a file of another length.
-    #[error("{url} has at least {found} bytes, expected {expected}: another version lies there")]
-    Size {
-        /// The address.
-        url: Url,
-        /// The pinned size.
-        expected: u64,
-        /// What the server announces or sends.
-        found: u64,
-    },
-    /// The server has a file with another content.
-    #[error("digest mismatch of {url}: expected sha256:{expected}, received sha256:{received}")]
-    Digest {
-        /// The address.
-        url: Url,
-        /// The pinned digest.
-        expected: Sha256,
-        /// What came.
-        received: Sha256,
-    },
-    /// The store, or a `file:` input.
-    #[error("{0}")]
-    File(#[from] io::Error),
-}
-
 /// Fetches over HTTP, HTTPS or from a file.
 pub struct Client {
     http: reqwest::blocking::Client,
@@ -195,6 +95,11 @@ impl Client {
         self.options.network
     }
 
+    /// Begins to watch how fast a transfer is.
+    pub(super) fn watch(&self) -> Watch<'_> {
+        Watch::new(self.options.pace, &self.options.clock)
+    }
+
     /// Waits before attempt `attempt` (1 is the first repetition), longer each time.
     pub fn back_off(&self, attempt: u32) {
         let factor = 1 << attempt.saturating_sub(1).min(5);
@@ -205,7 +110,7 @@ impl Client {
     /// `urls` that has it. The caller must verify what it gets.
     pub fn get(&self, name: &str, urls: &[Url], limit: u64) -> Result<Vec<u8>, FetchError> {
         self.try_each(name, urls, |url| {
-            let mut watch = Watch::new(&self.options);
+            let mut watch = self.watch();
             let mut body = self.open(url, 0)?;
             let mut bytes = Vec::new();
             let mut buffer = vec![0; 1 << 16];
@@ -337,25 +242,6 @@ impl Body {
             }
         }
     }
-}
-
-/// What an error means for the next attempt.
-pub(super) enum Trouble {
-    /// The same address got further than ever before, and may do so again.
-    Advanced(FetchError),
-    /// The same address may do later.
-    Passing(FetchError),
-    /// This address will not do, another may.
-    Lasting(FetchError),
-    /// The store failed; no address helps.
-    Ours(io::Error),
-}
-
-pub(super) fn transfer(url: &Url, source: io::Error) -> Trouble {
-    Trouble::Passing(FetchError::Transfer {
-        url: url.clone(),
-        source,
-    })
 }
 
 /// Overload, time-outs and failing gateways pass; everything else is the server's last word.

@@ -4,7 +4,8 @@
 //! or processes) fetch an object one after the other, and the second finds it done.
 
 use super::Url;
-use super::client::{Client, FetchError, Trouble};
+use super::client::Client;
+use super::error::{FetchError, Trouble};
 use super::pace::Watch;
 use super::partial::Partial;
 use crate::digest::Sha256;
@@ -39,7 +40,7 @@ impl Client {
         let mut progress = Progress {
             reporter,
             reported: 0,
-            watch: Watch::new(&self.options),
+            watch: self.watch(),
         };
         let path = store.partial_path(&download.sha256);
         let claimed = Partial::claim(&path, || store.contains(&download.sha256))?;

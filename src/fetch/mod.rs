@@ -6,14 +6,16 @@
 
 mod client;
 mod download;
+mod error;
 mod pace;
 mod partial;
 mod proxy;
 mod unverified;
 mod url;
 
-pub use client::{Client, FetchError, Network, Options};
+pub use client::{Client, Network, Options};
 pub use download::Download;
+pub use error::FetchError;
 pub use pace::Pace;
 pub use proxy::Proxies;
 pub use unverified::{Downloaded, UnverifiedDownload};

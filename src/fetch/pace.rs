@@ -3,8 +3,8 @@
 //! What advances is waited for, however often it is cut off; what drips so slowly that it would never
 //! end is not. The rate is looked at over a window of time, pauses between attempts included.
 
-use super::client::{Options, Trouble};
-use super::{FetchError, Url};
+use super::Url;
+use super::error::{FetchError, Trouble};
 use std::time::Duration;
 
 /// The slowest transfer that is waited for.
@@ -28,26 +28,28 @@ impl Default for Pace {
 
 /// A transfer under way.
 pub(super) struct Watch<'a> {
-    options: &'a Options,
+    pace: Pace,
+    clock: &'a dyn Fn() -> Duration,
     /// When the window began, and what has come in it.
     since: Duration,
     bytes: u64,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(options: &'a Options) -> Self {
+    pub(super) fn new(pace: Pace, clock: &'a dyn Fn() -> Duration) -> Self {
         Self {
-            options,
-            since: (options.clock)(),
+            pace,
+            clock,
+            since: clock(),
             bytes: 0,
         }
     }
 
     /// Takes note of `count` further bytes from `url`.
     pub(super) fn advance(&mut self, url: &Url, count: usize) -> Result<(), Trouble> {
-        let Pace { bytes, window } = self.options.pace;
+        let Pace { bytes, window } = self.pace;
         self.bytes = self.bytes.saturating_add(count as u64);
-        let now = (self.options.clock)();
+        let now = (self.clock)();
         if now.saturating_sub(self.since) < window {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! A download under way: the locked file in which it grows, with the hash of its content.
 
-use super::client::Trouble;
+use super::error::Trouble;
 use crate::digest::Hasher;
 use crate::removal;
 use rustix::fs::{FlockOperation, Mode, OFlags};

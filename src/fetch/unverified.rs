@@ -2,7 +2,8 @@
 //! visible in the store only after whoever asked has verified them.
 
 use super::Url;
-use super::client::{Client, FetchError, Trouble};
+use super::client::Client;
+use super::error::{FetchError, Trouble};
 use super::pace::Watch;
 use super::partial::Partial;
 use crate::digest::{Hasher, Sha256};
@@ -67,7 +68,7 @@ impl Client {
         let mut telling = Telling {
             reporter,
             reported: None,
-            watch: Watch::new(&self.options),
+            watch: self.watch(),
         };
         let fetched = self.try_each(&wanted.name, &wanted.urls, |url| {
             let result = self.append_all(wanted, &mut partial, url, &mut telling);

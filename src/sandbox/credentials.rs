@@ -6,7 +6,6 @@
 //! ids, for setpriv(1) changes its groups after its user. Here they are effective at once, and not only
 //! when capset(2) has raised them.
 
-use super::owners::Owner;
 use rustix::io::Errno;
 
 /// What a call says that leaves an id as it is: `-1`.
@@ -14,6 +13,16 @@ pub(super) const UNCHANGED: u32 = u32::MAX;
 
 /// The most supplementary groups that Linux gives a process.
 pub(super) const NGROUPS_MAX: usize = 65_536;
+
+/// The user and the group of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
+/// Who owns what nobody was noted for.
+pub(super) const ROOT: Owner = Owner { uid: 0, gid: 0 };
 
 /// The ids of one kind, user or group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

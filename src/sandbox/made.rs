@@ -13,11 +13,10 @@
 //! or goes through /proc/self/fd to the new name; nobody gets any further by that. Left to the kernel are
 //! sockets, too, which bind(2) makes, and devices, which a sandbox cannot make.
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Owner, ROOT};
 use super::identities::low;
-use super::memory;
+use super::memory::{self, read_path};
 use super::notified::Call;
-use super::owners::{Owner, ROOT, read_path};
 use super::resolve::{Base, Resolver, Start};
 use super::seccomp::Notification;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};

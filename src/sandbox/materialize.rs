@@ -1,7 +1,8 @@
 //! Lays a tree out as files that belong to whoever runs this.
 
+use super::credentials::Owner;
 use super::error::{Doing, Trouble};
-use super::owners::{Inode, Owner, Owners};
+use super::owners::{Inode, Owners};
 use crate::tree::{Content, Kind, Meta, Node, NodeId, Objects, Piece, Slice, Tree, TreePath};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, StatxFlags, Timespec, Timestamps, XattrFlags};
 use std::collections::BTreeMap;

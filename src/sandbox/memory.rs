@@ -7,6 +7,9 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+/// The longest path that Linux takes, with its NUL.
+const PATH_MAX: usize = 4096;
+
 /// Reads up to `buffer.len()` bytes at `address` of thread `tid`.
 pub(super) fn read_memory(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let local = libc::iovec {
@@ -27,6 +30,27 @@ pub(super) fn read_array<const N: usize>(tid: u32, address: u64) -> io::Result<[
         n if n == N => Ok(array),
         _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
     }
+}
+
+/// The path at `address`, read page by page, for the next page may not exist.
+pub(super) fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
+    const PAGE: usize = 4096;
+    let mut path = Vec::new();
+    while path.len() < PATH_MAX {
+        let at = address.wrapping_add(path.len() as u64);
+        let mut page = [0; PAGE];
+        let in_page = usize::try_from(at % PAGE as u64).expect("less than a page");
+        let n = read_memory(tid, at, &mut page[..PAGE - in_page])?;
+        if let Some(end) = page[..n].iter().position(|byte| *byte == 0) {
+            path.extend(&page[..end]);
+            return Ok(path);
+        }
+        if n == 0 {
+            break;
+        }
+        path.extend(&page[..n]);
+    }
+    Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG))
 }
 
 /// Reads `n` ids at `address` of thread `tid`.

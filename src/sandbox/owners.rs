@@ -6,10 +6,10 @@
 //! while the note lasts, so that no later file inherits it. Notes of files without a name are dropped
 //! now and then, for they hold their files' room.
 
-use super::credentials::UNCHANGED;
+use super::credentials::{Owner, ROOT, UNCHANGED};
 use super::identities::{Identities, low};
 use super::made::{Made, Wanted};
-use super::memory::{ExtendedStatus, Status, read_memory};
+use super::memory::{ExtendedStatus, Status, read_path};
 use super::notified::{Call, Subject};
 use super::resolve::{Resolver, Start};
 use super::seccomp::{Listener, Notification, Reply};
@@ -26,16 +26,6 @@ pub(super) struct Inode {
     pub(super) number: u64,
 }
 
-/// User and group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-}
-
-/// Who owns what nobody was noted for.
-pub(super) const ROOT: Owner = Owner { uid: 0, gid: 0 };
-
 /// The notes.
 #[derive(Default)]
 pub(super) struct Owners {
@@ -49,9 +39,6 @@ pub(super) struct Owners {
 
 /// After how many further notes they are looked through, and after a quarter more of them.
 const SWEEP: usize = 512;
-
-/// The longest path that Linux takes, with its NUL.
-const PATH_MAX: usize = 4096;
 
 impl Owners {
     /// Notes that the file `path`, which is not followed if it is a symlink, belongs to `owner`.
@@ -285,27 +272,6 @@ impl Target {
 /// The low half of a register: what an `int` argument is.
 fn signed(argument: u64) -> i32 {
     low(argument).cast_signed()
-}
-
-/// The path at `address`, read page by page, for the next page may not exist.
-pub(super) fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
-    const PAGE: usize = 4096;
-    let mut path = Vec::new();
-    while path.len() < PATH_MAX {
-        let at = address.wrapping_add(path.len() as u64);
-        let mut page = [0; PAGE];
-        let in_page = usize::try_from(at % PAGE as u64).expect("less than a page");
-        let n = read_memory(tid, at, &mut page[..PAGE - in_page])?;
-        if let Some(end) = page[..n].iter().position(|byte| *byte == 0) {
-            path.extend(&page[..end]);
-            return Ok(path);
-        }
-        if n == 0 {
-            break;
-        }
-        path.extend(&page[..n]);
-    }
-    Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG))
 }
 
 fn inode_of(file: &OwnedFd) -> io::Result<Inode> {

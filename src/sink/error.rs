@@ -60,3 +60,14 @@ pub enum SinkError {
         source: io::Error,
     },
 }
+
+/// What stops a writer.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The output cannot be written.
+    Output(io::Error),
+    /// An object cannot be read.
+    Object(Sha256, io::Error),
+    /// An object is shorter than this.
+    ShortObject(Sha256, Bytes),
+}

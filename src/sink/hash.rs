@@ -1,7 +1,7 @@
 //! Hashes the output behind the writer: reads back what has just been written, and takes holes
 //! for the zeros that they are.
 
-use super::writer::Fault;
+use super::error::Fault;
 use crate::digest::{Hasher, Sha256};
 use std::io;
 use std::os::unix::fs::FileExt;

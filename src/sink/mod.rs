@@ -9,31 +9,12 @@ mod output;
 mod writer;
 
 pub use error::SinkError;
-pub use output::{Filled, Output, Readers};
+pub use output::{Digest, Filled, Output, Readers, Written};
 
-use crate::digest::Sha256;
 use crate::disk::image::Image;
 use crate::event::Reporter;
 use crate::tree::Objects;
 use std::path::Path;
-
-/// Whether the digest of the image is wanted. It costs one more processor for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digest {
-    /// Hash what was written.
-    Sha256,
-    /// Do not.
-    Skip,
-}
-
-/// A complete image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Its length in bytes.
-    pub len: u64,
-    /// Its digest, if wanted.
-    pub sha256: Option<Sha256>,
-}
 
 /// Writes `image` to the file `path`, replacing what is there. Who must clean up after a signal
 /// takes [`Output`] instead, which tells the name of the unfinished file.

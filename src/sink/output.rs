@@ -1,8 +1,8 @@
 //! The output file, from its unfinished name to its final one.
 
+use super::error::{Fault, SinkError};
 use super::hash;
-use super::writer::{Fault, Writer};
-use super::{Digest, SinkError, Written};
+use super::writer::Writer;
 use crate::digest::Sha256;
 use crate::disk::image::Image;
 use crate::event::{Event, Reporter, Stage};
@@ -19,6 +19,24 @@ pub enum Readers {
     Anyone,
     /// Its owner alone: there are secrets in it.
     Owner,
+}
+
+/// Whether the digest of the image is wanted. It costs one more processor for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digest {
+    /// Hash what was written.
+    Sha256,
+    /// Do not.
+    Skip,
+}
+
+/// A complete image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its digest, if wanted.
+    pub sha256: Option<Sha256>,
 }
 
 /// An unfinished output. Dropped before it is complete, it leaves nothing behind.

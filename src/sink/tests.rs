@@ -1,4 +1,5 @@
 use super::*;
+use crate::digest::Sha256;
 use crate::disk::image::{Region, Source};
 use crate::event::{Event, Silent};
 use crate::listing;

@@ -1,6 +1,7 @@
 //! Writes the regions of an image to a file: small ones gathered, large ones by the kernel, zeros
 //! not at all.
 
+use super::error::Fault;
 use super::hash::Span;
 use crate::digest::Sha256;
 use crate::disk::image::{Image, Region, Source};
@@ -11,17 +12,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-
-/// What stops a writer.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The output cannot be written.
-    Output(io::Error),
-    /// An object cannot be read.
-    Object(Sha256, io::Error),
-    /// An object is shorter than this.
-    ShortObject(Sha256, Bytes),
-}
 
 /// As much as is gathered before it is written.
 const BUFFER: usize = 1 << 20;

@@ -2,7 +2,6 @@
 
 use super::dead_end::{DeadEnd, Failure, Obstacle};
 use super::pool::{Pool, Target};
-use super::request::Wanted;
 
 use super::universe::{PackageId, Universe};
 use std::fmt;
@@ -167,19 +166,19 @@ pub(super) fn unknown(universe: &Universe, name: &str) -> SolveError {
 }
 
 /// The error for a package that the preferences forbid.
-pub(super) fn forbidden(universe: &Universe, wanted: &Wanted) -> SolveError {
-    let found = universe.named(&wanted.name).take(MAX_LISTED);
+pub(super) fn forbidden(universe: &Universe, name: &str) -> SolveError {
+    let found = universe.named(name).take(MAX_LISTED);
     SolveError::Forbidden {
-        name: wanted.name.clone(),
+        name: name.to_owned(),
         found: found.map(|package| package.to_string()).collect(),
     }
 }
 
-/// The error for a version or repository that the package does not have.
-pub(super) fn no_such_version(universe: &Universe, wanted: &Wanted) -> SolveError {
-    let found = universe.named(&wanted.name).take(MAX_LISTED);
+/// The error for a version or repository that package `name` does not have, in the words of who `wanted` it.
+pub(super) fn no_such_version(universe: &Universe, name: &str, wanted: String) -> SolveError {
+    let found = universe.named(name).take(MAX_LISTED);
     SolveError::NoSuchVersion {
-        wanted: wanted.to_string(),
+        wanted,
         found: found.map(|package| package.to_string()).collect(),
     }
 }

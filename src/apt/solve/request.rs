@@ -156,14 +156,14 @@ fn resolve_one(pool: &mut Pool<'_>, wanted: &Wanted) -> Result<SlotId, SolveErro
     }
     let matching = |fits: &dyn Fn(Package<'_>) -> bool| {
         let found = ids.iter().copied().find(|id| fits(universe.package(*id)));
-        found.ok_or_else(|| explain::no_such_version(universe, wanted))
+        found.ok_or_else(|| explain::no_such_version(universe, name, wanted.to_string()))
     };
     match &wanted.choice {
         Choice::Any => {
             let slot = pool.slot(universe.package(ids[0]).name());
             match pool.get(slot).candidate.is_some() || universe.priority(ids[0]) > 0 {
                 true => Ok(slot),
-                false => Err(explain::forbidden(universe, wanted)),
+                false => Err(explain::forbidden(universe, name)),
             }
         }
         Choice::Version(version) => {

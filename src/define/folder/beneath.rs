@@ -7,7 +7,7 @@
 //! Devices, sockets and pipes are refused before they are opened for reading, and every length is bounded.
 //! This type is the only way to read there. What it cannot tell is a hard link: that is the file itself.
 
-use super::folder::FolderError;
+use super::error::FolderError;
 use crate::listing;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
 use rustix::io::Errno;

@@ -1,7 +1,14 @@
 //! Configuration files: what a package declares, and the field `Conffiles` of `status`.
 
-use super::RecordError;
 use crate::dpkg::control::Field;
+
+/// A line of conffiles, or of the field of that name, that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("conffile line `{line}`: expected an absolute path, perhaps after `remove-on-upgrade`")]
+pub struct NotAConffile {
+    /// The line.
+    pub line: String,
+}
 
 /// A configuration file as the database knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +41,11 @@ impl Conffile {
 }
 
 /// The conffiles that a package's member `conffiles` declares.
-pub fn declared_conffiles(bytes: &[u8]) -> Result<Vec<Conffile>, RecordError> {
+///
+/// # Errors
+///
+/// If a line has no absolute path.
+pub fn declared_conffiles(bytes: &[u8]) -> Result<Vec<Conffile>, NotAConffile> {
     let lines = bytes
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::trim_ascii_end);
@@ -44,12 +55,12 @@ pub fn declared_conffiles(bytes: &[u8]) -> Result<Vec<Conffile>, RecordError> {
         .collect()
 }
 
-fn declared_conffile(line: &[u8]) -> Result<Conffile, RecordError> {
+fn declared_conffile(line: &[u8]) -> Result<Conffile, NotAConffile> {
     let flagged = line.strip_prefix(b"remove-on-upgrade ");
     let path = flagged.unwrap_or(line);
     if !path.starts_with(b"/") {
         let line = String::from_utf8_lossy(line).into_owned();
-        return Err(RecordError::Conffile { line });
+        return Err(NotAConffile { line });
     }
     Ok(Conffile {
         path: path.to_vec(),
@@ -60,11 +71,11 @@ fn declared_conffile(line: &[u8]) -> Result<Conffile, RecordError> {
 }
 
 /// The lines of the field `Conffiles`: ` path hash [obsolete] [remove-on-upgrade]`.
-pub(super) fn known_conffiles(field: &Field<'_>) -> Result<Vec<Conffile>, RecordError> {
+pub(super) fn known_conffiles(field: &Field<'_>) -> Result<Vec<Conffile>, NotAConffile> {
     let lines = field.lines().filter(|line| !line.is_empty());
     lines
         .map(|line| {
-            let wrong = || RecordError::Conffile {
+            let wrong = || NotAConffile {
                 line: line.to_owned(),
             };
             let (rest, remove_on_upgrade) = flag(line, " remove-on-upgrade");

@@ -18,7 +18,7 @@ mod redirect;
 mod triggers;
 mod write;
 
-pub use conffile::{Conffile, declared_conffiles};
+pub use conffile::{Conffile, NotAConffile, declared_conffiles};
 pub use record::{Record, RecordError};
 pub use redirect::{Diversion, Diversions, Override, RedirectError};
 pub use triggers::{Triggers, TriggersError};

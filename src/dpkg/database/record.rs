@@ -4,7 +4,7 @@
 //! (`lib/dpkg/parse.c` and `dump.c`): relations are normalized, an epoch of 0 is dropped, empty and
 //! default values vanish, and what it does not know follows in the order of the control file.
 
-use super::conffile::{Conffile, known_conffiles};
+use super::conffile::{Conffile, NotAConffile, known_conffiles};
 use crate::dpkg::control::{ControlError, Stanza};
 use crate::dpkg::relation::{self, RelationError};
 use crate::dpkg::version::{self, NotAVersion};
@@ -83,12 +83,9 @@ pub enum RecordError {
     /// A version that cannot be one.
     #[error("field `Version`")]
     Version(#[from] NotAVersion),
-    /// A line of conffiles, or of the field of that name, that cannot be read.
-    #[error("conffile line `{line}`: expected an absolute path, perhaps after `remove-on-upgrade`")]
-    Conffile {
-        /// The line.
-        line: String,
-    },
+    /// A line of conffiles that cannot be read.
+    #[error(transparent)]
+    Conffile(#[from] NotAConffile),
 }
 
 /// A package of the database.

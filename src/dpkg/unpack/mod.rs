@@ -7,6 +7,7 @@
 
 mod automatic;
 mod error;
+mod installer;
 mod owners;
 mod package;
 mod place;
@@ -23,8 +24,8 @@ use crate::event::{Event, Reporter, Stage};
 use crate::lock::LockedPackage;
 use crate::store::Store;
 use crate::tree::{Meta, Objects, Tree};
+use installer::Installer;
 use owners::{GROUPS, Owners, USERS};
-use package::Installer;
 use std::io;
 
 /// A package to be unpacked: what the lock says, and the .deb in the store.
@@ -161,7 +162,7 @@ fn owners(
             () => continue,
         };
         *names = owners::ids(
-            &package::content(&entry, &deb.data)
+            &installer::content(&entry, &deb.data)
                 .read(store)
                 .map_err(failed)?,
         );

@@ -1,19 +1,17 @@
 //! One package after the other: its files, its record, its part of the database.
 
 use super::UnpackError;
-use super::owners::Owners;
+use super::installer::{Incoming, Installer, listed_name};
 use super::place::Placement;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::dpkg::control;
-use crate::dpkg::database::{
-    Conffile, Database, Package, PackageKey, Record, RecordError, declared_conffiles,
-};
+use crate::dpkg::database::{Package, Record, RecordError, declared_conffiles};
 use crate::dpkg::deb::{ControlFiles, ControlMember, Entry, EntryKind, OpenDeb, tar};
 use crate::dpkg::relation;
 use crate::lock::LockedPackage;
 use crate::store::Store;
-use crate::tree::{Content, Objects, Slice, Tree};
+use crate::tree::Objects;
 use md5::{Digest, Md5};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,48 +21,7 @@ use std::io::{self, Read, Seek};
 /// of `info` short of 255 bytes.
 const MAX_MEMBER_NAME: usize = 100;
 
-/// A tree and a database on their way, and what is known across packages.
-pub(super) struct Installer<'a> {
-    pub(super) tree: Tree,
-    pub(super) database: Database,
-    pub(super) owners: Owners,
-    /// Which packages list a path.
-    pub(super) listed: BTreeMap<Vec<u8>, Vec<PackageKey>>,
-    store: &'a Store,
-}
-
-/// A package that is being unpacked.
-pub(super) struct Incoming {
-    pub(super) record: Record,
-    /// Declared conffiles; `obsolete` is set for those whose file another package keeps.
-    pub(super) conffiles: Vec<Conffile>,
-    /// The decompressed data.tar.
-    pub(super) data: Sha256,
-}
-
-impl<'a> Installer<'a> {
-    /// Starts with `tree`, whose database is `database`.
-    pub(super) fn new(tree: Tree, database: Database, owners: Owners, store: &'a Store) -> Self {
-        let mut listed: BTreeMap<Vec<u8>, Vec<PackageKey>> = BTreeMap::new();
-        for (key, package) in &database.packages {
-            for path in &package.list {
-                listed.entry(path.clone()).or_default().push(key.clone());
-            }
-        }
-        Self {
-            tree,
-            database,
-            owners,
-            listed,
-            store,
-        }
-    }
-
-    /// The tree, and the database that is to be written into it.
-    pub(super) fn finish(self) -> (Tree, Database) {
-        (self.tree, self.database)
-    }
-
+impl Installer<'_> {
     /// Unpacks one package.
     pub(super) fn install(
         &mut self,
@@ -93,7 +50,7 @@ impl<'a> Installer<'a> {
             .control
             .get("conffiles")
             .map_or(&[][..], |file| &file.bytes);
-        let conffiles = declared_conffiles(conffiles).map_err(control)?;
+        let conffiles = declared_conffiles(conffiles).map_err(|error| control(error.into()))?;
         let mut incoming = Incoming {
             record,
             conffiles,
@@ -151,25 +108,6 @@ impl<'a> Installer<'a> {
         self.database.packages.insert(package.key(), package);
         Ok(())
     }
-}
-
-/// Where the file of `entry` lies in the store.
-pub(super) fn content(entry: &Entry, data: &Sha256) -> Content {
-    Content::Stored(Slice {
-        object: *data,
-        offset: entry.offset,
-        len: entry.size,
-    })
-}
-
-/// The path of a member in dpkg's spelling: `/etc/x`, and `/.` for the root.
-pub(super) fn listed_name(name: &[u8]) -> Vec<u8> {
-    let mut rest = name;
-    while let Some(next) = rest.strip_prefix(b"/").or(rest.strip_prefix(b"./")) {
-        rest = next;
-    }
-    let rest = if rest.is_empty() { b"." } else { rest };
-    [b"/", rest].concat()
 }
 
 /// Every entry, symlinks last as dpkg places them.

@@ -11,7 +11,7 @@
 //! only with Replaces, or where a diversion moves one of the two away.
 
 use super::UnpackError;
-use super::package::{Incoming, Installer, content, listed_name};
+use super::installer::{Incoming, Installer, content, listed_name};
 use crate::dpkg::database::PackageKey;
 use crate::dpkg::deb::{Entry, EntryKind};
 use crate::tree::{Kind, Meta, Name, Node, NodeId, Origin, Tree, TreePath};
