@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Each value is made from the one before it; `DESIGN.md` beside this file is the contract between
-//! them. Only `cli` knows the environment, the clock and the terminal.
+//! them, by a [`session::Session`]. Only `cli` knows the environment, the clock and the terminal.
 
 pub mod address;
 pub mod architecture;
@@ -45,5 +45,9 @@ pub mod resolve;
 pub mod sandbox;
 pub mod sink;
 pub mod verify;
+
+pub mod boot_test;
+pub mod qemu;
+pub mod session;
 
 pub mod cli;

@@ -4,7 +4,7 @@ mod installed;
 mod third_party;
 
 pub use installed::Installed;
-pub use third_party::{ThirdPartyError, third_party_archive, third_party_archives};
+pub use third_party::{ThirdPartyError, lint_archive_keys, third_party_archives};
 
 use crate::apt::index::{Index, IndexError, Package, Priority};
 use crate::apt::keyring::Keyring;

@@ -1,7 +1,8 @@
 //! The command line exactly as typed. What it means is decided elsewhere.
 
-use super::trial::Firmware;
 use crate::digest::Sha256;
+use crate::qemu::Firmware;
+use clap::builder::PossibleValue;
 use clap::{
     Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     value_parser,
@@ -328,6 +329,20 @@ impl FromArgMatches for Tested {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+/// What starts a PC's disk, as it is typed.
+impl ValueEnum for Firmware {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Bios, Self::Uefi]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Bios => PossibleValue::new("bios").help("The BIOS of old PCs"),
+            Self::Uefi => PossibleValue::new("uefi").help("UEFI, by OVMF"),
+        })
     }
 }
 

@@ -1,14 +1,13 @@
 //! `imgbuild check`: mistakes in board files, all at once, with their places.
 
 use super::args::DefinitionArgs;
-use super::build::definitions;
 use super::failure::Failure;
-use super::{given, print_text};
-use crate::apt::repository::Freshness;
+use super::files;
+use super::target::definitions;
+use super::terminal::print_text;
 use crate::define::{Board, Definitions};
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::resolve::third_party_archive;
-use std::error::Error;
+use crate::diag::Diagnostics;
+use crate::resolve::lint_archive_keys;
 use std::path::Path;
 
 /// Checks `wanted`, names or files, or every board there is.
@@ -24,7 +23,7 @@ pub(super) fn boards(wanted: &[String], args: &DefinitionArgs) -> Result<(), Fai
         let Some(board) = board(&mut diagnostics, &definitions, name)? else {
             continue;
         };
-        if keys_are_sound(&mut diagnostics, &board) {
+        if lint_archive_keys(&mut diagnostics, &board) {
             sound += &format!("{}: no mistakes\n", board.name);
         }
     }
@@ -46,28 +45,8 @@ fn board(
     if !is_file {
         return Ok(definitions.lint_board(diagnostics, wanted));
     }
-    let text = given::read_text(path, given::MAX_TEXT);
-    let text = text.map_err(|source| Failure::UserFile {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = files::read_text(path, files::MAX_TEXT).map_err(Failure::reading(path))?;
     let folder = path.parent().and_then(Path::file_name);
     let name = folder.map_or(wanted.into(), |name| name.to_string_lossy());
     Ok(Board::lint(diagnostics, &name, wanted, &text))
-}
-
-/// Whether every archive of `board` has the key that its fingerprint names.
-fn keys_are_sound(diagnostics: &mut Diagnostics, board: &Board) -> bool {
-    let mut sound = true;
-    for archive in &board.archives {
-        if let Err(error) = third_party_archive(archive, Freshness::Checked) {
-            sound = false;
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            diagnostics.push(
-                Diagnostic::new("board::archive-key", error.to_string())
-                    .label(&archive.key.span, cause),
-            );
-        }
-    }
-    sound
 }

@@ -5,20 +5,48 @@
     reason = "this is where the environment is read"
 )]
 
-use super::args::InputArgs;
-use super::failure::Failure;
-use super::given;
-use crate::apt::mirrors::{self, DebianMirrors};
+use super::files;
+use crate::apt::mirrors;
 use crate::apt::sources::{self, SourceEntry};
 use crate::configuration::Configuration;
 use crate::epoch::Epoch;
-use crate::fetch::{Proxies, Url};
+use crate::fetch::{BadUrl, Proxies};
 use crate::listing;
+use crate::session::Mirrors;
 use crate::unfinished::Unfinished;
 use ring::rand::SecureRandom;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+/// What is wrong with the environment.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EnvironmentError {
+    /// The user's configuration file cannot be read.
+    #[error("cannot read `{}`", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be understood.
+    #[error("`{}`: line {line}: {message}", .path.display())]
+    Configuration {
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// Nothing says where the store is.
+    #[error("no folder for the store is known: set HOME or IMGBUILD_STORE, or give --store DIR")]
+    NoStore,
+    /// The mirror's address is none.
+    #[error(transparent)]
+    Mirror(#[from] BadUrl),
+}
 
 /// A variable that is set to something.
 fn variable(name: &str) -> Option<String> {
@@ -42,33 +70,36 @@ pub(super) fn configuration_folder() -> Option<PathBuf> {
     folder("XDG_CONFIG_HOME", ".config")
 }
 
-fn configuration_file() -> Option<PathBuf> {
+/// The user's configuration file.
+pub(super) fn configuration_file() -> Option<PathBuf> {
     Some(configuration_folder()?.join("config.toml"))
 }
 
-fn configuration() -> Result<Configuration, Failure> {
+fn configuration() -> Result<Configuration, EnvironmentError> {
     let Some(path) = configuration_file() else {
         return Ok(Configuration::default());
     };
-    let text = match given::read_found(&path, given::MAX_TEXT) {
+    let text = match files::read_found(&path, files::MAX_TEXT) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Configuration::default());
         }
-        Err(source) => return Err(Failure::UserFile { path, source }),
+        Err(source) => return Err(EnvironmentError::Read { path, source }),
     };
     // The line itself may hold a login.
     let wrong = |error: toml::de::Error| {
         let before = error.span().map(|span| &text[..span.start.min(text.len())]);
-        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        let words = format!("`{}`: line {line}: {}", path.display(), error.message());
-        Failure::Usage(words)
+        EnvironmentError::Configuration {
+            path,
+            line: before.map_or(1, |before| before.matches('\n').count() + 1),
+            message: error.message().to_owned(),
+        }
     };
     Configuration::parse(&text).map_err(wrong)
 }
 
 /// The folder of the store: a flag, `IMGBUILD_STORE`, the configuration, or the user's cache.
-pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, EnvironmentError> {
     if let Some(path) = flag {
         return Ok(path.to_owned());
     }
@@ -76,35 +107,23 @@ pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, Failure> {
         return Ok(PathBuf::from(path));
     }
     let usual = || folder("XDG_CACHE_HOME", ".cache");
-    configuration()?.store.or_else(usual).ok_or_else(|| {
-        let words =
-            "no folder for the store is known: set HOME or IMGBUILD_STORE, or give --store DIR";
-        Failure::Usage(words.to_owned())
-    })
+    let store = configuration()?.store.or_else(usual);
+    store.ok_or(EnvironmentError::NoStore)
 }
 
-/// Debian's archives as a person names them: a flag, `IMGBUILD_MIRROR` or the configuration.
-pub(super) fn named_mirrors(args: &InputArgs) -> Result<Option<DebianMirrors>, Failure> {
-    let named = match args.mirror.clone().or_else(|| variable("IMGBUILD_MIRROR")) {
+/// Debian's archives: as a person names them by a flag, `IMGBUILD_MIRROR` or the configuration, or by this
+/// machine's apt sources.
+pub(super) fn mirrors(flag: Option<&str>) -> Result<Mirrors, EnvironmentError> {
+    let named = flag.map(str::to_owned);
+    let named = match named.or_else(|| variable("IMGBUILD_MIRROR")) {
         Some(url) => Some(url),
         None => configuration()?.mirror,
     };
-    let Some(url) = named else { return Ok(None) };
-    let debian: Url = url.parse()?;
-    let security = debian.with_suffix("-security");
-    Ok(Some(DebianMirrors { debian, security }))
-}
-
-/// Debian's archives: as a person names them, or by this machine's apt sources.
-pub(super) fn mirrors(args: &InputArgs) -> Result<DebianMirrors, Failure> {
-    if let Some(named) = named_mirrors(args)? {
-        return Ok(named);
+    if let Some(url) = named {
+        return Ok(Mirrors::named(&url)?);
     }
     let found = mirrors::discover_mirrors(&apt_sources(Path::new("/etc/apt")));
-    found.ok_or_else(|| Failure::NoMirror {
-        configuration: configuration_file()
-            .unwrap_or_else(|| "~/.config/imgbuild/config.toml".into()),
-    })
+    Ok(found.map_or(Mirrors::Unknown, Mirrors::OfHost))
 }
 
 /// The apt sources of this machine. What cannot be read is left out: apt itself would complain.
@@ -193,10 +212,10 @@ pub(super) fn colour() -> bool {
     std::io::stderr().is_terminal() && variable("NO_COLOR").is_none()
 }
 
-/// Whether `program` can be started by its name.
-pub(super) fn has_program(program: &str) -> bool {
+/// The folders that programs are looked for in.
+pub(super) fn program_folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path).collect()
 }
 
 /// This program's file, for the sandbox to start again.

@@ -3,17 +3,19 @@
 //! Every match names every variant, so that a new error asks for its code.
 
 use super::failure::Failure;
-use super::trial::{ConsoleError, MachineError, TrialError};
 use crate::apt::repository::RepositoryError;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
+use crate::boot_test::BootTestError;
 use crate::dpkg::unpack::UnpackError;
 use crate::fetch::FetchError;
 use crate::pipeline::{
     BuildError, DiskError, FetchStageError, ForeignError, RewriteError, SystemError,
 };
+use crate::qemu::{ConsoleError, MachineError};
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
+use crate::session::SessionError;
 use crate::verify::{RulesError, VerifyError};
 use std::io;
 
@@ -30,7 +32,7 @@ const OUTPUT: u8 = 5;
 /// The image is not what it should be.
 const CHECK: u8 = 6;
 /// EX_SOFTWARE of sysexits.h.
-const BUG: u8 = 70;
+pub(super) const BUG: u8 = 70;
 /// After Ctrl-C, as shells count it: 128 and the number of the signal.
 const INTERRUPT: u8 = 130;
 /// The same as `exit` takes it.
@@ -39,25 +41,31 @@ pub(super) const INTERRUPTED: i32 = 130;
 /// The exit code of `failure`.
 pub(super) fn code(failure: &Failure) -> u8 {
     match failure {
-        Failure::Diagnostics(_) | Failure::Folder(_) | Failure::Lender(_) => DEFINITIONS,
-        Failure::Usage(_) | Failure::UserFile { .. } | Failure::Mirror(_) => USAGE,
+        Failure::Diagnostics(_) | Failure::Folder(_) => DEFINITIONS,
+        Failure::Usage(_) | Failure::UserFile { .. } | Failure::Environment(_) => USAGE,
         Failure::NoLock(_)
         | Failure::ReadLock { .. }
         | Failure::Lock { .. }
-        | Failure::NearLock { .. }
-        | Failure::Stale(_) => LOCK,
-        Failure::NoMirror { .. } | Failure::Keyring { .. } | Failure::Client(_) | Failure::Host => {
-            INPUT
-        }
-        Failure::Base(error) => base(error),
-        Failure::Resolve(error) => resolve(error),
-        Failure::Build(error) => build(error),
-        Failure::Trial(error) => trial(error),
-        Failure::Store { .. }
-        | Failure::Full { .. }
-        | Failure::Sink(_)
-        | Failure::WriteLock { .. }
-        | Failure::Print(_) => OUTPUT,
+        | Failure::FoundLock { .. } => LOCK,
+        Failure::Keyring { .. } => INPUT,
+        Failure::Session(error) => session(error),
+        Failure::BootTest(error) => boot_test(error),
+        Failure::WriteLock { .. } | Failure::Print(_) => OUTPUT,
+    }
+}
+
+fn session(error: &SessionError) -> u8 {
+    match error {
+        SessionError::ThirdParty(_) => DEFINITIONS,
+        SessionError::NeedlessLoader(_)
+        | SessionError::UnconfiguredBootstrap
+        | SessionError::NeedlessBaseKey => USAGE,
+        SessionError::FoundLock(_) | SessionError::Stale(_) => LOCK,
+        SessionError::NoMirror | SessionError::Client(_) | SessionError::Host => INPUT,
+        SessionError::Base(error) => base(error),
+        SessionError::Resolve(error) => resolve(error),
+        SessionError::Build(error) => build(error),
+        SessionError::Store { .. } | SessionError::Full { .. } | SessionError::Sink(_) => OUTPUT,
     }
 }
 
@@ -197,17 +205,19 @@ fn verify(error: &VerifyError) -> u8 {
     }
 }
 
-fn trial(error: &TrialError) -> u8 {
+fn boot_test(error: &BootTestError) -> u8 {
     match error {
-        TrialError::Machine(MachineError::Firmware(_)) => USAGE,
-        TrialError::Missing { .. }
-        | TrialError::Machine(MachineError::Open(_) | MachineError::Architecture(_))
-        | TrialError::Console(ConsoleError::Start { .. }) => INPUT,
-        TrialError::Prepare(_)
-        | TrialError::Disk(_)
-        | TrialError::Console(ConsoleError::Talk(_)) => OUTPUT,
-        TrialError::Console(ConsoleError::Interrupted) => INTERRUPT,
-        TrialError::Failed { .. } | TrialError::Machine(_) | TrialError::Console(_) => CHECK,
+        BootTestError::Machine(MachineError::Firmware(_)) => USAGE,
+        BootTestError::Missing { .. }
+        | BootTestError::Machine(MachineError::Open(_) | MachineError::Architecture(_))
+        | BootTestError::Console(ConsoleError::Start { .. }) => INPUT,
+        BootTestError::Prepare(_)
+        | BootTestError::Disk(_)
+        | BootTestError::Console(ConsoleError::Talk(_)) => OUTPUT,
+        BootTestError::Console(ConsoleError::Interrupted) => INTERRUPT,
+        BootTestError::Failed { .. } | BootTestError::Machine(_) | BootTestError::Console(_) => {
+            CHECK
+        }
     }
 }
 
@@ -277,22 +287,4 @@ fn foreign(error: &ForeignError) -> u8 {
         ForeignError::Missing(_) => DEFINITIONS,
         ForeignError::Store(_) => OUTPUT,
     }
-}
-
-/// A panic is a bug: says so, with the version, and ends with the code for it.
-pub(super) fn install_panic_message() {
-    std::panic::set_hook(Box::new(move |panic| {
-        // The words of a panic may hold what was read.
-        super::progress::say(&panic.to_string());
-        let trace = std::backtrace::Backtrace::capture();
-        if trace.status() == std::backtrace::BacktraceStatus::Captured {
-            super::progress::say(&trace.to_string());
-        }
-        let version = env!("CARGO_PKG_VERSION");
-        super::progress::say(&format!(
-            "imgbuild {version} has a bug; please report the lines above"
-        ));
-        super::signals::remove_unfinished();
-        std::process::exit(BUG.into());
-    }));
 }

@@ -1,25 +1,23 @@
 //! What went wrong, in words for a person: the failure, its causes, and what to do.
 
-use super::exit;
-use super::trial::TrialError;
+use super::environment::{self, EnvironmentError};
+use super::terminal::PrintError;
 use crate::apt::keyring::KeyringError;
 use crate::apt::repository::RepositoryError;
 use crate::base::{BaseError, SourceError};
+use crate::boot_test::BootTestError;
 use crate::define::FolderError;
 use crate::diag::{Diagnostics, Visible};
-use crate::fetch::{BadUrl, FetchError};
+use crate::fetch::FetchError;
 use crate::lock::LockError;
 use crate::pipeline::{BuildError, FetchStageError, SystemError};
-use crate::plan::StaleLock;
-use crate::resolve::{ResolveError, ThirdPartyError};
+use crate::resolve::ResolveError;
 use crate::sandbox::{Ending, SandboxError};
-use crate::sink::SinkError;
-use crate::store::Store;
-use crate::units::Bytes;
+use crate::session::SessionError;
 use std::error::Error;
 use std::fmt::Write;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Every way in which a command can end badly.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +25,7 @@ pub(super) enum Failure {
     /// Definitions or settings are wrong; all that is wrong with them.
     #[error("{}", .0.to_text(false))]
     Diagnostics(Diagnostics),
-    /// A flag or the configuration cannot be understood.
+    /// A flag cannot be understood.
     #[error("{0}")]
     Usage(String),
     /// A file that the user named cannot be read.
@@ -38,6 +36,9 @@ pub(super) enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// The environment cannot be used.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// A folder of definitions cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -65,24 +66,12 @@ pub(super) enum Failure {
         "the lock `{}` was found because it lies in the working directory, and says that {says}",
         .path.display()
     )]
-    NearLock {
+    FoundLock {
         /// Its file.
         path: PathBuf,
         /// What it must not decide.
         says: String,
     },
-    /// The lock is of other packages.
-    #[error(transparent)]
-    Stale(#[from] StaleLock),
-    /// Nothing says where Debian's archive is.
-    #[error("no Debian archive to fetch from is known")]
-    NoMirror {
-        /// The user's configuration file.
-        configuration: PathBuf,
-    },
-    /// The mirror's address is none.
-    #[error(transparent)]
-    Mirror(#[from] BadUrl),
     /// A keyring file is none.
     #[error("cannot use the keyring `{}`", .path.display())]
     Keyring {
@@ -91,45 +80,9 @@ pub(super) enum Failure {
         /// Why.
         source: KeyringError,
     },
-    /// The store cannot be used.
-    #[error("cannot use the store `{}`", .path.display())]
-    Store {
-        /// Its folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The disk that the store is on has no room left.
-    #[error("the disk of the store `{}` is full: {free} bytes are free", .path.display(), free = .free.0)]
-    Full {
-        /// The store's folder.
-        path: PathBuf,
-        /// What is still free there.
-        free: Bytes,
-        /// What could not be done.
-        source: Box<Failure>,
-    },
-    /// The HTTP client cannot be set up.
+    /// There is no lock, no plan or no image to be had.
     #[error(transparent)]
-    Client(#[from] FetchError),
-    /// The machine's architecture is unknown.
-    #[error("this machine's architecture cannot build images: expected amd64, arm64 or armhf")]
-    Host,
-    /// The base image cannot be built on.
-    #[error(transparent)]
-    Base(#[from] BaseError),
-    /// An archive that the board names cannot be asked.
-    #[error(transparent)]
-    Lender(#[from] ThirdPartyError),
-    /// There is no lock to be had.
-    #[error(transparent)]
-    Resolve(#[from] ResolveError),
-    /// There is no image to be had.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// The image cannot be written.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
+    Session(SessionError),
     /// The lock cannot be written.
     #[error("cannot write the lock `{}`", .path.display())]
     WriteLock {
@@ -140,64 +93,23 @@ pub(super) enum Failure {
     },
     /// The image did not pass its test.
     #[error(transparent)]
-    Trial(#[from] TrialError),
+    BootTest(#[from] BootTestError),
     /// Standard output failed.
-    #[error("cannot write to standard output")]
-    Print(#[source] io::Error),
+    #[error(transparent)]
+    Print(#[from] PrintError),
 }
 
-/// A script that ran out of room says so in its own words; with less than this left, it did.
-const NO_ROOM: Bytes = Bytes(1 << 20);
-
 impl Failure {
-    /// The documented exit code.
-    pub(super) fn exit_code(&self) -> u8 {
-        exit::code(self)
-    }
-
-    /// Says so if this failed because the disk of `store` is full.
-    pub(super) fn in_store(self, store: &Store) -> Self {
-        let free = store.least_free();
-        let full = match &self {
-            // The same error number says that there may be no more namespaces.
-            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::NoNamespace {
-                ..
-            }))) => false,
-            // What ran out of room in there says so in its own words, or not at all.
-            Self::Build(BuildError::System(SystemError::Sandbox(_))) => {
-                free < NO_ROOM || self.is_full_disk()
-            }
-            _ => self.is_full_disk(),
-        };
-        if !full {
-            return self;
-        }
-        Self::Full {
-            path: store.root().to_owned(),
-            free,
-            source: Box::new(self),
-        }
-    }
-
-    fn is_full_disk(&self) -> bool {
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-            if matches!(
-                kind,
-                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-            ) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+    /// The file `path` of the user's cannot be read because of an error.
+    pub(super) fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |source| Self::UserFile { path, source }
     }
 
     /// The failure, the whole chain of causes, and what to do, each on its own line.
     pub(super) fn render(&self) -> Visible {
         if let Self::Diagnostics(diagnostics) = self {
-            return diagnostics.render(super::environment::colour());
+            return diagnostics.render(environment::colour());
         }
         let mut text = format!("error: {self}\n");
         let mut cause = self.source();
@@ -225,39 +137,47 @@ impl Failure {
     fn help(&self) -> Option<String> {
         match self {
             Self::NoLock(_) => Some("run `imgbuild lock`, or build without --locked".to_owned()),
-            Self::NearLock { path, .. } => Some(format!(
+            Self::FoundLock { path, .. } => Some(format!(
                 "`--lock {}` takes it as it is; `imgbuild lock` makes it anew",
                 path.display()
             )),
-            Self::NoMirror { configuration } => Some(format!(
-                "give --mirror URL, set IMGBUILD_MIRROR, or write `mirror = \"URL\"` into `{}`",
-                configuration.display()
-            )),
-            Self::Store { .. } => Some("give another folder with --store".to_owned()),
-            Self::Full { .. } => {
-                Some("make room there, or give another folder with --store".to_owned())
-            }
-            Self::Resolve(ResolveError::Repository(error)) => repository_help(error),
-            Self::Base(BaseError::Source(error)) => base_help(error),
-            Self::Build(
-                BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
-            ) => fetch_help(error),
-            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::Script {
-                ending: Ending::TimeLimit(_),
-                ..
-            }))) => Some(
-                "nobody answers a script that asks; one that only needs longer gets it by --script-timeout SECONDS"
-                    .to_owned(),
-            ),
-            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::NoNamespace {
-                ..
-            }))) => Some(
-                "on top of an image (--base), `--configure first-boot` leaves the scripts to the device"
-                    .to_owned(),
-            ),
+            Self::Session(error) => session_help(error),
             _ => None,
         }
     }
+}
+
+fn session_help(error: &SessionError) -> Option<String> {
+    let help = match error {
+        SessionError::NoMirror => {
+            let usual = || PathBuf::from("~/.config/imgbuild/config.toml");
+            let configuration = environment::configuration_file().unwrap_or_else(usual);
+            return Some(format!(
+                "give --mirror URL, set IMGBUILD_MIRROR, or write `mirror = \"URL\"` into `{}`",
+                configuration.display()
+            ));
+        }
+        SessionError::Store { .. } => "give another folder with --store",
+        SessionError::Full { .. } => "make room there, or give another folder with --store",
+        SessionError::Resolve(ResolveError::Repository(error)) => return repository_help(error),
+        SessionError::Base(BaseError::Source(error)) => return base_help(error),
+        SessionError::Build(
+            BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
+        ) => return fetch_help(error),
+        SessionError::Build(BuildError::System(SystemError::Sandbox(SandboxError::Script {
+            ending: Ending::TimeLimit(_),
+            ..
+        }))) => {
+            "nobody answers a script that asks; one that only needs longer gets it by --script-timeout SECONDS"
+        }
+        SessionError::Build(BuildError::System(SystemError::Sandbox(
+            SandboxError::NoNamespace { .. },
+        ))) => {
+            "on top of an image (--base), `--configure first-boot` leaves the scripts to the device"
+        }
+        _ => return None,
+    };
+    Some(help.to_owned())
 }
 
 fn repository_help(error: &RepositoryError) -> Option<String> {
@@ -335,5 +255,27 @@ fn input_help(error: &FetchError) -> Option<String> {
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::Diagnostics(diagnostics)
+    }
+}
+
+impl From<SessionError> for Failure {
+    /// What was asked for by flags is refused in the words of flags.
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NeedlessLoader(_) => {
+                Self::Usage(format!("{error}; leave out --boot-loader-only"))
+            }
+            SessionError::UnconfiguredBootstrap => {
+                let words = "`--configure first-boot` needs an image to start from (--base): a system made of \
+                             packages alone cannot start before they are configured";
+                Self::Usage(words.to_owned())
+            }
+            SessionError::NeedlessBaseKey => {
+                let words =
+                    "`--base-key` goes with a --base that the board names by the key that signs it";
+                Self::Usage(words.to_owned())
+            }
+            error => Self::Session(error),
+        }
     }
 }

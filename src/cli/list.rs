@@ -1,19 +1,18 @@
-//! `imgbuild list` and `imgbuild show`.
+//! `imgbuild list`: names and titles.
 
 use super::args::DefinitionArgs;
-use super::build::definitions;
 use super::failure::Failure;
-use super::{print_json, print_text};
-use crate::compose::boot_text::{described, expected};
+use super::target::definitions;
+use super::terminal::{PrintError, print_json, print_text};
 use crate::diag::Diagnostics;
-use crate::specification::{self, Profile};
+use crate::specification;
 use serde_json::json;
 
 /// Names and titles.
 struct Listing(Vec<(String, String)>);
 
 impl Listing {
-    fn print(&self, json: bool) -> Result<(), Failure> {
+    fn print(&self, json: bool) -> Result<(), PrintError> {
         if json {
             let rows = self
                 .0
@@ -40,8 +39,10 @@ pub(super) fn boards(args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
             rows.push((name, board.title));
         }
     }
-    finish(diagnostics)?;
-    Listing(rows).print(json)
+    match diagnostics.is_empty() {
+        true => Ok(Listing(rows).print(json)?),
+        false => Err(diagnostics.into()),
+    }
 }
 
 /// Prints every profile.
@@ -52,50 +53,5 @@ pub(super) fn profiles(args: &DefinitionArgs, json: bool) -> Result<(), Failure>
         let profile = specification::profile(&definitions, &name)?;
         rows.push((name, profile.title));
     }
-    Listing(rows).print(json)
-}
-
-/// Prints a profile with its settings.
-pub(super) fn profile(name: &str, args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
-    let profile = specification::profile(&definitions(&args.definitions), name)?;
-    match json {
-        true => print_json(&profile.to_json()),
-        false => print_text(&text(&profile)),
-    }
-}
-
-fn text(profile: &Profile) -> String {
-    let mut text = format!(
-        "{}: {}\n\n{}\n\nsettings\n",
-        profile.name,
-        profile.title,
-        profile.help.trim()
-    );
-    for (name, setting) in &profile.settings {
-        let default = match (&setting.default, setting.required) {
-            (Some(default), _) => format!(", default {}", default.value),
-            (None, true) => ", required".to_owned(),
-            (None, false) if setting.generate.is_some() => ", made at the first boot".to_owned(),
-            (None, false) => String::new(),
-        };
-        let secret = if setting.secret { ", secret" } else { "" };
-        text += &format!(
-            "  {name} ({}{secret}{default})\n      {}\n      {}\n",
-            setting.kind.word(),
-            setting.help,
-            expected(setting)
-        );
-        for (field, definition) in setting.items.iter().flat_map(|items| &items.fields) {
-            text += &format!("        {field}: {}\n", described(definition));
-        }
-    }
-    text
-}
-
-fn finish(diagnostics: Diagnostics) -> Result<(), Failure> {
-    if diagnostics.is_empty() {
-        Ok(())
-    } else {
-        Err(diagnostics.into())
-    }
+    Ok(Listing(rows).print(json)?)
 }

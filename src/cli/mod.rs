@@ -1,37 +1,54 @@
 //! The command line program: the only place that knows the process, its environment, its clock and
-//! its terminal. Each command is a thin wrapper around the library.
+//! its terminal. A command reads its arguments, calls the library, and prints.
+//!
+//! The modules below stand in their order: each uses only those above it.
 
 mod args;
-mod bench;
+mod terminal;
+
+mod files;
+
+mod environment;
+
+mod failure;
+
+mod exit;
+
+mod signals;
+
+mod panic;
+mod progress;
+
+mod output;
+mod target;
+
+mod inputs;
+mod locks;
+
 mod build;
 mod check;
-mod environment;
-mod exit;
-mod failure;
-mod given;
-mod heal;
 mod list;
-mod near_lock;
-mod progress;
-mod signals;
-mod trial;
+mod lock;
+mod plan;
+mod show;
 
-use crate::diag::{visible, visible_json};
+mod test;
+
 use args::{Cli, Command, Listed, Shown, Task};
 use failure::Failure;
-use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::ffi::OsString;
 use std::process::ExitCode;
+use terminal::{PrintError, print, say, show};
 
 /// Runs the command that `arguments` ask for.
-pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     signals::install();
-    exit::install_panic_message();
+    panic::install();
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             if error.use_stderr() {
-                progress::say(error.render().to_string().trim_end());
+                say(error.render().to_string().trim_end());
                 return ExitCode::from(exit::USAGE);
             }
             // Help and version go to standard output and are no failure. A closed pipe is none either.
@@ -44,8 +61,8 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            progress::show(&failure.render());
-            ExitCode::from(failure.exit_code())
+            show(&failure.render());
+            ExitCode::from(exit::code(&failure))
         }
     }
 }
@@ -56,9 +73,9 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Task::Other(command) => command,
     };
     match command {
-        Command::Lock(args) => build::lock(&args, cli.talk),
-        Command::Plan(args) => build::plan(&args, cli.talk),
-        Command::Test(args) => trial::test(&args, cli.talk),
+        Command::Lock(args) => lock::lock(&args, cli.talk),
+        Command::Plan(args) => plan::plan(&args, cli.talk),
+        Command::Test(args) => test::test(&args, cli.talk),
         Command::Check {
             boards,
             definitions,
@@ -76,45 +93,18 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
                 name,
                 definitions,
                 json,
-            } => list::profile(&name, &definitions, json),
+            } => show::profile(&name, &definitions, json),
         },
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::grammar(), "imgbuild", &mut text);
-            print(&text)
+            Ok(print(&text)?)
         }
         Command::Man => {
             let mut text = Vec::new();
             let page = clap_mangen::Man::new(Cli::grammar());
-            page.render(&mut text).map_err(Failure::Print)?;
-            print(&text)
+            page.render(&mut text).map_err(PrintError::from)?;
+            Ok(print(&text)?)
         }
-    }
-}
-
-/// Writes text for a person to standard output, with its control characters made visible.
-fn print_text(text: &str) -> Result<(), Failure> {
-    print(visible(text).as_bytes())
-}
-
-/// Writes a line of JSON to standard output, with its control characters as escapes.
-fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
-    print(format!("{}\n", visible_json(&value.to_string())))
-}
-
-/// Writes the path of what was made to standard output: to a program as it is, since it is to be used.
-fn print_path(path: &Path) -> Result<(), Failure> {
-    if std::io::stdout().is_terminal() {
-        return print_text(&format!("{}\n", path.display()));
-    }
-    print([path.as_os_str().as_encoded_bytes(), b"\n"].concat())
-}
-
-/// Writes data to standard output as it is. A reader that left early is no failure.
-fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
-        _ => Ok(()),
     }
 }

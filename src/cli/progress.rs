@@ -1,9 +1,10 @@
 //! Draws events: bars on a terminal, one plain line a stage elsewhere.
 
-use crate::diag::{Visible, visible};
+use super::terminal::{now, say};
+use crate::diag::visible;
 use crate::event::{Event, Reporter, Stage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -143,25 +144,4 @@ impl Reporter for Progress {
             Event::Done { .. } => {}
         }
     }
-}
-
-/// Writes `line` to standard error with its control characters made visible: it may hold what a script
-/// printed or what a server calls a file.
-pub(crate) fn say(line: &str) {
-    show(&Visible::of(line));
-}
-
-/// Writes text to standard error. Nothing else of the program writes there, but for bars that hold
-/// no text of others; a closed one is nobody's loss.
-pub(crate) fn show(text: &Visible) {
-    let _ = writeln!(std::io::stderr(), "{}", text.as_str().trim_end());
-}
-
-/// The clock, for what a person sees only.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "elapsed time is shown and decides nothing"
-)]
-pub(crate) fn now() -> Instant {
-    Instant::now()
 }

@@ -2,6 +2,8 @@
 //! asked to be told instead. Such a listener is told once: it ends what it does, says what it knows, and
 //! returns. A second signal ends the process in any case.
 
+use super::exit;
+use crate::qemu::Interrupts;
 use crate::{removal, sandbox};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -17,16 +19,19 @@ static UNFINISHED: Mutex<Option<Vec<PathBuf>>> = Mutex::new(Some(Vec::new()));
 type Listener = Box<dyn FnOnce() + Send>;
 static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 
-/// Has `told` called by the next interrupt, which then does not end the process.
-pub(super) fn listen(told: impl FnOnce() + Send + 'static) {
-    if let Ok(mut listener) = LISTENER.lock() {
-        *listener = Some(Box::new(told));
-    }
-}
+/// The signals that ask this process to end.
+pub(super) struct Signals;
 
-/// From now on an interrupt ends the process again.
-pub(super) fn stop_listening() {
-    drop(listener());
+impl Interrupts for Signals {
+    fn listen(&self, told: Box<dyn FnOnce() + Send>) {
+        if let Ok(mut listener) = LISTENER.lock() {
+            *listener = Some(told);
+        }
+    }
+
+    fn stop_listening(&self) {
+        drop(listener());
+    }
 }
 
 fn listener() -> Option<Listener> {
@@ -75,7 +80,7 @@ pub(super) fn install() {
             // Else it would go on to write what is being removed.
             sandbox::end_all();
             remove_unfinished();
-            std::process::exit(super::exit::INTERRUPTED);
+            std::process::exit(exit::INTERRUPTED);
         }
     });
 }

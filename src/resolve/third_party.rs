@@ -7,10 +7,12 @@ use crate::apt::repository::{Freshness, Indices, Repository};
 use crate::apt::solve::Universe;
 use crate::architecture::Architecture;
 use crate::define::board::{Archive, Board};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::fetch::BadUrl;
 use crate::lock::LockedPackage;
 use crate::specification::Spec;
 use crate::store::Store;
+use std::error::Error;
 use std::sync::Arc;
 
 /// Why an archive that a board names cannot be asked.
@@ -51,8 +53,25 @@ pub fn third_party_archives(
         .collect()
 }
 
+/// Whether every archive of `board` has the key that its fingerprint names; what is wrong is added to
+/// `diagnostics`.
+pub fn lint_archive_keys(diagnostics: &mut Diagnostics, board: &Board) -> bool {
+    let mut sound = true;
+    for archive in &board.archives {
+        if let Err(error) = third_party_archive(archive, Freshness::Checked) {
+            sound = false;
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            diagnostics.push(
+                Diagnostic::new("board::archive-key", error.to_string())
+                    .label(&archive.key.span, cause),
+            );
+        }
+    }
+    sound
+}
+
 /// `archive`, by no other key than the one that its board names.
-pub fn third_party_archive(
+fn third_party_archive(
     archive: &Archive,
     freshness: Freshness,
 ) -> Result<Repository, ThirdPartyError> {

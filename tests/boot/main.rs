@@ -8,6 +8,7 @@
 )]
 
 mod boards;
+mod boot_tests;
 mod families;
 mod identity;
 #[path = "../oracles/support.rs"]
@@ -21,7 +22,6 @@ mod qemu_arm64;
 mod rpi4;
 mod servers;
 mod support;
-mod trials;
 #[allow(dead_code, reason = "the oracles use all of it")]
 #[path = "../oracles/uml.rs"]
 mod uml;

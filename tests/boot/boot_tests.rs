@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 /// Whoever builds; the images share one store.
-static USER: LazyLock<User> = LazyLock::new(|| User::first("trials"));
+static USER: LazyLock<User> = LazyLock::new(|| User::first("boot-tests"));
 
 /// Without these nobody gets an exit relay.
 const EXIT: [&str; 3] = [

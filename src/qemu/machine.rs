@@ -29,8 +29,8 @@ const PATIENT_PC: &str = "type=11,value=io.systemd.credential:\
 const MEMORY: &str = "1024";
 
 /// What starts a PC's disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Firmware {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Firmware {
     /// The BIOS of old PCs.
     Bios,
     /// UEFI, by OVMF.
@@ -39,7 +39,7 @@ pub(crate) enum Firmware {
 
 /// Why no machine is known for an image.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MachineError {
+pub enum MachineError {
     /// The image cannot be read, or holds no Debian.
     #[error("the image cannot be started")]
     Open(#[from] OpenError),
@@ -61,9 +61,8 @@ pub(crate) enum MachineError {
 }
 
 /// A machine that can start an image.
-pub(crate) struct Machine {
-    /// Of the image.
-    pub(crate) architecture: Architecture,
+pub struct Machine {
+    architecture: Architecture,
     firmware: Firmware,
     /// What starts where no firmware does.
     kernel: Option<Kernel>,
@@ -77,8 +76,11 @@ struct Kernel {
 }
 
 impl Machine {
-    /// The machine for `image`, whose files `contents` holds.
-    pub(crate) fn of(
+    /// The machine for `image`, whose files `contents` holds; `firmware` is what starts a PC.
+    ///
+    /// # Errors
+    /// Where the image is not of an architecture that is known, or does not say what starts it.
+    pub fn of(
         image: &Opened,
         contents: Contents<'_>,
         firmware: Option<Firmware>,
@@ -106,7 +108,7 @@ impl Machine {
     }
 
     /// The program that starts it, and Debian's package of that.
-    pub(crate) fn program(&self) -> (&'static str, &'static str) {
+    pub fn program(&self) -> (&'static str, &'static str) {
         match self.architecture {
             Architecture::Amd64 => ("qemu-system-x86_64", "qemu-system-x86"),
             Architecture::Arm64 => ("qemu-system-aarch64", "qemu-system-arm"),
@@ -116,7 +118,10 @@ impl Machine {
 
     /// What `command`, which starts QEMU, has to be told for the disk `overlay`; what else it reads is put into
     /// `folder`.
-    pub(crate) fn arguments(
+    ///
+    /// # Errors
+    /// Where a file cannot be written to `folder`, and where the firmware of UEFI is not installed.
+    pub fn arguments(
         &self,
         command: &mut Command,
         folder: &Path,

@@ -1,8 +1,5 @@
 //! The serial console of a machine in QEMU: what a person at the screen would see and type.
 
-use super::super::progress::now;
-use super::super::signals;
-use super::errors::Errors;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -16,7 +13,7 @@ const TAIL: usize = 2000;
 
 /// Why a machine has not done what was expected.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConsoleError {
+pub enum ConsoleError {
     /// QEMU cannot be started.
     #[error("cannot start `{program}`")]
     Start {
@@ -59,7 +56,7 @@ pub(crate) enum ConsoleError {
 
 impl ConsoleError {
     /// The same in a few words, for a table.
-    pub(crate) fn in_short(&self) -> String {
+    pub fn in_short(&self) -> String {
         match self {
             Self::Ended { .. } => "the machine has ended".to_owned(),
             Self::Late { seconds, .. } => format!("no answer within {seconds} s"),
@@ -79,8 +76,16 @@ enum News {
     Interrupt,
 }
 
+/// What can ask this process to end while a machine runs, such as Ctrl-C.
+pub trait Interrupts: Sync {
+    /// Has `told` called by the next interrupt, which then does not end the process.
+    fn listen(&self, told: Box<dyn FnOnce() + Send>);
+    /// From now on an interrupt does again what it did before.
+    fn stop_listening(&self);
+}
+
 /// A running machine. Dropped, it is switched off.
-pub(crate) struct Console {
+pub struct Console<'a> {
     child: Child,
     keyboard: ChildStdin,
     news: Receiver<News>,
@@ -89,33 +94,34 @@ pub(crate) struct Console {
     log: fs_err::File,
     began: Instant,
     deadline: Instant,
-    /// Shown to the end once the machine is switched off.
-    _errors: Errors,
+    interrupts: &'a dyn Interrupts,
 }
 
 /// What a command in the machine gave.
-pub(crate) struct Ran {
+pub struct CommandOutput {
     /// Its exit status.
-    pub(crate) status: i32,
+    pub status: i32,
     /// What it printed.
-    pub(crate) output: String,
+    pub output: String,
 }
 
-impl Console {
+impl<'a> Console<'a> {
     /// Starts QEMU as `command`, which puts the console on standard input and output. All that it shows is
-    /// kept in `log`; it has `patience` for everything together.
-    pub(crate) fn start(
+    /// kept in `log`; it has `patience` for everything together. An interrupt ends what is waited for.
+    ///
+    /// # Errors
+    /// Where there is no such program.
+    pub fn start(
         command: &mut Command,
         log: fs_err::File,
         patience: Duration,
+        interrupts: &'a dyn Interrupts,
     ) -> Result<Self, ConsoleError> {
         // Ctrl-C goes to all processes of a group: this one decides what becomes of the machine.
-        let (stderr, errors) = Errors::new()?;
         let pipes = command
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(stderr);
+            .stdout(Stdio::piped());
         let mut child = pipes.spawn().map_err(|source| ConsoleError::Start {
             program: command.get_program().to_string_lossy().into_owned(),
             source,
@@ -123,11 +129,11 @@ impl Console {
         let keyboard = child.stdin.take().expect("it is a pipe");
         let mut screen = child.stdout.take().expect("it is a pipe");
         let (sender, news) = channel();
-        let interrupts = sender.clone();
-        signals::listen(move || {
+        let interrupted = sender.clone();
+        interrupts.listen(Box::new(move || {
             // Nobody waits any more if this cannot be sent.
-            let _ = interrupts.send(News::Interrupt);
-        });
+            let _ = interrupted.send(News::Interrupt);
+        }));
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = screen.read(&mut buffer) {
@@ -146,22 +152,25 @@ impl Console {
             log,
             began,
             deadline: began + patience,
-            _errors: errors,
+            interrupts,
         })
     }
 
     /// How long the machine has been running.
-    pub(crate) fn uptime(&self) -> Duration {
+    pub fn uptime(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// How long it may take for everything together.
-    pub(crate) fn patience(&self) -> Duration {
+    pub fn patience(&self) -> Duration {
         self.deadline - self.began
     }
 
     /// Waits until `text` appears behind what was seen before; gives everything up to its end.
-    pub(crate) fn expect(&mut self, text: &str) -> Result<String, ConsoleError> {
+    ///
+    /// # Errors
+    /// Where it does not appear in time, the machine ends, or somebody interrupts.
+    pub fn expect(&mut self, text: &str) -> Result<String, ConsoleError> {
         loop {
             let mut windows = self.seen.windows(text.len());
             if let Some(at) = windows.position(|window| window == text.as_bytes()) {
@@ -192,7 +201,7 @@ impl Console {
     }
 
     /// What was shown since the last text that was waited for.
-    pub(crate) fn unread(&self) -> String {
+    pub fn unread(&self) -> String {
         String::from_utf8_lossy(&self.seen).replace('\r', "")
     }
 
@@ -202,13 +211,19 @@ impl Console {
     }
 
     /// Types `line` and the return key.
-    pub(crate) fn type_line(&mut self, line: &str) -> Result<(), ConsoleError> {
+    ///
+    /// # Errors
+    /// Where the machine has ended.
+    pub fn type_line(&mut self, line: &str) -> Result<(), ConsoleError> {
         self.keyboard.write_all(format!("{line}\n").as_bytes())?;
         Ok(self.keyboard.flush()?)
     }
 
     /// Runs `command` in the shell at the console and waits for its end.
-    pub(crate) fn run(&mut self, command: &str) -> Result<Ran, ConsoleError> {
+    ///
+    /// # Errors
+    /// Where it does not end in time, the machine ends, or somebody interrupts.
+    pub fn run(&mut self, command: &str) -> Result<CommandOutput, ConsoleError> {
         // The quotes keep the line itself, should it be echoed, from looking like its end.
         self.type_line(&format!("{command}\necho \"@\"\"end:$?@\""))?;
         let output = self.expect("@end:")?;
@@ -217,15 +232,21 @@ impl Console {
         // Nothing else can stand there.
         let status = status.trim_end_matches('@').parse().unwrap_or(i32::MAX);
         let output = output.trim().to_owned();
-        Ok(Ran { status, output })
+        Ok(CommandOutput { status, output })
     }
 }
 
-impl Drop for Console {
+impl Drop for Console<'_> {
     fn drop(&mut self) {
-        signals::stop_listening();
+        self.interrupts.stop_listening();
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The clock: how long a machine takes decides no byte of an image.
+#[expect(clippy::disallowed_methods, reason = "a machine is given up in time")]
+fn now() -> Instant {
+    Instant::now()
 }

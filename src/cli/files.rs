@@ -3,7 +3,7 @@
 //! What the user names may be a pipe, `<(pass show x)`, or standard input. Nobody knows how long a person takes for
 //! the passphrase of a safe, so that is waited for, but not without a word.
 
-use super::progress;
+use super::terminal::say;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::fs::{FileType, Mode, OFlags};
@@ -99,7 +99,7 @@ impl<'p> Patient<'p> {
             match (poll(&mut watched, silence), self.unsaid) {
                 (Ok(0), Some(why)) => {
                     let path = self.path.display();
-                    progress::say(&format!("waiting for `{path}`: {why}"));
+                    say(&format!("waiting for `{path}`: {why}"));
                     self.unsaid = None;
                 }
                 (Ok(0) | Err(Errno::INTR), _) => {}

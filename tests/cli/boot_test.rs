@@ -47,10 +47,10 @@ while read -r line; do
 done
 "#;
 
-/// A built image and a machine for it.
-struct Trial(Fixture);
+/// A built image, and a machine for it that is a script.
+struct TestMachine(Fixture);
 
-impl Trial {
+impl TestMachine {
     fn new(qemu: &str) -> Self {
         let fixture = Fixture::warm();
         run(&mut fixture.build()).succeeded();
@@ -66,16 +66,16 @@ impl Trial {
 
     /// A device that says `first` of itself, and `later` when it is asked again.
     fn of_health(first: &str, later: &str) -> Self {
-        let trial = Self::new(QEMU);
+        let machine = Self::new(QEMU);
         let files = [
             ("health-1", first),
             ("health-2", later),
             ("state", "running\n"),
         ];
         for (name, text) in files {
-            fs_err::write(trial.0.path("bin").join(name), text).unwrap();
+            fs_err::write(machine.0.path("bin").join(name), text).unwrap();
         }
-        trial
+        machine
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -89,7 +89,7 @@ impl Trial {
         command
     }
 
-    fn told(&self, name: &str) -> String {
+    fn read(&self, name: &str) -> String {
         fs_err::read_to_string(self.0.path("bin").join(name)).unwrap()
     }
 
@@ -114,7 +114,7 @@ impl Trial {
         // Read to its end once the health program has written there.
         fs_err::read(&asked).unwrap();
         // What was written may still lie in the pipe: the log holds what has been read.
-        let said = self.told("health-1");
+        let said = self.read("health-1");
         let read = || fs_err::read_to_string(&log).unwrap().contains(&said);
         let mut waits = 0;
         while !read() {
@@ -126,7 +126,7 @@ impl Trial {
     }
 
     /// Waits until the machine is gone, which holds a lock while it runs.
-    fn machine_is_gone(&self) {
+    fn is_gone(&self) {
         let mut command = Command::new("flock");
         command
             .args(["--timeout", "60"])
@@ -140,27 +140,35 @@ impl Trial {
 
 #[test]
 fn a_device_that_becomes_healthy_passes() {
-    let trial = Trial::of_health(
+    let machine = TestMachine::of_health(
         "firewall ok\ntor FAIL PROGRESS=10\n",
         "firewall ok\ntor ok PROGRESS=100\n",
     );
-    let ran = run(&mut trial.command(&[])).succeeded();
+    let ran = run(&mut machine.command(&[])).succeeded();
     assert_eq!(
         ran.stdout,
         "started   ok        running\npackages  ok\nfirewall  ok\ntor       ok        PROGRESS=100\n"
     );
     // Nobody gave it a network, and its kernel has no simulated radio.
     assert!(
-        trial
-            .told("question")
+        machine
+            .read("question")
             .contains("IMGBUILD_WITHOUT='network radio'")
     );
-    assert!(trial.told("arguments").contains("user,id=net,restrict=on"));
-    assert_eq!(trial.0.scratch(), Vec::<String>::new());
-    let log = trial.0.path("work/console.log");
-    let mut command = trial.command(&["--network", "--log"]);
+    assert!(
+        machine
+            .read("arguments")
+            .contains("user,id=net,restrict=on")
+    );
+    assert_eq!(machine.0.scratch(), Vec::<String>::new());
+    let log = machine.0.path("work/console.log");
+    let mut command = machine.command(&["--network", "--log"]);
     run(command.arg(&log)).succeeded();
-    assert!(trial.told("question").contains("IMGBUILD_WITHOUT='radio'"));
+    assert!(
+        machine
+            .read("question")
+            .contains("IMGBUILD_WITHOUT='radio'")
+    );
     assert!(
         fs_err::read_to_string(log)
             .unwrap()
@@ -171,8 +179,8 @@ fn a_device_that_becomes_healthy_passes() {
 #[test]
 fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
     let sick = "firewall ok\nclock skipped needs network\nservers-up FAIL web/web1 DOWN\n";
-    let trial = Trial::of_health(sick, sick);
-    let ran = run(&mut trial.command(&["--timeout", "9"])).ended(6);
+    let machine = TestMachine::of_health(sick, sick);
+    let ran = run(&mut machine.command(&["--timeout", "9"])).ended(6);
     assert!(
         ran.stdout.contains(
             "\nclock       skipped   needs network\nservers-up  FAIL      web/web1 DOWN\n"
@@ -182,7 +190,7 @@ fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
     );
     let ran = ran.says(&["1 of 5 checks failed"]);
     drop(ran);
-    let ran = run(&mut trial.command(&["--timeout", "9", "--json"])).ended(6);
+    let ran = run(&mut machine.command(&["--timeout", "9", "--json"])).ended(6);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(json["passed"], false);
     let expected =
@@ -192,18 +200,19 @@ fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
 
 #[test]
 fn a_machine_that_does_not_answer_ends_with_what_it_showed() {
-    let silent = Trial::new("#!/bin/sh\nprintf 'Kernel panic - not syncing\\n'\nexec sleep 60\n");
+    let silent =
+        TestMachine::new("#!/bin/sh\nprintf 'Kernel panic - not syncing\\n'\nexec sleep 60\n");
     let ran = run(&mut silent.command(&["--timeout", "1"])).ended(6);
     assert_eq!(ran.stdout, "login  FAIL      no answer within 1 s\n");
     ran.says(&[
         "has not shown ` login: ` within 1 seconds",
         "Kernel panic - not syncing",
     ]);
-    let foreign = Trial::new("#!/bin/sh\nprintf 'vendor login: '\nexec sleep 60\n");
+    let foreign = TestMachine::new("#!/bin/sh\nprintf 'vendor login: '\nexec sleep 60\n");
     run(&mut foreign.command(&[]))
         .ended(6)
         .says(&["shows no login of its own", "that has not been started yet"]);
-    let ended = Trial::new("#!/bin/sh\nprintf 'No bootable device\\n'\n");
+    let ended = TestMachine::new("#!/bin/sh\nprintf 'No bootable device\\n'\n");
     run(&mut ended.command(&[]))
         .ended(6)
         .says(&["the machine has ended", "No bootable device"]);
@@ -213,27 +222,27 @@ fn a_machine_that_does_not_answer_ends_with_what_it_showed() {
 #[test]
 fn a_verdict_that_is_known_is_not_waited_for() {
     let sick = "units FAIL tor.service\ntor FAIL no circuit\n";
-    let trial = Trial::of_health(sick, sick);
+    let machine = TestMachine::of_health(sick, sick);
     for state in ["degraded", "running"] {
-        trial.put("state", &format!("{state}\n"));
-        trial.put("question", "");
-        let ran = run(&mut trial.command(&["--timeout", "60"])).ended(6);
+        machine.put("state", &format!("{state}\n"));
+        machine.put("question", "");
+        let ran = run(&mut machine.command(&["--timeout", "60"])).ended(6);
         assert!(
             ran.stdout.contains("\nunits     FAIL      tor.service\n"),
             "{}",
             ran.stdout
         );
-        assert_eq!(trial.told("question").lines().count(), 1, "{state}");
+        assert_eq!(machine.read("question").lines().count(), 1, "{state}");
     }
 }
 
 #[test]
 fn what_is_still_starting_is_waited_for_and_no_failure_of_its_own_kind() {
-    let trial = Trial::of_health("tor starting 10 %\n", "tor ok 100 %\n");
-    run(&mut trial.command(&[])).succeeded();
-    assert_eq!(trial.told("question").lines().count(), 2);
-    let trial = Trial::of_health("tor starting 10 %\n", "tor starting 10 %\n");
-    let ran = run(&mut trial.command(&["--timeout", "9"])).ended(6);
+    let machine = TestMachine::of_health("tor starting 10 %\n", "tor ok 100 %\n");
+    run(&mut machine.command(&[])).succeeded();
+    assert_eq!(machine.read("question").lines().count(), 2);
+    let machine = TestMachine::of_health("tor starting 10 %\n", "tor starting 10 %\n");
+    let ran = run(&mut machine.command(&["--timeout", "9"])).ended(6);
     assert!(
         ran.stdout.ends_with("tor       starting  10 %\n"),
         "{}",
@@ -244,8 +253,8 @@ fn what_is_still_starting_is_waited_for_and_no_failure_of_its_own_kind() {
 #[test]
 fn an_interrupt_prints_what_is_known_and_ends_the_machine() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let trial = Trial::of_health("firewall ok\ntor FAIL no circuit\n", "");
-        let child = trial.waiting();
+        let machine = TestMachine::of_health("firewall ok\ntor FAIL no circuit\n", "");
+        let child = machine.waiting();
         kill_process(Pid::from_child(&child), signal).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130));
@@ -255,36 +264,36 @@ fn an_interrupt_prints_what_is_known_and_ends_the_machine() {
             "started   ok        running\npackages  ok\nfirewall  ok\n\
              tor       FAIL      no circuit\nhealth    unknown   interrupted\n"
         );
-        trial.machine_is_gone();
-        assert_eq!(trial.0.scratch(), Vec::<String>::new());
+        machine.is_gone();
+        assert_eq!(machine.0.scratch(), Vec::<String>::new());
     }
 }
 
 #[test]
 fn a_health_program_that_does_not_end_leaves_what_it_said() {
-    let trial = Trial::of_health("firewall ok\ntor FAIL no circuit\n", "");
-    trial.put("silent", "");
-    let ran = run(&mut trial.command(&["--timeout", "5"])).ended(6);
+    let machine = TestMachine::of_health("firewall ok\ntor FAIL no circuit\n", "");
+    machine.put("silent", "");
+    let ran = run(&mut machine.command(&["--timeout", "5"])).ended(6);
     let rows =
         "firewall  ok\ntor       FAIL      no circuit\nhealth    FAIL      no answer within 5 s\n";
     assert!(ran.stdout.ends_with(rows), "{}", ran.stdout);
-    trial.machine_is_gone();
+    machine.is_gone();
 }
 
 #[test]
 fn a_test_that_is_killed_takes_its_machine_with_it() {
-    let trial = Trial::of_health("firewall ok\n", "");
-    let mut child = trial.waiting();
+    let machine = TestMachine::of_health("firewall ok\n", "");
+    let mut child = machine.waiting();
     child.kill().unwrap();
     child.wait().unwrap();
-    trial.machine_is_gone();
+    machine.is_gone();
 }
 
 #[test]
 fn what_the_machines_program_complains_about_controls_no_terminal() {
     let script = "#!/bin/sh\nsleep 60 > /dev/null &\nprintf 'qemu: \\033]0;title\\007 one\\r\\nand no end' >&2\nexit 1\n";
-    let trial = Trial::new(script);
-    let mut command = trial.command(&[]);
+    let machine = TestMachine::new(script);
+    let mut command = machine.command(&[]);
     // What the program has started holds its standard error open.
     let result = run(&mut command).ended(6);
     let shown = "qemu: \\u{1b}]0;title\\u{7} one\nand no end\n";
@@ -294,23 +303,23 @@ fn what_the_machines_program_complains_about_controls_no_terminal() {
 
 #[test]
 fn what_cannot_be_started_is_named() {
-    let trial = Trial::new(QEMU);
-    let mut without = trial.command(&[]);
-    let only = trial.0.path("only");
+    let machine = TestMachine::new(QEMU);
+    let mut without = machine.command(&[]);
+    let only = machine.0.path("only");
     fs_err::create_dir(&only).unwrap();
     let ran = run(without.env("PATH", &only)).ended(4);
     ran.says(&["`qemu-img` is not installed", "package qemu-utils"]);
 
-    let file = trial.0.path("work/noise.img");
+    let file = machine.0.path("work/noise.img");
     fs_err::write(&file, vec![7; 1 << 20]).unwrap();
-    let mut command = trial.0.bare(&["test"]);
+    let mut command = machine.0.bare(&["test"]);
     run(command.arg(&file))
         .ended(4)
         .says(&["the image cannot be started"]);
-    let mut command = trial.0.bare(&["test", "none.img"]);
+    let mut command = machine.0.bare(&["test", "none.img"]);
     run(&mut command).ended(4).says(&["none.img"]);
 
-    let usage = |arguments: &[&str]| run(&mut trial.0.bare(arguments)).ended(2);
+    let usage = |arguments: &[&str]| run(&mut machine.0.bare(arguments)).ended(2);
     usage(&["test"]);
     usage(&["test", "--board", "tiny"]);
     usage(&["test", "x.img", "--board", "tiny", "--profile", "greeter"]);

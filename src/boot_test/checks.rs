@@ -1,6 +1,6 @@
 //! What a machine says about itself once somebody has logged in at its console.
 
-use super::console::{Console, ConsoleError, Ran};
+use crate::qemu::{CommandOutput, Console, ConsoleError};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// What failed for that long, while nothing was starting any more, has failed. An access point, for one, is
 /// tried anew every few seconds.
 const STEADY: Duration = Duration::from_secs(60);
-/// A first boot tells these with the same words in front as the prompt has.
-const TOLD: [&str; 2] = ["console login: ", "statistics login: "];
+/// Lines of a first boot that end as the prompt does.
+const NO_PROMPTS: [&str; 2] = ["console login: ", "statistics login: "];
 
 /// How one check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// As it should be.
     Ok,
     /// Not as it should be.
@@ -34,12 +34,12 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// Whether nothing is wrong.
-    pub(crate) fn passed(self) -> bool {
+    pub fn passed(self) -> bool {
         matches!(self, Self::Ok | Self::Skipped)
     }
 
     /// For a person.
-    pub(crate) fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed => "FAIL",
@@ -52,13 +52,13 @@ impl Outcome {
 
 /// One check of a device by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Check {
+pub struct Check {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// How it ended.
-    pub(crate) outcome: Outcome,
+    pub outcome: Outcome,
     /// Why, in the device's words.
-    pub(crate) detail: String,
+    pub detail: String,
 }
 
 impl Check {
@@ -102,23 +102,23 @@ impl Check {
 }
 
 /// What is found out about a machine, in the order in which it is asked. It stays where the asking ends early.
-pub(crate) struct Examination<'a> {
+pub(super) struct Examination<'a, 'c> {
     /// The machine.
-    pub(crate) console: &'a mut Console,
+    pub(super) console: &'a mut Console<'c>,
     /// What is known.
-    pub(crate) checks: &'a mut Vec<Check>,
+    pub(super) checks: &'a mut Vec<Check>,
 }
 
-impl Examination<'_> {
+impl Examination<'_, '_> {
     /// Logs in with the name and the password that the first boot shows, and becomes root with sudo.
-    pub(crate) fn log_in(&mut self) -> Result<(), ConsoleError> {
+    pub(super) fn log_in(&mut self) -> Result<(), ConsoleError> {
         let result = log_in(self.console);
         self.noted("login", result)
     }
 
     /// Waits for the end of the start, then asks the device until the verdict is known or there is no time
     /// left. `missing` names what the machine was not given, such as `network`.
-    pub(crate) fn examine(&mut self, missing: &[&str]) -> Result<(), ConsoleError> {
+    pub(super) fn examine(&mut self, missing: &[&str]) -> Result<(), ConsoleError> {
         let state = self.ask("started", "systemctl is-system-running --wait")?;
         let started = state.output == "running";
         self.checks
@@ -144,23 +144,24 @@ impl Examination<'_> {
         let mut since: Option<(Vec<String>, Duration)> = None;
         let known = self.checks.len();
         loop {
-            let ran = match self.console.run(&question) {
-                Ok(ran) => ran,
+            let result = match self.console.run(&question) {
+                Ok(result) => result,
                 Err(error) => {
-                    let said = said(&self.console.unread());
+                    let unread = checks(&self.console.unread());
                     // Half an answer is worth less than the whole one of before.
-                    if said.len() >= self.checks.len() - known {
+                    if unread.len() >= self.checks.len() - known {
                         self.checks.truncate(known);
-                        self.checks.extend(said);
+                        self.checks.extend(unread);
                     }
                     return self.noted("health", Err(error));
                 }
             };
             self.checks.truncate(known);
-            self.checks.extend(said(&ran.output));
-            let said = &self.checks[known..];
+            self.checks.extend(checks(&result.output));
+            let answered = &self.checks[known..];
             let named = |outcome| {
-                said.iter()
+                answered
+                    .iter()
                     .filter(move |check| check.outcome == outcome)
                     .map(|check| check.name.clone())
                     .collect::<Vec<_>>()
@@ -174,10 +175,11 @@ impl Examination<'_> {
                 .as_ref()
                 .is_some_and(|(_, since)| now >= *since + STEADY);
             let given_up = lost || failed.iter().any(|name| name == UNITS);
-            if ran.status == 0 || given_up || steady || now + PAUSE > self.console.patience() {
-                let agree = said.iter().all(|check| check.outcome.passed()) == (ran.status == 0);
-                if !agree || said.is_empty() {
-                    let detail = format!("exit status {}, and no line says why", ran.status);
+            if result.status == 0 || given_up || steady || now + PAUSE > self.console.patience() {
+                let agree =
+                    answered.iter().all(|check| check.outcome.passed()) == (result.status == 0);
+                if !agree || answered.is_empty() {
+                    let detail = format!("exit status {}, and no line says why", result.status);
                     self.checks.push(Check::new("health", false, &detail));
                 }
                 return Ok(());
@@ -188,9 +190,9 @@ impl Examination<'_> {
     }
 
     /// Runs `command`, which `name` is about.
-    pub(crate) fn ask(&mut self, name: &str, command: &str) -> Result<Ran, ConsoleError> {
-        let ran = self.console.run(command);
-        self.noted(name, ran)
+    pub(super) fn ask(&mut self, name: &str, command: &str) -> Result<CommandOutput, ConsoleError> {
+        let result = self.console.run(command);
+        self.noted(name, result)
     }
 
     /// Notes under `name` where there is no result.
@@ -199,14 +201,15 @@ impl Examination<'_> {
     }
 }
 
-fn said(text: &str) -> Vec<Check> {
+/// The lines of the health program in `text`.
+fn checks(text: &str) -> Vec<Check> {
     text.lines().filter_map(Check::parse).collect()
 }
 
 /// Logs in with the name and the password that the first boot shows, and becomes root with sudo.
-fn log_in(console: &mut Console) -> Result<(), ConsoleError> {
+fn log_in(console: &mut Console<'_>) -> Result<(), ConsoleError> {
     let mut before = console.expect(" login: ")?;
-    while TOLD.iter().any(|label| before.ends_with(label)) {
+    while NO_PROMPTS.iter().any(|label| before.ends_with(label)) {
         before += &console.expect(" login: ")?;
     }
     let after = |label: &str| {

@@ -1,0 +1,18 @@
+//! `imgbuild lock`: every input of a build, chosen and pinned.
+
+use super::args::{LockArgs, TalkArgs};
+use super::failure::Failure;
+use super::progress::{Progress, Show};
+use super::terminal::print_path;
+use super::{inputs, locks};
+
+/// Writes the lock and prints where it is.
+pub(super) fn lock(args: &LockArgs, talk: TalkArgs) -> Result<(), Failure> {
+    let progress = Progress::new(Show::suited(talk.quiet));
+    let session = inputs::open(&args.target, &args.input, &progress)?;
+    let lock = session.retried(|| session.resolve(&session.start(None)?))?;
+    let path = args.output.clone();
+    let path = path.unwrap_or_else(|| locks::default(session.spec()));
+    locks::write(&path, &lock)?;
+    Ok(print_path(&path)?)
+}

@@ -1,0 +1,99 @@
+//! Files of locks: one that was named, or the one beside the profile.
+
+use super::args::BuildArgs;
+use super::failure::Failure;
+use super::{files, signals, target};
+use crate::event::{Event, Reporter};
+use crate::lock::Lock;
+use crate::plan::Plan;
+use crate::session::{Session, SessionError, Start};
+use crate::specification::Spec;
+use crate::unfinished::Unfinished;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Beside the profile, in the definitions of the working directory.
+pub(super) fn default(spec: &Spec) -> PathBuf {
+    let base = spec.base.as_ref().map(|base| format!("+{}", base.name()));
+    PathBuf::from(format!(
+        "profiles/{}/{}{}.lock",
+        spec.profile.name,
+        spec.board.name,
+        base.unwrap_or_default()
+    ))
+}
+
+/// The plan by the lock that is there, or by a fresh one, for which the build's start was made.
+pub(super) fn plan(
+    session: &Session<'_>,
+    args: &BuildArgs,
+    reporter: &dyn Reporter,
+) -> Result<(Plan, Option<Start>), Failure> {
+    if let Some(lock) = read(session, args, reporter)? {
+        return Ok((session.plan(lock)?, None));
+    }
+    let start = session.start(None)?;
+    let lock = session.resolve(&start)?;
+    Ok((session.plan(lock)?, Some(start)))
+}
+
+/// The lock that `args` name, or that was found; none where none is insisted on.
+fn read(
+    session: &Session<'_>,
+    args: &BuildArgs,
+    reporter: &dyn Reporter,
+) -> Result<Option<Lock>, Failure> {
+    let (path, text) = match &args.lock {
+        Some(path) => (path.clone(), files::read_text(path, files::MAX_LONG)),
+        None => {
+            let path = default(session.spec());
+            let text = files::read_found(&path, files::MAX_LONG);
+            (path, text)
+        }
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            return Err(Failure::ReadLock { path, source });
+        }
+        Err(_) if args.lock.is_some() || args.locked => return Err(Failure::NoLock(path)),
+        Err(_) => return Ok(None),
+    };
+    let lock = match Lock::parse(&text) {
+        Ok(lock) => lock,
+        Err(source) => return Err(Failure::Lock { path, source }),
+    };
+    let shown = path.display();
+    let words = format!("lock `{shown}` decides the version of every package");
+    reporter.report(Event::Warning(words));
+    // A lock that nobody named decides neither where the device of a shipped profile gets its upgrades nor what
+    // that device is made of.
+    if args.lock.is_none() && target::is_shipped(&args.target) {
+        session
+            .check_found_lock(&lock)
+            .map_err(|error| match error {
+                SessionError::FoundLock(says) => Failure::FoundLock { path, says },
+                error => error.into(),
+            })?;
+    }
+    Ok(Some(lock))
+}
+
+/// Writes `lock` to `path`, whose folders are made.
+pub(super) fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
+    let written = || {
+        let folder = path.parent();
+        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+            fs_err::create_dir_all(folder)?;
+        }
+        let unfinished = Unfinished::create(path)?;
+        signals::guard(unfinished.partial());
+        let mut file = unfinished.file();
+        file.write_all(lock.to_text().as_bytes())?;
+        unfinished.finish()
+    };
+    written().map_err(|source| Failure::WriteLock {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,38 @@
+//! Where the image goes: names of files that would promise something else are refused.
+
+use super::failure::Failure;
+use crate::specification::Spec;
+use std::path::{Path, PathBuf};
+
+/// Endings of files that hold an image in another form than the one that is written.
+const OTHER_FORMS: [&str; 36] = [
+    "7z", "bmap", "bz2", "cpio", "deb", "dmg", "ext4", "fat", "gz", "iso", "lz4", "lzma", "lzo",
+    "ova", "ovf", "qcow", "qcow2", "qed", "rar", "simg", "squashfs", "swu", "tar", "tbz", "tbz2",
+    "tgz", "txz", "tzst", "vdi", "vhd", "vhdx", "vmdk", "xz", "zip", "zst", "zstd",
+];
+
+/// Refuses the name of an output that promises what would not be in it.
+pub(super) fn check(path: &Path) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        let words = "`--output -`: an image cannot be written to standard output; give the name of a file, or \
+                     `./-` for a file of that name";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let ending = ending.map(str::to_ascii_lowercase);
+    let other = ending.filter(|ending| OTHER_FORMS.contains(&ending.as_str()));
+    other.map_or(Ok(()), |ending| {
+        let plain = path.with_extension("");
+        Err(Failure::Usage(format!(
+            "`--output {}`: an image is written as it goes to the disk, not as .{ending}; write it to `{}` and \
+             pack or convert that",
+            path.display(),
+            plain.display(),
+        )))
+    })
+}
+
+/// The image of `spec` in the working directory.
+pub(super) fn default(spec: &Spec) -> PathBuf {
+    PathBuf::from(format!("{}-{}.img", spec.board.name, spec.profile.name))
+}

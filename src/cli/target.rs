@@ -1,0 +1,171 @@
+//! What a person wants to be built: flags, files and the environment become a specification.
+
+use super::args::{Configuration, TargetArgs};
+use super::failure::Failure;
+use super::{environment, files};
+use crate::define::{Definitions, Kind};
+use crate::specification::{
+    self, BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings,
+};
+use std::path::{Path, PathBuf};
+
+/// The specification of `target`.
+pub(super) fn spec(target: &TargetArgs) -> Result<Spec, Failure> {
+    let definitions = definitions(&target.definitions.definitions);
+    let mut user = user_settings(target)?;
+    let profile = target.profile.join("+");
+    read_key_files(&mut user, &definitions, &profile)?;
+    Ok(specification::check(
+        &definitions,
+        &target.board,
+        &profile,
+        &user,
+    )?)
+}
+
+/// Whether a profile that `target` names is a shipped one.
+pub(super) fn is_shipped(target: &TargetArgs) -> bool {
+    let definitions = definitions(&target.definitions.definitions);
+    let mut names = target.profile.iter().flat_map(|names| names.split('+'));
+    names.any(|name| definitions.ships_profile(name))
+}
+
+/// Definitions of the folders on the command line, of the working directory, of the user, and the
+/// shipped ones.
+pub(super) fn definitions(named: &[PathBuf]) -> Definitions {
+    let usual = [
+        Some(PathBuf::from(".")),
+        environment::configuration_folder(),
+    ];
+    let usual = usual.into_iter().flatten();
+    let folders: Vec<PathBuf> = named.iter().cloned().chain(usual).collect();
+    Definitions::find(&folders)
+}
+
+/// What the person gives on the command line, in files and in the environment.
+fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
+    let read =
+        |path: &Path| files::read_text(path, files::MAX_TEXT).map_err(Failure::reading(path));
+    let mut files = Vec::new();
+    for path in &target.settings {
+        files.push(SettingsFile {
+            path: path.display().to_string(),
+            text: read(path)?,
+        });
+    }
+    let of_variable = |(name, variable, value): (String, String, String)| GivenSecret {
+        name,
+        origin: variable,
+        value: Secret::from_text(&value),
+    };
+    let mut secrets: Vec<GivenSecret> = environment::secrets()
+        .into_iter()
+        .map(of_variable)
+        .collect();
+    for flag in &target.secret {
+        let (name, path) = secret_file(flag)?;
+        let value = Secret::from_text(&read(path)?);
+        secrets.push(GivenSecret {
+            name: name.to_owned(),
+            origin: format!("--secret {flag}"),
+            value,
+        });
+    }
+    Ok(UserSettings {
+        base: base_argument(target)?,
+        boot_loader_only: target.boot_loader_only,
+        configure: match target.configure {
+            Configuration::Build => Configure::Here,
+            Configuration::FirstBoot => Configure::FirstBoot,
+        },
+        files,
+        flags: target.set.clone(),
+        secrets,
+    })
+}
+
+/// The setting and the file of `--secret KEY=@FILE`. The sign says that what follows is not the secret
+/// itself; what stands there without it may be, and is not shown.
+fn secret_file(flag: &str) -> Result<(&str, &Path), Failure> {
+    let Some((name, value)) = flag.split_once('=') else {
+        let words = "`--secret ***`: expected KEY=@FILE";
+        return Err(Failure::Usage(words.to_owned()));
+    };
+    let path = value.strip_prefix('@').map(Path::new);
+    let path = path.ok_or_else(|| {
+        Failure::Usage(format!(
+            "`--secret {name}=***`: expected KEY=@FILE; a command line is seen by others, so write the secret \
+             to a file and give `--secret {name}=@FILE`"
+        ))
+    })?;
+    Ok((name, path))
+}
+
+/// Puts the content of FILE in the place of `--set NAME=@FILE`, where NAME is a list of SSH keys, of which none
+/// begins so. What is wrong with `profile` is reported by those who read it for its own sake.
+fn read_key_files(
+    user: &mut UserSettings,
+    definitions: &Definitions,
+    profile: &str,
+) -> Result<(), Failure> {
+    let Ok(profile) = specification::profile(definitions, profile) else {
+        return Ok(());
+    };
+    let is_keys = |name: &str| {
+        let setting = profile.settings.get(name);
+        let items = setting.and_then(|setting| setting.items.as_ref());
+        items.is_some_and(|items| items.kind == Kind::SshKey)
+    };
+    for flag in &mut user.flags {
+        let Some((name, path)) = flag.split_once("=@").filter(|(name, _)| is_keys(name)) else {
+            continue;
+        };
+        let path = Path::new(path);
+        let keys = files::read_text(path, files::MAX_TEXT).map_err(Failure::reading(path))?;
+        *flag = format!("{name}={keys}");
+    }
+    Ok(())
+}
+
+/// The base that `target` asks for.
+fn base_argument(target: &TargetArgs) -> Result<Option<BaseArgument>, Failure> {
+    let Some(text) = target.base.clone() else {
+        return Ok(None);
+    };
+    let sha256 = target.base_sha256;
+    Ok(Some(if text.contains("://") {
+        BaseArgument::Address { url: text, sha256 }
+    } else if text.contains('/') || Path::new(&text).is_file() {
+        let path = PathBuf::from(text);
+        BaseArgument::File { path, sha256 }
+    } else if sha256.is_some() {
+        return Err(Failure::Usage(format!(
+            "`--base-sha256` goes with a file or a URL; what `{text}` must be stands in the board's definition"
+        )));
+    } else {
+        BaseArgument::Named(text)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_keys_is_read_and_no_other_value_is_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        fs_err::write(&path, "one\ntwo\n").unwrap();
+        let flag = |name: &str| format!("{name}=@{}", path.display());
+        let mut user = UserSettings {
+            flags: vec![flag("ssh-keys"), flag("contact")],
+            ..UserSettings::default()
+        };
+        let definitions = Definitions::find(&[]);
+        read_key_files(&mut user, &definitions, "tor-relay").unwrap();
+        assert_eq!(user.flags, ["ssh-keys=one\ntwo\n", &flag("contact")]);
+        user.flags = vec!["ssh-keys=@nowhere".to_owned()];
+        let missing = read_key_files(&mut user, &definitions, "tor-relay");
+        assert!(matches!(missing, Err(Failure::UserFile { .. })));
+    }
+}

@@ -1,0 +1,53 @@
+//! `imgbuild test`: an image starts in QEMU, and what it says of itself is printed.
+
+use super::args::{TalkArgs, TestArgs, Tested};
+use super::failure::Failure;
+use super::terminal::{print_json, print_text, say};
+use super::{build, environment, signals};
+use crate::boot_test::{BootTest, Progress};
+use crate::fetch::Network;
+use serde_json::json;
+use std::time::Duration;
+
+/// Starts the image and prints what it says of itself.
+pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
+    let (image, store) = match &args.tested {
+        Tested::Image(path) => (path.clone(), None),
+        Tested::Built(args) => (build::write(args, talk)?, args.input.store.as_deref()),
+    };
+    let report = |progress| match progress {
+        Progress::LoginPrompt(after) if !talk.quiet => say_when("login prompt", after),
+        Progress::Done(after) if !talk.quiet => say_when("done", after),
+        Progress::LoginPrompt(_) | Progress::Done(_) => {}
+        Progress::Qemu(line) => say(&line),
+    };
+    let tested = BootTest {
+        image: &image,
+        store: &environment::store_folder(store)?,
+        program_folders: &environment::program_folders(),
+        firmware: args.firmware,
+        network: match args.network {
+            true => Network::Online,
+            false => Network::Offline,
+        },
+        timeout: Duration::from_secs(args.timeout),
+        log: args.log.as_deref(),
+        guard: signals::guard,
+        interrupts: &signals::Signals,
+        report: &report,
+    }
+    .run();
+    let was_started = tested.end.is_ok() || !tested.checks.is_empty();
+    if was_started {
+        let (passed, checks) = (tested.passed(), &tested.checks);
+        match args.json {
+            true => print_json(&json!({ "image": image, "passed": passed, "checks": checks })),
+            false => print_text(&tested.table()),
+        }?;
+    }
+    Ok(tested.verdict()?)
+}
+
+fn say_when(what: &str, after: Duration) {
+    say(&format!("{what} after {:.0} s", after.as_secs_f64()));
+}

@@ -1,0 +1,68 @@
+//! The session itself: an open store, and the specification that is worked on.
+
+use super::error::SessionError;
+use super::options::Options;
+use crate::event::Event;
+use crate::fetch::{self, Client};
+use crate::specification::{Configure, ImageBase, Spec};
+use crate::store::Store;
+
+/// An open store, and the specification that is worked on.
+pub struct Session<'a> {
+    pub(super) spec: Spec,
+    pub(super) store: Store,
+    pub(super) client: Client,
+    pub(super) options: Options<'a>,
+}
+
+impl<'a> Session<'a> {
+    /// Opens the store for `spec`, whose remarks are reported as warnings.
+    ///
+    /// # Errors
+    /// Where `spec` and `options` do not go together, and where the store or the network cannot be used.
+    pub fn open(spec: Spec, options: Options<'a>) -> Result<Self, SessionError> {
+        for remark in &spec.remarks {
+            options.reporter.report(Event::Warning(remark.clone()));
+        }
+        check_request(&spec, &options)?;
+        let store = Store::open(&options.store).map_err(|source| SessionError::Store {
+            path: options.store.clone(),
+            source,
+        })?;
+        (options.guard)(store.scratch());
+        let client = Client::new(fetch::Options {
+            network: options.network,
+            proxies: options.proxies.clone(),
+            ..fetch::Options::default()
+        })?;
+        Ok(Self {
+            spec,
+            store,
+            client,
+            options,
+        })
+    }
+
+    /// The specification that is worked on.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+}
+
+/// Refuses what `spec` and `options` ask for and cannot have.
+fn check_request(spec: &Spec, options: &Options<'_>) -> Result<(), SessionError> {
+    if spec.loader.is_some() && !spec.board.needs_base() {
+        return Err(SessionError::NeedlessLoader(spec.board.name.clone()));
+    }
+    if spec.configure == Configure::FirstBoot && spec.base.is_none() {
+        return Err(SessionError::UnconfiguredBootstrap);
+    }
+    let is_signed = |image: &ImageBase| match image {
+        ImageBase::Named(base) => base.proof.sha256().is_none(),
+        ImageBase::Address { .. } | ImageBase::File { .. } => false,
+    };
+    if options.base_keys.is_some() && !spec.base.iter().chain(&spec.loader).any(is_signed) {
+        return Err(SessionError::NeedlessBaseKey);
+    }
+    Ok(())
+}
