@@ -63,6 +63,20 @@ impl Cli {
         })
     }
 
+    /// What is to be built, by a command that builds.
+    pub(crate) fn target(&self) -> Option<&TargetArgs> {
+        match &self.task {
+            Task::Build(args) => Some(&args.target),
+            Task::Other(Command::Lock(args)) => Some(&args.target),
+            Task::Other(Command::Plan(args)) => Some(&args.build.target),
+            Task::Other(Command::Test(args)) => match &args.tested {
+                Tested::Built(args) => Some(&args.target),
+                Tested::Image(_) => None,
+            },
+            Task::Other(_) => None,
+        }
+    }
+
     /// Every flag and subcommand, for completions and the manual page.
     pub(crate) fn grammar() -> clap::Command {
         let about = Options::command().get_about().cloned();

@@ -67,6 +67,20 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Whether `arguments` are a command line of this program. Nothing is run.
+///
+/// # Errors
+/// What is wrong with them, in the words that a person would see.
+pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let cli = match Cli::parse(arguments) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return Err(error.to_string()),
+        Err(_) => return Ok(()),
+    };
+    let checked = cli.target().map_or(Ok(()), target::check_secrets);
+    checked.map_err(|failure| failure.to_string())
+}
+
 fn dispatch(cli: Cli) -> Result<(), Failure> {
     let command = match cli.task {
         Task::Build(args) => return build::image(&args, cli.talk),

@@ -84,6 +84,12 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
     })
 }
 
+/// Refuses a secret of `target` in another form than `KEY=@FILE`.
+pub(super) fn check_secrets(target: &TargetArgs) -> Result<(), Failure> {
+    let mut flags = target.secret.iter();
+    flags.try_for_each(|flag| secret_file(flag).map(|_| ()))
+}
+
 /// The setting and the file of `--secret KEY=@FILE`. The sign says that what follows is not the secret
 /// itself; what stands there without it may be, and is not shown.
 fn secret_file(flag: &str) -> Result<(&str, &Path), Failure> {

@@ -14,6 +14,7 @@ mod boot_test;
 mod commands;
 mod damage;
 mod definitions;
+mod documents;
 mod first_boot;
 mod fixture;
 mod hostile_bases;

@@ -1,0 +1,193 @@
+//! Command lines in the documents are ones that the program takes.
+
+use imgbuild::cli::check_arguments;
+use std::path::{Path, PathBuf};
+
+/// Flags of other programs that the documents name alone: of `imgbuild-config`, which runs on the device.
+const OTHER_FLAGS: [&str; 3] = ["--force", "--overwrite", "--wait"];
+
+/// The command, and flags with their values, that are put before a flag that a sentence names alone, until the
+/// program takes the line.
+const CONTEXTS: [(&[&str], &[[&str; 2]]); 4] = [
+    (&[], &[BOARD, PROFILE]),
+    (&[], &[BOARD, PROFILE, ["--base", "IMAGE"]]),
+    (&[], &[]),
+    (&["test"], &[BOARD, PROFILE]),
+];
+const BOARD: [&str; 2] = ["--board", "B"];
+const PROFILE: [&str; 2] = ["--profile", "P"];
+/// Values of a flag that a sentence names without one.
+const VALUES: [&[&str]; 3] = [&[], &["KEY=@FILE"], &["60"]];
+
+/// The documents, each with its text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = vec![root.join("README.md")];
+    for folder in ["boards", "ci", "docs", "overlays", "profiles"] {
+        collect(&root.join(folder), &mut paths);
+    }
+    let read = |path: PathBuf| {
+        let text = fs_err::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Adds the documents below `folder`, but not those that overlays put into images.
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for name in imgbuild::listing::sorted(folder).unwrap_or_default() {
+        let path = folder.join(&name);
+        if path.is_dir() && name != "root" {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            paths.push(path);
+        }
+    }
+}
+
+/// The lines of code blocks, with continued lines joined, and the spans of code in sentences.
+fn code(text: &str) -> (Vec<String>, Vec<String>) {
+    let (mut block, mut prose) = (String::new(), String::new());
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if fenced || line.starts_with("    ") {
+            block += line;
+            block += "\n";
+        } else {
+            prose += line;
+            prose += "\n";
+        }
+    }
+    let lines = block.replace("\\\n", " ");
+    let lines = lines.lines().map(|line| line.trim().to_owned()).collect();
+    let spans = prose.split('`').skip(1).step_by(2);
+    (lines, spans.map(|span| span.replace('\n', " ")).collect())
+}
+
+/// The words of `line` as a shell would divide them.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quote = None;
+    for letter in line.chars().chain([' ']) {
+        match (letter, quote) {
+            ('\'' | '"', None) => quote = Some(letter),
+            (_, Some(open)) if letter == open => quote = None,
+            (' ', None) if word.is_empty() => {}
+            (' ', None) => words.push(std::mem::take(&mut word)),
+            _ => word.push(letter),
+        }
+    }
+    words
+}
+
+/// `words` with something in the places of names that stand for a number.
+fn filled(words: &[String]) -> Vec<String> {
+    let fill = |word: &String| match word.as_str() {
+        "SECONDS" => "60".to_owned(),
+        "DIGEST" => "0".repeat(64),
+        word => word.trim_end_matches('…').to_owned(),
+    };
+    words.iter().map(fill).collect()
+}
+
+/// Whether the program takes `words` behind its name.
+fn check(words: &[String]) -> Result<(), String> {
+    let arguments = ["imgbuild".to_owned()].into_iter().chain(filled(words));
+    check_arguments(arguments.map(Into::into))
+}
+
+/// What is wrong with `words`, of which a sentence may leave out what does not matter there.
+fn mistake_of_part(words: &[String]) -> Option<String> {
+    let is_command = !words[0].starts_with('-');
+    let mut first = None;
+    for (command, flags) in CONTEXTS {
+        let is_named = |flag: &str| {
+            words
+                .iter()
+                .any(|word| *word == flag || *word == flag[1..3])
+        };
+        let flags = flags.iter().filter(|[flag, _]| !is_named(flag)).flatten();
+        let flags: Vec<String> = flags.map(|word| (*word).to_owned()).collect();
+        for value in VALUES {
+            let value = value.iter().map(|word| (*word).to_owned());
+            let line: Vec<String> = match (is_command, command) {
+                (true, []) => words.iter().cloned().chain(flags.clone()).collect(),
+                (true, _) => continue,
+                (false, command) => {
+                    let command = command.iter().map(|word| (*word).to_owned());
+                    let front = command.chain(flags.clone());
+                    front.chain(words.iter().cloned()).chain(value).collect()
+                }
+            };
+            match check(&line) {
+                Ok(()) => return None,
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+    }
+    first
+}
+
+/// What is wrong with the command lines and flags in `text`, and how many were looked at.
+fn mistakes(text: &str) -> (usize, Vec<String>) {
+    let (lines, spans) = code(text);
+    let mut n_checked = 0;
+    let mut mistakes = Vec::new();
+    let of_block = lines.iter().map(|line| (line, false));
+    for (line, is_part) in of_block.chain(spans.iter().map(|span| (span, true))) {
+        let words = words(line);
+        let Some(first) = words.first() else { continue };
+        let behind = match first.as_str() {
+            "imgbuild" | "target/release/imgbuild" if words.len() > 1 => &words[1..],
+            flag if is_part && flag.starts_with("--") && !OTHER_FLAGS.contains(&flag) => &words[..],
+            _ => continue,
+        };
+        n_checked += 1;
+        let mistake = match is_part {
+            true => mistake_of_part(behind),
+            false => check(behind).err(),
+        };
+        if let Some(mistake) = mistake {
+            mistakes.push(format!("`{line}`: {mistake}"));
+        }
+    }
+    (n_checked, mistakes)
+}
+
+#[test]
+fn every_command_line_of_the_documents_is_taken() {
+    let mut n_checked = 0;
+    let mut wrong = String::new();
+    for (path, text) in documents() {
+        let (n, mistakes) = mistakes(&text);
+        n_checked += n;
+        for mistake in mistakes {
+            wrong += &format!("{}: {mistake}\n", path.display());
+        }
+    }
+    assert_eq!(wrong, "");
+    assert!(n_checked > 60, "only {n_checked} command lines were found");
+}
+
+#[test]
+fn a_wrong_command_line_is_found() {
+    for wrong in [
+        "    imgbuild --bord rpi4 --profile tor-hotspot",
+        "    imgbuild --board rpi4",
+        "    imgbuild -b rpi4 -p tor-hotspot --secret wifi-passphrase=key.txt",
+        "```\nimgbuild -b rpi4 -p tor-hotspot \\\n    --sett a=b\n```",
+        "Give `--secret KEY=FILE`.",
+        "See `imgbuild list bords`.",
+        "See `imgbuild plan --jason`.",
+        "With `--ofline` no network\nis touched.",
+    ] {
+        let (_, mistakes) = mistakes(wrong);
+        assert_eq!(mistakes.len(), 1, "{wrong}: {mistakes:?}");
+    }
+    let right = "Give `--secret KEY=@FILE`; `imgbuild show\nprofile NAME`, `imgbuild lock`, `--base` and\n\
+                 `--script-timeout SECONDS`.";
+    assert_eq!(mistakes(right), (5, Vec::new()));
+}
