@@ -1,8 +1,5 @@
 //! What a build says while it runs. The library emits events; terminal, JSON and tests listen.
 
-use crate::digest::Sha256;
-use std::path::PathBuf;
-
 /// A step of a build that takes long enough to be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -26,17 +23,37 @@ pub enum Stage {
     Write,
 }
 
+/// How much a stage has to do, and in what it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Nothing is counted.
+    Uncounted,
+    /// Bytes; how many, where that is known before.
+    Bytes(Option<u64>),
+    /// So many packages.
+    Packages(u64),
+}
+
+impl Work {
+    /// How much there is to do, where that is known before.
+    pub fn total(self) -> Option<u64> {
+        match self {
+            Self::Uncounted => None,
+            Self::Bytes(total) => total,
+            Self::Packages(total) => Some(total),
+        }
+    }
+}
+
 /// One thing that happened. Events carry no time; who shows them may add it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// `stage` begins; `total` counts its units (bytes or packages) where they are known before.
+    /// `stage` begins.
     Started {
         /// The stage.
         stage: Stage,
-        /// Units to come; 0 where unknown.
-        total: u64,
-        /// Whether the units are bytes.
-        bytes: bool,
+        /// What it has to do.
+        work: Work,
     },
     /// `amount` further units of `stage` are done.
     Advanced {
@@ -56,17 +73,6 @@ pub enum Event {
     Note(String),
     /// Something that a person should act on.
     Warning(String),
-    /// The image is complete under its final name.
-    Done {
-        /// Where it is.
-        path: PathBuf,
-        /// Its length in bytes.
-        len: u64,
-        /// Its digest.
-        sha256: Sha256,
-        /// The digest of the plan.
-        build_id: Sha256,
-    },
 }
 
 /// Who listens. Called from several threads.

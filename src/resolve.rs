@@ -16,7 +16,7 @@ use crate::architecture::Architecture;
 use crate::configure;
 use crate::define::board::{ExtraSuite, Suite};
 use crate::digest::{Hasher, Sha256};
-use crate::event::{Event, Stage};
+use crate::event::{Event, Stage, Work};
 use crate::fetch::Url;
 use crate::lock::{LOCK_VERSION, Lock, LockError, LockedPackage, LockedRepository};
 use crate::specification::Spec;
@@ -122,8 +122,7 @@ impl Resolver<'_> {
         let reporter = self.archives.reporter;
         reporter.report(Event::Started {
             stage: Stage::Resolve,
-            total: 0,
-            bytes: false,
+            work: Work::Uncounted,
         });
         let mut architectures = vec![spec.board.architecture];
         let tools = match self.host == spec.board.architecture {

@@ -2,7 +2,7 @@
 
 use super::terminal::{now, say};
 use crate::diag::visible;
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Event, Reporter, Stage, Work};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -40,7 +40,7 @@ struct Running {
     stage: Stage,
     began: Instant,
     done: u64,
-    bytes: bool,
+    work: Work,
     bar: ProgressBar,
 }
 
@@ -67,19 +67,20 @@ impl Progress {
         }
     }
 
-    fn start(&self, stage: Stage, total: u64, bytes: bool) -> Running {
+    fn start(&self, stage: Stage, work: Work) -> Running {
+        // A bar of no length shows nothing.
+        let total = work.total().filter(|&total| total > 0);
         let bar = match self.show {
-            Show::Bars => ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()),
+            Show::Bars => ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()),
             Show::Warnings | Show::Lines => ProgressBar::hidden(),
         };
-        let counted = if bytes {
-            "{bytes}/{total_bytes} {bytes_per_sec}"
-        } else {
-            "{pos}/{len}"
+        let counted = match work {
+            Work::Bytes(_) => "{bytes}/{total_bytes} {bytes_per_sec}",
+            Work::Packages(_) | Work::Uncounted => "{pos}/{len}",
         };
         let template = match total {
-            0 => "{prefix:>10} {spinner} {elapsed}".to_owned(),
-            _ => format!("{{prefix:>10}} [{{bar:30}}] {counted} {{elapsed}}"),
+            None => "{prefix:>10} {spinner} {elapsed}".to_owned(),
+            Some(_) => format!("{{prefix:>10}} [{{bar:30}}] {counted} {{elapsed}}"),
         };
         let style = ProgressStyle::with_template(&template).expect("the template is sound");
         bar.set_style(style.progress_chars("=> "));
@@ -88,17 +89,17 @@ impl Progress {
             stage,
             began: now(),
             done: 0,
-            bytes,
+            work,
             bar,
         }
     }
 
     fn finish(&self, running: Running, memoized: bool) {
         running.bar.finish_and_clear();
-        let amount = match (running.done, running.bytes) {
+        let amount = match (running.done, running.work) {
             (0, _) => String::new(),
-            (done, true) => format!(" {}", indicatif::HumanBytes(done)),
-            (done, false) => format!(" {done}"),
+            (done, Work::Bytes(_)) => format!(" {}", indicatif::HumanBytes(done)),
+            (done, Work::Packages(_) | Work::Uncounted) => format!(" {done}"),
         };
         let how = match memoized {
             true => "from the store".to_owned(),
@@ -115,11 +116,7 @@ impl Reporter for Progress {
         }
         let mut running = self.running.lock().expect("no listener panics");
         match event {
-            Event::Started {
-                stage,
-                total,
-                bytes,
-            } => *running = Some(self.start(stage, total, bytes)),
+            Event::Started { stage, work } => *running = Some(self.start(stage, work)),
             Event::Advanced { amount, .. } => {
                 if let Some(running) = running.as_mut() {
                     running.done += amount;
@@ -141,7 +138,6 @@ impl Reporter for Progress {
                 Some(running) => running.bar.suspend(|| say(&format!("warning: {text}"))),
                 None => say(&format!("warning: {text}")),
             },
-            Event::Done { .. } => {}
         }
     }
 }

@@ -17,7 +17,7 @@ pub use verify::{VerifyRequest, verify};
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::epoch::Epoch;
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Event, Reporter, Stage, Work};
 use crate::sandbox::job::Job;
 use crate::sandbox::{SandboxError, Step, Tools, environment, limits, run};
 use crate::store::Store;
@@ -72,8 +72,7 @@ pub fn configure(
     let waiting = packages::unfinished(&packages).len() + request.archives.len();
     reporter.report(Event::Started {
         stage: Stage::Configure,
-        total: u64::try_from(waiting).unwrap_or(0),
-        bytes: false,
+        work: Work::Packages(u64::try_from(waiting).unwrap_or(0)),
     });
     let install = install::Install::new(request)?;
     let steps = packages::steps(

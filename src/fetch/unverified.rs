@@ -7,7 +7,7 @@ use super::error::{FetchError, Trouble};
 use super::pace::Watch;
 use super::partial::Partial;
 use crate::digest::{Hasher, Sha256};
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Event, Reporter, Stage, Work};
 use crate::store::Store;
 use std::io;
 
@@ -160,8 +160,7 @@ impl Telling<'_> {
         if self.reported.is_none() {
             self.reporter.report(Event::Started {
                 stage: Stage::Fetch,
-                total: total.unwrap_or(0),
-                bytes: true,
+                work: Work::Bytes(total),
             });
             self.reported = Some(0);
         }

@@ -3,7 +3,7 @@
 use super::BuildContext;
 use crate::apt::repository::RepositoryError;
 use crate::define::board::{ArchiveFile, Blob, BlobSource};
-use crate::event::{Event, Stage};
+use crate::event::{Event, Stage, Work};
 use crate::fetch::{BadUrl, Download, FetchError, Url};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
@@ -154,8 +154,7 @@ fn transfer(downloads: &[Download], context: &BuildContext<'_>) -> Result<(), Fe
     check_room(downloads, store)?;
     reporter.report(Event::Started {
         stage: Stage::Fetch,
-        total,
-        bytes: true,
+        work: Work::Bytes(Some(total)),
     });
     context
         .client

@@ -30,7 +30,7 @@ use crate::base::Opened;
 use crate::compose::{self, ComposeError};
 use crate::disk::device::Device;
 use crate::disk::image::Image;
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Event, Reporter, Stage, Work};
 use crate::fetch::Client;
 use crate::plan::Plan;
 use crate::specification::Configure;
@@ -104,8 +104,7 @@ pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildErro
 
     reporter.report(Event::Started {
         stage: Stage::Compose,
-        total: 0,
-        bytes: false,
+        work: Work::Uncounted,
     });
     let store = context.store;
     let composed = compose::compose(plan, context.base, &mut root, store)?;
@@ -139,8 +138,7 @@ pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildErro
 
     reporter.report(Event::Started {
         stage: Stage::Seal,
-        total: 0,
-        bytes: false,
+        work: Work::Uncounted,
     });
     let image = match context.base {
         Some(base) => rewrite::seal(plan, context.store, base, root, reporter)?,

@@ -9,7 +9,7 @@ use crate::architecture::Architecture;
 use crate::base::{Opened, regulatory};
 use crate::configure::{self, Archive, ConfigureRequest};
 use crate::dpkg::unpack;
-use crate::event::{Event, Stage};
+use crate::event::{Event, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::specification::Configure;
@@ -121,8 +121,7 @@ fn restore_traces(base: &Tree, tree: &mut Tree) {
 fn report_memoized(context: &BuildContext<'_>) {
     context.reporter.report(Event::Started {
         stage: Stage::Configure,
-        total: 0,
-        bytes: false,
+        work: Work::Uncounted,
     });
     context.reporter.report(Event::Finished {
         stage: Stage::Configure,

@@ -12,7 +12,7 @@ use crate::define::Value;
 use crate::digest::{Hasher, Sha256};
 use crate::dpkg::database::DatabaseError;
 use crate::dpkg::unpack::{self, UnpackError, Unpackable};
-use crate::event::{Event, Stage};
+use crate::event::{Event, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::{SandboxError, Tools};
@@ -84,8 +84,7 @@ pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree
         for stage in [Stage::Unpack, Stage::Configure] {
             context.reporter.report(Event::Started {
                 stage,
-                total: 0,
-                bytes: false,
+                work: Work::Uncounted,
             });
             context.reporter.report(Event::Finished {
                 stage,

@@ -5,7 +5,7 @@ use super::hash;
 use super::writer::Writer;
 use crate::digest::Sha256;
 use crate::disk::image::Image;
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Event, Reporter, Stage, Work};
 use crate::tree::Objects;
 use crate::unfinished::{self, Unfinished};
 use crate::units::Bytes;
@@ -90,11 +90,9 @@ impl Output {
         digest: Digest,
         reporter: &dyn Reporter,
     ) -> Result<Filled, SinkError> {
-        let (stage, total) = (Stage::Write, image.len());
         reporter.report(Event::Started {
-            stage,
-            total,
-            bytes: true,
+            stage: Stage::Write,
+            work: Work::Bytes(Some(image.len())),
         });
         let place = Place {
             path: self.path,

@@ -30,7 +30,7 @@ use crate::compose::laid::Laid;
 use crate::configure::{self, VerifyRequest};
 use crate::define::overlay::OverlayFile;
 use crate::digest::{Hasher, Sha256};
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Event, Reporter, Stage, Work};
 use crate::plan::Plan;
 use crate::sandbox::{Refusal, SandboxError, Tools};
 use crate::specification::Configure;
@@ -114,8 +114,7 @@ pub(crate) fn verify<E: From<VerifyError>>(
     };
     reporter.report(Event::Started {
         stage: Stage::Verify,
-        total: 0,
-        bytes: false,
+        work: Work::Uncounted,
     });
     if !memoized {
         let refused =

@@ -2,12 +2,16 @@
 
 use crate::fixture::{Fixture, PROGRAM, run};
 use crate::mirror::NOW;
+use crate::test_debian;
 use imgbuild::apt::keyring::Keyring;
 use imgbuild::define::Definitions;
 use imgbuild::digest::Sha256;
+use imgbuild::event::{Event, Reporter, Stage, Work};
 use imgbuild::session::{Mirrors, Options, Session, SessionError};
 use imgbuild::specification::{self, Configure, Spec, UserSettings};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 #[path = "../../examples/build.rs"]
 #[expect(dead_code, reason = "its main runs where it is a program")]
@@ -49,6 +53,80 @@ fn the_example_builds_the_image_that_the_program_builds() {
     let written = example::build(&arguments, &folder, PathBuf::from(PROGRAM)).unwrap();
     assert_eq!(written.sha256, Some(expected));
     assert_eq!(image_digest(&fixture), expected);
+}
+
+/// Keeps what a session reports.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Event>>);
+
+impl Reporter for Recorder {
+    fn report(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// One word for each kind of event; a new kind is new here, too.
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::Started { .. } => "started",
+        Event::Advanced { .. } => "advanced",
+        Event::Finished { .. } => "finished",
+        Event::Note(_) => "note",
+        Event::Warning(_) => "warning",
+    }
+}
+
+#[test]
+fn a_session_reports_every_kind_of_event_and_ends_each_stage_that_it_begins() {
+    // The script makes the session take note of the host name.
+    let script = "#!/bin/sh\nread name < /etc/hostname\necho \"$name\" > /etc/copied\n";
+    let package = test_debian::package("copier").field("Essential", "yes");
+    let fixture = Fixture::of(&test_debian::archive().package(package.script("postinst", script)));
+    let recorder = Recorder::default();
+    let options = Options {
+        reporter: &recorder,
+        ..options(&fixture)
+    };
+    let session = Session::open(spec(&fixture, &UserSettings::default()), options).unwrap();
+    let output = session.output(&fixture.image()).unwrap();
+    let start = session.start(None).unwrap();
+    let plan = session.plan(session.resolve(&start).unwrap()).unwrap();
+    let image = session.build(&plan, &start).unwrap();
+    let len = session.write(&plan, &image, output).unwrap().len;
+    drop(session);
+    let events = recorder.0.into_inner().unwrap();
+    let kinds: BTreeSet<&str> = events.iter().map(kind).collect();
+    let all = ["advanced", "finished", "note", "started", "warning"];
+    assert_eq!(kinds, BTreeSet::from(all), "{events:?}");
+
+    let mut running = None;
+    let mut done = 0;
+    for event in &events {
+        match *event {
+            Event::Started { stage, work } => {
+                assert_eq!(running.replace((stage, work)), None, "{events:?}");
+                done = 0;
+            }
+            Event::Advanced { stage, amount } => {
+                assert_eq!(running.map(|(running, _)| running), Some(stage));
+                done += amount;
+            }
+            Event::Finished { stage, memoized } => {
+                let (begun, work) = running.take().unwrap();
+                assert_eq!(begun, stage);
+                let total = work.total().filter(|_| !memoized);
+                assert!(
+                    total.is_none_or(|total| total == done),
+                    "{stage:?} {work:?} {done}"
+                );
+                if stage == Stage::Write {
+                    assert_eq!(work, Work::Bytes(Some(len)));
+                }
+            }
+            Event::Note(_) | Event::Warning(_) => {}
+        }
+    }
+    assert_eq!(running, None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::base::input::Input;
 use crate::base::packing::{self, Packing, PackingError};
 use crate::base::sparse::{self, Beyond, Bounds};
 use crate::digest::Sha256;
-use crate::event::{Event, Stage};
+use crate::event::{Event, Stage, Work};
 use crate::fetch::Download;
 use crate::lock::LockedBase;
 use crate::tree::Objects;
@@ -25,8 +25,7 @@ impl Source<'_> {
         let name = &locked.name;
         self.reporter.report(Event::Started {
             stage: Stage::Open,
-            total: 0,
-            bytes: true,
+            work: Work::Bytes(None),
         });
         let packed = input.len();
         let room = self.store.free().0.saturating_sub(RESERVE);
@@ -98,8 +97,7 @@ impl Source<'_> {
         };
         self.reporter.report(Event::Started {
             stage: Stage::Fetch,
-            total: locked.size,
-            bytes: true,
+            work: Work::Bytes(Some(locked.size)),
         });
         let fetched = self.client.download(self.store, &download, self.reporter);
         fetched.map_err(|source| SourceError::Fetch {

@@ -20,7 +20,7 @@ use crate::digest::Sha256;
 use crate::dpkg::database::Database;
 use crate::dpkg::deb::{self, OpenDeb, tar};
 use crate::epoch::Epoch;
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Event, Reporter, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::store::Store;
 use crate::tree::{Meta, Objects, Tree};
@@ -69,8 +69,7 @@ pub fn unpack_onto(
     let total = sizes.fold(0, u64::saturating_add);
     reporter.report(Event::Started {
         stage: Stage::Unpack,
-        total,
-        bytes: true,
+        work: Work::Bytes(Some(total)),
     });
     let debs = open(packages, store, reporter)?;
     let database = Database::read(&tree, store)?;
