@@ -75,6 +75,10 @@ pub struct Setting {
     pub used_with: Option<String>,
     /// The setting whose addresses lie in one network with this one's.
     pub same_network: Option<String>,
+    /// The packages that the image needs where the setting is given.
+    pub packages: Vec<Located<String>>,
+    /// The values that need none of these packages.
+    pub packages_unless: Vec<Located<Raw>>,
     /// Where it is defined.
     pub span: Span,
 }
@@ -105,6 +109,8 @@ pub struct SettingEdit {
     fields: Vec<SettingEdit>,
     used_with: Option<String>,
     same_network: Option<String>,
+    packages: Option<Vec<Located<String>>>,
+    packages_unless: Option<Vec<Located<Raw>>>,
 }
 
 /// The keys of a setting, of a list's items and of a table's fields.
@@ -131,6 +137,8 @@ pub static SETTING: Keys = Keys {
         "fields",
         "used-with",
         "same-network",
+        "packages",
+        "packages-unless",
     ],
 };
 
@@ -143,6 +151,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         // What is wrong with it is reported.
         let _: Option<Located<Network>> = section.convert(network);
     }
+    let packages_unless = section.raw("packages-unless").map(items);
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
     let fields = section.named_sections("fields", &SETTING);
@@ -173,6 +182,8 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
             .collect(),
         used_with: section.text("used-with").map(|text| text.value),
         same_network: section.text("same-network").map(|text| text.value),
+        packages: section.has("packages").then(|| section.texts("packages")),
+        packages_unless,
         name,
     };
     check_parts(&edit, section);
@@ -211,15 +222,17 @@ fn check_parts(edit: &SettingEdit, section: &Section<'_>) {
         );
         section.report(Diagnostic::new("setting::parts", title).label(&kind.span, ""));
     }
-    let parts = edit.items.iter().map(Box::as_ref).chain(&edit.fields);
-    for part in parts.filter(|part| part.kind.is_none()) {
-        section.report(
-            Diagnostic::new(
-                "setting::parts",
-                format!("`{}` has no `type`", part.name.value),
-            )
-            .label(&part.name.span, "expected `type = …` in it"),
-        );
+    for part in edit.items.iter().map(Box::as_ref).chain(&edit.fields) {
+        let name = &part.name.value;
+        if part.kind.is_none() {
+            let problem = Diagnostic::new("setting::parts", format!("`{name}` has no `type`"));
+            section.report(problem.label(&part.name.span, "expected `type = …` in it"));
+        }
+        if let Some(first) = part.packages.iter().flatten().next() {
+            let problem = Diagnostic::new("setting::parts", "a part of a setting has no packages");
+            let help = "write `packages` beside the `type` of the setting itself";
+            section.report(problem.label(&first.span, "").help(help));
+        }
     }
 }
 
@@ -283,6 +296,8 @@ impl SettingEdit {
                 .collect(),
             used_with: self.used_with.clone(),
             same_network: self.same_network.clone(),
+            packages: self.packages.clone().unwrap_or_default(),
+            packages_unless: self.packages_unless.clone().unwrap_or_default(),
             span: self.name.span.clone(),
         }
     }
@@ -309,6 +324,8 @@ impl SettingEdit {
             other_than: self.other_than.clone().unwrap_or(inherited.other_than),
             used_with: self.used_with.clone().or(inherited.used_with),
             same_network: self.same_network.clone().or(inherited.same_network),
+            packages: self.packages.clone().unwrap_or(inherited.packages),
+            packages_unless: (self.packages_unless.clone()).unwrap_or(inherited.packages_unless),
             ..inherited
         }
     }

@@ -1,15 +1,15 @@
 //! Definitions and a person's settings become a Spec, or the list of all that is wrong.
 
 use super::base;
-use super::conflict::check_conflicts;
+use super::conflict::{check_conflicts, meant};
 use super::merge::{self, Merged};
 use super::network::check_networks;
 use super::ports::check_ports;
 use super::settings::{self, Settings, UserSettings};
 use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::condition::Condition;
-use crate::define::{Board, Definitions, Overlay, Setting, Value};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::define::{Board, Definitions, Overlay, Setting};
+use crate::diag::{Diagnostic, Diagnostics, Located};
 use std::collections::BTreeMap;
 
 /// What `board` and `profile` with the settings of `user` mean; `a+b` is both profiles in one image.
@@ -22,10 +22,12 @@ pub fn check(
     let mut diagnostics = Diagnostics::default();
     let board = definitions.board(&mut diagnostics, board);
     let merged = merge::profile(&mut diagnostics, definitions, profile);
-    let Some(merged) = merged else {
+    let Some(mut merged) = merged else {
         return Err(diagnostics);
     };
     let (settings, places) = settings::assign(&mut diagnostics, &merged.profile.settings, user);
+    let needed = needed_packages(&mut diagnostics, &merged.profile, &settings);
+    merged.packages.extend(needed);
     let overlays = overlays(&mut diagnostics, definitions, &merged);
     merged.check_files(&mut diagnostics, &overlays);
     let settings::Places { spans, given } = places;
@@ -81,15 +83,6 @@ fn spec(
         file_packages.extend(board.file_packages().into_iter().map(str::to_owned));
     }
     packages.extend(merged.packages.into_iter().map(|package| package.value));
-    // C.UTF-8 is part of the C library; every other locale is compiled from this package.
-    let other = |value: &Value| *value != Value::Text("C.UTF-8".to_owned());
-    if settings.value("locale").is_some_and(other) {
-        packages.push("locales".to_owned());
-    }
-    // The kernel itself knows the layout of the United States.
-    if settings.given("keyboard", None) {
-        packages.extend(["console-setup", "kbd", "keyboard-configuration"].map(str::to_owned));
-    }
     Spec {
         packages: sorted(packages),
         never: sorted(board.packages.never.clone()),
@@ -108,6 +101,24 @@ fn spec(
         exclusions: Vec::new(),
         remarks: Vec::new(),
     }
+}
+
+/// The packages of the settings that are given and have a value that needs them.
+fn needed_packages(
+    diagnostics: &mut Diagnostics,
+    profile: &Profile,
+    settings: &Settings,
+) -> Vec<Located<String>> {
+    let mut needed = Vec::new();
+    for (name, setting) in &profile.settings {
+        let without = meant(diagnostics, name, setting, &setting.packages_unless);
+        let value = settings.value(name);
+        let is_without = value.is_some_and(|value| without.contains(value));
+        if settings.given(name, None) && !is_without {
+            needed.extend_from_slice(&setting.packages);
+        }
+    }
+    needed
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

@@ -91,8 +91,8 @@ pub(super) fn known(
     false
 }
 
-/// The values that a conflict names; a value that the setting cannot have is a mistake.
-fn meant(
+/// The values of a setting that a profile names; a value that the setting cannot have is a mistake.
+pub(super) fn meant(
     diagnostics: &mut Diagnostics,
     name: &str,
     setting: &Setting,

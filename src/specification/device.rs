@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 impl Spec {
     /// The settings that a person may change on the device: those that decide nothing but what is in
-    /// files of overlays, and whose value can be written there.
+    /// files of overlays, and whose value can be written there. One that needs packages decides these too.
     pub fn changeable(&self) -> BTreeSet<&str> {
         let files = self.overlays.iter().flat_map(|overlay| &overlay.files);
         let mut names: BTreeSet<&str> = files.flat_map(|file| file.settings()).collect();
@@ -34,7 +34,9 @@ impl Spec {
         }
         names.retain(|name| {
             let setting = settings.get(*name);
-            setting.is_some_and(|setting| setting.device && can_be_written(setting))
+            setting.is_some_and(|setting| {
+                setting.device && setting.packages.is_empty() && can_be_written(setting)
+            })
         });
         names
     }

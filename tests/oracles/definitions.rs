@@ -304,7 +304,7 @@ fn every_bad_file_gets_its_answer() {
         });
     }
     let known = codes_in(&Path::new(ROOT).join("src/define"));
-    let known = &known | &codes_in(&Path::new(ROOT).join("src/spec"));
+    let known = &known | &codes_in(&Path::new(ROOT).join("src/specification"));
     // No file of text is unreadable; `an_unreadable_definition_is_reported` makes one.
     let untested: Vec<_> = known.difference(&codes).collect();
     // Too many of anything make a long file; `definitions/near.rs` makes them. What is unread is so by its name;
