@@ -4,6 +4,7 @@
 //! administrator's is `!` until the first boot makes one.
 
 use super::layer::{Layer, LayerError};
+use crate::specification::system::Administrator;
 
 /// The ids that Debian gives to persons.
 pub(super) const PERSONS: std::ops::Range<u32> = 1000..60_000;
@@ -17,29 +18,21 @@ const SECONDS_A_DAY: u64 = 86_400;
 /// manuals: Armbian's root has `1234`, DietPi's root and `dietpi` have `dietpi`.
 const WELL_KNOWN: [&str; 2] = ["root", "dietpi"];
 
-/// An administrator: may use sudo, and log in over SSH with one of `ssh_keys`.
-pub struct Administrator<'a> {
-    /// Login name.
-    pub name: &'a str,
-    /// Lines of `authorized_keys`.
-    pub ssh_keys: &'a [String],
-}
-
 /// Adds `administrator` to the account files and makes the home directory from /etc/skel. Someone of
 /// that name who is there already, on a base image, keeps password, id and home.
 pub fn add(
     layer: &mut Layer<'_>,
-    administrator: &Administrator<'_>,
+    administrator: &Administrator,
     epoch: crate::epoch::Epoch,
 ) -> Result<(), LayerError> {
-    let name = administrator.name;
+    let name = &administrator.name;
     let known = layer.text("/etc/passwd")?;
     let known = known.lines().find_map(|line| home_of(line, name));
     if let Some((home, owner)) = known {
         for group in GROUPS {
             join_group(layer, group, name)?;
         }
-        return authorize(layer, &home, administrator.ssh_keys, owner);
+        return authorize(layer, &home, &administrator.ssh_keys, owner);
     }
     let id = free_id(layer)?;
     let today = epoch.0 / SECONDS_A_DAY;
@@ -136,11 +129,7 @@ fn member(line: &str, group: &str, user: &str) -> String {
     }
 }
 
-fn home(
-    layer: &mut Layer<'_>,
-    administrator: &Administrator<'_>,
-    id: u32,
-) -> Result<(), LayerError> {
+fn home(layer: &mut Layer<'_>, administrator: &Administrator, id: u32) -> Result<(), LayerError> {
     let home = format!("/home/{}", administrator.name);
     let directory = layer.directory(&home, 0o700)?;
     layer.own(directory, id, id);
@@ -151,7 +140,7 @@ fn home(
             layer.own(copied, id, id);
         }
     }
-    authorize(layer, &home, administrator.ssh_keys, (id, id))
+    authorize(layer, &home, &administrator.ssh_keys, (id, id))
 }
 
 /// Lets who has one of `keys` log in as the `owner` of `home`, beside those who could before.

@@ -1,6 +1,8 @@
 //! What no two devices may share is taken away; what this image calls itself is written.
 
 use super::layer::{Layer, LayerError};
+use crate::specification::SystemSettings;
+use crate::specification::system::Choice;
 
 /// Made by the device itself, at its first boot or later; never part of an image.
 const PER_DEVICE: [&str; 9] = [
@@ -32,26 +34,15 @@ pub fn wipe(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     Ok(())
 }
 
-/// Names, time zone and locale. For what is none, nothing is written.
-#[derive(Clone, Copy)]
-pub struct Identity<'a> {
-    /// Host name.
-    pub hostname: Option<&'a str>,
-    /// A name of the time zone database: `Europe/Berlin`.
-    pub time_zone: Option<&'a str>,
-    /// A locale: `C.UTF-8`.
-    pub locale: Option<&'a str>,
-}
-
-/// Writes `identity` on a base, which keeps its own where that has none.
-pub fn write_on_base(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), LayerError> {
-    if let Some(hostname) = identity.hostname {
+/// Writes what `system` says on a base, which keeps its own where that says nothing.
+pub fn write_on_base(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
+    if let Some(hostname) = &system.host_name {
         if layer.has(CLOUD_INIT) {
             layer.file(&format!("{CLOUD_INIT}/99-imgbuild.cfg"), KEEP_NAME, 0o644)?;
         }
         call(layer, hostname)?;
     }
-    write_zone_and_locale(layer, identity)?;
+    write_zone_and_locale(layer, system)?;
     if layer.has(RESOLVED) {
         layer.symlink("/etc/resolv.conf", STUB)?;
     }
@@ -75,16 +66,16 @@ pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
             let others: String = others.map(|line| format!("{line}\n")).collect();
             format!("{others}127.0.1.1\t{hostname}\n")
         }
-        false => hosts(&format!("127.0.1.1\t{hostname}\n")),
+        false => hosts(hostname),
     };
     layer.file("/etc/hosts", text, 0o644)?;
     Ok(())
 }
 
-/// An /etc/hosts of Debian's, with the lines `own` of the device.
-fn hosts(own: &str) -> String {
+/// An /etc/hosts as Debian's installer writes it.
+fn hosts(hostname: &str) -> String {
     format!(
-        "127.0.0.1\tlocalhost\n{own}\n::1\t\tlocalhost ip6-localhost ip6-loopback\n\
+        "127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n\n::1\t\tlocalhost ip6-localhost ip6-loopback\n\
          ff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
     )
 }
@@ -104,31 +95,32 @@ const RESOLVED: &str = "/usr/lib/systemd/systemd-resolved";
 /// Where it says so.
 const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
 
-fn write_zone_and_locale(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), LayerError> {
-    if let Some(time_zone) = identity.time_zone {
+fn write_zone_and_locale(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
+    if let Some(Choice {
+        value: time_zone, ..
+    }) = &system.time_zone
+    {
         let target = format!("/usr/share/zoneinfo/{time_zone}");
         layer.symlink("/etc/localtime", &target)?;
         layer.file("/etc/timezone", format!("{time_zone}\n"), 0o644)?;
     }
-    if let Some(locale) = identity.locale {
+    if let Some(Choice { value: locale, .. }) = &system.locale {
         layer.file("/etc/locale.conf", format!("LANG={locale}\n"), 0o644)?;
         layer.symlink("/etc/default/locale", "../locale.conf")?;
     }
     Ok(())
 }
 
-/// Writes `identity`, and the clock that a board without one starts from.
-pub fn write(layer: &mut Layer<'_>, identity: &Identity<'_>) -> Result<(), LayerError> {
-    if let Some(hostname) = identity.hostname {
+/// Writes what `system` says, and the clock that a board without one starts from.
+pub fn write(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
+    if let Some(hostname) = &system.host_name {
         // What an overlay has there keeps its lines.
         if !layer.is_of_overlay("/etc/hosts") {
             layer.remove("/etc/hosts")?;
         }
         call(layer, hostname)?;
-    } else if !layer.has("/etc/hosts") {
-        layer.file("/etc/hosts", hosts(""), 0o644)?;
     }
-    write_zone_and_locale(layer, identity)?;
+    write_zone_and_locale(layer, system)?;
     link_resolver(layer)?;
     // PID 1 starts no earlier than the time of this file, which Debian does not ship.
     layer.file("/usr/lib/clock-epoch", "", 0o644)?;
@@ -156,12 +148,11 @@ mod tests {
         layer.directory(folder, 0o755).unwrap();
         let hosts = "127.0.0.1 localhost\n127.0.1.1 vendor\n";
         layer.file("/etc/hosts", hosts, 0o644).unwrap();
-        let identity = Identity {
-            hostname: Some("node"),
-            time_zone: None,
-            locale: None,
+        let system = SystemSettings {
+            host_name: Some("node".to_owned()),
+            ..SystemSettings::default()
         };
-        write_on_base(&mut layer, &identity).unwrap();
+        write_on_base(&mut layer, &system).unwrap();
         assert_eq!(layer.text("/etc/hostname").unwrap(), "node\n");
         let cloud = layer.text("/etc/cloud/cloud.cfg.d/99-imgbuild.cfg");
         (layer.text("/etc/hosts").unwrap(), cloud.unwrap())
@@ -175,11 +166,7 @@ mod tests {
 
     #[test]
     fn for_what_is_not_set_nothing_is_written() {
-        let none = Identity {
-            hostname: None,
-            time_zone: None,
-            locale: None,
-        };
+        let none = SystemSettings::default();
         for on_base in [false, true] {
             let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
             let mut layer = Layer::new(&mut tree, &Nothing, Epoch(0), Origin::Builtin);

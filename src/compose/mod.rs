@@ -16,11 +16,10 @@ pub mod template;
 pub mod units;
 
 use crate::base::Opened;
-use crate::define::{Board, Raw, Value};
+use crate::define::Board;
 use crate::plan::Plan;
 use crate::specification::Configure;
 use crate::tree::{Objects, Origin, Tree};
-use identity::Identity;
 use laid::Laid;
 use layer::{Layer, LayerError};
 pub use overlays::Unowned;
@@ -74,14 +73,13 @@ pub fn compose(
 ) -> Result<Composed, ComposeError> {
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
-    named::check(&layer, &named::names(plan, base.is_some()))?;
-    if let Some(name) = set(plan, "user") {
-        let ssh_keys = texts(plan, "ssh-keys");
-        let administrator = accounts::Administrator {
-            name,
-            ssh_keys: &ssh_keys,
-        };
-        accounts::add(&mut layer, &administrator, epoch)?;
+    let system = match base {
+        Some(_) => plan.spec.system.chosen(),
+        None => plan.spec.system.clone(),
+    };
+    named::check(&layer, &named::names(plan, &system))?;
+    if let Some(administrator) = &system.administrator {
+        accounts::add(&mut layer, administrator, epoch)?;
         if base.is_some() {
             accounts::lock_well_known(&mut layer)?;
         }
@@ -110,33 +108,13 @@ pub fn compose(
         .iter()
         .try_for_each(|unit| units::enable(&mut layer, unit))?;
     identity::wipe(&mut layer)?;
-    let identity = Identity {
-        hostname: set(plan, "hostname"),
-        time_zone: set(plan, "time-zone"),
-        locale: set(plan, "locale"),
-    };
     if base.is_none() {
-        identity::write(&mut layer, &identity)?;
+        identity::write(&mut layer, &system)?;
         return Ok(composed);
     }
     conflicting::mask(&mut layer, &wanted.enable)?;
-    // What the profile leaves at its default is the base's own.
-    let identity = Identity {
-        time_zone: identity
-            .time_zone
-            .filter(|_| !is_default(plan, "time-zone")),
-        locale: identity.locale.filter(|_| !is_default(plan, "locale")),
-        ..identity
-    };
-    identity::write_on_base(&mut layer, &identity)?;
+    identity::write_on_base(&mut layer, &system)?;
     Ok(composed)
-}
-
-/// Whether the value of `setting` is the one that the profile gives it.
-fn is_default(plan: &Plan, setting: &str) -> bool {
-    let default = plan.spec.profile.settings.get(setting);
-    let default = default.and_then(|setting| setting.default.as_ref());
-    default.is_some_and(|default| default.value == Raw::Text(text(plan, setting).to_owned()))
 }
 
 fn lay_overlays(
@@ -201,29 +179,4 @@ pub(crate) fn boot_partition_mount(board: &Board) -> &str {
         .filter(fat)
         .find_map(|partition| partition.mount.as_deref());
     found.unwrap_or("/boot")
-}
-
-/// The text of `setting`; none where the profile has no such setting, or it is not set. Nothing is written for it
-/// then: an account, a name or a zone of no letters is worse than none.
-fn set<'a>(plan: &'a Plan, setting: &str) -> Option<&'a str> {
-    Some(text(plan, setting)).filter(|text| !text.is_empty())
-}
-
-fn text<'a>(plan: &'a Plan, setting: &str) -> &'a str {
-    match plan.spec.settings.value(setting) {
-        Some(Value::Text(text)) => text,
-        _ => "",
-    }
-}
-
-fn texts(plan: &Plan, setting: &str) -> Vec<String> {
-    let items = match plan.spec.settings.value(setting) {
-        Some(Value::List(items)) => items.as_slice(),
-        _ => &[],
-    };
-    let text = |item: &Value| match item {
-        Value::Text(text) => Some(text.clone()),
-        _ => None,
-    };
-    items.iter().filter_map(text).collect()
 }

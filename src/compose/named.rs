@@ -6,15 +6,16 @@
 //! image has no list of the kind, nothing is refused here, and its programs decide (`build/verify`).
 //!
 //! Zones and locales are looked up for every setting of their kind, in anybody's profile. An account and a
-//! keyboard are what imgbuild itself makes of `user`, `keyboard` and `keyboard-variant`.
+//! keyboard are known by the settings of the system.
 
 mod keyboard;
 
 use super::layer::{Layer, LayerError};
-use super::{is_default, text};
 use crate::define::{Kind, Setting, Value};
 use crate::diag::nearest;
 use crate::plan::Plan;
+use crate::specification::SystemSettings;
+use crate::specification::system::{self, BUILT_IN_LOCALE, Keyboard, without_charset};
 use std::fmt;
 
 /// Where zones lie, each as a file of its name.
@@ -93,8 +94,8 @@ fn lines(found: &[Misnamed]) -> String {
     lines.join("\n")
 }
 
-/// Everything that settings of `plan` name. Of a base, its own zone and locale stay where nothing was chosen.
-pub fn names(plan: &Plan, on_base: bool) -> Vec<Named<'_>> {
+/// Everything that settings of `plan` name, of which `system` is what is written into the image.
+pub fn names<'a>(plan: &'a Plan, system: &'a SystemSettings) -> Vec<Named<'a>> {
     let spec = &plan.spec;
     let named = |setting, value, thing| Named {
         setting,
@@ -102,15 +103,23 @@ pub fn names(plan: &Plan, on_base: bool) -> Vec<Named<'_>> {
         value,
         thing,
     };
-    let (layout, variant) = (text(plan, "keyboard"), text(plan, "keyboard-variant"));
-    let mut names = vec![
-        named("user", text(plan, "user"), Thing::Person),
-        named("keyboard", layout, Thing::Layout),
-        named("keyboard-variant", variant, Thing::VariantOf(layout)),
-    ];
+    let mut names = Vec::new();
+    if let Some(administrator) = &system.administrator {
+        names.push(named(system::USER, &administrator.name, Thing::Person));
+    }
+    if let Some(Keyboard { layout, variant }) = &system.keyboard {
+        names.push(named(system::KEYBOARD, layout, Thing::Layout));
+        let variant = variant.iter();
+        let of_layout = Thing::VariantOf(layout);
+        names.extend(variant.map(|name| named(system::KEYBOARD_VARIANT, name, of_layout)));
+    }
     for (name, setting) in &spec.profile.settings {
-        let value = spec.settings.value(name);
-        let Some(value) = value.filter(|_| !on_base || !is_default(plan, name)) else {
+        let is_written = match name.as_str() {
+            system::TIME_ZONE => system.time_zone.is_some(),
+            system::LOCALE => system.locale.is_some(),
+            _ => true,
+        };
+        let Some(value) = spec.settings.value(name).filter(|_| is_written) else {
             continue;
         };
         let mut found = Vec::new();
@@ -121,7 +130,6 @@ pub fn names(plan: &Plan, on_base: bool) -> Vec<Named<'_>> {
                 .map(|(value, thing)| named(name, value, thing)),
         );
     }
-    names.retain(|name| !name.value.is_empty());
     names
 }
 
@@ -266,7 +274,7 @@ fn locale(layer: &Layer<'_>, locale: &str) -> Result<Option<String>, LayerError>
         .filter_map(|line| line.trim().strip_suffix(" UTF-8"));
     let known: Vec<String> = names.map(without_charset).collect();
     let wanted = without_charset(locale);
-    if locale == "C.UTF-8" || known.is_empty() || known.contains(&wanted) {
+    if locale == BUILT_IN_LOCALE || known.is_empty() || known.contains(&wanted) {
         return Ok(None);
     }
     // The language comes first, for it is what a person reads.
@@ -288,8 +296,4 @@ fn locale(layer: &Layer<'_>, locale: &str) -> Result<Option<String>, LayerError>
         Some(near) => format!("the image has no such locale; there is `{near}.UTF-8`"),
         None => format!("the image has no such locale; expected one of UTF-8 of `{LOCALES}`"),
     }))
-}
-
-fn without_charset(locale: &str) -> String {
-    locale.replacen(".UTF-8", "", 1)
 }

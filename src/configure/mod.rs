@@ -3,6 +3,7 @@
 //! Which scripts run, in which order, with which programs of the host in the place of the image's own, and
 //! what of their result differs from run to run, is decided here; the [`sandbox`] runs them.
 
+mod debconf;
 mod install;
 mod native;
 mod normalize;
@@ -11,6 +12,7 @@ mod packages;
 mod stubs;
 mod verify;
 
+pub use debconf::answers as debconf_answers;
 pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};
 pub use verify::{VerifyRequest, verify};
 

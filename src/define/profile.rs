@@ -13,7 +13,7 @@ pub struct ProfileFile {
     /// Name of its folder.
     pub name: String,
     /// What it is, in a few words.
-    pub title: String,
+    pub title: Located<String>,
     /// What a person should know, in a few lines.
     pub help: String,
     /// The profiles that it builds on, first to last.
@@ -144,7 +144,7 @@ fn profile(name: &str, top: &Section<'_>) -> Option<ProfileFile> {
     let root_margin = top.size("root-margin").map(|size| size.value);
     Some(ProfileFile {
         name: name.to_owned(),
-        title: title?.value,
+        title: title?,
         help: top.text("help").map_or_else(String::new, |text| text.value),
         extends: top.texts("extends"),
         boards: top.texts("boards"),

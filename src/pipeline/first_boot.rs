@@ -80,7 +80,7 @@ pub(super) fn lay(
     objects: &dyn Objects,
     unowned: &[Unowned],
 ) -> Result<(), SystemError> {
-    let answers = system::preseed(plan);
+    let answers = configure::debconf_answers(&plan.spec.system);
     let steps = configure::preparation(root, objects)?;
     let mount = base.boot_mount();
     let log = format!("{}/{LOG}", mount.trim_end_matches('/'));

@@ -10,7 +10,6 @@ use super::system::{self, SystemError};
 use crate::compose::identity;
 use crate::compose::layer::Layer;
 use crate::compose::named::NameError;
-use crate::define::Value;
 use crate::digest::{Hasher, Sha256};
 use crate::event::Event;
 use crate::plan::Plan;
@@ -49,7 +48,7 @@ impl<'a> Configured<'a> {
         run: &dyn Fn(&str) -> Result<Tree, SystemError>,
     ) -> Result<Tree, SystemError> {
         let store = context.store;
-        let name = device_name(self.plan).unwrap_or(NAMELESS);
+        let name = (self.plan.spec.system.host_name.as_deref()).unwrap_or(NAMELESS);
         if name != NAMELESS && store.noted(ASKED, &self.key).is_none() {
             let tree = run(NOBODY)?;
             if !is_mentioned(NOBODY, &tree, store)? {
@@ -69,7 +68,7 @@ impl<'a> Configured<'a> {
 
     /// The key, with the device's name in it where the result depends on that.
     fn known_as(&self, store: &Store) -> Sha256 {
-        let Some(name) = device_name(self.plan) else {
+        let Some(name) = &self.plan.spec.system.host_name else {
             return named(&self.key, NAMELESS);
         };
         match store.noted(ASKED, &self.key) {
@@ -84,13 +83,6 @@ fn named(key: &Sha256, name: &str) -> Sha256 {
     hasher.field(&key.0);
     hasher.field(name.as_bytes());
     hasher.finish()
-}
-
-fn device_name(plan: &Plan) -> Option<&str> {
-    match plan.spec.settings.value("hostname") {
-        Some(Value::Text(name)) if !name.is_empty() => Some(name),
-        _ => None,
-    }
 }
 
 /// `tree` as it is on a device of this name.

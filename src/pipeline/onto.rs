@@ -50,7 +50,7 @@ fn installed(plan: &Plan, base: &Opened, context: &BuildContext<'_>) -> Result<T
         return first_boot::unpacked(plan, base, context);
     }
     let store = context.store;
-    let preseed = system::preseed(plan);
+    let preseed = configure::debconf_answers(&plan.spec.system);
     let mut key = system::key(plan, &plan.lock.packages);
     key.field(&base.disk.0);
     key.field(&configure::STAGE_VERSION.to_le_bytes());

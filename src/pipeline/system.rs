@@ -8,7 +8,6 @@ use crate::base::RegulatoryError;
 use crate::compose::layer::Layer;
 use crate::compose::named::{self, NameError};
 use crate::configure::{self, ConfigureRequest};
-use crate::define::Value;
 use crate::digest::{Hasher, Sha256};
 use crate::dpkg::database::DatabaseError;
 use crate::dpkg::unpack::{self, UnpackError, Unpackable};
@@ -75,7 +74,7 @@ pub enum SystemError {
 pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
     let store = context.store;
     let architecture = plan.spec.board.architecture;
-    let preseed = preseed(plan);
+    let preseed = configure::debconf_answers(&plan.spec.system);
     let mut key = key(plan, &plan.lock.packages);
     key.field(&configure::STAGE_VERSION.to_le_bytes());
     key.field(preseed.as_bytes());
@@ -99,7 +98,7 @@ pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree
     let mut unpacked = unpack(&plan.lock.packages, architecture, plan, context)?;
     // What is known now is said before scripts take their minutes; `compose` sees the accounts as well.
     let layer = Layer::new(&mut unpacked, store, plan.epoch(), Origin::Builtin);
-    named::check(&layer, &named::names(plan, false))?;
+    named::check(&layer, &named::names(plan, &plan.spec.system))?;
     let tools = tools(plan, host, context)?;
     store.prove(unpacked.objects())?;
     known.make(context, &|name| {
@@ -240,29 +239,4 @@ pub(crate) fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
         hasher.field(&[u8::from(package.automatic)]);
     }
     hasher
-}
-
-/// The answers to debconf's questions that differ from its defaults.
-pub(crate) fn preseed(plan: &Plan) -> String {
-    let setting = |name| match plan.spec.settings.value(name) {
-        Some(Value::Text(text)) => text.as_str(),
-        _ => "",
-    };
-    let mut answers = String::new();
-    if let Some((area, city)) = setting("time-zone").split_once('/') {
-        answers += &format!(
-            "tzdata tzdata/Areas select {area}\ntzdata tzdata/Zones/{area} select {city}\n"
-        );
-    }
-    let locale = setting("locale");
-    if locale != "C.UTF-8" && !locale.is_empty() {
-        // Debian lists some without a charset in their name, as `hi_IN UTF-8` and `ca_ES@valencia UTF-8`. What it does not list
-        // it passes over.
-        let name = locale.replacen(".UTF-8", "", 1);
-        answers += &format!(
-            "locales locales/locales_to_be_generated multiselect {locale} UTF-8, {name} UTF-8\n\
-             locales locales/default_environment_locale select {locale}\n"
-        );
-    }
-    answers
 }

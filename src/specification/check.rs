@@ -6,6 +6,7 @@ use super::merge::{self, Merged};
 use super::network::check_networks;
 use super::ports::check_ports;
 use super::settings::{self, Settings, UserSettings};
+use super::system::{HOST_NAME, SystemSettings, check_system};
 use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::condition::Condition;
 use crate::define::{Board, Definitions, Overlay, Setting};
@@ -39,6 +40,15 @@ pub fn check(
     }
     let base =
         (board.as_ref()).and_then(|board| base::image(&mut diagnostics, board, user.base.as_ref()));
+    check_system(
+        &mut diagnostics,
+        &merged.profile.settings,
+        &settings,
+        &spans,
+    );
+    if base.is_none() || user.boot_loader_only {
+        check_name(&mut diagnostics, &merged, &settings);
+    }
     match board {
         Some(board) if diagnostics.is_empty() => {
             let (base, loader) = match user.boot_loader_only {
@@ -82,6 +92,7 @@ fn spec(
         packages.push(board.packages.kernel.clone());
         file_packages.extend(board.file_packages().into_iter().map(str::to_owned));
     }
+    let system = SystemSettings::of(&merged.profile.settings, &settings);
     packages.extend(merged.packages.into_iter().map(|package| package.value));
     Spec {
         packages: sorted(packages),
@@ -97,6 +108,7 @@ fn spec(
         units: merged.units,
         root_margin: merged.root_margin,
         settings,
+        system,
         given: BTreeMap::new(),
         exclusions: Vec::new(),
         remarks: Vec::new(),
@@ -165,6 +177,31 @@ fn check_conditions(
             );
         }
     }
+}
+
+/// A device that is made of packages alone has a name; an image brings its own.
+fn check_name(diagnostics: &mut Diagnostics, merged: &Merged, settings: &Settings) {
+    let known = merged.profile.settings.get(HOST_NAME);
+    // Of what is required it was said that it is missing, and of a secret that it cannot be one.
+    let is_known = known.is_some_and(|setting| setting.required || setting.secret);
+    if settings.value(HOST_NAME).is_some() || is_known {
+        return;
+    }
+    let (place, help) = match known {
+        Some(setting) => (
+            &setting.span,
+            format!("give `--set {HOST_NAME}=…`, or write a `default` in the profile"),
+        ),
+        None => (
+            &merged.place,
+            format!(
+                "write `[settings.{HOST_NAME}]` with `type = \"hostname\"` and a `default`, or extend `base`"
+            ),
+        ),
+    };
+    let title = format!("a device of `{}` would have no name", merged.profile.name);
+    let problem = Diagnostic::new("profile::no-hostname", title).label(place, "");
+    diagnostics.push(problem.help(help));
 }
 
 /// The profile works on the board, and neither brings in what the other must not have.

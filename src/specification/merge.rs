@@ -4,7 +4,7 @@ use super::ancestors::Ancestors;
 use super::{Profile, Units};
 use crate::define::profile::{Conflict, ListEdit};
 use crate::define::{Definitions, Overlay, ProfileFile, Setting};
-use crate::diag::{Diagnostic, Diagnostics, Located};
+use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use crate::units::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,8 @@ pub(super) struct Merged {
     pub(super) packages: Vec<Located<String>>,
     pub(super) units: Units,
     pub(super) conflicts: Vec<Conflict>,
+    /// Where the last profile that was asked for says what it is.
+    pub(super) place: Span,
     ancestors: Ancestors,
     /// The profile that brought each overlay.
     providers: BTreeMap<String, String>,
@@ -138,10 +140,11 @@ fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Opt
         let texts: Vec<&str> = files.iter().filter(asked).map(text).collect();
         texts.join(between)
     };
+    let place = files.iter().rfind(asked)?.title.span.clone();
     let mut merged = Merged {
         profile: Profile {
             name: of_asked(|file| &file.name, "+"),
-            title: of_asked(|file| &file.title, "; "),
+            title: of_asked(|file| &file.title.value, "; "),
             help: of_asked(|file| file.help.trim_end(), "\n\n"),
             lineage: files.iter().map(|file| file.name.clone()).collect(),
             health: None,
@@ -154,6 +157,7 @@ fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Opt
         packages: Vec::new(),
         units: Units::default(),
         conflicts: Vec::new(),
+        place,
         ancestors: Ancestors::default(),
         providers: BTreeMap::new(),
     };

@@ -15,12 +15,14 @@ mod ports;
 mod secret;
 mod settings;
 mod show;
+pub mod system;
 
 pub use base::{BaseArgument, ImageBase};
 pub use check::{check, profile};
 pub(crate) use secret::Codes;
 pub use secret::Secret;
 pub use settings::{Assigned, Configure, GivenSecret, Settings, SettingsFile, UserSettings};
+pub use system::SystemSettings;
 
 use crate::define::{Board, Overlay, Setting, Value};
 use crate::units::Bytes;
@@ -55,6 +57,8 @@ pub struct Spec {
     pub root_margin: Bytes,
     /// What the settings are.
     pub settings: Settings,
+    /// What those of them say that are about the system.
+    pub system: SystemSettings,
     /// The settings that the person gave, and where, for messages: `my.toml:3`, `--set`.
     pub given: BTreeMap<String, String>,
     /// Values of settings that do not go together.

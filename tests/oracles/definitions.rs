@@ -11,7 +11,7 @@ use imgbuild::define::{Board, Definitions, Keys, ProfileFile, board, overlay, pr
 use imgbuild::diag::Diagnostics;
 use imgbuild::listing;
 use imgbuild::specification::{
-    BaseArgument, GivenSecret, Secret, SettingsFile, Spec, UserSettings, check,
+    self, BaseArgument, GivenSecret, Secret, SettingsFile, Spec, UserSettings, check, system,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -274,6 +274,48 @@ fn documented(readme: &str) -> BTreeSet<String> {
     keys
 }
 
+/// What a setting, a profile or an overlay of ours means stands in its definition: somebody else's can say the same.
+#[test]
+fn the_core_knows_no_shipped_definition_by_name() {
+    let definitions = Definitions::find(&[]);
+    let profiles = definitions.profiles().unwrap();
+    let mut names: BTreeSet<String> = definitions.overlays().unwrap().into_iter().collect();
+    for name in &profiles {
+        let profile = specification::profile(&definitions, name).unwrap();
+        names.extend(profile.settings.into_keys());
+    }
+    names.extend(profiles);
+    // A single word means other things as well. Settings of the system are known, and documented as such.
+    let system = [
+        system::SSH_KEYS,
+        system::TIME_ZONE,
+        system::KEYBOARD_VARIANT,
+    ];
+    names.retain(|name| name.contains('-') && !system.contains(&name.as_str()));
+    assert!(names.len() > 50, "{names:?}");
+    let core = code_in(&Path::new(ROOT).join("src"));
+    let known = names.iter();
+    let known: Vec<_> = known
+        .filter(|name| core.contains(&format!("\"{name}\"")))
+        .collect();
+    assert_eq!(known, [""; 0]);
+}
+
+/// All Rust below `folder` but for tests.
+fn code_in(folder: &Path) -> String {
+    let mut code = String::new();
+    for name in listing::sorted(folder).unwrap() {
+        let path = folder.join(&name);
+        if path.is_dir() {
+            code += &code_in(&path);
+        } else if path.extension().is_some_and(|ending| ending == "rs") && name != "tests.rs" {
+            let text = fs_err::read_to_string(path).unwrap();
+            code += text.split("#[cfg(test)]").next().unwrap();
+        }
+    }
+    code
+}
+
 #[test]
 fn every_bad_file_gets_its_answer() {
     let bad = Path::new(ROOT).join("tests/data/bad");
@@ -393,7 +435,8 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
         "script.sh" => {
             write("overlays/wrong/overlay.toml", "schema = 1\nhelp = \"x\"\n");
             write("overlays/wrong/root/opt/script.sh", text);
-            let parent = "schema = 1\ntitle = \"x\"\noverlays = [\"wrong\"]\n";
+            let parent =
+                "schema = 1\ntitle = \"x\"\nextends = [\"base\"]\noverlays = [\"wrong\"]\n";
             write("profiles/wrong/profile.toml", parent);
             profile = "wrong".to_owned();
         }
@@ -604,7 +647,7 @@ fn a_persons_definition_beats_the_shipped_one_of_its_name() {
     fs_err::create_dir_all(&profile).unwrap();
     fs_err::write(
         profile.join("profile.toml"),
-        "schema = 1\ntitle = \"mine\"\n",
+        "schema = 1\ntitle = \"mine\"\n[settings.hostname]\ntype = \"hostname\"\ndefault = \"mine\"\n",
     )
     .unwrap();
     let definitions = Definitions::find(&[PathBuf::from("/nowhere"), folder.path().to_owned()]);

@@ -244,6 +244,12 @@ impl Setting {
 }
 
 impl Setting {
+    /// Whether `text` is what this is where nobody gives it.
+    pub(crate) fn is_default(&self, text: &str) -> bool {
+        let default = self.default.as_ref().map(|default| &default.value);
+        matches!(default, Some(Raw::Text(default)) if default == text)
+    }
+
     /// What was written for each item of this list.
     pub(crate) fn parts(&self, raw: Located<Raw>) -> Vec<Located<Raw>> {
         let of_keys = |items: &Setting| items.kind == Kind::SshKey;

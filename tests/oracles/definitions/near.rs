@@ -79,7 +79,9 @@ impl Near {
 }
 
 fn profile(more: &str) -> String {
-    format!("schema = 1\ntitle = \"x\"\n{more}\n")
+    format!(
+        "schema = 1\ntitle = \"x\"\nsettings.hostname = {{ type = \"hostname\", default = \"x\" }}\n{more}\n"
+    )
 }
 
 const OUTSIDE: &str = "leads out of its folder of definitions";
