@@ -8,6 +8,7 @@ mod snapshot;
 
 use crate::support::judge;
 use bench::{Bench, EPOCH, Source, native, raw_deb};
+use imgbuild::dpkg::deb::TarError;
 use imgbuild::dpkg::unpack::{UnpackError, unpack_onto};
 use imgbuild::event::Silent;
 use imgbuild::tree::{Content, Kind, TreePath};
@@ -298,6 +299,31 @@ fn members_that_lead_out_of_the_tree_are_refused_by_name() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn pax_headers_are_refused_as_by_dpkg() {
+    let mut bench = Bench::new();
+    let files = Source(bench.folder.path().join("files"));
+    files.file("x", 0o644, "");
+    raw_deb(&mut bench, "pax", &files.0, &["--format=pax", "./x"]);
+    let output = bench.dpkg().output().unwrap();
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        refused.contains("unsupported PAX tar header type 'x'"),
+        "{refused}"
+    );
+    let error = bench.ours().unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            UnpackError::Tar {
+                source: TarError::Type { found: b'x', .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]

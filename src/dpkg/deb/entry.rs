@@ -1,7 +1,6 @@
 //! A member of a tar archive, as its headers describe it.
 
 use crate::epoch::Timestamp;
-use std::collections::BTreeMap;
 
 /// What an entry makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +50,6 @@ pub struct Entry {
     pub group: Vec<u8>,
     /// Time of modification.
     pub mtime: Timestamp,
-    /// Extended attributes.
-    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Where the content starts in the archive.
     pub offset: u64,
     /// Length of the content; 0 for what is no file.

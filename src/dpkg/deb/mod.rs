@@ -9,7 +9,6 @@ mod control;
 mod data;
 mod entry;
 mod header;
-mod pax;
 pub mod tar;
 
 pub use control::{ControlFiles, ControlMember};

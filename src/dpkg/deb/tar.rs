@@ -1,17 +1,16 @@
-//! Walks the headers of a tar archive: ustar, GNU long names, and pax headers of single members.
+//! Walks the headers of a tar archive: what dpkg reads of it, thus ustar and GNU long names.
 //!
+//! A pax header is refused, as dpkg refuses it ("unsupported PAX tar header type"); deb(5) lists the formats.
 //! Only headers are read; what a file holds stays where it is, and the entry says where. An
 //! archive ends at a block of zeros or at the end of the file.
 
 use super::ReadAt;
 use super::entry::{Entry, EntryKind};
 use super::header::{BLOCK, Header, until_nul};
-use super::pax::{self, Pax};
 use std::io;
 
 /// A path longer than this cannot be opened on Linux (PATH_MAX is 4096), so none is stored.
 const MAX_LONG_NAME: u64 = 1 << 16;
-const MAX_PAX: u64 = 1 << 20;
 /// The largest packages of Debian hold about 100,000 files.
 const MAX_ENTRIES: u64 = 2_000_000;
 
@@ -40,12 +39,6 @@ pub enum TarError {
     Number {
         /// Which field.
         field: &'static str,
-        /// Where the header starts.
-        offset: u64,
-    },
-    /// An extended header that cannot be understood.
-    #[error("the pax header at byte {offset} has a malformed or oversized record")]
-    Pax {
         /// Where the header starts.
         offset: u64,
     },
@@ -108,25 +101,19 @@ impl Iterator for Entries<'_> {
 
 /// What the headers in front of a member say about it.
 #[derive(Default)]
-struct Ahead {
+struct LongNames {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
-    pax: Pax,
 }
 
 impl Entries<'_> {
     fn entry(&mut self) -> Result<Option<Entry>, TarError> {
-        let mut ahead = Ahead::default();
+        let mut long = LongNames::default();
         while let Some(header) = self.header()? {
             match header.kind() {
-                b'L' => ahead.name = Some(self.long_name(&header)?),
-                b'K' => ahead.link = Some(self.long_name(&header)?),
-                b'x' => {
-                    let text = self.text(&header, MAX_PAX)?;
-                    let offset = header.offset;
-                    ahead.pax = pax::parse(&text).ok_or(TarError::Pax { offset })?;
-                }
-                _ => return self.member(&header, ahead).map(Some),
+                b'L' => long.name = Some(self.long_name(&header)?),
+                b'K' => long.link = Some(self.long_name(&header)?),
+                _ => return self.member(&header, long).map(Some),
             }
         }
         Ok(None)
@@ -172,32 +159,23 @@ impl Entries<'_> {
         Ok(start)
     }
 
-    fn text(&mut self, header: &Header, max: u64) -> Result<Vec<u8>, TarError> {
-        let size = header.size()?;
-        if size > max {
-            return Err(TarError::LongName {
-                offset: header.offset,
-                len: size,
-            });
-        }
-        let start = self.skip(size)?;
-        let mut text = vec![0; usize::try_from(size).expect("the limit is small")];
-        self.file
-            .read_exact_at(&mut text, start)
-            .map_err(TarError::Read)?;
-        Ok(text)
-    }
-
     fn long_name(&mut self, header: &Header) -> Result<Vec<u8>, TarError> {
-        let text = self.text(header, MAX_LONG_NAME)?;
-        Ok(until_nul(&text).to_vec())
+        let len = header.size()?;
+        if len > MAX_LONG_NAME {
+            let offset = header.offset;
+            return Err(TarError::LongName { offset, len });
+        }
+        let start = self.skip(len)?;
+        let mut name = vec![0; usize::try_from(len).expect("the limit is small")];
+        self.file
+            .read_exact_at(&mut name, start)
+            .map_err(TarError::Read)?;
+        Ok(until_nul(&name).to_vec())
     }
 
-    fn member(&mut self, header: &Header, ahead: Ahead) -> Result<Entry, TarError> {
-        let pax = ahead.pax;
-        let mut name = pax.path.or(ahead.name).unwrap_or_else(|| header.name());
-        let link = pax.link.or(ahead.link);
-        let link = link.unwrap_or_else(|| header.link());
+    fn member(&mut self, header: &Header, long: LongNames) -> Result<Entry, TarError> {
+        let mut name = long.name.unwrap_or_else(|| header.name());
+        let link = long.link.unwrap_or_else(|| header.link());
         let kind = match header.kind() {
             // Before POSIX a directory was a file whose name ends with a slash.
             0 | b'0' if !name.ends_with(b"/") => EntryKind::File,
@@ -218,22 +196,20 @@ impl Entries<'_> {
         if kind == EntryKind::Directory && name.ends_with(b"/") {
             name.pop();
         }
-        // Only files have content, whatever the other headers claim; pax wrote real sizes for
-        // hard links once, and dpkg ignores them too.
+        // Only files have content, whatever the headers of others claim; dpkg ignores that too.
         let size = match kind {
-            EntryKind::File => pax.size.map_or_else(|| header.size(), Ok)?,
+            EntryKind::File => header.size()?,
             _ => 0,
         };
         Ok(Entry {
             name,
             kind,
             mode: header.mode()?,
-            uid: pax.uid.map_or_else(|| header.uid(), Ok)?,
-            gid: pax.gid.map_or_else(|| header.gid(), Ok)?,
-            user: pax.user.unwrap_or_else(|| header.user()),
-            group: pax.group.unwrap_or_else(|| header.group()),
-            mtime: pax.mtime.map_or_else(|| header.mtime(), Ok)?,
-            xattrs: pax.xattrs,
+            uid: header.uid()?,
+            gid: header.gid()?,
+            user: header.user(),
+            group: header.group(),
+            mtime: header.mtime()?,
             offset: self.skip(size)?,
             size,
         })
@@ -244,7 +220,6 @@ impl Entries<'_> {
 mod tests {
     use super::*;
     use crate::epoch::Timestamp;
-    use std::collections::BTreeMap;
 
     fn block(name: &str, kind: u8, size: usize, link: &str) -> Vec<u8> {
         let mut header = vec![0; Header::LEN];
@@ -289,7 +264,6 @@ mod tests {
                 seconds: 10,
                 nanoseconds: 0,
             },
-            xattrs: BTreeMap::new(),
             offset,
             size,
         }
@@ -340,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_and_pax_records_replace_the_header() {
+    fn long_names_replace_the_header() {
         let long = [b'n'; 300];
         let archive = [
             block("././@LongLink", b'K', 301, ""),
@@ -348,14 +322,11 @@ mod tests {
             block("././@LongLink", b'L', 301, ""),
             padded(&long),
             block("n", b'2', 0, "n"),
-            block("x", b'x', 9, ""),
-            padded(b"9 uid=70\n"),
             block("y", b'0', 0, ""),
         ];
-        let mut owned = entry(b"y", EntryKind::File, 4096, 0);
-        owned.uid = 70;
         let linked = entry(&long, EntryKind::Symlink(long.to_vec()), 2560, 0);
-        assert_eq!(read(&archive.concat()).unwrap(), [linked, owned]);
+        let short = entry(b"y", EntryKind::File, 3072, 0);
+        assert_eq!(read(&archive.concat()).unwrap(), [linked, short]);
     }
 
     #[test]
@@ -371,23 +342,15 @@ mod tests {
             read(&long),
             Err(TarError::LongName { len: 0o7777777, .. })
         ));
-        let sparse = block("f", b'S', 0, "");
-        assert!(matches!(
-            read(&sparse),
-            Err(TarError::Type { found: b'S', .. })
-        ));
+        for unsupported in *b"SxgX" {
+            let refused = read(&block("f", unsupported, 0, ""));
+            assert!(matches!(refused, Err(TarError::Type { found, .. }) if found == unsupported));
+        }
         let mut damaged = block("f", b'0', 0, "");
         damaged[0] = b'g';
         assert!(matches!(
             read(&damaged),
             Err(TarError::Checksum { offset: 0 })
         ));
-        let pax = [
-            block("x", b'x', 5, ""),
-            padded(b"9 a=b"),
-            block("y", b'0', 0, ""),
-        ]
-        .concat();
-        assert!(matches!(read(&pax), Err(TarError::Pax { offset: 0 })));
     }
 }

@@ -272,8 +272,7 @@ impl<'a, 'b> Placement<'a, 'b> {
             &EntryKind::CharDevice { major, minor } => Kind::CharDevice { major, minor },
             &EntryKind::BlockDevice { major, minor } => Kind::BlockDevice { major, minor },
         };
-        let mut node = Node::new(kind, meta, self.origin.clone());
-        node.xattrs = entry.xattrs.clone();
+        let node = Node::new(kind, meta, self.origin.clone());
         let placed = self.installer.tree.insert(target, node);
         placed.map(|_| ()).map_err(|source| UnpackError::Place {
             package: self.package(),
