@@ -2,6 +2,7 @@
 
 use super::FetchError;
 use crate::address::without_login;
+use ipnet::IpNet;
 use reqwest::{Proxy, Url};
 use std::net::IpAddr;
 
@@ -49,8 +50,8 @@ struct Exception {
 
 enum Hosts {
     Any,
-    /// The addresses whose first so many bits are those of the one given.
-    Network(IpAddr, u32),
+    /// One address, or all of a network.
+    Network(IpNet),
     /// A name, and all names below it.
     Name(String),
 }
@@ -66,12 +67,16 @@ impl Exception {
             _ => (entry, None),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
+        // The standard library parses addresses, because ipnet takes `010.0.0.1` for one.
         let (address, bits) = match host.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse().ok()?)),
             None => (host, None),
         };
         let host = match address.parse::<IpAddr>() {
-            Ok(address) => Hosts::Network(address, bits.unwrap_or(u32::MAX)),
+            Ok(address) => Hosts::Network(match bits {
+                Some(bits) => IpNet::new(address, bits).ok()?,
+                None => address.into(),
+            }),
             Err(_) if host == "*" => Hosts::Any,
             Err(_) => {
                 let name = host.strip_prefix("*.").unwrap_or(host);
@@ -96,28 +101,15 @@ impl Exception {
                 let below = found.strip_suffix(name.as_str());
                 below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
             }
-            Hosts::Network(address, bits) => {
-                let found = found.parse();
-                found.is_ok_and(|found| same_bits(*address, found, *bits))
+            Hosts::Network(network) => {
+                let found = found.parse::<IpAddr>();
+                found.is_ok_and(|found| network.contains(&found))
             }
         };
         host && self
             .port
             .is_none_or(|port| url.port_or_known_default() == Some(port))
     }
-}
-
-/// Whether the first `bits` of two addresses of one kind are the same.
-fn same_bits(one: IpAddr, other: IpAddr, bits: u32) -> bool {
-    let (one, other, width) = match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            (u128::from(one.to_bits()), u128::from(other.to_bits()), 32)
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits(), other.to_bits(), 128),
-        _ => return false,
-    };
-    let behind = width - bits.min(width);
-    (one ^ other).checked_shr(behind).unwrap_or(0) == 0
 }
 
 /// The address of a proxy, which may lack its scheme.

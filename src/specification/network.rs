@@ -9,6 +9,7 @@ use super::settings::Settings;
 use crate::define::kind::prefixed;
 use crate::define::{Kind, Value};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -17,8 +18,14 @@ use std::net::IpAddr;
 struct Given<'s> {
     setting: &'s str,
     text: &'s str,
-    address: IpAddr,
-    length: u32,
+    net: IpNet,
+}
+
+impl Given<'_> {
+    /// Whether there is no network to the address.
+    fn is_alone(&self) -> bool {
+        self.net.prefix_len() == self.net.max_prefix_len()
+    }
 }
 
 /// Everything that the definitions say of addresses holds.
@@ -87,19 +94,18 @@ type Rule = fn(&Given<'_>, &Given<'_>) -> Option<Diagnostic>;
 /// with a network of one address, which networkd is told (`GatewayOnLink`), any.
 fn out_of_reach(router: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
     let Given { setting, text, .. } = router;
-    let (theirs, longest) = bits(router.address);
-    let link_local = matches!(router.address, IpAddr::V6(it) if it.is_unicast_link_local());
+    let (theirs, mine) = (router.net.addr(), own.net.addr());
+    let link_local = matches!(theirs, IpAddr::V6(it) if it.is_unicast_link_local());
     if link_local {
         return None;
     }
-    let (mine, own_longest) = bits(own.address);
     let wrong = |why: String, help: &str| {
         let title = format!("`{text}` cannot be `{setting}`: {why}");
         Some(Diagnostic::new("setting::gateway", title).help(help.to_owned()))
     };
     let of = format!("`{}` of `{}`", own.text, own.setting);
-    if longest != own_longest {
-        let (router, own) = (family(router.address), family(own.address));
+    if family(theirs) != family(mine) {
+        let (router, own) = (family(theirs), family(mine));
         let why = format!("it is {router}, and {of} is {own}");
         return wrong(
             why,
@@ -112,16 +118,15 @@ fn out_of_reach(router: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
             "give the address of the router",
         );
     }
-    if own.length == longest {
+    if own.is_alone() {
         return None;
     }
-    let behind = longest.saturating_sub(own.length);
-    if (mine ^ theirs) >> behind != 0 {
+    if !own.net.contains(&theirs) {
         let help = "correct one of them; a router outside of the network goes with an address of `/32` or `/128`";
         return wrong(format!("it is not in the network of {of}"), help);
     }
-    let hosts = (1_u128 << behind).saturating_sub(1);
-    if longest == 32 && own.length < 31 && [0, hosts].contains(&(theirs & hosts)) {
+    let ends = [own.net.network(), own.net.broadcast()];
+    if theirs.is_ipv4() && own.net.prefix_len() < 31 && ends.contains(&theirs) {
         return wrong(
             format!("no machine in the network of {of} has it"),
             "give the address of the router",
@@ -133,7 +138,7 @@ fn out_of_reach(router: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
 /// A server that is the device itself, where none runs.
 fn itself(server: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
     let Given { setting, text, .. } = server;
-    (server.address == own.address).then(|| {
+    (server.net.addr() == own.net.addr()).then(|| {
         let title = format!(
             "`{text}` of `{setting}` is the device itself, by `{}`",
             own.setting
@@ -157,10 +162,7 @@ fn one_interface(settings: &Settings, name: &str, other: &str) -> Option<Diagnos
 
 /// An address or network that overlaps one of the device's own.
 fn inside(own: &Given<'_>, other: &Given<'_>) -> Option<Diagnostic> {
-    let (mine, longest) = bits(own.address);
-    let (theirs, other_longest) = bits(other.address);
-    let behind = longest.saturating_sub(own.length.min(other.length));
-    if longest != other_longest || (mine ^ theirs).checked_shr(behind).unwrap_or(0) != 0 {
+    if !own.net.contains(&other.net) && !other.net.contains(&own.net) {
         return None;
     }
     let title = format!(
@@ -217,17 +219,9 @@ fn addresses<'s>(settings: &'s Settings, setting: &'s str) -> impl Iterator<Item
         let Value::Text(text) = value else {
             return None;
         };
-        let alone = || {
-            let address: IpAddr = text.parse().ok()?;
-            Some((address, bits(address).1))
-        };
-        let (address, length) = prefixed(text).or_else(alone)?;
-        Some(Given {
-            setting,
-            text,
-            address,
-            length,
-        })
+        let alone = || Some(text.parse::<IpAddr>().ok()?.into());
+        let net = prefixed(text).or_else(alone)?;
+        Some(Given { setting, text, net })
     })
 }
 
@@ -235,45 +229,35 @@ fn addresses<'s>(settings: &'s Settings, setting: &'s str) -> impl Iterator<Item
 fn problem(earlier: &[Given<'_>], one: &Given<'_>) -> Option<Diagnostic> {
     let first = earlier[0];
     let Given { setting, text, .. } = one;
-    let (mine, own) = bits(one.address);
-    let (theirs, longest) = bits(first.address);
-    if own != longest {
+    let (mine, theirs) = (one.net.addr(), first.net.addr());
+    if family(mine) != family(theirs) {
         let title = format!(
             "`{text}` of `{setting}` is {}, and `{}` of `{}` is {}",
-            family(one.address),
+            family(mine),
             first.text,
             first.setting,
-            family(first.address)
+            family(theirs)
         );
         let help = "give addresses of one family";
         return Some(Diagnostic::new("setting::network", title).help(help));
     }
-    let behind = longest.saturating_sub(first.length);
-    let differ = (mine ^ theirs).checked_shr(behind).unwrap_or(0) != 0;
+    let length = first.net.prefix_len();
     // An address of its own, with no network to it, is on the same link all the same.
-    if differ || (one.length != first.length && one.length != longest) {
+    if !first.net.contains(&mine) || (one.net.prefix_len() != length && !one.is_alone()) {
         let title = format!(
             "`{text}` of `{setting}` is not in the network of `{}`, the first of `{}`",
             first.text, first.setting
         );
-        let help = format!("give an address of that network, with `/{}`", first.length);
+        let help = format!("give an address of that network, with `/{length}`");
         return Some(Diagnostic::new("setting::network", title).help(help));
     }
-    let twin = earlier.iter().find(|other| other.address == one.address)?;
+    let twin = earlier.iter().find(|other| other.net.addr() == mine)?;
     let title = format!(
         "`{text}` of `{setting}` is the address `{}` of `{}`",
         twin.text, twin.setting
     );
     let help = "give each of them another address";
     Some(Diagnostic::new("setting::network", title).help(help))
-}
-
-/// The bits of an address, and how many there are.
-fn bits(address: IpAddr) -> (u128, u32) {
-    match address {
-        IpAddr::V4(address) => (address.to_bits().into(), 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    }
 }
 
 fn family(address: IpAddr) -> &'static str {

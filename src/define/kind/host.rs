@@ -6,6 +6,7 @@
 //! a firewall or a check of ports knows.
 
 use super::text::all_of;
+use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// What Debian's /etc/hosts and systemd (nss-myhostname(8)) say is something else than this device's own address.
@@ -133,37 +134,30 @@ pub(super) fn is_bind(text: &str) -> bool {
 /// The address of a machine in a network, with the length of its prefix: not the network itself, nor all of its
 /// machines. Two of IPv4 (RFC 3021) or IPv6 (RFC 6164) need no more than a bit.
 pub(super) fn is_prefixed(text: &str) -> bool {
-    let Some((address, length)) = prefixed(text) else {
+    let Some(net) = prefixed(text) else {
         return false;
     };
-    let in_network = match address {
-        IpAddr::V4(address) => {
-            let hosts = u32::MAX.checked_shr(length).unwrap_or(0);
-            let host = address.to_bits() & hosts;
-            length >= 31 || host != 0 && host != hosts
-        }
-        IpAddr::V6(address) => length >= 127 || address.to_bits().trailing_zeros() < 128 - length,
-    };
-    length > 0 && is_machine(address) && !needs_scope(address) && in_network
+    let address = net.addr();
+    let is_first = address == net.network();
+    let is_last = address.is_ipv4() && address == net.broadcast();
+    let in_network = net.prefix_len() + 1 >= net.max_prefix_len() || !is_first && !is_last;
+    net.prefix_len() > 0 && is_machine(address) && !needs_scope(address) && in_network
 }
 
 /// A network: all bits behind its prefix are zero. One of IPv4 in the form of IPv6 matches no packet.
 pub(super) fn is_network(text: &str) -> bool {
+    let is_mapped = |net: &Ipv6Net| net.prefix_len() >= 96 && net.addr().to_ipv4_mapped().is_some();
     match prefixed(text) {
-        Some((IpAddr::V4(address), length)) => address.to_bits().trailing_zeros() >= 32 - length,
-        Some((IpAddr::V6(address), length)) => {
-            let is_mapped = length >= 96 && address.to_ipv4_mapped().is_some();
-            !is_mapped && address.to_bits().trailing_zeros() >= 128 - length
-        }
+        Some(IpNet::V6(net)) if is_mapped(&net) => false,
+        Some(net) => net.addr() == net.network(),
         None => false,
     }
 }
 
-/// An address and the length of its prefix.
-pub(crate) fn prefixed(text: &str) -> Option<(IpAddr, u32)> {
+/// An address and the length of its prefix, which has no zeros before it.
+pub(crate) fn prefixed(text: &str) -> Option<IpNet> {
     let (address, digits) = text.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    let length: u32 = digits.parse().ok()?;
-    (length <= longest && length.to_string() == digits).then_some((address, length))
+    let length: u8 = digits.parse().ok()?;
+    let net = IpNet::new(address.parse().ok()?, length).ok()?;
+    (length.to_string() == digits).then_some(net)
 }

@@ -1,24 +1,24 @@
 //! What a text of each kind looks like.
 
+use ipnet::Ipv4Net;
+
 pub(super) fn all_of(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
     text.bytes().all(allowed)
 }
 
 /// An RFC 1918 address that a network of /24 to /28 can give to a host.
 pub(super) fn is_private_cidr(text: &str) -> bool {
-    let Some((address, prefix)) = text.split_once('/') else {
+    let Some(net) = ipv4_net(text) else {
         return false;
     };
-    let (Ok(address), Ok(prefix)) = (address.parse::<std::net::Ipv4Addr>(), prefix.parse::<u32>())
-    else {
-        return false;
-    };
-    if !(24..=28).contains(&prefix) || !address.is_private() {
-        return false;
-    }
-    let host_mask = u32::MAX >> prefix;
-    let host = address.to_bits() & host_mask;
-    host != 0 && host != host_mask
+    (24..=28).contains(&net.prefix_len())
+        && net.addr().is_private()
+        && ![net.network(), net.broadcast()].contains(&net.addr())
+}
+
+fn ipv4_net(text: &str) -> Option<Ipv4Net> {
+    let (address, prefix) = text.split_once('/')?;
+    Ipv4Net::new(address.parse().ok()?, prefix.parse().ok()?).ok()
 }
 
 /// What the path of a URL looks like, for messages.
@@ -196,12 +196,9 @@ pub(super) fn is_country(text: &str) -> bool {
     text == "00" || text.len() == 2 && countries().any(|country| country == text)
 }
 
-/// An IPv4 network: its first address and the mask of its hosts.
+/// An IPv4 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    first: u32,
-    hosts: u32,
-}
+pub struct Network(Ipv4Net);
 
 /// A text that is no IPv4 network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -215,28 +212,19 @@ impl std::str::FromStr for Network {
 
     /// Reads `10.0.0.0/8`; of an address inside, the network around it.
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
-        let wrong = || NotANetwork(text.to_owned());
-        let (address, prefix) = text.split_once('/').ok_or_else(wrong)?;
-        let address: std::net::Ipv4Addr = address.parse().map_err(|_| wrong())?;
-        let prefix: u32 = prefix.parse().map_err(|_| wrong())?;
-        let hosts = match prefix {
-            0..=31 => u32::MAX >> prefix,
-            32 => 0,
-            _ => return Err(wrong()),
-        };
-        let first = address.to_bits() & !hosts;
-        Ok(Self { first, hosts })
+        let net = ipv4_net(text).ok_or_else(|| NotANetwork(text.to_owned()))?;
+        Ok(Self(net.trunc()))
     }
 }
 
 impl Network {
     /// Its first and its last address.
     pub fn bounds(self) -> (u32, u32) {
-        (self.first, self.first | self.hosts)
+        (self.0.network().to_bits(), self.0.broadcast().to_bits())
     }
 
     /// Whether an address is in both.
     pub fn overlaps(self, other: Self) -> bool {
-        self.first <= other.bounds().1 && other.first <= self.bounds().1
+        self.0.contains(&other.0) || other.0.contains(&self.0)
     }
 }

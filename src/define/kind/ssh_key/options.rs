@@ -3,7 +3,6 @@
 use super::super::host::{is_network, prefixed};
 use super::super::text::all_of;
 use super::shortened;
-use std::net::IpAddr;
 
 /// Options that stand alone.
 const FLAGS: [&str; 2] = ["restrict", "cert-authority"];
@@ -147,8 +146,9 @@ fn check_from(list: &str) -> Result<(), String> {
         }
         if pattern.contains('/') && !is_network(pattern) {
             let shown = shortened(pattern);
-            return Err(match network_of(pattern) {
-                Some(network) => {
+            return Err(match prefixed(pattern) {
+                Some(net) => {
+                    let network = net.trunc();
                     format!(
                         "`{shown}` of `from` has bits behind its prefix; the network is `{network}`"
                     )
@@ -158,22 +158,6 @@ fn check_from(list: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The network in which the address of `text` lies.
-fn network_of(text: &str) -> Option<String> {
-    let (address, length) = prefixed(text)?;
-    let network: IpAddr = match address {
-        IpAddr::V4(address) => {
-            let hosts = u32::MAX.checked_shr(length).unwrap_or(0);
-            std::net::Ipv4Addr::from_bits(address.to_bits() & !hosts).into()
-        }
-        IpAddr::V6(address) => {
-            let hosts = u128::MAX.checked_shr(length).unwrap_or(0);
-            std::net::Ipv6Addr::from_bits(address.to_bits() & !hosts).into()
-        }
-    };
-    Some(format!("{network}/{length}"))
 }
 
 /// misc.c, `parse_absolute_time`: a time of UTC or of the device's zone, after 1970.
