@@ -4,7 +4,7 @@ use super::allocation::{Allocation, Run};
 use super::catalogue::{Catalogue, Target};
 use super::geometry::ENTRY_SIZE;
 use super::name::Short;
-use crate::epoch::Timestamp;
+use crate::epoch::{self, Timestamp};
 
 const ATTR_VOLUME_LABEL: u8 = 0x08;
 const ATTR_DIRECTORY: u8 = 0x10;
@@ -99,34 +99,17 @@ impl From<Timestamp> for DosTime {
         /// 1980-01-01 and 2107-12-31 23:59:59.
         const RANGE: (i64, i64) = (315_532_800, 4_354_819_199);
         let seconds = timestamp.seconds.clamp(RANGE.0, RANGE.1);
-        let seconds = u32::try_from(seconds - RANGE.0).expect("clamped");
-        let (mut day, second) = (seconds / 86_400, seconds % 86_400);
-        // From 1980 to 2107, every fourth year is a leap year but 2100.
-        let is_leap = |year: u32| year.is_multiple_of(4) && year != 120;
-        let mut year = 0;
-        while day >= 365 + u32::from(is_leap(year)) {
-            day -= 365 + u32::from(is_leap(year));
-            year += 1;
-        }
-        let february = 28 + u32::from(is_leap(year));
-        let mut month = 1;
-        for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-            if day < days {
-                break;
-            }
-            day -= days;
-            month += 1;
-        }
-        let word = |n: u32| {
-            u16::try_from(n)
-                .expect("16 bits by construction")
-                .to_le_bytes()
+        let moment = epoch::moment(seconds).expect("it is before the year 9999");
+        let word = |high: u16, middle: i8, low: i8| {
+            let [middle, low] = [middle, low].map(|part| u16::from(part.unsigned_abs()));
+            (high | middle << 5 | low).to_le_bytes()
         };
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let year = (moment.year() - 1980).unsigned_abs();
+        let hour = u16::from(moment.hour().unsigned_abs());
         Self {
-            date: word((year << 9) | (month << 5) | (day + 1)),
-            time: word((hour << 11) | (minute << 5) | (second / 2)),
-            hundredths: if second % 2 == 1 { 100 } else { 0 },
+            date: word(year << 9, moment.month(), moment.day()),
+            time: word(hour << 11, moment.minute(), moment.second() / 2),
+            hundredths: if moment.second() % 2 == 1 { 100 } else { 0 },
         }
     }
 }

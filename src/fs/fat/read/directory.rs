@@ -5,7 +5,7 @@
 //! Linux reads on, over what was never cleared.
 
 use super::codepage;
-use crate::epoch::Timestamp;
+use crate::epoch::{self, Timestamp};
 use crate::fs::fat::geometry::ENTRY_SIZE;
 use crate::fs::fat::shape::Label;
 use crate::tree::Name;
@@ -161,20 +161,16 @@ impl Long {
 /// The time of the last change. FAT knows no time zone: taken for UTC, as Debian's images are made
 /// in it. Fields beyond their range are brought into it, as Linux does.
 fn time(slot: &[u8; ENTRY_SIZE]) -> Timestamp {
-    let word = |at: usize| i64::from(u16::from_le_bytes([slot[at], slot[at + 1]]));
+    let word = |at: usize| u16::from_le_bytes([slot[at], slot[at + 1]]);
     let (time, date) = (word(22), word(24));
-    let (year, month, day) = (date >> 9, (date >> 5 & 15).clamp(1, 12), (date & 31).max(1));
-    /// Days before each month of a year that is no leap year.
-    const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let month_index = usize::try_from(month - 1).expect("1 to 12");
-    // From 1980 to 2107, every fourth year is a leap year but 2100, which is year 120.
-    let is_leap = year % 4 == 0 && year != 120;
-    let leap_days = (year + 3) / 4 - i64::from(year > 120) + i64::from(is_leap && month > 2);
-    let days = year * 365 + leap_days + BEFORE[month_index] + day - 1;
-    let seconds = (time >> 11) * 3600 + (time >> 5 & 63) * 60 + (time & 31) * 2;
+    let year = (1980 + (date >> 9)).cast_signed();
+    let month = i8::try_from((date >> 5 & 15).clamp(1, 12)).expect("1 to 12");
+    // A day that the month does not have is one of the next month.
+    let days = i64::from((date & 31).max(1)) - 1;
+    let [hours, minutes, pairs] = [time >> 11, time >> 5 & 63, time & 31].map(i64::from);
+    let first = epoch::seconds(jiff::civil::date(year, month, 1).into());
     Timestamp {
-        // 1980-01-01.
-        seconds: 315_532_800 + days * 86_400 + seconds,
+        seconds: first + days * 86_400 + hours * 3600 + minutes * 60 + pairs * 2,
         nanoseconds: 0,
     }
 }
@@ -288,5 +284,6 @@ mod tests {
             assert_eq!(seconds(date, 1), expected + 3600);
         }
         assert_eq!(seconds(u16::MAX, 0), 4_354_732_800);
+        assert_eq!(seconds(date(2023, 2, 30), 0), seconds(date(2023, 3, 2), 0));
     }
 }
