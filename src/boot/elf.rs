@@ -1,23 +1,13 @@
 //! The little of an ELF file that decides whether a program can run and which libraries it needs:
 //! machine, interpreter, needed libraries, search path.
 //!
-//! Little-endian only, as every architecture here is. Any byte may lie: every offset is checked, and
-//! a file that contradicts itself is an error, never a panic.
+//! The object crate is seen here alone. It checks every offset, and reads the structures where they stand.
+//! Little-endian only, as every architecture here is.
 
-const MAGIC: &[u8; 4] = b"\x7fELF";
-const PT_LOAD: u32 = 1;
-const PT_DYNAMIC: u32 = 2;
-const PT_INTERP: u32 = 3;
-const DT_NEEDED: u64 = 1;
-const DT_STRTAB: u64 = 5;
-const DT_STRSZ: u64 = 10;
-const DT_RPATH: u64 = 15;
-const DT_RUNPATH: u64 = 29;
-const ET_EXEC: u16 = 2;
-const ET_DYN: u16 = 3;
-
-/// More program headers or dynamic entries than any linker makes.
-const MAX_ENTRIES: u64 = 65_536;
+use object::LittleEndian;
+use object::elf::{self, FileHeader32, FileHeader64};
+use object::read::StringTable;
+use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 
 /// Why bytes that start like an ELF file are none that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,13 +25,16 @@ pub enum ElfError {
         /// `e_ident[EI_DATA]`.
         encoding: u8,
     },
-    /// A table lies outside the file.
-    #[error("the {what} of this ELF file lies at byte {offset}, outside the file")]
+    /// A structure contradicts itself or lies outside the file.
+    #[error("this ELF file is damaged: {0}")]
+    Damaged(#[from] object::read::Error),
+    /// A part lies outside the file.
+    #[error("the {what} of this ELF file lies at {place:#x}, outside the file")]
     OutOfBounds {
         /// Which part.
         what: &'static str,
-        /// Where it should be.
-        offset: u64,
+        /// Its offset or, of the string table, its address.
+        place: u64,
     },
     /// Many names that are the same long one.
     #[error("the dynamic section of this ELF file has names of more than its {len} bytes together")]
@@ -81,212 +74,119 @@ pub struct Segment {
 
 /// Whether `bytes` start like an ELF file, and its machine; for a first look at the header alone.
 pub fn machine_of(header: &[u8]) -> Option<(u16, bool)> {
-    if !header.starts_with(MAGIC) || header.get(5) != Some(&1) {
-        return None;
+    fn read<H: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Option<(u16, bool)> {
+        let header = H::parse(bytes).ok()?;
+        Some((header.e_machine(LittleEndian), is_linked(header)))
     }
-    let file = File {
-        bytes: header,
-        wide: header.get(4) == Some(&2),
-    };
-    let linked = matches!(file.u16(16, "type").ok()?, ET_EXEC | ET_DYN);
-    Some((file.u16(18, "machine").ok()?, linked))
+    match header.get(4..6)? {
+        [elf::ELFCLASS32, elf::ELFDATA2LSB] => read::<FileHeader32<LittleEndian>>(header),
+        [elf::ELFCLASS64, elf::ELFDATA2LSB] => read::<FileHeader64<LittleEndian>>(header),
+        _ => None,
+    }
+}
+
+fn is_linked<H: FileHeader<Endian = LittleEndian>>(header: &H) -> bool {
+    matches!(header.e_type(LittleEndian), elf::ET_EXEC | elf::ET_DYN)
 }
 
 impl Elf {
     /// Reads the headers in `bytes`, a whole file.
+    ///
+    /// # Errors
+    ///
+    /// It is another kind of file, an ELF file of another byte order, or a damaged one.
     pub fn parse(bytes: &[u8]) -> Result<Self, ElfError> {
-        if !bytes.starts_with(MAGIC) {
+        if !bytes.starts_with(&elf::ELFMAG) {
             return Err(ElfError::NotElf);
         }
-        let file = match bytes.get(4..6) {
-            Some([class @ (1 | 2), 1]) => File {
-                bytes,
-                wide: *class == 2,
-            },
+        match bytes.get(4..6) {
+            Some([elf::ELFCLASS32, elf::ELFDATA2LSB]) => read::<FileHeader32<LittleEndian>>(bytes),
+            Some([elf::ELFCLASS64, elf::ELFDATA2LSB]) => read::<FileHeader64<LittleEndian>>(bytes),
             Some([class, encoding]) => {
                 let (class, encoding) = (*class, *encoding);
-                return Err(ElfError::Format { class, encoding });
+                Err(ElfError::Format { class, encoding })
             }
-            _ => return Err(ElfError::NotElf),
-        };
-        let headers = file.program_headers()?;
-        let of_type = |wanted: u32| headers.iter().find(|header| header.kind == wanted);
-        let interpreter = match of_type(PT_INTERP) {
-            Some(header) => Some(until_nul(file.slice(header.segment, "interpreter")?).to_vec()),
-            None => None,
-        };
-        let segments: Vec<Segment> = headers
-            .iter()
-            .filter(|header| header.kind == PT_LOAD)
-            .map(|header| header.segment)
-            .collect();
-        let dynamic = match of_type(PT_DYNAMIC) {
-            Some(header) => file.dynamic(header.segment, &segments)?,
-            None => Dynamic::default(),
-        };
-        Ok(Self {
-            machine: file.u16(18, "machine")?,
-            linked: matches!(file.u16(16, "type")?, ET_EXEC | ET_DYN),
-            interpreter,
-            needed: dynamic.needed,
-            search_path: dynamic.runpath.or(dynamic.rpath),
-            segments,
-        })
-    }
-}
-
-/// The bytes of a file whose class is known.
-struct File<'a> {
-    bytes: &'a [u8],
-    wide: bool,
-}
-
-struct ProgramHeader {
-    kind: u32,
-    segment: Segment,
-}
-
-#[derive(Default)]
-struct Dynamic {
-    needed: Vec<Vec<u8>>,
-    rpath: Option<Vec<u8>>,
-    runpath: Option<Vec<u8>>,
-}
-
-impl<'a> File<'a> {
-    fn array<const N: usize>(&self, offset: u64, what: &'static str) -> Result<[u8; N], ElfError> {
-        let start = usize::try_from(offset).ok();
-        let bytes = start.and_then(|start| self.bytes.get(start..)?.first_chunk::<N>());
-        bytes.copied().ok_or(ElfError::OutOfBounds { what, offset })
-    }
-
-    fn u16(&self, offset: u64, what: &'static str) -> Result<u16, ElfError> {
-        self.array(offset, what).map(u16::from_le_bytes)
-    }
-
-    fn u32(&self, offset: u64, what: &'static str) -> Result<u32, ElfError> {
-        self.array(offset, what).map(u32::from_le_bytes)
-    }
-
-    /// A number as wide as an address of this class.
-    fn word(&self, offset: u64, what: &'static str) -> Result<u64, ElfError> {
-        if self.wide {
-            self.array(offset, what).map(u64::from_le_bytes)
-        } else {
-            self.u32(offset, what).map(u64::from)
+            _ => Err(ElfError::NotElf),
         }
     }
-
-    fn slice(&self, segment: Segment, what: &'static str) -> Result<&'a [u8], ElfError> {
-        let offset = segment.offset;
-        let range = || {
-            let start = usize::try_from(offset).ok()?;
-            let len = usize::try_from(segment.file_size).ok()?;
-            self.bytes.get(start..start.checked_add(len)?)
-        };
-        range().ok_or(ElfError::OutOfBounds { what, offset })
-    }
-
-    fn program_headers(&self) -> Result<Vec<ProgramHeader>, ElfError> {
-        let what = "program header table";
-        let (at_table, at_size, at_count) = if self.wide {
-            (32, 54, 56)
-        } else {
-            (28, 42, 44)
-        };
-        let table = self.word(at_table, what)?;
-        let size = u64::from(self.u16(at_size, what)?);
-        let count = u64::from(self.u16(at_count, what)?);
-        let out_of_bounds = ElfError::OutOfBounds {
-            what,
-            offset: table,
-        };
-        let header = |index: u64| {
-            let at = index
-                .checked_mul(size)
-                .and_then(|skip| table.checked_add(skip));
-            let at = at
-                .filter(|at| *at < u64::MAX - 64)
-                .ok_or(out_of_bounds.clone())?;
-            // Elf64_Phdr: type, flags, offset, vaddr, paddr, filesz; Elf32_Phdr has flags near its end.
-            let (offset, address, file_size) = if self.wide { (8, 16, 32) } else { (4, 8, 16) };
-            Ok(ProgramHeader {
-                kind: self.u32(at, what)?,
-                segment: Segment {
-                    offset: self.word(at + offset, what)?,
-                    address: self.word(at + address, what)?,
-                    file_size: self.word(at + file_size, what)?,
-                },
-            })
-        };
-        (0..count).map(header).collect()
-    }
-
-    fn dynamic(&self, table: Segment, segments: &[Segment]) -> Result<Dynamic, ElfError> {
-        let what = "dynamic section";
-        self.slice(table, what)?;
-        let width = if self.wide { 8 } else { 4 };
-        let mut entries = Vec::new();
-        for index in 0..(table.file_size / (2 * width)).min(MAX_ENTRIES) {
-            let at = table.offset + index * 2 * width;
-            let (tag, value) = (self.word(at, what)?, self.word(at + width, what)?);
-            if tag == 0 {
-                break;
-            }
-            entries.push((tag, value));
-        }
-        let first = |wanted: u64| {
-            entries
-                .iter()
-                .find(|(tag, _)| *tag == wanted)
-                .map(|(_, v)| *v)
-        };
-        let (Some(address), Some(size)) = (first(DT_STRTAB), first(DT_STRSZ)) else {
-            return Ok(Dynamic::default());
-        };
-        let strings = self.slice(at_address(segments, address, size)?, "string table")?;
-        let len = self.bytes.len();
-        let mut left = len;
-        let mut string = |at: u64| {
-            let start = usize::try_from(at).ok();
-            let bytes = start.and_then(|start| strings.get(start..));
-            let out_of_bounds = ElfError::OutOfBounds {
-                what: "string table",
-                offset: at,
-            };
-            let name = until_nul(bytes.ok_or(out_of_bounds)?);
-            // Every entry could name the whole table, which would be quadratic.
-            left = left
-                .checked_sub(name.len())
-                .ok_or(ElfError::Names { len })?;
-            Ok(name.to_vec())
-        };
-        let needed = entries.iter().filter(|(tag, _)| *tag == DT_NEEDED);
-        Ok(Dynamic {
-            needed: needed
-                .map(|(_, at)| string(*at))
-                .collect::<Result<_, _>>()?,
-            rpath: first(DT_RPATH).map(&mut string).transpose()?,
-            runpath: first(DT_RUNPATH).map(&mut string).transpose()?,
-        })
-    }
 }
 
-/// Where `size` bytes at memory address `address` stand in the file.
-fn at_address(segments: &[Segment], address: u64, size: u64) -> Result<Segment, ElfError> {
-    let found = segments.iter().find_map(|segment| {
-        let skip = address.checked_sub(segment.address)?;
-        (skip < segment.file_size).then_some(segment.offset.checked_add(skip)?)
-    });
-    let out_of_bounds = ElfError::OutOfBounds {
-        what: "string table",
-        offset: address,
+fn read<H: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Result<Elf, ElfError> {
+    let header = H::parse(bytes)?;
+    let headers = header.program_headers(LittleEndian, bytes)?.iter();
+    let of_type = |wanted: u32| {
+        let headers = headers.clone();
+        headers.filter(move |header| header.p_type(LittleEndian) == wanted)
     };
-    let offset = found.ok_or(out_of_bounds)?;
-    Ok(Segment {
-        offset,
-        address,
-        file_size: size,
+    // Not `ProgramHeader::interpreter`, which refuses the files that only hold debugging information.
+    let interpreter = of_type(elf::PT_INTERP).next().map(|header| {
+        let (what, place) = ("interpreter", header.p_offset(LittleEndian).into());
+        let bytes = header.data(LittleEndian, bytes);
+        bytes.map_err(|()| ElfError::OutOfBounds { what, place })
+    });
+    let interpreter = interpreter.transpose()?.map(until_nul);
+    let dynamic = match of_type(elf::PT_DYNAMIC).next() {
+        Some(header) => header.dynamic(LittleEndian, bytes)?.unwrap_or_default(),
+        None => &[],
+    };
+    let names = names::<H>(bytes, dynamic, of_type(elf::PT_LOAD))?;
+    let segments = of_type(elf::PT_LOAD).map(|header| Segment {
+        offset: header.p_offset(LittleEndian).into(),
+        address: header.p_vaddr(LittleEndian).into(),
+        file_size: header.p_filesz(LittleEndian).into(),
+    });
+    Ok(Elf {
+        machine: header.e_machine(LittleEndian),
+        linked: is_linked(header),
+        interpreter: interpreter.map(<[u8]>::to_vec),
+        needed: names.needed,
+        search_path: names.search_path,
+        segments: segments.collect(),
+    })
+}
+
+/// What the dynamic section names.
+#[derive(Default)]
+struct Names {
+    needed: Vec<Vec<u8>>,
+    search_path: Option<Vec<u8>>,
+}
+
+/// Reads the names from the string table, which one of the segments `loaded` holds.
+fn names<'b, H: FileHeader<Endian = LittleEndian>>(
+    bytes: &'b [u8],
+    dynamic: &'b [H::Dyn],
+    mut loaded: impl Iterator<Item = &'b H::ProgramHeader>,
+) -> Result<Names, ElfError> {
+    let is_end = |entry: &H::Dyn| entry.tag(LittleEndian) == elf::DT_NULL;
+    let entries = || dynamic.iter().take_while(|entry| !is_end(entry));
+    let first = |wanted: i64| entries().find(|entry| entry.tag(LittleEndian) == wanted);
+    let (Some(address), Some(size)) = (first(elf::DT_STRTAB), first(elf::DT_STRSZ)) else {
+        return Ok(Names::default());
+    };
+    let (address, size) = (address.val(LittleEndian), size.val(LittleEndian));
+    let table = loaded.find_map(|header| {
+        let range = header.data_range(LittleEndian, bytes, address, size);
+        range.ok().flatten()
+    });
+    let (what, place) = ("string table", address);
+    let table = table.ok_or(ElfError::OutOfBounds { what, place })?;
+    let strings = StringTable::new(table, 0, size);
+    let mut left = bytes.len();
+    let mut name = |entry: &H::Dyn| {
+        let name = entry.string(LittleEndian, strings)?;
+        // Every entry could name the whole table, which would be quadratic.
+        let len = bytes.len();
+        left = left
+            .checked_sub(name.len())
+            .ok_or(ElfError::Names { len })?;
+        Ok::<_, ElfError>(name.to_vec())
+    };
+    let needed = entries().filter(|entry| entry.tag(LittleEndian) == elf::DT_NEEDED);
+    let search_path = first(elf::DT_RUNPATH).or(first(elf::DT_RPATH));
+    Ok(Names {
+        needed: needed.map(&mut name).collect::<Result<_, _>>()?,
+        search_path: search_path.map(name).transpose()?,
     })
 }
 
@@ -337,20 +237,24 @@ mod tests {
     fn repeating(n_names: u64, len: u64) -> Vec<u8> {
         let (dynamic, strings) = (176, 176 + (n_names + 3) * 16);
         let end = strings + len + 1;
-        let mut bytes = b"\x7fELF\x02\x01".to_vec();
+        let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
         bytes.resize(64, 0);
         bytes[16] = 3;
         bytes[32] = 64;
         bytes[54] = 56;
         bytes[56] = 2;
-        for (kind, at, len) in [(PT_LOAD, 0, end), (PT_DYNAMIC, dynamic, strings - dynamic)] {
+        for (kind, at, len) in [
+            (elf::PT_LOAD, 0, end),
+            (elf::PT_DYNAMIC, dynamic, strings - dynamic),
+        ] {
             let header = [u64::from(kind), at, at, at, len, len, 0];
             bytes.extend(header.into_iter().flat_map(u64::to_le_bytes));
         }
-        let names = (0..n_names).map(|_| (DT_NEEDED, 0));
-        let ends = [(DT_STRTAB, strings), (DT_STRSZ, len + 1), (0, 0)];
+        let names = (0..n_names).map(|_| (elf::DT_NEEDED, 0));
+        let ends = [(elf::DT_STRTAB, strings), (elf::DT_STRSZ, len + 1), (0, 0)];
         for (tag, value) in names.chain(ends) {
-            bytes.extend([tag, value].into_iter().flat_map(u64::to_le_bytes));
+            bytes.extend(tag.to_le_bytes());
+            bytes.extend(value.to_le_bytes());
         }
         bytes.resize(bytes.len() + len as usize, b'x');
         bytes.push(0);
