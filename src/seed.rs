@@ -1,6 +1,7 @@
 //! Every identifier of an image, derived from one seed instead of drawn at random.
 
 use crate::digest::{Hasher, Sha256};
+use uuid::{Builder, Uuid};
 
 /// Where identifiers come from. Equal seeds give equal identifiers; one name, one identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +19,7 @@ impl Seed {
     pub fn uuid(&self, name: &str) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&self.derive(name)[..16]);
-        bytes[6] = 0x80 | bytes[6] & 0x0f;
-        bytes[8] = 0x80 | bytes[8] & 0x3f;
-        bytes
+        Builder::from_custom_bytes(bytes).into_uuid().into_bytes()
     }
 
     /// A non-zero 32-bit identifier: an MBR disk id or a FAT volume id.
@@ -32,26 +31,14 @@ impl Seed {
 
 /// A UUID as text: 8-4-4-4-12 lower-case hexadecimal digits.
 pub fn uuid_text(uuid: &[u8; 16]) -> String {
-    let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
-    [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ]
-    .join("-")
+    Uuid::from_bytes_ref(uuid).to_string()
 }
 
 /// The bytes, in text order, of a UUID that stands in this program.
 pub(crate) fn uuid_bytes(text: &str) -> [u8; 16] {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let mut bytes = [0; 16];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        let pair = std::str::from_utf8(pair).expect("hexadecimal digits are ASCII");
-        *byte = u8::from_str_radix(pair, 16).expect("only hexadecimal digits were kept");
-    }
-    bytes
+    Uuid::parse_str(text)
+        .expect("it stands in this program")
+        .into_bytes()
 }
 
 #[cfg(test)]

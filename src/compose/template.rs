@@ -125,8 +125,7 @@ const CONVERSIONS: [ConversionRow; 7] = [
 ];
 
 fn hex(value: &Value) -> Option<String> {
-    let bytes = value.as_str()?.bytes();
-    Some(bytes.map(|byte| format!("{byte:02x}")).collect())
+    value.as_str().map(hex::encode)
 }
 
 /// Text between the tags of a page.

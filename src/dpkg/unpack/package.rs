@@ -14,7 +14,6 @@ use crate::store::Store;
 use crate::tree::Objects;
 use md5::{Digest, Md5};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::io::{self, Read, Seek};
 
 /// dpkg's limit for the name of a control member (MAXCONTROLFILENAME), which also keeps the names
@@ -232,9 +231,5 @@ fn md5(archive: &mut fs_err::File, entry: &Entry) -> io::Result<String> {
     archive.seek(io::SeekFrom::Start(entry.offset))?;
     let mut hasher = Md5::new();
     io::copy(&mut archive.take(entry.size), &mut hasher)?;
-    let mut text = String::new();
-    for byte in hasher.finalize() {
-        write!(text, "{byte:02x}").expect("a String takes all");
-    }
-    Ok(text)
+    Ok(hex::encode(hasher.finalize()))
 }
