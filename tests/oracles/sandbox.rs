@@ -5,10 +5,10 @@
 
 use super::support::judge;
 use imgbuild::architecture::Architecture;
+use imgbuild::configure::{ConfigureRequest, configure};
 use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::event::Silent;
 use imgbuild::listing;
-use imgbuild::configure::{ConfigureRequest, configure};
 use imgbuild::sandbox::{Ending, RunRequest, SandboxError, Step, run};
 use imgbuild::store::Store;
 use imgbuild::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath, dump};
