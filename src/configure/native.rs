@@ -11,7 +11,7 @@ use crate::architecture::Architecture;
 use crate::sandbox::emulation::host_runs;
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::job::Emulation;
-use crate::tree::{Kind, Node, NodeId, Objects, Origin, Tree, TreePath};
+use crate::tree::{Copier, Kind, Node, Objects, Origin, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -202,28 +202,20 @@ pub(super) fn needed(tools: &Tree, plan: &Emulation, packages: &[Package]) -> Tr
     };
     let root = tools.node(tools.root()).meta;
     let mut needed = Tree::new(root);
-    let mut copied: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    let mut copier = Copier::new(tools);
     for (path, id) in tools.walk() {
-        let mut node = tools.node(id).clone();
+        let node = tools.node(id);
         // The links that make /lib and /usr/lib one.
         let frame = matches!(node.kind, Kind::Symlink(_)) && path.components().len() == 1;
-        if !frame && !is_wanted(&path) || is_stray_module(&path, &node, &packages) {
+        if !frame && !is_wanted(&path) || is_stray_module(&path, node, &packages) {
             continue;
-        }
-        if let Kind::Directory(entries) = &mut node.kind {
-            entries.clear();
         }
         let Some((parent, _)) = path.split_last() else {
             continue;
         };
         let done = needed
             .make_directories(&parent, root, &Origin::Builtin)
-            .and_then(|_| match copied.get(&id) {
-                Some(copy) => needed.link(&path, *copy),
-                None => needed.insert(&path, node).map(|copy| {
-                    copied.insert(id, copy);
-                }),
-            });
+            .and_then(|_| copier.copy(id, &mut needed, &path));
         debug_assert!(done.is_ok(), "parents come before their entries");
     }
     needed

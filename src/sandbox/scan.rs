@@ -13,7 +13,7 @@ use crate::digest::{HashingWriter, Sha256};
 use crate::epoch::{Epoch, Timestamp};
 use crate::listing;
 use crate::tree::{
-    Content, Kind, Meta, Name, Node, NodeId, Objects, Origin, Piece, Slice, Tree, TreePath,
+    Content, Copier, Kind, Meta, Name, Node, NodeId, Objects, Origin, Piece, Slice, Tree, TreePath,
 };
 use rustix::fs::{CWD, FileType};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,11 +92,12 @@ impl Scan<'_> {
             });
             after.node_mut(id).kind = Kind::File(Content::from_pieces(pieces));
         }
+        let mut copier = Copier::new(self.before);
         for (path, id) in &self.laid.left_out {
             let free = after.at(path).is_none();
             let parent = path.split_last().and_then(|(parent, _)| after.at(&parent));
             if free && parent.is_some_and(|parent| after.node(parent).is_directory()) {
-                let kept = after.insert(path, self.before.node(*id).clone());
+                let kept = copier.copy(*id, &mut after, path);
                 debug_assert!(kept.is_ok(), "the parent was looked up");
             }
         }
@@ -329,4 +330,43 @@ fn xattrs(target: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         found.insert(name.to_vec(), value);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::materialize::materialize;
+    use super::*;
+    use crate::tree::{dump, generated};
+
+    /// The trees have no stored content.
+    struct Nothing;
+    impl Objects for Nothing {
+        fn open(&self, _: &Sha256) -> io::Result<fs_err::File> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// What is read back of `tree`, when no script ran.
+    fn read_back(tree: &Tree) -> Tree {
+        let folder = tempfile::tempdir().unwrap();
+        let mut owners = Owners::default();
+        let laid = materialize(tree, folder.path(), &Nothing, &mut owners).unwrap();
+        let scan = Scan {
+            before: tree,
+            laid: &laid,
+            owners: &owners,
+            objects: &Nothing,
+            hidden: &BTreeSet::new(),
+            started: i64::MAX,
+            epoch: Epoch(1_700_000_000),
+        };
+        scan.read(folder.path(), io::sink()).unwrap().0
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_tree_that_no_script_changes_is_read_back_as_it_was(tree in generated::tree()) {
+            proptest::prop_assert_eq!(dump(&read_back(&tree)), dump(&tree));
+        }
+    }
 }

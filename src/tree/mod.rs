@@ -5,12 +5,16 @@
 //! the host: symlinks are followed inside the tree only, and `..` stops at its root.
 
 mod content;
+mod copy;
 mod dump;
+#[cfg(test)]
+pub(crate) mod generated;
 mod lookup;
 mod node;
 mod path;
 
 pub use content::{Content, LastOpen, Objects, Piece, Slice};
+pub use copy::Copier;
 pub use dump::{DumpError, dump, parse_dump};
 pub use node::{Kind, Meta, Node, Origin};
 pub use path::{BadName, Name, TreePath};
@@ -179,20 +183,30 @@ impl Tree {
 
     /// Puts every node of `other` below `path`, over what is there. `path` and its parents must be
     /// directories.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::insert`]: a parent is missing, or a directory would be replaced by something else.
     pub fn graft(&mut self, path: &TreePath, other: &Tree) -> Result<(), TreeError> {
+        let mut copier = Copier::new(other);
         for (below, id) in other.walk() {
-            let names = path
-                .components()
-                .chain(below.components())
-                .cloned()
-                .collect();
-            let mut node = other.node(id).clone();
-            if let Kind::Directory(entries) = &mut node.kind {
-                entries.clear();
-            }
-            self.insert(&TreePath::from_names(names), node)?;
+            copier.copy(id, self, &path.append(&below))?;
         }
         Ok(())
+    }
+
+    /// Shows `other` at `path`, as mount(2) does: what a directory holds there is hidden.
+    ///
+    /// # Errors
+    ///
+    /// The parent of `path` is missing or is not a directory.
+    pub fn mount(&mut self, path: &TreePath, other: &Tree) -> Result<(), TreeError> {
+        if let Some(id) = self.at(path)
+            && let Kind::Directory(entries) = &mut self.node_mut(id).kind
+        {
+            entries.clear();
+        }
+        self.graft(path, other)
     }
 
     /// The directory that holds the last name of `path`, and that name.
@@ -369,5 +383,20 @@ mod tests {
                 path: path("/none")
             })
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_tree_that_is_grafted_and_taken_out_again_is_the_same(
+            host in generated::tree(),
+            other in generated::tree(),
+        ) {
+            let mut host = host;
+            let place = path("/place");
+            host.insert(&place, directory()).unwrap();
+            host.graft(&place, &other).unwrap();
+            let again = host.subtree(host.at(&place).unwrap());
+            proptest::prop_assert_eq!(dump(&again), dump(&other));
+        }
     }
 }

@@ -90,6 +90,11 @@ impl TreePath {
         Self(names)
     }
 
+    /// The path that `other` is when this directory is taken for its root.
+    pub fn append(&self, other: &TreePath) -> Self {
+        Self([self.names(), other.names()].concat())
+    }
+
     /// The names as a slice.
     pub(super) fn names(&self) -> &[Name] {
         &self.0

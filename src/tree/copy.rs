@@ -1,0 +1,56 @@
+//! Copies nodes from one tree into another, and keeps hard links together: names of one node in the first
+//! tree become names of one node in the second.
+
+use super::{Kind, NodeId, Tree, TreeError, TreePath};
+use std::collections::BTreeMap;
+
+/// A copy under way from one tree to another.
+pub struct Copier<'a> {
+    from: &'a Tree,
+    /// The node of the other tree that each node is there.
+    copies: BTreeMap<NodeId, NodeId>,
+}
+
+impl<'a> Copier<'a> {
+    /// Copies from `from`; the other tree has none of its nodes yet.
+    pub fn new(from: &'a Tree) -> Self {
+        let copies = BTreeMap::new();
+        Self { from, copies }
+    }
+
+    /// Copies from `from` to `to`, which has changed since it was a copy of `from`: a node that `to` still
+    /// has unchanged under one of its paths is not made a second time, but gets its further names there.
+    pub fn between(from: &'a Tree, to: &Tree) -> Self {
+        let mut copier = Self::new(from);
+        for (path, id) in from.walk() {
+            let node = from.node(id);
+            let same = to.at(&path).filter(|there| to.node(*there) == node);
+            if let Some(there) = same.filter(|_| !node.is_directory()) {
+                copier.copies.entry(id).or_insert(there);
+            }
+        }
+        copier
+    }
+
+    /// Puts node `id` at `path` of `to`; a directory comes without its entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::insert`]: the parent is missing, or a directory would be replaced by something else.
+    pub fn copy(&mut self, id: NodeId, to: &mut Tree, path: &TreePath) -> Result<(), TreeError> {
+        let node = self.from.node(id);
+        if node.is_directory() {
+            let mut node = node.clone();
+            node.kind = Kind::Directory(BTreeMap::new());
+            return to.insert(path, node).map(|_| ());
+        }
+        match self.copies.get(&id) {
+            Some(copy) => to.link(path, *copy),
+            None => {
+                let copy = to.insert(path, node.clone())?;
+                self.copies.insert(id, copy);
+                Ok(())
+            }
+        }
+    }
+}
