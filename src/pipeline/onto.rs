@@ -13,10 +13,10 @@ use crate::event::{Event, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::specification::Configure;
-use crate::tree::{Kind, Origin, Tree, TreePath};
+use crate::tree::{Copier, Kind, Origin, Tree, TreePath};
 
 /// Changes whenever the same base and packages give another configured tree.
-const ONTO: &str = "onto-2";
+const ONTO: &str = "onto-3";
 
 /// Folders in which scripts leave traces of their run; what the base has there stays.
 const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
@@ -99,6 +99,7 @@ fn installed(plan: &Plan, base: &Opened, context: &BuildContext<'_>) -> Result<T
 fn restore_traces(base: &Tree, tree: &mut Tree) {
     let fixed = |text: &str| TreePath::parse(text.as_bytes()).expect("a plain path");
     let (folders, questions) = (TRACES.map(fixed), fixed(QUESTIONS));
+    let mut copier = Copier::between(base, tree);
     for (path, id) in base.walk() {
         let node = base.node(id);
         let is_trace =
@@ -112,7 +113,7 @@ fn restore_traces(base: &Tree, tree: &mut Tree) {
         };
         let parent = path.split_last().and_then(|(parent, _)| tree.at(&parent));
         if touched && parent.is_some_and(|parent| tree.node(parent).is_directory()) {
-            let put = tree.insert(&path, node.clone());
+            let put = copier.copy(id, tree, &path);
             debug_assert!(put.is_ok(), "the parent was looked up");
         }
     }
@@ -163,5 +164,28 @@ mod tests {
         let text = |name| &after.node(after.at(&path(name)).unwrap()).kind;
         assert_eq!(text(LOG), &Kind::File(Content::inline(b"base")));
         assert_eq!(text(ANSWERS), &Kind::File(Content::inline(b"scripts")));
+    }
+
+    #[test]
+    fn two_names_of_a_log_stay_names_of_one_file() {
+        const SECOND: &str = "/var/log/dpkg.log.1";
+        let link = |tree: &mut Tree| {
+            let log = tree.at(&path(LOG)).unwrap();
+            tree.link(&path(SECOND), log).unwrap();
+        };
+        let mut base = tree("base", &Origin::Base);
+        link(&mut base);
+        // A script has written to the file, and then one that has replaced it under one of its names.
+        let mut written = tree("scripts", &Origin::Script);
+        link(&mut written);
+        let mut replaced = base.clone();
+        let other = written.node(written.at(&path(LOG)).unwrap()).clone();
+        replaced.insert(&path(SECOND), other).unwrap();
+        for mut after in [written, replaced] {
+            restore_traces(&base, &mut after);
+            assert_eq!(after.at(&path(LOG)), after.at(&path(SECOND)));
+            let log = after.at(&path(LOG)).unwrap();
+            assert_eq!(after.node(log).origin, Origin::Base);
+        }
     }
 }
