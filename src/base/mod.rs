@@ -10,6 +10,7 @@
 pub mod apt;
 pub mod fstab;
 pub mod input;
+mod mounts;
 pub mod open;
 pub mod packing;
 pub mod regulatory;

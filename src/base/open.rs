@@ -8,6 +8,7 @@ mod error;
 pub use error::OpenError;
 
 use super::fstab::{self, What};
+use super::mounts;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice, Part};
@@ -19,7 +20,7 @@ use crate::fs::ext4::read as ext4;
 use crate::fs::ext4::{Difference, Params};
 use crate::fs::fat::{self, Kept};
 use crate::seed::uuid_text;
-use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreePath};
+use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreeError, TreePath};
 use std::io;
 
 /// A base image that was read.
@@ -102,7 +103,7 @@ impl Opened {
                 number: volume.number,
                 source,
             };
-            tree.graft(&volume.mount, &volume.tree).map_err(mount)?;
+            tree.mount(&volume.mount, &volume.tree).map_err(mount)?;
             volumes.push(volume);
         }
         Ok(Self {
@@ -126,6 +127,17 @@ impl Opened {
     /// The text of dpkg's status file.
     pub fn status(&self, objects: &dyn Objects) -> io::Result<String> {
         Ok(text(&self.tree, objects, STATUS)?.unwrap_or_default())
+    }
+
+    /// What each of the volumes holds in `root`, which is this tree with changes: in the order of the volumes.
+    ///
+    /// # Errors
+    ///
+    /// The directory has vanished in which a volume is mounted.
+    pub fn unmount(&self, root: Tree) -> Result<Vec<Tree>, TreeError> {
+        let volumes = self.volumes.iter();
+        let mounts: Vec<_> = volumes.map(|it| (&it.mount, &it.tree)).collect();
+        mounts::unmount(root, &mounts)
     }
 
     /// The partition of `volume`.
@@ -244,7 +256,11 @@ impl Reader<'_> {
             let Ok(mount) = TreePath::parse(line.at.as_bytes()) else {
                 continue;
             };
-            if mount == TreePath::root() {
+            // mount(8) follows symlinks.
+            let mount = root.real_path(&mount).unwrap_or(mount);
+            // Of two lines for one place, systemd-fstab-generator(8) takes the first.
+            let again = volumes.iter().any(|volume| volume.mount == mount);
+            if again || mount == TreePath::root() {
                 continue;
             }
             for (partition, part) in self.parts() {

@@ -11,8 +11,7 @@
 //! Disk id, partition numbers, types and ids never change.
 
 use crate::base::Opened;
-use crate::base::open::{Format, Volume};
-use crate::boot::contents::path;
+use crate::base::open::Format;
 use crate::disk::image::{Image, ImageError, Region, Source};
 use crate::disk::table::{self, Partition, Table, TableError};
 use crate::event::{Event, Reporter};
@@ -105,13 +104,12 @@ pub(super) fn seal(
     plan: &Plan,
     store: &Store,
     base: &Opened,
-    mut root: Tree,
+    root: Tree,
     reporter: &dyn Reporter,
 ) -> Result<Image, RewriteError> {
     let mut rewritten: BTreeMap<u32, Image> = BTreeMap::new();
-    // The deepest mounts come first: what is mounted below a filesystem is no part of it.
-    for volume in base.volumes.iter().rev() {
-        let tree = take(base, volume, &mut root)?;
+    let trees = base.unmount(root)?;
+    for (volume, tree) in base.volumes.iter().zip(trees).rev() {
         if tree::dump(&tree) == tree::dump(&volume.tree) {
             continue;
         }
@@ -149,25 +147,6 @@ pub(super) fn seal(
         return Err(RewriteError::LargerThanBoard { len, min_size });
     }
     assemble(store, base, &layout, rewritten)
-}
-
-/// What `volume` holds in `root`; where it was mounted, the directory is left that was there before.
-fn take(base: &Opened, volume: &Volume, root: &mut Tree) -> Result<Tree, TreeError> {
-    let missing = || TreeError::Missing {
-        path: volume.mount.clone(),
-    };
-    let id = root.at(&volume.mount).ok_or_else(missing)?;
-    let tree = root.subtree(id);
-    if volume.mount != path("/") {
-        root.remove(&volume.mount)?;
-        let before = base.root().tree.at(&volume.mount);
-        let mut below = base.root().tree.node(before.ok_or_else(missing)?).clone();
-        if let tree::Kind::Directory(entries) = &mut below.kind {
-            entries.clear();
-        }
-        root.insert(&volume.mount, below)?;
-    }
-    Ok(tree)
 }
 
 /// Where an ext4 is to fit.

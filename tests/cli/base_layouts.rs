@@ -10,12 +10,12 @@ const MIB: usize = 1 << 20;
 const LOADER: [u8; 4096] = [0xa5; 4096];
 
 /// The partitions of an image that imgbuild made: a FAT and the root.
-struct Parts {
-    fat: Vec<u8>,
-    root: Vec<u8>,
+pub(crate) struct Parts {
+    pub(crate) fat: Vec<u8>,
+    pub(crate) root: Vec<u8>,
 }
 
-fn parts(base: &Path) -> Parts {
+pub(crate) fn parts(base: &Path) -> Parts {
     let bytes = fs_err::read(base).unwrap();
     let mut fat = bytes[MIB..35 * MIB].to_vec();
     // The disks below have another id than the one that its command line names.
@@ -28,7 +28,7 @@ fn parts(base: &Path) -> Parts {
 
 /// A disk of `len` MiB with `contents` at their offsets in MiB, and the table that sfdisk makes of
 /// `script`.
-fn disk(path: &Path, len: usize, script: &str, contents: &[(usize, &[u8])]) {
+pub(crate) fn disk(path: &Path, len: usize, script: &str, contents: &[(usize, &[u8])]) {
     let mut bytes = vec![0; len * MIB];
     for (at, content) in contents {
         bytes[at * MIB..at * MIB + content.len()].copy_from_slice(content);
@@ -61,7 +61,7 @@ fn fixture(margin: usize) -> (Fixture, Parts, PathBuf) {
     (fixture, parts, base)
 }
 
-fn mib(bytes: &[u8]) -> usize {
+pub(crate) fn mib(bytes: &[u8]) -> usize {
     bytes.len().div_ceil(MIB)
 }
 

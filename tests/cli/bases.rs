@@ -45,7 +45,8 @@ help = "language and formats of messages"
 default = "C.UTF-8"
 "#;
 
-fn extra() -> DebSpec {
+/// The package that the profile adds.
+pub(crate) fn extra() -> DebSpec {
     test_debian::package("extra")
         .script(
             "postinst",

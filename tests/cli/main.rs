@@ -8,6 +8,7 @@ mod archives;
 mod base_layouts;
 mod base_sources;
 mod base_systems;
+mod base_volumes;
 mod bases;
 mod boards;
 mod boot_test;
