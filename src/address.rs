@@ -1,16 +1,17 @@
-//! Addresses as text: what of them may be shown and kept, and what stays below them.
+//! Addresses as text: removes logins, and checks paths that are appended.
 
 use std::borrow::Cow;
 
-/// `text` without what stands between `//` and `@`, as in `http://user:password@host/path`. A login is of
-/// whoever builds: it belongs into no lock, message, log or image. What is no address at all, because it
-/// was mistyped, is treated alike.
+/// Removes the login from `text`: the part between `//` and `@`, as in
+/// `http://user:password@host/path`. A login belongs to the user who builds, and may not come into
+/// a lock, a message, a log or an image. A text that is not an address, because it was mistyped, is
+/// treated in the same way.
 pub fn without_login(text: &str) -> Cow<'_, str> {
     let Some((scheme, rest)) = text.split_once("//") else {
         return Cow::Borrowed(text);
     };
-    // A password may hold what should have been quoted, so the last `@` before the path counts, and the
-    // path begins behind a host, which has neither of these.
+    // A password may have characters in it that should have been quoted. So the last `@` before the
+    // path ends the login; the path begins after the host, which has neither an `@` nor a slash.
     let host = match rest.rfind('@') {
         Some(at) if is_login(&rest[..at]) => &rest[at + 1..],
         _ => return Cow::Borrowed(text),
@@ -18,7 +19,8 @@ pub fn without_login(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{scheme}//{host}"))
 }
 
-/// Whether `path` stays below the address that it is appended to: names joined by `/`, without `..`.
+/// Whether `path` stays below the address to which it is appended: whether it is names joined by
+/// `/`, without `..`.
 pub fn is_plain_path(path: &str) -> bool {
     let is_plain = |name: &str| {
         !matches!(name, "" | "." | "..") && !name.contains(|c: char| c == '\\' || c.is_control())
@@ -26,11 +28,12 @@ pub fn is_plain_path(path: &str) -> bool {
     path.split('/').all(is_plain)
 }
 
-/// Whether `text`, which stands before an `@`, is a login and not a host with a path.
+/// Whether `text`, which was found before an `@`, is a login and not a host with a path.
 fn is_login(text: &str) -> bool {
     match text.find('/') {
         None => true,
-        // `user:pass/word@host`: no port has anything else than digits.
+        // The text is a login such as `user:pass/word` if anything but digits follows its colon;
+        // digits alone are the port of a host.
         Some(slash) => text[..slash]
             .split_once(':')
             .is_some_and(|(_, port)| port.is_empty() || port.chars().any(|c| !c.is_ascii_digit())),

@@ -18,7 +18,8 @@ impl Architecture {
     /// Every architecture, for messages.
     pub const ALL: [Self; 3] = [Self::Amd64, Self::Arm64, Self::Armhf];
 
-    /// The architecture that this binary was built for and runs on; `None` where it is no target.
+    /// The architecture that this binary was built for and runs on; `None` if no image can be built
+    /// for it.
     pub fn host() -> Option<Self> {
         match std::env::consts::ARCH {
             "x86_64" => Some(Self::Amd64),
@@ -46,7 +47,7 @@ impl Architecture {
         }
     }
 
-    /// `e_machine` of its ELF files (System V ABI).
+    /// The field `e_machine` of its ELF files (System V ABI).
     pub fn elf_machine(self) -> u16 {
         match self {
             Self::Amd64 => 62,
@@ -55,7 +56,7 @@ impl Architecture {
         }
     }
 
-    /// The name in `qemu-<name>`: `aarch64`.
+    /// The name in `qemu-<name>`, such as `aarch64`.
     pub fn qemu(self) -> &'static str {
         match self {
             Self::Amd64 => "x86_64",
@@ -71,7 +72,7 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// A text that is no known architecture.
+/// An error: the text is not the name of a known architecture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a known architecture: expected amd64, arm64 or armhf")]
 pub struct UnknownArchitecture(pub String);

@@ -1,4 +1,4 @@
-//! SHA-256 digests, the names of everything that is fetched, stored or memoized.
+//! SHA-256 digests, by which everything is named that is fetched, stored or memoized.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -16,7 +16,11 @@ impl Sha256 {
         hasher.finish()
     }
 
-    /// Digest of everything that `reader` gives, with its length in bytes.
+    /// The digest of everything that `reader` gives, and its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// The reader fails.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut sink = HashingWriter::new(io::sink());
         let len = io::copy(&mut reader, &mut sink)?;
@@ -36,7 +40,7 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-/// A text that is not 64 hexadecimal digits.
+/// An error: the text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a SHA-256 digest: expected 64 hexadecimal digits")]
 pub struct NotADigest(pub String);
@@ -64,22 +68,23 @@ impl<'de> serde::Deserialize<'de> for Sha256 {
     }
 }
 
-/// SHA-256 under way.
+/// A SHA-256 computation in progress.
 #[derive(Clone)]
 pub struct Hasher(ring::digest::Context);
 
 impl Hasher {
-    /// A hash of nothing yet.
+    /// Begins a computation.
     pub fn new() -> Self {
         Self(ring::digest::Context::new(&ring::digest::SHA256))
     }
 
-    /// Takes in `bytes`.
+    /// Adds `bytes` to the hashed content.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// Takes in `bytes` behind their length, so that neighbouring fields cannot run together.
+    /// Adds the length of `bytes` and then `bytes`, so that neighbouring fields cannot run
+    /// together.
     pub fn field(&mut self, bytes: &[u8]) {
         self.update(
             &u64::try_from(bytes.len())
@@ -89,7 +94,7 @@ impl Hasher {
         self.update(bytes);
     }
 
-    /// The digest of all that was taken in.
+    /// The digest of all bytes that were added.
     pub fn finish(self) -> Sha256 {
         let digest = self.0.finish();
         Sha256(digest.as_ref().try_into().expect("SHA-256 has 32 bytes"))
@@ -102,7 +107,7 @@ impl Default for Hasher {
     }
 }
 
-/// Passes bytes on and hashes them on the way.
+/// A writer that passes bytes on to another one and hashes them.
 pub struct HashingWriter<W> {
     inner: W,
     hasher: Hasher,
@@ -117,7 +122,7 @@ impl<W> HashingWriter<W> {
         }
     }
 
-    /// The wrapped writer and the digest of what passed.
+    /// The wrapped writer, and the digest of the bytes that were written to it.
     pub fn finish(self) -> (W, Sha256) {
         (self.inner, self.hasher.finish())
     }

@@ -1,4 +1,4 @@
-//! What a build says while it runs. The library emits events; terminal, JSON and tests listen.
+//! The events of a build. The library emits them; the terminal, the JSON output and tests listen.
 
 /// A step of a build that takes long enough to be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +13,7 @@ pub enum Stage {
     Unpack,
     /// Maintainer scripts run in the sandbox.
     Configure,
-    /// Overlays, units and identity are laid over the tree.
+    /// Overlays, units and identity are written over the tree.
     Compose,
     /// Programs of the image check what they would read on a device.
     Verify,
@@ -23,19 +23,19 @@ pub enum Stage {
     Write,
 }
 
-/// How much a stage has to do, and in what it is counted.
+/// The amount of work of a stage, and the unit in which it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Nothing is counted.
+    /// The work is not counted.
     Uncounted,
-    /// Bytes; how many, where that is known before.
+    /// Bytes, and their number if it is known beforehand.
     Bytes(Option<u64>),
-    /// So many packages.
+    /// This number of packages.
     Packages(u64),
 }
 
 impl Work {
-    /// How much there is to do, where that is known before.
+    /// The number of units, if it is known beforehand.
     pub fn total(self) -> Option<u64> {
         match self {
             Self::Uncounted => None,
@@ -45,43 +45,43 @@ impl Work {
     }
 }
 
-/// One thing that happened. Events carry no time; who shows them may add it.
+/// Something that happened. An event has no time; a listener may add it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// `stage` begins.
     Started {
         /// The stage.
         stage: Stage,
-        /// What it has to do.
+        /// The work of the stage.
         work: Work,
     },
     /// `amount` further units of `stage` are done.
     Advanced {
         /// The stage.
         stage: Stage,
-        /// Units done since the last such event.
+        /// Units that were done since the last such event.
         amount: u64,
     },
-    /// `stage` is done; `memoized` if an earlier build had done it.
+    /// `stage` is done. `memoized` says whether its result is that of an earlier build.
     Finished {
         /// The stage.
         stage: Stage,
         /// Whether the result came from the store.
         memoized: bool,
     },
-    /// Something worth a line for a person, in a running stage.
+    /// A fact that is worth a line on the screen, about the running stage.
     Note(String),
-    /// Something that a person should act on.
+    /// A fact that the user should act on.
     Warning(String),
 }
 
-/// Who listens. Called from several threads.
+/// A listener. It is called from several threads.
 pub trait Reporter: Sync {
-    /// Takes note of `event`.
+    /// Called with each event.
     fn report(&self, event: Event);
 }
 
-/// Listens to nothing.
+/// A listener that ignores every event.
 pub struct Silent;
 
 impl Reporter for Silent {

@@ -1,9 +1,10 @@
-//! Wildcards of a shell, as fnmatch(3) reads them.
+//! Matches wildcards of a shell, as fnmatch(3) does.
 
-/// Whether `text` is of the form `pattern`, as fnmatch(3) has it: `*`, `?` and `[…]`.
+/// Whether `text` matches `pattern`, whose wildcards are `*`, `?` and `[…]`.
 pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to go on if what follows the last `*` does not fit: it takes one byte more.
+    // Where to continue if the text does not match the pattern after the last `*`: that `*` then
+    // takes one byte more.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         let step = match pattern.get(p) {
@@ -27,14 +28,15 @@ pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
-/// How much of `pattern` stands for the one byte `found`, if it does.
+/// The length of the part at the start of `pattern` that matches the byte `found`; `None` if it
+/// does not match.
 fn one(pattern: &[u8], found: u8) -> Option<usize> {
     match pattern[0] {
         b'?' => Some(1),
         b'[' => {
             let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
             let start = 1 + usize::from(negated);
-            // A bracket that stands first is one of the set.
+            // A closing bracket that comes first is a member of the set.
             let rest = pattern.get(start + 1..).unwrap_or_default();
             let Some(len) = rest.iter().position(|byte| *byte == b']') else {
                 return (found == b'[').then_some(1);

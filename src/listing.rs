@@ -1,4 +1,4 @@
-//! Directory listings in byte order of the names: the only caller of `read_dir`.
+//! Directory listings in byte order of the names. No other module calls `read_dir`.
 
 use rustix::fd::AsFd;
 use std::ffi::{OsStr, OsString};
@@ -7,6 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The names in `directory`, sorted bytewise.
+///
+/// # Errors
+///
+/// The directory cannot be read.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place, and it sorts"
@@ -20,6 +24,10 @@ pub fn sorted(directory: &Path) -> io::Result<Vec<OsString>> {
 }
 
 /// The names in the open `directory`, sorted bytewise.
+///
+/// # Errors
+///
+/// The directory cannot be read.
 pub fn sorted_in(directory: impl AsFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(directory)? {

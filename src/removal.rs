@@ -1,9 +1,10 @@
-//! Removal of a folder with everything in it, whatever its modes and however deep it is.
+//! Removes a folder with everything in it, whatever its modes and however deep it is.
 //!
-//! Scripts of strangers made what is removed here. So it is done by descriptors, never by paths: paths end
-//! at PATH_MAX, and could be led elsewhere. At most [`DEPTH`] folders are open at once: what lies
-//! deeper is moved up into the first folder and removed from there. A filesystem that is mounted
-//! somewhere below is left alone. What cannot be removed stays, everything else goes.
+//! The files that are removed here were made by scripts of packages. So the removal works with
+//! descriptors and never with paths: a path has at most PATH_MAX bytes, and a symlink could lead it
+//! elsewhere. At most [`DEPTH`] folders are open at once: a folder that lies deeper is moved up
+//! into the first folder and removed from there. A filesystem that is mounted somewhere below is
+//! left alone. A file that cannot be removed stays, and the removal of the others goes on.
 
 use crate::listing;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,11 +14,14 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-/// How many folders inside each other are open at once.
+/// The most folders inside each other that are open at once.
 const DEPTH: u32 = 64;
 
-/// Removes the file or the folder `path` with all that is in it. What could not be removed is told by
-/// the first error.
+/// Removes the file `path`, or the folder `path` with everything in it.
+///
+/// # Errors
+///
+/// Something could not be removed; the error is the first one of the last pass.
 pub fn remove(path: &Path) -> io::Result<()> {
     if !fs_err::symlink_metadata(path)?.is_dir() {
         return fs_err::remove_file(path);
@@ -37,27 +41,28 @@ pub fn remove(path: &Path) -> io::Result<()> {
         removal.empty(first.as_fd(), 1);
         match fs_err::remove_dir(path) {
             Ok(()) => return Ok(()),
-            // Something was moved up, or came meanwhile.
+            // A folder was moved up into this one, or a file was made in it meanwhile: another pass
+            // removes it.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && removal.progress => {}
             Err(error) => return Err(removal.error.unwrap_or(error)),
         }
     }
 }
 
-/// A removal under way.
+/// A removal in progress.
 struct Removal {
-    /// What everything has to lie on.
+    /// The device on which everything must be that is removed.
     device: u64,
     first: OwnedFd,
     n_moved: u64,
     /// Whether this pass has removed or moved anything.
     progress: bool,
-    /// The first of this pass.
+    /// The first error of this pass.
     error: Option<io::Error>,
 }
 
 impl Removal {
-    /// Removes everything in `folder`, the last of `depth` open ones.
+    /// Removes everything in `folder`, which is the deepest of `depth` open folders.
     fn empty(&mut self, folder: BorrowedFd<'_>, depth: u32) {
         let names = listing::sorted_in(folder).unwrap_or_else(|error| {
             self.note(Err(error));
@@ -72,7 +77,7 @@ impl Removal {
         }
     }
 
-    /// Removes the folder `name` of `parent`, or moves it up.
+    /// Removes the folder `name` of `parent`, or moves it up if it is too deep.
     fn remove_folder(
         &mut self,
         parent: BorrowedFd<'_>,
@@ -93,7 +98,8 @@ impl Removal {
         Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Gives the folder `name` of `parent` a name in the first folder, which a later pass will find.
+    /// Moves the folder `name` of `parent` to a new name in the first folder, where a later pass
+    /// finds it.
     fn move_up(&mut self, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
         loop {
             let new = format!("moved-{}", self.n_moved);
@@ -114,12 +120,14 @@ impl Removal {
     }
 }
 
-/// Opens the folder `name` of `parent`, which is no link, and lets its owner do everything in it.
+/// Opens the folder `name` of `parent`, which may not be a symlink, and gives its owner all
+/// permissions.
 fn open_folder(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = rustix::fs::openat(parent, name, flags | OFlags::PATH, Mode::empty())?;
     if rustix::fs::fstat(&folder)?.st_mode & 0o700 != 0o700 {
-        // A folder that cannot be read can be opened in no other way, and fchmod(2) refuses this one.
+        // A folder without read permission can only be opened with O_PATH, and fchmod(2) refuses
+        // such a descriptor.
         let own = format!("/proc/self/fd/{}", folder.as_raw_fd());
         rustix::fs::chmod(own, Mode::RWXU)?;
     }

@@ -1,9 +1,9 @@
-//! Every identifier of an image, derived from one seed instead of drawn at random.
+//! Derives every identifier of an image from one seed, where other tools draw it at random.
 
 use crate::digest::{Hasher, Sha256};
 use uuid::{Builder, Uuid};
 
-/// Where identifiers come from. Equal seeds give equal identifiers; one name, one identifier.
+/// The origin of the identifiers of an image. Equal seeds and names give equal identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(pub Sha256);
 
@@ -34,7 +34,7 @@ pub fn uuid_text(uuid: &[u8; 16]) -> String {
     Uuid::from_bytes_ref(uuid).to_string()
 }
 
-/// The bytes, in text order, of a UUID that stands in this program.
+/// The bytes, in text order, of a UUID that is a constant of this program.
 pub(crate) fn uuid_bytes(text: &str) -> [u8; 16] {
     Uuid::parse_str(text)
         .expect("it stands in this program")

@@ -11,20 +11,24 @@
 //! An object appears whole or not at all: it is written in `scratch`, synced, renamed and made
 //! read-only. Two builds at once write the same object twice and rename it to the same name.
 //!
-//! **Nothing is trusted for lying here.** What goes into an image is known to be what was stored:
+//! **Being in the store is no proof of being right.** Every object that goes into an image is known
+//! to have the content that was stored:
 //!
-//! - An object is a regular file of the user's own or of root; nothing else is opened, followed or
-//!   waited for.
-//! - An object that is read as a whole is hashed as it is read ([`Store::read`]).
-//! - An object of which parts are read is opened only while its inode is the one that was noted when its
-//!   content was known; one whose inode is another, or was never noted, is hashed first.
-//! - A disk that loses bits changes no inode. So whatever a stage reads is hashed before its result is
-//!   remembered ([`Store::prove`]), and a build compares its image with the one that it made of the same
-//!   inputs before, or hashes everything that it used ([`Store::prove_used`]).
-//! - A memo says for which stage and key it is, so that no other one can stand in its place.
+//! - An object must be a regular file that belongs to the user or to root. A file of another type
+//!   or owner is not opened, a symlink is not followed, and a pipe is not waited for.
+//! - An object that is read as a whole is hashed while it is read ([`Store::read`]).
+//! - An object that is read in parts is opened if its inode is the one that was noted when its
+//!   content was last verified. If the inode differs or was never noted, the object is hashed
+//!   first.
+//! - A failing disk changes bits without changing the inode. So the objects that a stage reads are
+//!   hashed before the result of the stage is remembered ([`Store::prove`]); and a build compares
+//!   the digest of its image with that of the image that it made of the same inputs before, or
+//!   hashes every object that it used ([`Store::prove_used`]).
+//! - A memo names its stage and key, so that no other memo can be put in its place.
 //!
-//! What is not what it should be is removed, and counts as missing: whoever needs it fetches or makes it
-//! anew. [`Store::take_lost`] tells what that was, so that a failed command is worth another attempt.
+//! A damaged object is removed and counts as missing: the stage that needs it fetches or makes it
+//! anew. [`Store::take_lost`] lists the objects that were lost in this way, so that a command that
+//! failed because of one knows that another attempt is worthwhile.
 
 mod check;
 mod folder;
@@ -53,24 +57,28 @@ use std::thread::JoinHandle;
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// Its folder of objects.
+    /// The opened folder `objects`.
     objects: OwnedFd,
     scratch: ScratchFolder,
-    /// Numbers the names in it.
+    /// The number of the next name in the scratch folder.
     next_scratch: AtomicU64,
-    /// What removes things from it.
+    /// The threads that remove discarded paths.
     removals: Mutex<Vec<JoinHandle<()>>>,
-    /// What this process knows of the objects that it has used.
+    /// The objects that this process has used, with their states as it knows them.
     known: Mutex<BTreeMap<Sha256, Known>>,
-    /// What was missing or not what it should be.
+    /// The objects that were missing or damaged.
     lost: Mutex<Vec<Lost>>,
-    /// The least that was free whenever somebody asked.
+    /// The smallest free space that [`Store::free`] has found so far.
     least_free: AtomicU64,
 }
 
 impl Store {
-    /// Opens the store at `root`, making it where it is missing, and removes what killed processes
-    /// have left unfinished. Folders in which another user can write are refused.
+    /// Opens the store at `root`, makes it if it is missing, and removes the unfinished files of
+    /// processes that were killed.
+    ///
+    /// # Errors
+    ///
+    /// A folder of the store cannot be made or read, or another user can write to it.
     pub fn open(root: &Path) -> io::Result<Self> {
         folder::make(root)?;
         let root = fs_err::canonicalize(root)?;
@@ -101,48 +109,50 @@ impl Store {
         &self.root
     }
 
-    /// What an ordinary user can still write to its disk.
+    /// The space on the store's disk that an ordinary user can still fill.
     pub fn free(&self) -> Bytes {
         let free = unfinished::free(&self.root);
         self.least_free.fetch_min(free.0, Ordering::Relaxed);
         free
     }
 
-    /// The least that [`Store::free`] has found. What has failed for want of room may have given it
-    /// back by the time that somebody asks why.
+    /// The smallest free space that [`Store::free`] has found. A command that failed because the
+    /// disk was full may have freed its space again before the failure is explained.
     pub fn least_free(&self) -> Bytes {
         self.free();
         Bytes(self.least_free.load(Ordering::Relaxed))
     }
 
-    /// Where object `digest` lies, or would.
+    /// The path of object `digest`, whether or not the object is there.
     pub fn object_path(&self, digest: &Sha256) -> PathBuf {
         let name = digest.to_string();
         self.root.join("objects").join(&name[..2]).join(&name[2..])
     }
 
-    /// Where a cut-off download of `digest` waits to be resumed.
+    /// The path of the interrupted download of `digest`, from which it is resumed.
     pub fn partial_path(&self, digest: &Sha256) -> PathBuf {
         self.root.join("partial").join(digest.to_string())
     }
 
-    /// Where everything unfinished of this process lies: to be removed by whoever ends it without
-    /// unwinding, as on Ctrl-C.
+    /// The folder of all unfinished files of this process. Code that ends the process without
+    /// unwinding, as on Ctrl-C, must remove it.
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// A fresh path for something unfinished; nothing is there yet.
+    /// A new path in the scratch folder, at which nothing exists yet.
     pub fn scratch_path(&self) -> PathBuf {
         let number = self.next_scratch.fetch_add(1, Ordering::Relaxed);
         self.scratch.path().join(number.to_string())
     }
 
-    /// Removes the scratch `path` while other things are done: a root filesystem's files are many, and
-    /// some disks take long for each. The store is not closed before it is gone.
+    /// Removes `path`, which lies in the scratch folder, in the background: a root filesystem has
+    /// many files, and some disks take long to remove each. The store waits for the end of the
+    /// removal when it is dropped.
     pub fn discard(&self, path: PathBuf) {
         let removal = std::thread::spawn(move || {
-            // What stays is removed with the folder around it; there is nobody to tell here.
+            // A file that could not be removed is removed with the scratch folder. No caller is
+            // left to report to.
             let _ = removal::remove(&path);
         });
         let removals = self.removals.lock();
@@ -151,16 +161,21 @@ impl Store {
             .push(removal);
     }
 
-    /// Waits until everything discarded so far is gone.
+    /// Waits until every path that was discarded so far is removed.
     pub fn settle(&self) {
         let mut removals = self.removals.lock().unwrap_or_else(PoisonError::into_inner);
         for removal in removals.drain(..) {
-            // It does not panic; if it did, what it left is removed with the folder around it.
+            // The thread does not panic. If it did, its files would be removed with the scratch
+            // folder.
             let _ = removal.join();
         }
     }
 
     /// Starts an object whose digest is known only when it is complete.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made in the scratch folder.
     pub fn writer(&self) -> io::Result<ObjectWriter<'_>> {
         let path = self.scratch_path();
         let file = fs_err::File::create(&path)?;
@@ -172,7 +187,11 @@ impl Store {
         })
     }
 
-    /// Stores `bytes`.
+    /// Stores `bytes` as an object and gives its digest.
+    ///
+    /// # Errors
+    ///
+    /// The object cannot be written.
     pub fn insert(&self, bytes: &[u8]) -> io::Result<Sha256> {
         let digest = Sha256::of(bytes);
         if self.contains(&digest) {
@@ -184,6 +203,10 @@ impl Store {
     }
 
     /// Moves the file at `path`, whose content is known to have `digest`, into the store.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be synced, or not be moved to its place.
     pub fn adopt(&self, path: &Path, digest: &Sha256) -> io::Result<()> {
         let target = self.object_path(digest);
         let folder = target.parent().expect("an object lies in a folder");
@@ -193,15 +216,17 @@ impl Store {
         file.sync_all()?;
         clear(&target, |found| !found.is_dir())?;
         fs_err::rename(path, &target)?;
-        // Not before: a build that is killed here, or another one that waits for this download, opens
-        // the file under its old name to write.
+        // The mode is changed last. Until the file has its new name, another build that waits for
+        // this download, or resumes it after this one was killed, opens it under its old name for
+        // writing.
         file.set_permissions(std::fs::Permissions::from_mode(0o444))?;
         self.note_inode(digest, object::inode(&file)?);
         Ok(())
     }
 }
 
-/// An object being written. Dropped without [`ObjectWriter::commit`], it leaves nothing behind.
+/// An object that is being written. If it is dropped before [`ObjectWriter::commit`], it leaves
+/// nothing behind.
 pub struct ObjectWriter<'a> {
     store: &'a Store,
     path: PathBuf,
@@ -210,7 +235,11 @@ pub struct ObjectWriter<'a> {
 }
 
 impl ObjectWriter<'_> {
-    /// Makes the object visible under its digest.
+    /// Makes the object visible under its digest, which it gives.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be synced, or not be moved to its place.
     pub fn commit(mut self) -> io::Result<Sha256> {
         let empty = HashingWriter::new(fs_err::File::open(&self.path)?);
         let (file, digest) = std::mem::replace(&mut self.file, empty).finish();

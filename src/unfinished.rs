@@ -1,8 +1,9 @@
-//! Unfinished files and folders, and who they belong to.
+//! Unfinished files and folders, which are recognized as abandoned when their owner has ended.
 //!
-//! Whoever makes something unfinished holds a lock on it. The kernel takes the lock away when the
-//! owner ends, however it ends, so that a later process can tell what is abandoned (and sweep it) from
-//! what another one is busy with. A process number in a name only keeps two owners apart.
+//! A process holds a lock on each unfinished file or folder that it makes. The kernel releases the
+//! lock when the process ends, for whatever reason. So a later process can tell an abandoned file,
+//! which it removes, from one that another process still uses. A process number in a name only
+//! keeps the names of two processes apart.
 
 use crate::listing;
 use crate::removal::remove;
@@ -15,7 +16,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A file on its way to its final name. Dropped before [`Unfinished::finish`], it leaves nothing.
+/// A file that does not have its final name yet. If it is dropped before [`Unfinished::finish`], it
+/// leaves nothing behind.
 #[derive(Debug)]
 pub struct Unfinished {
     path: PathBuf,
@@ -25,15 +27,23 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// Starts the file that will be `path`: beside it, as `<name>.<process>.partial`. What ended
-    /// processes have left there under such names is removed. A symlink at `path` will be replaced,
-    /// not followed.
+    /// Makes the unfinished file of `path`: beside it, as `<name>.<process>.partial`. Such files of
+    /// processes that have ended are removed. A symlink at `path` will be replaced, not followed.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
         Self::create_as(path, 0o666)
     }
 
-    /// The same for a file that nobody but its owner may read, not even while it is written. It does
-    /// not take over the mode of a file that it replaces.
+    /// Makes the unfinished file of `path`, as [`Unfinished::create`] does, so that only its owner
+    /// may read it, even while it is written. It does not take over the mode of a file that it
+    /// replaces.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made.
     pub fn create_private(path: &Path) -> io::Result<Self> {
         Self::create_as(path, 0o600)
     }
@@ -41,7 +51,7 @@ impl Unfinished {
     fn create_as(path: &Path, mode: u32) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         let is_ours = |found: &OsStr| is_partial_name(found, name);
-        // Only neatness is lost where a folder cannot be listed.
+        // If the folder cannot be listed, old files stay there; nothing else is lost.
         let _ = sweep(folder(path), is_ours);
         let make = |partial: &Path| {
             let mut options = fs_err::OpenOptions::new();
@@ -59,8 +69,8 @@ impl Unfinished {
         })
     }
 
-    /// Its name until it is finished: to be removed by whoever ends the process without unwinding,
-    /// as on Ctrl-C.
+    /// The path of the unfinished file. Code that ends the process without unwinding, as on Ctrl-C,
+    /// must remove it.
     pub fn partial(&self) -> &Path {
         &self.partial
     }
@@ -70,7 +80,11 @@ impl Unfinished {
         self.file.as_ref().expect("it is not finished yet")
     }
 
-    /// Gives the file its final name, in a way that outlives a loss of power.
+    /// Syncs the file and gives it its final name, so that both survive a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// The file or its folder cannot be synced, or the file cannot be renamed.
     pub fn finish(mut self) -> io::Result<()> {
         self.file().sync_all()?;
         fs_err::rename(&self.partial, &self.path)?;
@@ -82,13 +96,14 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if self.file.take().is_some() {
-            // Nothing can be done about a failure here; the name tells what the file is.
+            // A failure is ignored: no caller is left to report to, and the name shows what the
+            // file is.
             let _ = fs_err::remove_file(&self.partial);
         }
     }
 }
 
-/// A folder for unfinished things. Dropped, it is gone with all that is in it.
+/// A folder for unfinished files. When it is dropped, it is removed with everything in it.
 #[derive(Debug)]
 pub struct ScratchFolder {
     path: PathBuf,
@@ -96,14 +111,19 @@ pub struct ScratchFolder {
 }
 
 impl ScratchFolder {
-    /// Makes a folder of this process's own in `parent`, after removing what ended ones have left.
+    /// Makes a new folder for this process in `parent`, after it has removed those of processes
+    /// that have ended.
+    ///
+    /// # Errors
+    ///
+    /// `parent` cannot be read, or the folder cannot be made.
     pub fn create(parent: &Path) -> io::Result<Self> {
         sweep(parent, |_| true)?;
         let process = std::process::id();
         let make = |path: &Path| {
             fs_err::create_dir(path)?;
             fs_err::File::open(path).map_err(|error| match error.kind() {
-                // Swept before it could be opened.
+                // Another process has removed the folder before it could be opened.
                 io::ErrorKind::NotFound => io::ErrorKind::AlreadyExists.into(),
                 _ => error,
             })
@@ -112,7 +132,7 @@ impl ScratchFolder {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Where it lies.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -120,12 +140,12 @@ impl ScratchFolder {
 
 impl Drop for ScratchFolder {
     fn drop(&mut self) {
-        // Whatever stays is swept by the next owner of a folder here.
+        // A file that could not be removed is removed by the next process that makes a folder here.
         let _ = remove(&self.path);
     }
 }
 
-/// Makes and locks the first of the names that nobody has.
+/// Makes a file or folder under the first of the names that is free, and locks it.
 fn claim(
     name: impl Fn(u32) -> PathBuf,
     make: impl Fn(&Path) -> io::Result<fs_err::File>,
@@ -133,7 +153,8 @@ fn claim(
     for attempt in 0.. {
         let path = name(attempt);
         match make(&path) {
-            // Swept by another process between its making and its locking, it is made anew.
+            // Another process has removed it before it was locked. It is made anew under the next
+            // name.
             Ok(file) if lock(&file, &path)? == Locked::ByOther => {}
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -143,18 +164,18 @@ fn claim(
     unreachable!("there are fewer than 2^32 processes")
 }
 
-/// Whose something unfinished is.
+/// The owner of an unfinished file, as far as its lock shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Locked {
-    /// Ours now.
+    /// This process has the lock now.
     ByUs,
-    /// Of a living process, or gone.
+    /// A living process has the lock, or the file is gone.
     ByOther,
-    /// Nobody can tell: this filesystem has no locks. Nothing is ever swept there.
+    /// The filesystem has no locks, so the owner is unknown. Nothing is ever removed there.
     Never,
 }
 
-/// Locks `file`, which lies at `path` unless somebody has taken it away.
+/// Tries to lock `file`, which was opened at `path` and may have been removed since.
 fn lock(file: &fs_err::File, path: &Path) -> io::Result<Locked> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
@@ -172,14 +193,15 @@ fn lock(file: &fs_err::File, path: &Path) -> io::Result<Locked> {
     })
 }
 
-/// Removes what is abandoned in `folder` and `wanted` names. What cannot be removed stays.
+/// Removes the abandoned files in `folder` whose names are `wanted`. A file that cannot be removed
+/// stays.
 fn sweep(folder: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
     for name in listing::sorted(folder)?
         .into_iter()
         .filter(|name| wanted(name))
     {
         let path = folder.join(name);
-        // Another user's, or gone in this moment.
+        // The file belongs to another user, or was removed in this moment.
         let Ok(file) = open(&path) else { continue };
         if matches!(lock(&file, &path), Ok(Locked::ByUs)) {
             let _ = remove(&path);
@@ -188,7 +210,7 @@ fn sweep(folder: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file or folder to lock it, and never waits for a pipe or follows a link.
+/// Opens a file or folder to lock it. No pipe is waited for and no symlink is followed.
 fn open(path: &Path) -> io::Result<fs_err::File> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -196,7 +218,7 @@ fn open(path: &Path) -> io::Result<fs_err::File> {
     Ok(fs_err::File::from_parts(file.into(), path))
 }
 
-/// What an ordinary user can still write to the disk of `folder`; nothing where it cannot tell.
+/// The space that an ordinary user can still fill on the disk of `folder`, or 0 if that is unknown.
 pub fn free(folder: &Path) -> Bytes {
     let found = rustix::fs::statvfs(folder);
     Bytes(found.map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize)))

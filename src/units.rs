@@ -28,7 +28,7 @@ impl Bytes {
         self.0.checked_next_multiple_of(alignment.0).map(Bytes)
     }
 
-    /// As whole sectors; `None` where this is no multiple of 512.
+    /// The number of sectors; `None` if this is not a multiple of 512.
     pub fn sectors(self) -> Option<Lba> {
         self.0
             .is_multiple_of(SECTOR_SIZE)
@@ -52,7 +52,7 @@ const SUFFIXES: [(&str, u64); 5] = [
 ];
 
 impl fmt::Display for Bytes {
-    /// Exact: the largest unit that divides the number, or plain bytes.
+    /// Shows the exact size: in the largest unit that divides it, or in plain bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = |unit: u64| self.0 != 0 && self.0.is_multiple_of(unit);
         match SUFFIXES[..4].iter().find(|(_, unit)| exact(*unit)) {
@@ -69,7 +69,7 @@ impl fmt::Debug for Bytes {
 }
 
 impl serde::Serialize for Bytes {
-    /// As it is shown.
+    /// Writes the size as [`Bytes`] is shown.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -87,7 +87,7 @@ impl fmt::Debug for Lba {
     }
 }
 
-/// A text that is no size.
+/// An error: the text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a size: expected a number of bytes, or a number with KiB, MiB, GiB, TiB or s (sectors)"

@@ -1,11 +1,12 @@
-//! What is wrong in a person's own files and flags: collected, with the place, and with help.
+//! Diagnostics: the mistakes in the user's own files and flags. They are collected, and each is
+//! shown with its place and with help.
 //!
-//! A [`Diagnostic`] is about words that someone wrote. Failures of the world (network, disk, a
-//! corrupt input) are error enums of the modules that meet them.
-
+//! A [`Diagnostic`] is about text that the user wrote. A failure of the environment (network, disk,
+//! a damaged input) is an error enum of the module that meets it.
 //!
-//! What is shown is bounded: the first hundred mistakes and a count, each within a few lines, at a cost
-//! that grows with the length of the sources and not with its square. And it is [`Visible`].
+//! The output is bounded: it has the first hundred mistakes and a count, each mistake takes a few
+//! lines, and the work grows with the length of the sources and not with its square. All of it is
+//! [`Visible`].
 
 mod problems;
 mod render;
@@ -21,15 +22,15 @@ pub use visible::{Visible, visible, visible_json, visible_name};
 
 use std::fmt;
 
-/// As many known words as a line of help lists.
+/// The most known words that a line of help lists.
 const FEW: usize = 12;
 
-/// A place in a source and what is to be said about it.
+/// A place in a source, with a text about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// Where.
+    /// The place.
     pub span: Span,
-    /// What is there, or what was expected; may be empty.
+    /// What the place holds, or what was expected there. It may be empty.
     pub text: String,
 }
 
@@ -38,16 +39,16 @@ pub struct Label {
 pub struct Diagnostic {
     /// Its stable name, `area::rule`.
     pub code: &'static str,
-    /// What is wrong, in one line.
+    /// The mistake, in one line.
     pub title: String,
-    /// Where; the first is the place of the mistake, the others explain it.
+    /// The places: the first is that of the mistake, the others explain it.
     pub labels: Vec<Label>,
-    /// What to do.
+    /// Lines that say how to correct the mistake.
     pub help: Vec<String>,
 }
 
 impl Diagnostic {
-    /// A mistake without a place yet.
+    /// Makes a diagnostic that has no place yet.
     pub fn new(code: &'static str, title: impl Into<String>) -> Self {
         Self {
             code,
@@ -57,7 +58,7 @@ impl Diagnostic {
         }
     }
 
-    /// With a further place.
+    /// Adds a place.
     #[must_use]
     pub fn label(mut self, span: &Span, text: impl Into<String>) -> Self {
         let (span, text) = (span.clone(), text.into());
@@ -65,14 +66,15 @@ impl Diagnostic {
         self
     }
 
-    /// With a line of help.
+    /// Adds a line of help.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
     }
 
-    /// With the help that names the `known` word nearest to `word`, or all of them if they are few.
+    /// Adds a line of help that names the `known` word nearest to `word`, or all known words if
+    /// they are few.
     #[must_use]
     pub fn suggest<'k>(self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
@@ -87,39 +89,40 @@ impl Diagnostic {
     }
 }
 
-/// Every mistake that was found, with the sources that they point into.
+/// All mistakes that were found, with the sources in which they are.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
-    /// The files and flags that the spans mean.
+    /// The files and flags to which the spans refer.
     pub sources: SourceMap,
     problems: Problems,
     remarks: Vec<String>,
 }
 
 impl Diagnostics {
-    /// Takes note of a mistake.
+    /// Adds a mistake.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.note(|| diagnostic);
     }
 
-    /// Takes note of a mistake, which is put into words only if it will be shown.
+    /// Adds a mistake. `words` is called only if the mistake will be shown.
     pub fn note(&mut self, words: impl FnOnce() -> Diagnostic) {
         self.problems.note(words);
     }
 
-    /// Takes note of the mistakes of one file.
+    /// Adds the mistakes of one file.
     pub(crate) fn append(&mut self, problems: Problems) {
         self.problems.append(problems);
     }
 
-    /// Takes note of something that is no mistake, and that a person should know of; once each.
+    /// Adds a remark: a fact that is not a mistake but that the user should know. The same remark
+    /// is kept once.
     pub fn remark(&mut self, text: String) {
         if !self.remarks.contains(&text) {
             self.remarks.push(text);
         }
     }
 
-    /// What a person should know of beside mistakes.
+    /// The remarks, in the order in which they came.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
@@ -139,12 +142,12 @@ impl Diagnostics {
         list
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there is no mistake.
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }
 
-    /// How many mistakes there are.
+    /// The number of mistakes.
     pub fn len(&self) -> usize {
         self.problems.first().len() + self.problems.rest()
     }

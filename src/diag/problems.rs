@@ -1,12 +1,13 @@
-//! The first mistakes of a source, and how many there are.
+//! A bounded list of mistakes: the first ones, and a count of the others.
 
 use super::Diagnostic;
 
-/// As many mistakes as are kept and shown. A file may have a hundred thousand; a person mends the first
-/// ones and looks again.
+/// The most mistakes that are kept and shown. A file may have a hundred thousand of them; its
+/// author corrects the first ones and tries again.
 pub const MAX_SHOWN: usize = 100;
 
-/// Mistakes in the order in which they were met: the first [`MAX_SHOWN`], and a count of the rest.
+/// The first [`MAX_SHOWN`] mistakes, in the order in which they were found, and a count of the
+/// others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Problems {
     first: Vec<Diagnostic>,
@@ -14,8 +15,8 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
-    /// Takes note of a mistake. It is put into words only if it will be shown, for a search for the
-    /// nearest known word costs time.
+    /// Adds a mistake. `words` is called only if the mistake will be shown, because the search for
+    /// the nearest known word takes time.
     pub(crate) fn note(&mut self, words: impl FnOnce() -> Diagnostic) {
         match self.first.len() < MAX_SHOWN {
             true => self.first.push(words()),
@@ -23,7 +24,7 @@ impl Problems {
         }
     }
 
-    /// Takes note of all of `others`.
+    /// Adds all mistakes of `others`.
     pub(crate) fn append(&mut self, others: Problems) {
         for problem in others.first {
             self.note(|| problem);
@@ -31,17 +32,17 @@ impl Problems {
         self.rest += others.rest;
     }
 
-    /// Those that are shown.
+    /// The mistakes that are shown.
     pub(crate) fn first(&self) -> &[Diagnostic] {
         &self.first
     }
 
-    /// How many are not.
+    /// The number of mistakes that are not shown.
     pub(crate) fn rest(&self) -> usize {
         self.rest
     }
 
-    /// Whether there is none.
+    /// Whether there is no mistake.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_empty()
     }

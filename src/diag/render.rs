@@ -6,11 +6,11 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 use std::ops::Range;
 
-/// The longest title, label or line of help, in bytes. A name may have a megabyte.
+/// The longest title, label or line of help, in bytes. A name in a file may have a megabyte.
 const MAX_WORDS: usize = 1000;
 
 impl Diagnostics {
-    /// The first hundred diagnostics with their source lines, and how many there are.
+    /// The first hundred diagnostics with their source lines, and the number of all.
     pub fn render(&self, color: bool) -> Visible {
         let renderer = match color {
             true => Renderer::styled(),
@@ -33,7 +33,7 @@ impl Diagnostics {
         Visible::rendered(text)
     }
 
-    /// The same without saying that it is visible.
+    /// The text of [`Diagnostics::render`].
     pub fn to_text(&self, color: bool) -> String {
         self.render(color).to_string()
     }
@@ -105,7 +105,7 @@ fn one(renderer: &Renderer, sources: &SourceMap, diagnostic: &Diagnostic) -> Str
     renderer.render(&[group])
 }
 
-/// `text` as it is shown: visible, and of bounded length.
+/// Makes `text` visible and cuts it to the greatest length.
 fn words(text: &str) -> String {
     let mut ends = (0..=MAX_WORDS.min(text.len())).rev();
     let end = ends.find(|end| text.is_char_boundary(*end)).unwrap_or(0);
@@ -113,9 +113,11 @@ fn words(text: &str) -> String {
     format!("{}{more}", visible(&text[..end]))
 }
 
-/// The lines of a source that labels are about. The renderer reads all that it is given, each time.
+/// The lines of a source to which labels refer. Only these are given to the renderer, because it
+/// reads all of its input for each diagnostic.
 struct Window {
-    /// These lines, with a picture for each hidden character, so that columns stay right.
+    /// The lines, in which each hidden character is replaced by one visible character, so that
+    /// columns stay the same.
     text: String,
     /// The number of the first of them, from 1.
     first_line: usize,
@@ -138,7 +140,7 @@ impl Window {
         let (mut text, mut moved) = (String::with_capacity(to - from), Vec::new());
         for (at, letter) in source[from..to].char_indices() {
             let picture = match letter {
-                // The renderer cuts lines at both.
+                // The renderer ends a line at `\r\n` too.
                 '\r' if source[from + at..].starts_with("\r\n") => letter,
                 letter => picture(letter),
             };

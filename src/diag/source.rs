@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Which source of a [`SourceMap`].
+/// The number of a source in its [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(usize);
 
@@ -11,7 +11,7 @@ pub struct FileId(usize);
 pub struct Span {
     /// The source.
     pub file: FileId,
-    /// From the first byte to the one behind the last.
+    /// The first byte, and the byte after the last.
     pub range: Range<usize>,
 }
 
@@ -25,14 +25,14 @@ pub struct Located<T> {
 }
 
 impl<T> Located<T> {
-    /// The same place with another value.
+    /// Puts `value` in the place of the old value.
     pub fn with<U>(&self, value: U) -> Located<U> {
         let span = self.span.clone();
         Located { value, span }
     }
 }
 
-/// A place as a person counts it.
+/// A place as people count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// Line, from 1.
@@ -54,7 +54,7 @@ pub struct SourceMap {
 }
 
 impl SourceMap {
-    /// Adds a source. `name` is a path, or says what else the text is.
+    /// Adds a source. `name` is its path, or a description of a text that is not a file.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let (name, text) = (name.into(), text.into());
         self.sources.push(Source { name, text });
@@ -71,13 +71,13 @@ impl SourceMap {
         &self.sources[file.0].text
     }
 
-    /// The whole of a source.
+    /// The span of a whole source.
     pub fn whole(&self, file: FileId) -> Span {
         let range = 0..self.text(file).len();
         Span { file, range }
     }
 
-    /// Covers a stretch with `*`, so that no message can show it. Places stay what they were.
+    /// Overwrites a span with `*`, so that no message can show it. All other places stay the same.
     pub fn mask(&mut self, span: &Span) {
         let text = &mut self.sources[span.file.0].text;
         let Some(covered) = text.get(span.range.clone()) else {

@@ -1,17 +1,18 @@
-//! The known word that a mistyped one was meant to be.
+//! Finds the known word that a mistyped word was meant to be.
 
-/// The longest word that is compared, and the most that it is compared with: the time to compare grows
-/// with the product of lengths, and nobody mistypes a page.
+/// The longest word that is compared, and the most words that it is compared with. The time of a
+/// comparison grows with the product of the lengths.
 const MAX_LETTERS: usize = 64;
 const MAX_KNOWN: usize = 2_000;
 
-/// The word of `known` nearest to `word`, if it is near enough to be what was meant.
+/// The word of `known` that is nearest to `word`, if it is near enough to be a likely correction.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let short = |word: &str| word.len() <= MAX_LETTERS;
     if !short(word) {
         return None;
     }
-    // One slip per three letters, and at least one; two for a pair that changed places is one here.
+    // One slip is allowed for three letters, and at least one. Two neighbouring letters that
+    // changed places are one slip.
     let slips = (word.chars().count() / 3).max(1);
     known
         .into_iter()

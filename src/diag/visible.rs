@@ -1,24 +1,26 @@
-//! Text of others, as a terminal may show it.
+//! Makes text from outside safe to show on a terminal.
 //!
-//! A script's output, a field of an archive, a file's name, a title: whoever wrote it could move the cursor,
-//! change colours or the window's title, answer for the keyboard, or turn the order of letters around.
-//! Whatever reaches the terminal is therefore a [`Visible`], which only this module makes, and in which
-//! such characters stand as what they are.
+//! The output of a script, a field of an archive, the name of a file or a title may contain
+//! characters that move the cursor, change colours or the window's title, make the terminal answer
+//! as if keys were pressed, or reverse the order of letters. So everything that reaches the
+//! terminal is a [`Visible`]. Only this module makes one, and writes such characters out.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Text without characters that control a terminal or hide: these are written out, ESC as `\u{1b}`.
+/// Text in which characters that control a terminal, or that are invisible, are written out: ESC is
+/// `\u{1b}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visible(String);
 
 impl Visible {
-    /// `text` with its control characters written out.
+    /// Writes out the hidden characters of `text`.
     pub fn of(text: &str) -> Self {
         Self(visible(text).into_owned())
     }
 
-    /// What the renderer of diagnostics made of parts that are visible already; its colours stay.
+    /// The output of the renderer of diagnostics, whose parts are visible already; its colours
+    /// stay.
     pub(super) fn rendered(text: String) -> Self {
         Self(text)
     }
@@ -35,7 +37,8 @@ impl fmt::Display for Visible {
     }
 }
 
-/// `text` with each hidden character written out as `\u{…}`; an end of line of Windows is an end of line.
+/// Writes out each hidden character of `text` as `\u{…}`. A line end of Windows becomes a plain
+/// one.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -50,8 +53,8 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The name of a file, of which every byte may be seen: like [`visible`], and an end of line, a tab and a byte that
-/// is no UTF-8 are written out too.
+/// Writes out a file's name so that every byte can be seen: as [`visible`] does, and also line
+/// ends, tabs and bytes that are not UTF-8.
 pub fn visible_name(name: &[u8]) -> String {
     let mut shown = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
@@ -67,8 +70,8 @@ pub fn visible_name(name: &[u8]) -> String {
     shown
 }
 
-/// `json` with each hidden character as an escape of JSON. Serialized JSON has them in strings only, where
-/// such an escape means the same.
+/// Writes each hidden character of `json` as an escape of JSON. Serialized JSON has such characters
+/// in strings only, where the escape has the same meaning.
 pub fn visible_json(json: &str) -> Cow<'_, str> {
     if !json.contains(is_hidden) {
         return Cow::Borrowed(json);
@@ -87,7 +90,7 @@ pub fn visible_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// One visible character in the place of `letter`, so that columns stay what they are.
+/// A visible character that stands for `letter`, so that columns stay the same.
 pub(super) fn picture(letter: char) -> char {
     let picture = match u32::from(letter) {
         code @ 0..0x20 => char::from_u32(0x2400 + code),
@@ -100,8 +103,9 @@ pub(super) fn picture(letter: char) -> char {
     }
 }
 
-/// Whether a terminal takes `letter` for a command, or shows nothing where it stands: Unicode's categories
-/// Cc and Cf and its two separators of lines and paragraphs. A newline and a tab are what they seem.
+/// Whether a terminal takes `letter` for a command or shows nothing for it: characters of Unicode's
+/// categories Cc and Cf, and its separators of lines and paragraphs. A newline and a tab do not
+/// count.
 pub(super) fn is_hidden(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,

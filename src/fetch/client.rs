@@ -1,7 +1,8 @@
-//! The one HTTP client: time limits, bounded retries, several mirrors, no hidden settings.
+//! The only HTTP client, with time limits, a bounded number of retries, several mirrors and no
+//! hidden settings.
 //!
-//! `reqwest` is seen by `fetch` only. Its traps that are fenced here: it reads the proxy from the
-//! environment unless told not to, and its errors print the address with the password in it.
+//! Only `fetch` sees `reqwest`. Two of its traps are fenced here: it reads proxies from the
+//! environment unless it is told not to, and its errors print the address with the password in it.
 
 use super::Url;
 use super::error::{FetchError, Trouble, transfer};
@@ -12,7 +13,7 @@ use reqwest::header::{CACHE_CONTROL, CONTENT_RANGE, RANGE};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
-/// Whether the network may be used at all.
+/// Whether the network may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
     /// Missing inputs are fetched.
@@ -21,23 +22,23 @@ pub enum Network {
     Offline,
 }
 
-/// How a [`Client`] behaves. Nothing is read from the environment.
+/// Options of a [`Client`]. Nothing is read from the environment.
 pub struct Options {
     /// Whether the network may be used.
     pub network: Network,
-    /// Which addresses are asked through which proxy.
+    /// The proxies for the different addresses.
     pub proxies: Proxies,
     /// The longest wait for a connection.
     pub connect_timeout: Duration,
-    /// The longest silence of a server before or within an answer.
+    /// The longest time that a server may send nothing, before its answer or within it.
     pub stall_timeout: Duration,
-    /// The slowest transfer that is waited for.
+    /// The slowest transfer that is not given up.
     pub pace: Pace,
-    /// How often one address is tried in a row without getting any further.
+    /// How often one address is tried in a row while no attempt gets further than the one before.
     pub attempts: u32,
-    /// Waits between two attempts; tests pass a function that does not.
+    /// The function that waits between two attempts; tests pass one that returns at once.
     pub pause: Box<dyn Fn(Duration) + Send + Sync>,
-    /// The time since some moment.
+    /// The time since a fixed moment.
     pub clock: Box<dyn Fn() -> Duration + Send + Sync>,
 }
 
@@ -65,14 +66,18 @@ fn clock() -> Box<dyn Fn() -> Duration + Send + Sync> {
     Box::new(move || began.elapsed())
 }
 
-/// Fetches over HTTP, HTTPS or from a file.
+/// A client that fetches over HTTP, over HTTPS or from a file.
 pub struct Client {
     http: reqwest::blocking::Client,
     pub(super) options: Options,
 }
 
 impl Client {
-    /// A client with `options`.
+    /// Makes a client with `options`.
+    ///
+    /// # Errors
+    ///
+    /// A proxy cannot be used, or the TLS library cannot be set up.
     pub fn new(options: Options) -> Result<Self, FetchError> {
         let setup = |error: reqwest::Error| FetchError::Setup(error.without_url());
         let builder = reqwest::blocking::Client::builder()
@@ -100,14 +105,19 @@ impl Client {
         Watch::new(self.options.pace, &self.options.clock)
     }
 
-    /// Waits before attempt `attempt` (1 is the first repetition), longer each time.
+    /// Waits before repetition number `attempt`, which counts from 1; each wait is longer than the
+    /// one before.
     pub fn back_off(&self, attempt: u32) {
         let factor = 1 << attempt.saturating_sub(1).min(5);
         (self.options.pause)(Duration::from_millis(500) * factor);
     }
 
-    /// Fetches the small file `name`, which no digest names, past every cache, from the first of
-    /// `urls` that has it. The caller must verify what it gets.
+    /// Fetches the small file `name`, whose digest is not known, from the first of `urls` that has
+    /// it. Caches on the way are told to ask the server. The caller must verify the bytes.
+    ///
+    /// # Errors
+    ///
+    /// No address has the file, it is longer than `limit` bytes, or the client is offline.
     pub fn get(&self, name: &str, urls: &[Url], limit: u64) -> Result<Vec<u8>, FetchError> {
         self.try_each(name, urls, |url| {
             let mut watch = self.watch();
@@ -131,7 +141,7 @@ impl Client {
         })
     }
 
-    /// Calls `action` for each of `urls` that may be used, several times where that may help.
+    /// Calls `action` for each of `urls` that may be used, several times if a repetition may help.
     pub(super) fn try_each<T>(
         &self,
         name: &str,
@@ -178,7 +188,7 @@ impl Client {
         Err(error)
     }
 
-    /// Starts to read `url` at `offset`, or at 0 where the server cannot do better.
+    /// Starts to read `url` at `offset`, or from its start if the server does not support ranges.
     pub(super) fn open(&self, url: &Url, offset: u64) -> Result<Body, Trouble> {
         if let Some(path) = url.file_path() {
             return open_file(&path, offset).map_err(|e| Trouble::Lasting(FetchError::File(e)));
@@ -223,17 +233,17 @@ impl Client {
     }
 }
 
-/// An answer under way.
+/// The body of an answer that is being read.
 pub(super) struct Body {
-    /// The offset of its first byte in the whole file.
+    /// The offset of the body's first byte in the whole file.
     pub(super) start: u64,
-    /// The length of the whole file, where the server tells it.
+    /// The length of the whole file, if the server says it.
     pub(super) total: Option<u64>,
     pub(super) reader: Box<dyn Read>,
 }
 
 impl Body {
-    /// The next bytes; none at the end.
+    /// Reads the next bytes and gives their number, which is 0 at the end.
     pub(super) fn read(&mut self, url: &Url, buffer: &mut [u8]) -> Result<usize, Trouble> {
         loop {
             match self.reader.read(buffer) {
@@ -244,16 +254,18 @@ impl Body {
     }
 }
 
-/// Overload, time-outs and failing gateways pass; everything else is the server's last word.
+/// Says whether the server may answer otherwise later: overload, time-outs and failing gateways
+/// pass, every other status is final.
 fn may_pass(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::REQUEST_TIMEOUT
         || status == StatusCode::TOO_MANY_REQUESTS
-        // A range that was not asked for: the next attempt may get what it asks.
+        // This is another range than the one that was asked for. The next attempt may get the right
+        // one.
         || status == StatusCode::PARTIAL_CONTENT
 }
 
-/// The first byte that `Content-Range: bytes 5-9/10` speaks of.
+/// The offset of the first byte in an answer with `Content-Range: bytes 5-9/10`, here 5.
 fn range_start(response: &reqwest::blocking::Response) -> Option<u64> {
     let value = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     let (start, _) = value.strip_prefix("bytes ")?.split_once('-')?;

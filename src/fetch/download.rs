@@ -1,7 +1,9 @@
-//! Downloads of what is named by its digest: resumed, verified while they stream, visible when whole.
+//! Downloads files whose digest is known. A download is resumed after an interruption, is hashed
+//! while it streams, and is visible in the store only when it is complete and right.
 //!
-//! A download grows in `partial/<digest>` under an exclusive lock, so that builds at once (threads
-//! or processes) fetch an object one after the other, and the second finds it done.
+//! A download grows in `partial/<digest>` under an exclusive lock. Threads or processes that want
+//! the same object at once therefore fetch it one after the other, and the second finds it
+//! complete.
 
 use super::Url;
 use super::client::Client;
@@ -15,12 +17,12 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Something to fetch, pinned by size and digest.
+/// A file to fetch, pinned by size and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
-    /// What to call it in messages.
+    /// Its name in messages.
     pub name: String,
-    /// Where it may be had, best first.
+    /// Its addresses, the best one first.
     pub urls: Vec<Url>,
     /// Its length in bytes.
     pub size: u64,
@@ -29,8 +31,12 @@ pub struct Download {
 }
 
 impl Client {
-    /// Brings `download` into the store. Reports exactly `size` units of [`Stage::Fetch`] when it
-    /// succeeds, whether the bytes came over the network or were there.
+    /// Brings `download` into the store. On success it has reported exactly `size` units of
+    /// [`Stage::Fetch`], whether the bytes came over the network or were in the store already.
+    ///
+    /// # Errors
+    ///
+    /// No address has the file with this size and digest, or the store cannot be written.
     pub fn download(
         &self,
         store: &Store,
@@ -67,8 +73,13 @@ impl Client {
         Ok(())
     }
 
-    /// Brings all `downloads` into the store, `jobs` at a time. After a failure no further one is
-    /// begun; of several failures the first in the order of `downloads` is returned.
+    /// Brings all `downloads` into the store, `jobs` at a time. After a failure no further download
+    /// is begun.
+    ///
+    /// # Errors
+    ///
+    /// One or more downloads failed. The error is that of the first of them in the order of
+    /// `downloads`.
     pub fn download_all(
         &self,
         store: &Store,
@@ -106,7 +117,7 @@ impl Client {
         }
     }
 
-    /// Completes `partial` from `url`.
+    /// Reads the missing rest of `partial` from `url`.
     fn transfer(
         &self,
         download: &Download,
@@ -129,7 +140,8 @@ impl Client {
             expected: sha256,
             received,
         };
-        // The older bytes may be the wrong ones: from another mirror, or lost in a crash.
+        // The bytes of the earlier run may be the wrong ones: they may come from another mirror, or
+        // may have been lost in a crash.
         Err(if resumed {
             Trouble::Passing(error)
         } else {
@@ -187,7 +199,7 @@ impl Client {
     }
 }
 
-/// Reports each byte once, also where a download starts again, and watches how fast they come.
+/// Reports each byte once, even if a download starts again, and watches the pace of the transfer.
 struct Progress<'a> {
     reporter: &'a dyn Reporter,
     reported: u64,

@@ -5,7 +5,7 @@ use crate::digest::Sha256;
 use reqwest::StatusCode;
 use std::io;
 
-/// Why an input could not be had.
+/// Why an input could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The client cannot be set up.
@@ -16,24 +16,24 @@ pub enum FetchError {
         "cannot use the proxy `{proxy}`: {reason}; expected http://HOST:PORT or https://HOST:PORT"
     )]
     Proxy {
-        /// What was set, without a login.
+        /// The setting, without a login.
         proxy: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// It is not in the store and the network is off.
+    /// The input is not in the store and the network may not be used.
     #[error("`{name}` is not in the store and the build is offline; run once without --offline")]
     Offline {
-        /// What is missing.
+        /// The name of the missing input.
         name: String,
     },
     /// The caller knows no address.
     #[error("no address is known for `{name}`")]
     NoAddress {
-        /// What is missing.
+        /// The name of the missing input.
         name: String,
     },
-    /// The server answered, but not with the input.
+    /// The server answered with a status that is not success.
     #[error("{url} answers {status}")]
     Status {
         /// The address.
@@ -41,23 +41,23 @@ pub enum FetchError {
         /// The HTTP status.
         status: StatusCode,
     },
-    /// No answer, or one that broke off.
+    /// The server did not answer, or its answer broke off.
     #[error("cannot fetch {url}; check the network, the mirror and the proxy")]
     Transfer {
         /// The address.
         url: Url,
-        /// What went wrong.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// It would take for ever.
+    /// The transfer is so slow that it would never end.
     #[error(
         "{url} has sent {came} bytes in {seconds} seconds, which would take for ever; try another mirror"
     )]
     TooSlow {
         /// The address.
         url: Url,
-        /// Bytes that came in that time.
+        /// The bytes that came in that time.
         came: u64,
         /// The time.
         seconds: u64,
@@ -67,9 +67,9 @@ pub enum FetchError {
     CutOff {
         /// The address.
         url: Url,
-        /// Bytes to come.
+        /// The expected length in bytes.
         expected: u64,
-        /// Bytes that came.
+        /// The bytes that were received.
         received: u64,
     },
     /// A file without known size is larger than such a file ever is.
@@ -87,7 +87,7 @@ pub enum FetchError {
         url: Url,
         /// The pinned size.
         expected: u64,
-        /// What the server announces or sends.
+        /// The length that the server announces or sends.
         found: u64,
     },
     /// The server has a file with another content.
@@ -97,23 +97,23 @@ pub enum FetchError {
         url: Url,
         /// The pinned digest.
         expected: Sha256,
-        /// What came.
+        /// The digest of the received file.
         received: Sha256,
     },
-    /// The store, or a `file:` input.
+    /// A file of the store or of a `file:` address cannot be read or written.
     #[error("{0}")]
     File(#[from] io::Error),
 }
 
-/// What an error means for the next attempt.
+/// What an error means for further attempts.
 pub(super) enum Trouble {
-    /// The same address got further than ever before, and may do so again.
+    /// The address got further than in every earlier attempt, and may do so again.
     Advanced(FetchError),
-    /// The same address may do later.
+    /// The address may work later.
     Passing(FetchError),
-    /// This address will not do, another may.
+    /// The address will not work, another one may.
     Lasting(FetchError),
-    /// The store failed; no address helps.
+    /// The store failed, so no address helps.
     Ours(io::Error),
 }
 

@@ -1,8 +1,9 @@
-//! Inputs over the network, into the store, verified.
+//! Fetches inputs into the store and verifies them.
 //!
-//! What is named by its digest comes through [`Client::download`] and is visible only when it has
-//! that digest; what is not (signed indices) comes through [`Client::get`], and what is large (base
-//! images) through [`Client::arrive`]: who asks verifies it.
+//! A file whose digest is known comes through [`Client::download`] and is visible in the store only
+//! if it has that digest. A small file without a known digest (a signed index) comes through
+//! [`Client::get`], and a large one (a base image) through [`Client::arrive`]; the caller must
+//! verify both.
 
 mod client;
 mod download;

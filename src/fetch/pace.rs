@@ -1,23 +1,24 @@
-//! How slow a transfer may be.
+//! The limit below which a transfer counts as too slow.
 //!
-//! What advances is waited for, however often it is cut off; what drips so slowly that it would never
-//! end is not. The rate is looked at over a window of time, pauses between attempts included.
+//! A transfer that advances is continued, however often it is cut off. One that is so slow that it
+//! would never end is given up. The rate is measured over a window of time, pauses between attempts
+//! included.
 
 use super::Url;
 use super::error::{FetchError, Trouble};
 use std::time::Duration;
 
-/// The slowest transfer that is waited for.
+/// The slowest transfer that is not given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// So many bytes must come.
+    /// The number of bytes that must come within the window.
     pub bytes: u64,
-    /// In so much time.
+    /// The length of the window.
     pub window: Duration,
 }
 
 impl Default for Pace {
-    /// Six downloads share a line of 400 bytes a second.
+    /// A rate that six downloads at once still reach on a line of 400 bytes a second.
     fn default() -> Self {
         Self {
             bytes: 4096,
@@ -26,11 +27,11 @@ impl Default for Pace {
     }
 }
 
-/// A transfer under way.
+/// Watches the pace of one transfer.
 pub(super) struct Watch<'a> {
     pace: Pace,
     clock: &'a dyn Fn() -> Duration,
-    /// When the window began, and what has come in it.
+    /// The beginning of the window, and the bytes that came in it.
     since: Duration,
     bytes: u64,
 }
@@ -45,7 +46,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Takes note of `count` further bytes from `url`.
+    /// Counts `count` further bytes from `url`, and fails if the transfer is too slow.
     pub(super) fn advance(&mut self, url: &Url, count: usize) -> Result<(), Trouble> {
         let Pace { bytes, window } = self.pace;
         self.bytes = self.bytes.saturating_add(count as u64);

@@ -1,4 +1,4 @@
-//! A download under way: the locked file in which it grows, with the hash of its content.
+//! A download in progress: the locked file in which it grows, and the hash of its content so far.
 
 use super::error::Trouble;
 use crate::digest::Hasher;
@@ -9,23 +9,25 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A file in the store's folder `partial` that nobody else writes to.
+/// A file in the store's folder `partial`, locked so that no other process writes to it.
 pub(super) struct Partial {
     pub(super) path: PathBuf,
     file: fs_err::File,
     pub(super) hasher: Hasher,
     pub(super) len: u64,
-    /// The longest that it ever was in this process.
+    /// The greatest length that the file has had in this process.
     furthest: u64,
 }
 
 impl Partial {
-    /// Locks the partial file at `path`; `None` if what it would become `is_there` by then.
+    /// Waits for the lock on the partial file at `path` and takes it. The result is `None` if
+    /// `is_there` says by then that another process has completed the download.
     pub(super) fn claim(path: &Path, is_there: impl Fn() -> bool) -> io::Result<Option<Self>> {
         while !is_there() {
             let Some(file) = open(path)? else { continue };
             rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))?;
-            // Whoever held the lock may have moved the file into the store, or removed it.
+            // The process that held the lock before may have moved the file into the store, or
+            // removed it.
             let ours = file.metadata()?;
             let current = fs_err::metadata(path).is_ok_and(|at_path| at_path.ino() == ours.ino());
             if current && !is_there() {
@@ -45,7 +47,7 @@ impl Partial {
         Ok(None)
     }
 
-    /// Takes over what an earlier run has left, unless that is longer than `longest`.
+    /// Continues with the bytes that an earlier run has left, unless they are more than `longest`.
     pub(super) fn resume(&mut self, longest: u64) -> io::Result<()> {
         if self.file.metadata()?.len() > longest {
             return self.restart();
@@ -63,8 +65,8 @@ impl Partial {
         Ok(())
     }
 
-    /// What `trouble` means once it is seen how far the file came. Only what is longer than ever before
-    /// counts, so that this ends.
+    /// Decides what `trouble` means in view of the length that the file has reached. Only a file
+    /// that is longer than ever before counts as an advance, so that the attempts end.
     pub(super) fn judge(&mut self, trouble: Trouble) -> Trouble {
         let advanced = self.len > self.furthest;
         self.furthest = self.furthest.max(self.len);
@@ -89,17 +91,19 @@ impl Partial {
         Ok(())
     }
 
-    /// Leaves what came for the next run, and nothing where nothing came.
+    /// Leaves the received bytes for the next run; an empty file is removed.
     pub(super) fn leave(self) {
         if self.len == 0 {
-            // The error of the download says more than one of this removal.
+            // A failure to remove the file is not reported, because the error of the download says
+            // more.
             let _ = fs_err::remove_file(&self.path);
         }
     }
 }
 
-/// Opens the partial file at `path`, making it where it is missing. What is no regular file of the
-/// user's own is removed, and so is one that cannot be opened: nothing is followed or waited for.
+/// Opens the partial file at `path`, or makes it if it is missing. A file that cannot be opened,
+/// that is not regular or that belongs to another user is removed. No symlink is followed and no
+/// pipe is waited for.
 fn open(path: &Path) -> io::Result<Option<fs_err::File>> {
     let flags =
         OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -1,4 +1,4 @@
-//! Proxies, and what is asked without them, in the words of curl's variables.
+//! Chooses the proxy for an address, by the rules of curl's environment variables.
 
 use super::FetchError;
 use crate::address::without_login;
@@ -6,22 +6,23 @@ use ipnet::IpNet;
 use reqwest::{Proxy, Url};
 use std::net::IpAddr;
 
-/// The proxies that a person has set.
+/// The proxies that the user has set.
 #[derive(Clone, Default)]
 pub struct Proxies {
-    /// For `http:` addresses.
+    /// The proxy for `http:` addresses.
     pub http: Option<String>,
-    /// For `https:` addresses.
+    /// The proxy for `https:` addresses.
     pub https: Option<String>,
-    /// Hosts that are asked directly: names with all names below them, addresses, networks (`10.0.0.0/8`),
-    /// each with or without a port, divided by commas or spaces; `*` is every host.
+    /// The hosts that are asked without a proxy, divided by commas or spaces: a name, which
+    /// includes all names below it; an address; or a network (`10.0.0.0/8`). Each may have a port.
+    /// `*` means every host.
     pub except: String,
 }
 
-/// What tells the client which address is asked through which proxy; none where there is no proxy.
+/// The rule by which the client finds the proxy for an address; `None` if no proxy is set.
 ///
-/// reqwest's own list of exceptions knows no ports, does not apply `*` to addresses, and is not looked at
-/// where a function chooses the proxy.
+/// reqwest's own list of exceptions is not used: it has no ports, does not apply `*` to addresses,
+/// and is ignored where a function chooses the proxy.
 pub(super) fn rule(proxies: &Proxies) -> Result<Option<Proxy>, FetchError> {
     let parsed = |text: &Option<String>| text.as_deref().map(parse).transpose();
     let (http, https) = (parsed(&proxies.http)?, parsed(&proxies.https)?);
@@ -41,10 +42,10 @@ pub(super) fn rule(proxies: &Proxies) -> Result<Option<Proxy>, FetchError> {
     Ok(Some(Proxy::custom(choose)))
 }
 
-/// Whom no proxy is asked for.
+/// An exception: a host that is asked without a proxy.
 struct Exception {
     host: Hosts,
-    /// Every port where there is none.
+    /// The port to which it is limited, if any.
     port: Option<u16>,
 }
 
@@ -57,13 +58,14 @@ enum Hosts {
 }
 
 impl Exception {
-    /// What `entry` means: `*`, `example.org`, `.example.org`, `*.example.org`, `10.0.0.0/8`, `[::1]:80`.
+    /// Reads one entry of the list: `*`, `example.org`, `.example.org`, `*.example.org`,
+    /// `10.0.0.0/8`, `[::1]:80`.
     fn parse(entry: &str) -> Option<Self> {
         let (host, port) = match entry.rsplit_once(':') {
             Some((host, port)) if host.ends_with(']') || !host.contains(':') => {
                 (host, Some(port.parse().ok()?))
             }
-            // No port, or an IPv6 address without brackets.
+            // The entry has no port, or is an IPv6 address without brackets.
             _ => (entry, None),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -95,7 +97,8 @@ impl Exception {
             .trim_end_matches('.');
         let host = match &self.host {
             Hosts::Any => true,
-            // An address has no names below it.
+            // An address has no names below it, so it is compared with names of hosts only if it is
+            // a name.
             Hosts::Name(_) if found.parse::<IpAddr>().is_ok() => false,
             Hosts::Name(name) => {
                 let below = found.strip_suffix(name.as_str());

@@ -1,5 +1,5 @@
-//! Downloads of large files whose digest or length nobody knows before: resumed like any other, and
-//! visible in the store only after whoever asked has verified them.
+//! Downloads large files whose digest or length is not known beforehand. They are resumed like any
+//! other download, and come into the store only after the caller has verified them.
 
 use super::Url;
 use super::client::Client;
@@ -11,23 +11,25 @@ use crate::event::{Event, Reporter, Stage, Work};
 use crate::store::Store;
 use std::io;
 
-/// A file to fetch whose content is verified when it is there.
+/// A file to fetch, whose content the caller verifies afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnverifiedDownload {
-    /// What to call it in messages.
+    /// Its name in messages.
     pub name: String,
-    /// Where it may be had, best first.
+    /// Its addresses, the best one first.
     pub urls: Vec<Url>,
-    /// Nothing genuine of its kind is longer.
+    /// The greatest length that a genuine file of this kind has, in bytes.
     pub limit: u64,
 }
 
-/// A file that has come, and is not in the store yet. Dropped, it waits to be verified again.
+/// A file that was downloaded and is not in the store yet. If it is dropped, it stays where it is
+/// and the next run can verify it again.
 pub struct Downloaded {
     partial: Partial,
-    /// Digest of what came.
+    /// Digest of the received bytes.
     pub sha256: Sha256,
-    /// Whether a part of it came in an earlier run, perhaps of another version of the file.
+    /// Whether a part of it was received in an earlier run, when the server may have had another
+    /// version.
     pub resumed: bool,
 }
 
@@ -37,25 +39,42 @@ impl Downloaded {
         self.partial.len
     }
 
-    /// The file, from its start.
+    /// Opens the file at its start.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened.
     pub fn open(&self) -> io::Result<fs_err::File> {
         fs_err::File::open(&self.partial.path)
     }
 
-    /// Makes it an object of `store`.
+    /// Makes the file an object of `store`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be moved into the store.
     pub fn keep(self, store: &Store) -> io::Result<()> {
         store.adopt(&self.partial.path, &self.sha256)
     }
 
-    /// Forgets it: it is not what it should be.
+    /// Removes the file, because it failed the caller's verification.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be removed.
     pub fn discard(self) -> io::Result<()> {
         fs_err::remove_file(&self.partial.path)
     }
 }
 
 impl Client {
-    /// Brings `wanted` beside the objects of `store`. Reports [`Stage::Fetch`], with its length
-    /// where the server tells it.
+    /// Downloads `wanted` to a partial file of `store`. Progress is reported as [`Stage::Fetch`],
+    /// with the length of the file if the server says it.
+    ///
+    /// # Errors
+    ///
+    /// No address has the file, it is longer than its limit, the client is offline, or the store
+    /// cannot be written.
     pub fn arrive(
         &self,
         store: &Store,
@@ -137,7 +156,8 @@ impl Client {
     }
 }
 
-/// The partial file of `wanted`, named by its addresses since its digest is unknown.
+/// Locks the partial file of `wanted`, which is named by the addresses because its digest is
+/// unknown.
 fn claim(store: &Store, wanted: &UnverifiedDownload) -> io::Result<Partial> {
     let mut hasher = Hasher::new();
     for url in &wanted.urls {
@@ -147,11 +167,11 @@ fn claim(store: &Store, wanted: &UnverifiedDownload) -> io::Result<Partial> {
     Ok(claimed.expect("it is claimed unless it is there, and it never is"))
 }
 
-/// Reports each byte once, also where a download starts again, and watches how fast they come.
+/// Reports each byte once, even if a download starts again, and watches the pace of the transfer.
 struct Telling<'a> {
     reporter: &'a dyn Reporter,
     watch: Watch<'a>,
-    /// Bytes reported, once it has begun.
+    /// The number of reported bytes; `None` until the transfer begins.
     reported: Option<u64>,
 }
 

@@ -9,18 +9,18 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Url(Box<reqwest::Url>);
 
-/// Why a text is no usable address.
+/// Why a text is not a usable address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
-    /// It is no URL at all.
+    /// The text is not a URL.
     #[error("`{text}` is not a URL: {reason}")]
     Malformed {
         /// The text.
         text: String,
-        /// What the parser says.
+        /// The reason, in the words of the parser.
         reason: String,
     },
-    /// Nothing here can fetch it.
+    /// Its scheme is not supported.
     #[error("`{text}` has the scheme `{scheme}`, expected http, https or file")]
     Scheme {
         /// The text.
@@ -28,7 +28,7 @@ pub enum BadUrl {
         /// Its scheme.
         scheme: String,
     },
-    /// It could leave the folder it should stay below.
+    /// The path could lead out of the folder below which it must stay.
     #[error(
         "path `{path}` is not a plain relative path: expected names joined by `/`, without `..`"
     )]
@@ -39,9 +39,14 @@ pub enum BadUrl {
 }
 
 impl Url {
-    /// The address of `path` below this one; what is special in a URL is quoted.
+    /// The address of `path` below this one. Characters that are special in a URL are quoted.
     ///
-    /// `path` comes from an index or a lock, so `..`, empty names and a leading `/` are refused.
+    /// `path` comes from an index or a lock, so a path with `..`, an empty name or a leading `/` is
+    /// refused.
+    ///
+    /// # Errors
+    ///
+    /// The path is not a plain relative path.
     pub fn join(&self, path: &str) -> Result<Self, BadUrl> {
         let refused = || BadUrl::Path {
             path: path.to_owned(),
@@ -68,7 +73,7 @@ impl Url {
         Self(other)
     }
 
-    /// The file it names, for a `file:` address.
+    /// The path of the file, if this is a `file:` address.
     pub(super) fn file_path(&self) -> Option<PathBuf> {
         if self.0.scheme() == "file" {
             self.0.to_file_path().ok()
@@ -111,7 +116,7 @@ impl fmt::Display for Url {
             return f.write_str(self.0.as_str());
         }
         let mut shown = self.0.clone();
-        // Cannot fail: an address with a login has a host.
+        // Neither call can fail, because an address with a login has a host.
         let _ = shown.set_username("");
         let _ = shown.set_password(None);
         f.write_str(shown.as_str())

@@ -5,7 +5,8 @@ use crate::units::Bytes;
 use std::io;
 use std::path::PathBuf;
 
-/// Why an image could not be written. Nothing is left under the final name but what was there.
+/// Why an image could not be written. The file that was there before under the final name is
+/// unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The disk is full.
@@ -15,7 +16,8 @@ pub enum SinkError {
         folder: PathBuf,
         /// Bytes that the image takes, holes left out.
         needed: Bytes,
-        /// Bytes that an ordinary user can still write there, now that the attempt is removed.
+        /// The bytes that an ordinary user can still write there after the unfinished file was
+        /// removed.
         free: Bytes,
     },
     /// The folder is missing.
@@ -48,10 +50,10 @@ pub enum SinkError {
     ShortObject {
         /// The object.
         object: Sha256,
-        /// How long it must be at least.
+        /// The length that it must have at least.
         expected: Bytes,
     },
-    /// Anything else that goes wrong with the output.
+    /// The output cannot be written for another reason.
     #[error("cannot write `{}`", .path.display())]
     Write {
         /// The unfinished file.
@@ -61,13 +63,13 @@ pub enum SinkError {
     },
 }
 
-/// What stops a writer.
+/// The error that stops a writer.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The output cannot be written.
     Output(io::Error),
     /// An object cannot be read.
     Object(Sha256, io::Error),
-    /// An object is shorter than this.
+    /// An object is shorter than this length.
     ShortObject(Sha256, Bytes),
 }

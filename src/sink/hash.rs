@@ -1,5 +1,5 @@
-//! Hashes the output behind the writer: reads back what has just been written, and takes holes
-//! for the zeros that they are.
+//! Hashes the output while it is written: it reads back each finished span, and hashes the zeros of
+//! holes without reading them.
 
 use super::error::Fault;
 use crate::digest::{Hasher, Sha256};
@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc;
 
-/// A finished span of the output; spans come in order and without a gap.
+/// A finished span of the output. Spans come in order and without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) start: u64,
@@ -15,13 +15,14 @@ pub(super) struct Span {
     pub(super) is_hole: bool,
 }
 
-/// As much as is read at once: small enough for a processor's cache.
+/// The number of bytes that are read at once, small enough for a processor's cache.
 const CHUNK: usize = 256 << 10;
-/// As much as is hashed between two reports.
+/// The number of bytes that are hashed between two reports.
 const REPORT: u64 = 4 << 20;
 
-/// Runs `write`, which passes on each span that it has finished, and hashes the spans meanwhile.
-/// `advance` hears of the bytes hashed, which are the ones that are done with.
+/// Runs `write`, which passes on each span that it has finished, and hashes these spans in a second
+/// thread. `advance` is called with the number of bytes that were hashed, which are the ones that
+/// are finished.
 pub(super) fn alongside(
     file: &fs_err::File,
     advance: &(dyn Fn(u64) + Sync),
@@ -30,7 +31,7 @@ pub(super) fn alongside(
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         let hashing = scope.spawn(move || hash(file, &receiver, advance));
-        // Whoever hashes stops early only on an error, which is told below.
+        // The hashing thread stops early only on an error, which is returned below.
         let written = write(&mut |span| {
             let _ = sender.send(span);
         });

@@ -1,7 +1,7 @@
-//! Where an image goes: a file that appears whole or not at all.
+//! Writes an image to a file, which appears whole or not at all.
 //!
-//! The image is written beside its final name, synced, and renamed over what is there. Zeros become
-//! holes. A second thread hashes what was written while the rest is being written.
+//! The image is written to a file beside its final name, synced, and renamed over the file that is
+//! there. Zeros become holes. A second thread hashes the written part while the rest is written.
 
 mod error;
 mod hash;
@@ -16,8 +16,13 @@ use crate::event::Reporter;
 use crate::tree::Objects;
 use std::path::Path;
 
-/// Writes `image` to the file `path`, replacing what is there. Who must clean up after a signal
-/// takes [`Output`] instead, which tells the name of the unfinished file.
+/// Writes `image` to the file `path` and replaces the file that is there. A caller that must remove
+/// the unfinished file after a signal uses [`Output`] instead, which gives its name.
+///
+/// # Errors
+///
+/// The output cannot be written, or an object of the store cannot be read. [`SinkError`] says
+/// which.
 pub fn write(
     image: &Image,
     objects: &dyn Objects,

@@ -12,34 +12,34 @@ use crate::units::Bytes;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Who may read the image.
+/// The users who may read the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// Whoever the umask lets.
+    /// Every user whom the umask permits.
     Anyone,
-    /// Its owner alone: there are secrets in it.
+    /// The owner alone, because the image has secrets in it.
     Owner,
 }
 
-/// Whether the digest of the image is wanted. It costs one more processor for a while.
+/// Whether the digest of the image is computed. That uses one more processor meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Digest {
-    /// Hash what was written.
+    /// The image is hashed.
     Sha256,
-    /// Do not.
+    /// The image is not hashed.
     Skip,
 }
 
-/// A complete image.
+/// The result of writing an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Its length in bytes.
     pub len: u64,
-    /// Its digest, if wanted.
+    /// Its digest, if it was computed.
     pub sha256: Option<Sha256>,
 }
 
-/// An unfinished output. Dropped before it is complete, it leaves nothing behind.
+/// An unfinished output. If it is dropped before it is complete, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
@@ -47,8 +47,13 @@ pub struct Output {
 }
 
 impl Output {
-    /// Starts the file that will be `path`: beside it, as `<name>.<process>.partial`. A symlink
-    /// at `path` will be replaced, not followed.
+    /// Makes the unfinished file of the output `path`: beside it, as `<name>.<process>.partial`. A
+    /// symlink at `path` will be replaced, not followed.
+    ///
+    /// # Errors
+    ///
+    /// `path` is a folder, a device, a pipe or a socket, or its folder is missing or cannot be
+    /// written to.
     pub fn create(path: &Path, readers: Readers) -> Result<Self, SinkError> {
         if path.file_name().is_none() {
             return Err(SinkError::IsADirectory(path.to_owned()));
@@ -76,13 +81,17 @@ impl Output {
         })
     }
 
-    /// The unfinished file: to be removed by whoever ends the process without unwinding, as on
-    /// Ctrl-C.
+    /// The path of the unfinished file. Code that ends the process without unwinding, as on Ctrl-C,
+    /// must remove it.
     pub fn partial(&self) -> &Path {
         self.file.partial()
     }
 
-    /// Writes `image`; the file does not have its final name yet.
+    /// Writes `image` into the unfinished file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or an object of the store cannot be read.
     pub fn fill(
         self,
         image: &Image,
@@ -117,17 +126,22 @@ impl Output {
     }
 }
 
-/// An output with everything in it, and without its final name. Dropped, it leaves nothing behind.
+/// An output that is complete but does not have its final name yet. If it is dropped, it leaves
+/// nothing behind.
 #[derive(Debug)]
 pub struct Filled {
     place: Place,
     file: Unfinished,
-    /// What was written.
+    /// Length and digest of the image.
     pub written: Written,
 }
 
 impl Filled {
     /// Gives the file its final name.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be synced or renamed.
     pub fn finish(self, reporter: &dyn Reporter) -> Result<Written, SinkError> {
         let finished = self.file.finish().map_err(Fault::Output);
         finished.map_err(|fault| self.place.explain(fault))?;
@@ -139,7 +153,7 @@ impl Filled {
     }
 }
 
-/// Makes `file` the image, and hashes it on the way if that is wanted.
+/// Fills `file` with the image, and hashes it on the way if `digest` says so.
 fn fill(
     file: &fs_err::File,
     image: &Image,
@@ -167,17 +181,17 @@ fn fill(
     }
 }
 
-/// Where an output is to be, for errors.
+/// The place of an output, for errors.
 #[derive(Debug)]
 struct Place {
     path: PathBuf,
     partial: PathBuf,
-    /// What the image takes.
+    /// The room that the image takes on the disk.
     needed: Bytes,
 }
 
 impl Place {
-    /// What went wrong with the output, whose unfinished file is gone by now.
+    /// The error for `fault`, after the unfinished file was removed.
     fn explain(self, fault: Fault) -> SinkError {
         match fault {
             Fault::Object(object, source) => SinkError::Object { object, source },
@@ -202,11 +216,11 @@ fn folder(path: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
-/// Why the unfinished file cannot be made beside `path`.
+/// The error for an unfinished file that cannot be made beside `path`.
 fn refusal(path: &Path, source: io::Error) -> SinkError {
     let folder = folder(path).to_owned();
     match source.kind() {
-        // In /proc and the like, nobody can make a file.
+        // In /proc and similar filesystems no file can be made, and the kernel says "not found".
         io::ErrorKind::NotFound if folder.is_dir() => SinkError::ReadOnly { folder, source },
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SinkError::NoFolder(folder),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -226,7 +240,7 @@ fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// What the image takes on the disk, holes left out.
+/// The bytes that the image takes on the disk, holes left out.
 fn needed(image: &Image) -> Bytes {
     let regions = image.regions().iter();
     Bytes(

@@ -23,7 +23,7 @@ impl Scene {
         self.folder.path().join("x.img")
     }
 
-    /// What lies beside the store.
+    /// The names beside the store.
     fn names(&self) -> Vec<String> {
         let names = listing::sorted(self.folder.path()).unwrap();
         let names = names.into_iter().map(|name| name.into_string().unwrap());

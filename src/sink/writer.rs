@@ -1,5 +1,5 @@
-//! Writes the regions of an image to a file: small ones gathered, large ones by the kernel, zeros
-//! not at all.
+//! Writes the regions of an image to a file. Small regions are gathered in a buffer, large ones are
+//! copied by the kernel, and zeros are left out.
 
 use super::error::Fault;
 use super::hash::Span;
@@ -13,15 +13,15 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// As much as is gathered before it is written.
+/// The number of bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;
-/// From this length on, the kernel copies, or shares the blocks where the filesystem can.
+/// The shortest slice that the kernel copies. It shares the blocks instead if the filesystem can.
 const COPY_BY_KERNEL: u64 = 256 << 10;
-/// As much as one call of the kernel copies, so that progress is seen.
+/// The most bytes that one call lets the kernel copy, so that progress is seen.
 const KERNEL_CHUNK: u64 = 16 << 20;
-/// Zeros from this length on become a hole; shorter ones are cheaper to write.
+/// The shortest run of zeros that becomes a hole; a shorter one is cheaper to write.
 const MIN_HOLE: u64 = 32 << 10;
-/// How many objects stay open; an ordinary process may have 1,024 files.
+/// The most objects that stay open. An ordinary process may have 1,024 open files.
 const MAX_OPEN: usize = 256;
 
 /// Whether the region is left out of the file.
@@ -29,19 +29,19 @@ pub(super) fn is_hole(region: &Region) -> bool {
     region.source == Source::Zeros && region.len >= MIN_HOLE
 }
 
-/// A file being filled from its start to its end.
+/// A file that is filled from its start to its end.
 pub(super) struct Writer<'a> {
     file: &'a fs_err::File,
     objects: &'a dyn Objects,
-    /// Hears of every span that is finished.
+    /// Called with every span that is finished.
     done: &'a mut dyn FnMut(Span),
     open: BTreeMap<Sha256, Arc<fs_err::File>>,
-    /// Its first `filled` bytes belong behind `written`.
+    /// Gathered bytes: the first `filled` ones belong at the offset `written` of the file.
     buffer: Vec<u8>,
     filled: usize,
-    /// Everything before is in the file.
+    /// The offset up to which the file is written.
     written: u64,
-    /// Off once the kernel has refused to copy between these filesystems.
+    /// Whether the kernel copies between these filesystems: false once it has refused.
     kernel_copies: bool,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes all of `image`; the file has its length already.
+    /// Writes the whole of `image`. The file must have its length already.
     pub(super) fn image(mut self, image: &Image) -> Result<(), Fault> {
         for region in image.regions() {
             match &region.source {
@@ -112,7 +112,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Lets the kernel copy up to `end`; says how far it came before it refused.
+    /// Lets the kernel copy up to `end`, and gives the offset that it reached before it refused.
     fn copy(&mut self, object: &Sha256, offset: u64, end: u64) -> Result<u64, Fault> {
         let mut at = offset;
         while at < end {
@@ -143,7 +143,7 @@ impl<'a> Writer<'a> {
         Ok(at)
     }
 
-    /// Gathers `n` bytes of `object`, at most a buffer's length.
+    /// Reads `n` bytes of `object`, at most a buffer's length, into the buffer.
     fn read(&mut self, object: &Sha256, offset: u64, n: usize) -> Result<(), Fault> {
         let source = self.opened(object)?;
         let read = source.file().read_exact_at(self.room(n)?, offset);
@@ -155,7 +155,7 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// The next `n` bytes of the buffer, to be filled by the caller.
+    /// The next `n` bytes of the buffer, which the caller fills.
     fn room(&mut self, n: usize) -> Result<&mut [u8], Fault> {
         if n > BUFFER - self.filled {
             self.flush()?;
@@ -194,7 +194,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The opened object; those that were opened stay open, within bounds.
+    /// Opens the object, or gives the file that is open already. A bounded number of objects stays
+    /// open.
     fn opened(&mut self, object: &Sha256) -> Result<Arc<fs_err::File>, Fault> {
         if let Some(file) = self.open.get(object) {
             return Ok(file.clone());

@@ -1,4 +1,4 @@
-//! Whether an object is what it should be: by its inode, or by its content.
+//! Checks whether an object still has the content that was stored, by its inode or by hashing it.
 
 use super::lost::{Damaged, Lost};
 use super::memo::read_note;
@@ -12,20 +12,20 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How often an object is read whose file somebody touches meanwhile.
+/// The number of times that an object is hashed again because its file was changed meanwhile.
 const N_READS: usize = 8;
 
-/// What this process knows of an object.
+/// The state of an object as this process knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     /// Its inode when it was opened last.
     inode: String,
-    /// Whether its content was hashed by this process, and not only its inode known.
+    /// Whether this process has hashed the content. If not, only the inode is known.
     proven: bool,
 }
 
 impl Store {
-    /// Whether object `digest` is here. One that is not what it should be is removed.
+    /// Whether object `digest` is in the store. A damaged object is removed and counts as missing.
     pub fn contains(&self, digest: &Sha256) -> bool {
         match object::open(&self.objects, digest) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
@@ -37,11 +37,19 @@ impl Store {
     }
 
     /// The length of object `digest`.
+    ///
+    /// # Errors
+    ///
+    /// The object is missing, or damaged and therefore removed.
     pub fn len_of(&self, digest: &Sha256) -> io::Result<u64> {
         Ok(self.open(digest)?.metadata()?.len())
     }
 
-    /// All of object `digest`, which is hashed on the way.
+    /// Reads the whole content of object `digest`, and hashes it on the way.
+    ///
+    /// # Errors
+    ///
+    /// The object is missing, or damaged and therefore removed.
     pub fn read(&self, digest: &Sha256) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let file = self.open(digest)?;
@@ -59,8 +67,12 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Hashes those of `digests` that this process has neither made nor hashed yet. All that are not what
-    /// they should be are removed; the error is of one of them.
+    /// Hashes those of `digests` that this process has neither written nor hashed yet. Every
+    /// damaged object is removed.
+    ///
+    /// # Errors
+    ///
+    /// One or more of the objects are missing or damaged; the error names one of them.
     pub fn prove(&self, digests: impl IntoIterator<Item = Sha256>) -> io::Result<()> {
         let known = self.known().clone();
         let is_proven = |digest: &Sha256| known.get(digest).is_some_and(|known| known.proven);
@@ -86,18 +98,22 @@ impl Store {
         failed.map_or(Ok(()), Err)
     }
 
-    /// [`Store::prove`] for everything that was opened so far.
+    /// Proves, as [`Store::prove`] does, every object that was opened so far.
+    ///
+    /// # Errors
+    ///
+    /// One or more of the objects are missing or damaged; the error names one of them.
     pub fn prove_used(&self) -> io::Result<()> {
         let used: Vec<Sha256> = self.known().keys().copied().collect();
         self.prove(used)
     }
 
-    /// What was removed or found missing since this was asked last.
+    /// The objects that were removed or found missing since the last call.
     pub fn take_lost(&self) -> Vec<Lost> {
         std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether `file` is object `digest`, by its inode or by its content.
+    /// Checks that `file` is object `digest`, by its inode or else by its content.
     fn known_file(&self, digest: &Sha256, file: &fs_err::File) -> io::Result<()> {
         let inode = object::inode(file)?;
         let here = self.known().get(digest).map(|known| known.inode == inode);
@@ -116,10 +132,10 @@ impl Store {
         self.hash_file(digest, file)
     }
 
-    /// Whether `file` is object `digest`, by its content.
+    /// Checks that `file` is object `digest`, by its content.
     ///
-    /// Another build that stores the same object gives the file its last mode, or puts its own in the place
-    /// of it, while this one reads: then it is read once more.
+    /// Another build that stores the same object at this moment changes the mode of the file or
+    /// replaces the file. The inode shows that, and the file is hashed once more.
     fn hash_file(&self, digest: &Sha256, file: &fs_err::File) -> io::Result<()> {
         for _ in 0..N_READS {
             let inode = object::inode(file)?;
@@ -145,7 +161,8 @@ impl Store {
         proven.or_else(|error| self.refuse(digest, error))
     }
 
-    /// The end of whoever wanted object `digest` and met `error`.
+    /// Turns `error`, which was met while object `digest` was opened or read, into the error of the
+    /// caller. A damaged object is removed.
     fn refuse<T>(&self, digest: &Sha256, error: io::Error) -> io::Result<T> {
         match object::why_useless(&error) {
             Some(how) => self.drop_object(digest, how),
@@ -156,10 +173,10 @@ impl Store {
         }
     }
 
-    /// Removes what lies in the place of object `digest`.
+    /// Removes the file, or whatever else is there, at the path of object `digest`.
     fn drop_object<T>(&self, digest: &Sha256, mut how: String) -> io::Result<T> {
         self.known().remove(digest);
-        // What cannot be removed is refused by the next one, too.
+        // A note that cannot be removed does no harm: it does not match the next file's inode.
         let _ = fs_err::remove_file(self.inode_path(digest));
         let path = self.object_path(digest);
         let folder = path.parent().expect("an object lies in a folder");
@@ -191,9 +208,9 @@ impl Store {
         self.known().insert(*digest, Known { inode, proven });
     }
 
-    /// Notes the inode of object `digest`, whose content was just found right.
+    /// Notes the inode of object `digest`, whose content was just verified.
     pub(super) fn note_inode(&self, digest: &Sha256, inode: String) {
-        // Without the note, the next process hashes the object again.
+        // If the note cannot be written, the next process hashes the object again.
         let _ = self.write_note(&self.inode_path(digest), &inode);
         self.set_known(digest, inode, true);
     }

@@ -1,10 +1,10 @@
-//! The folders of a store: whose they are.
+//! Makes the folders of a store, and checks that no other user can write to them.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-/// Makes `folder` and those above it where they are missing; others can read it and not write to it.
+/// Makes `folder` and its missing parents, which others can read but not write to.
 pub(super) fn make(folder: &Path) -> io::Result<()> {
     let made = std::fs::DirBuilder::new()
         .recursive(true)
@@ -16,8 +16,9 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
     })
 }
 
-/// Refuses `folder` where somebody else could put things into it: what a memo says goes into images.
-/// A sticky folder (`/tmp`) will do, for what lies in it is looked at in the same way.
+/// Refuses `folder` if another user could put files into it, because what a memo says goes into
+/// images. A sticky folder such as `/tmp` is accepted: the folders in it are checked in the same
+/// way.
 pub(super) fn check(folder: &Path) -> io::Result<()> {
     let found = fs_err::symlink_metadata(folder)?;
     let (own, group) = (rustix::process::geteuid(), rustix::process::getegid());

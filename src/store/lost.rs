@@ -1,14 +1,14 @@
-//! What a store has lost.
+//! Objects that a store has lost.
 
 use crate::digest::Sha256;
 use std::fmt;
 
-/// An object that was missing, or was removed because it was not what it should be.
+/// An object that was missing, or was removed because its content had changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// The object.
     pub digest: Sha256,
-    /// What was wrong with it.
+    /// The damage, in words.
     pub how: String,
 }
 
@@ -18,7 +18,7 @@ impl fmt::Display for Lost {
     }
 }
 
-/// The error of whoever wanted it.
+/// The error of a caller that needs an object that was lost.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; it is not used: build again with the network, and it is fetched or made anew")]
 pub(super) struct Damaged(pub(super) Lost);

@@ -1,4 +1,4 @@
-//! Small files of the store: what a stage has made, and what an inode was.
+//! The small files of the store: memos, which hold the result of a stage, and notes of inodes.
 
 use super::{Store, folder, object};
 use crate::digest::{Hasher, Sha256};
@@ -6,17 +6,21 @@ use crate::removal;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// None of them is longer.
+/// The longest such file, in bytes.
 const MAX_NOTE: u64 = 256;
 
 impl Store {
-    /// What `stage` made for `key` before, if that is still here.
+    /// The object that `stage` made for `key` before, if the store still has it.
     pub fn memo(&self, stage: &str, key: &Sha256) -> Option<Sha256> {
         let digest = self.noted(stage, key)?;
         self.contains(&digest).then_some(digest)
     }
 
     /// Notes that `stage` makes object `value` for `key`.
+    ///
+    /// # Errors
+    ///
+    /// The memo cannot be written.
     pub fn set_memo(&self, stage: &str, key: &Sha256, value: &Sha256) -> io::Result<()> {
         let path = self.memo_path(stage, key);
         let folder = path.parent().expect("a memo lies in a folder");
@@ -25,7 +29,7 @@ impl Store {
         self.write_note(&path, &memo_text(stage, key, value))
     }
 
-    /// The digest that [`Store::set_memo`] has noted, whether or not there is such an object.
+    /// The digest that [`Store::set_memo`] noted, whether or not the store has that object.
     pub fn noted(&self, stage: &str, key: &Sha256) -> Option<Sha256> {
         let text = read_note(&self.memo_path(stage, key))?;
         let digest = text.lines().next()?.parse().ok()?;
@@ -44,7 +48,7 @@ impl Store {
     }
 }
 
-/// A memo: the digest, and what shows that it is of this stage and key.
+/// The text of a memo: the digest of the result, and a digest over stage, key and result.
 fn memo_text(stage: &str, key: &Sha256, value: &Sha256) -> String {
     let mut hasher = Hasher::new();
     hasher.field(stage.as_bytes());
@@ -53,7 +57,7 @@ fn memo_text(stage: &str, key: &Sha256, value: &Sha256) -> String {
     format!("{value}\n{}\n", hasher.finish())
 }
 
-/// The text of a small file of the store; none where there is nothing of the kind.
+/// The text of the small file at `path`; `None` if there is no such regular file.
 pub(super) fn read_note(path: &Path) -> Option<String> {
     let mut text = String::new();
     let file = object::open_regular(rustix::fs::CWD, path, path.to_owned()).ok()?;
@@ -61,7 +65,7 @@ pub(super) fn read_note(path: &Path) -> Option<String> {
     Some(text)
 }
 
-/// Removes what lies at `path` unless it `will_do`, and everything in it.
+/// Removes whatever is at `path`, with everything below it, unless `will_do` accepts it.
 pub(super) fn clear(path: &Path, will_do: impl Fn(&std::fs::Metadata) -> bool) -> io::Result<()> {
     match fs_err::symlink_metadata(path) {
         Ok(found) if !will_do(&found) => removal::remove(path),

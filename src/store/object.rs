@@ -1,4 +1,4 @@
-//! The files of objects: how they are opened, and how one is known again without reading it.
+//! Opens the files of objects, and recognizes an unchanged file without reading it.
 
 use crate::digest::{Hasher, Sha256};
 use rustix::fd::{AsFd, OwnedFd};
@@ -9,11 +9,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// As much as is hashed at once.
+/// The number of bytes that are read and hashed at once.
 const CHUNK: usize = 256 << 10;
 
-/// Opens object `digest` of the store in folder `store`, for a process that has no [`super::Store`]. Nothing
-/// is known of its content but what whoever started that process has proven.
+/// Opens object `digest` of the store at `store`, for a process that has no [`super::Store`]. Its
+/// content is not checked here: the process that started this one has proven it.
 pub(crate) fn open_in(store: &Path, digest: &Sha256) -> io::Result<fs_err::File> {
     open(
         open_folder(rustix::fs::CWD, &store.join("objects"))?,
@@ -21,8 +21,9 @@ pub(crate) fn open_in(store: &Path, digest: &Sha256) -> io::Result<fs_err::File>
     )
 }
 
-/// Opens the file of object `digest` below the folder `objects`. Only a regular file is given: a
-/// symlink is not followed, neither there nor in the folder above, and a pipe is not waited for.
+/// Opens the file of object `digest` below the folder `objects`. Only a regular file is opened. A
+/// symlink is not followed, whether it is the file or the folder above it, and a pipe is not waited
+/// for.
 pub(super) fn open(objects: impl AsFd, digest: &Sha256) -> io::Result<fs_err::File> {
     let name = digest.to_string();
     let (folder, rest) = name.split_at(2);
@@ -30,13 +31,13 @@ pub(super) fn open(objects: impl AsFd, digest: &Sha256) -> io::Result<fs_err::Fi
     open_regular(above, Path::new(rest), Path::new(folder).join(rest))
 }
 
-/// Opens the folder `name` of the folder `at`, which must be one and no link to one.
+/// Opens the folder `name` of the folder `at`. A symlink is refused.
 pub(super) fn open_folder(at: impl AsFd, name: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(at, name, flags, Mode::empty())?)
 }
 
-/// Opens the regular file `name` of the folder `at`; errors call it `shown`.
+/// Opens the regular file `name` of the folder `at`. Errors show it as `shown`.
 pub(super) fn open_regular(at: impl AsFd, name: &Path, shown: PathBuf) -> io::Result<fs_err::File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = rustix::fs::openat(at, name, flags, Mode::empty())?;
@@ -48,7 +49,7 @@ pub(super) fn open_regular(at: impl AsFd, name: &Path, shown: PathBuf) -> io::Re
     Ok(fs_err::File::from_parts(file.into(), shown))
 }
 
-/// What a person calls a file of type `found`.
+/// The words for a file of type `found` in messages.
 pub(crate) fn describe(found: FileType) -> &'static str {
     match found {
         FileType::RegularFile => "a regular file",
@@ -62,7 +63,8 @@ pub(crate) fn describe(found: FileType) -> &'static str {
     }
 }
 
-/// Why an object that could not be opened is worth nothing; none where this machine is at fault.
+/// Says why an object that could not be opened is worthless; `None` if the cause is the machine and
+/// not the object.
 pub(super) fn why_useless(error: &io::Error) -> Option<String> {
     let errno = Errno::from_io_error(error);
     match errno {
@@ -76,17 +78,17 @@ pub(super) fn why_useless(error: &io::Error) -> Option<String> {
     }
 }
 
-/// Who owns `file`, if that is neither this user nor root.
+/// The owner of `file`, if that is neither this user nor root.
 pub(super) fn foreign_owner(file: &fs_err::File) -> io::Result<Option<u32>> {
     let owner = file.metadata()?.uid();
     let own = rustix::process::geteuid().as_raw();
     Ok((owner != own && owner != 0).then_some(owner))
 }
 
-/// What changes whenever anybody writes to the file of an object, replaces it, or only changes its
-/// mode: number, length and times of its inode. Nobody can set the time of change (ctime) and the
-/// time of birth. The number of the device is left out: many filesystems get another one at each
-/// start of the machine.
+/// A text that changes whenever anybody writes to the file of an object, replaces it or changes its
+/// mode: number, length and times of its inode. No program can set the time of change (ctime) or
+/// the time of birth. The number of the device is not part of it, because many filesystems get
+/// another one at each start of the machine.
 pub(super) fn inode(file: &fs_err::File) -> io::Result<String> {
     let found = file.metadata()?;
     let born = found.created().ok();
@@ -105,7 +107,7 @@ pub(super) fn inode(file: &fs_err::File) -> io::Result<String> {
     ))
 }
 
-/// The digest of all of `file`, whose position stays where it is.
+/// The digest of the whole `file`. The position of the file does not move.
 pub(super) fn hash(file: &fs_err::File) -> io::Result<Sha256> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; CHUNK];

@@ -1,25 +1,30 @@
-//! What a file holds: bytes in memory, a slice of an object in the store, or several of these with
-//! holes between them.
+//! The content of a file: bytes in memory, a slice of an object in the store, or several of these
+//! with holes between them.
 
 use crate::digest::Sha256;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where stored objects can be opened for reading. The store is one; tests have a map.
+/// A place from which stored objects can be opened for reading. The store is one; tests use a map.
 pub trait Objects: Sync {
-    /// Opens object `digest`, which somebody has verified before.
+    /// Opens object `digest`, whose content was verified when it was stored.
+    ///
+    /// # Errors
+    ///
+    /// The object is missing or cannot be opened.
     fn open(&self, digest: &Sha256) -> io::Result<fs_err::File>;
 }
 
-/// Objects of which the last one stays open, for many short reads: all files of a package lie in one.
+/// Keeps the object open that was opened last. That makes many short reads fast, because all files
+/// of a package lie in one object.
 pub struct LastOpen<'a> {
     objects: &'a dyn Objects,
     last: Mutex<Option<(Sha256, fs_err::File)>>,
 }
 
 impl<'a> LastOpen<'a> {
-    /// Nothing is open yet.
+    /// Wraps `objects`; no object is open yet.
     pub fn new(objects: &'a dyn Objects) -> Self {
         let last = Mutex::default();
         Self { objects, last }
@@ -57,7 +62,7 @@ pub enum Piece {
     Bytes(Arc<[u8]>),
     /// Bytes of a stored object.
     Stored(Slice),
-    /// So many zeros that take no room.
+    /// A run of this many zeros, which takes no room.
     Hole(u64),
 }
 
@@ -71,12 +76,12 @@ impl Piece {
         }
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the piece has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// `len` bytes of it from `start` on; both lie within it.
+    /// The `len` bytes of the piece that begin at `start`. Both must lie within the piece.
     pub fn part(&self, start: u64, len: u64) -> Self {
         match self {
             Self::Bytes(bytes) if len == bytes.len() as u64 => Self::Bytes(bytes.clone()),
@@ -99,10 +104,10 @@ impl Piece {
 pub enum Content {
     /// Bytes in memory, for what imgbuild makes itself.
     Inline(Arc<[u8]>),
-    /// Bytes of a stored object: package members, what scripts wrote.
+    /// Bytes of a stored object: a member of a package, or a file that a script wrote.
     Stored(Slice),
-    /// One after the other, none of them empty: files of a base image, which may lie scattered and
-    /// have holes.
+    /// Several pieces in a row, none of them empty: a file of a base image, whose blocks may be
+    /// scattered and may have holes between them.
     Pieces(Arc<[Piece]>),
 }
 
@@ -112,7 +117,7 @@ impl Content {
         Self::Inline(bytes.into())
     }
 
-    /// The simplest content that is `pieces` one after the other.
+    /// Joins `pieces` into one content, in the simplest form that it has.
     pub fn from_pieces(pieces: impl IntoIterator<Item = Piece>) -> Self {
         let mut joined: Vec<Piece> = Vec::new();
         for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
@@ -135,7 +140,7 @@ impl Content {
         }
     }
 
-    /// Its parts in order, none of them empty.
+    /// The pieces of the content in order, none of them empty.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + '_ {
         let (one, many) = match self {
             Self::Inline(bytes) => (Some(Piece::Bytes(bytes.clone())), [].as_slice()),
@@ -146,7 +151,7 @@ impl Content {
         one.chain(many.iter().cloned())
     }
 
-    /// The stored objects that it is made of, some perhaps several times.
+    /// The stored objects that hold its bytes. One object may come several times.
     pub fn objects(&self) -> impl Iterator<Item = Sha256> + '_ {
         self.pieces().filter_map(|piece| match piece {
             Piece::Stored(slice) => Some(slice.object),
@@ -179,13 +184,18 @@ impl Content {
         }
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the content has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All bytes, in memory. For files that are parsed or patched, not for bulk copying: what a script or a
-    /// base image made longer than that is refused, for a hole of any length is easily made.
+    /// Reads all bytes into memory. This is for files that are parsed or patched, not for copying.
+    /// A file of more than 1 GiB is refused, because a script or a base image can easily make a
+    /// file that is one long hole.
+    ///
+    /// # Errors
+    ///
+    /// The content is longer than 1 GiB, or one of its objects cannot be read.
     pub fn read(&self, objects: &dyn Objects) -> io::Result<Arc<[u8]>> {
         const MOST: u64 = 1 << 30;
         if self.len() > MOST {

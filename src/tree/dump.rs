@@ -111,7 +111,7 @@ fn escape(bytes: &[u8]) -> String {
     text
 }
 
-/// A text that is no dump of a tree.
+/// An error in the text of a tree dump.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DumpError {
     /// A line cannot be read.
@@ -127,13 +127,17 @@ pub enum DumpError {
     Tree {
         /// Counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The contradiction.
         #[source]
         source: TreeError,
     },
 }
 
 /// Reads what [`dump`] wrote.
+///
+/// # Errors
+///
+/// A line cannot be read, or does not fit the lines before it.
 pub fn parse_dump(text: &str) -> Result<Tree, DumpError> {
     let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
     for (index, line) in text.lines().enumerate() {

@@ -1,8 +1,9 @@
-//! Paths of a tree: symlinks are followed inside of it only, and `..` stops at its root.
+//! Looks up paths of a tree. Symlinks are followed inside the tree only, and `..` stops at its
+//! root.
 
 use super::{Kind, Name, NodeId, Tree, TreePath};
 
-/// As many symlinks as Linux follows in one path before it gives up.
+/// The number of symlinks that Linux follows in one path before it gives up.
 const MAX_SYMLINKS: usize = 40;
 
 impl Tree {
@@ -16,8 +17,8 @@ impl Tree {
         self.find(path.names(), true)
     }
 
-    /// The path without any symlink under which the node at `path` is found, as [`Tree::resolve`]
-    /// finds it.
+    /// The path of the node that [`Tree::resolve`] finds for `path`, with every symlink replaced by
+    /// its target.
     pub fn real_path(&self, path: &TreePath) -> Option<TreePath> {
         let chain = self.locate(path.names(), true)?;
         let names = chain.into_iter().map(|(name, _)| name.clone()).collect();
@@ -30,14 +31,15 @@ impl Tree {
         Some(chain.last().map_or(self.root(), |(_, id)| *id))
     }
 
-    /// The names and nodes from below the root down to `names`, without any symlink.
+    /// The chain of names and nodes that leads from the root to `names`, with every symlink
+    /// replaced by its target.
     fn locate<'a>(
         &'a self,
         names: &'a [Name],
         follow_last: bool,
     ) -> Option<Vec<(&'a Name, NodeId)>> {
         let mut chain: Vec<(&Name, NodeId)> = Vec::with_capacity(names.len());
-        // What is still to be walked, the next component last.
+        // The components that are still to be looked up, the next one last.
         let mut ahead: Vec<&[u8]> = names.iter().rev().map(Name::as_bytes).collect();
         let mut n_symlinks = 0;
         while let Some(component) = ahead.pop() {

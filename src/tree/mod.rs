@@ -22,7 +22,7 @@ pub use path::{BadName, Name, TreePath};
 use crate::digest::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which node of a [`Tree`].
+/// The number of a node in its [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
 
@@ -47,7 +47,7 @@ pub enum TreeError {
         /// The directory.
         path: TreePath,
     },
-    /// Nothing is there.
+    /// The path does not exist.
     #[error("`{path}` is not in the tree")]
     Missing {
         /// The path.
@@ -58,7 +58,8 @@ pub enum TreeError {
 /// A filesystem held in memory. File content is inline or a slice of a stored object.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    /// Node 0 is the root directory. Nodes that were removed stay here, unreachable.
+    /// Node 0 is the root directory. A removed node stays in this list, where no directory refers
+    /// to it.
     nodes: Vec<Node>,
 }
 
@@ -84,7 +85,7 @@ impl Tree {
         &mut self.nodes[id.0 as usize]
     }
 
-    /// The entries of directory `id`; none for anything else.
+    /// The entries of directory `id`. A node of another type has none.
     pub fn entries(&self, id: NodeId) -> impl Iterator<Item = (&Name, NodeId)> {
         let entries = match &self.node(id).kind {
             Kind::Directory(entries) => Some(entries),
@@ -93,8 +94,14 @@ impl Tree {
         entries.into_iter().flatten().map(|(name, id)| (name, *id))
     }
 
-    /// Puts `node` at `path`. Its parent must exist (symlinks to it are followed). What is no
-    /// directory is replaced; over a directory, a directory changes its metadata only.
+    /// Puts `node` at `path` and gives its number. The parent must exist; symlinks to it are
+    /// followed. A file that is at `path` is replaced. If both `node` and the old node are
+    /// directories, the old one keeps its entries and takes over the metadata of `node`.
+    ///
+    /// # Errors
+    ///
+    /// The parent is missing or is not a directory, or a directory would be replaced by something
+    /// else.
     pub fn insert(&mut self, path: &TreePath, mut node: Node) -> Result<NodeId, TreeError> {
         let old = self.at(path);
         if let Some(old) = old.filter(|old| self.node(*old).is_directory()) {
@@ -117,7 +124,12 @@ impl Tree {
         Ok(id)
     }
 
-    /// Gives node `id` the further name `path`; what is there, unless a directory, is replaced.
+    /// Adds `path` as a further name (hard link) of node `id`. A file that is at `path` is
+    /// replaced.
+    ///
+    /// # Errors
+    ///
+    /// The parent is missing or is not a directory, or `path` is a directory.
     pub fn link(&mut self, path: &TreePath, id: NodeId) -> Result<(), TreeError> {
         let (parent, name) = self.entry_of(path)?;
         let existing = match &self.node(parent).kind {
@@ -134,7 +146,12 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes every missing directory down to `path`, with `meta` and `origin`; gives the last.
+    /// Makes every missing directory down to `path`, with `meta` and `origin`, and gives the number
+    /// of the last one.
+    ///
+    /// # Errors
+    ///
+    /// Something on the way that is not a directory.
     pub fn make_directories(
         &mut self,
         path: &TreePath,
@@ -155,15 +172,19 @@ impl Tree {
         Ok(last)
     }
 
-    /// Takes `node` in, which has no name yet: for readers of filesystems, which fill directories
-    /// through [`Tree::node_mut`] and find a file before its second name.
+    /// Adds `node` to the tree without a name. Readers of filesystems use this: they fill
+    /// directories through [`Tree::node_mut`], and meet a file before its second name.
     pub fn add(&mut self, node: Node) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
         self.nodes.push(node);
         id
     }
 
-    /// Takes the name `path` away, with everything below it.
+    /// Removes the name `path`, and everything below it if it is a directory.
+    ///
+    /// # Errors
+    ///
+    /// The path or its parent is missing.
     pub fn remove(&mut self, path: &TreePath) -> Result<NodeId, TreeError> {
         let (parent, name) = self.entry_of(path)?;
         let Kind::Directory(entries) = &mut self.node_mut(parent).kind else {
@@ -174,7 +195,7 @@ impl Tree {
             .ok_or_else(|| TreeError::Missing { path: path.clone() })
     }
 
-    /// The directory `id` and all below it, as a tree of its own.
+    /// A copy of the directory `id` and everything below it, as a tree of its own.
     pub fn subtree(&self, id: NodeId) -> Self {
         let mut nodes = self.nodes.clone();
         nodes[0] = self.node(id).clone();
@@ -227,7 +248,7 @@ impl Tree {
         found
     }
 
-    /// The stored objects that its files are made of.
+    /// The stored objects that hold the content of the tree's files.
     pub fn objects(&self) -> BTreeSet<Sha256> {
         let content = |(_, id): (TreePath, NodeId)| match &self.node(id).kind {
             Kind::File(content) => Some(content),
@@ -245,7 +266,7 @@ impl Tree {
         }
     }
 
-    /// How many names each node has, by node index; directories count once.
+    /// The number of names of each node. A directory has one.
     pub fn link_counts(&self) -> BTreeMap<NodeId, u32> {
         let mut counts = BTreeMap::new();
         for (_, id) in self.walk() {

@@ -1,11 +1,11 @@
-//! One inode of a tree: what it is, whose it is, and who put it there.
+//! One inode of a tree: its type, its owner, and the part of the build that made it.
 
 use super::{Content, Name, NodeId};
 use crate::epoch::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Who put a node where it is.
+/// The part of the build that made a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The base image.
@@ -34,7 +34,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Owned by root.
+    /// The metadata of a node that belongs to root.
     pub fn root(mode: u16, mtime: Timestamp) -> Self {
         Self {
             mode,
@@ -45,7 +45,7 @@ impl Meta {
     }
 }
 
-/// What a node is.
+/// The type of a node, with the content of that type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A directory and its entries.
@@ -81,9 +81,9 @@ pub struct Node {
     pub meta: Meta,
     /// Extended attributes by full name (`security.capability`), as the kernel's xattr calls give them.
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// What it is.
+    /// Its type and content.
     pub kind: Kind,
-    /// Who made it.
+    /// The part of the build that made it.
     pub origin: Origin,
 }
 

@@ -17,7 +17,11 @@ pub struct Name(Arc<[u8]>);
 pub struct BadName(pub Vec<u8>);
 
 impl Name {
-    /// Checks `bytes`.
+    /// Takes `bytes` as a name.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot name a directory entry.
     pub fn new(bytes: &[u8]) -> Result<Self, BadName> {
         let sound = !bytes.is_empty()
             && bytes.len() <= MAX_NAME
@@ -37,7 +41,7 @@ impl Name {
     }
 }
 
-/// So that a directory's entry is found by bytes: both are in byte order.
+/// A directory's entry can be looked up by bytes, because a name and its bytes have the same order.
 impl Borrow<[u8]> for Name {
     fn borrow(&self) -> &[u8] {
         &self.0
@@ -66,8 +70,12 @@ impl TreePath {
         Self(Vec::new())
     }
 
-    /// Reads a path as tar, dpkg and definitions write it: `/etc/x`, `./etc/x`, `etc/x/`. Empty
-    /// components and `.` are left out; `..` and over-long names are refused.
+    /// Reads a path in any of the spellings of tar, dpkg and definitions: `/etc/x`, `./etc/x`,
+    /// `etc/x/`. Empty components and `.` are left out.
+    ///
+    /// # Errors
+    ///
+    /// A component is `..`, has more than 255 bytes, or holds NUL.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadName> {
         let components = bytes
             .split(|byte| *byte == b'/')
@@ -105,7 +113,7 @@ impl TreePath {
         self.0.iter()
     }
 
-    /// The directory and the last name; nothing for the root.
+    /// The path of the directory and the last name. The root has neither.
     pub fn split_last(&self) -> Option<(TreePath, Name)> {
         let (last, parents) = self.0.split_last()?;
         Some((Self(parents.to_vec()), last.clone()))
