@@ -183,7 +183,7 @@ impl Store {
             store: self,
             path,
             file: HashingWriter::new(file),
-            kept: false,
+            committed: false,
         })
     }
 
@@ -231,7 +231,7 @@ pub struct ObjectWriter<'a> {
     store: &'a Store,
     path: PathBuf,
     file: HashingWriter<fs_err::File>,
-    kept: bool,
+    committed: bool,
 }
 
 impl ObjectWriter<'_> {
@@ -245,7 +245,7 @@ impl ObjectWriter<'_> {
         let (file, digest) = std::mem::replace(&mut self.file, empty).finish();
         drop(file);
         self.store.adopt(&self.path, &digest)?;
-        self.kept = true;
+        self.committed = true;
         Ok(digest)
     }
 }
@@ -262,7 +262,7 @@ impl Write for ObjectWriter<'_> {
 
 impl Drop for ObjectWriter<'_> {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.committed {
             // Nothing can be done about a failure here, and scratch is swept anyway.
             let _ = fs_err::remove_file(&self.path);
         }

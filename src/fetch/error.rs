@@ -52,13 +52,13 @@ pub enum FetchError {
     },
     /// The transfer is so slow that it would never end.
     #[error(
-        "{url} has sent {came} bytes in {seconds} seconds, which would take for ever; try another mirror"
+        "{url} has sent {received} bytes in {seconds} seconds, which would take for ever; try another mirror"
     )]
     TooSlow {
         /// The address.
         url: Url,
         /// The bytes that came in that time.
-        came: u64,
+        received: u64,
         /// The time.
         seconds: u64,
     },

@@ -2,8 +2,8 @@
 //!
 //! A file whose digest is known comes through [`Client::download`] and is visible in the store only
 //! if it has that digest. A small file without a known digest (a signed index) comes through
-//! [`Client::get`], and a large one (a base image) through [`Client::arrive`]; the caller must
-//! verify both.
+//! [`Client::get`], and a large one (a base image) through [`Client::download_unverified`]; the
+//! caller must verify both.
 
 mod client;
 mod download;

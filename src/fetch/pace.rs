@@ -54,14 +54,14 @@ impl<'a> Watch<'a> {
         if now.saturating_sub(self.since) < window {
             return Ok(());
         }
-        let came = std::mem::take(&mut self.bytes);
+        let received = std::mem::take(&mut self.bytes);
         self.since = now;
-        if came >= bytes {
+        if received >= bytes {
             return Ok(());
         }
         Err(Trouble::Lasting(FetchError::TooSlow {
             url: url.clone(),
-            came,
+            received,
             seconds: window.as_secs(),
         }))
     }

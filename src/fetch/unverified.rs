@@ -68,14 +68,14 @@ impl Downloaded {
 }
 
 impl Client {
-    /// Downloads `wanted` to a partial file of `store`. Progress is reported as [`Stage::Fetch`],
-    /// with the length of the file if the server says it.
+    /// Downloads `wanted` to a partial file of `store`. Events report it as [`Stage::Fetch`], with
+    /// the length of the file if the server says it.
     ///
     /// # Errors
     ///
     /// No address has the file, it is longer than its limit, the client is offline, or the store
     /// cannot be written.
-    pub fn arrive(
+    pub fn download_unverified(
         &self,
         store: &Store,
         wanted: &UnverifiedDownload,
@@ -84,18 +84,18 @@ impl Client {
         let mut partial = claim(store, wanted)?;
         partial.resume(wanted.limit)?;
         let resumed = partial.len > 0;
-        let mut telling = Telling {
+        let mut progress = Progress {
             reporter,
             reported: None,
             watch: self.watch(),
         };
         let fetched = self.try_each(&wanted.name, &wanted.urls, |url| {
-            let result = self.append_all(wanted, &mut partial, url, &mut telling);
+            let result = self.append_all(wanted, &mut partial, url, &mut progress);
             result.map_err(|trouble| partial.judge(trouble))
         });
         match fetched {
             Ok(()) => {
-                telling.end();
+                progress.end();
                 let sha256 = partial.hasher.clone().finish();
                 Ok(Downloaded {
                     partial,
@@ -115,14 +115,14 @@ impl Client {
         wanted: &UnverifiedDownload,
         partial: &mut Partial,
         url: &Url,
-        telling: &mut Telling<'_>,
+        progress: &mut Progress<'_>,
     ) -> Result<(), Trouble> {
         let limit = wanted.limit;
         let too_large = || {
             let url = url.clone();
             Trouble::Lasting(FetchError::TooLarge { url, limit })
         };
-        telling.watch.advance(url, 0)?;
+        progress.watch.advance(url, 0)?;
         let mut body = self.open(url, partial.len)?;
         if body.total.is_some_and(|total| total > limit) {
             return Err(too_large());
@@ -130,7 +130,7 @@ impl Client {
         if body.start != partial.len {
             partial.restart().map_err(Trouble::Ours)?;
         }
-        telling.begin(body.total, partial.len);
+        progress.begin(body.total, partial.len);
         let mut buffer = vec![0; 1 << 16];
         loop {
             let count = body.read(url, &mut buffer)?;
@@ -142,8 +142,8 @@ impl Client {
                 return Err(too_large());
             }
             partial.append(&buffer[..count]).map_err(Trouble::Ours)?;
-            telling.reach(partial.len);
-            telling.watch.advance(url, count)?;
+            progress.reach(partial.len);
+            progress.watch.advance(url, count)?;
         }
         match body.total {
             Some(expected) if partial.len < expected => Err(Trouble::Passing(FetchError::CutOff {
@@ -168,14 +168,14 @@ fn claim(store: &Store, wanted: &UnverifiedDownload) -> io::Result<Partial> {
 }
 
 /// Reports each byte once, even if a download starts again, and watches the pace of the transfer.
-struct Telling<'a> {
+struct Progress<'a> {
     reporter: &'a dyn Reporter,
     watch: Watch<'a>,
     /// The number of reported bytes; `None` until the transfer begins.
     reported: Option<u64>,
 }
 
-impl Telling<'_> {
+impl Progress<'_> {
     fn begin(&mut self, total: Option<u64>, have: u64) {
         if self.reported.is_none() {
             self.reporter.report(Event::Started {

@@ -7,18 +7,18 @@ use crate::store::Store;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 
-struct Scene {
+struct Fixture {
     folder: tempfile::TempDir,
     store: Store,
 }
 
-fn scene() -> Scene {
+fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store")).unwrap();
-    Scene { folder, store }
+    Fixture { folder, store }
 }
 
-impl Scene {
+impl Fixture {
     fn output(&self) -> std::path::PathBuf {
         self.folder.path().join("x.img")
     }
@@ -80,11 +80,11 @@ fn everything(store: &Store) -> (Image, Vec<u8>) {
 
 #[test]
 fn an_image_is_written_byte_for_byte_with_holes_and_hashed() {
-    let scene = scene();
-    let (image, bytes) = everything(&scene.store);
-    fs_err::write(scene.output(), "what was there before").unwrap();
-    let written = scene.write(&image).unwrap();
-    assert!(fs_err::read(scene.output()).unwrap() == bytes);
+    let fixture = fixture();
+    let (image, bytes) = everything(&fixture.store);
+    fs_err::write(fixture.output(), "what was there before").unwrap();
+    let written = fixture.write(&image).unwrap();
+    assert!(fs_err::read(fixture.output()).unwrap() == bytes);
     assert_eq!(
         written,
         Written {
@@ -92,18 +92,25 @@ fn an_image_is_written_byte_for_byte_with_holes_and_hashed() {
             sha256: Some(Sha256::of(&bytes))
         }
     );
-    let blocks = fs_err::metadata(scene.output()).unwrap().blocks();
+    let blocks = fs_err::metadata(fixture.output()).unwrap().blocks();
     assert!(blocks * 512 < 6 << 20, "{blocks} blocks");
-    assert_eq!(scene.names(), ["x.img"]);
+    assert_eq!(fixture.names(), ["x.img"]);
 }
 
 #[test]
 fn without_digest_the_bytes_are_the_same() {
-    let scene = scene();
-    let (image, bytes) = everything(&scene.store);
-    let written = write(&image, &scene.store, &scene.output(), Digest::Skip, &Silent).unwrap();
+    let fixture = fixture();
+    let (image, bytes) = everything(&fixture.store);
+    let written = write(
+        &image,
+        &fixture.store,
+        &fixture.output(),
+        Digest::Skip,
+        &Silent,
+    )
+    .unwrap();
     assert_eq!(written.sha256, None);
-    assert!(fs_err::read(scene.output()).unwrap() == bytes);
+    assert!(fs_err::read(fixture.output()).unwrap() == bytes);
 }
 
 #[test]
@@ -114,11 +121,11 @@ fn progress_adds_up_to_the_length() {
             self.0.lock().unwrap().push(event);
         }
     }
-    let scene = scene();
-    let (image, _) = everything(&scene.store);
+    let fixture = fixture();
+    let (image, _) = everything(&fixture.store);
     for digest in [Digest::Sha256, Digest::Skip] {
         let sum = Sum(Mutex::default());
-        write(&image, &scene.store, &scene.output(), digest, &sum).unwrap();
+        write(&image, &fixture.store, &fixture.output(), digest, &sum).unwrap();
         let advanced = |event: &Event| match event {
             Event::Advanced { amount, .. } => *amount,
             _ => 0,
@@ -130,8 +137,8 @@ fn progress_adds_up_to_the_length() {
 
 #[test]
 fn an_object_that_is_missing_or_short_is_named_and_nothing_is_left() {
-    let scene = scene();
-    let short = scene.store.insert(b"short").unwrap();
+    let fixture = fixture();
+    let short = fixture.store.insert(b"short").unwrap();
     let missing = Sha256::of(b"missing");
     for (object, len, expected) in [
         (short, 6, "ends before byte 6"),
@@ -148,19 +155,19 @@ fn an_object_that_is_missing_or_short_is_named_and_nothing_is_left() {
             }],
         )
         .unwrap();
-        let refused = scene.write(&image).unwrap_err().to_string();
+        let refused = fixture.write(&image).unwrap_err().to_string();
         assert!(
             refused.contains(expected) && refused.contains(&object.to_string()),
             "{refused}"
         );
-        assert!(scene.names().is_empty());
+        assert!(fixture.names().is_empty());
     }
 }
 
 #[test]
 fn an_output_that_is_no_file_is_refused_before_anything_is_written() {
-    let scene = scene();
-    let path = scene.folder.path();
+    let fixture = fixture();
+    let path = fixture.folder.path();
     let refused = |path: &Path| Output::create(path, Readers::Anyone).unwrap_err();
     assert!(matches!(
         refused(&path.join("store")),
@@ -182,13 +189,13 @@ fn an_output_that_is_no_file_is_refused_before_anything_is_written() {
 
 #[test]
 fn an_abandoned_output_leaves_what_was_there() {
-    let scene = scene();
-    fs_err::write(scene.output(), "before").unwrap();
-    let one = Output::create(&scene.output(), Readers::Anyone).unwrap();
-    let two = Output::create(&scene.output(), Readers::Anyone).unwrap();
+    let fixture = fixture();
+    fs_err::write(fixture.output(), "before").unwrap();
+    let one = Output::create(&fixture.output(), Readers::Anyone).unwrap();
+    let two = Output::create(&fixture.output(), Readers::Anyone).unwrap();
     assert_ne!(one.partial(), two.partial());
-    assert_eq!(scene.names().len(), 3);
+    assert_eq!(fixture.names().len(), 3);
     drop((one, two));
-    assert_eq!(scene.names(), ["x.img"]);
-    assert_eq!(fs_err::read(scene.output()).unwrap(), b"before");
+    assert_eq!(fixture.names(), ["x.img"]);
+    assert_eq!(fs_err::read(fixture.output()).unwrap(), b"before");
 }
