@@ -1,5 +1,5 @@
-//! Packages that the tree's own dpkg unpacks: over older versions, with all that this means for
-//! conffiles, diversions, overrides, files that vanish and triggers.
+//! Installs archives by the tree's own dpkg: over older versions if there are any, with conffiles,
+//! diversions, overrides, vanished files and triggers as dpkg handles them.
 
 use super::order::{self, Phase};
 use super::packages::{self, Package};
@@ -9,7 +9,7 @@ use crate::sandbox::error::SandboxError;
 use crate::sandbox::job::Step;
 use crate::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath};
 
-/// Where the .debs lie while dpkg reads them.
+/// The folder that holds the .debs while dpkg reads them.
 const FOLDER: &str = "/.imgbuild-archives";
 
 /// The archives of one request.
@@ -24,7 +24,7 @@ impl<'a> Install<'a> {
         for archive in request.archives {
             packages.push(package(request, archive)?);
         }
-        // dpkg runs a preinst when it unpacks the package.
+        // dpkg runs the preinst itself when it unpacks a package.
         let steps = order::phases(&packages)
             .iter()
             .map(|phase| match phase {
@@ -38,12 +38,12 @@ impl<'a> Install<'a> {
         })
     }
 
-    /// dpkg's part, before `dpkg --configure -a`.
+    /// The steps in which dpkg unpacks and configures the archives, before `dpkg --configure -a`.
     pub(super) fn steps(&self) -> Vec<Step> {
         self.steps.clone()
     }
 
-    /// The tree of `request` with the archives in it.
+    /// The tree of `request` with the archives added.
     pub(super) fn tree(&self, request: &ConfigureRequest<'_>) -> Result<Tree, SandboxError> {
         let mut tree = request.tree.clone();
         if self.archives.is_empty() {
@@ -64,7 +64,7 @@ impl<'a> Install<'a> {
         Ok(tree)
     }
 
-    /// Takes the archives out of what became of the tree.
+    /// Removes the archives from the resulting tree.
     pub(super) fn clear(&self, tree: &mut Tree) -> Result<(), SandboxError> {
         if !self.archives.is_empty() {
             tree.remove(&fixed(FOLDER))?;
@@ -79,7 +79,8 @@ fn unpack(packages: &[&Package]) -> Step {
     let mut command = vec![
         "dpkg",
         "--log=/dev/null",
-        // The versions were chosen to go together, in the end; what is between may not.
+        // The chosen versions fit together when all are installed, but not at every moment on the
+        // way.
         "--force-depends",
         "--auto-deconfigure",
         "--force-confdef",
@@ -93,7 +94,8 @@ fn unpack(packages: &[&Package]) -> Step {
     step
 }
 
-/// The name of the package says nothing that could lead out of the folder: it was checked.
+/// The path of a package's archive. The name of a package is checked, so it cannot lead out of the
+/// folder.
 fn path(package: &str) -> String {
     format!("{FOLDER}/{package}.deb")
 }
@@ -102,7 +104,7 @@ fn fixed(text: &str) -> TreePath {
     TreePath::parse(text.as_bytes()).expect("names of packages have no slashes")
 }
 
-/// What `archive` says of itself, as if it were unpacked.
+/// The package in `archive`, as the database would show it if it were unpacked.
 fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package, SandboxError> {
     let failed = |error| SandboxError::Archive {
         package: archive.name.clone(),
@@ -121,8 +123,8 @@ fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package,
         package: archive.name.clone(),
     })?;
     package.has_preinst = control.contains_key("preinst");
-    // On a system that is there, an essential package is configured in some version, and usable while a
-    // newer one is only unpacked (Debian policy 3.8): it needs no phase of its own.
+    // On an existing system, some version of an essential package is configured and stays usable
+    // while a newer one is unpacked (Debian policy 3.8). So it needs no phase of its own.
     package.essential = false;
     Ok(package)
 }

@@ -1,7 +1,8 @@
-//! Configures packages: what dpkg does after unpacking, by the maintainer scripts of the packages themselves.
+//! Configures packages as dpkg does after unpacking, by running their own maintainer scripts.
 //!
-//! Which scripts run, in which order, with which programs of the host in the place of the image's own, and
-//! what of their result differs from run to run, is decided here; the [`sandbox`] runs them.
+//! This module decides which scripts run, in which order, which programs of the host stand in for
+//! those of the image, and which parts of the result are removed because they differ from run to
+//! run. The [`sandbox`] runs the scripts.
 
 mod debconf;
 mod install;
@@ -32,40 +33,46 @@ use std::time::Duration;
 pub struct Archive {
     /// The name of its package.
     pub name: String,
-    /// The file.
+    /// The digest of the .deb.
     pub deb: Sha256,
 }
 
 /// A tree whose packages are to be configured.
 pub struct ConfigureRequest<'a> {
-    /// Packages unpacked, dpkg's database in state `unpacked`.
+    /// The tree with its packages unpacked, which are in state `unpacked` in dpkg's database.
     pub tree: &'a Tree,
-    /// Packages that the tree's own dpkg unpacks before, over older versions or beside the others.
+    /// Packages that the tree's own dpkg unpacks first, over older versions or beside the other
+    /// packages.
     pub archives: &'a [Archive],
-    /// Where other filesystems than the root's are mounted.
+    /// The mount points of the filesystems beside the root's.
     pub mounts: &'a [TreePath],
-    /// Where the tree's contents lie and the new ones go.
+    /// The store that holds the contents of the tree and takes the new ones.
     pub store: &'a Store,
     /// The architecture of the tree.
     pub architecture: Architecture,
-    /// Needed where that is not the host's.
+    /// Programs of the host's architecture, which are needed if the tree has another one.
     pub tools: Option<&'a Tools>,
-    /// The time of everything that scripts make.
+    /// The time of all files that scripts make.
     pub epoch: Epoch,
     /// Answers to debconf's questions, in the form of debconf-set-selections(1).
     pub preseed: &'a str,
-    /// What scripts learn as the name of the machine.
+    /// The host name that scripts see.
     pub host_name: &'a str,
-    /// How long one script may go on, if not as long as usual. It decides no byte.
+    /// The time limit of one script, if not the usual one. It has no influence on the result.
     pub script_timeout: Option<Duration>,
     /// This program, whose `main` calls [`reenter`] first.
     pub program: &'a Path,
 }
 
-/// Changes whenever the same request gives another tree: part of the key of every memo of one.
+/// The version of this stage, which is a part of the key of every memo of it. It must change
+/// whenever the same request gives another tree.
 pub const STAGE_VERSION: u32 = 9;
 
-/// Runs the maintainer scripts of what is unpacked in the tree and gives back the configured tree.
+/// Runs the maintainer scripts of the unpacked packages and gives back the configured tree.
+///
+/// # Errors
+///
+/// This host allows no sandbox, a script or dpkg fails, or the tree or the store cannot be read.
 pub fn configure(
     request: &ConfigureRequest<'_>,
     reporter: &dyn Reporter,
@@ -131,7 +138,12 @@ pub fn configure(
     Ok(configured)
 }
 
-/// What comes before `dpkg --configure -a` for what is unpacked in `tree`, where that is not run here.
+/// The steps that must come before `dpkg --configure -a` for the unpacked packages of `tree`, if
+/// that is not run here but on the device.
+///
+/// # Errors
+///
+/// The tree's dpkg database cannot be read.
 pub fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
     packages::preparation(tree, objects)
 }

@@ -1,9 +1,10 @@
-//! Which programs of a foreign target the host's own builds stand in for.
+//! Chooses the programs of a foreign target that are replaced by builds for the host.
 //!
-//! Emulation costs ten to thirty times as much, and scripts spend their time in few programs. Only
-//! what is run is replaced, never what a script copies, gives away or makes setuid; a check after
-//! the run proves that no such program got into the tree. dpkg and dpkg-query stay the target's,
-//! for the architecture is compiled into them, and so does ldconfig.
+//! Emulation is ten to thirty times slower, and scripts spend their time in few programs. Only
+//! programs that are run are replaced, never a file that a script copies, gives to another owner or
+//! makes setuid; a check after the run proves that no program of the host got into the tree. dpkg,
+//! dpkg-query and ldconfig stay those of the target, because the architecture is compiled into
+//! them.
 
 use super::ConfigureRequest;
 use super::packages::{self, Package};
@@ -15,15 +16,15 @@ use crate::tree::{Copier, Kind, Node, Objects, Origin, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// The package of qemu-user, which runs what no native program stands in for.
+/// The package of qemu-user, which runs the programs that are not replaced.
 pub const EMULATOR: &str = "qemu-user";
 
 /// The package of [`OF_DPKG`].
 pub const DPKG: &str = "dpkg";
 
-/// Packages whose programs are run by scripts and by nothing else, and nftables, which asks the kernel
-/// over a socket that qemu-user does not know. Where an image has one, its build
-/// for the host's architecture is wanted among the [`super::Tools`], and so is [`DPKG`]'s.
+/// The packages whose programs are only run by scripts, and nftables, which talks to the kernel
+/// over a socket that qemu-user does not support. If an image has one of them, its build for the
+/// host's architecture is needed among the [`super::Tools`], and so is that of [`DPKG`].
 pub const PACKAGES: &[&str] = &[
     "bash",
     "bsdutils",
@@ -57,7 +58,7 @@ pub const PACKAGES: &[&str] = &[
     "zstd",
 ];
 
-/// Programs of dpkg that do not know their architecture.
+/// The programs of dpkg that have no architecture compiled in.
 const OF_DPKG: &[&str] = &[
     "/usr/bin/dpkg-deb",
     "/usr/bin/dpkg-divert",
@@ -67,7 +68,7 @@ const OF_DPKG: &[&str] = &[
     "/usr/bin/update-alternatives",
 ];
 
-/// Packages whose programs work only beside their own version of what other packages hold.
+/// The packages whose programs work only with files of other packages in the same version.
 const SAME_VERSION: &[&str] = &[
     "dpkg",
     "perl-base",
@@ -75,7 +76,7 @@ const SAME_VERSION: &[&str] = &[
     "python3.13-minimal",
 ];
 
-/// How the programs of `request` run; `None` where the host is of their kind.
+/// The way in which the programs of `request` run; `None` if the host runs them natively.
 pub(super) fn plan(request: &ConfigureRequest<'_>) -> Result<Option<Emulation>, SandboxError> {
     let target = request.architecture;
     let host = Architecture::host();
@@ -131,7 +132,8 @@ fn interpreter(tools: &Tree, target: Architecture) -> Option<String> {
 /// The programs that both trees have and that may be replaced.
 fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>, SandboxError> {
     let (target, store) = (request.tree, request.store);
-    // dpkg must be free to replace what it unpacks.
+    // A program of a package that dpkg unpacks is not replaced, because dpkg must be able to write
+    // it.
     let replaced = |package: &str| {
         let mut archives = request.archives.iter();
         archives.any(|archive| archive.name == package)
@@ -181,7 +183,7 @@ fn upstream(version: Option<&String>) -> Option<&str> {
     )
 }
 
-/// Whether this is an executable file without setuid or setgid.
+/// Whether the node is an executable file without setuid or setgid.
 fn is_program(node: &Node) -> bool {
     let mode = node.meta.mode;
     matches!(node.kind, Kind::File(_)) && mode & 0o111 != 0 && mode & 0o6000 == 0
@@ -205,7 +207,7 @@ pub(super) fn needed(tools: &Tree, plan: &Emulation, packages: &[Package]) -> Tr
     let mut copier = Copier::new(tools);
     for (path, id) in tools.walk() {
         let node = tools.node(id);
-        // The links that make /lib and /usr/lib one.
+        // These are the symlinks of a merged /usr, such as /lib.
         let frame = matches!(node.kind, Kind::Symlink(_)) && path.components().len() == 1;
         if !frame && !is_wanted(&path) || is_stray_module(&path, node, &packages) {
             continue;
@@ -221,8 +223,8 @@ pub(super) fn needed(tools: &Tree, plan: &Emulation, packages: &[Package]) -> Tr
     needed
 }
 
-/// Whether this is a module of an interpreter that the target lacks: its scripts would find one half
-/// of it, for the other half lies in folders without an architecture.
+/// Whether the node is a module of an interpreter that the target lacks. A script would find only
+/// this half of the module, because the other half is in folders without an architecture.
 fn is_stray_module(path: &TreePath, node: &Node, packages: &BTreeSet<&str>) -> bool {
     let below_triplet = path.components().nth(3);
     let module = below_triplet.is_some_and(|name| {
@@ -236,8 +238,8 @@ fn is_stray_module(path: &TreePath, node: &Node, packages: &BTreeSet<&str>) -> b
     module && path.components().len() > 4 && !known
 }
 
-/// Refuses a tree in which a script left a program of the host. Programs of third kinds are firmware
-/// for other processors, which scripts may copy.
+/// Refuses a tree in which a script left a program of the host. Programs of a third architecture
+/// are firmware for other processors, which scripts may copy.
 pub(super) fn check(
     tree: &Tree,
     objects: &dyn Objects,

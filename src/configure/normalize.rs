@@ -1,13 +1,15 @@
-//! Takes out of a configured tree what differs from run to run, or must differ from device to device.
+//! Removes from a configured tree the files that differ from run to run, or must differ from device
+//! to device.
 //!
-//! Two runs of the same scripts were compared file by file (and with a run as real root); what is
-//! listed here is what differed, what would on another day, and backups of no use in an image.
+//! The list was made by comparing two runs of the same scripts file by file, and a run as real
+//! root. It has the files that differed, those that would differ on another day, and backups that
+//! an image does not need.
 
 use crate::epoch::Epoch;
 use crate::tree::{Content, Kind, Node, NodeId, Objects, Origin, Tree, TreePath};
 use std::io;
 
-/// Files that are made again when they are missing, or are only backups.
+/// The files that are made anew if they are missing, or are only backups.
 const REMOVED: &[&str] = &[
     // dpkg, debconf and shadow keep the state before the last change.
     "/etc/group-",
@@ -33,7 +35,7 @@ const REMOVED: &[&str] = &[
     "/var/lib/systemd/random-seed",
 ];
 
-/// The form of `tree`, in which scripts have run over `before`, that any run gives.
+/// Gives `tree`, which is `before` after scripts have run, in the form that every run gives.
 pub(super) fn normalized(
     before: &Tree,
     tree: &Tree,
@@ -43,9 +45,10 @@ pub(super) fn normalized(
     let mut tree = tree.clone();
     for path in REMOVED {
         let path = fixed(path);
-        // debconf makes a backup by renaming, so that it is a file of the base under a new name.
+        // debconf makes a backup by renaming the file, so the backup is a file of the base under a
+        // new name.
         let is_new = |node: &Node| node.origin != Origin::Base || before.at(&path).is_none();
-        // A link to the one place where a device has its name is no name.
+        // A symlink to the file that holds the device's id is kept, because it holds no id itself.
         let node = tree.at(&path).map(|id| tree.node(id));
         if node.is_some_and(|node| matches!(node.kind, Kind::File(_)) && is_new(node)) {
             remove(&mut tree, &path);
@@ -60,8 +63,8 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
         let name = path.components().next_back();
         name.is_some_and(|name| name.as_bytes().starts_with(b"ssh_host_"))
     });
-    // Of Debian's self-signed certificate (package ssl-cert) no two devices may have the key. Its other name is a
-    // link named after its contents.
+    // No two devices may have the same key of Debian's self-signed certificate (package ssl-cert).
+    // The certificate also has a symlink that is named after its contents.
     remove_below(tree, "/etc/ssl", |path, kind| match kind {
         Kind::Symlink(to) => **to == *b"ssl-cert-snakeoil.pem",
         _ => {
@@ -69,7 +72,8 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
             name.is_some_and(|name| name.as_bytes().starts_with(b"ssl-cert-snakeoil."))
         }
     });
-    // Empty logs carry owner and mode that a service relies on, and are the same in every run.
+    // Empty logs stay: they have the owner and mode that a service needs, and are the same in every
+    // run.
     remove_below(tree, "/var/log", |_, kind| match kind {
         Kind::File(content) => !content.is_empty(),
         _ => false,
@@ -79,8 +83,8 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
     clamp_password_days(tree, objects, epoch)
 }
 
-/// An empty machine-id is filled on the next boot. `uninitialized` stays: a base image says with it
-/// that its first boot is still to come (machine-id(5), ConditionFirstBoot).
+/// Empties the machine-id, which is then filled at the next boot. `uninitialized` stays: with it a
+/// base image says that its first boot is still to come (machine-id(5), ConditionFirstBoot).
 fn forget_machine_id(tree: &mut Tree, objects: &dyn Objects) -> io::Result<()> {
     let Some(id) = file(tree, "/etc/machine-id") else {
         return Ok(());
@@ -94,7 +98,8 @@ fn forget_machine_id(tree: &mut Tree, objects: &dyn Objects) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what scripts made or changed below `folder` and `unwanted` picks; folders stay.
+/// Removes the files below `folder` that scripts made or changed and that are `unwanted`.
+/// Directories stay.
 fn remove_below(tree: &mut Tree, folder: &str, unwanted: impl Fn(&TreePath, &Kind) -> bool) {
     let folder = fixed(folder);
     let found: Vec<TreePath> = tree
@@ -119,8 +124,8 @@ fn remove(tree: &mut Tree, path: &TreePath) {
     debug_assert!(removed.is_ok(), "the path was just found");
 }
 
-/// The day of the last change of a password, in days since 1970, is not later than the epoch
-/// (field 3 of shadow(5)).
+/// Makes the day of the last change of each password no later than the epoch. It is counted in days
+/// since 1970 (field 3 of shadow(5)).
 fn clamp_password_days(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<()> {
     let Some(id) = file(tree, "/etc/shadow") else {
         return Ok(());

@@ -1,24 +1,24 @@
-//! The order in which unpacked packages are prepared by their preinst and configured.
+//! The order in which the preinst scripts of unpacked packages run and the packages are configured.
 //!
-//! Debian's policy lets a preinst count on two things: on the Essential packages (3.8) and on what its
-//! package names in `Pre-Depends` (7.2), both of them *configured*. So, as debootstrap and mmdebstrap
-//! do, the Essential packages with all that they depend on come first, and then each preinst whose
-//! `Pre-Depends` are configured. What further preinsts wait for is configured in between; everything else
-//! is left to one last `dpkg --configure -a`, because each start of dpkg has a price.
+//! Debian's policy guarantees two things to a preinst: the Essential packages (3.8) and the
+//! packages in its `Pre-Depends` (7.2) are *configured*. So, as in debootstrap and mmdebstrap, the
+//! Essential packages and their dependencies come first, and then each preinst whose `Pre-Depends`
+//! are configured. The packages for which other preinsts wait are configured in between. All others
+//! are left to one last `dpkg --configure -a`, because each start of dpkg takes time.
 
 use super::packages::Package;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What happens to some packages at once.
+/// A phase, in which several packages are handled at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase<'a> {
-    /// The preinst of each runs, in this order.
+    /// The preinst of each package runs, in this order.
     Prepare(Vec<&'a Package>),
-    /// dpkg configures them; they depend on nothing that is not configured before.
+    /// dpkg configures the packages, whose dependencies are all configured before or among them.
     Configure(Vec<&'a Package>),
 }
 
-/// What comes before `dpkg --configure -a`.
+/// The phases that come before `dpkg --configure -a`.
 pub(super) fn phases(packages: &[Package]) -> Vec<Phase<'_>> {
     let mut order = Order::new(packages);
     let essential = order.sequence.iter().filter(|package| package.essential);
@@ -32,7 +32,7 @@ pub(super) fn phases(packages: &[Package]) -> Vec<Phase<'_>> {
         let Some(first) = waiting.first() else { break };
         let next = order.awaited(&waiting);
         if next.is_empty() {
-            // A circle: one has to begin.
+            // The packages depend on each other in a circle, so one of them has to begin.
             order.prepare(|package| package.name == first.name);
         }
         order.configure(&next);
@@ -40,11 +40,11 @@ pub(super) fn phases(packages: &[Package]) -> Vec<Phase<'_>> {
     order.phases
 }
 
-/// An order under construction.
+/// An order that is being made.
 struct Order<'a> {
     /// The unpacked packages by their names and the names that they provide.
     by_name: BTreeMap<&'a str, Vec<&'a Package>>,
-    /// All of them, each behind what it depends on as far as circles allow.
+    /// All unpacked packages, each after its dependencies as far as circles allow.
     sequence: Vec<&'a Package>,
     prepared: BTreeSet<&'a str>,
     configured: BTreeSet<&'a str>,
@@ -67,7 +67,7 @@ impl<'a> Order<'a> {
             phases: Vec::new(),
         };
         let mut unpacked: Vec<&Package> = unpacked.collect();
-        // Every other script may take the users for granted that base-passwd makes, whose own preinst
+        // Every other script may rely on the users that base-passwd makes, whose own preinst
         // depends on nothing.
         unpacked.sort_by_key(|package| (package.name != "base-passwd", &package.name));
         let mut seen = BTreeSet::new();
@@ -77,9 +77,9 @@ impl<'a> Order<'a> {
         order
     }
 
-    /// Appends `package` to the sequence, behind what it depends on.
+    /// Appends `package` to the sequence, after its dependencies.
     fn visit(&mut self, package: &'a Package, seen: &mut BTreeSet<&'a str>) {
-        // Packages on the way down, each with the dependencies that are still to be visited.
+        // The packages on the way down, each with the dependencies that are still to be visited.
         let mut stack = Vec::new();
         if seen.insert(&package.name) {
             let needs = match package.name.as_str() {
@@ -100,7 +100,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// The unpacked packages that `package` depends on, in either way.
+    /// The unpacked packages on which `package` depends, by `Depends` or `Pre-Depends`.
     fn needs(&self, package: &'a Package) -> Vec<&'a Package> {
         let both = package.pre_depends.iter().chain(&package.depends);
         self.named(both).collect()
@@ -116,7 +116,7 @@ impl<'a> Order<'a> {
             .copied()
     }
 
-    /// `packages` and all that has to be configured for them.
+    /// `packages`, and all packages that must be configured for them.
     fn closure(&self, packages: impl Iterator<Item = &'a Package>) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::new();
         let mut queue: Vec<&Package> = packages.collect();
@@ -139,7 +139,7 @@ impl<'a> Order<'a> {
         self.sequence.iter().filter(waits).copied().collect()
     }
 
-    /// What `waiting` wait for, as far as it can be configured now.
+    /// The packages for which `waiting` wait, as far as they can be configured now.
     fn awaited(&self, waiting: &[&'a Package]) -> BTreeSet<&'a str> {
         let needs = waiting
             .iter()
@@ -193,7 +193,8 @@ mod tests {
         order.iter().map(|package| package.name.as_str()).collect()
     }
 
-    /// The phases in short: `+` stands before packages that are prepared, `=` before configured ones.
+    /// Compares the phases in a short form: `+` stands before packages that are prepared, `=`
+    /// before configured ones.
     fn check(packages: &[Package], expected: &[&str]) {
         let words = |sign: &str, packages: &[&Package]| {
             let names: Vec<&str> = packages.iter().map(|it| &*it.name).collect();

@@ -1,7 +1,8 @@
-//! What has to run so that unpacked packages become configured ones.
+//! The steps that turn unpacked packages into configured ones.
 //!
-//! dpkg runs a package's preinst before it unpacks it. Here the packages are unpacked already, so
-//! preinsts are run by us, in between what dpkg configures (`order`).
+//! dpkg runs the preinst of a package before it unpacks the package. Here the packages are unpacked
+//! already, so separate steps run their preinsts, between those in which dpkg configures packages
+//! (`order`).
 
 use super::order::{self, Phase};
 use crate::sandbox::error::SandboxError;
@@ -13,20 +14,21 @@ use crate::tree::{Kind, Objects, Tree, TreePath};
 pub(super) struct Package {
     pub(super) name: String,
     pub(super) architecture: String,
-    /// `installed`, `unpacked` and so on: the third word of `Status`.
+    /// The third word of `Status`, such as `installed` or `unpacked`.
     pub(super) state: String,
     pub(super) version: String,
     /// The version that was configured before.
     config_version: Option<String>,
-    /// `Multi-Arch: same`, for which dpkg's own files carry the architecture in their names.
+    /// Whether the package is `Multi-Arch: same`. dpkg's own files of such a package have the
+    /// architecture in their names.
     same: bool,
     pub(super) essential: bool,
     pub(super) has_preinst: bool,
-    /// Names in `Pre-Depends`.
+    /// The names in `Pre-Depends`.
     pub(super) pre_depends: Vec<String>,
-    /// Names in `Depends`.
+    /// The names in `Depends`.
     pub(super) depends: Vec<String>,
-    /// Names in `Provides`.
+    /// The names in `Provides`.
     pub(super) provides: Vec<String>,
 }
 
@@ -48,8 +50,8 @@ pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Package>, S
     Ok(packages)
 }
 
-/// Every step that comes before `dpkg --configure -a`, so that each preinst of what is unpacked in
-/// `tree` finds configured what it may count on.
+/// All steps that come before `dpkg --configure -a`, so that each preinst of an unpacked package of
+/// `tree` finds the packages configured on which it may rely.
 pub(super) fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, SandboxError> {
     let packages = read(tree, objects)?;
     let mut steps = Vec::new();
@@ -86,7 +88,7 @@ fn dpkg_configure(what: &[&str]) -> Step {
 /// The name of every step in which dpkg configures packages.
 const CONFIGURE: &str = "dpkg --configure";
 
-/// Every step that configures what is unpacked in `tree` or by `before`.
+/// All steps that configure the packages that are unpacked in `tree` or by the steps `before`.
 pub(super) fn steps(
     before: Vec<Step>,
     tree: &Tree,
@@ -99,12 +101,13 @@ pub(super) fn steps(
     if !preseed.is_empty() && tree.resolve(&path(loader)).is_some() {
         let mut step = Step::new("debconf-set-selections", &[loader]);
         preseed.clone_into(&mut step.input);
-        // Answers are there before the first question; debconf takes them while it is only unpacked.
+        // The answers are given before the first question. debconf accepts them while it is only
+        // unpacked.
         let first = steps.iter().position(|step| step.name == CONFIGURE);
         steps.insert(first.unwrap_or(steps.len()), step);
     }
     let mut configure = dpkg_configure(&["-a"]);
-    // A circle of dependencies can leave packages behind that a second pass configures.
+    // In a circle of dependencies, some packages may be configured only by a second pass.
     configure.attempts = 2;
     steps.push(configure);
     let mut audit = Step::new("dpkg --audit", &["dpkg", "--audit"]);
@@ -118,7 +121,7 @@ fn path(text: &str) -> TreePath {
 }
 
 impl Package {
-    /// Where dpkg keeps its script `name`.
+    /// The path at which dpkg keeps the package's script `name`.
     fn script(&self, name: &str) -> String {
         let info = "/var/lib/dpkg/info";
         match self.same {
@@ -127,7 +130,7 @@ impl Package {
         }
     }
 
-    /// What dpkg takes for this package alone.
+    /// The argument by which dpkg knows this package and no other.
     fn spec(&self) -> String {
         match self.same {
             true => format!("{}:{}", self.name, self.architecture),
@@ -135,7 +138,7 @@ impl Package {
         }
     }
 
-    /// The step that runs its preinst.
+    /// The step that runs the package's preinst.
     fn preinst(&self) -> Step {
         let script = self.script("preinst");
         let mut command = vec![script.as_str()];
@@ -147,7 +150,8 @@ impl Package {
         let mut step = Step::new(&format!("preinst of {name}"), &command);
         step.package = Some(name.clone());
         let environment = [
-            // debconf finds the name in dpkg's folder of packages under way, which is empty here.
+            // debconf would look for the name in dpkg's folder of packages in work, which is empty
+            // here.
             ("DEBCONF_PACKAGE", name.as_str()),
             ("DPKG_ADMINDIR", "/var/lib/dpkg"),
             ("DPKG_MAINTSCRIPT_ARCH", self.architecture.as_str()),
@@ -162,7 +166,7 @@ impl Package {
     }
 }
 
-/// One stanza of the database.
+/// Reads one stanza of the database.
 pub(super) fn package(stanza: &str) -> Option<Package> {
     let field = |name: &str| {
         stanza.lines().find_map(|line| {
@@ -194,7 +198,7 @@ fn names(relation: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The packages that are neither configured nor removed.
+/// The names of the packages that are neither configured nor removed.
 pub(super) fn unfinished(packages: &[Package]) -> Vec<String> {
     let done = ["installed", "config-files", "not-installed"];
     let left = packages

@@ -1,4 +1,4 @@
-//! Programs that must not do in a sandbox what they do on a running system.
+//! Stubs for programs that must not do in a sandbox what they do on a running system.
 
 use super::{Archive, ConfigureRequest};
 use crate::sandbox::error::SandboxError;
@@ -7,9 +7,10 @@ use crate::tree::{Kind, TreePath};
 use std::io;
 
 const NOTHING: &str = "#!/bin/sh\nexit 0\n";
-/// Each device makes its own self-signed certificate (`overlays/base`, `imgbuild-certificate.service`). Scripts of
-/// other packages look whether there is one: dovecot-core's makes links to it then. They find this, and
-/// `normalize` takes it out again.
+/// Each device makes its own self-signed certificate (`overlays/base`,
+/// `imgbuild-certificate.service`). Scripts of other packages look whether there is one; that of
+/// dovecot-core then makes links to it. This stub makes a file for them to find, and `normalize`
+/// removes it.
 const MAKE_SSL_CERT: &str = r#"#!/bin/sh
 case " $* " in *" generate-default-snakeoil "*) ;; *) exit 0 ;; esac
 certificate=/etc/ssl/certs/ssl-cert-snakeoil.pem
@@ -22,11 +23,11 @@ key=/etc/ssl/private/ssl-cert-snakeoil.key
 }
 "#;
 const U_BOOT_UPDATE: &str = "/usr/sbin/u-boot-update";
-/// The menu that it writes.
+/// The menu of U-Boot.
 const MENU: &str = "/boot/extlinux/extlinux.conf";
 
-/// What stands in for programs of the tree; those of packages that dpkg is about to unpack must be
-/// free to be replaced.
+/// The stubs for programs of the tree. A program of a package that dpkg is about to unpack gets
+/// none, because dpkg must be able to write it.
 pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, SandboxError> {
     let mut stubs = vec![
         // invoke-rc.d(8): 101 forbids starting any service.
@@ -43,13 +44,13 @@ pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, Sandbox
         ),
     ];
     let mut idle = vec![
-        // Host keys are made by each device on its first boot.
+        // Each device makes its host keys at its first boot.
         ("openssh-client", "/usr/bin/ssh-keygen"),
         // A timer on the device builds the index of manual pages.
         ("man-db", "/usr/bin/mandb"),
     ];
     if !makes_initramfs(request.archives) {
-        // imgbuild makes it, or it is there.
+        // imgbuild makes the initramfs, or the image has one.
         idle.push(("initramfs-tools", "/usr/sbin/update-initramfs"));
     }
     let idle = idle.into_iter();
@@ -64,15 +65,17 @@ pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, Sandbox
     Ok(stubs.into_iter().map(stub).collect())
 }
 
-/// Whether a kernel comes onto an image, which then needs an initramfs by the image's own rules.
+/// Whether a kernel is installed on an image, which then needs an initramfs made by the image's own
+/// rules.
 pub(super) fn makes_initramfs(archives: &[Archive]) -> bool {
     let mut names = archives.iter().map(|archive| &archive.name);
     names.any(|name| name.starts_with("linux-image-"))
 }
 
-/// What a kernel's hooks run to write the menu of U-Boot. In a system made of packages imgbuild writes
-/// it, once the root filesystem has its name. On an image it is the image's own program, which must
-/// see the device in what it asks the running system for.
+/// The stub that a kernel's hooks run to write the menu of U-Boot. In a system made of packages it
+/// does nothing, because imgbuild writes the menu when the root filesystem has its name. On an
+/// image it runs the image's own program in a way that it sees the device where it asks for the
+/// running system.
 fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, SandboxError> {
     let own = match request.archives.is_empty() {
         true => None,
@@ -88,7 +91,7 @@ fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, SandboxError>
     let command_line = appended.unwrap_or_default().replace('\'', "'\\''");
     let boot = TreePath::parse(b"/boot").expect("a plain path");
     let stat = match request.mounts.contains(&boot) {
-        // It asks whether both have one device number.
+        // The program asks whether both folders are on the same device.
         true => "stat() { for last; do :; done; echo \"$last\"; }\n",
         false => "",
     };

@@ -1,4 +1,4 @@
-//! Asks the programs of a tree what they say of it. Nothing of what they write stays.
+//! Runs programs of a tree that check its files. Nothing that they write is kept.
 
 use super::{ConfigureRequest, native, packages};
 use crate::architecture::Architecture;
@@ -11,27 +11,32 @@ use crate::tree::Tree;
 use std::path::Path;
 use std::time::Duration;
 
-/// Programs of a tree that are to give their verdict on it.
+/// Programs of a tree that are to check it.
 pub struct VerifyRequest<'a> {
-    /// What they see as `/`; its packages are configured.
+    /// The tree that they see as `/`. Its packages are configured.
     pub tree: &'a Tree,
-    /// Where the tree's contents lie.
+    /// The store that holds the contents of the tree.
     pub store: &'a Store,
     /// The architecture of the tree.
     pub architecture: Architecture,
-    /// Needed where that is not the host's.
+    /// Programs of the host's architecture, which are needed if the tree has another one.
     pub tools: Option<&'a Tools>,
-    /// The time that they are told.
+    /// The time for `SOURCE_DATE_EPOCH`.
     pub epoch: Epoch,
-    /// How long one of the steps may go on, if not as long as usual.
+    /// The time limit of a step, if not the usual one.
     pub script_timeout: Option<Duration>,
     /// This program, whose `main` calls [`crate::sandbox::reenter`] first.
     pub program: &'a Path,
-    /// What to run, in order. A failure ends the run unless the step's verdict is asked.
+    /// The programs to run, in order. A failure ends the run, unless it is an answer
+    /// ([`Step::verdict`](crate::sandbox::Step::verdict)).
     pub steps: &'a [Step],
 }
 
-/// Runs the steps of `request` in one sandbox; gives those that failed.
+/// Runs the steps of `request` in one sandbox, and gives those that failed.
+///
+/// # Errors
+///
+/// This host allows no sandbox, or a step fails whose failure is not an answer.
 pub fn verify(request: &VerifyRequest<'_>) -> Result<Vec<Refusal>, SandboxError> {
     let VerifyRequest {
         tree,
@@ -39,7 +44,8 @@ pub fn verify(request: &VerifyRequest<'_>) -> Result<Vec<Refusal>, SandboxError>
         program,
         ..
     } = *request;
-    // The same programs stand in for those of a foreign target as while packages are configured.
+    // The host's programs stand in for those of a foreign target, as they do while packages are
+    // configured.
     let configure = ConfigureRequest {
         tree,
         archives: &[],

@@ -57,7 +57,7 @@ pub enum FetchError {
     TooSlow {
         /// The address.
         url: Url,
-        /// The bytes that came in that time.
+        /// The bytes that were received in that time.
         received: u64,
         /// The time.
         seconds: u64,

@@ -1,12 +1,13 @@
-//! The numbers behind the filter: which calls are allowed or ignored; `notified` has the others.
+//! The lists of system calls by which the filter decides: those that are allowed and those that are
+//! ignored. The calls that the supervisor answers are listed in `notified`.
 
-/// The latest call that is known here, by Linux 6.13 (`removexattrat`): what is newer does not
-/// exist for scripts, and programs do without it as on an older kernel.
+/// The highest number of a system call that is known here, `removexattrat` of Linux 6.13. A newer
+/// call does not exist for scripts, and programs do without it as on an older kernel.
 pub(super) const LATEST: libc::c_long = 466;
 
-/// The calls that succeed without effect.
+/// The calls that return success without an effect.
 pub(super) const IGNORED: &[libc::c_long] = &[
-    // The files of a sandbox are gone after a power failure anyway: nobody reads them again.
+    // Syncing is pointless: after a power failure nobody reads the files of a sandbox again.
     libc::SYS_sync,
     libc::SYS_syncfs,
     libc::SYS_fsync,
@@ -14,10 +15,10 @@ pub(super) const IGNORED: &[libc::c_long] = &[
     libc::SYS_sync_file_range,
 ];
 
-/// The calls that are the kernel's, on every architecture. What Docker's default profile allows and
-/// is not here would let a script into another process, its keys or the kernel's own queues
-/// (`ptrace`, `process_vm_*`, `kcmp`, `pidfd_getfd`, `add_key`, `io_uring_*`), names files by handle,
-/// or hides memory.
+/// The calls that the kernel carries out, on every architecture. Some calls of Docker's default
+/// profile are missing here, because they would let a script into another process, its keys or the
+/// queues of the kernel (`ptrace`, `process_vm_*`, `kcmp`, `pidfd_getfd`, `add_key`, `io_uring_*`),
+/// name files by handle, or hide memory.
 pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_accept,
     libc::SYS_accept4,
@@ -280,9 +281,9 @@ pub(super) const ALLOWED: &[libc::c_long] = &[
     libc::SYS_waitid,
     libc::SYS_write,
     libc::SYS_writev,
-    // By number, because not every C library's headers name them: cachestat, fchmodat2,
-    // map_shadow_stack, futex_wake, futex_wait, futex_requeue, setxattrat, getxattrat, listxattrat
-    // and removexattrat have one number everywhere.
+    // These calls are given by number, because not every C library's headers name them: cachestat,
+    // fchmodat2, map_shadow_stack, futex_wake, futex_wait, futex_requeue, setxattrat, getxattrat,
+    // listxattrat and removexattrat have the same number on every architecture.
     451,
     452,
     453,

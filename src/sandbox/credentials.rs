@@ -1,14 +1,15 @@
-//! Who a process is, and what it may become: the kernel's rules (credentials(7)) as pure functions.
+//! The credentials of a process and the rules by which it may change them: the kernel's rules
+//! (credentials(7)) as pure functions.
 //!
-//! Of capabilities there is what the ids say: a process whose effective user id is 0 has CAP_SETUID and
-//! CAP_SETGID, one whose filesystem user id is 0 has CAP_CHOWN (capabilities(7), "Effect of user ID changes
-//! on capabilities"). A program that has asked to keep them (`PR_SET_KEEPCAPS`) has all three whatever its
-//! ids, for setpriv(1) changes its groups after its user. Here they are effective at once, and not only
-//! when capset(2) has raised them.
+//! A process has the capabilities that follow from its ids: one whose effective user id is 0 has
+//! CAP_SETUID and CAP_SETGID, one whose filesystem user id is 0 has CAP_CHOWN (capabilities(7),
+//! "Effect of user ID changes on capabilities"). A program that has asked to keep them
+//! (`PR_SET_KEEPCAPS`) has all three whatever its ids are, because setpriv(1) changes its groups
+//! after its user. Here a capability is effective at once, while the kernel waits for capset(2).
 
 use rustix::io::Errno;
 
-/// What a call says that leaves an id as it is: `-1`.
+/// The argument that leaves an id as it is: `-1`.
 pub(super) const UNCHANGED: u32 = u32::MAX;
 
 /// The most supplementary groups that Linux gives a process.
@@ -21,20 +22,20 @@ pub(super) struct Owner {
     pub(super) gid: u32,
 }
 
-/// Who owns what nobody was noted for.
+/// The owner of a file without a note.
 pub(super) const ROOT: Owner = Owner { uid: 0, gid: 0 };
 
-/// The ids of one kind, user or group.
+/// The ids of one kind: user ids or group ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ids {
     pub(super) real: u32,
     pub(super) effective: u32,
     pub(super) saved: u32,
-    /// What counts for files (setfsuid(2)).
+    /// The id that counts for access to files (setfsuid(2)).
     pub(super) files: u32,
 }
 
-/// How a call changes the ids of one kind.
+/// A change of the ids of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// `setuid`, `setgid`.
@@ -47,31 +48,32 @@ pub(super) enum Change {
     Files(u32),
 }
 
-/// Whether a process may take any id, or those that it has.
+/// Whether a process may take any id, or only those that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
     Any,
     Own,
 }
 
-/// Every id of a process; root's by default.
+/// All ids of a process. The default is root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Credentials {
     pub(super) user: Ids,
     pub(super) group: Ids,
     /// The supplementary groups, in order.
     pub(super) groups: Vec<u32>,
-    /// The program that keeps its capabilities when its user ids change; the next one does not.
+    /// The program that keeps its capabilities when its user ids change. A program that it starts
+    /// does not keep them.
     pub(super) keeps: Option<Program>,
 }
 
-/// A program in the memory of its process, by the address at which its stack began. A child has it, too,
-/// and whatever is started by execve(2) begins elsewhere.
+/// A program in the memory of its process, recognized by the address at which its stack began. A
+/// child has the same address; a program that is started by execve(2) has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Program(pub(super) u64);
 
 impl Credentials {
-    /// The same after a change of the user ids.
+    /// These credentials after a change of the user ids.
     pub(super) fn with_user(&self, change: Change) -> Result<Self, Errno> {
         let user = self.user.after(change, self.choice())?;
         Ok(Self {
@@ -80,7 +82,7 @@ impl Credentials {
         })
     }
 
-    /// The same after a change of the group ids.
+    /// These credentials after a change of the group ids.
     pub(super) fn with_group(&self, change: Change) -> Result<Self, Errno> {
         let group = self.group.after(change, self.choice())?;
         Ok(Self {
@@ -89,7 +91,8 @@ impl Credentials {
         })
     }
 
-    /// The same where `program` keeps its capabilities, if it has any, or, where it is absent, does not.
+    /// These credentials after `program` has asked to keep its capabilities, if it has any. Without
+    /// a program, none keeps them.
     pub(super) fn keeping(&self, program: Option<Program>) -> Self {
         let Ids {
             real,
@@ -104,12 +107,12 @@ impl Credentials {
         }
     }
 
-    /// Whether any supplementary groups may be taken.
+    /// Whether the process may take any supplementary groups.
     pub(super) fn may_set_groups(&self) -> bool {
         self.choice() == Choice::Any
     }
 
-    /// The same with these supplementary groups, which the kernel keeps in order.
+    /// These credentials with other supplementary groups, sorted as the kernel sorts them.
     pub(super) fn with_groups(&self, mut groups: Vec<u32>) -> Result<Self, Errno> {
         if !self.may_set_groups() {
             return Err(Errno::PERM);
@@ -124,7 +127,7 @@ impl Credentials {
         })
     }
 
-    /// Who owns what the process makes, in a folder that gives nothing on.
+    /// The owner of the files that the process makes, in a folder without a setgid bit.
     pub(super) fn owner(&self) -> Owner {
         Owner {
             uid: self.user.files,
@@ -132,17 +135,18 @@ impl Credentials {
         }
     }
 
-    /// Whether the process has `group` when it comes to files.
+    /// Whether the process has `group` for access to files.
     pub(super) fn is_in(&self, group: u32) -> bool {
         self.group.files == group || self.groups.binary_search(&group).is_ok()
     }
 
-    /// Whether the process has root's power over files.
+    /// Whether the process has root's power over files (CAP_CHOWN).
     pub(super) fn rules_files(&self) -> bool {
         self.user.files == 0 || self.keeps.is_some()
     }
 
-    /// Whether a file of `owner` may be given to these; [`UNCHANGED`] stands for the old one (chown(2)).
+    /// Whether the process may give a file of `owner` to these ids; [`UNCHANGED`] leaves an id as
+    /// it is (chown(2)).
     pub(super) fn may_give(&self, owner: Owner, [uid, gid]: [u32; 2]) -> bool {
         let own = self.user.files == owner.uid;
         let user = uid == UNCHANGED || own && uid == owner.uid;
@@ -159,7 +163,7 @@ impl Credentials {
 }
 
 impl Ids {
-    /// All four of them the same.
+    /// Four equal ids.
     #[cfg(test)]
     fn all(id: u32) -> Self {
         Self {
@@ -170,7 +174,7 @@ impl Ids {
         }
     }
 
-    /// The ids after `change`, by kernel/sys.c.
+    /// The ids after `change`, by the rules of kernel/sys.c.
     fn after(self, change: Change, choice: Choice) -> Result<Self, Errno> {
         match change {
             Change::To(id) => self.after_one(id, choice),
@@ -216,7 +220,7 @@ impl Ids {
 
     fn after_all(self, [real, effective, saved]: [u32; 3], choice: Choice) -> Result<Self, Errno> {
         let same = |new: u32, olds: &[u32]| new == UNCHANGED || olds.iter().all(|old| *old == new);
-        // Since Linux 6.2, what changes nothing leaves also the filesystem id alone.
+        // Since Linux 6.2, a call that changes no id leaves the filesystem id alone too.
         if same(real, &[self.real])
             && same(effective, &[self.effective, self.files])
             && same(saved, &[self.saved])
@@ -263,7 +267,7 @@ mod tests {
 
     use super::*;
 
-    /// A call of the kernel for this thread alone, whose credentials are its own.
+    /// Makes a system call for this thread alone, whose credentials are its own.
     fn kernel(number: libc::c_long, arguments: [usize; 3]) -> Result<u32, Errno> {
         let [a, b, c] = arguments;
         // SAFETY: these calls take numbers, or the number of entries and the address of a list.
@@ -272,7 +276,7 @@ mod tests {
         u32::try_from(result).map_err(|_| Errno::from_io_error(&error).unwrap())
     }
 
-    /// What the kernel says of this thread.
+    /// The credentials of this thread as the kernel reports them.
     fn thread() -> Credentials {
         let status = fs_err::read_to_string("/proc/thread-self/status").unwrap();
         let numbers = |name: &str| -> Vec<u32> {
@@ -297,7 +301,7 @@ mod tests {
         }
     }
 
-    /// Numbers in no order that anybody could see (Knuth's MMIX generator).
+    /// Pseudo-random numbers (Knuth's MMIX generator).
     struct Dice(u64);
 
     impl Dice {
@@ -310,7 +314,8 @@ mod tests {
         }
     }
 
-    /// Does the same in both ways, and gives what it was, what came of it, and how we go on.
+    /// Makes the same change by the kernel and by this module. Gives a description with both
+    /// results, and the credentials afterwards.
     fn step(dice: &mut Dice, now: &Credentials, known: &[u32]) -> (String, Credentials) {
         let mut id = || known[dice.below(known.len())];
         let ids = [id(), id(), id()];
@@ -321,7 +326,7 @@ mod tests {
                 [libc::SYS_setreuid, libc::SYS_setregid],
                 Change::Pair([a, b]),
             ),
-            // Before Linux 6.2, a call that changes nothing took the filesystem id along.
+            // Before Linux 6.2, a call that changed no id still set the filesystem id.
             3..=5
                 if now.user.files == now.user.effective
                     && now.group.files == now.group.effective =>
@@ -377,7 +382,7 @@ mod tests {
             }
         };
         for seed in 0..400 {
-            // Credentials are a thread's own for the kernel, and end with it.
+            // The kernel keeps credentials for each thread, and they end with it.
             std::thread::scope(|scope| scope.spawn(|| walk(seed)).join()).unwrap();
         }
     }

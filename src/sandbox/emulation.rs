@@ -1,5 +1,6 @@
-//! Programs of a foreign architecture: qemu through binfmt_misc of the sandbox's own user namespace,
-//! and the host's builds of the programs in which scripts spend their time.
+//! Runs programs of a foreign architecture: by qemu, which is registered in binfmt_misc of the
+//! sandbox's own user namespace. Native builds take the place of the programs on which scripts
+//! spend their time.
 
 use super::error::{Area, Doing, Trouble};
 use super::job::{Emulation, Scratch};
@@ -12,14 +13,14 @@ use rustix::fs::{Mode, OFlags};
 use rustix::mount::MountFlags;
 use std::os::fd::OwnedFd;
 
-/// What must stay open while programs of the target run.
+/// Resources that must stay open while programs of the target run.
 pub(super) struct Registration {
-    /// The rules end with the last use of the filesystem that holds them, and its mount is left
-    /// behind with everything else of the host.
+    /// The mount of binfmt_misc. Its rules end with the last use of that filesystem, and the mount
+    /// itself is left behind with all others of the host.
     _rules: Option<OwnedFd>,
 }
 
-/// Lays the native `tools` over the target `tree` and registers qemu.
+/// Makes the native `tools` visible in the target `tree` and registers qemu.
 pub(super) fn prepare(
     emulation: &Emulation,
     [tools, tree]: [&Tree; 2],
@@ -29,7 +30,7 @@ pub(super) fn prepare(
     let scratch = Scratch::here();
     let native = scratch.native();
     fs_err::create_dir(&native).doing(|| "make a folder for the tools".to_owned())?;
-    // Their owners matter to nobody.
+    // The owners of the tools do not matter.
     materialize::materialize(tools, &native, objects, &mut Owners::default())?;
     let Emulation {
         overlaid,
@@ -79,7 +80,7 @@ fn register(
     let (magic, mask) = elf_magic(target);
     let name = target.qemu();
     let rule = format!(":qemu-{name}:M:0:{magic}:{mask}:{interpreter}:FP");
-    // The kernel takes at most 255 bytes of path; a relative one is opened from here.
+    // The kernel takes at most 255 bytes of path, so a relative path is given and opened from here.
     let back = open(scratch.path()).doing(|| "hold the scratch folder".to_owned())?;
     rustix::process::chdir(scratch.native()).doing(|| "enter the tools".to_owned())?;
     let register = rustix::fs::openat(
@@ -96,8 +97,8 @@ fn register(
     Ok(Some(rules))
 }
 
-/// Whether the host itself runs programs of `target` wherever they lie: a registration with flag
-/// F, made by its administrator.
+/// Whether the host itself runs programs of `target` wherever they are: whether its administrator
+/// has made a registration with flag F.
 pub(crate) fn host_runs(target: Architecture) -> bool {
     let rule = format!("/proc/sys/fs/binfmt_misc/qemu-{}", target.qemu());
     fs_err::read_to_string(rule).is_ok_and(|rule| {
@@ -107,7 +108,8 @@ pub(crate) fn host_runs(target: Architecture) -> bool {
 }
 
 /// Magic and mask of 64- or 32-bit little-endian executables and shared objects of `target`, as
-/// escapes: the ELF header (System V ABI), in which the OS ABI and the low bit of `e_type` are free.
+/// escapes. In the ELF header (System V ABI), the OS ABI and the low bit of `e_type` may have any
+/// value.
 fn elf_magic(target: Architecture) -> (String, String) {
     let class = match target {
         Architecture::Armhf => 1,

@@ -1,4 +1,4 @@
-//! What can go wrong around maintainer scripts.
+//! Errors around maintainer scripts.
 
 use crate::architecture::Architecture;
 use crate::dpkg::deb::DebError;
@@ -6,28 +6,28 @@ use crate::tree::{DumpError, TreeError, TreePath};
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// Why there is no configured tree.
+/// Why a tree could not be configured.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The kernel, or a container around us, allows no user namespace.
+    /// The kernel, or the container in which this program runs, allows no user namespace.
     #[error("maintainer scripts need a user namespace, which this host refuses; {help}")]
     NoNamespace {
-        /// What to enable.
+        /// The setting to change.
         help: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         #[source]
         source: io::Error,
     },
-    /// The notification of system calls is unknown on this host's architecture.
+    /// The numbers of this host's system calls are not known.
     #[error(
         "maintainer scripts can be run on amd64 and arm64 hosts, this is `{host}`; \
          build there, or configure on first boot"
     )]
     Host {
-        /// What this host is.
+        /// The architecture of this host.
         host: &'static str,
     },
-    /// Programs of the target cannot be run here.
+    /// This host cannot run programs of the target.
     #[error(
         "programs of {architecture} cannot be run here: {reason}; use Linux 6.7 or newer, or \
          install `qemu-user-static` and `binfmt-support` on this host, or configure on first boot"
@@ -35,13 +35,13 @@ pub enum SandboxError {
     Emulation {
         /// The architecture of the image.
         architecture: Architecture,
-        /// What is missing.
+        /// The missing condition.
         reason: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         #[source]
         source: io::Error,
     },
-    /// A program of the building host got into the tree.
+    /// A script left a program of the building host in the tree.
     #[error(
         "a script made `{path}` as a program of another architecture than {architecture}; this is \
          a mistake of imgbuild, please report it"
@@ -55,9 +55,9 @@ pub enum SandboxError {
     /// The sandbox could not be set up or read back.
     #[error("cannot {doing} for the sandbox")]
     Setup {
-        /// What was tried.
+        /// The action that failed.
         doing: String,
-        /// What the kernel said.
+        /// The kernel's error.
         #[source]
         source: io::Error,
     },
@@ -66,9 +66,9 @@ pub enum SandboxError {
     Script {
         /// The package, where one is known.
         package: Option<String>,
-        /// What ran: `preinst of base-passwd`, `dpkg --configure`.
+        /// The step, such as `preinst of base-passwd` or `dpkg --configure`.
         step: String,
-        /// How it ended.
+        /// The way in which the step ended.
         ending: Ending,
         /// The last lines it printed.
         output: String,
@@ -82,7 +82,7 @@ pub enum SandboxError {
         #[source]
         source: Box<DebError>,
     },
-    /// A .deb that was to be installed holds something else.
+    /// A .deb that was to be installed holds another package.
     #[error("the .deb of package `{package}` holds another one; lock the packages again")]
     OtherArchive {
         /// The package.
@@ -91,7 +91,7 @@ pub enum SandboxError {
     /// The tree does not take the archives.
     #[error("cannot put packages into the tree")]
     Tree(#[from] TreeError),
-    /// dpkg was content, but not every package is configured.
+    /// dpkg succeeded, but some packages are not configured.
     #[error("these packages are not configured: {}", packages.join(", "))]
     Unconfigured {
         /// Their names.
@@ -100,7 +100,7 @@ pub enum SandboxError {
     /// The sandbox ended without a result.
     #[error("the sandbox was killed ({status}); most often memory or disk space ran out\n{output}")]
     Lost {
-        /// How its process ended.
+        /// The exit status of its process.
         status: std::process::ExitStatus,
         /// The last lines printed in it.
         output: String,
@@ -113,7 +113,7 @@ pub enum SandboxError {
     Result(#[from] DumpError),
 }
 
-/// How a program ended.
+/// The way in which a program ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Ending {
     /// It exited.
@@ -122,7 +122,7 @@ pub enum Ending {
     /// It was killed.
     #[error("killed by signal {0}")]
     Signal(i32),
-    /// It should have been silent.
+    /// It printed something although it should be silent.
     #[error("it reported problems")]
     NotSilent,
     /// It could not be started.
@@ -142,7 +142,7 @@ pub enum Ending {
 fn not_started(errno: i32) -> String {
     let words = io::Error::from_raw_os_error(errno);
     match errno {
-        // `identities` says why.
+        // The documentation of `identities` says why.
         libc::EMFILE => format!(
             "{words}: the sandbox keeps one open for each file that belongs to another account than root; \
              `ulimit -Hn` says how many may be open, raise it"
@@ -151,43 +151,43 @@ fn not_started(errno: i32) -> String {
     }
 }
 
-/// A limit of time, and what was going on when it was reached.
+/// A time limit, and the state of the step when it was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeLimit {
     /// The limit.
     pub seconds: u64,
-    /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
+    /// The current action of dpkg, as ` during configure of …`; empty for another program.
     pub during: String,
     /// The processes, one a line.
     pub processes: Vec<String>,
 }
 
-/// A limit of output, and what was going on when it was reached.
+/// An output limit, and the state of the step when it was reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputLimit {
     /// The limit.
     pub bytes: u64,
-    /// What dpkg was doing, as ` during configure of …`, where it is dpkg.
+    /// The current action of dpkg, as ` during configure of …`; empty for another program.
     pub during: String,
 }
 
-/// A step whose verdict was asked, and that failed.
+/// A failed step whose failure is an answer ([`Step::verdict`](super::Step::verdict)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Which of the steps.
+    /// The index of the step.
     pub index: usize,
-    /// How it ended.
+    /// The way in which the step ended.
     pub ending: Ending,
     /// The beginning of what it printed.
     pub output: String,
 }
 
-/// What the sandbox reports to the process that made it.
+/// The report of the sandbox to the process that started it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
-    /// Every step ran; the result lies beside this unless it was to be thrown away.
+    /// Every step ran. The result is in the scratch folder, unless it was to be discarded.
     Done {
-        /// The steps whose verdict was asked, and that failed.
+        /// The failed steps whose failure is an answer.
         refusals: Vec<Refusal>,
     },
     /// Step `index` failed.
@@ -204,7 +204,7 @@ pub(super) struct Trouble {
     pub(super) errno: i32,
 }
 
-/// What a failure was about.
+/// The part of the set-up in which a failure happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Area {
     Namespace,
@@ -222,7 +222,7 @@ impl Trouble {
     }
 }
 
-/// Says what was being done when a system call failed.
+/// Adds a description of the action to the error of a system call.
 pub(super) trait Doing<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, Trouble>;
 }
@@ -236,7 +236,7 @@ impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
                 area: Area::Other,
                 doing: match number {
                     Some(_) => what(),
-                    // An error without a number speaks for itself.
+                    // An error without a number is shown by its own text.
                     None => format!("{} ({error})", what()),
                 },
                 errno: number.unwrap_or(libc::EIO),

@@ -1,48 +1,50 @@
-//! Which system calls of a script are carried out.
+//! The filter that decides which system calls of a script are carried out.
 //!
-//! The filter is a list of what is allowed, near to the default profile of Docker; what nobody has
-//! thought of is refused. What asks for or changes the owner of a file or the ids of a process reaches
-//! the supervisor (`notified`), and so does what makes a file. Waiting for the disk succeeds at once.
+//! The filter is a list of allowed calls, similar to Docker's default profile; a call that is on no
+//! list is refused. A call that asks for or changes the owner of a file or the ids of a process
+//! goes to the supervisor (`notified`), and so does a call that makes a file. A call that waits for
+//! the disk returns success at once.
 //!
-//! There is one ABI, the host's own: an image has one architecture, and programs of another one run
-//! in an emulator, which makes the host's calls. By the numbers of i386, x32 and arm, ownership
-//! could be asked for and changed unseen, so nothing but the end of a process is had by them.
+//! Only the host's own ABI is allowed: an image has one architecture, and programs of another one
+//! run in an emulator, which makes the host's calls. With the numbers of i386, x32 and arm, a
+//! script could ask for and change ownership without the supervisor, so a process that uses them
+//! may only exit.
 
 use super::calls::{ALLOWED, IGNORED, LATEST};
 use super::notified::{NOTIFIED, When};
 use rustix::thread::CapabilitySet;
 use std::collections::BTreeMap;
 
-/// What becomes of a call.
+/// The result of the filter for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Allow,
     /// The supervisor answers.
     Notify,
-    /// It returns this error, or success where that is 0.
+    /// The call returns this error, or success if it is 0.
     Return(i32),
 }
 
-/// What decides that.
+/// The rule for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
     Always(Verdict),
-    /// An argument.
+    /// An argument of the call decides.
     Ask(Question),
 }
 
-/// What an argument is asked for; all of them are 32 bits wide for the kernel.
+/// The question about an argument. The kernel takes all of these arguments as 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
-    /// `clone`: no new namespace.
+    /// `clone`: it may make no new namespace.
     Namespaces,
-    /// `socket`, `socketpair`: a family that is needed.
+    /// `socket`, `socketpair`: the address family must be a needed one.
     Family,
-    /// `ioctl`: nothing that types into a terminal.
+    /// `ioctl`: it may not type into a terminal.
     Request,
-    /// What the supervisor is to be asked; at most a part of the calls.
+    /// The part of the calls that goes to the supervisor.
     Notified(When),
-    /// `personality`: one that changes no more than a version number.
+    /// `personality`: it may change no more than a version number.
     Persona,
 }
 
@@ -58,13 +60,15 @@ const QUESTIONS: &[(libc::c_long, Question)] = &[
 const NAMESPACES: u32 = 0x7e02_0000;
 /// `AF_UNIX`, `AF_INET`, `AF_INET6`, `AF_NETLINK`.
 const FAMILIES: [u32; 4] = [1, 2, 10, 16];
-/// `TIOCSTI` and `TIOCLINUX`, which put words into the mouth of whoever sits at a terminal.
+/// `TIOCSTI` and `TIOCLINUX`, which put characters into a terminal as if its user had typed them.
 const TYPING: [u32; 2] = [0x5412, 0x541c];
-/// `PER_LINUX` and `PER_LINUX32`, each also with `UNAME26`, and the question for the present one.
+/// `PER_LINUX` and `PER_LINUX32`, each also with `UNAME26`, and the value that asks for the present
+/// one.
 const PERSONAS: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, u32::MAX];
-/// The flags of `open` that make a file: `O_CREAT`, and what `O_TMPFILE` has beside `O_DIRECTORY`.
+/// The flags of `open` that make a file: `O_CREAT`, and the bits of `O_TMPFILE` without
+/// `O_DIRECTORY`.
 const CREATES: u32 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY).cast_unsigned();
-/// `RLIMIT_LOCKS`, in which the supervisor keeps who a process is.
+/// `RLIMIT_LOCKS`, in which the supervisor keeps the identity of a process.
 const IDENTITY: u32 = 10;
 /// `PR_SET_KEEPCAPS`.
 const KEEPS: u32 = 8;
@@ -74,19 +78,19 @@ const AUDIT_ARCH: u32 = match cfg!(target_arch = "aarch64") {
     true => 0xc000_00b7,
     false => 0xc000_003e,
 };
-/// The same of the 32-bit ABI beside it (i386, arm), and its numbers of `exit` and `exit_group`: who
-/// is refused everything else must be able to end.
+/// The `AUDIT_ARCH_*` of the 32-bit ABI of the same processor (i386, arm), and its numbers of
+/// `exit` and `exit_group`: a process whose other calls are refused must be able to end.
 const SMALL_ARCH: (u32, [u32; 2]) = match cfg!(target_arch = "aarch64") {
     true => (0x4000_0028, [1, 248]),
     false => (0x4000_0003, [1, 252]),
 };
 
-/// Whether this host's calls are known.
+/// Whether the numbers of this host's calls are known.
 pub(super) const SUPPORTED: bool = !NOTIFIED.is_empty();
 
-/// What scripts keep of root's capabilities: what container runtimes leave by default. Without
-/// CAP_SYS_PTRACE they cannot reach the descriptors of the supervisor, without CAP_SYS_ADMIN not
-/// mount.
+/// The capabilities of root that scripts keep, which are those that container runtimes leave by
+/// default. Without CAP_SYS_PTRACE a script cannot reach the descriptors of the supervisor, and
+/// without CAP_SYS_ADMIN it cannot mount.
 const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
@@ -100,8 +104,8 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SYS_CHROOT)
     .union(CapabilitySet::AUDIT_WRITE);
 
-/// What a program keeps of root's capabilities; `network`: nftables takes no rule, not even to look at it, from
-/// who may not change the network.
+/// The capabilities of root that a program keeps. `network` adds CAP_NET_ADMIN: nftables refuses
+/// even to check a rule for a process that may not change the network.
 pub(super) fn kept(network: bool) -> CapabilitySet {
     match network {
         true => KEPT.union(CapabilitySet::NET_ADMIN),
@@ -109,7 +113,7 @@ pub(super) fn kept(network: bool) -> CapabilitySet {
     }
 }
 
-/// The rules by number: where the range of each begins, in order.
+/// The rules, sorted by the first number of the range to which each applies.
 fn ranges() -> Vec<(u32, Rule)> {
     let always = |call: &libc::c_long, verdict| (*call, Rule::Always(verdict));
     let allowed = ALLOWED.iter().map(|call| always(call, Verdict::Allow));
@@ -120,7 +124,7 @@ fn ranges() -> Vec<(u32, Rule)> {
     let ignored = IGNORED.iter().map(|call| always(call, Verdict::Return(0)));
     let asked = QUESTIONS.iter();
     let asked = asked.map(|(call, question)| (*call, Rule::Ask(*question)));
-    // The C library takes `clone` instead, whose flags can be seen.
+    // If clone3 does not exist, the C library uses `clone`, whose flags the filter can see.
     let clone3 = [always(&libc::SYS_clone3, Verdict::Return(libc::ENOSYS))];
     let listed = allowed.chain(notified).chain(ignored).chain(asked);
     let listed: BTreeMap<libc::c_long, Rule> = listed.chain(clone3).collect();
@@ -132,8 +136,8 @@ fn ranges() -> Vec<(u32, Rule)> {
             ranges.push((first, rule));
         }
     }
-    // What is newer than the lists, and what is no call of this ABI: programs have another way, for
-    // kernels without it.
+    // The calls that are newer than the lists, or not of this ABI, do not exist. Programs have
+    // another way, for kernels without them.
     let behind = u32::try_from(LATEST + 1).expect("numbers of system calls are small");
     ranges.push((behind, Rule::Always(Verdict::Return(libc::ENOSYS))));
     ranges
@@ -152,13 +156,13 @@ pub(super) fn program() -> Vec<libc::sock_filter> {
         give(Verdict::Return(libc::ENOSYS)),
         give(Verdict::Allow),
     ];
-    // Here ends the jump of the host's own ABI.
+    // The jump for the host's own ABI leads here.
     program.push(load(NUMBER));
     program.extend(search(&ranges()));
     program
 }
 
-/// Finds the rule for the number that is loaded: half of the ranges fall away with every step.
+/// Finds the rule for the loaded number by binary search over the ranges.
 fn search(ranges: &[(u32, Rule)]) -> Vec<libc::sock_filter> {
     let (lower, upper) = ranges.split_at(ranges.len() / 2);
     let [(first, rule), ..] = upper else {
@@ -183,7 +187,7 @@ fn search(ranges: &[(u32, Rule)]) -> Vec<libc::sock_filter> {
     program
 }
 
-/// Carries `rule` out.
+/// The instructions that carry `rule` out.
 fn leaf(rule: Rule) -> Vec<libc::sock_filter> {
     let question = match rule {
         Rule::Always(verdict) => return vec![give(verdict)],
@@ -213,7 +217,7 @@ fn leaf(rule: Rule) -> Vec<libc::sock_filter> {
     program
 }
 
-/// Lets the supervisor answer the part of a call's uses that `when` names.
+/// The instructions that send the calls that `when` names to the supervisor.
 fn ask_supervisor(when: When) -> Vec<libc::sock_filter> {
     let notified = give(Verdict::Notify);
     let limit = |index| {
@@ -247,7 +251,7 @@ fn ask_supervisor(when: When) -> Vec<libc::sock_filter> {
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 
-/// The low half of argument `index`, on processors whose low half comes first.
+/// The offset of the low half of argument `index`, on little-endian processors.
 fn argument(index: u32) -> u32 {
     16 + 8 * index
 }
@@ -288,7 +292,7 @@ fn jump(condition: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
 mod tests {
     use super::*;
 
-    /// What the kernel would do: classic BPF, of which the filter uses six operations.
+    /// Runs the filter as the kernel would: it uses six operations of classic BPF.
     fn answer(arch: u32, number: u32, arguments: [u32; 6]) -> u32 {
         let program = program();
         let (mut at, mut loaded) = (0, 0);
@@ -367,7 +371,7 @@ mod tests {
             let expected = if new { EPERM } else { allow };
             assert_eq!(answer(libc::SYS_clone, [1 << bit, 0]), expected, "{bit}");
         }
-        // What the C library asks for to start a program.
+        // The flags of `clone` with which the C library starts a program.
         assert_eq!(answer(libc::SYS_clone, [0x4111, 0]), allow);
         assert_eq!(answer(libc::SYS_ioctl, [0, 0x5412]), EPERM);
         assert_eq!(answer(libc::SYS_ioctl, [0, 0x5401]), allow);

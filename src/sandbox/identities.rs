@@ -1,30 +1,34 @@
-//! Who the processes of a sandbox are.
+//! The user and group ids of the processes of a sandbox.
 //!
-//! The namespace has one user id, so the kernel lets nobody become another, and no host needs a line in
-//! /etc/subuid. The supervisor answers the calls that ask for or change the ids of a process itself,
-//! by the rules of `credentials`. Which process has which ids, the kernel keeps: the soft limit
-//! `RLIMIT_LOCKS` is the index of the process's credentials in a table here, and the hard limit stands for
-//! root. Linux has not looked at that limit since 2.4.25; threads share it, a child inherits it, a program
-//! that is started keeps it, and who is orphaned does not lose it, so that no fork needs to be followed.
-//! Scripts see no limit there and change none: these calls are answered as well.
+//! The namespace has a single user id, so the kernel refuses every change of ids; in return no host
+//! needs a line in /etc/subuid. The supervisor itself answers the calls that ask for or change the
+//! ids of a process, by the rules of `credentials`. The kernel keeps which process has which ids:
+//! the soft limit `RLIMIT_LOCKS` of a process is the index of its credentials in a table here, and
+//! the value of the hard limit stands for root. Linux has ignored that limit since 2.4.25. Threads
+//! share it, a child inherits it, a program that is started keeps it, and an orphan does not lose
+//! it, so no fork needs to be followed. Calls of scripts that read or set this limit are answered
+//! here too: they see no limit and change nothing.
 //!
-//! What this is not:
+//! This emulation has limits:
 //!
-//! - The kernel knows none of these ids. /proc/PID/status, `SO_PEERCRED`, `SCM_CREDENTIALS` and the auxiliary
-//!   vector say 0, and nobody is kept from reading, writing or killing what belongs to somebody else, as under
-//!   fakeroot.
-//! - chmod(2) leaves a setgid bit to a file whose group the caller does not have, and bind(2) makes a socket
-//!   for root.
-//! - Ids are those of a process, as POSIX has it. The kernel's are each thread's own, which programs see that
-//!   call it past the C library.
-//! - POSIX ACLs name ids that the namespace has not: setfacl(1) fails for any but root's, and root's are not in the
-//!   image. `chattr +i` and `trusted.*` need a root of the host.
-//! - The token outlives execve(2) with `PR_SET_KEEPCAPS` where stacks begin at one address (`setarch -R`). It
-//!   gives a script back root's powers in the sandbox, which it had; nothing of the host.
-//! - Where the host itself gives processes a hard limit of that kind, there can be no more sets of ids at a
-//!   time than it says, and a further one fails with EAGAIN.
-//! - A program with a setuid bit is run with the ids of the caller, and starting a program does not copy the
-//!   effective id to the saved one. The first is so wherever no_new_privs is set (execve(2)), as it is here.
+//! - The kernel does not know these ids. /proc/PID/status, `SO_PEERCRED`, `SCM_CREDENTIALS` and the
+//!   auxiliary vector say 0. As under fakeroot, a process may read, write or kill what belongs to
+//!   another user.
+//! - chmod(2) keeps the setgid bit of a file whose group the caller does not have, and bind(2)
+//!   makes a socket that belongs to root.
+//! - Ids belong to a process, as POSIX says. The kernel keeps them for each thread, and a program
+//!   can see the difference if it makes system calls without the C library.
+//! - POSIX ACLs name ids that the namespace does not have: setfacl(1) fails for any id but root's,
+//!   and an ACL for root does not reach the image. `chattr +i` and `trusted.*` need root of the
+//!   host.
+//! - The mark of `PR_SET_KEEPCAPS` survives execve(2) where stacks begin at one address (`setarch
+//!   -R`). A script thereby gets back the powers of root in the sandbox, which it had before, and
+//!   none over the host.
+//! - If the host gives processes a hard limit of that kind, there can be no more sets of ids at a
+//!   time than that limit; a further one fails with EAGAIN.
+//! - A program with a setuid bit runs with the ids of the caller, and the start of a program does
+//!   not copy the effective id to the saved one. The first is true wherever no_new_privs is set
+//!   (execve(2)), as it is here.
 
 use super::credentials::{Change, Credentials, Ids, NGROUPS_MAX, Program};
 use super::memory;
@@ -36,15 +40,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
-/// How many ids the table may hold, so that no script can fill the memory with them.
+/// The most ids that the table may hold, so that no script can fill the memory with them.
 const ROOM: usize = 1 << 20;
-/// Those of credentials without supplementary groups.
+/// The number of ids in credentials without supplementary groups.
 const N_IDS: usize = 8;
 
-/// The credentials that processes took.
+/// The credentials of all processes.
 #[derive(Default)]
 pub(super) struct Identities {
-    /// By the soft limit.
+    /// The credentials, indexed by the soft limit.
     known: Vec<Rc<Credentials>>,
     indices: BTreeMap<Rc<Credentials>, u64>,
     root: Rc<Credentials>,
@@ -69,12 +73,12 @@ impl Identities {
         }
     }
 
-    /// Makes thread `tid` and its process have `credentials`.
+    /// Gives `credentials` to the process of thread `tid`.
     fn set(&mut self, tid: u32, credentials: Credentials) -> io::Result<()> {
         let mut limit = process::lock_limit(tid, None)?;
         limit.rlim_cur = match credentials == *self.root {
             true => limit.rlim_max,
-            // Where the host has a hard limit, there are no more numbers.
+            // With a hard limit of the host, the indices may run out.
             false => Some(self.index(credentials)?)
                 .filter(|index| *index < limit.rlim_max)
                 .ok_or_else(full)?,
@@ -98,7 +102,7 @@ impl Identities {
         Ok(index)
     }
 
-    /// Answers a call about the caller itself.
+    /// Answers a call that asks for or changes the ids of its caller.
     pub(super) fn answer(&mut self, call: &Notification, listener: &Listener) -> io::Result<Reply> {
         let old = self.of(call.tid)?;
         let [first, second, third, ..] = call.arguments.map(low);
@@ -124,20 +128,21 @@ impl Identities {
             self.set(call.tid, new)?;
         }
         Ok(match call.call {
-            // The two that cannot fail return what was before.
+            // setfsuid and setfsgid cannot fail; they return the id of before.
             Call::Setfsuid => Reply::Value(old.user.files),
             Call::Setfsgid => Reply::Value(old.group.files),
-            // The kernel tells who asks.
+            // The kernel itself answers the question whether capabilities are kept.
             Call::Prctl => Reply::Continue,
             _ => Reply::DONE,
         })
     }
 }
 
-/// The program of thread `tid`: `startstack` of proc_pid_stat(5).
+/// The program that thread `tid` runs: field `startstack` of proc_pid_stat(5).
 fn program_of(tid: u32) -> io::Result<Program> {
     let stat = fs_err::read_to_string(format!("/proc/{tid}/stat"))?;
-    // The name before the last parenthesis may have any character; the field behind it is the third.
+    // The fields are counted from the last parenthesis, because the name of the program before it
+    // may have any character. The field after it is the third.
     let field = stat
         .rsplit_once(") ")
         .and_then(|(_, rest)| rest.split(' ').nth(25));
@@ -145,8 +150,8 @@ fn program_of(tid: u32) -> io::Result<Program> {
     Ok(Program(address.ok_or(io::ErrorKind::InvalidData)?))
 }
 
-/// Whether the kernel's own record of thread `tid`, which capset(2) changes and execve(2) fills, has what
-/// it takes to become anybody.
+/// Whether the kernel's own record of thread `tid`, which capset(2) changes and execve(2) fills,
+/// has the capabilities that it takes to become any user.
 fn has_capabilities(tid: u32) -> io::Result<bool> {
     let wanted = (CapabilitySet::SETUID | CapabilitySet::SETGID).bits();
     let status = fs_err::read_to_string(format!("/proc/{tid}/status"))?;
@@ -155,13 +160,15 @@ fn has_capabilities(tid: u32) -> io::Result<bool> {
     Ok(has.ok_or(io::ErrorKind::InvalidData)? & wanted == wanted)
 }
 
-/// The number of ids is bounded by memory here as in the kernel (setuid(2)).
+/// The error for a full table. The kernel, too, fails in this way when it has no memory
+/// (setuid(2)).
 fn full() -> io::Error {
     io::Error::from_raw_os_error(libc::EAGAIN)
 }
 
 fn set_groups(call: &Notification, old: &Credentials) -> io::Result<Credentials> {
-    // In the order of the kernel: who may not is told so, whatever the list.
+    // The kernel checks in this order: a process without the permission gets that error whatever
+    // the list is.
     if !old.may_set_groups() {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
@@ -173,7 +180,7 @@ fn set_groups(call: &Notification, old: &Credentials) -> io::Result<Credentials>
     Ok(old.with_groups(groups)?)
 }
 
-/// Answers a question for ids or for the limit that holds them.
+/// Answers a call that asks for ids, or for the limit that holds them.
 fn describe(call: &Notification, old: &Credentials, listener: &Listener) -> io::Result<Reply> {
     let Credentials {
         user,
@@ -219,7 +226,8 @@ fn write_each(call: &Notification, listener: &Listener, values: [u32; 3]) -> io:
     Ok(Reply::DONE)
 }
 
-/// Tells the limit that a script would see without us, where it asks for the old one.
+/// Writes the limit that a script would see without the supervisor, if the call asks for the old
+/// limit.
 fn unlimited(call: &Notification, address: u64, listener: &Listener) -> io::Result<Reply> {
     let asks = address != 0 || call.call == Call::Getrlimit;
     if asks && listener.is_waiting(call) {
@@ -228,7 +236,7 @@ fn unlimited(call: &Notification, address: u64, listener: &Listener) -> io::Resu
     Ok(Reply::DONE)
 }
 
-/// The low half of a register: what an `unsigned int` argument is.
+/// The low half of a register, which is an `unsigned int` argument.
 pub(super) fn low(argument: u64) -> u32 {
     u32::try_from(argument & 0xffff_ffff).expect("32 bits are left")
 }

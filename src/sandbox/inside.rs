@@ -1,12 +1,12 @@
-//! The processes of a sandbox, which are this program started again and forked twice.
+//! The processes of a sandbox: this program, started again and forked twice.
 //!
-//! The outer one stays outside and hands in what the others ask for (see `outside`). The middle one
-//! makes the namespaces. The inner one is process 1 of the new process namespace: it lays the tree
-//! out, moves into it, runs the steps and reads the tree back. When process 1 ends, for whatever
-//! reason, the kernel ends every process of the sandbox.
+//! The outer process stays outside the sandbox and hands in the files that the others ask for (see
+//! `outside`). The middle one makes the namespaces. The inner one is process 1 of the new process
+//! namespace: it writes the tree to disk, moves into it, runs the steps and reads the tree back.
+//! When process 1 ends, for whatever reason, the kernel ends every process of the sandbox.
 //!
-//! Nothing that the inner process holds leads out: it inherits no descriptor but its standard input
-//! and output, no keyring and no argument that names a folder of the host.
+//! The inner process holds nothing that leads out: it inherits no descriptor but its standard input
+//! and output, no keyring, and no argument that names a folder of the host.
 
 use super::emulation;
 use super::error::{Area, Doing, Outcome, Refusal, Trouble};
@@ -32,8 +32,8 @@ use std::process::ExitCode;
 /// The first argument of this program when it is started as a sandbox.
 pub(super) const STAGE: &str = "--imgbuild-sandbox-stage";
 
-/// Does the work of a sandbox if `arguments` say that this is one. The working directory is the scratch
-/// folder.
+/// Runs a sandbox if `arguments` say that this process was started as one; otherwise gives `None`.
+/// The working directory is the scratch folder.
 pub fn reenter(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let _program = arguments.next()?;
     if arguments.next()? != STAGE {
@@ -43,14 +43,15 @@ pub fn reenter(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode
     Some(match outer(parent) {
         Ok(code) => code,
         Err(error) => {
-            // Where this leads is what imgbuild shows when a sandbox ends without a report.
+            // imgbuild shows this output when a sandbox ends without a report.
             let _ = writeln!(io::stderr(), "sandbox: {error}");
             ExitCode::from(70)
         }
     })
 }
 
-/// Starts the process that makes the namespaces and serves it until all of it has ended.
+/// Starts the middle process and answers its requests until all processes of the sandbox have
+/// ended.
 fn outer(parent: u32) -> io::Result<ExitCode> {
     process::leave_keyring()?;
     process::close_inherited()?;
@@ -83,7 +84,7 @@ fn middle(parent: u32, job: &Job, outside: &Outside) -> io::Result<ExitCode> {
         report(outside, &Outcome::Trouble(trouble))?;
         return Ok(ExitCode::FAILURE);
     }
-    // After the change of user, which clears it.
+    // This follows the change of user, which would clear it.
     die_with(parent)?;
     match process::fork()? {
         Side::Child => inner(job, outside),
@@ -94,8 +95,8 @@ fn middle(parent: u32, job: &Job, outside: &Outside) -> io::Result<ExitCode> {
     }
 }
 
-/// Moves into new namespaces, of which the first process is still to be made, and becomes the only
-/// user of them.
+/// Moves this process into new namespaces and makes it their only user. The first process of the
+/// new process namespace is still to be started.
 fn enter_namespaces(outside: &Outside) -> io::Result<()> {
     let namespaces = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
@@ -103,7 +104,8 @@ fn enter_namespaces(outside: &Outside) -> io::Result<()> {
         | UnshareFlags::NEWNET
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS;
-    // Root's groups would open root's files. Who may not leave them is no root.
+    // The supplementary groups are dropped, because root's groups would open root's files. A
+    // process that may not drop them is not root.
     match rustix::thread::set_thread_groups(&[]) {
         Ok(()) | Err(rustix::io::Errno::PERM) => {}
         Err(error) => return Err(error.into()),
@@ -115,7 +117,7 @@ fn enter_namespaces(outside: &Outside) -> io::Result<()> {
     Ok(())
 }
 
-/// Has this process killed when `parent` dies, which may have happened already.
+/// Makes the kernel kill this process when `parent` dies. `parent` may have died already.
 fn die_with(parent: u32) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
@@ -152,7 +154,7 @@ fn report(outside: &Outside, outcome: &Outcome) -> io::Result<()> {
     file.write_all(&serde_json::to_vec(outcome)?)
 }
 
-/// Everything, from the job to the result.
+/// Does the whole work of the inner process, from the job to the result.
 fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
     isolate(&job.host_name)?;
     limit()?;
@@ -206,12 +208,13 @@ fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
     Ok(Outcome::Done { refusals })
 }
 
-/// Makes this process alone: no terminal, no name of the host, nobody who can look into it.
+/// Isolates this process: it has no terminal, not the name of the host, and no other process can
+/// inspect it.
 fn isolate(host_name: &str) -> Result<(), Trouble> {
     let doing = || "isolate the sandbox".to_owned();
     rustix::process::setsid().doing(doing)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    // The filters of some containers allow the namespaces and then not these.
+    // Some containers have filters that allow the namespaces and refuse these calls.
     rustix::system::sethostname(host_name.as_bytes())
         .and_then(|()| rustix::system::setdomainname(b"(none)"))
         .doing(doing)
@@ -220,8 +223,8 @@ fn isolate(host_name: &str) -> Result<(), Trouble> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(doing)
 }
 
-/// Limits of what runs in the sandbox, the same on every host. The supervisor needs a descriptor
-/// for every file that does not belong to root.
+/// Sets the limits of the sandbox, which are the same on every host. The supervisor needs a
+/// descriptor for every file that does not belong to root.
 fn limit() -> Result<(), Trouble> {
     let files = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -1,13 +1,13 @@
-//! What the sandbox is told, and the names of the files around it.
+//! The job of a sandbox, and the names of the files in its scratch folder.
 //!
 //! ```text
-//! <scratch>/job      this, as JSON
-//! <scratch>/tree     the tree to lay out, as a dump      (tools: the native tools)
-//! <scratch>/root     where it is laid out                (native: the native tools)
+//! <scratch>/job      the job, as JSON
+//! <scratch>/tree     the tree to write to disk, as a dump   (tools: the native tools)
+//! <scratch>/root     the folder to which it is written      (native: the native tools)
 //! <scratch>/stubs/   programs that stand in for others
-//! <scratch>/outcome  how it went, as JSON
-//! <scratch>/result   the tree afterwards, as a dump whose new contents lie in …
-//! <scratch>/bundle   … one object
+//! <scratch>/outcome  the report, as JSON
+//! <scratch>/result   the tree afterwards, as a dump; its new contents are in …
+//! <scratch>/bundle   … this one object
 //! ```
 
 use crate::architecture::Architecture;
@@ -17,30 +17,31 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Everything that one sandbox does.
+/// All that one sandbox does.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     /// The folder of the store.
     pub(crate) store: PathBuf,
     pub(crate) epoch: Epoch,
-    /// Run one after the other; the first failure ends it, but for those of steps whose verdict is asked.
+    /// The steps, which run one after the other. The first failure ends the job, except for steps
+    /// whose failure is an answer.
     pub(crate) steps: Vec<Step>,
-    /// The environment of every step, whole.
+    /// The complete environment of every step.
     pub(crate) environment: BTreeMap<String, String>,
-    /// How long a script may go on; decides no byte.
+    /// The time limit of a script. It has no influence on the result.
     pub(crate) script_timeout: Duration,
     /// Programs that stand in for others while steps run.
     pub(crate) stubs: Vec<Stub>,
-    /// What uname(2) says.
+    /// The host name that uname(2) gives.
     pub(crate) host_name: String,
-    /// How programs of a foreign target run.
+    /// The way in which programs of a foreign architecture run; absent for a native target.
     pub(crate) emulation: Option<Emulation>,
-    /// Whether what steps did to the tree is thrown away, unread.
+    /// Whether the changed tree is discarded without being read.
     pub(crate) discard: bool,
 }
 
 impl Job {
-    /// Files that must exist while steps run, and only then.
+    /// The files that must exist while steps run, and are removed afterwards.
     pub(crate) fn added_files(&self) -> impl Iterator<Item = &str> {
         let placed = self.stubs.iter().filter(|stub| stub.placed);
         let loaded = self.emulation.iter().flat_map(|native| &native.files);
@@ -50,7 +51,7 @@ impl Job {
             .map(String::as_str)
     }
 
-    /// Folders that must exist while steps run, and only then.
+    /// The folders that must exist while steps run, and are removed afterwards.
     pub(crate) fn added_folders(&self) -> impl Iterator<Item = &str> {
         let loaded = self.emulation.iter().flat_map(|native| &native.folders);
         loaded.map(String::as_str)
@@ -62,51 +63,53 @@ impl Job {
 pub(crate) struct Stub {
     pub(crate) path: String,
     pub(crate) text: String,
-    /// Whether it is there also where the tree has no such program.
+    /// Whether it is put there even if the tree has no such program.
     pub(crate) placed: bool,
 }
 
-/// How programs of another architecture run.
+/// The way in which programs of another architecture run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Emulation {
     pub(crate) target: Architecture,
-    /// The path of qemu below the tools; none where the host runs the target's programs already.
+    /// The path of qemu below the tools; absent if the host runs the target's programs already.
     pub(crate) interpreter: Option<String>,
-    /// Programs whose native build is seen instead of the target's.
+    /// The programs that are replaced by their native builds.
     pub(crate) overlaid: Vec<String>,
-    /// Folders of the tools that the target lacks: what native programs load.
+    /// The folders of the tools that the target lacks and native programs need, such as those of
+    /// libraries.
     pub(crate) folders: Vec<String>,
-    /// Such files.
+    /// The files of the tools that the target lacks and native programs need.
     pub(crate) files: Vec<String>,
 }
 
 /// One program to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// For messages: `preinst of base-passwd`.
+    /// The name for messages, such as `preinst of base-passwd`.
     pub name: String,
-    /// The package it belongs to.
+    /// The package to which it belongs.
     pub package: Option<String>,
-    /// Program and arguments; looked up in the sandbox's `PATH`.
+    /// The program and its arguments. The program is looked up in the sandbox's `PATH`.
     pub command: Vec<String>,
-    /// Added to the environment.
+    /// Variables that are added to the environment.
     pub environment: BTreeMap<String, String>,
-    /// What it reads.
+    /// The text that it reads from standard input.
     pub input: String,
-    /// How often it may be tried.
+    /// The most attempts that are made.
     pub attempts: u32,
-    /// Whether any output is a failure.
+    /// Whether it counts as failed if it prints anything.
     pub silent: bool,
-    /// Whether it is dpkg, which reports the progress that it makes (`--status-fd`).
+    /// Whether the program is dpkg, which reports its progress (`--status-fd`).
     pub reports: bool,
-    /// Whether a failure is an answer, which is noted with what was printed, and the next step runs.
+    /// Whether a failure is an answer. It is then noted with the printed text, and the next step
+    /// runs.
     pub verdict: bool,
-    /// Whether it may change the sandbox's own network, which leads nowhere.
+    /// Whether it may change the sandbox's own network, which is connected to nothing.
     pub network: bool,
 }
 
 impl Step {
-    /// `command`, once, without input.
+    /// A step that runs `command` once, without input.
     pub fn new(name: &str, command: &[&str]) -> Self {
         Self {
             name: name.to_owned(),
@@ -123,12 +126,12 @@ impl Step {
     }
 }
 
-/// Paths below a scratch folder.
+/// A scratch folder, with the paths of its files.
 pub(crate) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    /// The one that the processes of a sandbox start in. They know it by no other name, for the
-    /// sandbox's user may not be able to enter the folders above it.
+    /// The scratch folder in which the processes of a sandbox start. They know it by no other name,
+    /// because the sandbox's user may not be able to enter the folders above it.
     pub(crate) fn here() -> Self {
         Self(PathBuf::from("."))
     }
@@ -171,7 +174,7 @@ pub(crate) const OUTCOME: &str = "outcome";
 pub(crate) const RESULT: &str = "result";
 pub(crate) const BUNDLE: &str = "bundle";
 
-/// The files that a sandbox reads.
+/// The names of the files that a sandbox reads.
 pub(crate) const GIVEN: [&str; 3] = [JOB, TREE, TOOLS];
-/// The files that it makes.
+/// The names of the files that a sandbox makes.
 pub(crate) const MADE: [&str; 3] = [OUTCOME, RESULT, BUNDLE];

@@ -1,8 +1,8 @@
-//! What one script may take of the machine.
+//! The limits of what one script may take of the machine.
 //!
-//! A user has no control groups of their own, so these are the limits of single processes, and of the
-//! namespaces around them. They are the same on every host, and far above what scripts of
-//! Debian's packages need: a script ends well under any of them, or not at all.
+//! An ordinary user has no control groups, so these are limits of single processes and of the
+//! namespaces around them. They are the same on every host, and far above the needs of scripts in
+//! Debian's packages: a script that reaches one of them would not end at all.
 //!
 //! | of | limit | why so |
 //! |---|---|---|
@@ -19,21 +19,22 @@ use rustix::process::{Resource, Rlimit};
 use std::io;
 use std::time::Duration;
 
-/// How much one script may print.
+/// The most bytes that one script may print.
 pub(super) const OUTPUT: u64 = 64 << 20;
 const PROCESSES: u64 = 4096;
 const DATA: u64 = 8 << 30;
 const FILE_SIZE: u64 = 256 << 30;
-/// Some programs close every number up to the limit.
+/// Some programs close every descriptor number up to the limit, so it is low.
 const OPEN_FILES: u64 = 1024;
 
-/// How long a script may go on if nobody says otherwise, natively or emulated.
+/// The time limit of a script if the user sets none, for native or emulated programs.
 pub(crate) fn timeout(emulated: bool) -> Duration {
     const MINUTE: u64 = 60;
     Duration::from_secs(if emulated { 60 * MINUTE } else { 10 * MINUTE })
 }
 
-/// Limits this process and all that it starts. Between fork and exec: makes system calls only.
+/// Sets the limits of this process and of all that it starts. It is called between fork and exec,
+/// so it makes system calls only.
 pub(crate) fn apply() -> io::Result<()> {
     limit(Resource::Nofile, OPEN_FILES)?;
     limit(Resource::Core, 0)?;
@@ -43,8 +44,9 @@ pub(crate) fn apply() -> io::Result<()> {
     Ok(())
 }
 
-/// The supervisor keeps in this limit who a process is (`identities`); at its most, that is root. The same
-/// holds as for [`apply`].
+/// Makes this process root for the supervisor, which keeps the identity of a process in this limit
+/// (`identities`); its greatest value means root. It is called between fork and exec, as [`apply`]
+/// is.
 pub(crate) fn begin_as_root() -> io::Result<()> {
     let limit = rustix::process::getrlimit(Resource::Locks);
     let root = Rlimit {
@@ -54,9 +56,9 @@ pub(crate) fn begin_as_root() -> io::Result<()> {
     Ok(rustix::process::setrlimit(Resource::Locks, root)?)
 }
 
-/// Lets the kernel end what this process starts before anything else when memory ends. Everybody may ask
-/// for that, but later the sandbox may not: its /proc is read-only and no longer its user's. A kernel
-/// that does not know it chooses in its own way.
+/// Tells the kernel to kill what this process starts before any other program when memory runs out.
+/// Any process may ask for that, but the sandbox could not do so later: its /proc is read-only and
+/// no longer its user's. A kernel that does not know this setting chooses in its own way.
 pub(crate) fn be_first_to_go() {
     let _ = fs_err::write("/proc/self/oom_score_adj", "1000");
 }

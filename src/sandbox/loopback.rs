@@ -1,5 +1,6 @@
-//! The loopback interface of the sandbox's network, its only one: a new network namespace has it switched
-//! off, and programs that look for an address to listen on (Postfix's `newaliases`) find none at all.
+//! Switches on the loopback interface, the only one of the sandbox's network. In a new network
+//! namespace it is off, and programs that look for an address to listen on (Postfix's `newaliases`)
+//! find none.
 
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
@@ -11,10 +12,10 @@ const RTM_NEWLINK: u16 = 16;
 const NLM_F_REQUEST_ACK: u16 = 1 | 4;
 const NLMSG_ERROR: u16 = 2;
 const IFF_UP: u32 = 1;
-/// The kernel makes it first in every network namespace.
+/// The number of the loopback interface, which the kernel makes first in every network namespace.
 const LOOPBACK: i32 = 1;
 
-/// Switches it on, as `ip link set lo up` does (rtnetlink(7)).
+/// Switches the interface on, as `ip link set lo up` does (rtnetlink(7)).
 pub(super) fn switch_on() -> io::Result<()> {
     let flags = SocketFlags::CLOEXEC;
     let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
@@ -30,17 +31,17 @@ pub(super) fn switch_on() -> io::Result<()> {
     }
 }
 
-/// `struct nlmsghdr` and `struct ifinfomsg`.
+/// The request: a `struct nlmsghdr` and a `struct ifinfomsg`.
 fn request() -> Vec<u8> {
     const LEN: u32 = 16 + 16;
     let mut request = Vec::new();
     request.extend(LEN.to_ne_bytes());
     request.extend(RTM_NEWLINK.to_ne_bytes());
     request.extend(NLM_F_REQUEST_ACK.to_ne_bytes());
-    // Sequence and sender; then family, padding and type, which say nothing here.
+    // The sequence number and the sender; then family, padding and type, which do not matter here.
     request.extend([0; 8 + 4]);
     request.extend(LOOPBACK.to_ne_bytes());
-    // The flags, and which of them are meant.
+    // The flags, and the mask of those that are set.
     request.extend(IFF_UP.to_ne_bytes());
     request.extend(IFF_UP.to_ne_bytes());
     request

@@ -1,17 +1,19 @@
-//! Who owns what a process makes: the process, and the folder's group where the folder gives that on by its
-//! setgid bit.
+//! Gives a new file the owner that it would have without a sandbox: the user of the process that
+//! makes it, and the folder's group if the folder has a setgid bit.
 //!
-//! What the kernel makes belongs to root, and nobody would hear of it. So a file that is to belong to
-//! anybody else, the supervisor makes in the caller's place, and notes the owner before it answers anybody.
-//! Its law is that of `resolve`: the folder is found as the caller's, by its own root and working
-//! directory and without magic links, and must lie on a mount of the sandbox; from then on it is a
-//! descriptor, whatever becomes of its path. There the file is made by a name without a slash and never over
-//! one that exists: opening that might wait, as for the other end of a pipe, and the supervisor must not.
+//! A file that the kernel makes belongs to root. So if a file is to belong to another user, the
+//! supervisor makes it for the caller, and notes the owner before it answers any other call. It
+//! follows the law of `resolve`: the folder is found as the caller would find it, from the caller's
+//! own root and working directory and without magic links, and must be on a mount of the sandbox.
+//! From then on it is known by its descriptor, whatever becomes of its path. The file is made there
+//! by a name without a slash and never over an existing file: opening an existing file might wait,
+//! as for the other end of a pipe, and the supervisor must not wait.
 //!
-//! What is there already, what is found by a magic link and what must fail is left to the kernel, with its
-//! own words of error. It makes a file for root, where a script has removed or exchanged something meanwhile
-//! or goes through /proc/self/fd to the new name; nobody gets any further by that. Left to the kernel are
-//! sockets, too, which bind(2) makes, and devices, which a sandbox cannot make.
+//! The kernel carries out the call if the file exists already, if the path leads through a magic
+//! link, or if the call must fail, so that its own errors are seen. In two cases the kernel then
+//! makes a file for root: if a script has removed or exchanged something meanwhile, and if it goes
+//! through /proc/self/fd to the new name. No script gains anything by that. Sockets, which bind(2)
+//! makes, and devices, which a sandbox cannot make, are left to the kernel too.
 
 use super::credentials::{Credentials, Owner, ROOT};
 use super::identities::low;
@@ -25,7 +27,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// A file that a call means to make.
+/// A file that a call is about to make.
 #[derive(Debug)]
 pub(super) struct Wanted {
     start: Start,
@@ -48,11 +50,11 @@ enum What {
 
 /// A new file.
 pub(super) struct Made {
-    /// Without rights.
+    /// The file, opened without rights (`O_PATH`).
     pub(super) file: OwnedFd,
-    /// As the caller wanted it opened, if so.
+    /// The file opened as the caller wants it, if the call opens it.
     pub(super) opened: Option<(OwnedFd, OFlags)>,
-    /// Whose it is.
+    /// The owner of the file.
     pub(super) owner: Owner,
 }
 
@@ -62,16 +64,17 @@ enum New {
     Opened(OwnedFd, OFlags),
 }
 
-/// What a folder gives on to new files: by its setgid bit, its group.
+/// The owner and group that a folder gives to new files: its own group if it has a setgid bit.
 struct Heritage {
     group: Option<u32>,
 }
 
-/// How many symlinks the kernel follows.
+/// The number of symlinks that the kernel follows in one path.
 const MAXSYMLINKS: usize = 40;
 
 impl Wanted {
-    /// What `call` is to make; `None` if the kernel can do it alone, or must refuse it.
+    /// The file that `call` is about to make; `None` if the kernel can make it alone or must refuse
+    /// it.
     pub(super) fn of(call: &Notification) -> io::Result<Option<Self>> {
         let tid = call.tid;
         let [a, b, c, d, ..] = call.arguments;
@@ -110,8 +113,8 @@ impl Wanted {
         }))
     }
 
-    /// Makes it for thread `tid`, which is `creator`; `None` where that is the kernel's business. `owner`
-    /// knows the folders' owners.
+    /// Makes the file for thread `tid`, whose credentials are `creator`; `None` if the kernel must
+    /// carry out the call. `owner` gives the owner of a folder.
     pub(super) fn make(
         &self,
         tid: u32,
@@ -141,7 +144,7 @@ impl Wanted {
         let (file, opened) = match made {
             Ok(New::Named(file)) => (file, None),
             Ok(New::Opened(file, flags)) => (bare(&file)?, Some((file, flags))),
-            // Somebody else was faster.
+            // Another process has made the file meanwhile.
             Err(Errno::EXIST) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
@@ -177,7 +180,7 @@ impl Wanted {
         openat(folder, name, flags, Mode::empty()).map(New::Named)
     }
 
-    /// The folder in which the new file is to lie, and its name there.
+    /// The folder of the new file, and its name there.
     fn place(&self, tid: u32, resolver: &Resolver) -> Option<(OwnedFd, CString)> {
         let mut base = Base::Start(self.start);
         let mut path = self.path.clone();
@@ -197,7 +200,7 @@ impl Wanted {
             match rustix::fs::openat(&folder, &name, flags, Mode::empty()) {
                 Err(Errno::NOENT) => return Some((folder, name)),
                 Ok(found) if self.follows() => {
-                    // A symlink that leads to nothing is made into one that leads to the new file.
+                    // If a symlink leads to nothing, the call makes the file to which it leads.
                     path = rustix::fs::readlinkat(&found, c"", Vec::new()).ok()?;
                     base = Base::Folder(folder);
                 }
@@ -207,7 +210,7 @@ impl Wanted {
         None
     }
 
-    /// Whether a symlink at the end of the path is followed. With a wish about the way (openat2(2)), only
+    /// Whether a symlink at the end of the path is followed. If openat2(2) restricts the way, only
     /// the kernel knows whether it may be.
     fn follows(&self) -> bool {
         let stops = OFlags::EXCL | OFlags::NOFOLLOW;
@@ -215,7 +218,7 @@ impl Wanted {
             && self.resolve.is_empty()
     }
 
-    /// The folder of a path and the name in it. Only a folder's name may end with a slash.
+    /// The folder of a path and the last name. Only the path of a folder may end with a slash.
     fn split(&self, path: &CString) -> Option<(CString, CString)> {
         let mut path = path.as_bytes();
         if let What::Directory(_) = self.what {
@@ -234,8 +237,8 @@ impl Wanted {
 }
 
 impl Heritage {
-    /// What of `mode` a new file gets: who is not in the group that it inherits makes no program that runs
-    /// as that group (`mode_strip_sgid` of the kernel).
+    /// The mode of a new file. A creator who is not in the group that the file inherits cannot make
+    /// a program that runs as that group (`mode_strip_sgid` of the kernel).
     fn leaves(&self, mode: Mode, creator: &Credentials) -> Mode {
         let may = |group| creator.rules_files() || creator.is_in(group);
         let program = mode.contains(Mode::SGID | Mode::XGRP);
@@ -246,14 +249,15 @@ impl Heritage {
     }
 }
 
-/// The same file without rights: who holds one open to write keeps it from being run.
+/// Opens the same file without rights. While a process has a program open for writing, it cannot be
+/// run.
 fn bare(file: &OwnedFd) -> io::Result<OwnedFd> {
     let own = format!("/proc/self/fd/{}", file.as_raw_fd());
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     Ok(rustix::fs::open(own, flags, Mode::empty())?)
 }
 
-/// What `open` makes, if that is a file.
+/// The file that `open` makes, if it makes one.
 fn open(flags: u32, bits: u32) -> Option<What> {
     let flags = OFlags::from_bits_retain(flags);
     if flags.contains(OFlags::PATH) {
@@ -266,10 +270,10 @@ fn open(flags: u32, bits: u32) -> Option<What> {
     file.then(|| What::File(flags, mode(bits)))
 }
 
-/// The same by the `struct open_how` at `address`.
+/// The file that openat2(2) makes, by the `struct open_how` at `address`.
 fn open_how(tid: u32, address: u64, size: u64) -> io::Result<Option<(What, ResolveFlags)>> {
     const LEN: usize = 24;
-    // What is longer has wishes that nobody knows yet.
+    // A longer structure has fields that are not known here.
     if usize::try_from(size).ok() != Some(LEN) {
         return Ok(None);
     }
@@ -282,17 +286,17 @@ fn open_how(tid: u32, address: u64, size: u64) -> io::Result<Option<(What, Resol
     let (Ok(flags), Ok(bits)) = (u32::try_from(flags), u32::try_from(bits)) else {
         return Ok(None);
     };
-    // Unlike the others, this call refuses what it does not know.
+    // Unlike open(2), this call refuses flags that it does not know.
     let known = bits & !0o7777 == 0 && !OFlags::from_bits_retain(flags).intersects(UNKNOWN);
     let resolve = ResolveFlags::from_bits_retain(resolve);
     let what = open(flags, bits).filter(|_| known && !resolve.contains(ResolveFlags::CACHED));
     Ok(what.map(|what| (what, resolve)))
 }
 
-/// The bits that no flag of open(2) has.
+/// The bits that are no flags of open(2).
 const UNKNOWN: OFlags = OFlags::from_bits_retain(0xff80_0000);
 
-/// What `mknod` makes that a sandbox can.
+/// The file that `mknod` makes, if a sandbox can make it.
 fn node(bits: u32) -> Option<What> {
     match FileType::from_raw_mode(bits) {
         _ if bits & libc::S_IFMT == 0 => Some(What::Node(FileType::RegularFile, mode(bits))),
@@ -319,7 +323,8 @@ fn umask(tid: u32) -> io::Result<Mode> {
     Ok(mode(mask.ok_or(io::ErrorKind::NotFound)?))
 }
 
-/// Does `make` under the umask of somebody else, for the kernel knows when a folder's access list counts instead.
+/// Runs `make` under the caller's umask. The kernel then applies a folder's default ACL instead of
+/// the umask where there is one.
 fn with_umask<T>(mask: Mode, make: impl FnOnce() -> T) -> T {
     let own = rustix::process::umask(mask);
     let made = make();

@@ -1,4 +1,4 @@
-//! Lays a tree out as files that belong to whoever runs this.
+//! Writes a tree to disk as files that belong to the user of this process.
 
 use super::credentials::Owner;
 use super::error::{Doing, Trouble};
@@ -11,11 +11,11 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What distinguishes a file that nobody touched.
+/// The state of a file, by which an unchanged file is recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    /// Tells a new file from an old one whose inode number it got; zero where the filesystem does
-    /// not keep it.
+    /// The time of birth, which tells a new file from an old one whose inode number it got. It is
+    /// zero if the filesystem does not keep it.
     pub(super) born: (i64, u32),
     pub(super) modified: (i64, u32),
     pub(super) changed: (i64, u32),
@@ -23,15 +23,16 @@ pub(super) struct Stamp {
     pub(super) mode: u32,
 }
 
-/// A tree as it lies on disk.
+/// A tree that was written to disk.
 pub(super) struct Laid {
-    /// Which node each inode is.
+    /// The node of each inode.
     pub(super) nodes: BTreeMap<Inode, (NodeId, Stamp)>,
-    /// What an ordinary user cannot make: devices, and sockets, which nobody needs.
+    /// The nodes that were not written: devices, which an ordinary user cannot make, and sockets,
+    /// which no script needs.
     pub(super) left_out: Vec<(TreePath, NodeId)>,
 }
 
-/// Lays `tree` out in the empty folder `root`, and notes foreign owners in `owners`.
+/// Writes `tree` to the empty folder `root`, and notes owners other than root in `owners`.
 pub(super) fn materialize(
     tree: &Tree,
     root: &Path,
@@ -70,8 +71,8 @@ pub(super) fn materialize(
         set_metadata(&target, node).doing(doing)?;
         first_names.insert(*id, target);
     }
-    // Making entries moved the times of the directories, and some cannot be entered when their
-    // mode is final: both come last, the deepest first.
+    // Modes and times of directories come last, the deepest first: making entries changes the
+    // times, and some modes would not let this process enter the directory.
     let mut nodes = BTreeMap::new();
     for (path, id) in walk.iter().rev() {
         let Some(target) = first_names.get(id) else {
@@ -96,12 +97,12 @@ pub(super) fn materialize(
     Ok(Laid { nodes, left_out })
 }
 
-/// `path` of the tree below `root` of the host.
+/// The path of the host at which `path` of the tree is, if the tree is in `root`.
 pub(super) fn below(root: &Path, path: &TreePath) -> PathBuf {
     root.join(OsStr::from_bytes(&path.to_bytes()[1..]))
 }
 
-/// Identity and state of the file `path`, not following it.
+/// Identity and state of the file `path`. A symlink is not followed.
 pub(super) fn stamp(path: &Path) -> io::Result<(Inode, Stamp)> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let status = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, wanted)?;
@@ -120,7 +121,7 @@ pub(super) fn stamp(path: &Path) -> io::Result<(Inode, Stamp)> {
     Ok((inode, stamp))
 }
 
-/// The object that was read last, for neighbouring files lie in one.
+/// The object that was read last. It stays open because neighbouring files are often in one object.
 struct SourceFile(Option<(crate::digest::Sha256, fs_err::File)>);
 
 impl SourceFile {
@@ -156,14 +157,14 @@ fn write_file(
             Piece::Stored(slice) => copy(source.open(&slice, objects)?, &slice, &file)?,
         }
     }
-    // A hole at the end is no write.
+    // A hole at the end is not written, so the length is set.
     match content {
         Content::Pieces(_) => file.set_len(content.len()),
         Content::Inline(_) | Content::Stored(_) => Ok(()),
     }
 }
 
-/// Lets the kernel copy `slice` of `source` to where `target` stands.
+/// Lets the kernel copy `slice` of `source` to the current position of `target`.
 fn copy(source: &fs_err::File, slice: &Slice, target: &fs_err::File) -> io::Result<()> {
     let mut offset = slice.offset;
     let mut left = slice.len;
@@ -179,7 +180,7 @@ fn copy(source: &fs_err::File, slice: &Slice, target: &fs_err::File) -> io::Resu
     Ok(())
 }
 
-/// Gives a new file everything but its owner; directories get mode and times later.
+/// Sets the metadata of a new file except its owner. A directory gets its mode and times later.
 fn set_metadata(target: &Path, node: &Node) -> io::Result<()> {
     let directory = node.is_directory();
     if directory {
@@ -194,7 +195,7 @@ fn set_metadata(target: &Path, node: &Node) -> io::Result<()> {
     for (name, value) in &node.xattrs {
         let set = rustix::fs::lsetxattr(target, name.as_slice(), value, XattrFlags::empty());
         match set {
-            // What this filesystem or user cannot have, the tree keeps anyway.
+            // An attribute that this filesystem or user cannot have is kept in the tree only.
             Ok(()) | Err(rustix::io::Errno::PERM | rustix::io::Errno::OPNOTSUPP) => {}
             Err(rustix::io::Errno::INVAL) => {}
             Err(error) => return Err(error.into()),

@@ -1,4 +1,5 @@
-//! The memory of a stopped caller: its words, and the answers in the forms that the kernel has for them.
+//! Reads the arguments in the memory of a stopped caller, and writes answers there in the kernel's
+//! forms.
 #![expect(
     unsafe_code,
     reason = "process_vm_readv and process_vm_writev exist as raw system calls only"
@@ -18,7 +19,7 @@ pub(super) fn read_memory(tid: u32, address: u64, buffer: &mut [u8]) -> io::Resu
     };
     let remote = remote(address, buffer.len())?;
     let pid = i32::try_from(tid).map_err(io::Error::other)?;
-    // SAFETY: `local` is the exclusively borrowed buffer; `remote` lies in another process.
+    // SAFETY: `local` is the exclusively borrowed buffer; `remote` is in another process.
     let n = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
     usize::try_from(n).map_err(|_| io::Error::last_os_error())
 }
@@ -32,7 +33,7 @@ pub(super) fn read_array<const N: usize>(tid: u32, address: u64) -> io::Result<[
     }
 }
 
-/// The path at `address`, read page by page, for the next page may not exist.
+/// Reads the path at `address`, page by page, because the next page may not exist.
 pub(super) fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
     const PAGE: usize = 4096;
     let mut path = Vec::new();
@@ -56,7 +57,7 @@ pub(super) fn read_path(tid: u32, address: u64) -> io::Result<Vec<u8>> {
 /// Reads `n` ids at `address` of thread `tid`.
 pub(super) fn read_ids(tid: u32, address: u64, n: usize) -> io::Result<Vec<u32>> {
     let mut bytes = vec![0; n * size_of::<u32>()];
-    // The kernel gives what it can read, and an error if that is nothing.
+    // The kernel reads as much as it can, and fails only if that is nothing.
     if n > 0 && read_memory(tid, address, &mut bytes)? != bytes.len() {
         return Err(io::Error::from_raw_os_error(libc::EFAULT));
     }
@@ -73,7 +74,7 @@ pub(super) fn write_ids(tid: u32, address: u64, ids: &[u32]) -> io::Result<()> {
     write_memory(tid, address, bytes.as_slice())
 }
 
-/// Writes the limits that one gets who asks for a resource without any: two times `RLIM_INFINITY`.
+/// Writes a soft and a hard limit of `RLIM_INFINITY`, as for a resource without limits.
 pub(super) fn write_unlimited(tid: u32, address: u64) -> io::Result<()> {
     write_memory(tid, address, &[u64::MAX; 2])
 }
@@ -87,7 +88,7 @@ fn write_memory<T: ?Sized>(tid: u32, address: u64, value: &T) -> io::Result<()> 
     };
     let remote = remote(address, len)?;
     let pid = i32::try_from(tid).map_err(io::Error::other)?;
-    // SAFETY: `local` is `value`, which is only read; `remote` lies in another process.
+    // SAFETY: `local` is `value`, which is only read; `remote` is in another process.
     let n = unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) };
     match usize::try_from(n) {
         Ok(n) if n == len => Ok(()),
@@ -108,7 +109,7 @@ fn remote(address: u64, len: usize) -> io::Result<libc::iovec> {
 pub(super) struct Status(pub(super) libc::stat);
 
 impl Status {
-    /// Asks for `file`.
+    /// Asks the kernel for the status of `file`.
     pub(super) fn of(file: &OwnedFd) -> io::Result<Self> {
         // SAFETY: a structure of numbers, for which zero is a value.
         let mut status: libc::stat = unsafe { std::mem::zeroed() };
@@ -120,7 +121,7 @@ impl Status {
         }
     }
 
-    /// Puts it where thread `tid` expects it.
+    /// Writes the status to `address` of thread `tid`.
     pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
         write_memory(tid, address, &self.0)
     }
@@ -144,7 +145,7 @@ impl ExtendedStatus {
         }
     }
 
-    /// Puts it where thread `tid` expects it.
+    /// Writes the status to `address` of thread `tid`.
     pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
         write_memory(tid, address, &self.0)
     }

@@ -1,9 +1,10 @@
-//! Runs maintainer scripts, the one thing of a build that must run as programs.
+//! Runs maintainer scripts, the only part of a build that runs programs of the image.
 //!
-//! The tree is laid out in the store's scratch space and becomes the root of a sandbox that any user
-//! can make: user, mount, process, network, IPC and host name namespaces of its own, one user id,
-//! no network, no device, no file of the host. Who owns a file and who a process is, a supervisor notes
-//! (`owners`, `identities`). What the scripts changed comes back as a tree of values.
+//! The tree is written to the store's scratch space and becomes the root of a sandbox that any user
+//! can make. The sandbox has user, mount, process, network, IPC and host name namespaces of its own
+//! and a single user id; it has no network, no device and no file of the host. A supervisor keeps
+//! track of the owners of files (`owners`) and of the ids of processes (`identities`). The files
+//! that the scripts left are read back into a tree.
 
 mod calls;
 mod credentials;
@@ -45,33 +46,34 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// Packages of the host's architecture, unpacked into a tree of their own: qemu-user, and builds of
-/// the programs that maintainer scripts run.
+/// Packages of the host's architecture, unpacked into a tree of their own: qemu-user, and native
+/// builds of the programs that maintainer scripts run.
 pub struct Tools {
-    /// Where they lie.
+    /// The tree with the unpacked packages.
     pub tree: Tree,
 }
 
-/// The name of a machine that has none.
+/// The host name of a machine that has none.
 pub const NAMELESS: &str = "localhost";
 
 /// Programs to run on a tree.
 pub struct RunRequest<'a> {
     /// The tree that they see as `/`.
     pub tree: &'a Tree,
-    /// Where the tree's contents lie and the new ones go.
+    /// The store that holds the contents of the tree and takes the new ones.
     pub store: &'a Store,
     /// This program, whose `main` calls [`reenter`] first.
     pub program: &'a Path,
-    /// The time of everything that they make.
+    /// The time of all files that they make.
     pub epoch: Epoch,
-    /// What to run, in order.
+    /// The programs to run, in order.
     pub steps: Vec<Step>,
-    /// How long one step may go on, if not as long as usual. It decides no byte.
+    /// The time limit of one step, if not the usual one. It has no influence on the result.
     pub script_timeout: Option<Duration>,
 }
 
-/// Runs `request.steps` and gives back the tree as they left it; `listen` gets every printed line.
+/// Runs `request.steps` and gives back the changed tree. `listen` is called with every printed
+/// line.
 pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tree, SandboxError> {
     let job = Job {
         store: request.store.root().to_path_buf(),
@@ -88,15 +90,15 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
     run::run(&job, tree, None, store, request.program, listen)?.keep()
 }
 
-/// The whole environment of a maintainer script; whether scripts make an `initramfs`. No `TZ`: initdb writes down what it
-/// says, and a device has its time zone by /etc/localtime.
+/// The complete environment of a maintainer script. `initramfs` says whether scripts make one. `TZ`
+/// is not set, because initdb writes it down, and a device takes its time zone from /etc/localtime.
 pub(crate) fn environment(epoch: Epoch, initramfs: bool) -> BTreeMap<String, String> {
     let epoch = epoch.0.to_string();
     let fixed = [
         ("DEBCONF_NONINTERACTIVE_SEEN", "true"),
         ("DEBIAN_FRONTEND", "noninteractive"),
         ("HOME", "/root"),
-        // Read by the kernel's hooks.
+        // The hooks of kernel packages read this variable.
         ("INITRD", if initramfs { "Yes" } else { "No" }),
         ("LC_ALL", "C.UTF-8"),
         (

@@ -1,9 +1,9 @@
-//! What the sandbox sees beside its tree: fresh /proc, /dev, /run, /tmp and an empty /sys, programs
-//! that stand in for others, and nothing of the host.
+//! Makes the mounts that the sandbox has beside its tree: new /proc, /dev, /run, /tmp and an empty
+//! /sys, and programs that stand in for others. Nothing else of the host is visible.
 //!
-//! What is the kernel's or the host's is read-only for scripts, whoever they are: all of /proc, /sys
-//! and the devices, whose nodes are the host's own. A read-only mount keeps owner, mode and times of
-//! a device node; the device itself is written to as ever.
+//! Scripts cannot write to what belongs to the kernel or the host, whatever their user: all of
+//! /proc, /sys and the devices, whose nodes are the host's own. A read-only mount protects owner,
+//! mode and times of a device node; the device itself can be written to as usual.
 
 use super::error::{Area, Doing, Trouble};
 use super::job::{Scratch, Stub};
@@ -22,8 +22,8 @@ const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 /// The mounts whose files scripts own, beside the root.
 pub(super) const OWN: [&str; 3] = ["/dev", "/run", "/tmp"];
 
-/// What in /proc tells of the host's memory, keys, devices and interrupts, or steers them: what
-/// container runtimes hide or keep from writing. Not every kernel has every one.
+/// The files of /proc that show or control the host's memory, keys, devices and interrupts.
+/// Container runtimes hide them or make them read-only. Not every kernel has every one.
 const HIDDEN: [&str; 20] = [
     "acpi",
     "asound",
@@ -47,7 +47,7 @@ const HIDDEN: [&str; 20] = [
     "timer_list",
 ];
 
-/// Folders on which something is mounted, with what an image needs there itself.
+/// The mount points, with the mode of the folder that the image itself has there.
 const MOUNT_POINTS: [(&str, u16); 5] = [
     ("/proc", 0o555),
     ("/sys", 0o555),
@@ -56,7 +56,7 @@ const MOUNT_POINTS: [(&str, u16); 5] = [
     ("/tmp", 0o1777),
 ];
 
-/// Adds to `tree` what must be there to be mounted on, and gives the paths that were added.
+/// Adds the mount points that are missing to `tree`, and gives their paths.
 pub(super) fn add_mount_points<'a>(
     tree: &mut Tree,
     files: impl Iterator<Item = &'a str>,
@@ -95,7 +95,7 @@ pub(super) fn add_mount_points<'a>(
     added
 }
 
-/// Where /usr is merged, base-files takes `/lib64` only as a link into it.
+/// In a tree with a merged /usr, base-files accepts `/lib64` only as a link into it.
 fn merge(tree: &mut Tree, path: &TreePath, added: &mut BTreeSet<TreePath>) {
     let top = path.components().next().cloned();
     let Some(name) = top.filter(|name| name.as_bytes() == b"lib64") else {
@@ -121,14 +121,14 @@ fn merge(tree: &mut Tree, path: &TreePath, added: &mut BTreeSet<TreePath>) {
     added.extend([link, real]);
 }
 
-/// The mounts of one sandbox, to be taken away again.
+/// The mounts of one sandbox, which are removed at its end.
 pub(super) struct Mounts {
     paths: Vec<String>,
 }
 
 impl Mounts {
-    /// Makes the folder of the root a mount of its own. The tree is laid out on that: what is opened
-    /// there leads nowhere else when the rest of the host is gone.
+    /// Makes the folder of the root a mount of its own, to which the tree is written. A file that
+    /// is opened there leads nowhere else when the rest of the host is gone.
     pub(super) fn of_root(scratch: &Scratch) -> Result<Self, Trouble> {
         let root = scratch.root();
         fs_err::create_dir(&root).doing(|| "make the root of the tree".to_owned())?;
@@ -139,7 +139,7 @@ impl Mounts {
         Ok(Self { paths: Vec::new() })
     }
 
-    /// Makes every mount below the laid-out root.
+    /// Makes every mount below the root.
     pub(super) fn fill(
         &mut self,
         scratch: &Scratch,
@@ -156,8 +156,8 @@ impl Mounts {
             plain | MountFlags::RDONLY,
             c"mode=555",
         )?;
-        // Anything but 755 makes the kernel's sticky-directory rule refuse writes to /dev/null,
-        // whose owner has no number in this namespace.
+        // With any mode but 755, the kernel's rule for sticky directories refuses writes to
+        // /dev/null, whose owner has no number in this namespace.
         self.fresh(
             &root,
             "/dev",
@@ -188,7 +188,7 @@ impl Mounts {
         Ok(())
     }
 
-    /// Hides what of /proc is the host's, and makes the rest read-only.
+    /// Hides the files of /proc that belong to the host, and makes the rest read-only.
     fn protect_proc(&mut self, root: &Path) -> Result<(), Trouble> {
         let proc = root.join("proc");
         for name in HIDDEN {
@@ -210,7 +210,7 @@ impl Mounts {
         make_read_only(&proc).doing(|| "make `/proc` read-only".to_owned())
     }
 
-    /// Makes the laid-out tree the root, with no way back.
+    /// Makes the written tree the root, with no way back.
     pub(super) fn pivot(root: &Path) -> Result<(), Trouble> {
         let doing = || "enter the tree".to_owned();
         rustix::process::chdir(root).doing(doing)?;
@@ -219,7 +219,7 @@ impl Mounts {
         rustix::process::chdir("/").doing(doing)
     }
 
-    /// Takes every mount away, so that the bare tree can be read.
+    /// Removes every mount, so that the bare tree can be read.
     pub(super) fn leave(self) -> Result<(), Trouble> {
         for path in self.paths.iter().rev() {
             rustix::mount::unmount(path.as_str(), UnmountFlags::DETACH)
@@ -240,7 +240,7 @@ impl Mounts {
         rustix::mount::mount(kind, &at, kind, flags, options)
             .doing(|| format!("mount a new {kind} on `{path}`"))
             .map_err(|trouble| match kind {
-                // Containers hide parts of /proc; the kernel then allows no other one.
+                // Containers hide parts of /proc, and then the kernel allows no second one.
                 "proc" => trouble.about(Area::Namespace),
                 _ => trouble,
             })?;
@@ -308,8 +308,8 @@ impl Mounts {
     }
 }
 
-/// Writes what systemd-resolved keeps in /run of a device whose networks have no domain: scripts look into
-/// /etc/resolv.conf, which is a link to it, for the domain of the machine.
+/// Writes the files that systemd-resolved keeps in /run of a device whose networks have no domain.
+/// /etc/resolv.conf is a link to one of them, in which scripts look for the domain of the machine.
 fn resolver(root: &Path) -> Result<(), Trouble> {
     let folder = root.join("run/systemd/resolve");
     let text = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n";
@@ -318,8 +318,8 @@ fn resolver(root: &Path) -> Result<(), Trouble> {
         .doing(|| "fill `/run`".to_owned())
 }
 
-/// Makes the mount at `path` read-only. The other flags stay: one that a more privileged namespace
-/// has set may not be taken away in this one (mount_namespaces(7)).
+/// Makes the mount at `path` read-only. The other flags stay, because a flag that was set by a more
+/// privileged namespace may not be removed in this one (mount_namespaces(7)).
 fn make_read_only(path: &Path) -> Result<(), rustix::io::Errno> {
     let now = rustix::fs::statvfs(path)?.f_flag;
     let mut flags = MountFlags::BIND | MountFlags::RDONLY;

@@ -1,15 +1,18 @@
-//! The calls that reach the supervisor, by their numbers here.
+//! The system calls that the supervisor answers, and their numbers on this host.
 
-/// What the argument of a call must be for the supervisor to be asked; the kernel does the rest alone.
+/// The condition on an argument under which the supervisor answers a call. The kernel carries out
+/// the other calls alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
     /// Every call.
     Always,
-    /// These flags of `open`, its argument of this index, make a file.
+    /// The argument of this index holds flags of `open` that make a file.
     Creates(u32),
-    /// This argument names the limit in which the supervisor keeps who a process is (`identities`).
+    /// This argument names the limit in which the supervisor keeps the identity of a process
+    /// (`identities`).
     Limit(u32),
-    /// The same, and the process is the caller itself: the supervisor has the same user id.
+    /// As `Limit`, for `prlimit64`, whose first argument names a process. It is refused for any
+    /// process but the caller, because the supervisor has the same user id and could be changed.
     OwnLimit,
     /// `prctl` decides whether capabilities are kept.
     Keeps,
@@ -60,21 +63,21 @@ pub(super) enum Call {
     Chroot,
 }
 
-/// What a call is about.
+/// The subject of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// Who owns a file.
+    /// The owner of a file.
     Owner,
-    /// Who the caller is.
+    /// The ids of the caller.
     Identity,
     /// A new file.
     Creation,
-    /// Where the caller's paths begin.
+    /// The root directory of the caller.
     Root,
 }
 
 impl Call {
-    /// What it is about.
+    /// The subject of the call.
     pub(super) fn subject(self) -> Subject {
         match self {
             Self::Chown
@@ -101,7 +104,7 @@ impl Call {
         }
     }
 
-    /// Whether it gives a file to another owner.
+    /// Whether the call changes the owner of a file.
     pub(super) fn is_chown(self) -> bool {
         matches!(
             self,
@@ -151,7 +154,7 @@ pub(super) const NOTIFIED: &[(libc::c_long, Call, When)] = &[
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_creat, Call::Creat, When::Always),
     (libc::SYS_openat, Call::Openat, When::Creates(2)),
-    // Its flags lie in memory.
+    // Its flags are in memory, where the filter cannot see them.
     (libc::SYS_openat2, Call::Openat2, When::Always),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_mkdir, Call::Mkdir, When::Always),
@@ -167,7 +170,7 @@ pub(super) const NOTIFIED: &[(libc::c_long, Call, When)] = &[
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) const NOTIFIED: &[(libc::c_long, Call, When)] = &[];
 
-/// The call of number `number`, if it is one that the supervisor answers.
+/// The call with this number, if the supervisor answers it.
 pub(super) fn call(number: i32) -> Option<Call> {
     let number = libc::c_long::from(number);
     let found = NOTIFIED.iter().find(|(known, ..)| *known == number);

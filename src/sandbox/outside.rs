@@ -1,10 +1,10 @@
-//! What a sandbox gets of the host: its own few files and the objects of the store, each as a
-//! descriptor, from a process that stays outside.
+//! Gives a sandbox the files that it needs of the host: the files of its scratch folder and the
+//! objects of the store, each as a descriptor, from a process that stays outside.
 //!
-//! The process that lives in the sandbox resolves paths for scripts, so it holds no folder of the
-//! host; and its user id may not be able to enter the folder of the store, so it could not open
-//! anything there itself. The process outside is asked over a socket, by fixed names and digests
-//! only, and answers with an error number and a descriptor.
+//! The process in the sandbox resolves paths for scripts, so it must hold no folder of the host.
+//! And its user id may not be able to enter the folder of the store, so it could not open a file
+//! there itself. It asks the process outside over a socket, by fixed names and digests only. The
+//! answer is an error number and a descriptor.
 
 use super::job::{self, Scratch};
 use crate::digest::Sha256;
@@ -22,21 +22,21 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-/// The user and group id of a sandbox that root starts: the highest that Debian and systemd keep
-/// free of any account (Debian Policy 9.2.2: 65000 to 65533 are reserved), and one that also the
-/// user namespaces of containers have, with their 65536 ids.
+/// The user and group id of a sandbox that root starts. It is the highest that Debian and systemd
+/// keep free of any account (Debian Policy 9.2.2 reserves 65000 to 65533), and the user namespaces
+/// of containers, with their 65536 ids, have it too.
 const UNPRIVILEGED: u32 = 65_533;
 
 /// The largest request: `object`, a space and a digest.
 const REQUEST: usize = 128;
 
-/// The end of the socket in the sandbox.
+/// The end of the socket that the sandbox holds.
 pub(super) struct Outside(OwnedFd);
 
-/// The other end.
+/// The end of the socket that the process outside holds.
 pub(super) struct Server(OwnedFd);
 
-/// Both.
+/// Makes a socket and gives its two ends.
 pub(super) fn pair() -> io::Result<(Outside, Server)> {
     let (inner, outer) = rustix::net::socketpair(
         AddressFamily::UNIX,
@@ -48,17 +48,17 @@ pub(super) fn pair() -> io::Result<(Outside, Server)> {
 }
 
 impl Outside {
-    /// Has the ids of this process's new user namespace mapped.
+    /// Asks for the id map of this process's new user namespace.
     pub(super) fn map_ids(&self) -> io::Result<()> {
         self.ask("map").map(drop)
     }
 
-    /// Opens the file `name` of the scratch folder to read.
+    /// Opens the file `name` of the scratch folder for reading.
     pub(super) fn read(&self, name: &str) -> io::Result<fs_err::File> {
         self.file("read", name)
     }
 
-    /// Makes the file `name` of the scratch folder.
+    /// Makes the file `name` in the scratch folder.
     pub(super) fn create(&self, name: &str) -> io::Result<fs_err::File> {
         self.file("create", name)
     }
@@ -99,8 +99,8 @@ impl Objects for Outside {
 }
 
 impl Server {
-    /// Answers until the other end is closed. The working directory is the scratch folder, `sandbox`
-    /// the process that asks first, and `store` the folder of the store.
+    /// Answers requests until the other end is closed. The working directory is the scratch folder,
+    /// `sandbox` is the process that asks first, and `store` is the folder of the store.
     pub(super) fn serve(&self, sandbox: Pid, store: &Path) -> io::Result<()> {
         let mut buffer = [0; REQUEST];
         loop {
@@ -134,7 +134,7 @@ impl Server {
     }
 }
 
-/// Does what `request` asks for.
+/// Carries out one request.
 fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<OwnedFd>> {
     let unknown = || io::Error::from_raw_os_error(libc::EINVAL);
     let request = str::from_utf8(request).map_err(|_| unknown())?;
@@ -157,10 +157,11 @@ fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<Owned
     }
 }
 
-/// Maps the single id 0 of the user namespace of process `sandbox` to an id that is no root here.
+/// Maps the single id 0 of the user namespace of process `sandbox` to an id that is not root here.
 ///
-/// Who may not (no CAP_SETUID), or lives in a user namespace that has no such id, maps its own: that is
-/// the user's own, or a root which is none outside of its namespace.
+/// A process that may not do so (it has no CAP_SETUID), or that is in a user namespace without such
+/// an id, maps its own id: that is an ordinary user's own, or that of a root that is not root
+/// outside of its namespace.
 fn map_ids(sandbox: Pid) -> io::Result<()> {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     if uid.is_root() {
@@ -177,7 +178,8 @@ fn is_refusal(error: &io::Error) -> bool {
 }
 
 fn map(sandbox: Pid, uid: u32, gid: u32) -> io::Result<()> {
-    // In a setgid folder of the store our files would get a group that the namespace lacks.
+    // In a setgid folder of the store, new files would get a group that the namespace does not
+    // have.
     std::os::unix::fs::chown(Scratch::here().path(), Some(uid), Some(gid))?;
     let write = |name: &str, text: &str| -> io::Result<()> {
         let path = format!("/proc/{sandbox}/{name}");
@@ -185,13 +187,13 @@ fn map(sandbox: Pid, uid: u32, gid: u32) -> io::Result<()> {
         rustix::io::write(&file, text.as_bytes())?;
         Ok(())
     };
-    // First, because what is refused must have changed nothing.
+    // The user map comes first: if the kernel refuses it, nothing has changed yet.
     write("uid_map", &format!("0 {uid} 1"))?;
     write("setgroups", "deny")?;
     write("gid_map", &format!("0 {gid} 1"))
 }
 
-/// Opens `path`. The error is a bare number, for it crosses a process.
+/// Opens `path`. The error is a bare number, because it is sent to another process.
 fn open(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let mode = Mode::RUSR | Mode::WUSR;
     Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, mode)?)

@@ -1,10 +1,10 @@
-//! Who owns what, as scripts see it.
+//! Keeps the owners of files as scripts see them.
 //!
-//! The namespace has one user id, so the kernel would refuse `chown` to any other. The supervisor
-//! notes the wanted owner by inode instead and tells it to whoever asks with `stat`; what a process makes
-//! that is not root is noted at once (`made`). An inode with a note is held open: it keeps its number
-//! while the note lasts, so that no later file inherits it. Notes of files without a name are dropped
-//! now and then, for they hold their files' room.
+//! The namespace has a single user id, so the kernel would refuse `chown` to any other. The
+//! supervisor notes the wanted owner by inode instead, and answers `stat` with it. The owner of a
+//! file that is made by a process that is not root is noted at once (`made`). An inode with a note
+//! is held open, so that it keeps its number and no later file inherits the note. Notes of deleted
+//! files are dropped from time to time, because they hold the room of their files.
 
 use super::credentials::{Owner, ROOT, UNCHANGED};
 use super::identities::{Identities, low};
@@ -30,18 +30,18 @@ pub(super) struct Inode {
 #[derive(Default)]
 pub(super) struct Owners {
     notes: BTreeMap<Inode, (Owner, OwnedFd)>,
-    /// How many notes there may be before those of removed files are dropped.
+    /// The number of notes at which those of deleted files are dropped.
     room: usize,
     identities: Identities,
-    /// Known when the sandbox is entered.
+    /// The resolver; absent until the sandbox is entered.
     resolver: Option<Resolver>,
 }
 
-/// After how many further notes they are looked through, and after a quarter more of them.
+/// Deleted files are looked for after this many further notes plus a quarter of the kept ones.
 const SWEEP: usize = 512;
 
 impl Owners {
-    /// Notes that the file `path`, which is not followed if it is a symlink, belongs to `owner`.
+    /// Notes that the file `path` belongs to `owner`. A symlink is not followed.
     pub(super) fn set(&mut self, path: &CStr, owner: Owner) -> io::Result<()> {
         let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::open(path, flags, Mode::empty())?;
@@ -50,7 +50,7 @@ impl Owners {
         Ok(())
     }
 
-    /// From now on, calls are answered for files that `resolver` finds.
+    /// Calls are answered from now on, for files that `resolver` finds.
     pub(super) fn enter(&mut self, resolver: Resolver) {
         self.resolver = Some(resolver);
     }
@@ -75,8 +75,8 @@ impl Owners {
 
     /// Answers one stopped call.
     ///
-    /// What is left to the kernel, it does as the caller, who may have changed the path meanwhile: it
-    /// gets no further by that than by any call that is not stopped.
+    /// A call that is left to the kernel is carried out as the caller, who may have changed the
+    /// path meanwhile. The caller gains no more by that than by any call that is not stopped.
     pub(super) fn answer(&mut self, call: &Notification, listener: &Listener) -> Reply {
         let answered = match call.call.subject() {
             Subject::Owner => self.about_owner(call, listener),
@@ -98,7 +98,7 @@ impl Owners {
         };
         let change = call.call.is_chown();
         let found = Target::of(call).and_then(|target| {
-            // What is asked most, and most often about a file without a note.
+            // This is the most frequent question, and most often about a file without a note.
             if target.path.is_empty() && !change {
                 let status = target.start.stat(call.tid)?;
                 if !self.notes.contains_key(&Inode::from(&status)) {
@@ -106,28 +106,28 @@ impl Owners {
                 }
             }
             let file = resolver.open(call.tid, target.start, &target.path, target.follow)?;
-            // Nothing outside has a note that a question could find.
+            // No file outside has a note, so only changes need the check.
             Ok((!change || resolver.is_inside(&file)?, file))
         });
         match found {
             Ok((true, file)) if change => self.change(call, file),
-            // Devices and pipes are none of the image.
+            // Devices and pipes do not belong to the image, so the change is ignored.
             Ok((false, _)) => Ok(Reply::DONE),
             Ok((true, file)) => self.describe(call, &file, listener),
-            // A magic link, which means something to the caller only.
+            // The path goes through a magic link, which only the kernel can follow for the caller.
             Err(error) if change && error.raw_os_error() != Some(libc::ELOOP) => Err(error),
-            // What cannot be found is for the kernel to refuse, in its own words.
+            // The kernel refuses a path that does not exist, with its own error.
             Err(_) => Ok(Reply::Continue),
         }
     }
 
-    /// Makes a file in the place of a process, if it is not to be root's.
+    /// Makes a file for a process, if it is to belong to another user than root.
     fn create(&mut self, call: &Notification, listener: &Listener) -> io::Result<Reply> {
         let creator = self.identities.of(call.tid)?;
         let Some(resolver) = &self.resolver else {
             return Ok(Reply::Continue);
         };
-        // A bad address is for the kernel to refuse.
+        // The kernel refuses a bad address.
         let Ok(Some(wanted)) = Wanted::of(call) else {
             return Ok(Reply::Continue);
         };
@@ -144,7 +144,7 @@ impl Owners {
             owner,
         } = made;
         let inode = inode_of(&file)?;
-        // What has a note is older: another process has put it there since.
+        // A file that has a note was put there by another process meanwhile.
         if !self.notes.contains_key(&inode) {
             self.note(inode, owner, file);
         }
@@ -163,8 +163,8 @@ impl Owners {
             return Ok(Reply::Refuse(libc::EPERM));
         }
         let [uid, gid] = ids.map(|id| Some(id).filter(|id| *id != UNCHANGED));
-        // The kernel's own chown says whether the file may be changed at all, sets its ctime and
-        // takes setuid bits and capabilities away, as chown(2) must.
+        // The kernel's own chown checks whether the file may be changed at all, sets its ctime, and
+        // clears setuid bits and capabilities, as chown(2) must.
         rustix::fs::chownat(
             &file,
             c"",
@@ -180,7 +180,8 @@ impl Owners {
         Ok(Reply::DONE)
     }
 
-    /// Answers a question for the state of `file`; the kernel does so for files without a note.
+    /// Answers a call that asks for the status of `file`. The kernel answers for files without a
+    /// note.
     fn describe(
         &self,
         call: &Notification,
@@ -215,10 +216,10 @@ impl Owners {
 /// `AT_STATX_SYNC_TYPE`: whether a network filesystem asks its server.
 const STATX_SYNC: i32 = 0x6000;
 
-/// The file that a call means, in the caller's words.
+/// The file that a call names.
 struct Target {
     start: Start,
-    /// Empty for the start itself.
+    /// The path from the start; empty for the start itself.
     path: CString,
     follow: bool,
 }
@@ -250,7 +251,7 @@ impl Target {
         };
         let itself = path.is_none() || flags & libc::AT_EMPTY_PATH != 0;
         let path = match path {
-            // statx and newfstatat take a null path for "the descriptor itself" (Linux 6.11).
+            // statx and newfstatat take a null path for the descriptor itself (Linux 6.11).
             Some(address) if address != 0 || !itself => read_path(call.tid, address)?,
             _ => Vec::new(),
         };
@@ -269,7 +270,7 @@ impl Target {
     }
 }
 
-/// The low half of a register: what an `int` argument is.
+/// The low half of a register, which is an `int` argument.
 fn signed(argument: u64) -> i32 {
     low(argument).cast_signed()
 }

@@ -8,18 +8,19 @@ use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 use std::io;
 
-/// The first descriptor behind standard input, output and error.
+/// The first descriptor after standard input, output and error.
 const FIRST: libc::c_uint = 3;
 
-/// Closes what this process inherited beside standard input, output and error. Whoever started
-/// imgbuild may have left a folder of the host open, and a script would leave by it.
+/// Closes the inherited descriptors except standard input, output and error. The program that
+/// started imgbuild may have left a folder of the host open, through which a script could leave the
+/// sandbox.
 ///
-/// Only for a process that has opened nothing yet.
+/// It may be called only by a process that has opened nothing yet.
 pub(super) fn close_inherited() -> io::Result<()> {
     close_range(0)
 }
 
-/// Sees to it that a program which is started keeps standard input, output and error only.
+/// Makes every program that is started keep standard input, output and error only.
 pub(super) fn close_at_exec() -> io::Result<()> {
     close_range(libc::CLOSE_RANGE_CLOEXEC)
 }
@@ -38,19 +39,19 @@ pub(super) fn leave_keyring() -> io::Result<()> {
     // SAFETY: the call reads a name, and a null pointer stands for none.
     let result = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, nameless) };
     match succeeded(result) {
-        // A kernel without keys, or a container whose own filter keeps them from everybody.
+        // The kernel has no keys, or the filter of a container refuses the call to everybody.
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => Ok(()),
         other => other,
     }
 }
 
-/// Which side of a fork this is.
+/// The side of a fork on which the process is.
 pub(super) enum Side {
     Parent(Pid),
     Child,
 }
 
-/// Makes a child that goes on from here; this process must be single-threaded.
+/// Makes a child process that continues here. This process must be single-threaded.
 pub(super) fn fork() -> io::Result<Side> {
     // SAFETY: no other thread can hold a lock that the child would wait for.
     let result = unsafe { libc::fork() };
@@ -63,13 +64,13 @@ pub(super) fn fork() -> io::Result<Side> {
 
 /// Moves this process, which must be single-threaded, into new namespaces.
 pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
-    // SAFETY: the danger lies in CLONE_FILES, which makes descriptors of other threads differ;
-    // the flag is not among those used here.
+    // SAFETY: only CLONE_FILES is dangerous, which makes descriptors of other threads differ; it is
+    // not among the flags used here.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(Into::into)
 }
 
-/// The limit [`Resource::Locks`](rustix::process::Resource::Locks) of the process of thread `tid`, as
-/// it was before; with `new`, it is that afterwards.
+/// The value of the limit [`Resource::Locks`](rustix::process::Resource::Locks) of the process of
+/// thread `tid` before the call. If `new` is given, the limit is set to it.
 pub(super) fn lock_limit(tid: u32, new: Option<libc::rlimit64>) -> io::Result<libc::rlimit64> {
     let pid = libc::pid_t::try_from(tid).map_err(io::Error::other)?;
     let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);

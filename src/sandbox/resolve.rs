@@ -1,15 +1,15 @@
-//! Finds the file that a stopped system call means: the one that the kernel would find for its
-//! caller, and never one that is not the sandbox's.
+//! Finds the file that a stopped system call names: the one that the kernel would find for the
+//! caller, and never one that does not belong to the sandbox.
 //!
-//! The supervisor resolves paths for scripts, with more rights than they have, so it is what they
-//! would send elsewhere. Its law:
+//! The supervisor resolves paths for scripts and has more rights than they have, so a script might
+//! try to lead it elsewhere. Its law:
 //!
 //! - A path is resolved by the kernel in one call, from the caller's own working directory or
 //!   descriptor and below the caller's own root, and no magic link is followed on the way
 //!   (`RESOLVE_NO_MAGICLINKS` of openat2(2)): `/proc/self` would be the supervisor.
-//! - What was found is known by its descriptor from then on, never by its path.
-//! - What lies on another mount than those of the sandbox is nobody's business here: devices,
-//!   /proc, pipes. There is no list of paths.
+//! - From then on, the file is known by its descriptor and never by its path.
+//! - A file on another mount than those of the sandbox (a device, /proc, a pipe) is left alone.
+//!   There is no list of paths.
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
 use std::collections::BTreeSet;
@@ -17,24 +17,24 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Where a path begins.
+/// The place at which a path begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// In the caller's working directory.
+    /// The caller's working directory.
     Here,
-    /// In the folder that the caller has open under this number.
+    /// The folder that the caller has open under this number.
     Descriptor(i32),
 }
 
-/// What a path is looked up from.
+/// The place from which a path is looked up.
 #[derive(Debug)]
 pub(super) enum Base {
     Start(Start),
-    /// Where a symlink was found.
+    /// The folder in which a symlink was found.
     Folder(OwnedFd),
 }
 
-/// How a path is looked up.
+/// The options of a lookup.
 #[derive(Clone, Copy)]
 struct How {
     flags: OFlags,
@@ -59,15 +59,15 @@ struct Place {
 /// The sandbox as the supervisor sees it.
 pub(super) struct Resolver {
     root: Place,
-    /// Whether a process may have another root than that.
+    /// Whether some process may have another root directory than that.
     chrooted: bool,
     /// The ids of the mounts whose files scripts may own.
     mounts: BTreeSet<u64>,
 }
 
 impl Resolver {
-    /// To be called by the supervisor, when it lives in the tree. Scripts may own what lies on the
-    /// mount of the root and of `folders`.
+    /// Makes the resolver. The supervisor calls this when the tree is its root. Scripts may own the
+    /// files on the mounts of the root and of `folders`.
     pub(super) fn new(folders: &[&str]) -> io::Result<Self> {
         let root = place(CWD, c"/")?;
         let mut mounts = BTreeSet::from([root.mount]);
@@ -81,13 +81,13 @@ impl Resolver {
         })
     }
 
-    /// From now on, processes may have roots of their own; most sandboxes end without one.
+    /// Processes may have roots of their own from now on. Most sandboxes end without one.
     pub(super) fn expect_roots(&mut self) {
         self.chrooted = true;
     }
 
-    /// Opens what `path` means for thread `tid`, or what it starts at if it is empty; with
-    /// `follow`, the target of a final symlink. The descriptor has no rights (`O_PATH`).
+    /// Opens the file that `path` names for thread `tid`, or the start itself if it is empty. With
+    /// `follow`, a final symlink is followed. The descriptor has no rights (`O_PATH`).
     pub(super) fn open(
         &self,
         tid: u32,
@@ -110,8 +110,8 @@ impl Resolver {
         self.find(tid, from, path, How::from(flags))
     }
 
-    /// Opens the folder that `path` means for thread `tid` where it stands in `from`, or the one where a
-    /// call of that thread begins; `resolve` is what the thread itself wants of the way.
+    /// Opens the folder that `path` names for thread `tid`, looked up from `from`. `resolve` holds
+    /// the restrictions of the way that the thread itself has asked for.
     pub(super) fn open_folder(
         &self,
         tid: u32,
@@ -151,7 +151,7 @@ impl Resolver {
 }
 
 impl Start {
-    /// The state of it, by the kernel's own record of thread `tid`.
+    /// The status of the start, by the kernel's own record of thread `tid`.
     pub(super) fn stat(self, tid: u32) -> io::Result<rustix::fs::Stat> {
         Ok(rustix::fs::stat(self.path(tid))?)
     }
@@ -174,7 +174,7 @@ impl Start {
     }
 }
 
-/// Below the root of this thread.
+/// Resolves a path below the root of this thread.
 fn resolve(from: BorrowedFd<'_>, path: &CStr, how: How) -> io::Result<OwnedFd> {
     let way = how.resolve | ResolveFlags::NO_MAGICLINKS;
     Ok(rustix::fs::openat2(
@@ -186,7 +186,7 @@ fn resolve(from: BorrowedFd<'_>, path: &CStr, how: How) -> io::Result<OwnedFd> {
     )?)
 }
 
-/// Below another root, into which a thread of its own goes for good.
+/// Resolves a path below another root. A new thread moves into that root and ends there.
 fn resolve_below(root: &CStr, from: BorrowedFd<'_>, path: &CStr, how: How) -> io::Result<OwnedFd> {
     let there = || {
         super::process::unshare(rustix::thread::UnshareFlags::FS)?;

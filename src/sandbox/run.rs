@@ -1,4 +1,4 @@
-//! Starts a sandbox, listens to what is printed in it and takes its result into the store.
+//! Starts a sandbox, reads what is printed in it, and takes its result into the store.
 
 use super::error::{Area, Outcome, Refusal, SandboxError, Trouble};
 use super::inside::STAGE;
@@ -13,8 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Runs `job` on `tree` and gives back what became of it. Every line that is printed goes to
-/// `listen`.
+/// Runs `job` on `tree` and gives back the result. `listen` is called with every printed line.
 pub(crate) fn run<'a>(
     job: &Job,
     tree: &Tree,
@@ -27,7 +26,7 @@ pub(crate) fn run<'a>(
     Output::read(swept, store)
 }
 
-/// Runs `job` on `tree`, of which nothing is kept; gives the steps that refused it.
+/// Runs `job` on `tree`, discards the result, and gives the steps that failed.
 pub(crate) fn refusals(
     job: &Job,
     tree: &Tree,
@@ -39,7 +38,7 @@ pub(crate) fn refusals(
     Ok(refusals)
 }
 
-/// Runs `job` on `tree` to its end, with the result in the scratch folder.
+/// Runs `job` on `tree` to its end; the result is in the scratch folder.
 fn finish<'a>(
     job: &Job,
     tree: &Tree,
@@ -71,9 +70,10 @@ fn finish<'a>(
         serde_json::to_vec(job).map_err(io::Error::from)?,
     )?;
     let (status, output) = listen_to(program, scratch, listen)?;
-    // Before the scratch space is swept: a report that is cut off may be for want of room.
+    // The free space is noted before the scratch folder is removed, because a report may be cut off
+    // for want of space.
     store.free();
-    // Who is killed while reporting leaves half a report, or none.
+    // A process that is killed while it reports leaves half a report, or none.
     let outcome = fs_err::read(scratch.outcome()).ok();
     let outcome = outcome.and_then(|text| serde_json::from_slice(&text).ok());
     let Some(outcome) = outcome else {
@@ -110,7 +110,7 @@ fn listen_to(
         .stdout(writer.try_clone()?)
         .stderr(writer);
     let running = Running::start(&mut command)?;
-    // Else our own ends of the pipe would keep it open.
+    // Otherwise the ends of the pipe in this process would keep it open.
     drop(command);
     let mut tail = Tail::default();
     let mut buffer = vec![0; 65_536];
@@ -124,13 +124,13 @@ fn listen_to(
     Ok((status, tail.finish(listen)))
 }
 
-/// The result of a finished sandbox, whose new contents still lie beside it.
+/// The result of a finished sandbox. Its new contents are still in the scratch folder.
 pub(crate) struct Output<'a> {
     pub(crate) tree: Tree,
     store: &'a Store,
     bundle: Sha256,
     file: PathBuf,
-    /// Removed last.
+    /// The scratch folder, which is removed last.
     _swept: Swept<'a>,
 }
 
@@ -148,7 +148,7 @@ impl<'a> Output<'a> {
         })
     }
 
-    /// Keeps the contents that the tree still has, in path order, as one object.
+    /// Stores the contents that the tree still uses as one object, in path order.
     pub(crate) fn keep(self) -> Result<Tree, SandboxError> {
         let mut kept: BTreeMap<NodeId, Vec<Piece>> = BTreeMap::new();
         let mut writer = self.store.writer()?;
@@ -210,7 +210,7 @@ impl Objects for Output<'_> {
 
 fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
     let source = trouble.source();
-    // AppArmor lets the namespace be made, and then nothing be done in it.
+    // AppArmor allows the namespace, and then refuses everything in it.
     let denied = matches!(trouble.errno, libc::EPERM | libc::EACCES);
     let hollow = trouble.area == Area::Other && denied && is(APPARMOR, "1");
     match (trouble.area, &job.emulation) {
@@ -241,7 +241,7 @@ fn is(path: &str, value: &str) -> bool {
     fs_err::read_to_string(path).is_ok_and(|found| found.trim() == value)
 }
 
-/// What to enable, by what the kernel says about itself.
+/// The setting that the user must change, by the present settings of the kernel.
 fn namespace_help() -> &'static str {
     if is(
         "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
@@ -268,9 +268,9 @@ struct Tail {
     line: Vec<u8>,
 }
 
-/// How many lines an error shows.
+/// The number of lines that an error shows.
 const N_LINES: usize = 60;
-/// Longer lines are cut.
+/// The length in bytes at which a line is cut.
 const LINE: usize = 4096;
 
 impl Tail {
@@ -302,7 +302,7 @@ impl Tail {
     }
 }
 
-/// Has the scratch folder removed, whatever the modes in it.
+/// Removes the scratch folder when it is dropped, whatever the modes in it.
 struct Swept<'a> {
     scratch: Scratch,
     store: &'a Store,

@@ -1,29 +1,30 @@
-//! The sandboxes of this process, so that they can be ended before it ends.
+//! The list of this process's sandboxes, so that they can be ended before the process ends.
 //!
-//! A sandbox ends when the pipe closes that is its standard input, also by our death. Whoever ends the
-//! process on purpose ends them first and waits: else they would go on to write what is being swept.
+//! A sandbox ends when the pipe closes that is its standard input, which also happens when this
+//! process dies. Code that ends the process on purpose must end the sandboxes first and wait for
+//! them; otherwise they would go on writing to folders that are being removed.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// All of them.
+/// All running sandboxes.
 static ALL: Mutex<All> = Mutex::new(All {
     ending: false,
     lifelines: BTreeMap::new(),
 });
-/// Notified when one is gone.
+/// Notified when a sandbox has ended.
 static GONE: Condvar = Condvar::new();
 
 struct All {
-    /// Whether none may start any more.
+    /// Whether no further sandbox may start.
     ending: bool,
-    /// By process number, the pipe whose closing ends it.
+    /// The pipe whose closing ends a sandbox, by process number.
     lifelines: BTreeMap<u32, Option<ChildStdin>>,
 }
 
-/// One that was started.
+/// A sandbox that was started.
 pub(super) struct Running(Child);
 
 impl Running {
@@ -38,7 +39,7 @@ impl Running {
         Ok(Self(child))
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the sandbox.
     pub(super) fn wait(mut self) -> io::Result<ExitStatus> {
         self.0.wait()
     }
@@ -46,7 +47,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Not waited for after an error: then the pipe is what ends it.
+        // After an error nobody waits for the process. It ends when the pipe is closed.
         let mut all = all();
         drop(all.lifelines.insert(self.0.id(), None));
         let _ = self.0.wait();

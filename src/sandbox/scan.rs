@@ -1,9 +1,10 @@
 //! Reads the files of the sandbox back into a tree.
 //!
-//! What no script touched keeps its node. What is new or changed is of origin `script`, its
-//! content goes into one bundle in path order, and a time that lies in this run becomes the epoch.
-//! Whatever a script made, this takes no more memory than the names, and no more room than the data:
-//! zeros are holes (`sparse`), and a path that no program could open is refused.
+//! A file that no script touched keeps its node. A new or changed file has the origin `script`, its
+//! content goes into one bundle in path order, and a time that lies within this run becomes the
+//! epoch. Whatever a script made, the scan takes no more memory than the names need and no more
+//! disk than the data: zeros become holes (`sparse`), and a path that no program could open is
+//! refused.
 
 use super::error::{Doing, Trouble};
 use super::materialize::{Laid, Stamp, below, stamp};
@@ -21,21 +22,21 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What a scan needs to know.
+/// The input of a scan.
 pub(super) struct Scan<'a> {
-    /// The tree as it was laid out.
+    /// The tree as it was written to disk.
     pub(super) before: &'a Tree,
     pub(super) laid: &'a Laid,
     pub(super) owners: &'a Owners,
     pub(super) objects: &'a dyn Objects,
-    /// Paths that the sandbox itself made.
+    /// The paths that the sandbox itself made.
     pub(super) hidden: &'a BTreeSet<TreePath>,
-    /// Before any script ran, by the clock of the filesystem.
+    /// The time before any script ran, by the clock of the filesystem.
     pub(super) started: i64,
     pub(super) epoch: Epoch,
 }
 
-/// A scan under way.
+/// A scan in progress.
 struct Reader<'a, W> {
     scan: &'a Scan<'a>,
     root: &'a Path,
@@ -43,16 +44,17 @@ struct Reader<'a, W> {
     after: Tree,
     seen: BTreeMap<Inode, NodeId>,
     contents: HashingWriter<W>,
-    /// How much of the bundle is written.
+    /// The length of the bundle so far.
     len: u64,
-    /// Nodes whose content lies in the bundle, whose digest is not known yet.
+    /// The nodes whose content is in the bundle. The bundle's digest is not known yet.
     bundled: Vec<(NodeId, Vec<Part>)>,
-    /// What is still to be read; the next one last.
+    /// The paths that are still to be read, the next one last.
     left: Vec<TreePath>,
 }
 
 impl Scan<'_> {
-    /// Reads `root`; gives the tree and the digest of what was written to `bundle`.
+    /// Reads the folder `root`, and gives the tree and the digest of the bytes that were written to
+    /// `bundle`.
     pub(super) fn read<W: io::Write>(
         &self,
         root: &Path,
@@ -145,7 +147,8 @@ impl<W: io::Write> Reader<'_, W> {
         Ok(())
     }
 
-    /// Lets what is in the folder `path`, which is `target`, be read next.
+    /// Adds the entries of the folder `path`, which is `target` on disk, to the paths that are
+    /// still to be read.
     fn enter(&mut self, path: &TreePath, target: &Path) -> Result<(), Trouble> {
         let doing = || format!("read back `{path}`");
         let length = target.as_os_str().len();
@@ -165,7 +168,7 @@ impl<W: io::Write> Reader<'_, W> {
         Ok(())
     }
 
-    /// Puts the content of node `id`, `len` bytes at `target`, into the bundle.
+    /// Copies the content of node `id`, which has `len` bytes at `target`, into the bundle.
     fn bundle(&mut self, id: NodeId, target: &Path, len: u64) -> io::Result<()> {
         let file = fs_err::File::open(target)?;
         let mut parts = Vec::new();
@@ -183,9 +186,9 @@ impl<W: io::Write> Reader<'_, W> {
         Ok(())
     }
 
-    /// What this file was when it was laid out, and whether nobody touched it. A directory is known
-    /// by its path; a file may have been renamed, and is known by its inode as long as that was
-    /// not given to another file.
+    /// The node that this file had when it was written, and whether the file is untouched. A
+    /// directory is recognized by its path. A file may have been renamed, so it is recognized by
+    /// its inode, unless another file has got that inode.
     fn before(
         &self,
         path: &TreePath,
@@ -213,7 +216,7 @@ impl<W: io::Write> Reader<'_, W> {
             seconds,
             nanoseconds,
         };
-        // A base may be younger than the archives that it is built on with.
+        // The files of a base may be younger than the archives that are used with it.
         let kept = before.is_some_and(|node| node.meta.mtime == own);
         let of_this_run = !kept && (own > epoch || own.seconds >= self.scan.started);
         let mode = match kind {
@@ -228,7 +231,7 @@ impl<W: io::Write> Reader<'_, W> {
         }
     }
 
-    /// The node of a file that somebody touched; its content is read by the caller.
+    /// The node of a file that was touched. The caller reads its content.
     fn changed(
         &self,
         target: &Path,
@@ -250,7 +253,7 @@ impl<W: io::Write> Reader<'_, W> {
                 }) if self.holds(target, content)? => Kind::File(content.clone()),
                 _ => Kind::File(UNREAD.clone()),
             },
-            // A user namespace allows one, the whiteout of overlayfs (mknod(2)).
+            // In a user namespace one device can be made, the whiteout of overlayfs (mknod(2)).
             FileType::CharacterDevice => {
                 let device = rustix::fs::lstat(target)?.st_rdev;
                 let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
@@ -279,7 +282,7 @@ impl<W: io::Write> Reader<'_, W> {
         Ok(node)
     }
 
-    /// Whether `target`, which is as long as before, still has its old content.
+    /// Whether `target`, whose length is the same as before, still has its old content.
     fn holds(&self, target: &Path, content: &Content) -> io::Result<bool> {
         sparse::equal(&fs_err::File::open(target)?, content, self.scan.objects)
     }
@@ -289,7 +292,7 @@ impl<W: io::Write> Reader<'_, W> {
     }
 }
 
-/// A part of a file whose data lies in the bundle.
+/// A part of a file whose data is in the bundle.
 enum Part {
     Hole(u64),
     Data { offset: u64, len: u64 },
@@ -298,14 +301,14 @@ enum Part {
 /// PATH_MAX without its NUL.
 const LONGEST_PATH: usize = 4095;
 
-/// Stands for content that the bundle will hold; no slice of an object is like it.
+/// A placeholder for content that the bundle will hold. No slice of an object is equal to it.
 static UNREAD: Content = Content::Stored(Slice {
     object: Sha256([0; 32]),
     offset: u64::MAX,
     len: 0,
 });
 
-/// Whether scripts can set this attribute in a sandbox.
+/// Whether a script in a sandbox can set this extended attribute.
 fn is_ours(name: &[u8]) -> bool {
     name == b"security.capability" || name.starts_with(b"user.")
 }
@@ -346,7 +349,7 @@ mod tests {
         }
     }
 
-    /// What is read back of `tree`, when no script ran.
+    /// The tree that is read back after `tree` was written to disk and no script ran.
     fn read_back(tree: &Tree) -> Tree {
         let folder = tempfile::tempdir().unwrap();
         let mut owners = Owners::default();

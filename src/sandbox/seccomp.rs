@@ -1,5 +1,5 @@
-//! The system calls of the sandbox that have no safe wrapper: installing the filter, and its
-//! notifications (seccomp_unotify(2)).
+//! The system calls of the sandbox that have no safe wrapper: those that install the filter and
+//! handle its notifications (seccomp_unotify(2)).
 #![expect(
     unsafe_code,
     reason = "seccomp notification and fork hooks exist as raw system calls only"
@@ -17,10 +17,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Where the kernel delivers notifications.
+/// The descriptor to which the kernel sends notifications.
 pub(super) struct Listener(OwnedFd);
 
-/// One stopped call.
+/// A stopped system call.
 pub(super) struct Notification {
     id: u64,
     /// The calling thread.
@@ -29,17 +29,17 @@ pub(super) struct Notification {
     pub(super) arguments: [u64; 6],
 }
 
-/// What becomes of a stopped call.
+/// The answer to a stopped call.
 #[derive(Debug)]
 pub(super) enum Reply {
     /// The kernel carries it out.
     Continue,
-    /// It returns this number.
+    /// The call returns this number.
     Value(u32),
-    /// It returns a new descriptor of this file, which the program that is started next gets or, with
-    /// `O_CLOEXEC`, does not.
+    /// The call returns a new descriptor of this file. With `O_CLOEXEC`, it is closed when the
+    /// caller starts another program.
     Open(OwnedFd, OFlags),
-    /// It fails with this number.
+    /// The call fails with this error number.
     Refuse(i32),
 }
 
@@ -48,8 +48,8 @@ impl Reply {
     pub(super) const DONE: Self = Self::Value(0);
 }
 
-/// Lets `command` run under the filter; the listener arrives on the other end of `socket`. It gets no
-/// descriptor but `inherited` and its standard ones.
+/// Prepares `command` to run under the filter. The listener arrives on the other end of `socket`.
+/// The command gets no descriptors but `inherited` and the standard ones.
 pub(super) fn confine(
     command: &mut Command,
     socket: OwnedFd,
@@ -60,12 +60,15 @@ pub(super) fn confine(
     let hook = move || {
         rustix::process::setsid()?;
         super::limits::begin_as_root()?;
-        // From here on, a call that waits for the supervisor would wait for ever: it waits for us.
+        // After this, a call that needs the supervisor would wait for ever, because the supervisor
+        // waits for this process.
         let listener = install(&program)?;
         send_descriptor(&socket, listener.as_fd())?;
-        // Last, for until the program starts we hold all descriptors that the supervisor has.
+        // The limits come last, because until the program starts this process holds all descriptors
+        // of the supervisor.
         super::limits::apply()?;
-        // Nobody in the sandbox can become more than it is: there is one user id.
+        // This takes nothing away: with a single user id, no process in the sandbox can gain
+        // rights.
         rustix::thread::set_no_new_privs(true)?;
         process::close_at_exec()?;
         if let Some(inherited) = &inherited {
@@ -85,7 +88,7 @@ pub(super) fn confine(
 /// Installs `program` for this process and its children.
 fn install(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     let listen = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
-    // Linux 5.19: a call that waits for its answer is not interrupted by signals.
+    // Since Linux 5.19, a call that waits for its answer need not be interrupted by signals.
     for flags in [
         listen | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
         listen,
@@ -150,7 +153,8 @@ impl Listener {
             _ => None,
         });
         let fd = fds.next().ok_or(io::ErrorKind::UnexpectedEof)?;
-        // Linux 6.6: the caller and we take turns on one CPU. Older kernels refuse; nothing is lost.
+        // Since Linux 6.6, the caller and the supervisor can take turns on one CPU. Older kernels
+        // refuse this, which does no harm.
         // SAFETY: the request takes a number, no memory.
         let _ = unsafe {
             libc::ioctl(
@@ -189,7 +193,7 @@ impl Listener {
         }))
     }
 
-    /// Whether the caller still waits, so that its memory is the memory that was meant.
+    /// Whether the caller still waits. Only then is its memory the memory that the call meant.
     pub(super) fn is_waiting(&self, notification: &Notification) -> bool {
         // SAFETY: the request reads one `u64`.
         let result = unsafe {
@@ -202,7 +206,7 @@ impl Listener {
         result == 0
     }
 
-    /// Answers; that the caller died meanwhile is no error.
+    /// Answers the call. It is not an error if the caller died meanwhile.
     pub(super) fn reply(&self, notification: &Notification, reply: Reply) -> io::Result<()> {
         let (value, error, flags) = match reply {
             Reply::Continue => (0, 0, CONTINUE),
@@ -235,8 +239,9 @@ impl Listener {
         Ok(())
     }
 
-    /// Gives `file` to the caller, as `flags` of open(2) say. Since Linux 5.14 that is the answer;
-    /// before, it is still to be answered with the number that the file has there.
+    /// Gives `file` to the caller as a new descriptor, with `flags` of open(2). Since Linux 5.14
+    /// this also answers the call; on older kernels the call must still be answered with the number
+    /// of the descriptor.
     fn give(
         &self,
         notification: &Notification,
@@ -283,7 +288,8 @@ const SYNC_WAKE_UP: libc::c_ulong = 1;
 /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`, in the width of its field.
 const CONTINUE: u32 = 1;
 
-/// Which of `fds` can be read or are at their end; waits until one is. `None`s are left out.
+/// Waits until one of `fds` can be read or is at its end, and gives the state of each. `None` is
+/// left out.
 pub(super) fn wait_readable<const N: usize>(
     fds: [Option<BorrowedFd<'_>>; N],
 ) -> io::Result<[Readiness; N]> {

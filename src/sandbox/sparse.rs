@@ -1,7 +1,7 @@
-//! Files with holes: only what is not zero is read and written.
+//! Copies and compares files with holes, reading and writing only the parts that are not zero.
 //!
-//! Where a filesystem keeps holes differs from one to the other, and decides nothing: every [`BLOCK`] of
-//! zeros is a hole. What the kernel knows to be one only need not be read.
+//! Filesystems differ in where they keep holes, which must not decide the result: every [`BLOCK`]
+//! of zeros is a hole. A part that the kernel knows to be a hole is not read.
 
 use crate::tree::{Content, Objects, Piece};
 use rustix::fs::SeekFrom;
@@ -9,17 +9,17 @@ use rustix::io::Errno;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
-/// What is looked at at once, and the alignment of holes.
+/// The number of bytes that are read at once, and the alignment of holes.
 const BLOCK: u64 = 64 << 10;
 
-/// So many bytes of a file in a row.
+/// A run of bytes of a file: this many in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Run {
     Data(u64),
     Hole(u64),
 }
 
-/// Copies the data of `file`, `len` bytes long, and says where it lies.
+/// Copies the data of `file`, which is `len` bytes long, and gives the runs of data and holes.
 pub(super) fn copy(file: &fs_err::File, len: u64, target: &mut impl Write) -> io::Result<Vec<Run>> {
     let mut runs = Vec::new();
     let mut buffer = vec![0; to_usize(BLOCK)];
@@ -45,7 +45,7 @@ pub(super) fn copy(file: &fs_err::File, len: u64, target: &mut impl Write) -> io
     Ok(runs)
 }
 
-/// Whether `file` holds `content`, which is as long.
+/// Whether `file` has the content `content`, whose length is the same.
 pub(super) fn equal(
     file: &fs_err::File,
     content: &Content,
@@ -87,8 +87,8 @@ pub(super) fn equal(
     Ok(true)
 }
 
-/// The first byte from `at` on that may not be zero; `len` where there is none. Filesystems without
-/// holes say that everything is data.
+/// The offset of the first byte, from `at` on, that may not be zero; `len` if there is none. On a
+/// filesystem without holes every byte counts as data.
 fn next_data(file: &fs_err::File, at: u64, len: u64) -> io::Result<u64> {
     match rustix::fs::seek(file.file(), SeekFrom::Data(at)) {
         Ok(data) => Ok(data.min(len)),
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// A file of so many bytes with `x` at some places.
+    /// A file of `len` bytes with `x` at some places.
     fn file(len: u64, places: &[u64]) -> fs_err::File {
         let file = fs_err::File::from_parts(tempfile::tempfile().unwrap(), "x");
         file.set_len(len).unwrap();
@@ -153,7 +153,7 @@ mod tests {
             (&expected[..], BLOCK)
         );
         assert_eq!(data[7], b'x');
-        // The same with zeros that take room.
+        // The same file with zeros that take room on the disk.
         let dense = file(0, &[]);
         let mut bytes = vec![0; to_usize(len)];
         bytes[to_usize(BLOCK + 7)] = b'x';

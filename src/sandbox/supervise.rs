@@ -1,4 +1,5 @@
-//! Runs one step under the supervisor: answers its system calls until all of it is gone.
+//! Runs one step under the supervisor, which answers its system calls until all of its processes
+//! have ended.
 
 use super::error::{Doing, Ending, Trouble};
 use super::filter;
@@ -12,14 +13,14 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 
-/// How a step ended; `None` is success.
+/// The end of a step.
 pub(super) struct Ended {
     pub(super) ending: Option<Ending>,
-    /// The beginning of what it printed, where its verdict was asked.
+    /// The beginning of its output, if its failure is an answer.
     pub(super) output: String,
 }
 
-/// Runs `step`, as often as it may be tried.
+/// Runs `step`, with as many attempts as it allows.
 pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Ended, Trouble> {
     let mut left = step.attempts.max(1);
     loop {
@@ -33,7 +34,7 @@ pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Ended, 
     }
 }
 
-/// Where input passes; on the sandbox's own tmpfs.
+/// The file through which input is passed, on the sandbox's own tmpfs.
 const EXCHANGE: &str = "/run/imgbuild-exchange";
 
 fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Ended> {
@@ -65,7 +66,7 @@ fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Ended> {
             return Ok(Ended::by(Some(Ending::NotStarted(number))));
         }
     };
-    // Else our own ends of the pipes would keep them open.
+    // Otherwise the ends of the pipes in this process would keep them open.
     drop(command);
     let listener = Listener::from_socket(&ours)?;
     let pid = Pid::from_child(&child);
@@ -92,7 +93,8 @@ impl Ended {
     }
 }
 
-/// Answers calls until the reaper has seen the last process go; gives the limit that was exceeded.
+/// Answers calls until the reaper says that the last process has ended. Gives the limit that was
+/// exceeded, if any.
 fn serve(
     listener: &Listener,
     alive: impl AsFd,
@@ -108,7 +110,8 @@ fn serve(
         let (alive, lifeline) = (Some(alive.as_fd()), Some(stdin.as_fd()));
         let fds = [listened, alive, lifeline, timer, output, status];
         let [call, over, lifeline, watched @ ..] = seccomp::wait_readable(fds)?;
-        // The process that made this sandbox holds the other end of our stdin as long as it lives.
+        // The process that made this sandbox holds the other end of standard input as long as it
+        // lives.
         if lifeline != Readiness::Waiting {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -132,7 +135,7 @@ fn serve(
     }
 }
 
-/// As init of the namespace: ends everybody but us.
+/// Kills every other process. This process is the init of the namespace.
 fn kill_all() -> io::Result<()> {
     match rustix::process::kill_process_group(Pid::INIT, Signal::KILL) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
@@ -140,10 +143,12 @@ fn kill_all() -> io::Result<()> {
     }
 }
 
-/// Waits until `child` has ended, and kills it when the process that made this sandbox closes the other
-/// end of our stdin. It is process 1 of a namespace: when it has ended, so have all others there.
+/// Waits until `child` has ended, and kills it when the process that made this sandbox closes the
+/// other end of standard input. `child` is process 1 of a namespace: when it has ended, so have all
+/// others there.
 pub(super) fn end_with_stdin(child: Pid) -> io::Result<()> {
-    // Without it (before Linux 5.3) the kernel kills the child when we are killed, and nothing waits.
+    // Before Linux 5.3 there is no such descriptor. The kernel then kills the child when this
+    // process is killed, but nobody waits for its end.
     let Ok(ended) = rustix::process::pidfd_open(child, PidfdFlags::empty()) else {
         return Ok(());
     };
@@ -155,7 +160,8 @@ pub(super) fn end_with_stdin(child: Pid) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for `main` and then ends and collects whatever it left behind. Dropping `_over` tells.
+/// Waits for `main`, then kills and collects the processes that it left behind. The drop of `_over`
+/// tells the supervisor.
 fn reap(main: Pid, _over: OwnedFd) -> io::Result<Option<WaitStatus>> {
     let mut status = None;
     loop {

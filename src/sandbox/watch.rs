@@ -1,5 +1,5 @@
-//! Watches one step: how long it goes on without progress, how much it prints, and which package dpkg is
-//! busy with.
+//! Watches one step: the time since its last progress, the amount of its output, and the package on
+//! which dpkg works.
 
 use super::error::{Ending, OutputLimit, TimeLimit};
 use super::limits;
@@ -15,29 +15,30 @@ use std::io::{self, PipeReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// How much of the output of a step is kept that must be silent, or whose verdict is asked.
+/// The number of bytes that are kept of the output of a step that must be silent or whose failure
+/// is an answer.
 const KEPT: usize = 256 << 10;
-/// dpkg's lines are shorter.
+/// The longest line that is read; dpkg's lines are shorter.
 const LINE: usize = 4096;
 
-/// A step under watch.
+/// The watch over one step.
 pub(super) struct Watch {
     timeout: Duration,
     timer: OwnedFd,
-    /// What the step prints; absent at its end.
+    /// The output of the step; absent after its end.
     output: Option<PipeReader>,
-    /// What dpkg says about its progress (`--status-fd`); absent at its end.
+    /// The progress reports of dpkg (`--status-fd`); absent after their end.
     status: Option<PipeReader>,
     line: Vec<u8>,
-    /// What dpkg is doing: `configure` and a package.
+    /// The current action of dpkg, such as `configure`, and the package.
     doing: Option<(String, String)>,
     n_printed: u64,
-    /// What such a step printed.
+    /// The kept output of such a step; absent for other steps.
     kept: Option<Vec<u8>>,
 }
 
 impl Watch {
-    /// Begins to watch a step with these ends of its pipes.
+    /// Begins to watch a step, with the ends of its pipes.
     pub(super) fn new(
         timeout: Duration,
         output: PipeReader,
@@ -58,14 +59,14 @@ impl Watch {
         Ok(watch)
     }
 
-    /// What to wait for: the time-out, output, and a word of dpkg.
+    /// The descriptors to wait for: the timer, the output and dpkg's reports.
     pub(super) fn fds(&self) -> [Option<BorrowedFd<'_>>; 3] {
         let output = self.output.as_ref().map(AsFd::as_fd);
         let status = self.status.as_ref().map(AsFd::as_fd);
         [Some(self.timer.as_fd()), output, status]
     }
 
-    /// Takes note of what happened to [`Watch::fds`]; `Some` says why the step must end.
+    /// Handles the states of [`Watch::fds`]. `Some` gives the reason why the step must be ended.
     pub(super) fn take_note(
         &mut self,
         [timer, output, status]: [Readiness; 3],
@@ -83,7 +84,7 @@ impl Watch {
                 during: self.during(),
             }))));
         }
-        // Progress that came with the time-out counts.
+        // Progress that came together with the time-out counts.
         if timer == Readiness::Waiting || status == Readiness::Readable {
             return Ok(None);
         }
@@ -95,7 +96,7 @@ impl Watch {
         }))))
     }
 
-    /// Reads what is still to be read when every process is gone; gives what was kept of what the step printed.
+    /// Reads the rest of the output after every process has ended, and gives the kept output.
     pub(super) fn finish(mut self) -> io::Result<Vec<u8>> {
         while self.output.is_some() && self.read_output()? > 0 {}
         let kept = self.kept.take().unwrap_or_default();
@@ -179,10 +180,11 @@ impl Watch {
     }
 }
 
-/// How many processes an error shows.
+/// The number of processes that an error shows.
 const N_SHOWN: usize = 40;
 
-/// Every process of the sandbox but process 1, children below their parents, with what it waits for.
+/// Lists every process of the sandbox except process 1, children below their parents, with what
+/// each waits for.
 fn processes() -> Vec<String> {
     let names = listing::sorted(Path::new("/proc")).unwrap_or_default();
     let numbers = names.iter().filter_map(|name| name.to_str()?.parse().ok());
@@ -191,7 +193,8 @@ fn processes() -> Vec<String> {
         parents.insert(pid, parent(pid).unwrap_or(1));
     }
     let mut lines = Vec::new();
-    // Process numbers grow, so that a stack of the youngest last gives each parent before its children.
+    // Process numbers grow. With the youngest on top of a stack, each parent comes before its
+    // children.
     let mut stack: Vec<(u32, usize)> = Vec::new();
     let children = |of: u32| parents.iter().filter(move |(_, parent)| **parent == of);
     stack.extend(children(1).rev().map(|(pid, _)| (*pid, 0)));
@@ -206,14 +209,15 @@ fn processes() -> Vec<String> {
     lines
 }
 
-/// The number of the parent of `pid` (proc_pid_stat(5)); the name before it may have any character.
+/// The number of the parent of `pid` (proc_pid_stat(5)). The name before that field may have any
+/// character.
 fn parent(pid: u32) -> Option<u32> {
     let text = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(") ")?;
     rest.split(' ').nth(1)?.parse().ok()
 }
 
-/// The command line of `pid` and what it waits for.
+/// The command line of `pid`, and what it waits for.
 fn process(pid: u32) -> String {
     let text = |name: &str| {
         let text = fs_err::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
