@@ -1,4 +1,5 @@
-//! Boot loaders out of packages of archives that have keys of their own; exit codes 1, 3 and 4.
+//! Boot loaders from packages of third-party archives that have keys of their own; exit codes 1, 3
+//! and 4.
 
 use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{DebSpec, Fault, TestArchive, TestKey, Times};
@@ -8,12 +9,12 @@ use std::process::Command;
 
 const SECTOR: usize = 512;
 
-/// The archive's key; Debian's is that of seed 1.
+/// The key of the third-party archive. The key of seed 1 is Debian's.
 fn key() -> TestKey {
     TestKey::new(7)
 }
 
-/// The boot loader in version `version` of its package: its own name, over and over.
+/// The boot loader in version `version` of its package: the name of the file, repeated.
 fn loader(version: &str) -> Vec<u8> {
     let word = format!("loader {version} ");
     word.bytes().cycle().take(40_000).collect()
@@ -27,7 +28,8 @@ fn package(version: &str) -> DebSpec {
     )
 }
 
-/// An archive that also has a package of Debian's name, in a version that no build must take.
+/// An archive that also has a package with the name of one of Debian's, in a version that no build
+/// may take.
 fn archive(version: &str) -> TestArchive {
     (TestArchive::new().key(key()).package(package(version)))
         .package(test_debian::versioned("hello", "99"))
@@ -74,7 +76,7 @@ redistributable = false
     fs_err::write(&path, change(text + &parts)).unwrap();
 }
 
-/// What dd(1) reads from sector 64 on.
+/// The bytes that dd(1) reads from sector 64 on.
 fn written(fixture: &Fixture) -> Vec<u8> {
     let mut dd = Command::new("dd");
     dd.arg(format!("if={}", fixture.image().display()));
@@ -90,7 +92,7 @@ fn expected(version: &str) -> Vec<u8> {
     bytes
 }
 
-/// The error that `command` must end with.
+/// The error of `command`, which must end with this exit code.
 fn refused(fixture: &Fixture, command: &mut Command, code: i32) -> String {
     let Ran { stderr, .. } = run(command).ended(code);
     assert_eq!(fixture.outputs(), [""; 0]);
@@ -103,7 +105,7 @@ fn a_boot_loader_comes_from_an_archive_with_a_key_of_its_own() {
     let fixture = fixture(&archive("2.0"));
     run(&mut fixture.build()).succeeded();
     assert!(written(&fixture) == expected("2.0"));
-    // Nothing is installed from there, and the device never asks it.
+    // No package is installed from that archive, and the device never uses it.
     let table = Command::new("/usr/sbin/sfdisk")
         .arg("--json")
         .arg(fixture.image())
@@ -158,7 +160,7 @@ fn a_lock_of_another_archive_is_stale() {
     let mut build = fixture.build();
     let said = refused(&fixture, build.arg("--lock").arg(&lock), 3);
     assert!(said.contains("another set of packages"), "{said}");
-    // A lock from which somebody has cut it.
+    // A lock from which the third-party archive was removed.
     write_board(&fixture, &key(), |text| text);
     let text = fs_err::read_to_string(&lock).unwrap();
     let (before, from) = text.split_once("[[third_party_packages]]").unwrap();
@@ -185,7 +187,7 @@ fn offline_an_archive_needs_a_warm_store() {
 
 #[test]
 fn an_archive_signed_by_another_key_is_refused() {
-    // Debian's own key, too, is none for this archive.
+    // Debian's own key, too, is not accepted for this archive.
     let fixture = fixture(&archive("2.0").key(TestKey::new(1)));
     insta::assert_snapshot!(refused(&fixture, &mut fixture.build(), 4));
 }

@@ -1,4 +1,5 @@
-//! Base images of other layouts than ours: what lies where, before and after.
+//! Base images with other layouts than those of this program's images: the position of everything,
+//! before and after a build.
 
 use crate::bases::{self, output};
 use crate::fixture::{Fixture, run};
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const MIB: usize = 1 << 20;
-/// Bytes that no filesystem and no table has.
+/// Bytes that occur in no filesystem and no table.
 const LOADER: [u8; 4096] = [0xa5; 4096];
 
 /// The partitions of an image that imgbuild made: a FAT and the root.
@@ -18,7 +19,8 @@ pub(crate) struct Parts {
 pub(crate) fn parts(base: &Path) -> Parts {
     let bytes = fs_err::read(base).unwrap();
     let mut fat = bytes[MIB..35 * MIB].to_vec();
-    // The disks below have another id than the one that its command line names.
+    // The disks below have another id than the one in the image's command line, so that setting is
+    // made ineffective.
     let named = b"root=PARTUUID=";
     let found = fat.windows(named.len()).position(|part| part == named);
     fat[found.expect("a command line")] = b'R';
@@ -33,7 +35,7 @@ pub(crate) fn disk(path: &Path, len: usize, script: &str, contents: &[(usize, &[
     for (at, content) in contents {
         bytes[at * MIB..at * MIB + content.len()].copy_from_slice(content);
     }
-    // A boot loader lies behind the table, but for the bytes that the table has.
+    // A boot loader fills the first sector except for the bytes of the table.
     bytes[0..440].copy_from_slice(&LOADER[..440]);
     fs_err::write(path, &bytes).unwrap();
     let mut sfdisk = Command::new("/usr/sbin/sfdisk")
@@ -50,7 +52,7 @@ pub(crate) fn disk(path: &Path, len: usize, script: &str, contents: &[(usize, &[
     assert!(sfdisk.wait().unwrap().success());
 }
 
-/// The fixture, what its usual image is made of, and a profile that needs `margin` MiB more.
+/// The fixture, the partitions of its usual image, and a profile that needs `margin` MiB more.
 fn fixture(margin: usize) -> (Fixture, Parts, PathBuf) {
     let (fixture, base) = bases::fixture();
     let parts = parts(&base);
@@ -65,13 +67,13 @@ pub(crate) fn mib(bytes: &[u8]) -> usize {
     bytes.len().div_ceil(MIB)
 }
 
-/// Injects into `base`, and gives the bytes of the result.
+/// Builds on `base`, and gives the bytes of the new image.
 fn injected(fixture: &Fixture, base: &Path) -> Vec<u8> {
     run(&mut bases::inject(fixture, base)).succeeded();
     fs_err::read(fixture.image()).unwrap()
 }
 
-/// The root at `start` MiB, `len` MiB long, is whole and has the new package.
+/// Checks that the root at `start` MiB, which is `len` MiB long, is sound and has the new package.
 #[track_caller]
 fn check_root(fixture: &Fixture, disk: &[u8], start: usize, len: usize) {
     let path = fixture.path("root.ext4");
@@ -225,7 +227,8 @@ fn what_cannot_be_built_on_is_named() {
         "no partition of the base image holds a root filesystem",
     );
     let mut damaged = parts.root.clone();
-    // An incompatible feature that nobody knows: s_feature_incompat is at 0x60 of the superblock.
+    // This sets an incompatible feature that does not exist: s_feature_incompat is at 0x60 of the
+    // superblock.
     damaged[1024 + 0x63] |= 0x40;
     refused(&damaged, "cannot read the ext4 in partition 1");
     fs_err::write(&base, &parts.root).unwrap();

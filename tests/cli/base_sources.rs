@@ -1,4 +1,4 @@
-//! Where base images come from: what is taken for genuine, and what is refused.
+//! The sources of base images: which are accepted as genuine, and which are refused.
 
 use crate::bases;
 use crate::fixture::{Fixture, Ran, run};
@@ -7,7 +7,7 @@ use imgbuild::digest::Sha256;
 use imgbuild::epoch::Epoch;
 use std::process::Command;
 
-/// When tests sign: any time in the life of a [`TestKey`].
+/// The time of the signatures in these tests: any time at which a [`TestKey`] is valid.
 const SIGNED: Epoch = crate::mirror::NOW;
 
 /// A fixture with an image on its server, at `bases/base.img.xz`.
@@ -71,7 +71,7 @@ fn a_url_needs_a_digest_and_the_right_one() {
     let wrong = digest.replace(|c: char| c.is_ascii_digit(), "0");
     refused(with(&wrong), &fixture, &["is not genuine", &digest]);
     with(&digest).succeeded();
-    // All of it is in the store now.
+    // All inputs are in the store now.
     let mut offline = bases::inject(&fixture, url.as_ref());
     fs_err::remove_file(fixture.image()).unwrap();
     run(offline.args(["--base-sha256", &digest, "--offline"])).succeeded();
@@ -239,7 +239,7 @@ fn a_lock_pins_the_base() {
     );
     assert!(text.contains(&digest));
 
-    // Neither key nor signature is asked for by who has a lock.
+    // A build with a lock needs neither the key nor the signature.
     fs_err::remove_file(fixture.path("mirror/bases/key.asc")).unwrap();
     let locked = || {
         let mut command = bases::inject(&fixture, "signed".as_ref());

@@ -1,4 +1,4 @@
-//! What the system on a base image asks for by what it is: its kernel, its boot loader, its tables.
+//! Changes that depend on the system of a base image: on its kernel, its boot loader, its tables.
 
 use crate::bases::{self, output};
 use crate::first_boot::inside;
@@ -8,7 +8,7 @@ use crate::test_debian::{self, KERNEL};
 use std::path::Path;
 use std::process::Command;
 
-/// The rules of radio as Debian's package brings them.
+/// The regulatory database as Debian's package has it.
 fn wireless_regdb() -> DebSpec {
     let postinst = "#!/bin/sh\nset -e\nfor s in debian=100 upstream=50; do\n\
         update-alternatives --install /lib/firmware/regulatory.db regulatory.db \\\n\
@@ -30,13 +30,13 @@ fn wireless_regdb() -> DebSpec {
     files.script("postinst", postinst)
 }
 
-/// Radio of the kernel, which believes what `keys` signed.
+/// The module cfg80211 of a kernel, which trusts these `keys`.
 fn radio(keys: &str) -> DebSpec {
     let module = format!("/usr/lib/modules/{KERNEL}/kernel/net/wireless/cfg80211.ko");
     test_debian::package("radio").file(&module, 0o644, keys.as_bytes())
 }
 
-/// What update-alternatives says about the regulatory database of the system in `root`.
+/// The output of update-alternatives about the regulatory database of the system in `root`.
 fn alternatives(root: &Path, arguments: &[&str]) -> String {
     let root = root.to_str().unwrap();
     let common = ["--root", root, "--log", "/dev/null"];
@@ -51,7 +51,7 @@ const SET: [&str; 3] = [
     "/lib/firmware/regulatory.db-upstream",
 ];
 
-/// Every file and link that update-alternatives keeps, below `root`.
+/// All files and links of update-alternatives below `root`.
 fn links(root: &Path) -> String {
     let folders = [
         "etc/alternatives",
@@ -93,7 +93,7 @@ fn a_vendors_kernel_gets_the_rules_of_radio_that_it_believes() {
     assert_eq!(links(before.path()), links(after.path()));
     assert!(links(after.path()).starts_with("etc/alternatives"));
 
-    // Once more, from there: nothing is left to be chosen.
+    // A second build on this result has nothing left to choose.
     fs_err::rename(fixture.image(), &base).unwrap();
     let ran = run(&mut bases::inject(&fixture, &base)).succeeded();
     assert!(!ran.stderr.contains("regulatory.db"), "{}", ran.stderr);
@@ -115,7 +115,7 @@ fn debians_kernel_keeps_the_rules_of_radio_that_it_has() {
 
 const MENU: &str = "/boot/extlinux/extlinux.conf";
 
-/// Debian's own u-boot-menu, and of what it runs as much as it asks for.
+/// Debian's own u-boot-menu, with as much of its dependencies as it needs.
 fn u_boot_menu() -> DebSpec {
     let folder = Path::new("/usr/local/lib/imgbuild-oracles/trixie");
     let script = fs_err::read(folder.join("usr/sbin/u-boot-update")).unwrap();
@@ -138,7 +138,7 @@ fn u_boot_menu() -> DebSpec {
         .file("/usr/bin/stat", 0o755, &stat)
 }
 
-/// A newer kernel, whose script does what those of Debian's kernels do.
+/// A newer kernel, whose script does the same as those of Debian's kernels.
 fn newer_kernel() -> DebSpec {
     let postinst = "#!/bin/sh\nset -e\nupdate-initramfs -c -k 6.2.0-test\nu-boot-update\n";
     test_debian::package("linux-image-newer")
@@ -146,7 +146,7 @@ fn newer_kernel() -> DebSpec {
         .script("postinst", postinst)
 }
 
-/// Writes `text` into the base as the menu that its device has.
+/// Writes `text` to the base as the boot menu of its device.
 fn write_menu(fixture: &Fixture, base: &Path, text: &str) {
     let file = fixture.path("menu");
     fs_err::write(&file, text).unwrap();
@@ -190,7 +190,7 @@ fn the_menu_of_u_boot_is_the_images_own_after_a_kernel_came() {
         written.contains(&entry) && written.contains(KERNEL),
         "{written}"
     );
-    // The device's own program has nothing to add.
+    // The device's own program changes nothing.
     let ran = inside(files.path(), &["/usr/sbin/u-boot-update"]);
     let said = String::from_utf8(ran.stderr).unwrap();
     assert!(
@@ -274,7 +274,7 @@ fn a_name_that_leads_to_no_partition_is_refused() {
     tried(&fstab).succeeded();
 }
 
-/// As Armbian and DietPi ship them, with hashes of `1234` and `dietpi`.
+/// The passwords are set as Armbian and DietPi ship them, with hashes of `1234` and `dietpi`.
 #[test]
 fn nobody_logs_in_with_the_password_that_a_base_is_known_for() {
     let (fixture, base) = bases::fixture();

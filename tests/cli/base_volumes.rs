@@ -100,7 +100,7 @@ fn fixture(mounts: [&str; 2]) -> (Fixture, PathBuf, usize) {
     let hidden = fixture.path("hidden");
     fs_err::write(&hidden, "hidden").unwrap();
     let mut commands = format!("rm /etc/fstab\nwrite {} /etc/fstab\n", fstab.display());
-    // What the root holds below a mount point is seen by nobody while that is mounted.
+    // The files of the root below a mount point are hidden while a filesystem is mounted there.
     commands += &format!("mkdir {first}\nwrite {} {first}/hidden\n", hidden.display());
     commands +=
         &format!("ln {first}/hidden /etc/shown\nset_inode_field {first}/hidden links_count 2\n");

@@ -1,4 +1,4 @@
-//! Images that start from another image: what changes, and what must not.
+//! Builds on a base image: the changes they make, and everything that they must not change.
 
 use crate::fixture::{Fixture, run};
 use crate::mirror::{DebSpec, NOW, TestArchive};
@@ -20,7 +20,7 @@ root-margin = "1MiB"
 install = ["extra"]
 "#;
 
-/// An archive that is published again is younger.
+/// The date of an archive that is published a second time.
 pub(crate) const LATER: Epoch = Epoch(NOW.0 + 86_400);
 
 const SETTINGS: &str = r#"
@@ -55,17 +55,17 @@ pub(crate) fn extra() -> DebSpec {
         .conffile("/etc/extra.conf", b"extra\n")
 }
 
-/// The archive of every fixture here.
+/// The archive of the fixtures of these tests.
 pub(crate) fn archive() -> TestArchive {
     test_debian::archive().package(extra())
 }
 
-/// A fixture whose archive has package `extra`, and an image made from it without that.
+/// A fixture whose archive has the package `extra`, and an image that was made without it.
 pub(crate) fn fixture() -> (Fixture, PathBuf) {
     fixture_with(Vec::new())
 }
 
-/// The same, and the image has `packages` too.
+/// As [`fixture`], with an image that has `packages` too.
 pub(crate) fn fixture_with(packages: Vec<DebSpec>) -> (Fixture, PathBuf) {
     let names = packages.iter().map(|deb| format!(", \"{}\"", deb.name));
     let names: String = names.collect();
@@ -88,7 +88,7 @@ pub(crate) fn write_adder(fixture: &Fixture) {
     fs_err::write(folder.join("profile.toml"), format!("{PROFILE}{SETTINGS}")).unwrap();
 }
 
-/// The build of an image that starts from `base`.
+/// A build on the image `base`.
 pub(crate) fn inject(fixture: &Fixture, base: &Path) -> Command {
     let mut command = fixture.bare(&[]);
     add_inputs(fixture, base, &mut command);
@@ -96,7 +96,7 @@ pub(crate) fn inject(fixture: &Fixture, base: &Path) -> Command {
     command
 }
 
-/// The subcommand `name` on what [`inject`] builds from.
+/// The subcommand `name` with the inputs of [`inject`].
 pub(crate) fn sub(fixture: &Fixture, name: &str, base: &Path) -> Command {
     let mut command = fixture.bare(&[name]);
     add_inputs(fixture, base, &mut command);
@@ -112,7 +112,7 @@ fn add_inputs(fixture: &Fixture, base: &Path, command: &mut Command) {
     command.args(inputs).arg("--base").arg(base);
 }
 
-/// What `program` prints; it must succeed.
+/// The output of `program`, which must succeed.
 #[track_caller]
 pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
@@ -122,13 +122,13 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
     text
 }
 
-/// The partitions of `image`, as sfdisk sees them, without the name of the file.
+/// The partitions of `image` as sfdisk shows them, without the name of the file.
 fn partitions(image: &Path) -> String {
     let text = output("/usr/sbin/sfdisk", &["--dump", image.to_str().unwrap()]);
     text.replace(image.to_str().unwrap(), "IMAGE")
 }
 
-/// Where the root filesystem of `image` lies.
+/// The range of bytes of the root filesystem in `image`.
 fn root_range(image: &Path) -> std::ops::Range<u64> {
     let dump = partitions(image);
     let number = |line: &str, key: &str| -> u64 {
@@ -140,7 +140,7 @@ fn root_range(image: &Path) -> std::ops::Range<u64> {
     start * 512..(start + size) * 512
 }
 
-/// The root filesystem of `image`, as a file of its own.
+/// The root filesystem of `image`, copied to a file.
 pub(crate) fn root(image: &Path) -> tempfile::NamedTempFile {
     let range = root_range(image);
     let index = |at: u64| usize::try_from(at).unwrap();
@@ -150,7 +150,7 @@ pub(crate) fn root(image: &Path) -> tempfile::NamedTempFile {
     file
 }
 
-/// The file `path` of the ext4 in the file `root`.
+/// The text of `path` in the ext4 filesystem in the file `root`.
 pub(crate) fn cat(root: &Path, path: &str) -> String {
     output(
         "/usr/sbin/debugfs",
@@ -172,8 +172,8 @@ fn a_package_is_installed_on_an_image() {
     assert_eq!(cat(root.path(), "/etc/greeting"), "hello\n");
 }
 
-/// The names of everything in the tree of `image` that is other than in that of `base`, as our own
-/// reader sees them, whose oracles are others.
+/// The paths whose nodes differ between the trees of `base` and `image`, by this program's own
+/// reader, which other tests check against other programs.
 fn differences(fixture: &Fixture, base: &Path) -> Vec<String> {
     let read = |image: &Path| {
         let store = Store::open(&fixture.path("judge")).unwrap();
@@ -240,7 +240,7 @@ fn newer() -> [DebSpec; 2] {
     [hello, extra().field("Depends", "hello (>= 2)")]
 }
 
-/// The files of the root filesystem of `image`, in a folder.
+/// The files of the root filesystem of `image`, copied to a folder.
 pub(crate) fn files(image: &Path) -> tempfile::TempDir {
     let root = root(image);
     let folder = tempfile::tempdir().unwrap();
@@ -252,7 +252,7 @@ pub(crate) fn files(image: &Path) -> tempfile::TempDir {
     folder
 }
 
-/// Runs debugfs's `commands` on the root of `image`.
+/// Runs `commands` of debugfs on the root filesystem of `image`.
 pub(crate) fn edit(image: &Path, commands: &str) {
     let start = root_range(image).start;
     let path = format!("{}?offset={start}", image.display());

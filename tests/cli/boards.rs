@@ -1,8 +1,9 @@
-//! Every shipped board, built from an archive in miniature: the map of its disk, and what its boot ROM
-//! or firmware will read, byte by byte.
+//! Every shipped board, built from a small archive: the map of its disk, and the bytes that its
+//! boot ROM or firmware will read.
 //!
-//! The boards keep everything but their architecture, which is this machine's: the packages' scripts
-//! run here. What differs by architecture (`arm_64bit`, folders of device trees) is judged elsewhere.
+//! Only the architecture of the boards is changed to that of this machine, because the packages'
+//! scripts run here. What differs by architecture (`arm_64bit`, folders of device trees) is tested
+//! elsewhere.
 
 mod archive;
 
@@ -19,7 +20,7 @@ use std::process::Command;
 const SECTOR: u64 = 512;
 const MIB: u64 = 1 << 20;
 
-/// What the Odroid XU4's blobs are replaced by: the file's name, its length, its bytes.
+/// Replacements for the blobs of the Odroid XU4: the name of the file, its length, its bytes.
 const EXYNOS: [(&str, usize, u8); 3] = [
     ("bl1.bin.hardkernel", 15_616, b'1'),
     ("bl2.bin.hardkernel.720k_uboot", 14_592, b'2'),
@@ -77,7 +78,8 @@ impl Boards {
     }
 }
 
-/// The board for this machine's packages, with its blobs on the test's server.
+/// The board with the architecture of this machine's packages, and with its blobs on the test's
+/// server.
 fn adapted(text: &str, fixture: &Fixture) -> String {
     let line = |line: &str| -> String {
         let Some((name, len, byte)) = EXYNOS.into_iter().find(|(name, ..)| line.contains(name))
@@ -123,7 +125,7 @@ impl Disk {
         self.bytes(first * SECTOR, n * 512)
     }
 
-    /// The table as sfdisk(8) reads it.
+    /// The partition table as sfdisk(8) reads it.
     fn table(&self) -> Value {
         let mut sfdisk = Command::new("/usr/sbin/sfdisk");
         judge(sfdisk.arg("--verify").arg(&self.path));
@@ -140,7 +142,7 @@ impl Disk {
             .unwrap()
     }
 
-    /// The table, and which sectors in front of the first filesystem are not zeros.
+    /// The partition table, and the sectors before the first filesystem that are not zeros.
     fn map(&self) -> String {
         let table = self.table();
         let mut text = format!("{}\n", table["label"].as_str().unwrap());
@@ -200,7 +202,8 @@ impl Disk {
         judge(debugfs.args(["-R", &format!("cat {at}"), &device]))
     }
 
-    /// Clusters of the FAT32 in partition `number`, by Microsoft's arithmetic.
+    /// The number of clusters of the FAT32 in partition `number`, computed as Microsoft's
+    /// specification says.
     fn fat_clusters(&self, number: usize) -> u64 {
         let boot = self.sectors(self.start(number), 1);
         let half = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
@@ -210,7 +213,7 @@ impl Disk {
     }
 }
 
-/// Standard output of `command`, which must succeed.
+/// The standard output of `command`, which must succeed.
 fn judge(command: &mut Command) -> String {
     let output = command
         .output()
@@ -219,7 +222,7 @@ fn judge(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// `text` without what each build derives anew.
+/// `text` without the identifiers that differ from build to build.
 fn steady(text: &str) -> String {
     let words = text.split_inclusive(char::is_whitespace);
     let word = |word: &str| match word.split_once("UUID=") {
@@ -293,12 +296,12 @@ fn an_odroid_xu4_finds_each_part_of_its_boot_loader_at_its_sector() {
     let boards = Boards::new();
     let disk = boards.build("odroid-xu4");
     insta::assert_snapshot!("map of odroid-xu4", disk.map());
-    // bl1 is half a sector longer than its room; the other ends where bl2 begins.
+    // bl1 is half a sector longer than its room, and the other blob ends where bl2 begins.
     assert_eq!(disk.sectors(1, 30), [b'1'; 15_360]);
     assert_eq!(disk.bytes(31 * SECTOR, 14_592), [b'2'; 14_592]);
     assert_eq!(disk.bytes(63 * SECTOR, 556_416), archive::u_boot_exynos());
     assert_eq!(disk.bytes(1503 * SECTOR, 262_144), vec![b'T'; 262_144]);
-    // U-Boot's own settings, and everything up to the partition.
+    // Everything from U-Boot's own settings up to the partition.
     let rest = usize::try_from(disk.start(1) - 2015).unwrap();
     assert!(disk.sectors(2015, rest).iter().all(|byte| *byte == 0));
     assert_eq!(disk.start(1), 4 * MIB / SECTOR);
@@ -371,13 +374,12 @@ fn a_blob_that_is_another_one_is_refused_and_a_cut_off_one_resumed() {
     assert_eq!(requests[before..].iter().filter(resumed).count(), 1);
 }
 
-/// From the error on; what was done before is told with times.
+/// The text from the error on. The text before it has times in it.
 fn last_lines(text: &str) -> &str {
     text.find("error: ").map_or(text, |at| &text[at..])
 }
 
-/// An image of somebody else, of `len` bytes: every byte of it says how far into the disk it lies, and an
-/// MBR has one entry.
+/// A foreign image of `len` bytes. Each byte depends on its offset, and an MBR has one entry.
 fn foreign(path: &Path, len: u64) -> Vec<u8> {
     let len = usize::try_from(len).unwrap();
     let mut bytes: Vec<u8> = (0..len).map(|at| (at / 512 % 251 + 1) as u8).collect();
@@ -403,7 +405,7 @@ fn an_odroid_keeps_the_boot_loader_of_an_image_that_is_made_for_it() {
         let disk = build(board);
         let loader = disk.bytes(0, 4 << 20);
         assert_eq!(loader[..440], theirs[..440], "{board}");
-        // The disk id and the entries are this image's own.
+        // The disk id and the entries are those of the new image.
         assert_ne!(loader[440..510], theirs[440..510], "{board}");
         assert!(
             loader[512..] == theirs[512..4 << 20],
@@ -420,7 +422,7 @@ fn an_odroid_keeps_the_boot_loader_of_an_image_that_is_made_for_it() {
         loader[64 * 512..] == theirs[64 * 512..16 << 20],
         "another loader"
     );
-    // What lies between the table and Rockchip's sector 64 is nobody's.
+    // The sectors between the table and Rockchip's sector 64 are unused.
     assert!(loader[512..64 * 512].iter().all(|byte| *byte == 0));
     let menu = disk.root("/boot/extlinux/extlinux.conf");
     insta::assert_snapshot!("menu of odroid-m1", steady(&menu));

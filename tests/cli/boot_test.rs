@@ -1,6 +1,7 @@
-//! `imgbuild test` with a QEMU that is a script: what a machine shows decides what is reported.
+//! `imgbuild test` with a script in the place of QEMU: the report must follow from what the machine
+//! shows.
 //!
-//! Real machines start in the end-to-end lane.
+//! The end-to-end lane starts real machines.
 
 use crate::fixture::{Fixture, run};
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,9 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Shows the console of a device whose health program says what lies beside it: in `health-1` at first,
-/// from then on in `health-2`. What systemd says of the start lies in `state`; a file `silent` keeps the health
-/// program from ending.
+/// A script that shows the console of a device. Its health program prints the file `health-1` at
+/// first and `health-2` later. The state of systemd is in the file `state`. A file `silent` keeps
+/// the health program from ending.
 const QEMU: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 exec 8> "$here/runs"
@@ -64,7 +65,7 @@ impl TestMachine {
         Self(fixture)
     }
 
-    /// A device that says `first` of itself, and `later` when it is asked again.
+    /// A device whose health program says `first` at first, and `later` afterwards.
     fn of_health(first: &str, later: &str) -> Self {
         let machine = Self::new(QEMU);
         let files = [
@@ -97,7 +98,7 @@ impl TestMachine {
         fs_err::write(self.0.path("bin").join(name), text).unwrap();
     }
 
-    /// A test that waits for a health program which does not end.
+    /// Starts a test that waits for a health program which does not end.
     fn waiting(&self) -> Child {
         self.put("silent", "");
         let asked = self.0.path("bin").join("asked");
@@ -111,9 +112,9 @@ impl TestMachine {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Read to its end once the health program has written there.
+        // This read ends when the health program has written to the pipe.
         fs_err::read(&asked).unwrap();
-        // What was written may still lie in the pipe: the log holds what has been read.
+        // The written text may still be in the pipe; the log has the part that was read.
         let said = self.read("health-1");
         let read = || fs_err::read_to_string(&log).unwrap().contains(&said);
         let mut waits = 0;
@@ -125,7 +126,7 @@ impl TestMachine {
         child
     }
 
-    /// Waits until the machine is gone, which holds a lock while it runs.
+    /// Waits until the machine has ended, which holds a lock while it runs.
     fn is_gone(&self) {
         let mut command = Command::new("flock");
         command
@@ -149,7 +150,7 @@ fn a_device_that_becomes_healthy_passes() {
         ran.stdout,
         "started   ok        running\npackages  ok\nfirewall  ok\ntor       ok        PROGRESS=100\n"
     );
-    // Nobody gave it a network, and its kernel has no simulated radio.
+    // The machine was given no network, and its kernel has no simulated radio.
     assert!(
         machine
             .read("question")
@@ -218,7 +219,7 @@ fn a_machine_that_does_not_answer_ends_with_what_it_showed() {
         .says(&["the machine has ended", "No bootable device"]);
 }
 
-/// A unit that systemd has given up does not come back: 30 minutes more would change nothing.
+/// A unit that systemd has given up stays failed, so there is no reason to wait the 30 minutes.
 #[test]
 fn a_verdict_that_is_known_is_not_waited_for() {
     let sick = "units FAIL tor.service\ntor FAIL no circuit\n";
@@ -294,7 +295,7 @@ fn what_the_machines_program_complains_about_controls_no_terminal() {
     let script = "#!/bin/sh\nsleep 60 > /dev/null &\nprintf 'qemu: \\033]0;title\\007 one\\r\\nand no end' >&2\nexit 1\n";
     let machine = TestMachine::new(script);
     let mut command = machine.command(&[]);
-    // What the program has started holds its standard error open.
+    // A process that the program has started would hold its standard error open.
     let result = run(&mut command).ended(6);
     let shown = "qemu: \\u{1b}]0;title\\u{7} one\nand no end\n";
     assert!(result.stderr.contains(shown), "{}", result.stderr);

@@ -1,4 +1,4 @@
-//! Commands that build nothing, and the command line itself.
+//! Commands that build no image, and the command line itself.
 
 use crate::fixture::{Fixture, run};
 

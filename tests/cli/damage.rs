@@ -1,4 +1,5 @@
-//! Whatever becomes of the store: the image is the right one, or there is none and the damage is named.
+//! Damage to the store: the image is right nevertheless, or there is no image and an error names
+//! the damage.
 
 use crate::fixture::{Fixture, names, run};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
@@ -7,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-/// What becomes of a file of the store.
+/// A way to damage a file of the store.
 type Damage = fn(&Path, &Path);
 
-/// The second path is a file of the same kind with another content.
+/// The ways to damage a file. The second path is a file of the same kind with other content.
 const DAMAGES: [Damage; 10] = [
     |path, _| flip(path),
     |path, _| change(path, |bytes| bytes.truncate(bytes.len() / 2)),
@@ -35,7 +36,7 @@ fn change(path: &Path, change: impl Fn(&mut Vec<u8>)) {
     fs_err::write(path, bytes).unwrap();
 }
 
-/// Changes one bit in the middle of the file at `path`, as a bad disk or a stray program does.
+/// Changes one bit in the middle of the file at `path`, as a failing disk or a faulty program does.
 fn flip(path: &Path) {
     fs_err::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
     let file = fs_err::OpenOptions::new().read(true).write(true).open(path);
@@ -46,7 +47,8 @@ fn flip(path: &Path) {
     }
 }
 
-/// Puts something else in the place of `path`, whose name may be too long for a socket.
+/// Replaces `path` by what `make` makes at a short path, because the name of a socket must be
+/// short.
 fn replace(path: &Path, make: impl Fn(&Path)) {
     fs_err::remove_file(path).unwrap();
     let short = tempfile::tempdir().unwrap();
@@ -61,7 +63,7 @@ fn fifo(path: &Path) {
     assert!(made.unwrap().success());
 }
 
-/// Every file below `folder`, in the order of their paths.
+/// All files below `folder`, sorted by path.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let paths = names(folder).into_iter().map(|name| folder.join(name));
     let below = |path: PathBuf| match path.is_dir() {
@@ -72,25 +74,26 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 impl Fixture {
-    /// The image that a build makes, which must not wait for anything.
+    /// The bytes of the image that a build makes. The build must not wait for anything.
     fn built(&self) -> Vec<u8> {
         run(&mut self.build()).succeeded();
         fs_err::read(self.image()).unwrap()
     }
 
-    /// Damages each file below `folder` of the store in every way, some of them at a time, and expects
-    /// the right image after each.
+    /// Damages each file below `folder` of the store in every way, some files at a time, and
+    /// expects the right image after each build.
     fn survives_damage_of(&self, folder: &str) {
         let good = self.built();
         let folder = self.path("store").join(folder);
         for round in 0..DAMAGES.len() {
-            // What nothing needs any more stays damaged.
+            // A file that no build needs any more stays damaged.
             let is_whole = |path: &PathBuf| fs_err::symlink_metadata(path).unwrap().is_file();
             let all: Vec<PathBuf> = files(&folder).into_iter().filter(is_whole).collect();
             for (index, path) in all.iter().enumerate() {
                 let other = &all[(index + 1) % all.len()];
                 let damage = DAMAGES[(index + round) % DAMAGES.len()];
-                // A neighbour that is damaged already is no other file of the kind; nobody but root reads every one.
+                // A damaged neighbour cannot serve as the other file of the kind, and a user who is
+                // not root cannot read every one.
                 let readable = other.is_file() && fs_err::File::open(other).is_ok();
                 let other = if readable {
                     other.as_path()
@@ -124,7 +127,7 @@ fn no_damaged_note_of_an_inode_reaches_an_image() {
     Fixture::warm().survives_damage_of("inodes");
 }
 
-/// What the store notes of the inode of `path`.
+/// The text that the store notes for the inode of `path`.
 fn inode(path: &Path) -> String {
     let found = fs_err::metadata(path).unwrap();
     let born = found.created().unwrap();
@@ -142,7 +145,8 @@ fn inode(path: &Path) -> String {
     )
 }
 
-/// Flips a bit of every object whose inode the store of `fixture` knows, so that no inode tells of it.
+/// Flips a bit of every object whose inode the store of `fixture` has noted, and notes the new
+/// inode, so that the inode does not show the damage.
 fn rot(fixture: &Fixture) -> usize {
     let objects = files(&fixture.path("store/objects"));
     for path in &objects {
@@ -174,7 +178,7 @@ fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inpu
     ran.says(&["its content has changed since it was stored; it is now fetched or made anew"]);
     assert!(fs_err::read(fixture.image()).unwrap() == good);
 
-    // As if these inputs were new.
+    // The memo of the image is removed, as if these inputs were new.
     fs_err::remove_dir_all(fixture.path("store/memo/image-1")).unwrap();
     rot(&fixture);
     assert!(other() == changed);

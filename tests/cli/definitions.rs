@@ -1,4 +1,4 @@
-//! What is wrong in a definition or a setting is said with its place and what to do; exit code 1.
+//! A mistake in a definition or a setting is reported with its place and with help; exit code 1.
 
 use crate::fixture::{Fixture, Ran, run};
 
@@ -11,7 +11,7 @@ impl Fixture {
         fs_err::write(&path, text.replace(old, new)).unwrap();
     }
 
-    /// A build that must fail for its definitions, and without asking the archive anything.
+    /// A build that must fail because of its definitions, before it asks the archive for anything.
     fn refused(&self, arguments: &[&str]) -> Ran {
         let ran = run(self.build().args(arguments)).ended(1);
         assert_eq!(ran.stdout, "");

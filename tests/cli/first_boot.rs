@@ -1,4 +1,4 @@
-//! `--configure first-boot`: packages that the device configures, judged by its own dpkg.
+//! `--configure first-boot`: the device configures the packages. Its own dpkg is the oracle.
 
 use crate::bases::{self, output};
 use crate::fixture::{Fixture, PROGRAM, run};
@@ -9,8 +9,8 @@ use std::process::Command;
 
 const STATE: &str = "var/lib/imgbuild/configure";
 
-/// A package with everything that configuring means: a preinst, a conffile, a file that another
-/// package waits for.
+/// A package that needs all parts of configuring: a preinst, a conffile, and a file on which
+/// another package has a trigger.
 fn added() -> DebSpec {
     test_debian::package("added")
         .field("Depends", "needed")
@@ -31,7 +31,7 @@ fn needed() -> DebSpec {
     test_debian::package("needed").script("postinst", postinst)
 }
 
-/// On the image before: wants to know of files.
+/// A package of the base image that has a trigger on files.
 fn watcher() -> DebSpec {
     test_debian::package("watcher")
         .directory("/usr/share/watched", 0o755)
@@ -42,7 +42,7 @@ fn watcher() -> DebSpec {
         )
 }
 
-/// A base, and an archive with what a profile adds to it.
+/// A base image, and an archive with the packages that a profile adds to it.
 fn fixture() -> (Fixture, PathBuf) {
     let (fixture, base) = bases::fixture_with(vec![watcher()]);
     let archive = bases::archive().package(watcher());
@@ -60,7 +60,7 @@ fn first_boot(fixture: &Fixture, base: &Path) -> Command {
     command
 }
 
-/// Starts `command` where no namespace can be made.
+/// Makes a command that runs `command` where no namespace can be made.
 fn without_namespaces(fixture: &Fixture, command: &Command) -> Command {
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
     let mut confined = Command::new("unshare");
@@ -70,7 +70,7 @@ fn without_namespaces(fixture: &Fixture, command: &Command) -> Command {
     confined
 }
 
-/// Runs `program` with the files in `root` as its system.
+/// Runs `program` with `root` as its root directory.
 pub(crate) fn inside(root: &Path, program: &[&str]) -> std::process::Output {
     let mount = "mount --bind /dev/null \"$0/dev/null\" && exec chroot \"$0\" \"$@\"";
     fs_err::create_dir_all(root.join("dev")).unwrap();
@@ -171,7 +171,7 @@ fn what_cannot_be_configured_is_tried_three_times_and_left() {
     fs_err::write(root.join("var/lib/dpkg/info/needed.postinst"), script).unwrap();
     let policy = "#!/bin/sh\nexit 104\n";
     fs_err::write(root.join("usr/sbin/policy-rc.d"), policy).unwrap();
-    // One try was cut short by a loss of power.
+    // This stands for one try that a loss of power has interrupted.
     fs_err::write(root.join(STATE).join("tries"), "1\n").unwrap();
     let ran = inside(root, &["/usr/lib/imgbuild/configure"]);
     assert_eq!(

@@ -1,4 +1,5 @@
-//! An archive on a server, definitions, a store and an output folder; and runs of the program there.
+//! The fixture of a test: an archive on a server, definitions, a store and an output folder; and
+//! runs of the program with them.
 
 use crate::mirror::{Server, TestArchive, TestKey};
 use crate::test_debian;
@@ -6,23 +7,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// The program.
+/// The path of the program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_imgbuild");
 
-/// The suites that a board of suite `trixie` uses: folder of the archive, suite.
+/// The suites that a board of suite `trixie` uses: folder of the archive, suite, code name.
 const SUITES: [(&str, &str, &str); 3] = [
     ("debian", "stable", "trixie"),
     ("debian", "stable-updates", "trixie-updates"),
     ("debian-security", "stable-security", "trixie-security"),
 ];
 
-/// Everything that one test works with; gone when the test is over.
+/// The files of one test, which are removed at its end.
 pub(crate) struct Fixture {
     folder: TempDir,
     pub(crate) server: Server,
 }
 
-/// What a run of the program gave.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -31,12 +32,12 @@ pub(crate) struct Ran {
 }
 
 impl Fixture {
-    /// An archive of the usual packages and an empty store.
+    /// A fixture with the usual packages and an empty store.
     pub(crate) fn new() -> Self {
         Self::of(&test_debian::archive())
     }
 
-    /// `archive` and an empty store.
+    /// A fixture with `archive` and an empty store.
     pub(crate) fn of(archive: &TestArchive) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let fixture = Self {
@@ -52,7 +53,8 @@ impl Fixture {
         fixture
     }
 
-    /// The usual archive, and a store in which an earlier build has left everything but its image.
+    /// A fixture with the usual archive, and with a store in which an earlier build has left
+    /// everything but its image.
     pub(crate) fn warm() -> Self {
         let fixture = Self::new();
         run(&mut fixture.build()).succeeded();
@@ -60,7 +62,7 @@ impl Fixture {
         fixture
     }
 
-    /// Puts `archive` in the place of what the mirror has.
+    /// Replaces the archive on the mirror by `archive`.
     pub(crate) fn publish(&self, archive: &TestArchive) {
         for (folder, suite, codename) in SUITES {
             let archive = match codename {
@@ -76,7 +78,7 @@ impl Fixture {
         self.folder.path().join(name)
     }
 
-    /// Where builds of the test put their image.
+    /// The path of the image that the test builds.
     pub(crate) fn image(&self) -> PathBuf {
         self.path("out/x.img")
     }
@@ -86,7 +88,7 @@ impl Fixture {
         names(&self.path("out"))
     }
 
-    /// What is left of unfinished work in the store.
+    /// The names of unfinished files that are left in the store.
     pub(crate) fn scratch(&self) -> Vec<String> {
         names(&self.path("store/scratch"))
     }
@@ -96,7 +98,7 @@ impl Fixture {
         format!("{}/debian", self.server.url())
     }
 
-    /// The program with `arguments` and nothing of this process's environment.
+    /// The program with `arguments`, without the environment of this process.
     pub(crate) fn bare(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         self.surround(&mut command);
@@ -104,7 +106,7 @@ impl Fixture {
         command
     }
 
-    /// Gives `command` the environment of a person who has set nothing.
+    /// Gives `command` the environment of a user without settings.
     pub(crate) fn surround(&self, command: &mut Command) {
         command
             .env_clear()
@@ -113,7 +115,7 @@ impl Fixture {
             .current_dir(self.path("work"));
     }
 
-    /// What every command that needs inputs is given.
+    /// The arguments of every command that needs inputs.
     pub(crate) fn inputs(&self) -> Vec<String> {
         let show = |name: &str| self.path(name).display().to_string();
         [
@@ -134,7 +136,7 @@ impl Fixture {
         .to_vec()
     }
 
-    /// A build to [`Fixture::image`].
+    /// A build that writes to [`Fixture::image`].
     pub(crate) fn build(&self) -> Command {
         let mut command = self.bare(&[]);
         command
@@ -144,7 +146,7 @@ impl Fixture {
         command
     }
 
-    /// The same with another `value` of `flag`.
+    /// The same build with another `value` for `flag`.
     pub(crate) fn build_with(&self, flag: &str, value: &str) -> Command {
         let mut arguments = self.inputs();
         match arguments.iter().position(|argument| argument == flag) {
@@ -156,14 +158,14 @@ impl Fixture {
         command
     }
 
-    /// The subcommand `name` on the inputs of the test.
+    /// The subcommand `name` with the inputs of the test.
     pub(crate) fn sub(&self, name: &str) -> Command {
         let mut command = self.bare(&[name]);
         command.args(self.inputs());
         command
     }
 
-    /// `text` with what differs from run to run taken out.
+    /// `text` without the parts that differ from run to run.
     pub(crate) fn steady(&self, text: &str) -> String {
         let folder = self.folder.path().display().to_string();
         let text = text
@@ -174,7 +176,7 @@ impl Fixture {
     }
 }
 
-/// Digests become `DIGEST`, and process numbers in the names of unfinished files `PROCESS`.
+/// Replaces digests by `DIGEST`, and process numbers in the names of unfinished files by `PROCESS`.
 fn replace_numbers(text: &str) -> String {
     let is_digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
     let mut steady = String::new();
@@ -236,7 +238,7 @@ impl Ran {
     }
 }
 
-/// The names in `folder`; none where there is no such folder.
+/// The names in `folder`, or none if it does not exist.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     if !folder.exists() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Files that are given as a base image and are none, or change while they are read.
+//! Files that are given as a base image but are not one, or that change while they are read.
 
 use crate::bases;
 use crate::fixture::{Fixture, Ran, run};
@@ -15,7 +15,7 @@ fn inject(fixture: &Fixture, base: &Path) -> Ran {
     run(&mut bases::inject(fixture, base))
 }
 
-/// A fixture whose profiles can be built on a base, and no base.
+/// A fixture whose profiles can be built on a base image, without such an image.
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
     bases::write_adder(&fixture);
@@ -44,7 +44,7 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     let mut command = bases::inject(&fixture, Path::new("/dev/stdin"));
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // Held open: whoever reads the pipe waits for ever.
+    // The pipe is held open, so that its reader would wait for ever.
     let writer = child.stdin.take();
     let output = child.wait_with_output().unwrap();
     drop(writer);
@@ -70,12 +70,13 @@ fn a_filesystem_without_a_disk_is_called_one() {
         .says(&["no partition table, it is ext4", "not /dev/sda1"]);
 }
 
-/// Writes 1100 MiB of zeros, packed, to `$1`.
+/// Scripts that write 1100 MiB of zeros, packed, to `$1`.
 const BOMBS: [(&str, &str); 5] = [
     ("zstd", "head -c 1100M /dev/zero | zstd -q > \"$1\""),
     ("gzip", "head -c 1100M /dev/zero | gzip > \"$1\""),
     ("xz", "head -c 1100M /dev/zero | xz -0 > \"$1\""),
-    // It takes long for so many, and files that follow each other are one file.
+    // This packer is slow, so one packed file is repeated; files that follow each other unpack to
+    // one file.
     (
         "bzip2",
         "head -c 50M /dev/zero | bzip2 > \"$1.part\"; for part in $(seq 22); do cat \"$1.part\"; done > \"$1\"",
@@ -104,7 +105,7 @@ fn a_bomb_is_refused_in_seconds_by_every_packing() {
     assert_eq!(fixture.scratch(), [""; 0]);
 }
 
-/// A few bytes, whose heads ask for more memory than a machine has to have.
+/// A few bytes whose headers ask for more memory than a machine must have.
 #[test]
 fn packed_data_that_needs_too_much_memory_is_refused() {
     let fixture = fixture();
@@ -126,14 +127,14 @@ fn packed_data_that_needs_too_much_memory_is_refused() {
     assert_eq!(fixture.scratch(), [""; 0]);
 }
 
-/// What a program does with the file of a base, the how manieth time.
+/// The moment at which the program uses the file of the base, with a count.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     Opened(usize),
     Closed(usize),
 }
 
-/// The kernel's report of what becomes of the file at `base`.
+/// Makes the kernel report what happens to the file at `base`.
 fn watch(base: &Path) -> OwnedFd {
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
     let events = inotify::WatchFlags::OPEN | inotify::WatchFlags::CLOSE_NOWRITE;
@@ -141,7 +142,7 @@ fn watch(base: &Path) -> OwnedFd {
     watch
 }
 
-/// Waits for `moment` in what `watch` reports.
+/// Waits until `watch` reports `moment`.
 fn wait_for(watch: &OwnedFd, moment: Moment) {
     let (kind, mut left) = match moment {
         Moment::Opened(n) => (inotify::ReadFlags::OPEN, n),
@@ -154,8 +155,9 @@ fn wait_for(watch: &OwnedFd, moment: Moment) {
     }
 }
 
-/// Puts `bytes` in the place of what `base` holds: as another file where one was opened, for who opened it goes on with
-/// the old one; in the same file, whose byte `at` alone differs, where it was closed, for it may be opened again.
+/// Replaces the content of `base` by `bytes`. If it was just opened, it is replaced by another
+/// file, because the program goes on with the opened one. If it was closed and may be opened again,
+/// the same file is changed, at the byte `at` alone.
 fn exchange(moment: Moment, base: &Path, bytes: &[u8], at: usize) {
     match moment {
         Moment::Opened(_) => {
@@ -177,7 +179,8 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
     let good = fs_err::read(&base).unwrap();
     let digest = Sha256::of(&good).to_string();
     let mut bad = good.clone();
-    // The content of a file, of which no checksum knows: the other one can be built on, too.
+    // This is the content of a file, which no checksum covers: the other image can be built on,
+    // too.
     let at = good.windows(7).rposition(|bytes| bytes == b"hello\n\0");
     let at = at.expect("/etc/greeting stands in the root filesystem");
     bad[at] = b'j';
@@ -194,7 +197,7 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
     assert!(wrong != right, "one can be told from the other");
     let moments = (1..=3).flat_map(|n| [Moment::Opened(n), Moment::Closed(n)]);
     for moment in moments {
-        // What was unpacked before is forgotten.
+        // The result of the earlier unpacking is forgotten.
         let _ = fs_err::remove_dir_all(fixture.path("store/memo/base-disk-1"));
         let _ = fs_err::remove_file(fixture.image());
         fs_err::write(&base, &good).unwrap();
@@ -212,7 +215,7 @@ fn a_base_that_is_exchanged_while_it_is_read_is_never_taken_for_the_other() {
                 ),
                 _ => drop(result.ended(4).says(&["is not genuine"])),
             }
-            // Who reads it once never comes to the moments behind that.
+            // A program that reads the file once never reaches the later moments.
             while !exchanged.is_finished() {
                 drop(fs_err::File::open(&base).unwrap());
             }

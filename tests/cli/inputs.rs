@@ -1,4 +1,5 @@
-//! Nothing that is missing or not genuine gets into an image; exit code 4, and the name of the thing.
+//! An input that is missing or not genuine never gets into an image; exit code 4 and the name of
+//! the input.
 
 use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{Fault, NOW, TestArchive, TestKey, Times};
@@ -22,7 +23,7 @@ impl Fixture {
         ran
     }
 
-    /// The part of standard error that tells the failure.
+    /// The part of standard error that has the failure.
     fn failure(&self, ran: &Ran) -> String {
         let at = ran
             .stderr
@@ -31,12 +32,12 @@ impl Fixture {
         self.steady(&ran.stderr[at..])
     }
 
-    /// Where the mirror has package `name`, as a path of an address.
+    /// The path of package `name` on the mirror.
     fn deb(&self, name: &str) -> String {
         format!("/debian/{}", test_debian::archive().locked(name).path)
     }
 
-    /// Where the mirror has its index.
+    /// The path of the index on the mirror.
     fn packages(&self) -> String {
         let folder = self.path("mirror/debian/dists/trixie/main").join(binary());
         let by_hash = crate::fixture::names(&folder.join("by-hash/SHA256"));
@@ -56,7 +57,7 @@ fn wants(package: &str) -> String {
     format!("install = [\"{package}\"]")
 }
 
-/// The usual archive with a profile that wants `package`.
+/// A fixture with `archive`, and a profile that installs `package`.
 fn fixture_wanting(package: &str, archive: &TestArchive) -> Fixture {
     let fixture = Fixture::of(archive);
     let path = fixture.path("definitions/profiles/greeter/profile.toml");
@@ -190,7 +191,7 @@ fn a_mirror_that_is_none_is_named() {
 #[test]
 fn without_any_mirror_the_program_says_where_to_name_one() {
     let fixture = Fixture::new();
-    // A machine without apt sources: an empty folder over /etc/apt.
+    // An empty folder over /etc/apt makes this a machine without apt sources.
     let script = "mkdir -p /etc/apt && mount -t tmpfs tmpfs /etc/apt && exec \"$@\"";
     let mut command = Command::new("unshare");
     command.args(["-Urm", "sh", "-c", script, "sh", crate::fixture::PROGRAM]);
@@ -238,7 +239,7 @@ fn the_proxy_is_the_one_of_the_environment_and_its_exceptions_hold() {
         let mut command = fixture.sub("plan");
         run(command.arg("--quiet").envs(variables.iter().copied())).code
     };
-    // Nobody listens at port 9: whoever asks there gets nothing.
+    // No server listens at port 9, so a request there fails.
     let dead = "http://127.0.0.1:9";
     let host = fixture.server.url();
     let host = host.trim_start_matches("http://");
@@ -251,7 +252,7 @@ fn the_proxy_is_the_one_of_the_environment_and_its_exceptions_hold() {
         &[("HTTP_PROXY", dead), ("NO_PROXY", host)],
         &[("ALL_PROXY", dead), ("no_proxy", "*")],
         &[("https_proxy", dead)],
-        // In a CGI program, anybody could have set it.
+        // In a CGI program, any client could have set this variable.
         &[("HTTP_PROXY", dead), ("REQUEST_METHOD", "GET")],
     ] {
         assert_eq!(asks(variables), Some(0), "{variables:?}");
@@ -331,7 +332,8 @@ fn where_no_sandbox_can_be_made_the_program_says_what_to_allow() {
     insta::assert_snapshot!(fixture.failure(&ran));
 }
 
-/// Has the kernel refuse one system call, as the filters of container runtimes do (seccomp(2)), and starts a program.
+/// A program that makes the kernel refuse one system call, as the filters of container runtimes do
+/// (seccomp(2)), and starts another program.
 pub(crate) const REFUSE: &str = r#"
 import ctypes, os, struct, sys
 call = int(sys.argv[1])
@@ -344,7 +346,8 @@ assert prctl(38, 1, None, 0, 0) == 0 and prctl(22, 2, program, 0, 0) == 0
 os.execv(sys.argv[2], sys.argv[2:])
 "#;
 
-/// Podman's own profile allows the namespaces where the container's user may have them, and then no host name in them.
+/// Podman's own profile allows namespaces if the container's user may make them, and then refuses
+/// to set a host name in them.
 #[test]
 fn where_a_containers_filter_refuses_a_host_name_the_help_is_that_for_containers() {
     let fixture = Fixture::new();

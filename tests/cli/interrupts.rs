@@ -1,7 +1,7 @@
-//! A build that ends before its time leaves nothing half-written, and the next one succeeds.
+//! An interrupted build leaves nothing half-written, and the next build succeeds.
 //!
-//! A build is stopped in every stage: while it waits for the mirror, for a maintainer script, or right
-//! after the line that says that a stage is over.
+//! A build is stopped in every stage: while it waits for the mirror, while it waits for a
+//! maintainer script, or right after the message that a stage is done.
 
 use crate::fixture::{Fixture, names, run};
 use crate::mirror::{Fault, Times};
@@ -18,11 +18,11 @@ use std::time::Duration;
 enum Moment {
     /// The mirror does not answer.
     Resolving,
-    /// A package is half there.
+    /// Half of a package is downloaded.
     Fetching,
-    /// A maintainer script runs.
+    /// A maintainer script is running.
     Configuring,
-    /// The stage of this name was said to be over.
+    /// The stage of this name was reported as done.
     After(&'static str),
 }
 
@@ -37,11 +37,11 @@ const MOMENTS: [Moment; 8] = [
     Moment::After("seal"),
 ];
 
-/// How often is looked for what is only waited for, and the pause between.
+/// How often a condition is checked that is waited for, and the pause between two checks.
 const LOOKS: u32 = 4000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A running build, and what tells its processes from all others of this machine.
+/// A running build, and the mark by which its processes are recognized among all others.
 struct Running {
     fixture: Fixture,
     child: Child,
@@ -49,15 +49,15 @@ struct Running {
 }
 
 impl Running {
-    /// A build that has come to `moment`.
+    /// Starts a build and waits until it has reached `moment`.
     fn at(moment: Moment) -> Self {
-        // As many seconds as nobody else sleeps.
+        // The mark is a number of seconds that no other process sleeps.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let seconds =
             1_000_000 * u64::from(std::process::id()) + NEXT.fetch_add(1, Ordering::Relaxed);
         let marker = format!("{seconds}");
         let fixture = Fixture::of(&match moment {
-            // Sleeps once: the file that it waits for is there the second time.
+            // The script sleeps only once, because at the second run its file exists.
             Moment::Configuring => test_debian::archive().package(
                 test_debian::package("sleeper")
                     .field("Essential", "yes")
@@ -118,7 +118,7 @@ impl Running {
                 let mut lines = stderr.lines().map(Result::unwrap);
                 let told = lines.any(|line| line.trim_start().starts_with(stage));
                 assert!(told, "the build ended before {stage}");
-                // What is said from now on is read by nobody, which must not matter.
+                // The further output is not read, which must not matter to the build.
             }
         }
     }
@@ -129,25 +129,26 @@ impl Running {
         self.child.wait().unwrap().code()
     }
 
-    /// Every process of the build has ended: the sandbox dies with it, though not in the same moment.
+    /// Waits until every process of the build has ended. The sandbox ends with the build, but not
+    /// at the same moment.
     fn wait_for_processes(&self) {
         wait_until("every process has ended", || self.processes().is_empty());
     }
 
-    /// What still runs.
+    /// The processes of the build that still run.
     fn processes(&self) -> Vec<String> {
         let store = self.fixture.path("store").display().to_string();
         [processes(&self.marker), processes(&store)].concat()
     }
 
-    /// At the output there is the image before, or a new one as a whole.
+    /// Checks that the output is the earlier image or a complete new one.
     fn assert_whole(&self) {
         let image = fs_err::read(self.fixture.image()).unwrap();
         let before = image == b"the image before";
         assert!(before || image.len() > 34 << 20, "{} bytes", image.len());
     }
 
-    /// The next build succeeds, and sweeps.
+    /// Builds again. The build must succeed and remove what was left.
     fn build_again(&self) {
         let Self { fixture, .. } = self;
         if names(&fixture.path("mirror/debian/pool/main/s")).contains(&"sleeper".to_owned()) {
@@ -190,7 +191,7 @@ fn interrupt(moment: Moment, signal: Signal) {
     let code = running.stop(signal);
     let finished = moment == Moment::After("seal") && code == Some(0);
     assert!(code == Some(130) || finished, "{moment:?}: {code:?}");
-    // Nothing is left for the next build, and nothing runs on.
+    // No file is left for the next build to remove, and no process still runs.
     assert_eq!(running.fixture.outputs(), ["x.img"], "{moment:?}");
     assert_eq!(running.fixture.scratch(), [""; 0], "{moment:?}");
     assert_eq!(running.processes(), [""; 0], "{moment:?}");

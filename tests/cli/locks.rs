@@ -1,4 +1,4 @@
-//! The lock: written, read again, and insisted on; exit code 3.
+//! Locks: how they are written, read again and required; exit code 3.
 
 use crate::fixture::{Fixture, run};
 use crate::mirror::NOW;

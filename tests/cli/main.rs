@@ -1,7 +1,9 @@
-//! The program as a person meets it: a command, an exit code, standard output and standard error.
+//! Tests of the program as its user sees it: a command, an exit code, standard output and standard
+//! error.
 //!
-//! A small Debian archive is made from programs of this machine and served on 127.0.0.1; its packages
-//! are really unpacked, configured in the sandbox and sealed into an image. Needs no other network.
+//! A small Debian archive is made from programs of this machine and served on 127.0.0.1. Its
+//! packages are really unpacked, configured in the sandbox and sealed into an image. No other
+//! network is needed.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
 mod archives;

@@ -1,12 +1,12 @@
-//! Values and files that name what the image has: accounts, time zones.
+//! Values and files that name an account or a time zone of the image.
 
 use crate::fixture::{Fixture, run};
 use crate::test_debian;
 
-/// The two lines of tzdata's own list that matter here.
+/// The part of tzdata's own list of zones that matters here.
 const ZONES: &[u8] = b"# version test\nZ Etc/UTC 0 - UTC\nL Etc/UTC Etc/Zulu\n";
 
-/// An image with a list of zones.
+/// A fixture whose image has a list of zones.
 fn fixture() -> Fixture {
     let list = test_debian::package("zones").file("/usr/share/zoneinfo/tzdata.zi", 0o644, ZONES);
     let fixture = Fixture::of(&test_debian::archive().package(list));
@@ -42,7 +42,7 @@ fn a_name_that_the_image_does_not_have_is_refused_before_and_after_scripts_ran()
     run(fixture.build().args(["--set", "user=sudo"])).ended(1).says(&[
         "`sudo` cannot be `user` (of `--set`): the image has a group of this name; take another one",
     ]);
-    // The packages are remembered by now, and know nothing of accounts.
+    // The result of the packages is remembered by now, and does not depend on accounts.
     run(fixture.build().args(["--set", "user=root"]))
         .ended(1)
         .says(&["`root` cannot be `user` (of `--set`): the image has an account of the system of this name"]);

@@ -1,4 +1,5 @@
-//! What lies in the working directory is found, named, and decides nothing in silence.
+//! Definitions and locks in the working directory are found and reported, and never change a build
+//! silently.
 
 use crate::fixture::{Fixture, run};
 use crate::mirror::NOW;
@@ -8,11 +9,11 @@ use imgbuild::lock::{Lock, LockedRepository};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-/// The lock that lies beside the shipped profile `base` for the board `tiny`.
+/// The path of a lock beside the shipped profile `base` for the board `tiny`.
 const LOCK: &str = "work/profiles/base/tiny.lock";
 
 impl Fixture {
-    /// A command in a working directory that has definitions in it; nothing on its line says so.
+    /// A command in a working directory with definitions, which its arguments do not mention.
     fn near(&self, arguments: &[&str]) -> Command {
         test_debian::write_definitions(&self.path("work"));
         let show = |name: &str| self.path(name).display().to_string();
@@ -29,7 +30,7 @@ impl Fixture {
         command
     }
 
-    /// A lock of the archives at `url`.
+    /// Writes a lock of the archives at `url`.
     fn lock_of(&self, url: &str) {
         let repository = |name: &str, folder: &str| LockedRepository {
             name: name.to_owned(),
@@ -135,14 +136,14 @@ fn a_lock_that_nobody_named_does_not_say_where_a_shipped_profile_gets_upgrades()
     run(fixture.near(&plan).arg("--locked"))
         .ended(3)
         .says(&["was found because"]);
-    // Named, it is taken, as far as it fits; this one does not fit the packages.
+    // A lock that is named is used if it fits. This one does not fit the packages.
     let stale = "was made for another set of packages";
     run(fixture
         .near(&plan)
         .args(["--lock", "profiles/base/tiny.lock"]))
     .ended(3)
     .says(&[stale]);
-    // It agrees with this machine.
+    // This lock has the same archive as this machine.
     fixture.lock_of(&fixture.server.url());
     let ran = run(&mut fixture.near(&plan)).ended(3).says(&[stale]);
     let named = "warning: lock `profiles/base/tiny.lock` decides the version of every package";
@@ -209,6 +210,6 @@ fn without_a_home_nothing_of_other_users_is_read() {
     run(&mut command)
         .ended(2)
         .says(&["no folder for the store is known"]);
-    // With all folders named, none is missed.
+    // If all folders are named, no home folder is needed.
     run(fixture.sub("plan").env_remove("HOME")).succeeded();
 }

@@ -1,11 +1,11 @@
-//! An image appears whole or not at all, and what keeps it from appearing is said; exit code 5.
+//! An image appears whole or not at all, and an error says what prevented it; exit code 5.
 
 use crate::fixture::{Fixture, PROGRAM, run};
 use std::path::Path;
 use std::process::Command;
 
 impl Fixture {
-    /// The build inside of a user and mount namespace, after `prepare` has run there.
+    /// A build in a user and mount namespace, after `prepare` has run there.
     fn build_after(&self, prepare: &str) -> Command {
         let mut command = Command::new("unshare");
         command.args([
@@ -31,7 +31,7 @@ impl Fixture {
 #[test]
 fn a_full_disk_of_the_output_says_what_is_needed_and_what_is_free() {
     let fixture = Fixture::warm();
-    // What is left in the folder is listed from inside, for the tmpfs is seen there only.
+    // The remaining files are listed from inside, because the tmpfs is visible only there.
     let mut command = Command::new("unshare");
     let script = "mount -t tmpfs -o size=1m tmpfs \"$OUT\" && { \"$@\"; code=$?; ls -A \"$OUT\"; exit $code; }";
     command.args(["-Urm", "sh", "-c", script, "sh", PROGRAM]);
@@ -56,7 +56,7 @@ fn a_full_disk_of_the_store_says_what_is_needed_and_what_is_free() {
         .ended(5)
         .says(&["is full", "packages need ", " free", "--store"]);
     assert_eq!(fixture.outputs(), [""; 0]);
-    // Large enough for what is fetched, not for what is made of it.
+    // This is large enough for the downloads, but not for what is made of them.
     let mut command = fixture.build_after("mount -t tmpfs -o size=14m tmpfs \"$STORE\"");
     run(&mut command)
         .ended(5)
@@ -64,15 +64,15 @@ fn a_full_disk_of_the_store_says_what_is_needed_and_what_is_free() {
     assert_eq!(fixture.outputs(), [""; 0]);
 }
 
-/// Whatever it is that finds no room: an index, a package, the tree that goes into the sandbox, what comes back from
-/// it, half a report, an object. The last of all is looked for by halves.
+/// The disk may become full while an index, a package, the tree of the sandbox, its result, a
+/// report or an object is written. The last of these moments is found by bisection.
 #[test]
 fn a_store_that_is_full_at_any_moment_says_so_and_keeps_nothing_unfinished() {
     let fixture = Fixture::new();
     fs_err::create_dir(fixture.path("store")).unwrap();
     let is_enough = |kibibytes: u32| {
         let mount = format!("mount -t tmpfs -o size={kibibytes}k tmpfs \"$STORE\"");
-        // The tmpfs is seen in the namespace only.
+        // The tmpfs is visible in the namespace only.
         let script = format!(
             "set -e; {mount}; status=0; \"$@\" || status=$?; ls -A \"$STORE/scratch\"; exit $status"
         );
@@ -155,7 +155,7 @@ fn without_an_output_the_image_is_named_after_board_and_profile() {
     let mut command = fixture.bare(&["--quiet"]);
     let ran = run(command.args(fixture.inputs())).succeeded();
     assert_eq!(ran.stdout, "tiny-greeter.img\n");
-    // Definitions of somebody's own are named, however quiet it is to be.
+    // The user's own definitions are named even with `--quiet`.
     let mut said = ran.stderr.lines();
     assert!(said.all(|line| line.starts_with("warning: ")), "{ran:?}");
     assert_eq!(

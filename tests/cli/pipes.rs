@@ -1,4 +1,5 @@
-//! Files that somebody names and that are no plain files: pipes are waited for with a word, the rest is refused.
+//! Arguments that name a file which is not regular: a pipe is waited for with a message, other
+//! types are refused.
 
 use crate::fixture::{Fixture, Ran, run};
 use std::io::{BufRead, BufReader, Read};
@@ -7,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 const SECRET: &str = "correct horse battery\n";
 
-/// `command` as the words of a shell that has run `script`, in which `"$@"` is the command.
+/// Runs `command` from a shell after `script`, in which `"$@"` is the command.
 fn by_shell(command: &Command, script: &str) -> Command {
     let mut shell = Command::new("bash");
     shell.args(["-c", script, "bash"]);
@@ -24,7 +25,7 @@ fn by_shell(command: &Command, script: &str) -> Command {
     shell
 }
 
-/// Reads what `child` says until it says what it waits for.
+/// Reads the output of `child` until it says what it waits for.
 fn told(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>) {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();

@@ -1,11 +1,11 @@
-//! Equal inputs give equal bytes; any other input gives others.
+//! Equal inputs give equal bytes, and any other input gives other bytes.
 
 use crate::fixture::{Fixture, PROGRAM, run};
 use std::path::Path;
 use std::process::Command;
 
-/// Builds in `fixture` by way of the words of `around`, into an empty store and a folder of its own,
-/// and gives the bytes of the image.
+/// Builds in `fixture`, with the command `around` around the program, into an empty store and a
+/// folder of its own, and gives the bytes of the image.
 fn build(fixture: &Fixture, number: usize, around: &[&str]) -> Vec<u8> {
     let folder = fixture.path(&format!("place-{number}/with a space"));
     fs_err::create_dir_all(&folder).unwrap();
@@ -18,7 +18,7 @@ fn build(fixture: &Fixture, number: usize, around: &[&str]) -> Vec<u8> {
         .args(&words[1..])
         .args(fixture.inputs());
     command.arg("--output").arg(&output);
-    // The last of two flags is not allowed, so the store is moved away instead.
+    // A flag may not be given twice, so the store is moved away instead.
     run(&mut command).succeeded();
     fs_err::remove_dir_all(fixture.path("store")).unwrap();
     fs_err::read(output).unwrap()

@@ -1,10 +1,12 @@
-//! Maintainer scripts: what they may count on when they run, and what becomes of those without measure.
+//! Maintainer scripts: what they may rely on when they run, and how those that go too far are
+//! ended.
 
 use crate::fixture::{Fixture, Ran, run};
 use crate::test_debian;
 use std::process::Command;
 
-/// A build with the scripts of package `odd`, each of which gets `timeout` seconds; it fails and leaves nothing.
+/// A build with the scripts of package `odd`, each with a time limit of `timeout` seconds. It fails
+/// and leaves nothing.
 fn failed(script: &str, text: &str, timeout: &str) -> Ran {
     let odd = test_debian::package("odd")
         .field("Essential", "yes")
@@ -89,7 +91,7 @@ fn the_limit_of_time_decides_no_byte() {
     assert!(fs_err::read(fixture.image()).unwrap() == image);
 }
 
-/// A file of the root in `image`, the last partition, through debugfs.
+/// The text of a file in the root filesystem of the image, read with debugfs.
 fn file(fixture: &Fixture, path: &str) -> String {
     let image = fixture.image();
     let mut sfdisk = Command::new("/usr/sbin/sfdisk");
@@ -109,7 +111,7 @@ fn file(fixture: &Fixture, path: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// How often scripts ran in what `ran` says.
+/// How often the output of `ran` says that scripts ran.
 fn configured(ran: &Ran) -> usize {
     let of_configure = |line: &&str| line.contains("configure") && !line.contains("from the store");
     ran.stderr.lines().filter(of_configure).count()

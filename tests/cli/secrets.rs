@@ -1,4 +1,4 @@
-//! A secret reaches the image, and nothing else.
+//! A secret gets into the image and nowhere else.
 
 use crate::fixture::{Fixture, Ran, names, run};
 use std::path::Path;
@@ -29,7 +29,7 @@ fn an_image_with_a_secret_is_its_owners_alone() {
     };
     run(&mut fixture.build()).succeeded();
     assert_eq!(mode(), 0o644);
-    // The one that is replaced hands nothing on, and neither does a wide umask.
+    // The new image takes over neither the mode of the old one nor that of a wide umask.
     fs_err::set_permissions(fixture.image(), PermissionsExt::from_mode(0o666)).unwrap();
     run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", SECRET)).succeeded();
     assert_eq!(mode(), 0o600);
@@ -55,7 +55,7 @@ fn nothing_in_the_store_tells_whether_a_secret_was_guessed_right() {
         (name, note)
     };
     let (name, note) = with(SECRET, &[1; 32]);
-    // The same build under another key: an attacker's, who has the store and every other input.
+    // The same build with another key, as of an attacker who has the store and every other input.
     let (other_name, other_note) = with(SECRET, &[2; 32]);
     assert!(name != other_name && note != other_note);
     assert_eq!(with(SECRET, &[1; 32]), (name, note));
@@ -116,7 +116,7 @@ fn the_login_of_a_mirror_stays_with_who_builds() {
     );
 }
 
-/// No file below `folder` holds the secret.
+/// Checks that no file below `folder` holds the secret.
 fn assert_absent(folder: &Path) {
     for name in names(folder) {
         let path = folder.join(name);
@@ -230,7 +230,8 @@ fn an_empty_secret_is_none() {
     ran.says(&["IMGBUILD_SECRET_PASSPHRASE"]);
 }
 
-/// What a person copies out of a message or a document is what the program takes: a file, with its `@`.
+/// The text that messages and documents offer for copying is what the program takes: a file, with
+/// its `@`.
 #[test]
 fn what_is_written_about_secrets_names_files() {
     let mut grep = Command::new("grep");

@@ -1,22 +1,23 @@
-//! Whatever others wrote reaches the terminal with its control characters made visible: from wherever it
-//! comes, nobody but the program itself moves the cursor.
+//! Text from outside reaches the terminal with its control characters written out, wherever it
+//! comes from: only the program itself moves the cursor.
 
 use crate::fixture::{Fixture, Ran, run};
 use crate::mirror::{Server, TestArchive};
 use crate::test_debian;
 use imgbuild::diag::{visible, visible_json};
 
-/// Moves the cursor, changes the window's title, rings, goes back, is a CSI of one character, turns the
-/// order of letters around, and takes no width.
+/// Characters that move the cursor, change the window's title, ring the bell, go back, are a CSI of
+/// one character, reverse the order of letters, or take no width.
 const NASTY: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{8}\r\u{9b}31m\u{202e}\u{2066}\u{200b}";
 
-/// Nothing in what `ran` printed controls a terminal, and what `from` was there can be seen.
+/// Checks that nothing in the output of `ran` controls a terminal, and that the text from `from`
+/// can be seen in it.
 fn harmless(from: &str, ran: &Ran) {
     for text in [&ran.stdout, &ran.stderr] {
         assert_eq!(visible(text), text.as_str(), "{from}: {text:?}");
     }
     let said = [&ran.stdout, &ran.stderr].map(String::as_str).concat();
-    // What stands in a file of settings is not shown at all, for it may be a secret.
+    // The content of a file of settings is not shown at all, because it may be a secret.
     let shown = [
         r"\u{1b}", r"\u{9b}", r"\u001b", "␛", r"\x1b", "%1B", "*****",
     ];
@@ -26,7 +27,7 @@ fn harmless(from: &str, ran: &Ran) {
     );
 }
 
-/// A fixture whose definition `path` says `new` where it said `old`.
+/// A fixture whose definition `path` has `new` in the place of `old`.
 fn edited(path: &str, old: &str, new: &str) -> Fixture {
     let fixture = Fixture::new();
     let path = fixture.path("definitions").join(path);
@@ -37,7 +38,7 @@ fn edited(path: &str, old: &str, new: &str) -> Fixture {
 }
 
 const PROFILE: &str = "profiles/greeter/profile.toml";
-/// The same for a string of TOML.
+/// The same characters as escapes in a string of TOML.
 const ESCAPED: &str = r"\u001b[2J\u009b\u202e\u0007";
 
 #[test]
@@ -134,7 +135,7 @@ fn names_of_files_are_made_visible() {
 #[test]
 fn text_of_archives_and_scripts_is_made_visible() {
     let nasty = NASTY.replace('\r', "");
-    // A signed Release of another name in the place of the one that is asked for.
+    // A signed Release file with another code name than the one that is asked for.
     let codename = format!("x{nasty}").replace('/', "");
     let fixture = Fixture::of(&test_debian::archive().suite("stable", &codename));
     let dists = fixture.path("mirror/debian/dists");

@@ -1,4 +1,4 @@
-//! A Debian in miniature: a dozen packages made from programs of this machine, a board and a profile.
+//! A small Debian: a dozen packages made from programs of this machine, a board and a profile.
 
 use crate::mirror::{Compression, DebSpec, TestArchive};
 use imgbuild::architecture::Architecture;
@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// The version of the kernel that no machine will ever start.
+/// The version of the kernel, which no machine will ever start.
 pub(crate) const KERNEL: &str = "6.1.0-test";
 
-/// What dpkg and the maintainer scripts run.
+/// The programs that dpkg and the maintainer scripts run.
 const DPKG: [&str; 7] = [
     "/usr/bin/dpkg",
     "/usr/bin/dpkg-deb",
@@ -20,16 +20,16 @@ const DPKG: [&str; 7] = [
     "/usr/bin/update-alternatives",
 ];
 
-/// dpkg-deb asks of it what busybox does not know.
+/// GNU tar, because dpkg-deb uses options that busybox does not have.
 const TAR: &str = "/bin/tar";
 
-/// Names under which busybox is called.
+/// The names under which busybox is called.
 const APPLETS: [&str; 17] = [
     "sh", "cat", "chmod", "chown", "cp", "diff", "echo", "ln", "mkdir", "mv", "rm", "sleep",
     "sync", "tee", "touch", "true", "date",
 ];
 
-/// Makes the accounts, as base-passwd does.
+/// The script that makes the accounts, as base-passwd does.
 const ACCOUNTS: &str = r#"#!/bin/sh
 set -e
 [ -e /etc/passwd ] || echo "root:x:0:0:root:/root:/bin/sh" > /etc/passwd
@@ -45,12 +45,13 @@ pub(crate) fn archive() -> TestArchive {
         .fold(TestArchive::new(), TestArchive::package)
 }
 
-/// A package of a test's own; it holds one file, for dpkg misses the sums of an empty one.
+/// A package for one test. It holds one file, because dpkg reports missing sums for a package
+/// without files.
 pub(crate) fn package(name: &str) -> DebSpec {
     new(name, "1.0").file(&format!("/usr/share/{name}/README"), 0o644, name.as_bytes())
 }
 
-/// The same in another version.
+/// The same package in another version.
 pub(crate) fn versioned(name: &str, version: &str) -> DebSpec {
     new(name, version).file(&format!("/usr/share/{name}/README"), 0o644, name.as_bytes())
 }
@@ -59,7 +60,7 @@ fn new(name: &str, version: &str) -> DebSpec {
     DebSpec::new(name, version, host().debian()).compression(Compression::None)
 }
 
-/// The architecture that tests build for: this machine's, which needs no emulation.
+/// The architecture for which tests build: this machine's, so that no emulation is needed.
 pub(crate) fn host() -> Architecture {
     Architecture::host().expect("a machine that can build")
 }
@@ -140,7 +141,7 @@ fn busybox() -> DebSpec {
     add(essential("busybox"), "/usr/bin/busybox", "/bin/busybox")
 }
 
-/// Every library that `programs` load on this machine, and the loader.
+/// A package with every library that `programs` load on this machine, and with the loader.
 fn libraries(programs: &[&str]) -> DebSpec {
     let mut found = BTreeSet::new();
     for program in programs {
@@ -160,7 +161,8 @@ fn libraries(programs: &[&str]) -> DebSpec {
             .to_str()
             .unwrap()
             .to_owned();
-        // The loader is where programs say that it is; /lib and /lib64 are links into /usr.
+        // The loader is at the path that is compiled into programs; /lib and /lib64 are symlinks
+        // into /usr.
         let target = match name.starts_with("ld-linux") {
             true => format!("/usr{path}"),
             false => format!("/usr/lib/{}/{name}", host().triplet()),

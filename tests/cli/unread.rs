@@ -1,4 +1,5 @@
-//! Files of overlays that nobody would read, and names that nobody could see or write: refused before anything is built.
+//! Files of overlays that no program would read, and names that cannot be seen or typed. They are
+//! refused before anything is built.
 
 use crate::fixture::{Fixture, Ran, run};
 use std::ffi::OsStr;
@@ -15,14 +16,14 @@ fn put(fixture: &Fixture, path: &str) {
     fs_err::write(path, "# mine\n").unwrap();
 }
 
-/// Adds to the overlay's definition.
+/// Adds `rule` to the overlay's definition.
 fn rule(fixture: &Fixture, rule: &str) {
     let path = fixture.path("definitions/overlays/greeter/overlay.toml");
     let text = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, format!("{text}\n{rule}\n")).unwrap();
 }
 
-/// A build that is refused, and asks the archive nothing.
+/// A build that is refused before it asks the archive for anything.
 fn refused(fixture: &Fixture) -> Ran {
     let ran = run(&mut fixture.build()).ended(1);
     assert_eq!(fixture.server.requests(), []);
@@ -30,7 +31,7 @@ fn refused(fixture: &Fixture) -> Ran {
     ran
 }
 
-/// A file, what is said of it, and a name that would do.
+/// Files that no program reads: the path, a part of the message, and a name that would be read.
 const UNREAD: [(&str, &str, &str); 14] = [
     (
         "etc/cron.d/my.job",

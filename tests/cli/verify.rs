@@ -1,4 +1,4 @@
-//! Programs of the image look at what a device would give them, before the image is written.
+//! Programs of the image check the files of a device before the image is written.
 
 use crate::bases;
 use crate::fixture::{Fixture, Ran, names, run};
@@ -8,14 +8,14 @@ use crate::test_debian;
 use std::path::Path;
 use std::process::Command;
 
-/// A program that is hard to please: it says what it does not like, and in red.
+/// A program that refuses files and gives its reason in red.
 const CRITIC: &str = "#!/bin/sh
 case \"$(cat \"$1\")\" in
     *nonsense*) printf '%s:1: \\033[31mnonsense\\033[0m: %s\\n' \"$1\" \"$(cat \"$1\")\" >&2; exit 3 ;;
 esac
 ";
 
-/// Asks it, and leaves traces wherever it can.
+/// The rules that run this program, which leaves traces wherever it can.
 const RULES: &str = "changed /etc/greeting /etc/greetings/*
 prepare printf '%s%s' prepared -once > /etc/prepared
 verify  [ -s /etc/prepared ] && [ -s /etc/machine-id ] || { echo not prepared; exit 1; }
@@ -32,7 +32,7 @@ fn archive() -> TestArchive {
     test_debian::archive().package(critic)
 }
 
-/// Everything that is needed to ask the program.
+/// A fixture with all that is needed to run the program.
 fn fixture() -> Fixture {
     let fixture = Fixture::of(&archive());
     let profile = fixture.path("definitions/profiles/greeter/profile.toml");
@@ -95,7 +95,7 @@ fn everything_that_programs_refuse_is_said_at_once_and_nothing_is_written() {
         ran.stderr
     );
     assert!(fixture.outputs().is_empty() && fixture.scratch().is_empty());
-    // Nothing of that is remembered as good.
+    // No result of that is remembered as good.
     run(&mut build).ended(1);
     fs_err::remove_file(fixture.path("definitions/overlays/greeter/root/etc/greetings/second"))
         .unwrap();
@@ -148,7 +148,7 @@ fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
     assert!(remembers(&run(&mut build).succeeded()));
     fs_err::write(&secret, "hidden-other-nonsense\n").unwrap();
     assert!(!remembers(&run(&mut build).succeeded()));
-    // Who has the store and not the user's key cannot try one secret after the other.
+    // A person who has the store but not the user's key cannot try out secrets.
     fs_err::write(fixture.path("home/.local/state/imgbuild/key"), [2; 32]).unwrap();
     assert!(!remembers(&run(&mut build).succeeded()));
     let rules = "changed /etc/passphrase\nverify critic /etc/passphrase\n";
@@ -159,7 +159,7 @@ fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
     assert!(!ran.stderr.contains("hidden"), "{}", ran.stderr);
 }
 
-/// What an overlay of the profile brings that the build writes itself, each with what is said.
+/// Files of an overlay that the build writes itself, each with a part of the message.
 const DISPLACED: [(&str, &str, &str); 8] = [
     (
         "etc/fstab",
@@ -333,10 +333,11 @@ fn a_program_that_never_answers_is_ended_and_the_others_are_asked() {
     assert!(fixture.outputs().is_empty() && fixture.scratch().is_empty());
 }
 
-/// nft asks the kernel, also for a check. Where that does not answer, nobody knows, and a build says so.
+/// nft needs the kernel even for a check. If the kernel does not answer, the result is unknown, and
+/// the build says so.
 #[test]
 fn what_the_kernel_of_this_machine_cannot_tell_is_warned_of_and_asked_again() {
-    // The words are those of the program itself.
+    // The reason is given in the words of nft itself.
     let socket = libc::SYS_socket.to_string();
     let programs = "/usr/local/lib/imgbuild-oracles/programs/usr";
     let libraries = format!("{programs}/lib/{}-linux-gnu", std::env::consts::ARCH);

@@ -1,4 +1,4 @@
-//! Our client must get what is genuine from an archive and nothing else, whatever the mirror does.
+//! The client must get the genuine files of an archive and no others, whatever the mirror does.
 
 mod download;
 mod fixture;
@@ -183,7 +183,7 @@ fn archive_that_goes_back_in_time_is_refused_unless_age_is_ignored() {
 
 #[test]
 fn archive_does_not_speak_for_another_of_the_same_words() {
-    // Both say that they are Debian's trixie; the other one is younger, and has a key of its own.
+    // Both archives claim to be Debian's trixie. The other one is younger and has its own key.
     let debian = archive().date(Epoch(NOW.0 - DAY));
     let other = archive().key(TestKey::new(2));
     let fixture = Fixture::of(&other);
@@ -196,12 +196,13 @@ fn archive_does_not_speak_for_another_of_the_same_words() {
         let indices = fixture.indices(&fixture.repository(&debian)).unwrap();
         assert_eq!(indices.release.date, Epoch(NOW.0 - DAY));
     }
-    // Offline each one is what came under its own key, though both have the same name.
+    // Offline, each archive is the one that came under its own key, although both have the same
+    // name.
     for archive in [&debian, &other] {
         let repository = fixture.repository(archive);
         fixture.indices_at(NOW, &repository, offline()).unwrap();
     }
-    // Under one key, the name divides.
+    // Archives under one key are told apart by their names.
     let mut renamed = fixture.repository(&debian);
     archive().write(fixture.root.path());
     renamed.name = "tools/debian/trixie".to_owned();
@@ -218,7 +219,7 @@ fn archive_from_the_future_is_refused() {
     let error = fixture
         .indices_at(early, &fixture.repository(&archive), quick())
         .unwrap_err();
-    // The signature is as young as the Release, and is judged first.
+    // The signature is as young as the Release file, and is checked first.
     assert!(
         matches!(error, RepositoryError::Release { .. }),
         "{error:?}"

@@ -1,5 +1,5 @@
-//! A program that runs as a maintainer script would attacks the host, as root and as an ordinary user.
-//! It says itself what it could do; what it did is looked for from outside.
+//! A program attacks the host from where a maintainer script runs, started by root and by an
+//! ordinary user. It reports what it could do itself, and its effects are looked for from outside.
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 use super::support::judge;
@@ -14,11 +14,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder of an attack that this process is to make, where it is the one that is started for it.
+/// The variable with the folder of the attack, in the process that is started to make it.
 const FOLDER: &str = "IMGBUILD_TEST_ATTACK";
-/// An ordinary user without an account, without a line in /etc/subuid.
+/// The id of an ordinary user without an account and without a line in /etc/subuid.
 const ORDINARY: u32 = 65_500;
-/// The attempts are more; fewer mean that the program broke off.
+/// The least number of attempts. Fewer mean that the program has broken off.
 const LEAST: usize = 1250;
 
 #[test]
@@ -47,7 +47,7 @@ fn a_script_finds_no_way_out() {
         ];
         attackers.extend([
             Attacker::new("as an ordinary user", ORDINARY),
-            // As in a container with one id.
+            // This is like a container that has one id only.
             Attacker {
                 wrapper: [as_ordinary.as_slice(), &["unshare", "-r"]].concat(),
                 keeps_id: true,
@@ -66,16 +66,16 @@ fn a_script_finds_no_way_out() {
     }
 }
 
-/// Who builds.
+/// The user who builds.
 struct Attacker {
     name: &'static str,
-    /// The owner of what is attacked.
+    /// The owner of the attacked files.
     owner: u32,
-    /// What the program `host` is started by.
+    /// The command that starts the program `host`.
     wrapper: Vec<&'static str>,
-    /// The user id that it is to take.
+    /// The user id of the program.
     host: u32,
-    /// Whether scripts have the id of this user: there is no other one to have.
+    /// Whether scripts run with this user's id because there is no other id.
     keeps_id: bool,
 }
 
@@ -116,8 +116,8 @@ impl Attacker {
                 .env(FOLDER, ground.folder.path()),
         );
         let output = String::from_utf8_lossy(&output.stdout);
-        // It is the id of a user namespace's root, or of a root without rights. As such, scripts see
-        // which descriptors the supervisor has, not what they lead to.
+        // The id is that of a user namespace's root, or of a root without rights. With it, scripts
+        // see which descriptors the supervisor has, but not the files to which these lead.
         let kept = ["escaped be root outside", "escaped list: /proc/1/fd"];
         let is_known = |line: &str| self.keeps_id && kept.contains(&line);
         let escaped = output.lines().filter(|line| line.starts_with("escaped "));
@@ -131,7 +131,7 @@ impl Attacker {
     }
 }
 
-/// What an attack needs: programs, and a file of the user that it is about.
+/// The files of an attack: its programs, and a file of the attacked user.
 struct Ground {
     folder: tempfile::TempDir,
 }
@@ -142,19 +142,20 @@ impl Ground {
         let ground = Self { folder };
         let open = std::fs::Permissions::from_mode(0o755);
         fs_err::set_permissions(ground.folder.path(), open).unwrap();
-        // Where these lie, another user may not be able to enter.
+        // Another user may not be able to enter the folder in which these programs are.
         fs_err::copy(std::env::current_exe().unwrap(), ground.path("test")).unwrap();
         fs_err::copy(env!("CARGO_BIN_EXE_imgbuild"), ground.path("imgbuild")).unwrap();
         ground.compile("host", &["host.c"]);
         ground.compile("inside", &["inside.c", "files.c", "identity.c"]);
         let [file, store] = ["file", "store"].map(|name| ground.path(name));
-        // Nobody is kept from making files here, but for the sandbox.
+        // Every user may make files here; only the sandbox prevents it.
         let everybody = std::fs::Permissions::from_mode(0o1777);
         fs_err::create_dir(ground.path("open")).unwrap();
         fs_err::set_permissions(ground.path("open"), everybody).unwrap();
         fs_err::write(&file, "words").unwrap();
         fs_err::create_dir(&store).unwrap();
-        // Not even root's scripts may need to enter what is root's alone.
+        // Scripts must not need to enter a folder that only root may enter, even if root has
+        // started them.
         fs_err::set_permissions(&store, std::fs::Permissions::from_mode(0o700)).unwrap();
         for path in [&file, &store] {
             std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();
@@ -183,7 +184,7 @@ impl Ground {
         );
     }
 
-    /// The state of what the attack is after, as somebody outside sees it.
+    /// The state of the attacked files, seen from outside.
     fn look(&self) -> String {
         let mut seen = String::new();
         let made = imgbuild::listing::sorted(&self.path("open")).unwrap();
@@ -214,9 +215,9 @@ fn owner(path: &Path) -> String {
     format!("{} {mode:o} {uid}:{gid}", path.display())
 }
 
-/// Runs the program in a sandbox of this user and gives what it says.
+/// Runs the program in a sandbox of this user, and gives its report.
 fn attack(folder: &Path) -> Vec<String> {
-    // What root made for itself alone, the sandbox's own user cannot even read.
+    // The user of the sandbox cannot even read files that root made for itself alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let store = Store::open(&folder.join("store/inner")).unwrap();
     let bytes = fs_err::read(folder.join("inside")).unwrap();

@@ -1,4 +1,5 @@
-//! Boot flows against the programs that read the same formats: cpio, zstd, xz, readelf, ldd and shells.
+//! Boot flows, checked by programs that read the same formats: cpio, zstd, xz, readelf, ldd and
+//! shells.
 #![expect(
     clippy::unwrap_used,
     reason = "a judge that cannot be asked is a failure"
@@ -58,7 +59,7 @@ fn empty() -> Tree {
     Tree::new(Meta::root(0o755, EPOCH.into()))
 }
 
-/// Programs and libraries of this host, whatever they are, as `readelf` sees them.
+/// Some programs and libraries of this host, as `readelf` sees them.
 fn host_elf_files() -> Vec<&'static str> {
     [
         "/bin/sh",
@@ -213,8 +214,8 @@ fn cpio_lists_and_extracts_our_archive() {
     );
 }
 
-/// A root with this host's own programs under the names an initramfs asks for, and a kernel whose
-/// modules are empty files.
+/// A root filesystem with this host's own programs under the names that an initramfs needs, and a
+/// kernel whose modules are empty files.
 fn root_with_kernel(kernel: &str) -> Tree {
     let (mut tree, _) = host_tree("/usr/bin/readelf");
     let program = fs_err::read("/usr/bin/readelf").unwrap();

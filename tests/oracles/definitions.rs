@@ -1,5 +1,5 @@
-//! Definitions as a person meets them: the shipped ones are sound and documented, and every mistake
-//! that can be made has a file in `tests/data/bad/` with the answer beside it.
+//! Definitions as their authors see them: the shipped ones are sound and documented, and for every
+//! possible mistake there is a file in `tests/data/bad/` with the message beside it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,21 +18,22 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What nobody may be spared is what running an exit means.
+/// The settings without which an exit relay cannot be built: its operator must accept what an exit
+/// means.
 const EXIT: [&str; 3] = [
     "i-accept-exit-liability=true",
     "contact=relay[at]example.org",
     "exit-hostname=tor-exit.example.org",
 ];
 
-/// Two nodes cannot guess their addresses.
+/// The settings of a pair of nodes, whose addresses have no default.
 const PAIR: [&str; 3] = [
     "ha-node=1",
     "ha-addresses=10.0.0.11/24,10.0.0.12/24",
     "ha-virtual-address=10.0.0.10/24",
 ];
 
-/// What the profiles of `name` cannot do without.
+/// The settings that the profile `name` needs.
 fn needed(name: &str) -> Vec<&'static str> {
     let mut needed = Vec::new();
     for name in name.split('+') {
@@ -121,7 +122,7 @@ fn render(spec: &Spec) {
     }
 }
 
-/// The echo of dash takes a backslash in a value for an escape; printf prints what it is given.
+/// dash's echo interprets a backslash in a value; printf prints the value as it is.
 #[test]
 fn no_script_of_dash_prints_a_value_by_echo() {
     let definitions = Definitions::find(&[]);
@@ -254,7 +255,7 @@ fn the_readme_of_a_format_lists_exactly_its_keys() {
     }
 }
 
-/// The first cells of the tables of a README, each behind the heading `### NAME` it stands under.
+/// The first cells of the tables of a README, each with the heading `### NAME` above it.
 fn documented(readme: &str) -> BTreeSet<String> {
     let mut table = "";
     let mut keys = BTreeSet::new();
@@ -349,8 +350,9 @@ fn every_bad_file_gets_its_answer() {
     let known = &known | &codes_in(&Path::new(ROOT).join("src/specification"));
     // No file of text is unreadable; `an_unreadable_definition_is_reported` makes one.
     let untested: Vec<_> = known.difference(&codes).collect();
-    // Too many of anything make a long file; `definitions/near.rs` makes them. What is unread is so by its name;
-    // `cli unread` has such overlays.
+    // The tests in `definitions/near.rs` make files with too many entries, which would be long
+    // here. Whether a file of an overlay is read follows from its name; `cli unread` has such
+    // overlays.
     assert_eq!(
         untested,
         [
@@ -362,7 +364,7 @@ fn every_bad_file_gets_its_answer() {
     );
 }
 
-/// An answer without the line numbers of shipped files, which change for other reasons.
+/// A message without the line numbers of shipped files, which change for other reasons.
 fn steady(text: &str) -> String {
     if !text.contains("<shipped>") {
         return text.to_owned();
@@ -382,7 +384,8 @@ fn steady(text: &str) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// What `check` says about a bad definition, settings file or command line, and the folder it lay in.
+/// The diagnostics for a bad definition, settings file or command line, and the folder in which it
+/// was.
 fn answer(what: &str, text: &str) -> (Diagnostics, String) {
     let folder = tempfile::tempdir().unwrap();
     let (mut board, mut profile) = ("rpi4".to_owned(), "base".to_owned());
@@ -408,7 +411,7 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
             write("profiles/wrong/profile.toml", text);
             profile = "wrong".to_owned();
         }
-        // A profile beside another one that knows nothing of it.
+        // This is a profile beside another one that does not know it.
         "pair.toml" => {
             write("profiles/wrong/profile.toml", text);
             let other = "schema = 1\ntitle = \"x\"\nextends = [\"base\"]\noverlays = [\"other\"]\n\
@@ -431,7 +434,7 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
             write("profiles/wrong/profile.toml", parent);
             profile = "wrong".to_owned();
         }
-        // A script of an overlay.
+        // This is a script of an overlay.
         "script.sh" => {
             write("overlays/wrong/overlay.toml", "schema = 1\nhelp = \"x\"\n");
             write("overlays/wrong/root/opt/script.sh", text);
@@ -632,7 +635,7 @@ fn a_secret_reaches_the_templates_and_nothing_else() {
     let hash = context["settings"]["stats-password"].as_str().unwrap();
     assert!(!context.to_string().contains("horse"));
     assert!(one.has_secrets());
-    // The judge is another implementation of crypt(5).
+    // The oracle is another implementation of crypt(5).
     let salt = hash.split('$').nth(2).unwrap();
     let mut openssl = std::process::Command::new("openssl");
     openssl.args(["passwd", "-6", "-salt", salt, "correct horse battery"]);
@@ -682,7 +685,7 @@ proptest::proptest! {
         proptest::prop_assert!(found || shown.contains("error["));
     }
 
-    /// The same for what a person sets.
+    /// The same holds for settings.
     #[test]
     fn any_settings_are_refused_with_a_reason(flag in "(wifi-|http-|tcp-|host)?[a-z-]{0,12}=?[ -~é,=]{0,20}") {
         let definitions = Definitions::find(&[]);

@@ -1,5 +1,5 @@
-//! Perl on the device against imgbuild itself: the same settings give the same bytes in every file,
-//! and the same values are refused.
+//! Compares the Perl code of the device with imgbuild itself: the same settings give the same bytes
+//! in every file, and the same values are refused.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
 mod card;
@@ -29,7 +29,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use texts::{ARRAYS, TEXTS};
 
-/// Settings by name, as a person writes them.
+/// Settings by name, as they are written on the command line.
 type Case = BTreeMap<String, String>;
 
 const PAIR: [&str; 4] = [
@@ -69,7 +69,8 @@ fn image(profile: &str, settings: &Case, secrets: &[(&str, &str)]) -> Result<Spe
         .iter()
         .map(|&flag| flag.to_owned())
         .collect();
-    // A second flag for a list adds to the first; a change on the device replaces.
+    // A second flag for a list adds to the first one, while a change on the device replaces the
+    // list.
     flags.retain(|flag| !settings.contains_key(flag.split('=').next().unwrap_or_default()));
     flags.extend(settings.iter().map(|(name, text)| format!("{name}={text}")));
     let secrets = secrets.iter().map(|&(name, text)| GivenSecret {
@@ -85,12 +86,12 @@ fn image(profile: &str, settings: &Case, secrets: &[(&str, &str)]) -> Result<Spe
     specification::check(&Definitions::find(&[]), "rpi4", profile, &user)
 }
 
-/// What templates see of the build.
+/// The values of the build that templates see.
 fn build() -> Value {
     json!({ "name": "a test", "build-id": "0", "boot-mount": "/boot/firmware", "boot-mount-unit": "boot-firmware.mount" })
 }
 
-/// The files that imgbuild makes where `carried` says that the device makes them.
+/// The files that imgbuild makes at the paths at which, by `carried`, the device makes its own.
 fn files(spec: &Spec, carried: &Value, secrets: &serde_json::Map<String, Value>) -> Value {
     let mut context = spec.context(build());
     for (name, stored) in secrets {
@@ -124,7 +125,7 @@ fn files(spec: &Spec, carried: &Value, secrets: &serde_json::Map<String, Value>)
     files.into()
 }
 
-/// What Perl answers to each of `cases`.
+/// The answers of the Perl code to each of `cases`.
 fn perl(image: &Value, cases: &[Case]) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let input = tempfile::NamedTempFile::new().unwrap();
@@ -149,7 +150,7 @@ fn perl(image: &Value, cases: &[Case]) -> Vec<Value> {
     answers
 }
 
-/// A sequence without chance (Marsaglia's xorshift), for the same cases in every run.
+/// Pseudo-random numbers (Marsaglia's xorshift), the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -161,7 +162,7 @@ impl Dice {
     }
 }
 
-/// Every setting with every text that it takes, and many at once.
+/// Every setting with every text, and many settings at once.
 fn cases(spec: &Spec) -> Vec<Case> {
     let settings = spec.changeable().into_iter().filter_map(|name| {
         let setting = &spec.profile.settings[name];
@@ -218,13 +219,13 @@ fn raw(text: &str) -> Located<Raw> {
     }
 }
 
-/// A setting as a person would write it, who gets the same image then.
+/// A setting as a person would write it to get the same image.
 fn shown(spec: &Spec, name: &str) -> String {
     let value = spec.settings.value(name).unwrap();
     line::of(&spec.profile.settings[name], value)
 }
 
-/// How many settings that are sound one by one were refused together.
+/// The number of settings that were refused together although each is accepted alone.
 fn agrees(profile: &str, secrets: &[(&str, &str)]) -> usize {
     let of_image = image(profile, &Case::new(), secrets).unwrap_or_else(|wrong| panic!("{wrong}"));
     let mut known = carried(&of_image, build()).unwrap();
@@ -332,7 +333,7 @@ fn each_kind_takes_the_same_texts() {
         let mut taken = 0;
         for (text, answer) in texts.iter().zip(perl(&image, &cases)) {
             let ours = setting.read("wifi-hidden", &raw(text), &|_| ()).is_some();
-            // A port may be taken by another setting, which this test is not about.
+            // A port may be in use by another setting, which is not the subject of this test.
             let theirs = answer["refused"]
                 .as_str()
                 .is_none_or(|reason| reason.contains("listen on port"));

@@ -1,4 +1,4 @@
-//! sgdisk, sfdisk, mtools and e2fsck judge tables and layouts.
+//! sgdisk, sfdisk, mtools and e2fsck check tables and layouts.
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod probe;
@@ -165,7 +165,7 @@ fn boot(start: Lba, len: Bytes) -> Image {
     fat::seal(&tree, &params).unwrap()
 }
 
-/// What sfdisk reads, once it has verified it.
+/// The table as sfdisk reads it, after sfdisk has verified it.
 fn table(disk: &Path) -> Value {
     let verified = judge(Command::new("sfdisk").arg("--verify").arg(disk));
     let said = String::from_utf8([verified.stdout, verified.stderr].concat()).unwrap();
@@ -177,7 +177,7 @@ fn table(disk: &Path) -> Value {
     serde_json::from_slice::<Value>(&json.stdout).unwrap()["partitiontable"].take()
 }
 
-/// The filesystems are found where the layout put them.
+/// Checks that the filesystems are where the layout has put them.
 fn assert_contents(disk: &Path, layout: &Layout) {
     for placed in &layout.partitions {
         let start = placed.extent.start.bytes().0;

@@ -1,5 +1,5 @@
-//! Judges of dpkg: packages that `dpkg-deb` builds, unpacked by imgbuild and by the real `dpkg` as
-//! an ordinary user, must give the same tree and the same database, byte for byte.
+//! Packages that `dpkg-deb` builds are unpacked by imgbuild and by the real `dpkg` as an ordinary
+//! user. Both must give the same tree and the same database, byte for byte.
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 

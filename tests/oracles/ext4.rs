@@ -1,5 +1,5 @@
-//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4, ext4-view and the kernel judge the ext4 filesystems we
-//! write, and our own reader finds the same in them.
+//! e2fsck, debugfs, dumpe2fs, resize2fs, GRUB, mkext4, ext4-view and the kernel check the ext4
+//! filesystems that this program writes, and its own reader must find the same in them.
 
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
@@ -32,7 +32,7 @@ use proptest::collection::vec;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeMap;
 
-/// What the oldest boot loaders want.
+/// The features that the oldest boot loaders support.
 const BARE: Features = Features {
     metadata_csum: false,
     sixty_four_bit: false,
@@ -74,7 +74,7 @@ fn inline(bytes: &[u8]) -> Kind {
     Kind::File(Content::inline(bytes))
 }
 
-/// An image with what it was made of.
+/// An image, and what it was made of.
 struct Made {
     written: Written,
     expected: Manifest,
@@ -87,7 +87,8 @@ fn made(tree: &Tree, objects: &Objects, image: &Image) -> Made {
     }
 }
 
-/// e2fsck has no remark, and debugfs, our reader, mkext4 and the kernel find what the trees hold.
+/// Checks that e2fsck has no remark, and that debugfs, this program's reader, mkext4 and the kernel
+/// find what the trees hold.
 fn check_all(images: &[Made]) {
     for made in images {
         check(&made.written.path);
@@ -153,7 +154,7 @@ fn special_cases_are_found_again_with_all_features() {
     check_all(&images);
 }
 
-/// A guest oracles many trees at once, so that each costs little more than its e2fsck.
+/// A guest checks many trees at once, so that each costs little more than its e2fsck.
 #[test]
 fn generated_trees_are_found_again() {
     let mut runner = TestRunner::new(Config {
@@ -180,8 +181,8 @@ fn generated_trees_are_found_again() {
         .unwrap();
 }
 
-/// Around a group's end, where a last group is too short for its tables; with tables that are
-/// longer than a group, and as many reserved descriptors as there can be.
+/// The lengths are around the end of a group, where a last group is too short for its tables; and
+/// such that tables are longer than a group, with as many reserved descriptors as there can be.
 #[test]
 fn filesystems_of_any_length_are_clean() {
     let tree = Tree::new(meta(0o755));

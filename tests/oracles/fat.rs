@@ -1,4 +1,4 @@
-//! fsck.fat and mtools judge the FAT writer.
+//! fsck.fat and mtools check the FAT writer.
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod read;
@@ -24,7 +24,7 @@ const EPOCH: i64 = 1_735_689_600;
 struct Fixture {
     folder: tempfile::TempDir,
     store: Store,
-    /// Bytes that differ everywhere; every file is a slice of them.
+    /// Bytes without repetition; every file is a slice of them.
     noise: Sha256,
 }
 
@@ -110,17 +110,18 @@ fn mtools(program: &str, image: &Path) -> Command {
     command
 }
 
-/// fsck.fat finds nothing to say but the count.
+/// Checks that fsck.fat prints nothing but its count.
 fn assert_clean(image: &Path) {
     let output = judge(Command::new("fsck.fat").arg("-n").arg(image));
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
 }
 
-/// mtools finds exactly the directories and files of `tree`, with their bytes and times.
+/// Checks that mtools finds exactly the directories and files of `tree`, with their bytes and
+/// times.
 fn assert_same(fixture: &Fixture, tree: &Tree, image: &Path) {
     let copy = tempfile::tempdir_in(fixture.folder.path()).unwrap();
-    // mcopy fails where there is nothing to copy.
+    // mcopy fails if there is nothing to copy.
     if tree.entries(tree.root()).next().is_some() {
         judge(
             mtools("mcopy", image)
@@ -157,7 +158,7 @@ fn collect(folder: &Path, at: &TreePath, found: &mut Found) {
     }
 }
 
-/// Everything a boot partition has: short and long names, empty files, files around a cluster's end.
+/// All that a boot partition has: short and long names, empty files, files around a cluster's end.
 fn boot_tree(fixture: &Fixture) -> Tree {
     let content = |seed, len| fixture.stored(seed, len);
     tree(vec![
@@ -262,7 +263,7 @@ fn thousands_of_like_names_and_deep_directories_are_sound() {
             .unwrap();
         assert_clean(&image);
     }
-    // mtools takes the square of their number.
+    // The time of mtools grows with the square of their number.
     let tree = tree(1000);
     let image = fixture
         .make(&tree, &params(40, Some(FatBits::Fat32)))
@@ -337,7 +338,7 @@ proptest! {
         for (n, (names, len)) in files.into_iter().enumerate() {
             let at = path(&names.join("/"));
             let (parent, _) = at.split_last().unwrap();
-            // A generated file may stand where a directory is wanted, or the reverse.
+            // A generated file may have the name of a wanted directory, or the reverse.
             if tree.make_directories(&parent, meta(EPOCH), &Origin::Builtin).is_ok() {
                 let kind = Kind::File(fixture.stored(n as u8, len));
                 let _ = tree.insert(&at, Node::new(kind, meta(EPOCH), Origin::Builtin));

@@ -1,4 +1,5 @@
-//! Tests in which a foreign program decides. A missing program is a failure, never a skip.
+//! Tests in which a foreign program is the oracle. A missing program is a failure and never a
+//! reason to skip.
 
 mod archive;
 mod attack;

@@ -1,6 +1,6 @@
-//! The kernel, a shell and real root judge the sandbox.
+//! The kernel, a shell and real root as oracles of the sandbox.
 //!
-//! The tree is busybox and little scripts; packages are configured end to end elsewhere.
+//! The tree is busybox and small scripts. The configuring of packages is tested elsewhere.
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 use super::support::judge;
@@ -21,7 +21,7 @@ mod accounts;
 mod limits;
 
 const EPOCH: Epoch = Epoch(1_700_000_000);
-/// When the files of the tree were made.
+/// The time of the files of the tree.
 const PACKAGED: Timestamp = Timestamp {
     seconds: 1_600_000_000,
     nanoseconds: 7,
@@ -129,7 +129,7 @@ impl Ground {
     }
 }
 
-/// What is below `/w`: name, mode, owner, as `stat -c '%n %a %u:%g'` prints it.
+/// Everything below `/w`: name, mode and owner, as `stat -c '%n %a %u:%g'` prints them.
 fn below_w(tree: &Tree) -> Vec<String> {
     let top = TreePath::parse(b"/w").unwrap();
     let walk = tree.walk().into_iter();
@@ -172,7 +172,7 @@ fn owners_are_what_real_root_would_leave() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    // The judge: the same script as root of this machine.
+    // The oracle is the same script as root of this machine.
     let folder = tempfile::tempdir().unwrap();
     let bin = folder.path().join("bin");
     fs_err::create_dir(&bin).unwrap();
@@ -194,7 +194,7 @@ fn owners_are_what_real_root_would_leave() {
     assert_eq!(lines.join("\n"), expected);
 }
 
-/// The kernel lets a user namespace make one device, the whiteout of overlayfs.
+/// In a user namespace the kernel allows one device, the whiteout of overlayfs.
 #[test]
 fn a_whiteout_is_no_socket() {
     let ground = ground();
@@ -239,8 +239,9 @@ fn a_tree_has_more_owners_than_an_ordinary_process_may_open_files() {
     }
     let folder = tempfile::TempDir::new().unwrap();
     let limited = folder.path().join("imgbuild");
-    // Written by a process of its own: what one of this process's threads starts while the file is open here would hold
-    // it open for a moment, and a program that is open for writing cannot be started.
+    // Another process writes the file. If this one did, a process that one of its threads starts
+    // meanwhile would hold the file open for a moment, and a program that is open for writing
+    // cannot be started.
     let write = "printf '#!/bin/sh\\nulimit -Sn 128\\nexec %s \"$@\"\\n' \"$1\" > \"$2\" && chmod 755 \"$2\"";
     let mut sh = std::process::Command::new("sh");
     sh.args(["-c", write, "sh"]).arg(program()).arg(&limited);
@@ -371,7 +372,7 @@ fn steps_read_their_input_and_a_silent_one_that_speaks_fails() {
     }
 }
 
-/// A dpkg that knows one package and notes how it was called.
+/// A dpkg that knows one package and writes down how it was called.
 const DPKG: &str = "#!/bin/sh
 [ \"$1\" != --status-fd ] || shift 2
 case \"$*\" in

@@ -1,7 +1,7 @@
-//! Judges of versions and of the solver: dpkg and apt.
+//! dpkg and apt as oracles of versions and of the solver.
 //!
-//! apt works on archives made here, with a configuration of its own; nothing of this machine's
-//! packages or sources is read.
+//! apt works with archives that are made here and with its own configuration. It reads no packages
+//! or sources of this machine.
 #![expect(
     clippy::unwrap_used,
     reason = "a judge that cannot work fails the test"
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::support::judge;
 
-/// Numbers that are the same on every run.
+/// Pseudo-random numbers, the same in every run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -83,17 +83,17 @@ fn dpkg_orders_versions_alike() {
     assert_eq!(ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>());
 }
 
-/// What stands for an answer that removes packages.
+/// The text that stands for an answer that removes packages.
 const REMOVES: &str = "packages would be removed";
 
-/// apt with repositories and a state of its own.
+/// apt, with its own repositories and state.
 pub(crate) struct Apt {
     directory: TempDir,
 }
 
 impl Apt {
-    /// Reads `indices`, the texts of Packages files, as repositories for `architecture`, with
-    /// `status` as what is installed.
+    /// Makes an apt that reads `indices`, the texts of Packages files, as repositories for
+    /// `architecture`, with `status` as the installed packages.
     pub(crate) fn new<T: AsRef<str>>(
         indices: &[T],
         status: &str,
@@ -102,7 +102,7 @@ impl Apt {
         Self::preferring(indices, &[], "", status, architecture)
     }
 
-    /// The same with `releases`, what the archives say of themselves, and `preferences`.
+    /// The same with `releases`, the Release fields of the archives, and with `preferences`.
     pub(crate) fn preferring<T: AsRef<str>>(
         indices: &[T],
         releases: &[String],
@@ -148,8 +148,8 @@ impl Apt {
         apt
     }
 
-    /// Name and version of what apt would install for `packages`, sorted; what apt said where it
-    /// refuses.
+    /// The names and versions that apt would install for `packages`, sorted. If apt refuses, the
+    /// error is its message.
     pub(crate) fn answer<P: AsRef<str>>(
         &self,
         packages: &[P],
@@ -161,8 +161,8 @@ impl Apt {
         command.args(packages.iter().map(AsRef::as_ref));
         let Output { stdout, stderr, .. } = command.output().unwrap();
         let text = String::from_utf8(stdout).unwrap();
-        // The count ends the lists of what is decided. apt may fail later, in the order of
-        // unpacking, which is dpkg's affair here.
+        // The count of new packages ends the lists of decisions. apt may still fail in the order of
+        // unpacking, which does not matter here.
         let Some((lists, _)) = text.split_once(" newly installed, ") else {
             return Err(format!("{text}{}", String::from_utf8_lossy(&stderr)));
         };
@@ -201,7 +201,8 @@ impl Apt {
     }
 }
 
-/// What apt would install from `indices`, the texts of Packages files, into an empty system.
+/// The packages that apt would install from `indices`, the texts of Packages files, into an empty
+/// system.
 #[allow(
     dead_code,
     reason = "for oracles of whole builds, which bring an archive's indices"
@@ -226,7 +227,7 @@ fn ours(solution: &Solution<'_>) -> Vec<(String, String)> {
     answer
 }
 
-/// How many small worlds are made, each with packages of its own.
+/// The number of small sets of packages ("worlds") that are made.
 const WORLDS: usize = 80;
 const LETTERS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
 
@@ -291,7 +292,7 @@ fn relation(world: usize, field: &str, numbers: &mut Numbers) -> String {
     relations.join(" | ")
 }
 
-/// The Packages files of two repositories with all worlds.
+/// The Packages files of two repositories with the packages of all worlds.
 fn worlds(numbers: &mut Numbers) -> [String; 2] {
     let mut indices = [String::new(), String::new()];
     for world in 0..WORLDS {
@@ -307,7 +308,7 @@ fn worlds(numbers: &mut Numbers) -> [String; 2] {
     indices
 }
 
-/// Universe of the repositories `0`, `1`, ….
+/// The universe of the repositories `0`, `1`, ….
 fn universe(indices: &[String]) -> Universe {
     let named = indices.iter().enumerate();
     let named = named.map(|(n, text)| (n.to_string(), text.as_str().into()));
@@ -325,7 +326,7 @@ fn request(world: usize, numbers: &mut Numbers) -> Request {
     }
 }
 
-/// What came of the worlds.
+/// The counts of results.
 #[derive(Debug, Default)]
 struct Tally {
     same: usize,
@@ -344,8 +345,8 @@ impl Tally {
                 self.same += 1;
             }
             (Ok(solution), theirs) if solution.searched() || theirs == Err(REMOVES.to_owned()) => {
-                // apt patches up in its own way what it broke, and removes what stands in the way,
-                // which we never do; at least it must agree that our answer holds.
+                // apt repairs a broken selection in its own way and removes packages, which this
+                // solver never does. It must at least agree that the solver's answer is consistent.
                 let answer = ours(&solution);
                 let exact = answer
                     .iter()
@@ -417,7 +418,7 @@ fn apt_accepts_what_the_search_finds() {
             0
         )
     };
-    // Followed in order, `x` takes `a`, which `c` then pushes aside.
+    // If they are followed in order, `x` takes `a`, which `c` then displaces.
     let index = [
         package("x", "Depends: a | b"),
         package("a", "Recommends: d"),

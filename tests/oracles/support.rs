@@ -1,10 +1,10 @@
-//! Runs oracles and shows what they said.
+//! Runs the oracles and shows their output.
 #![allow(dead_code, reason = "each judge uses a part")]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Programs of another release of Debian than this machine's, where ci/setup puts them.
+/// The folder of programs of another release of Debian than this machine's, which ci/setup fills.
 const OTHER_RELEASE: &str = "/usr/local/lib/imgbuild-oracles";
 
 /// Runs `command`; panics with everything it printed unless it exits with 0.
@@ -22,14 +22,14 @@ pub(crate) fn judge(command: &mut Command) -> Output {
     output
 }
 
-/// The program `name` of this machine, and the one of another release of Debian: two versions that
-/// judge the same.
+/// The program `name` of this machine and that of another release of Debian: two versions that
+/// check the same thing.
 pub(crate) fn both_versions(name: &str) -> [Command; 2] {
     let other = format!("{OTHER_RELEASE}/{name}");
     [Command::new(name), Command::new(other)]
 }
 
-/// Two versions of e2fsck find nothing to repair in `image`, and nothing to remark.
+/// Checks that two versions of e2fsck find nothing to repair in `image` and make no remark.
 pub(crate) fn e2fsck(image: &Path) {
     for mut command in both_versions("e2fsck") {
         let output = judge(command.arg("-fn").arg(image));

@@ -1,9 +1,9 @@
-//! User Mode Linux: Linux as a program, which lets any user ask a kernel about a filesystem.
+//! User Mode Linux: Linux as a program. With it, any user can let a kernel read a filesystem.
 //!
-//! A guest boots in about a second. Its root is the host's, read-only and with the rights of the
-//! user who runs the tests, so that the host's programs run in it, this test program too. Images
-//! become its disks. It needs neither root, loop devices, KVM nor a network, and any number of
-//! guests run beside each other.
+//! A guest boots in about a second. Its root filesystem is the host's, read-only and with the
+//! rights of the user who runs the tests, so the host's programs and this test program can run in
+//! it. Images become its disks. It needs neither root, loop devices, KVM nor a network, and any
+//! number of guests can run at once.
 
 #![expect(clippy::unwrap_used, reason = "a judge panics with what it saw")]
 
@@ -14,17 +14,18 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
-/// How many disks the kernel's driver knows.
+/// The most disks that the kernel's driver supports.
 pub(crate) const MOST_DISKS: usize = 16;
 
 /// The kernel as a program: one that knows the registers of every processor (ci/setup).
 const LINUX: &str = "/usr/local/lib/imgbuild-oracles/linux.uml";
 
-/// Seconds, more than any guest takes, also on a machine with many times more work than processors.
+/// The time limit in seconds, which is more than any guest takes even on a very busy machine.
 const PATIENCE: &str = "900";
 
-/// How often a guest is started that does not come as far as its script: then it says nothing about
-/// its disks and has not changed them. Rare, and only seen on a machine short of everything.
+/// How often a guest is started whose script does not begin. Such a guest has said nothing about
+/// its disks and has not changed them. This is rare, and was only seen on a machine short of
+/// everything.
 const ATTEMPTS: usize = 3;
 
 /// An image as a disk of the guest.
@@ -35,19 +36,19 @@ pub(crate) enum Disk<'a> {
     Writable(&'a Path),
 }
 
-/// What a guest left behind.
+/// The result of a guest.
 #[derive(Debug)]
 pub(crate) struct Left {
     folder: TempDir,
 }
 
 impl Left {
-    /// What the script printed.
+    /// The output of the script.
     pub(crate) fn printed(&self) -> String {
         String::from_utf8_lossy(&self.file("printed")).into_owned()
     }
 
-    /// What the guest's kernel said.
+    /// The messages of the guest's kernel.
     pub(crate) fn console(&self) -> String {
         String::from_utf8_lossy(&self.file("console")).into_owned()
     }
@@ -63,13 +64,13 @@ impl Left {
     }
 }
 
-/// Runs the shell script `script` as root of a guest with `disks`, which it finds as `/dev/ubda`,
-/// `/dev/ubdb` and so on. Panics with everything the guest said unless the script ends with 0.
+/// Runs the shell script `script` as root of a guest with `disks`, which are `/dev/ubda`,
+/// `/dev/ubdb` and so on there. Panics with all output of the guest unless the script ends with 0.
 ///
 /// - The working folder is a new one of the host's, for mount points and results.
 /// - `itself TEST` runs an ignored test of this program: Rust inside the guest.
-/// - The guest is switched off without unmounting: what a script leaves mounted looks as after a
-///   power cut. `sync` and `umount` are the script's.
+/// - The guest is switched off without unmounting: a filesystem that the script leaves mounted
+///   looks as after a power cut. The script itself must call `sync` and `umount`.
 pub(crate) fn run(script: &str, disks: &[Disk]) -> Left {
     assert!(disks.len() <= MOST_DISKS, "{} disks", disks.len());
     let mut attempts = 1;
@@ -78,7 +79,7 @@ pub(crate) fn run(script: &str, disks: &[Disk]) -> Left {
         attempts += 1;
         (status, left) = boot(script, disks);
     }
-    // How the kernel ended says nothing about the script: its own status does.
+    // The exit status of the kernel says nothing about the script; the script's own status counts.
     let ended = fs_err::read_to_string(left.folder.path().join("status")).unwrap_or_default();
     assert!(
         ended == "0\n",
@@ -90,7 +91,7 @@ pub(crate) fn run(script: &str, disks: &[Disk]) -> Left {
     left
 }
 
-/// What `timeout` ends with when it had to end its program.
+/// The exit status of `timeout` when it had to end its program.
 const TIMED_OUT: i32 = 124;
 
 /// Starts a guest and waits for its end.
@@ -101,8 +102,8 @@ fn boot(script: &str, disks: &[Disk]) -> (ExitStatus, Left) {
     fs_err::write(at.join("init"), init(at)).unwrap();
     fs_err::set_permissions(at.join("init"), Permissions::from_mode(0o755)).unwrap();
     let console = fs_err::File::create(at.join("console")).unwrap();
-    // The guest ends its own processes when it is asked to end: if it takes too long, and if this
-    // program is killed.
+    // When the guest is asked to end, because it takes too long or this program is killed, it ends
+    // its own processes.
     let mut linux = Command::new("setpriv");
     linux
         .args(["--pdeathsig", "TERM"])
@@ -110,7 +111,8 @@ fn boot(script: &str, disks: &[Disk]) -> (ExitStatus, Left) {
         .args(arguments(at, disks))
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
-        // For the guest's memory, which is a deleted file; /dev/shm is too small in a container.
+        // This folder holds the guest's memory, which is a deleted file; /dev/shm is too small in a
+        // container.
         .env("TMPDIR", at)
         .stdin(Stdio::null())
         .stdout(console.file().try_clone().unwrap())
@@ -121,7 +123,7 @@ fn boot(script: &str, disks: &[Disk]) -> (ExitStatus, Left) {
     (status, Left { folder })
 }
 
-/// What the kernel is told.
+/// The command line of the kernel.
 fn arguments(folder: &Path, disks: &[Disk]) -> Vec<String> {
     let mut arguments: Vec<String> = [
         "mem=512M",
@@ -132,7 +134,7 @@ fn arguments(folder: &Path, disks: &[Disk]) -> Vec<String> {
         "con=null",
         "con0=null,fd:1",
         "ssl=null",
-        // Half of the time to boot would go into measuring what only RAID and Btrfs need.
+        // Half of the boot time would be spent on measurements that only RAID and Btrfs need.
         "initcall_blacklist=raid6_select_algo,calibrate_xor_blocks,register_xor_blocks,init_btrfs_fs",
         "umid=guest",
     ]
@@ -141,7 +143,7 @@ fn arguments(folder: &Path, disks: &[Disk]) -> Vec<String> {
     arguments.push(format!("uml_dir={}/", plain(folder)));
     arguments.push(format!("init={}/init", plain(folder)));
     for (index, disk) in disks.iter().enumerate() {
-        // `d`: the file is the disk, whatever it looks like.
+        // With `d` the file is the disk, whatever its content looks like.
         arguments.push(match disk {
             Disk::ReadOnly(path) => format!("ubd{index}rd={}", plain(path)),
             Disk::Writable(path) => format!("ubd{index}d={}", plain(path)),
@@ -150,7 +152,7 @@ fn arguments(folder: &Path, disks: &[Disk]) -> Vec<String> {
     arguments
 }
 
-/// A path that the kernel's command line and the shell take as it is.
+/// A path that needs no quoting in the kernel's command line and in the shell.
 fn plain(path: &Path) -> String {
     let path = fs_err::canonicalize(path).unwrap();
     let text = path.to_str().unwrap();

@@ -1,9 +1,9 @@
-//! Bytes stay bytes: what the programs of an image say that they read is what was set.
+//! Values keep their bytes: the programs of an image must read exactly what was set.
 //!
-//! Values are generated from all that their kinds allow, most of all from what configuration files, shells and
-//! templates give a meaning to. The files that imgbuild makes of them are read by the programs of Debian that
-//! ci/setup unpacks; nothing is compared with a reader of ours. That the device makes the same files is held by
-//! `device`.
+//! The values are generated from all that their kinds allow, and mostly from characters that have a
+//! meaning in configuration files, shells and templates. Debian's programs, which ci/setup unpacks,
+//! read the files that imgbuild makes of them; no reader of this program takes part. The tests in
+//! `device` check that the device makes the same files.
 #![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
 mod balancer;
@@ -26,10 +26,10 @@ use proptest::test_runner::TestRunner;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Debian's programs of the release that images are made of.
+/// The folder with Debian's programs of the release of the images.
 pub(crate) const PROGRAMS: &str = "/usr/local/lib/imgbuild-oracles/programs";
 
-/// Characters that some reader gives a meaning to, of one to four bytes.
+/// Characters that have a meaning for some reader, of one to four bytes.
 const AWKWARD: &str = "\"'\\$`#%{}[]()<>&|;*?~!=:, /-n0cx\u{e9}\u{df}\u{a0}\u{20ac}\u{1f4e1}";
 
 /// `count` values of `strategy`, the same in every run.
@@ -39,7 +39,7 @@ fn generated<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value> {
     (0..count).map(|_| value()).collect()
 }
 
-/// Texts of `lengths` bytes, every other character of which some reader gives a meaning to.
+/// Texts of `lengths` bytes, in which every other character has a meaning for some reader.
 fn awkward(lengths: std::ops::RangeInclusive<usize>, ascii: bool) -> impl Strategy<Value = String> {
     let meaning: Vec<char> = AWKWARD.chars().filter(|c| !ascii || c.is_ascii()).collect();
     let character = (
@@ -63,7 +63,7 @@ fn awkward(lengths: std::ops::RangeInclusive<usize>, ascii: bool) -> impl Strate
     })
 }
 
-/// Settings and secrets, both by name.
+/// Settings and secrets by name.
 #[derive(Clone, Debug, Default)]
 struct Case {
     settings: Vec<(&'static str, String)>,
@@ -90,19 +90,19 @@ impl Case {
     }
 }
 
-/// Cases as folders with the files of their images.
+/// Cases, as folders with the files of their images.
 struct Cases {
     folder: tempfile::TempDir,
     count: usize,
 }
 
 impl Cases {
-    /// Has `script` read the files that `profile` has in each of `cases`.
+    /// Lets `script` read the files that `profile` has in each of `cases`.
     fn read(profile: &str, cases: &[Case], script: &str) -> Self {
         Self::read_with(profile, cases, script, [])
     }
 
-    /// The same with a text of each case's own in `said/given`, which no file of the image holds.
+    /// The same, with a text for each case in `said/given`, which is not a file of the image.
     fn read_with(
         profile: &str,
         cases: &[Case],
@@ -131,7 +131,7 @@ impl Cases {
         Self { folder, count }
     }
 
-    /// What `program` said in each case.
+    /// The output of `program` in each case.
     fn said(&self, program: &str) -> impl Iterator<Item = String> {
         let folders = (0..self.count).map(|index| self.folder.path().join(format!("{index:04}")));
         let paths: Vec<PathBuf> = folders

@@ -1,4 +1,5 @@
-//! What the shipped boards install and take files from, in miniature: fake bytes in the right places.
+//! Small packages with the names of those that the shipped boards install or take files from, with
+//! fake bytes in the right places.
 
 use crate::mirror::{DebSpec, TestArchive};
 use crate::test_debian;
@@ -6,7 +7,7 @@ use crate::test_debian;
 /// The components of all boards.
 const COMPONENTS: [&str; 3] = ["main", "contrib", "non-free-firmware"];
 
-/// Packages of which a board needs the name only.
+/// Packages of which a board needs no more than the name.
 const NAMES: [&str; 7] = [
     "dosfstools",
     "fdisk",
@@ -31,7 +32,7 @@ pub(super) fn u_boot_exynos() -> Vec<u8> {
     vec![b'U'; 556_416]
 }
 
-/// The archives of a board: folder on the server, and what lies there.
+/// The archives of a board: the folder on the server, and the archive in it.
 pub(super) fn archives() -> Vec<(&'static str, TestArchive)> {
     let empty = || {
         COMPONENTS
@@ -58,7 +59,8 @@ pub(super) fn archives() -> Vec<(&'static str, TestArchive)> {
         0o644,
         &u_boot_exynos(),
     );
-    // Later than the release's, as backports are; the kernel needs the later linux-base.
+    // The version is later than the release's, as in backports; the kernel needs the later
+    // linux-base.
     let later = |mut deb: DebSpec| {
         deb.version = "2.0".to_owned();
         deb
@@ -98,7 +100,7 @@ fn signed_grub() -> DebSpec {
     test_debian::package("grub-efi-amd64-signed").file(at, 0o644, b"MZ grub")
 }
 
-/// A grub-pc-bin with every module of the board: none needs another one.
+/// A grub-pc-bin with every module of the board, none of which needs another one.
 fn grub_modules() -> DebSpec {
     let modules = [
         "biosdisk",
@@ -140,7 +142,7 @@ fn grub_modules() -> DebSpec {
     })
 }
 
-/// A 32-bit ELF program whose one segment to be loaded is `bytes`.
+/// A 32-bit ELF program with one loadable segment, which is `bytes`.
 fn elf(bytes: &[u8]) -> Vec<u8> {
     let size = u32::try_from(bytes.len()).unwrap();
     let mut file = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0\x01\0\0\0".to_vec();

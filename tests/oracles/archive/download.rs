@@ -1,4 +1,4 @@
-//! Downloads over a mirror that breaks off, stalls, lies or is busy.
+//! Downloads from a mirror that breaks off, stalls, sends wrong bytes or is busy.
 
 use super::fixture::{Fixture, archive, impatient, quick};
 use crate::mirror::{Fault, Times};
@@ -102,7 +102,7 @@ fn download_that_is_slow_but_alive_is_not_given_up() {
     let fixture = Fixture::of(&archive());
     let content = b"0123456789".repeat(100);
     let download = fixture.download("slow", &content);
-    // Ten pieces: longer than the time limit altogether, shorter from one to the next.
+    // The ten pieces take longer than the time limit together, and each of them less.
     let pause = Duration::from_millis(60);
     fixture
         .server
@@ -251,7 +251,7 @@ fn client_asks_directly_whom_no_proxy_names() {
         };
         let url = format!("{address}/dists/trixie/InRelease").parse().unwrap();
         let before = proxy.requests().len();
-        // The proxy of the test has no such file; only who is asked counts.
+        // The proxy of the test has no such file. Only the server that is asked counts.
         let _ = Client::new(options).unwrap().get("x", &[url], 1 << 20);
         proxy.requests().len() > before
     };
@@ -321,7 +321,7 @@ fn download_goes_on_as_long_as_it_gets_any_further() {
     }
     fixture.fetch(&download).unwrap();
     assert!(fixture.server.ranges("/cut").len() >= 40);
-    // Where each attempt starts again, coming as far as before is no advance.
+    // If each attempt starts again, it is no advance to come as far as before.
     let again = fixture.download("again", &b"9876543210".repeat(100));
     fixture
         .server
@@ -330,7 +330,7 @@ fn download_goes_on_as_long_as_it_gets_any_further() {
     assert!(fixture.server.ranges("/again").len() <= 8);
 }
 
-/// A clock of which each look takes a second.
+/// A clock that advances by a second each time it is read.
 fn ticking() -> Box<dyn Fn() -> Duration + Send + Sync> {
     let looks = std::sync::atomic::AtomicU64::new(0);
     Box::new(move || Duration::from_secs(looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
@@ -364,7 +364,7 @@ fn download_that_drips_for_ever_ends_with_what_is_wrong() {
             "{words}"
         );
     }
-    // Small files are no exception.
+    // The limit holds for small files too.
     fixture.server.forgive("/drip");
     fixture.server.fault("/drip", drip, Times::Always);
     let client = Client::new(options()).unwrap();

@@ -40,7 +40,7 @@ pub(super) struct Fixture {
     pub(super) heard: Heard,
 }
 
-/// Notes what is reported.
+/// A reporter that keeps all events.
 #[derive(Default)]
 pub(super) struct Heard(pub(super) Mutex<Vec<Event>>);
 
@@ -147,7 +147,7 @@ impl Fixture {
     }
 }
 
-/// No pauses, and time limits that only a hang reaches.
+/// Options without pauses, and with time limits that only a hanging server reaches.
 pub(super) fn quick() -> Options {
     Options {
         connect_timeout: Duration::from_secs(5),
@@ -158,7 +158,7 @@ pub(super) fn quick() -> Options {
     }
 }
 
-/// For tests that wait for the time limit.
+/// Options for tests that wait for the time limit.
 pub(super) fn impatient() -> Options {
     Options {
         stall_timeout: Duration::from_millis(400),

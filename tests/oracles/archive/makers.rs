@@ -1,4 +1,4 @@
-//! apt and dpkg judge the test archive and its packages, so that both are honest.
+//! apt and dpkg read the test archive and its packages, which shows that both are well-formed.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
 use super::fixture::{Fixture, archive, hello};
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// apt, with nothing of this machine but its programs.
+/// apt, with its programs and nothing else of this machine.
 fn apt(folder: &Path, arguments: &[&str]) -> Command {
     let config = format!(
         "Dir \"{folder}\";\nDir::State::status \"{folder}/status\";\n\

@@ -1,5 +1,5 @@
-//! U-Boot's menu: Debian's own u-boot-update(8), with the settings that imgbuild writes, in a root of its
-//! own, must leave the menu as imgbuild wrote it.
+//! The menu of U-Boot. Debian's own u-boot-update(8), with the settings that imgbuild writes, must
+//! leave the menu as imgbuild wrote it.
 
 use super::{EPOCH, contents, empty, path, put_file};
 use crate::support::judge;
@@ -8,10 +8,11 @@ use imgbuild::tree::{Kind, Name, Tree};
 use std::path::Path;
 use std::process::Command;
 
-/// The older one has no initramfs, the newer one device trees.
+/// The versions of two kernels. The older one has no initramfs, the newer one has device trees.
 const KERNELS: [&str; 2] = ["6.12.9-arm64", "6.12.10-arm64"];
 
-/// Makes the folder `$1` look like a root: programs of this machine, files of its own.
+/// Makes the folder `$1` look like a root filesystem, with programs of this machine and files of
+/// its own.
 const ENTER: &str = r#"
 set -e
 cd "$1"

@@ -1,4 +1,4 @@
-//! The boot flows GRUB and Raspberry Pi: what xz and a shell make of what they read.
+//! The boot flows GRUB and Raspberry Pi, whose files are read by xz and a shell.
 
 use super::{EPOCH, contents, empty, path, put_file};
 use crate::support::judge;
@@ -10,10 +10,11 @@ use std::process::Command;
 
 const MODULES: [&str; 3] = ["search", "ext2", "linux"];
 
-/// A grub-pc-bin of the right shape: kernel.img is an ELF file with one segment of `kernel`.
+/// A grub-pc-bin in the right form: kernel.img is an ELF file with one segment, `kernel`.
 fn grub_package(kernel: &[u8]) -> Tree {
     let mut elf = b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0\x01\0\0\0".to_vec();
-    // Entry point, program headers at 52, no sections, flags; sizes of the headers, one of them.
+    // The entry point, the program headers at 52, no sections, flags; the sizes of the headers, one
+    // of them.
     elf.extend(
         [0x9000_u32, 52, 0, 0]
             .into_iter()
@@ -133,7 +134,7 @@ fn a_shell_reads_the_settings_of_raspi_firmware_as_we_meant_them() {
         let (_, name) = at.split_last().unwrap();
         fs_err::write(folder.path().join(name.to_string()), bytes).unwrap();
     }
-    // The words in the order in which the package's kernel hook joins them.
+    // The words are in the order in which the package's kernel hook joins them.
     let joined = "set -u; . ./raspi-firmware; for c in $CONSOLES; do printf 'console=%s ' $c; done; \
                   printf 'root=%s rw fsck.repair=yes net.ifnames=0 cma=%s rootwait %s\\n' \
                   \"$ROOTPART\" \"$CMA\" \"$(cat raspi-extra-cmdline)\"";

@@ -1,5 +1,5 @@
-//! Definitions that lie near: nothing that they link to elsewhere is read, and none is too large to be
-//! refused at once.
+//! Definitions in the working directory: a link in them is not followed out of their folder, and a
+//! definition of any size is refused at once if it is too large.
 
 use super::{check, spec_of};
 use imgbuild::define::{Definitions, Overlay};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// What nobody gave.
+/// The content of a file that was not given to the program.
 const SECRET: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 
 /// A folder of definitions beside a private key.
@@ -41,7 +41,7 @@ impl Near {
         fs_err::write(self.path(path), text).unwrap();
     }
 
-    /// A link at `path` in the place of whatever is there.
+    /// Replaces whatever is at `path` by a link.
     fn link(&self, path: &str, target: impl AsRef<Path>) {
         let path = self.path(path);
         let _ = fs_err::remove_file(&path);
@@ -60,7 +60,8 @@ impl Near {
         check(&self.definitions(), "rpi4", "p", &UserSettings::default())
     }
 
-    /// Refused with all of `parts`, and without a word of the secret.
+    /// Checks that the definitions are refused with all of `parts`, and without a word of the
+    /// secret.
     fn refused(&self, parts: &[&str]) {
         let shown = match self.check() {
             Ok(spec) => panic!("accepted: {:?}", spec.overlays),
@@ -95,7 +96,8 @@ fn a_link_out_of_the_folder_of_definitions_is_refused_wherever_it_stands() {
             near.refused(&[OUTSIDE, path]);
         }
     }
-    // The folder of the files, of the definition, and of all of a kind.
+    // A link in the place of the folder of files, of the definition, and of all definitions of a
+    // kind.
     for (path, target) in [
         ("overlays/o/root", "home/.ssh"),
         ("overlays/q", "home"),
@@ -117,7 +119,7 @@ fn a_link_out_of_the_folder_of_definitions_is_refused_wherever_it_stands() {
 
 #[test]
 fn a_link_from_one_kind_to_the_folder_that_holds_it_is_refused_too() {
-    // A build in a home folder: what lies beside `profiles/` is the person's.
+    // This is a build in a home folder: the files beside `profiles/` are private.
     let near = Near::new();
     near.write("private.toml", SECRET);
     near.link("profiles/p/profile.toml", "../../private.toml");
@@ -186,12 +188,12 @@ fn pipes_sockets_devices_and_circles_are_refused_at_once() {
     near.refused(&[OUTSIDE]);
     near.link("profiles/p/profile.toml", "profile.toml");
     near.refused(&["profiles/p/profile.toml"]);
-    // A folder where a file is expected is no definition.
+    // A folder in the place of a file is not a definition.
     let near = Near::new();
     fs_err::remove_file(near.path("profiles/p/profile.toml")).unwrap();
     fs_err::create_dir(near.path("profiles/p/profile.toml")).unwrap();
     near.refused(&["no profile is called `p`", "help: write its definition, `"]);
-    // Nor is a file beside its folder.
+    // A file beside its folder is not a definition either.
     fs_err::remove_dir_all(near.path("profiles/p")).unwrap();
     fs_err::write(near.path("profiles/p.toml"), "schema = 1\n").unwrap();
     near.refused(&["no profile is called `p`", "help: move `"]);
@@ -212,7 +214,7 @@ fn a_name_is_no_path() {
 #[test]
 fn what_is_too_large_is_refused_by_its_bound() {
     let near = Near::new();
-    // Sparse: neither the disk nor the memory holds it.
+    // The file is sparse: neither the disk nor the memory could hold it.
     let huge = |path: &str, len| {
         fs_err::File::create(near.path(path))
             .unwrap()
@@ -268,7 +270,8 @@ fn sizes_tables_and_chains_of_profiles_have_bounds() {
         "more than 64 profiles build on each other",
         "1 mistake found",
     ]);
-    // Each of 40 extends both of the next two: 2^40 ways through 80 profiles.
+    // Each of 40 levels extends both profiles of the next one: there are 2^40 ways through 80
+    // profiles.
     for n in 0..40 {
         let text = profile(&format!("extends = [\"a{}\", \"b{}\"]", n + 1, n + 1));
         for side in ["a", "b"] {

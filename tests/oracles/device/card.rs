@@ -1,4 +1,4 @@
-//! The file on the boot partition, which a person writes on another machine.
+//! The settings file on the boot partition, which is edited on another machine.
 
 use super::super::values::PROGRAMS;
 use super::command::started;
@@ -31,7 +31,7 @@ fn the_file_on_the_boot_partition_is_read_as_windows_writes_it() {
     );
     assert_eq!(device.mode_of("/etc/imgbuild/secrets"), 0o600);
 
-    // What was changed here stays until the line there changes.
+    // A change on the device stays until the line on the card changes.
     device.succeed("imgbuild-config set wifi-ssid=here");
     device.succeed("imgbuild-config boot");
     assert_eq!(device.read("/etc/hotspot/ssid"), "here\n");
@@ -170,11 +170,11 @@ fn a_time_zone_that_the_device_does_not_have_is_refused_with_the_one_that_it_has
         assert_eq!(refused.status, Some(1), "{zone}: {}", refused.said);
         assert!(refused.said.contains(words), "{zone}: {}", refused.said);
     }
-    // Everything else is as it was.
+    // Everything else is unchanged.
     assert_eq!(device.told(), [""; 0]);
     device.succeed("imgbuild-config set time-zone=America/Los_Angeles");
     assert_eq!(device.read("/etc/timezone"), "America/Los_Angeles\n");
-    // The file's own program says so as well, where an image is built.
+    // The rule that checks this file where an image is built gives the same error.
     device.write("/etc/imgbuild/time-zone", "Etc\n");
     let rules = device.read("/usr/lib/imgbuild/apply.d/10-base");
     let rule = rules

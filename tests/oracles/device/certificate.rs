@@ -7,7 +7,7 @@ const KEY: &str = "/etc/ssl/private/ssl-cert-snakeoil.key";
 const MADE: &str = "/usr/lib/imgbuild/certificate";
 const DONE: &str = "/var/lib/imgbuild/certificate-done";
 
-/// A device whose `make-ssl-cert` asks OpenSSL for what Debian's asks it for, without debconf's questions.
+/// A device whose `make-ssl-cert` calls OpenSSL as Debian's does, without the questions of debconf.
 fn device() -> Device {
     let device = Device::flashed("base");
     for folder in ["/etc/ssl/certs/x", "/etc/ssl/private/x"] {
@@ -37,12 +37,13 @@ fn a_certificate_is_made_whole_and_stays() {
     fits(&device);
     let pair = [CERTIFICATE, KEY].map(|path| device.read(path));
 
-    // Cut off before the word that it is done: what is whole stays.
+    // A power cut before the note that it is done: complete files stay.
     device.succeed(&format!("rm {DONE}; {MADE}"));
     assert_eq!([CERTIFICATE, KEY].map(|path| device.read(path)), pair);
     fits(&device);
 
-    // Cut off in the middle: one is missing, empty, of another, or what stood in for it while the image was built.
+    // A power cut in the middle: one file is missing, is empty, belongs to another pair, or is the
+    // stand-in from the building of the image.
     for cut in [
         format!("rm {CERTIFICATE}"),
         format!("rm {KEY}"),

@@ -1,4 +1,4 @@
-//! The channels of an access point, by the rules of radio that the image has.
+//! The channels of an access point by the image's own regulatory database.
 
 use super::scratch::Device;
 use crate::support::judge;
@@ -6,7 +6,7 @@ use crate::values::PROGRAMS;
 use std::path::Path;
 use std::process::Command;
 
-/// Of a country, the open channels of each band, or why 149 is not.
+/// Prints the open channels of each band in a country, and the reason why channel 149 is not open.
 const SAY: &str = r#"
     use v5.36;
     use Imgbuild::Radio;
@@ -28,7 +28,8 @@ fn database() -> std::path::PathBuf {
     Path::new(PROGRAMS).join("usr/lib/firmware/regulatory.db-debian")
 }
 
-/// wireless-regdb of 2026 has no rule for 5745 MHz in 45 countries, and shares it with radar in 13 more.
+/// In wireless-regdb of 2026, 45 countries have no rule for 5745 MHz, and in 13 more it is shared
+/// with radar.
 #[test]
 fn the_rules_of_radio_say_what_is_open() {
     let overlays = Path::new(env!("CARGO_MANIFEST_DIR")).join("overlays");

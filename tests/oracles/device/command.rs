@@ -1,4 +1,4 @@
-//! `imgbuild-config` itself, in a root filesystem where it may do everything.
+//! The command `imgbuild-config`, in a root filesystem in which it may do everything.
 
 use super::scratch::Device;
 use imgbuild::define::Definitions;
@@ -29,7 +29,7 @@ fn the_first_start_makes_what_no_two_devices_share() {
     let kept = device.read("/var/lib/imgbuild/credentials");
     let password = kept.strip_prefix("stats-password = ").unwrap();
     assert_eq!(password.len(), 25, "five groups of four: {password}");
-    // crypt(3) takes a hash for a salt.
+    // crypt(3) accepts a hash in the place of a salt.
     let check = "perl -e 'chomp(my $p = <STDIN>); my ($h) = `cat /etc/haproxy/conf.d/*` =~ /(\\$6\\S+)/; exit(crypt($p, $h) ne $h)'";
     device.write("/run/password", password);
     device.succeed(&format!("{check} < /run/password"));
@@ -157,7 +157,8 @@ fn a_device_that_is_not_well_afterwards_is_put_back() {
 fn a_power_cut_before_a_change_is_found_good_undoes_it() {
     let device = started("haproxy-node");
     let (config, settings) = (device.read(CONFIG), device.read("/etc/imgbuild/settings"));
-    // The second question comes with the new files in place; all but the first process is killed.
+    // The second health check comes when the new files are in place; then all processes but the
+    // first are killed.
     device.health(&format!("! grep -q 7777 {CONFIG} || kill -9 -1"));
     let cut = "imgbuild-config set stats-port=7777";
     assert_ne!(device.run(cut).status, Some(0));
@@ -242,7 +243,7 @@ fn secrets_come_from_files_and_are_shown_to_nobody() {
     );
 }
 
-/// What DietPi's first boot makes of its settings, before ours.
+/// DietPi's first boot applies its own settings before this program's first boot.
 #[test]
 fn a_password_that_everybody_knows_is_locked_in_the_first_boot() {
     let device = started("base");
@@ -343,10 +344,10 @@ fn the_status_names_what_is_wrong_and_why() {
     );
 }
 
-/// Who adds a template adds what reads it, or says here that nothing has to.
+/// A template needs a rule for the program that reads its file, or an entry here if none does.
 #[test]
 fn every_file_that_settings_decide_has_a_rule() {
-    // apt reads its configuration anew each time.
+    // apt reads its configuration anew at each start.
     let read_anew = "/etc/apt/apt.conf.d/";
     for profile in Definitions::find(&[]).profiles().unwrap() {
         let device = Device::flashed(&profile);
@@ -357,7 +358,7 @@ fn every_file_that_settings_decide_has_a_rule() {
             .filter(|path| !path.starts_with(read_anew))
             .collect();
         assert!(without.is_empty(), "{profile}: {without:?}");
-        // What is reloaded while it runs has to come up when it starts.
+        // A service that is reloaded while it runs must also read the file when it starts.
         let said = device.succeed("perl -I /usr/lib/imgbuild/perl -MImgbuild::Rules -MImgbuild::Store -e 'print map { \"@{$_->{reload}}\\n\" } \
             grep { !$_->{service} && grep { m{ctl |/imgbuild/} } @{$_->{reload} // []} } @{Imgbuild::Rules::of(map { $_->{path} } @{Imgbuild::Store::load()->{files}})}'");
         assert_eq!(said, "", "{profile}: no `service` in apply.d");

@@ -1,11 +1,12 @@
-//! What the owner is shown is what is set, until it is sealed; then it is nowhere.
+//! The owner is shown the credentials that are set, until they are sealed; then they are shown
+//! nowhere.
 
 use super::scratch::Device;
 
 const SECRETS: &str = "/boot/firmware/imgbuild-secrets.txt";
 const ISSUE: &str = "/run/issue.d/50-imgbuild.issue";
 
-/// After its first boot, in which `chpasswd` sets the password as Debian's does.
+/// A device after its first boot, in which `chpasswd` sets the password as Debian's does.
 fn started(profile: &str) -> Device {
     let device = Device::flashed(profile);
     let chpasswd = "IFS=: read -r user password; export password\n\
@@ -19,7 +20,7 @@ fn started(profile: &str) -> Device {
     device
 }
 
-/// What is shown, above the login and on the boot partition alike.
+/// The text that is shown, which is the same above the login and on the boot partition.
 fn shown(device: &Device) -> String {
     let text = device.read(SECRETS);
     assert_eq!(
@@ -30,7 +31,7 @@ fn shown(device: &Device) -> String {
     text
 }
 
-/// The rest of the line with this label.
+/// The text after this label on its line.
 fn line<'t>(text: &'t str, label: &str) -> &'t str {
     let line = text.lines().find_map(|line| line.strip_prefix(label));
     line.unwrap_or_else(|| panic!("no {label:?} in {text}"))
@@ -62,7 +63,7 @@ fn the_first_boot_shows_what_it_made_and_prints_none_of_it() {
         "http://haproxy-node:1338/"
     );
     assert_eq!(line(&text, "statistics login: admin ").len(), 24);
-    // A power cut before its end: the same password is set once more.
+    // After a power cut before the end, the same password is set once more.
     device
         .succeed("rm /var/lib/imgbuild/firstboot-done /run/chpasswd; /usr/lib/imgbuild/firstboot");
     assert_eq!(device.read("/run/chpasswd").trim(), told.trim());
@@ -91,7 +92,7 @@ fn what_is_shown_follows_each_change_and_goes_back_with_it() {
     );
     assert!(!text.contains(&passphrase), "{text}");
 
-    // While it is tried it is shown, for who looks for it; then it is not.
+    // While the new name is provisional it is shown to those who look for it; afterwards it is not.
     device.health("! grep -q Other /etc/hotspot/ssid || { cp /run/issue.d/50-imgbuild.issue /run/tried; false; }");
     let refused = device.run("imgbuild-config set wifi-ssid=Other --wait 1");
     assert_eq!(refused.status, Some(1), "{}", refused.said);
@@ -157,7 +158,7 @@ fn a_seal_leaves_nothing_of_it_but_what_the_device_needs() {
             "{path}"
         );
     }
-    // Neither a change nor a start tells again what was told.
+    // Neither a change nor a start shows the credentials a second time.
     device.succeed("imgbuild-config set wifi-ssid=X; imgbuild-config boot; imgbuild-status");
     assert!(!device.has(SECRETS) && !device.has(ISSUE));
     let revealed = device.succeed("imgbuild-config show --reveal wifi-passphrase");
@@ -180,7 +181,7 @@ fn what_is_made_anew_after_a_seal_is_shown_once_or_until_the_next() {
             .contains("only its hash is on this device")
     );
     assert_eq!(device.run("imgbuild-config show --reveal").status, Some(2));
-    // As a device of which the state was lost makes it in a start, with nobody there.
+    // A device that has lost its state makes it in a start that nobody watches.
     device
         .succeed("rm /var/lib/imgbuild/made /var/lib/imgbuild/applied/made /etc/haproxy/conf.d/10-*; imgbuild-config boot");
     let text = shown(&device);
@@ -193,7 +194,7 @@ fn what_is_made_anew_after_a_seal_is_shown_once_or_until_the_next() {
     assert!(!device.has(SECRETS) && !device.has(ISSUE));
 }
 
-/// A file that is open keeps its blocks: what is read there is what the disk holds.
+/// An open file keeps its blocks, so reading it shows what the disk holds.
 #[test]
 fn what_others_may_not_read_is_overwritten_where_it_goes() {
     let device = Device::flashed("base");
@@ -215,7 +216,7 @@ fn what_others_may_not_read_is_overwritten_where_it_goes() {
         print 0 + (join("", <$old>) =~ /secret/);"#;
     device.write("/tmp/script", script);
     let said = device.succeed("perl -I /usr/lib/imgbuild/perl /tmp/script");
-    // Where the new one is for its owner only, so was what it replaces.
+    // If only its owner may read the new file, the same is true of the old one.
     assert_eq!(said, "0 0 0 0 0 0 1 0 1 0");
 }
 
@@ -238,7 +239,7 @@ fn mistakes_of_the_card_stand_above_the_login_by_line() {
         text.lines().count() < 16 && text.contains("and more, in imgbuild-problems.txt"),
         "{text}"
     );
-    // It lies in memory, and is there again after a start in which nothing is new.
+    // The text is in memory only, and is there again after a start without changes.
     device.succeed("rm -r /run/issue.d; imgbuild-config boot");
     assert_eq!(device.read(issue), text);
     device.write("/boot/firmware/imgbuild.txt", "wifi-channel = 6\n");

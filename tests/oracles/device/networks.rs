@@ -1,4 +1,5 @@
-//! Addresses and ports that contradict each other: the device refuses the same pairs as imgbuild.
+//! Addresses and ports that contradict each other: the device refuses the same pairs as imgbuild
+//! does.
 
 use super::{Case, build, image, perl};
 use imgbuild::compose::device::carried;
@@ -37,7 +38,8 @@ const ROUTERS: [&str; 19] = [
     "2001:DB8:0:0::",
 ];
 
-/// Each pair is taken here if it is there; gives how many were, and how many were not.
+/// Checks that the device accepts a pair if imgbuild does. Gives the numbers of accepted and of
+/// refused pairs.
 fn agree(profile: &str, pairs: &[[(&str, &str); 2]]) -> (usize, usize) {
     let of_image = image(profile, &Case::new(), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
     let known = carried(&of_image, build()).unwrap();
@@ -111,12 +113,12 @@ fn one_interface_for_two_purposes_is_refused_as_imgbuild_does() {
     let (point, radio) = (("wifi-interface", &names[..]), ("uplink-radio", &names[..]));
     let cable = ("uplink-interface", &names[..]);
     let both = "wifi-hotspot+wifi-uplink";
-    // Three names that are not the same, of each.
+    // Each setting gets three different names.
     assert_eq!(agree(both, &pairs(point, radio)), (6, 19));
-    // The other radio is wlan1, or wlan0.
+    // The other radio is wlan1 or wlan0.
     assert_eq!(agree(both, &pairs(point, cable)), (2, 23));
     assert_eq!(agree(both, &pairs(radio, cable)), (2, 23));
-    // Alone, `auto` is a radio that is looked for.
+    // If only one setting names a radio, `auto` means that one is looked for.
     assert_eq!(agree("wifi-hotspot", &pairs(point, cable)), (9, 16));
 }
 
@@ -169,7 +171,7 @@ fn ports_that_are_taken_are_refused_as_imgbuild_does() {
         "haproxy-node+wifi-hotspot",
         "haproxy-node+tor-relay",
     ] {
-        // Both listen on 443 where nothing is set.
+        // Both listen on 443 by default.
         let (taken, refused) = agree(
             profile,
             &pairs(("stats-port", &ports), ("stats-bind", &binds)),

@@ -1,11 +1,11 @@
-//! A change that can lock the owner out is kept where the gateway answers or the owner says so, and taken back
-//! otherwise, whatever becomes of the session that made it.
+//! A change that can lock the owner out is kept if the gateway answers or the owner confirms it,
+//! and is undone otherwise, whatever happens to the session that made it.
 
 use super::scratch::Device;
 
 const NETWORK: &str = "/etc/systemd/network/80-ethernet.network";
 const SET: &str = "imgbuild-config set uplink-address=192.0.2.7/24 uplink-gateway=192.0.2.1";
-/// Waits in the device, by looking, until a line of shell succeeds.
+/// Waits in the device until a line of shell succeeds, which is tried again and again.
 const UNTIL: &str = "upto() { n=0; until eval \"$1\"; do n=$((n+1)); [ $n -lt 600 ] || exit 9; sleep 0.05; done; }; ";
 const WAITS: &str = "upto '[ -e /run/imgbuild-change/waiting ]'; ";
 const ENDED: &str = "upto '[ -e /run/imgbuild-change/result ]'; ";
@@ -96,7 +96,7 @@ fn the_owner_confirms_from_another_login() {
     assert_eq!(device.run("imgbuild-config confirm").status, Some(1));
 }
 
-/// The session of SSH breaks because of the change itself, or a person presses Ctrl-C.
+/// The session of SSH breaks because of the change, or its user presses Ctrl-C.
 #[test]
 fn a_session_that_breaks_leaves_the_change_to_its_end() {
     for signal in ["HUP", "INT", "KILL"] {
@@ -112,7 +112,7 @@ fn a_session_that_breaks_leaves_the_change_to_its_end() {
         device.gateway("true");
         device.succeed(&asked);
         assert!(device.read(NETWORK).contains("192.0.2.7"), "{signal}");
-        // The next one finds nothing in its way.
+        // The next change is not hindered.
         device.succeed("imgbuild-config unset uplink-address uplink-gateway");
         assert_eq!(device.read(NETWORK), before, "{signal}");
     }
@@ -134,8 +134,8 @@ fn a_change_whose_unit_is_killed_is_taken_back_at_once() {
     device.succeed(SET);
 }
 
-/// As systemd runs the unit: one at a time, and what ends it after what it is for. The end begins when the file `go`
-/// is there.
+/// A systemctl that runs the unit as systemd does: one at a time, and the end of the unit after its
+/// work. The end begins when the file `go` exists.
 const SYSTEMCTL: &str = r#"
 case "$*" in
 start*)
@@ -149,7 +149,7 @@ start*)
 *--property=ActiveState*imgbuild-change.service) cat /run/unit 2> /dev/null || echo inactive ;;
 esac"#;
 
-/// Of a change whose session broke, the unit may still be taking back what it did not get to the end of.
+/// After the session of a change broke, the unit may still be undoing that change.
 #[test]
 fn a_change_waits_until_what_ends_the_last_one_has_ended() {
     let killed = "kill -9 $(pgrep -f 'perl.*carry-out'); ";
@@ -185,7 +185,7 @@ fn servers_that_are_down_are_told_and_not_refused() {
     let health = "#!/bin/bash\nresult=0\n. /usr/lib/imgbuild/health.functions\n\
          servers() { ! grep -q 10.0.0.9 /etc/haproxy/conf.d/30-http.cfg || no 'http/w DOWN'; }\n\
          check servers-up servers servers\n[ $result = 0 ]\n";
-    // The shipped functions without the shipped checks.
+    // This loads the shipped functions without the shipped checks.
     device.own_health();
     device.succeed(
         "sed '/^for checks/,$d' /usr/lib/imgbuild/health > /usr/lib/imgbuild/health.functions",
@@ -227,7 +227,7 @@ fn what_was_changed_by_hand_is_restored_when_that_is_asked_for() {
     );
 }
 
-/// The kernel's own ARP and NDP, between two namespaces.
+/// The kernel's own ARP and NDP, between two network namespaces.
 #[test]
 fn a_gateway_answers_or_is_silent_on_a_real_wire() {
     let device = device();
@@ -255,8 +255,8 @@ fn a_gateway_answers_or_is_silent_on_a_real_wire() {
     );
 }
 
-/// Before and now, `4` and `6` for a gateway of each family that answers, `-` before one that is silent; a
-/// letter behind it tells two of one family apart.
+/// The gateways before and now: `4` and `6` for one of each family that answers, `-` before one
+/// that is silent, and a letter after it to tell two of one family apart.
 #[test]
 fn each_gateway_that_is_new_or_answered_before_has_to_answer() {
     let device = device();

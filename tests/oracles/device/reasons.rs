@@ -1,10 +1,11 @@
-//! What the device says of itself is in words: a reason where a check fails, and the word that was meant.
+//! The device explains itself in words: a failed check gives its reason, and a mistyped word gets a
+//! suggestion.
 
 use super::scratch::Device;
 use imgbuild::define::Definitions;
 use imgbuild::diag::nearest;
 
-/// Services that do not run and programs that are not there: each check that fails says why.
+/// The services do not run and the programs are missing, so each check fails and must say why.
 #[test]
 fn every_check_that_fails_has_a_reason_in_words() {
     let mut failed = 0;
@@ -45,7 +46,7 @@ fn every_check_that_fails_has_a_reason_in_words() {
     assert!(failed > 40, "{failed}");
 }
 
-/// A login that took too long leaves a scope behind that has failed.
+/// A login that took too long leaves a failed scope behind.
 #[test]
 fn what_a_person_started_does_not_make_the_device_unwell() {
     let device = Device::flashed("base");

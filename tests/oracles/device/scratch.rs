@@ -1,6 +1,6 @@
-//! A root filesystem with a profile's settings and files and this machine's programs, in which
-//! imgbuild-config runs as root of a namespace. Services are stood in for by scripts that write down
-//! what they are told.
+//! A root filesystem with the settings and files of a profile and with this machine's programs, in
+//! which imgbuild-config runs as root of a namespace. Scripts stand in for the services and write
+//! down their arguments.
 
 use super::{build, files, image};
 use imgbuild::compose::device::carried;
@@ -10,12 +10,12 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A device that runs.
+/// A running device.
 pub(super) struct Device {
     folder: tempfile::TempDir,
 }
 
-/// How a command ended: its exit status, and all that it said.
+/// The result of a command: its exit status and its output.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) status: Option<i32>,
@@ -23,7 +23,7 @@ pub(super) struct Ended {
 }
 
 impl Device {
-    /// Flashed with `profile`, not started yet.
+    /// A device that is flashed with `profile` and not started yet.
     pub(super) fn flashed(profile: &str) -> Self {
         let device = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -65,7 +65,7 @@ impl Device {
         for link in ["bin", "sbin", "lib", "lib64"] {
             symlink(format!("usr/{link}"), device.path(link)).unwrap();
         }
-        // One of several programs, by a link below /etc.
+        // The program is one of several alternatives, by a link below /etc.
         fs_err::create_dir_all(device.path("etc/alternatives")).unwrap();
         let awk = fs_err::canonicalize("/usr/bin/awk").unwrap();
         symlink(awk, device.path("etc/alternatives/awk")).unwrap();
@@ -91,7 +91,7 @@ impl Device {
         fs_err::write(path, text).unwrap();
     }
 
-    /// Brings a file of this machine.
+    /// Copies a file of this machine into the device.
     pub(super) fn copy(&self, from: &Path, to: &str) {
         let to = self.path(to);
         fs_err::create_dir_all(to.parent().unwrap()).unwrap();
@@ -119,7 +119,7 @@ impl Device {
         fs_err::set_permissions(self.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A program that writes its words down and does `then`.
+    /// Makes a program that writes its arguments down and runs `then`.
     pub(super) fn program(&self, name: &str, then: &str) {
         let path = format!("usr/sbin/{name}");
         self.write(
@@ -129,7 +129,7 @@ impl Device {
         self.mode(&path, 0o755);
     }
 
-    /// What decides whether the device is well: the exit status of a line of shell.
+    /// Makes the exit status of a line of shell decide whether the device is well.
     pub(super) fn health(&self, test: &str) {
         let text = format!(
             "#!/bin/sh\nif {test}; then echo service ok; else echo service FAIL not up; fi\n"
@@ -138,14 +138,14 @@ impl Device {
         self.mode("usr/lib/imgbuild/health", 0o755);
     }
 
-    /// The health program that is shipped again.
+    /// Puts the shipped health program back.
     pub(super) fn own_health(&self) {
         let text = include_str!("../../../overlays/base/root/usr/lib/imgbuild/health");
         self.write("usr/lib/imgbuild/health", text);
         self.mode("usr/lib/imgbuild/health", 0o755);
     }
 
-    /// What decides whether services are up: the exit status of a line of shell.
+    /// Makes the exit status of a line of shell decide whether the services are up.
     pub(super) fn services(&self, test: &str) {
         let up = "printf 'ActiveState=active\\nSubState=running\\n\\n'";
         let down = "printf 'ActiveState=failed\\nResult=exit-code\\n\\n'";
@@ -156,7 +156,8 @@ impl Device {
         );
     }
 
-    /// Whether the router of the uplink, 192.0.2.1, answers: the exit status of a line of shell.
+    /// Makes the exit status of a line of shell decide whether the router of the uplink, 192.0.2.1,
+    /// answers.
     pub(super) fn gateway(&self, test: &str) {
         let route = r#"[{"dst":"default","gateway":"192.0.2.1","dev":"eth0","flags":[]}]"#;
         let entry = r#"[{"dst":"192.0.2.1","lladdr":"52:54:00:00:00:01","state":["REACHABLE"]}]"#;
@@ -168,7 +169,7 @@ impl Device {
         self.mode("usr/sbin/ip", 0o755);
     }
 
-    /// What services were told since this was last asked.
+    /// The calls of services since the last call of this function.
     pub(super) fn told(&self) -> Vec<String> {
         let told = fs_err::read_to_string(self.path("run/told")).unwrap_or_default();
         self.write("run/told", "");

@@ -1,4 +1,4 @@
-//! Every script that a profile brings, as shellcheck sees it.
+//! Checks every script of a profile with shellcheck.
 
 use super::{Case, build, image};
 use crate::support::judge;
@@ -7,7 +7,7 @@ use imgbuild::define::Definitions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Which shell runs the file, if any does.
+/// The shell that runs the file, if it is a script.
 fn shell(path: &str, text: &str) -> Option<&'static str> {
     match text.lines().next()? {
         "#!/bin/sh" => Some("dash"),
@@ -44,7 +44,7 @@ fn shellcheck_has_nothing_to_say_about_the_scripts_of_all_profiles() {
     for (shell, scripts) in scripts {
         assert!(scripts.len() > 5, "{shell}: {}", scripts.len());
         let mut shellcheck = Command::new("shellcheck");
-        // Parts are read by scripts that find them in a folder.
+        // Some parts are read by scripts that find them in a folder.
         shellcheck.args(["--shell", shell, "--severity=warning", "--exclude=SC1090"]);
         for (index, (path, text)) in scripts.iter().enumerate() {
             let file = folder

@@ -1,6 +1,6 @@
 //! Values for settings of every kind, as people write them.
 
-/// What a person might write, sound or not, for settings of every kind.
+/// Texts that people might write, right or wrong, for settings of every kind.
 pub(super) const TEXTS: [&str; 160] = [
     "[",
     "caf\u{e0}",
@@ -164,7 +164,7 @@ pub(super) const TEXTS: [&str; 160] = [
     "12345678901234",
 ];
 
-/// Lists as TOML has them, sound for some settings or for none.
+/// Lists in TOML, which are right for some settings or for none.
 pub(super) const ARRAYS: [&str; 25] = [
     "[]",
     "[ ]",

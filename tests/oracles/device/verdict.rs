@@ -1,4 +1,4 @@
-//! What was set on the boot partition holds once the device is well with it, and is put back otherwise.
+//! Settings from the boot partition are kept if the device is well with them, and undone otherwise.
 
 use super::scratch::Device;
 
@@ -8,7 +8,7 @@ const PROBLEMS: &str = "/boot/firmware/imgbuild-problems.txt";
 const BAD: &str =
     "stats-port = 7777\r\nstats-password = correct horse battery\r\nstats-user = me\r\n";
 
-/// A load balancer that runs, and does not on port 7777; what else it is not, `test` says.
+/// A load balancer that runs, except on port 7777. `test` adds a further condition.
 fn device(test: &str) -> Device {
     let device = Device::flashed("haproxy-node");
     device.succeed("imgbuild-config boot");
@@ -20,7 +20,7 @@ fn device(test: &str) -> Device {
     device
 }
 
-/// Its files and settings.
+/// The files and settings of the device.
 fn state(device: &Device) -> String {
     device.succeed("find etc var/lib/imgbuild -type f ! -name refused ! -name problems ! -name well | sort | xargs sha256sum")
 }
@@ -66,7 +66,7 @@ fn the_card_is_put_back_where_a_service_does_not_come_up() {
         );
     }
 
-    // All of it is tried again, not only the line that is new.
+    // All settings are tried again, not only the new line.
     device.write(CARD, &BAD.replace("7777", "7000"));
     device.succeed("imgbuild-config boot");
     let said = device.succeed("imgbuild-config verdict --wait 1");
@@ -186,14 +186,14 @@ fn a_power_cut_while_it_is_put_back_is_made_up_for() {
     let before = state(&device);
     device.write(CARD, BAD);
     device.succeed("imgbuild-config boot");
-    // As a power cut leaves it right after the verdict.
+    // This is the state that a power cut right after the verdict leaves.
     device.write("/var/lib/imgbuild/undo/failed", "haproxy.service\n");
     device.succeed("imgbuild-config boot");
     assert_eq!(state(&device), before);
     assert!(device.read(PROBLEMS).contains("  haproxy.service\r\n"));
 }
 
-/// The passphrase was on the card only, so the first boot made none.
+/// The passphrase was on the card only, so the first boot has made none.
 #[test]
 fn a_first_start_goes_back_to_what_is_built_in_and_tells_what_it_makes() {
     let device = Device::flashed("wifi-hotspot");

@@ -1,4 +1,4 @@
-//! Each filesystem's own mkfs makes what is then recognized by its magic.
+//! Filesystems that their own mkfs made must be recognized by their magic numbers.
 
 use crate::support::judge;
 use imgbuild::disk::device::FileDevice;

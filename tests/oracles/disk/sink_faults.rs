@@ -1,4 +1,5 @@
-//! The kernel oracles the file sink: full and read-only disks, other filesystems, sudden death.
+//! The file sink under the kernel's faults: full and read-only disks, other filesystems, sudden
+//! death.
 
 use super::{Fixture, fixture};
 use crate::support::judge;
@@ -48,7 +49,8 @@ fn in_namespace(fixture: &Fixture, prepare: &str, task: &str) -> Command {
     command
 }
 
-/// Says so at the first progress, with nothing finished yet, and waits to be killed.
+/// A reporter that announces the first progress, when nothing is finished yet, and waits to be
+/// killed.
 struct StopsHalfway;
 
 impl Reporter for StopsHalfway {
@@ -62,7 +64,7 @@ impl Reporter for StopsHalfway {
     }
 }
 
-/// Not a test of its own: what [`in_namespace`] runs, silent where nobody asked.
+/// The child of [`in_namespace`]. It does nothing when it runs as an ordinary test.
 #[test]
 #[expect(
     clippy::disallowed_methods,
@@ -92,7 +94,7 @@ fn child() {
     }
 }
 
-/// The lines of a child's answer.
+/// The lines that a child prints.
 fn answer(command: &mut Command) -> Vec<String> {
     let output = judge(command);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -157,7 +159,7 @@ fn a_killed_process_leaves_the_old_image_and_the_next_one_succeeds() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "halfway"));
-    // unshare and sh have become the test program: this is its own process.
+    // unshare and sh were replaced by the test program, so this is its own process.
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(fs_err::read(out.join("disk.img")).unwrap(), b"old");

@@ -1,4 +1,5 @@
-//! sfdisk and sgdisk make partition tables that we read and write back, and judge both.
+//! Partition tables that sfdisk and sgdisk made are read and written back, and both check the
+//! result.
 
 use super::{ROOT, fixture, raspberry_pi, x86_64};
 use crate::support::judge;
@@ -25,7 +26,7 @@ fn blank(folder: &Path, len: Bytes) -> PathBuf {
     disk
 }
 
-/// A disk that sfdisk divided as `script` says.
+/// A disk that sfdisk has partitioned by `script`.
 fn sfdisk(folder: &Path, script: &str) -> PathBuf {
     let disk = blank(folder, LEN);
     let mut child = Command::new("sfdisk")
@@ -58,11 +59,11 @@ fn write(folder: &Path, table: &Table, len: Bytes) -> PathBuf {
     disk
 }
 
-/// What sfdisk reads, without the name of the file.
+/// The table as sfdisk reads it, without the name of the file.
 fn said(disk: &Path) -> Value {
     let json = judge(Command::new("sfdisk").arg("-J").arg(disk)).stdout;
     let mut table = serde_json::from_slice::<Value>(&json).unwrap()["partitiontable"].take();
-    // Where GPT tools would put new partitions is each one's own idea.
+    // Tools differ in where they would put new partitions.
     for own in ["device", "firstlba", "lastlba", "table-length"] {
         table.as_object_mut().unwrap().remove(own);
     }
@@ -74,7 +75,8 @@ fn said(disk: &Path) -> Value {
     table
 }
 
-/// Our reader says what sfdisk says, and what we write back is the same to sfdisk and to us.
+/// Checks that this program's reader agrees with sfdisk, and that a table that is written back is
+/// the same for both.
 fn assert_agreed(folder: &Path, disk: &Path) -> Table {
     let len = Bytes(fs_err::metadata(disk).unwrap().len());
     let (table, theirs) = (read(disk), said(disk));
@@ -119,7 +121,7 @@ fn tables_of_sfdisk_are_read_and_written_back() {
     );
     for script in [
         "label: dos\nlabel-id: 0xdeadbeef\n1: start=8192, size=1000, type=c, bootable\n2: start=20000, type=83\n",
-        // Slots with a gap, and logical partitions with and without one between them.
+        // Numbers with a gap, and logical partitions with and without a gap between them.
         "label: dos\nlabel-id: 1\n1: start=2048, size=2048, type=83\n3: start=8192, size=200000, type=f\n4: start=300000, size=1000, type=82\n\
          5: start=10240, size=2048\n6: start=14336, size=20000, type=c\n7: start=100000, size=5\n",
         "label: dos\nlabel-id: 1\n2: start=2048, size=2048, type=5\n",
@@ -181,7 +183,7 @@ fn a_hybrid_mbr_and_a_lost_first_copy_are_read_and_written_back() {
     );
     let verified = String::from_utf8(verified.stdout).unwrap();
     assert!(verified.contains("No problems found."), "{verified}");
-    // sfdisk still finds the table by its last copy, and so do we.
+    // sfdisk still finds the table by its last copy, and so does this program.
     let before = said(&disk);
     let mut bytes = fs_err::read(&disk).unwrap();
     bytes[512..1024].fill(0);
@@ -252,7 +254,8 @@ fn our_own_layouts_are_read_as_they_were_meant() {
     }
 }
 
-/// Where Armbian, DietPi, Raspberry Pi OS, raspi.debian.net and Debian cloud put their partitions.
+/// The partitions are placed as in Armbian, DietPi, Raspberry Pi OS, raspi.debian.net and Debian
+/// cloud.
 #[test]
 fn every_family_of_base_images_is_read_and_written_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -281,7 +284,7 @@ proptest! {
         is_gpt in any::<bool>(),
     ) {
         let mut disk = damaged_by(&changes, is_gpt);
-        // A first copy that is broken shows what the last one is worth.
+        // If the first copy is broken, the last one is used.
         for _ in 0..2 {
             if let Ok(OnDisk::Partitions(table)) = OnDisk::read(&disk.as_slice()) {
                 let len = Bytes(disk.len() as u64);

@@ -69,7 +69,7 @@ impl Bench {
         self.add(name, architecture, deb);
     }
 
-    /// Takes the finished package `deb` in.
+    /// Adds the finished package `deb`.
     pub(super) fn add(&mut self, name: &str, architecture: &str, deb: PathBuf) {
         let bytes = fs_err::read(&deb).unwrap();
         let sha256 = self.store.insert(&bytes).unwrap();
@@ -113,7 +113,7 @@ impl Bench {
         self.dpkg_again()
     }
 
-    /// The same on top of what is there.
+    /// The same command for a root that has packages already.
     pub(super) fn dpkg_again(&self) -> Command {
         let is_frame = |(_, package): &&(PathBuf, Unpackable)| package.locked.name == "base-files";
         let (frame, others): (Vec<_>, Vec<_>) = self.packages.iter().partition(is_frame);
@@ -169,7 +169,7 @@ pub(super) fn native() -> Architecture {
         .unwrap()
 }
 
-/// A .deb around what `tar` makes of `arguments` in `folder`.
+/// A .deb with the archive that `tar` makes with `arguments` in `folder`.
 pub(super) fn raw_deb(bench: &mut Bench, name: &str, folder: &Path, arguments: &[&str]) {
     let tar = |folder: &Path, arguments: &[&str]| {
         let mut command = Command::new("tar");

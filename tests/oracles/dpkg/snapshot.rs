@@ -1,4 +1,4 @@
-//! Says all of a tree, ours or one on the disk, in comparable lines.
+//! Describes a whole tree, in memory or on the disk, in lines that can be compared.
 
 use imgbuild::epoch::Timestamp;
 use imgbuild::listing;
@@ -9,10 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// A line per path that says all of it: type, mode, time, content, and the first of its names.
+/// One line for each path: type, mode, time, content, and the first of its names.
 pub(super) type Snapshot = BTreeMap<Vec<u8>, String>;
 
-/// dpkg's database has the time at which it was written, and directories that of their last change.
+/// The time of a file. It is left out for dpkg's database, which has the time at which it was
+/// written, and for directories, which have that of their last change.
 fn time(path: &[u8], is_directory: bool, seconds: i64) -> Option<i64> {
     let dated = !path.starts_with(b"/var/lib/dpkg/") && !is_directory;
     dated.then_some(seconds)

@@ -1,6 +1,6 @@
-//! Filesystems of others, as base images have them: made by `mke2fs` with the features of many
-//! distributions and filled through the kernel's mount. What our reader finds in them is what the
-//! kernel finds, and what neither e2fsck nor the kernel lost is not lost by our writer either.
+//! Foreign filesystems as in base images: made by `mke2fs` with the features of many distributions
+//! and filled through the kernel's mount. This program's reader must find in them what the kernel
+//! finds, and its writer must lose nothing that e2fsck and the kernel keep.
 
 mod clean;
 mod fill;
@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// How a filesystem is made and mounted.
+/// The way in which a filesystem is made and mounted.
 #[derive(Clone, Copy, Debug)]
 struct Base {
     name: &'static str,
-    /// Features more, and with `^` fewer, than Debian's.
+    /// Features that are added to Debian's, or removed with `^`.
     features: &'static str,
     /// Further arguments of `mke2fs`.
     made: &'static str,
@@ -42,14 +42,14 @@ const fn base(name: &'static str, features: &'static str, made: &'static str) ->
     }
 }
 
-/// Debian's `mke2fs.conf` is not asked, so that the features are those written here.
+/// Debian's features, written here so that `mke2fs.conf` does not matter.
 const DEBIAN: &str = "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,\
     flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum";
 
-/// Enough for all that a base holds.
+/// The length of a filesystem, enough for its content.
 const LEN: u64 = 128 << 20;
 
-/// For the beginning of a guest's script: `fill WHAT FOLDER`.
+/// The beginning of a guest's script: defines `fill WHAT FOLDER`.
 const SHELL: &str = "
 fill() { echo \"$2\" > asked; itself \"ext4::bases::fill::$1_inside_the_guest\"; }
 busybox insmod /usr/local/lib/imgbuild-oracles/uml/usr/lib/uml/modules/*/kernel/fs/quota/quota_tree.ko
@@ -69,12 +69,12 @@ impl Images {
             let path = images.path(base.name);
             let features = [DEBIAN, base.features].join(",");
             let mut mke2fs = Command::new("mke2fs");
-            // Hashes as everywhere; a fixed seed makes a failure come back.
+            // The hash is the usual one, and a fixed seed makes a failure repeatable.
             let seed = "hash_seed=510fc300-6861-7368-2073-656564ff8000";
             mke2fs.args([
                 "-q", "-F", "-t", "ext4", "-E", seed, "-m", "0", "-N", "6000",
             ]);
-            // So small a filesystem would get smaller blocks by default.
+            // Such a small filesystem would get smaller blocks by default.
             mke2fs.args(["-b", "4096", "-I", "256"]);
             mke2fs
                 .args(["-O", &features])
@@ -88,7 +88,7 @@ impl Images {
         self.folder.path().join(name)
     }
 
-    /// A second image that is like `name`, with holes as it has.
+    /// A copy of the image `name`, with the same holes.
     fn copy(&self, name: &str, copy: &str) -> PathBuf {
         let to = self.path(copy);
         judge(
@@ -106,7 +106,7 @@ impl Images {
         uml::run(&[kernel::SHELL, SHELL, script].concat(), &disks)
     }
 
-    /// What the kernel finds in each of `names` once it has mounted them, which replays a log.
+    /// What the kernel finds in each of `names` after it has mounted them, which replays a log.
     fn looks(&self, names: &[String]) -> Vec<Manifest> {
         let mut script = String::new();
         for (name, letter) in names.iter().zip('a'..) {
@@ -121,13 +121,13 @@ impl Images {
     }
 }
 
-/// A base as our reader finds it.
+/// A base as this program's reader finds it.
 struct Read {
-    /// For the same, written by us.
+    /// The parameters for a filesystem like it.
     params: Params,
     superblock: Superblock,
     tree: Tree,
-    /// The base itself, in which the content of files lies.
+    /// The base itself, which holds the content of the files.
     objects: Objects,
 }
 
@@ -146,12 +146,12 @@ impl Read {
         })
     }
 
-    /// Reads what has to be readable.
+    /// Reads a filesystem that must be readable.
     fn expect(path: &Path) -> Self {
         Self::new(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// That is what `witness` found in `path`.
+    /// Checks that `witness` found the same in `path`.
     fn assert(&self, found: &Manifest, path: &Path, witness: &str) {
         let ours = expected(&self.tree, &self.objects);
         let path = path.display();

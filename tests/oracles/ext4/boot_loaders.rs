@@ -1,4 +1,5 @@
-//! U-Boot and two versions of GRUB list and load from our filesystem, before and after growth.
+//! U-Boot and two versions of GRUB list and load files from this program's filesystem, before and
+//! after it has grown.
 
 use super::growth::{GIB, SMALL, grows};
 use super::image::{Objects, Written, all_features, params, seal_with_margin};
@@ -19,19 +20,19 @@ use std::time::Duration;
 #[path = "../../boot/machine.rs"]
 mod machine;
 
-/// For U-Boot on an emulated processor of a busy machine.
+/// The time limit for U-Boot on an emulated processor of a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where the partition starts.
+/// The offset of the partition.
 const START: u64 = 1 << 20;
 
-/// A root filesystem as boot loaders see it: a kernel of several extents, behind a symlink, beside
-/// a large directory. Gives the kernel too.
+/// A root filesystem for boot loaders: a kernel of several extents, behind a symlink, beside a
+/// large directory. Gives the bytes of the kernel too.
 fn bootable() -> (Tree, Objects, Vec<u8>) {
     let mut objects = Objects::default();
     let mut tree = Tree::new(meta(0o755));
     put(&mut tree, b"/boot", directory());
-    // Nobody reads it: it moves the kernel across the end of the first group.
+    // This file is never read. It moves the kernel across the end of the first group.
     let filler = Content::Stored(Slice {
         object: Sha256::of(b"an object that is nowhere"),
         offset: 0,
@@ -84,7 +85,7 @@ fn u_boot(disk: &Path) -> Machine {
     machine
 }
 
-/// U-Boot lists what is in `/boot`, and loads `files`.
+/// Checks that U-Boot lists the files in `/boot` and loads `files`.
 fn check_with_u_boot(disk: &Path, files: &[(&str, &[u8])]) {
     let mut machine = u_boot(disk);
     let mut answer = |command: &str| {
@@ -103,12 +104,12 @@ fn check_with_u_boot(disk: &Path, files: &[(&str, &[u8])]) {
     }
 }
 
-/// What GRUB's `command` gives of `path`.
+/// The output of GRUB's `command` for `path`.
 fn grub(mut program: Command, disk: &Path, command: &str, path: &str) -> Vec<u8> {
     judge(program.arg(disk).args([command, path])).stdout
 }
 
-/// Both GRUBs find and read `files` in the first partition of `disk`.
+/// Checks that both versions of GRUB find and read `files` in the first partition of `disk`.
 fn check_with_grub(disk: &Path, files: &[(&str, &[u8])]) {
     for (path, bytes) in files {
         for program in both_versions("grub-fstest") {

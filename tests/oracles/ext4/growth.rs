@@ -1,4 +1,5 @@
-//! Growth while it is mounted, as at a first boot: Linux and its `resize2fs` stretch what we wrote.
+//! Growth of a mounted filesystem, as at a first boot: Linux and its `resize2fs` grow what this
+//! program wrote.
 
 use super::image::{Written, all_features, check, params};
 use super::kernel::{SHELL, parse};
@@ -15,7 +16,7 @@ pub(super) const GIB: u64 = 1 << 30;
 /// A small root filesystem: 1.6 GB.
 pub(super) const SMALL: u64 = 1_600_000_000 / 4096 * 4096;
 
-/// Files are written to the small filesystem, and to the one that has grown. Where a group has a
+/// A script that writes files to the small filesystem and to the grown one. If a group has a
 /// checksum, Linux clears its inodes later: here, long after the test.
 pub(super) fn grows(device: &str) -> String {
     let write =
@@ -37,13 +38,13 @@ pub(super) fn grows(device: &str) -> String {
     .concat()
 }
 
-/// What dumpe2fs says about `image` after `label`.
+/// The output of dumpe2fs about the superblock of `image`.
 fn header(image: &Path) -> String {
     let output = judge(Command::new("dumpe2fs").arg("-h").arg(image));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Seals a tree with every special case, grows each filesystem to `len` and oracles it.
+/// Seals a tree with every special case, grows each filesystem to `len` and checks it.
 fn check_growth(all: &[Features], len: u64) {
     let (mut tree, objects) = trees::special();
     put(&mut tree, b"/grown", directory());
@@ -94,7 +95,7 @@ fn a_mounted_filesystem_grows_from_1_6_gb_to_64_gb_with_all_features() {
         .into_iter()
         .partition(|features| features.metadata_csum);
     check_growth(&lazy, 64 * GIB);
-    // Each takes 1 GB of cleared inodes on disk for a while.
+    // Each of these takes 1 GB of cleared inodes on the disk for a while.
     for features in eager {
         check_growth(&[features], 64 * GIB);
     }

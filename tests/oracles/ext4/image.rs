@@ -1,6 +1,6 @@
-//! Writes images into sparse files and shows them to e2fsck.
+//! Writes images to sparse files and checks them with e2fsck.
 
-/// Two versions of e2fsck find nothing to repair and nothing to remark.
+/// Checks that two versions of e2fsck find nothing to repair and make no remark.
 pub(super) use crate::support::e2fsck as check;
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Source};
@@ -12,15 +12,15 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// When all filesystems here were made.
+/// The time at which all filesystems here were made.
 pub(super) const EPOCH: u64 = 1_757_663_741;
 
-/// Objects by digest. What is missing is taken to be zeros: for content that nobody reads.
+/// Objects by digest. A missing object counts as zeros, for content that is never read.
 #[derive(Debug, Default)]
 pub(super) struct Objects(BTreeMap<Sha256, Vec<u8>>);
 
 impl Objects {
-    /// Stores `bytes` between others, and gives them as a slice.
+    /// Stores `bytes` between other bytes, and gives them as a slice.
     pub(super) fn stored(&mut self, bytes: &[u8]) -> Content {
         let object = [b"before", bytes, b"after"].concat();
         let digest = Sha256::of(&object);
@@ -72,8 +72,8 @@ pub(super) fn params(len: u64) -> Params {
     }
 }
 
-/// Every combination of features that a board may ask for; `huge_file`, which is a flag and no
-/// more, goes with the checksums, as in Raspberry Pi OS.
+/// Every combination of features that a board may ask for. `huge_file`, which is a mere flag, goes
+/// with the checksums, as in Raspberry Pi OS.
 pub(super) fn all_features() -> Vec<Features> {
     let mut all = Vec::new();
     for metadata_csum in [true, false] {
@@ -91,7 +91,7 @@ pub(super) fn all_features() -> Vec<Features> {
     all
 }
 
-/// Seals `tree` into the least that holds it, and `margin` bytes more.
+/// Seals `tree` into the smallest filesystem that holds it, with `margin` bytes more.
 pub(super) fn seal_with_margin(tree: &Tree, params: &Params, margin: u64) -> Image {
     let len = measure(tree, params).unwrap() + margin;
     seal(

@@ -1,4 +1,4 @@
-//! What the kernel finds in filesystems that it has mounted.
+//! The kernel as a witness: what it finds in filesystems that it has mounted.
 
 use super::manifest::{Body, Facts, Manifest, text};
 use crate::uml::{self, Disk, MOST_DISKS};
@@ -27,13 +27,13 @@ pub(super) fn manifests(images: &[&Path]) -> Vec<Manifest> {
     found
 }
 
-/// For the beginning of a guest's script: the mount point `at`, and `manifest FOLDER FILE`, which
-/// writes what `FOLDER` holds for [`parse`].
+/// The beginning of a guest's script: defines the mount point `at`, and `manifest FOLDER FILE`,
+/// which writes the content of `FOLDER` in the form that [`parse`] reads.
 pub(super) const SHELL: &str = "mkdir at
 manifest() { echo \"$1\" > asked; itself ext4::kernel::inside_the_guest; mv answered \"$2\"; }
 ";
 
-/// What `manifest` wrote in a guest.
+/// Reads what `manifest` wrote in a guest.
 pub(super) fn parse(answer: &[u8]) -> Manifest {
     serde_json::from_slice(answer).unwrap()
 }
@@ -46,7 +46,8 @@ fn inside_the_guest() {
     fs_err::write("answered", serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
-/// System calls are slow in a guest, so inodes of many names are read once.
+/// Describes everything below `root`. System calls are slow in a guest, so an inode with many names
+/// is read once.
 fn walk(root: &Path) -> Manifest {
     let mut manifest = Manifest::new();
     let mut known: BTreeMap<u64, Facts> = BTreeMap::new();

@@ -16,7 +16,7 @@ fn directory_of_120_000_entries_is_clean_and_every_name_is_found() {
     let mut tree = Tree::new(meta(0o755));
     put(&mut tree, b"/d", directory());
     let file = put(&mut tree, b"/d/0", inline(b""));
-    // Two inodes with 60,000 names each: the directory is what is judged.
+    // Two inodes have 60,000 names each, because the directory is what is checked here.
     for i in 1..60_000 {
         let path = TreePath::parse(format!("/d/{i}").as_bytes()).unwrap();
         tree.link(&path, file).unwrap();
@@ -37,7 +37,8 @@ fn directory_of_120_000_entries_is_clean_and_every_name_is_found() {
 }
 
 /// 15 of these names fill a block. Numbers 7574 and 99682 have the same hash under the seed of
-/// [`params`]; in some of these directories the one ends a block and the other begins the next.
+/// [`params`]. In some of these directories, one of them is the last in a block and the other the
+/// first in the next.
 #[test]
 fn names_of_equal_hash_are_found_across_two_blocks() {
     let mut tree = Tree::new(meta(0o755));
@@ -73,7 +74,8 @@ fn more_subdirectories_than_links_can_count() {
     }
 }
 
-/// A file that nobody writes, of 5 GiB (one level of extent nodes) and 300 GiB (two).
+/// A file whose data is never written, of 5 GiB (one level of extent nodes) and of 300 GiB (two
+/// levels).
 #[test]
 fn large_files_lie_where_their_extents_say() {
     for (len, levels) in [(5 * GIB + 1, 1), (300 * GIB, 2)] {

@@ -1,4 +1,4 @@
-//! What a filesystem holds, as the tree and debugfs tell it. The kernel is the third witness.
+//! The content of a filesystem as a tree and debugfs show it. The kernel is the third witness.
 
 use super::image::{EPOCH, Objects};
 use crate::support::judge;
@@ -11,10 +11,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// By path.
+/// The facts about every path.
 pub(super) type Manifest = BTreeMap<String, Facts>;
 
-/// Everything about one name.
+/// All facts about one path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Facts {
     /// Type and permissions.
@@ -35,12 +35,12 @@ pub(super) enum Body {
     Nothing,
 }
 
-/// Bytes as they are shown.
+/// Bytes as text, in the form in which they are compared.
 pub(super) fn text(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// What the tree says.
+/// The manifest of a tree.
 pub(super) fn expected(tree: &Tree, objects: &Objects) -> Manifest {
     let counts = tree.link_counts();
     let mut manifest = Manifest::new();
@@ -85,7 +85,7 @@ pub(super) fn expected(tree: &Tree, objects: &Objects) -> Manifest {
     manifest
 }
 
-/// The directory that every filesystem of ours has.
+/// The directory `lost+found`, which every filesystem of this program has.
 fn lost_found() -> Facts {
     Facts {
         mode: 0o040_700,
@@ -97,7 +97,7 @@ fn lost_found() -> Facts {
     }
 }
 
-/// What debugfs says, which any user can ask.
+/// The manifest by debugfs, which any user can run.
 pub(super) fn debugfs(image: &Path) -> Manifest {
     let folder = tempfile::tempdir().unwrap();
     let names = debugfs_names(image);
@@ -160,7 +160,7 @@ fn latin1(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Every name and its inode.
+/// Every path and its inode.
 fn debugfs_names(image: &Path) -> BTreeMap<String, u32> {
     let mut names = BTreeMap::from([("/".to_owned(), 2)]);
     let mut level = vec![(String::new(), 2)];
@@ -173,7 +173,8 @@ fn debugfs_names(image: &Path) -> BTreeMap<String, u32> {
         let mut below = Vec::new();
         for ((directory, _), answer) in level.iter().zip(answers.split("debugfs: ls -p <").skip(1))
         {
-            // No name holds a slash: /ino/mode/uid/gid/name/size/ newline.
+            // A name has no slash, so a line can be split at slashes: /ino/mode/uid/gid/name/size/
+            // newline.
             let fields: Vec<_> = answer.split('/').skip(1).collect();
             for entry in fields.chunks_exact(7) {
                 let (ino, mode, name) = (entry[0].parse().unwrap(), entry[1], latin1(entry[4]));
@@ -217,7 +218,7 @@ fn debugfs_xattrs(
     for (ino, name, file) in names {
         let mut value = fs_err::read(file).unwrap();
         if name.starts_with("system.posix_acl") {
-            // Where an entry names nobody, debugfs says 0 and the kernel -1.
+            // For an entry without an id, debugfs shows 0 and the kernel -1.
             let unnamed = value[4..]
                 .chunks_exact_mut(8)
                 .filter(|entry| !matches!(entry[0], 2 | 8));

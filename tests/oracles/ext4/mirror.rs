@@ -1,4 +1,5 @@
-//! Filesystems made like others: dumpe2fs says of both the same, but for what is told to differ.
+//! Filesystems that are made like others: dumpe2fs must show the same for both, except for the
+//! reported differences.
 
 use super::image::{EPOCH, Objects, Written, check};
 use super::{inline, meta, put};
@@ -33,7 +34,8 @@ fn taken_over(image: &Path) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// What `mke2fs` makes with `features` and `options`, and what we make like it.
+/// The header of a filesystem that `mke2fs` makes with `features` and `options`, and that of a
+/// filesystem made like it.
 fn like(features: &str, options: &[&str]) -> (Vec<String>, Vec<String>, Params, Vec<Difference>) {
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().join("base");

@@ -1,5 +1,5 @@
-//! What mke2fs and debugfs write, with every feature that they know, is what our reader finds, and
-//! ext4-view where it knows the features.
+//! Filesystems that mke2fs and debugfs write, with every feature that they know: this program's
+//! reader must find their content, and so must ext4-view if it knows the features.
 
 mod sample;
 
@@ -46,7 +46,7 @@ const FORMATS: [(&str, u32); 22] = [
     ),
 ];
 
-/// Those among them in which a file of 64 MiB has all kinds of indirect blocks.
+/// The formats in which a file of 64 MiB has all kinds of indirect blocks.
 const INDIRECT: [&str; 2] = ["-t ext2 -b 1024", "-O ^extent,^64bit -b 1024"];
 
 /// A filesystem that mke2fs made of a folder.
@@ -56,7 +56,8 @@ struct Made {
 }
 
 impl Made {
-    /// With `options`, and what mke2fs cannot take from a folder of an ordinary user set by debugfs.
+    /// Makes a filesystem with `options`. debugfs sets what mke2fs cannot take from a folder of an
+    /// ordinary user.
     fn new(tree: &Tree, options: &str, mebibytes: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (root, image) = (folder.path().join("root"), folder.path().join("ext4"));
@@ -67,7 +68,7 @@ impl Made {
             mke2fs.args(["-t", "ext4"]);
         }
         if !options.contains("-b ") {
-            // As in large filesystems.
+            // These are the block sizes of large filesystems.
             mke2fs.args(["-b", "4096"]);
         }
         mke2fs.args(options.split_whitespace()).arg(&image);
@@ -82,7 +83,7 @@ impl Made {
         }
     }
 
-    /// debugfs does not count the blocks of large attributes.
+    /// Lets e2fsck count the blocks of large attributes, which debugfs does not do.
     fn repair(&self) {
         self.e2fsck("-fp");
     }
@@ -142,7 +143,7 @@ fn write_tree(tree: &Tree, root: &Path) {
         }
         names.push((id, host));
     }
-    // A directory's time last, as its entries change it.
+    // The times of directories are set last, because making entries changes them.
     for (id, host) in names.iter().rev() {
         let node = tree.node(*id);
         if !matches!(node.kind, Kind::Symlink(_)) {
@@ -174,8 +175,8 @@ fn write_file(content: &Content, host: &Path) {
     }
 }
 
-/// Commands that make the devices. debugfs reads names with spaces and worse in no way, so the
-/// tree has none.
+/// Commands of debugfs that make the devices. debugfs cannot read names with spaces and the like,
+/// so the tree has none.
 fn devices(tree: &Tree) -> String {
     let mut commands = String::new();
     for (path, id) in tree.walk() {
@@ -194,7 +195,8 @@ fn devices(tree: &Tree) -> String {
     commands
 }
 
-/// Commands that set what only root could give to the folder. Times last: all changes touch them.
+/// Commands that set what only root could set in the folder. Times come last, because every change
+/// updates them.
 fn owners_and_xattrs(tree: &Tree, folder: &Path) -> String {
     let mut commands = String::new();
     let mut n_values = 0;
@@ -236,13 +238,13 @@ fn expected(tree: &Tree) -> manifest::Manifest {
 
 fn assert_found(made: &Made, expected: &manifest::Manifest, witness: &str) {
     let mut found = reader::found(&made.image);
-    // Its time, and that of the root directory, are when mke2fs ran.
+    // The times of `lost+found` and of the root directory are those at which mke2fs ran.
     let lost_found = found.remove("/lost+found").unwrap();
     assert_eq!(lost_found.body, manifest::Body::Directory);
     assert_manifest(&found, expected, witness);
 }
 
-/// ext4-view finds the same, where it knows the features.
+/// Checks that ext4-view finds the same, if it knows the features.
 fn assert_shown(made: &Made, expected: &manifest::Manifest, options: &str) {
     if let Some(mut shown) = view::manifest(&made.image) {
         shown.remove("/lost+found");
@@ -260,7 +262,7 @@ fn filesystems_of_mke2fs_are_read_with_all_features() {
         let mut expected = expected(&tree);
         expected.remove("/lost+found");
         assert_found(&made, &expected, &format!("mke2fs {options}"));
-        // ext4-view 1.0.0 takes holes between indirect blocks for block 0.
+        // ext4-view 1.0.0 reads holes between indirect blocks as block 0.
         if !["^extent", "-t ext"]
             .iter()
             .any(|old| options.contains(old))

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-/// What mkext4 says. It shows access control lists as they lie on the disk, so that they are left
-/// out. Its own `verify` is for what its own writer makes: 32-byte descriptors, never-used inodes
-/// with a checksum, which e2fsck and the kernel do not ask for. Nothing without checksums, where
-/// mkext4 takes the last entry of an index for one.
+/// What mkext4 finds. It shows access control lists in their form on the disk, so they are left
+/// out. Its own `verify` is made for its own writer: it expects 32-byte descriptors and checksums
+/// of never-used inodes, which e2fsck and the kernel do not need. The result is `None` for
+/// filesystems without checksums, in which mkext4 takes the last entry of an index for a checksum.
 pub(super) fn manifest(image: &Path) -> Option<Manifest> {
     const METADATA_CSUM: u32 = 0x400;
     let device = FileDevice::new(fs_err::File::open(image).unwrap()).unwrap();
@@ -41,7 +41,7 @@ pub(super) fn manifest(image: &Path) -> Option<Manifest> {
     Some(manifest)
 }
 
-/// The same without what mkext4 does not translate.
+/// The manifest without access control lists, which mkext4 does not translate.
 pub(super) fn without_acls(mut manifest: Manifest) -> Manifest {
     for facts in manifest.values_mut() {
         facts
@@ -51,7 +51,7 @@ pub(super) fn without_acls(mut manifest: Manifest) -> Manifest {
     manifest
 }
 
-/// An image as mkext4 wants it.
+/// An image in the form that mkext4 reads.
 struct Source(FileDevice);
 
 impl ReadAt for Source {
@@ -87,8 +87,8 @@ fn facts(fs: &Fs<Source>, ino: u32) -> Facts {
     }
 }
 
-/// By its extents: mkext4's own `read_file` refuses what is longer than the filesystem, as a sparse
-/// file can be.
+/// Reads a file by its extents. mkext4's own `read_file` refuses a file that is longer than the
+/// filesystem, as a sparse file can be.
 fn content(fs: &Fs<Source>, ino: u32, inode: &Inode) -> Vec<u8> {
     let extents = fs.extents(ino, inode).unwrap();
     let mut content = vec![0; usize::try_from(inode.size).unwrap()];

@@ -1,4 +1,4 @@
-//! Our reader as a witness, and what others wrote for it to read.
+//! This program's reader as a witness, and foreign filesystems for it to read.
 
 use super::image::Objects;
 use super::manifest::{self, Manifest};
@@ -8,13 +8,13 @@ use imgbuild::fs::ext4::read::{Filesystem, ReadError};
 use imgbuild::tree::{Content, Kind, Piece, Slice, Tree};
 use std::path::Path;
 
-/// What our reader says.
+/// What this program's reader finds.
 pub(super) fn found(image: &Path) -> Manifest {
     let tree = tree(image).unwrap_or_else(|error| panic!("{}: {error}", image.display()));
     manifest::expected(&tree, &Objects::default())
 }
 
-/// The tree that our reader finds, with all content in memory.
+/// The tree that this program's reader finds, with all content in memory.
 pub(super) fn tree(image: &Path) -> Result<Tree, ReadError> {
     let device = FileDevice::new(fs_err::File::open(image).unwrap()).unwrap();
     let place = Slice {

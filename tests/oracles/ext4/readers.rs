@@ -1,4 +1,4 @@
-//! Growth while it is not mounted, and the copies of the superblock.
+//! Growth of a filesystem that is not mounted, and the copies of the superblock.
 
 use super::image::{Written, all_features, check, params, seal_with_margin};
 use super::{assert_manifest, manifest, trees};
@@ -50,7 +50,7 @@ fn reserved_descriptors_let_the_filesystem_grow_without_meta_bg() {
     }
 }
 
-/// Whoever loses the first group's descriptors gets them back from a copy.
+/// If the first group's descriptors are lost, a copy restores them.
 #[test]
 fn e2fsck_restores_the_filesystem_from_a_copy_of_the_superblock() {
     let (tree, objects) = trees::special();

@@ -1,4 +1,4 @@
-//! Trees of the size and kind that builds have: many small files, and what a real system has.
+//! Trees of the size and kind that builds have: many small files, and the content of a real system.
 
 use super::image::{Objects, params, seal_with_margin};
 use super::kernel::xattrs;
@@ -12,7 +12,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// e2fsck, our reader and the kernel; debugfs takes minutes for so much.
+/// Checks the filesystem with e2fsck, this program's reader and the kernel. debugfs would take
+/// minutes.
 fn check_large(tree: &Tree) {
     let image = seal_with_margin(tree, &params(0), 0);
     let Made { written, expected } = made(tree, &Objects::default(), &image);
@@ -51,7 +52,7 @@ fn a_real_root_filesystem_is_found_again() {
     while copy.n_nodes < MOST_NODES
         && let Some(folder) = copy.ahead.pop_front()
     {
-        // A folder that may not be read stays empty.
+        // A folder that this user may not read stays empty.
         for name in listing::sorted(&folder).unwrap_or_default() {
             copy.add(&folder.join(name));
         }
@@ -60,16 +61,17 @@ fn a_real_root_filesystem_is_found_again() {
     check_large(&copy.tree);
 }
 
-/// Enough for every folder of a small system, and seconds on a large one.
+/// The most nodes: enough for every folder of a small system, and for seconds on a large one.
 const MOST_NODES: usize = 10_000;
-/// Longer files are compilers and archives, of which a few would take most of the time.
+/// The longest file. A few longer ones, such as compilers and archives, would take most of the
+/// time.
 const LONGEST_FILE: u64 = 256 << 10;
 
 /// A part of this machine's root filesystem as a tree.
 struct Copy {
     tree: Tree,
     n_nodes: usize,
-    /// Folders to be looked into.
+    /// The folders that are still to be read.
     ahead: VecDeque<PathBuf>,
     /// Files with several names, by device and inode.
     linked: BTreeMap<(u64, u64), NodeId>,
@@ -86,7 +88,7 @@ impl Copy {
         }
     }
 
-    /// Adds what is at `path`, unless it may not be read or is removed at this moment.
+    /// Adds the node at `path`, unless it cannot be read or is removed at this moment.
     fn add(&mut self, path: &Path) {
         let Ok(metadata) = fs_err::symlink_metadata(path) else {
             return;
@@ -127,7 +129,7 @@ fn kind(path: &Path, metadata: &Metadata) -> Option<Kind> {
     }
 }
 
-/// Those that ext4 has too.
+/// The extended attributes of `path` that ext4 has too.
 fn attributes(path: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let kept = ["user.", "trusted.", "security.", "system.posix_acl_"];
     xattrs(path)

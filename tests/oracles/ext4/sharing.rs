@@ -1,4 +1,4 @@
-//! Blocks of extended attributes that many inodes have.
+//! Blocks of extended attributes that many inodes share.
 
 use super::image::{Objects, Written, check, params, seal_with_margin};
 use super::manifest::ask;
@@ -12,7 +12,7 @@ fn set(tree: &mut Tree, id: NodeId, name: &str, value: &[u8]) {
     xattrs.insert(name.as_bytes().to_vec(), value.to_vec());
 }
 
-/// Which block each of the files `/0` … has for its attributes.
+/// The block that each of the files `/0` … has for its extended attributes.
 fn blocks(image: &std::path::Path, n: u32) -> Vec<u32> {
     let questions: String = (0..n).map(|i| format!("stat /{i}\n")).collect();
     let answers = ask(image, &questions);
@@ -31,7 +31,8 @@ fn equal_attributes_share_a_block_and_others_have_their_own() {
         for i in 0..6 {
             let id = put(&mut tree, format!("/{i}").as_bytes(), inline(&[b'x'; 5000]));
             set(&mut tree, id, "user.large", &[7; 300]);
-            // The third and fourth differ by a name, the fifth by what lies in its inode alone.
+            // The third and the fourth differ in a name, the fifth only in what is stored in its
+            // inode.
             match i {
                 2 => set(&mut tree, id, "user.other", &[7; 200]),
                 3 => set(&mut tree, id, "user.othes", &[7; 200]),
@@ -55,7 +56,7 @@ fn equal_attributes_share_a_block_and_others_have_their_own() {
     }
 }
 
-/// e2fsck counts who has a block, and the kernel takes no more than 1024.
+/// e2fsck counts the inodes that share a block, and the kernel allows no more than 1024.
 #[test]
 fn a_block_is_shared_by_1024_inodes_and_the_next_has_another() {
     let mut tree = Tree::new(meta(0o755));

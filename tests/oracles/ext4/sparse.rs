@@ -1,4 +1,4 @@
-//! Sparse files: what is a hole takes no block, and all the rest is where it was.
+//! Sparse files: a hole takes no block, and the data is where it was.
 
 use super::image::{Objects, Written, check, params, seal_with_margin};
 use super::manifest::ask;
@@ -58,7 +58,7 @@ pub(super) fn sparse(tree: &mut Tree, objects: &mut Objects) {
 }
 
 /// Four pieces of data in 20 GiB, in a filesystem of 300 MB: at the start, over a block's border,
-/// behind a run of holes that no single extent could span, and the last byte.
+/// after a run of holes that no single extent could cover, and the last byte.
 #[test]
 fn file_of_20_gib_that_is_nearly_all_holes_fits_into_300_mb() {
     let objects = Objects::default();
@@ -87,7 +87,8 @@ fn file_of_20_gib_that_is_nearly_all_holes_fits_into_300_mb() {
         ..params(0)
     };
     let more = measure(&tree, &params).unwrap() - measure(&empty, &params).unwrap();
-    // Five blocks of data, and one for five extents where the inode has room for four.
+    // This allows five blocks of data, and one block for five extents, because the inode has room
+    // for four.
     assert!(more <= 6 * 4096, "{more}");
 
     let image = imgbuild::fs::ext4::seal(&tree, &params).unwrap();
@@ -102,7 +103,7 @@ fn file_of_20_gib_that_is_nearly_all_holes_fits_into_300_mb() {
     check_kernel(&written, &data);
 }
 
-/// debugfs finds blocks where there is data, and none beside it.
+/// Checks that debugfs finds blocks where there is data, and nowhere else.
 fn check_blocks(written: &Written) {
     let around = [
         0,
@@ -126,7 +127,7 @@ fn check_blocks(written: &Written) {
     assert_eq!(is_there, [true, false, true, false, false, true, true]);
 }
 
-/// The kernel finds `data`, and 20 KB of it.
+/// Checks that the kernel finds `data`, and that the file takes 20 KB.
 fn check_kernel(written: &Written, data: &[(u64, &[u8])]) {
     let mut script =
         "mkdir at; mount -t ext4 -o ro,noload /dev/ubda at\nbusybox du -k at/sparse > size\n"
@@ -150,7 +151,8 @@ fn check_kernel(written: &Written, data: &[(u64, &[u8])]) {
     }
 }
 
-/// More holes than one node of an extent tree can tell apart: two levels.
+/// The file has more holes than one node of an extent tree has room for, so the tree has two
+/// levels.
 #[test]
 fn file_of_a_thousand_holes_has_a_tree_of_extents() {
     let mut tree = Tree::new(meta(0o755));

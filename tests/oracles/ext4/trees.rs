@@ -1,4 +1,4 @@
-//! Trees to be judged: one with every special case, and generated ones.
+//! The trees of these tests: one with every special case, and generated ones.
 
 use super::image::Objects;
 use super::sparse::sparse;
@@ -31,7 +31,7 @@ pub(super) fn acl_for_user(user: u32) -> Vec<u8> {
     ])
 }
 
-/// One of everything, with the lengths at which the format changes.
+/// One node of every kind, with the lengths at which the format changes.
 pub(super) fn special() -> (Tree, Objects) {
     let mut objects = Objects::default();
     let mut tree = Tree::new(meta(0o755));
@@ -111,8 +111,8 @@ fn names_and_directories(tree: &mut Tree) {
     ] {
         put(tree, &[b"/names/", name].concat(), inline(name));
     }
-    // 15 names of 255 bytes and the two dots fill a block to the last byte but for a checksum;
-    // around this the directory gets an index.
+    // 15 names of 255 bytes and the two dots fill a block except for a checksum. Near this number
+    // the directory gets an index.
     for n in [1, 14, 15, 16, 17, 31, 200] {
         put(tree, format!("/names/{n}").as_bytes(), directory());
         for i in 0..n {
@@ -239,7 +239,7 @@ fn xattrs(tree: &mut Tree) {
     );
 }
 
-/// What is put into a generated tree. Numbers choose among what is there.
+/// One node of a generated tree. Numbers choose among the nodes that exist already.
 #[derive(Clone, Debug)]
 struct Step {
     parent: usize,
@@ -279,7 +279,7 @@ fn step() -> impl Strategy<Value = Step> {
     )
         .prop_map(|(mode, (uid, gid), seconds, nanoseconds)| Meta {
             mode,
-            // -1 is no user and no group.
+            // -1 is not a valid id.
             uid: uid.min(u32::MAX - 1),
             gid: gid.min(u32::MAX - 1),
             mtime: Timestamp {

@@ -1,8 +1,10 @@
-//! The reader of the crate ext4-view as a witness: other code than ours, mkext4's and e2fsprogs'.
+//! The reader of the crate ext4-view as a witness: it shares no code with this program, mkext4 or
+//! e2fsprogs.
 //!
-//! It is not asked about the special and the generated trees: ext4-view 1.0.0 refuses every inode
-//! with a time before 1970 or with the epoch bits of 2038 and later. Nor about a real root filesystem:
-//! where hashes of names are unsigned, as ours are, it does not find names that are not ASCII.
+//! It cannot read the special and the generated trees: ext4-view 1.0.0 refuses every inode with a
+//! time before 1970 or with the epoch bits of 2038 and later. Nor can it read a real root
+//! filesystem: if hashes of names are unsigned, as this program writes them, it does not find names
+//! that are not ASCII.
 
 use super::manifest::{Body, Facts, Manifest, text};
 use ext4_view::{Ext4, Ext4Error, FileType, Metadata, PathBuf};
@@ -10,7 +12,7 @@ use imgbuild::digest::Sha256;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What ext4-view says, as far as [`as_shown`] keeps it; nothing where it does not know a feature.
+/// What ext4-view finds, reduced as by [`as_shown`]; `None` if it does not know a feature.
 pub(super) fn manifest(image: &Path) -> Option<Manifest> {
     let ext4 = match Ext4::load_from_path(image) {
         Ok(ext4) => ext4,
@@ -35,8 +37,8 @@ pub(super) fn manifest(image: &Path) -> Option<Manifest> {
     Some(manifest)
 }
 
-/// `manifest` without what ext4-view does not show: attributes, numbers of links and of devices, and
-/// targets in which a name is too long.
+/// `manifest` without the parts that ext4-view does not show: attributes, numbers of links and of
+/// devices, and targets in which a name is too long.
 pub(super) fn as_shown(mut manifest: Manifest) -> Manifest {
     for facts in manifest.values_mut() {
         facts.links = 0;

@@ -1,4 +1,5 @@
-//! mkfs.fat and mtools make what our reader reads, and judge what is written in its shape.
+//! Filesystems of mkfs.fat and mtools, which this program reads; and they check those that are
+//! written in the same shape.
 
 use super::{Fixture, Found, assert_clean, assert_same, collect, fixture, mtools, path};
 use crate::support::judge;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What our reader says of the filesystem in `image`, whose content it finds in the store.
+/// Reads the filesystem in `image`, whose content is in the store.
 pub(super) fn read(fixture: &Fixture, image: &Path) -> Result<(Tree, Kept), ReadError> {
     let object = fixture.store.insert(&fs_err::read(image).unwrap()).unwrap();
     let device = FileDevice::new(fs_err::File::open(image).unwrap()).unwrap();
@@ -52,7 +53,7 @@ fn mkfs(fixture: &Fixture, len: u64, arguments: &str) -> PathBuf {
     image
 }
 
-/// Copies `files` into the image, so that the large one lies in the gaps that deleted ones leave.
+/// Copies files into the image so that the large one is in the gaps that deleted ones leave.
 fn fill(fixture: &Fixture, image: &Path) -> BTreeMap<TreePath, Vec<u8>> {
     let source = tempfile::tempdir_in(fixture.folder.path()).unwrap();
     let mut files = BTreeMap::new();
@@ -97,7 +98,7 @@ fn fill(fixture: &Fixture, image: &Path) -> BTreeMap<TreePath, Vec<u8>> {
     files
 }
 
-/// What mtools copies out of `image`.
+/// The files that mtools copies out of `image`.
 fn copied(fixture: &Fixture, image: &Path) -> Found {
     let copy = tempfile::tempdir_in(fixture.folder.path()).unwrap();
     let mut mcopy = mtools("mcopy", image);
@@ -141,7 +142,7 @@ fn what_mkfs_and_mtools_made_is_read_and_written_in_the_same_shape() {
         let (same_tree, same) = read(&fixture, &again).unwrap();
         assert_eq!(same, kept, "{arguments}");
         assert!(contents(&fixture, &same_tree) == found, "{arguments}");
-        // All of the boot sector, but what depends on what is free.
+        // The whole boot sector is the same, except for the part that depends on the free space.
         assert!(head(&image) == head(&again), "{arguments}");
     }
 }
@@ -149,7 +150,7 @@ fn what_mkfs_and_mtools_made_is_read_and_written_in_the_same_shape() {
 #[test]
 fn a_fat32_of_too_few_clusters_is_one_as_for_linux() {
     let fixture = fixture();
-    // mtools takes it for a FAT16, so an empty one has to do.
+    // mtools takes this one for a FAT16, so it must be empty.
     let image = mkfs(&fixture, 16 * MIB, "-F 32 -s 4");
     let (tree, kept) = read(&fixture, &image).unwrap();
     assert_eq!(kept.shape.bits(), FatBits::Fat32);

@@ -41,26 +41,26 @@ impl TestArchive {
         }
     }
 
-    /// Names the suite otherwise: `stable-updates`, `trixie-updates`.
+    /// Gives the suite another name, such as `stable-updates` and `trixie-updates`.
     pub(crate) fn suite(mut self, suite: &str, codename: &str) -> Self {
         self.suite = suite.to_owned();
         self.codename = codename.to_owned();
         self
     }
 
-    /// Dates it.
+    /// Sets its date.
     pub(crate) fn date(mut self, date: Epoch) -> Self {
         self.date = date;
         self
     }
 
-    /// Gives it an end.
+    /// Sets the end of its validity.
     pub(crate) fn valid_until(mut self, end: Epoch) -> Self {
         self.valid_until = Some(end);
         self
     }
 
-    /// Taken from only where that is asked for.
+    /// Marks it as one from which packages are taken only on request (`NotAutomatic`).
     pub(crate) fn not_automatic(mut self) -> Self {
         self.not_automatic = true;
         self
@@ -72,7 +72,7 @@ impl TestArchive {
         self
     }
 
-    /// Has it signed by another key.
+    /// Signs it by another key.
     pub(crate) fn key(mut self, key: TestKey) -> Self {
         self.key = key;
         self
@@ -90,7 +90,7 @@ impl TestArchive {
         this
     }
 
-    /// Adds a component, with whatever is in it.
+    /// Adds a component, which may be empty.
     pub(crate) fn component(mut self, name: &str) -> Self {
         if !self.components.iter().any(|known| known == name) {
             self.components.push(name.to_owned());
@@ -149,7 +149,7 @@ impl TestArchive {
         stanzas.join("\n")
     }
 
-    /// Writes it below `root`. What an earlier state has left in pool and by-hash stays, as on a
+    /// Writes the archive below `root`. Files of an earlier state stay in pool and by-hash, as on a
     /// real mirror.
     pub(crate) fn write(&self, root: &Path) {
         for (component, package) in &self.packages {
@@ -166,7 +166,7 @@ impl TestArchive {
                     let (digest, len) = (Sha256::of(bytes), bytes.len());
                     table.push_str(&format!(" {digest} {len} {folder}/{name}\n"));
                 }
-                // Like Debian's, the mirror has the compressed one only.
+                // As on Debian's mirrors, only the compressed index is there.
                 write(&dists.join(&folder).join("Packages.xz"), &packed);
                 if self.by_hash {
                     let digest = Sha256::of(&packed).to_string();
@@ -211,7 +211,8 @@ fn write(path: &Path, bytes: &[u8]) {
     fs_err::write(path, bytes).unwrap();
 }
 
-/// A date of RFC 5322, by the days of the Gregorian calendar counted from March of year 0.
+/// A date in the form of RFC 5322, computed with the days of the Gregorian calendar from March of
+/// year 0.
 fn show_date(moment: Epoch) -> String {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = [

@@ -14,7 +14,7 @@ pub(crate) enum Compression {
     Zst,
 }
 
-/// What a path of a package is.
+/// The type of a path of a package.
 #[derive(Clone, Debug)]
 enum Kind {
     File(Vec<u8>),
@@ -31,7 +31,7 @@ struct Entry {
     kind: Kind,
 }
 
-/// A package to be made. Paths are absolute; the folders above them come by themselves.
+/// A package to be made. Paths are absolute, and the folders above them are added automatically.
 #[derive(Clone, Debug)]
 pub(crate) struct DebSpec {
     pub(crate) name: String,
@@ -112,7 +112,7 @@ impl DebSpec {
         self
     }
 
-    /// Compresses its members with something else than xz.
+    /// Sets another compression of its members than xz.
     pub(crate) fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self

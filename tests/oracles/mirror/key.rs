@@ -15,7 +15,7 @@ use pgp::types::{Duration, KeyDetails, Password, SignedUser, Tag, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-/// A secret Ed25519 key in the form that GnuPG 2.2 knows.
+/// A secret Ed25519 key in the form of GnuPG 2.2.
 #[derive(Clone, Debug)]
 pub(crate) struct TestKey {
     secret: SecretKey,
@@ -40,13 +40,13 @@ impl TestKey {
         Self { secret, life: None }
     }
 
-    /// The same key, with an end `seconds` after it was made.
+    /// The same key, which expires `seconds` after it was made.
     pub(crate) fn living(mut self, seconds: u32) -> Self {
         self.life = Some(seconds);
         self
     }
 
-    /// When it was made.
+    /// The time at which keys are made.
     pub(crate) fn created() -> Epoch {
         Epoch(NOW.0 - 365 * 24 * 3600)
     }

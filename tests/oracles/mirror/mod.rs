@@ -1,4 +1,5 @@
-//! A Debian archive for tests: packages, a signed repository, and a server that misbehaves on wish.
+//! A Debian archive for tests: packages, a signed repository, and a server that can be told to
+//! misbehave.
 //!
 //! ```ignore
 //! let folder = tempfile::tempdir().unwrap();
@@ -7,7 +8,7 @@
 //! server.fault("/dists/trixie/InRelease", Fault::Status(503), Times::Once);
 //! ```
 //!
-//! Everything is dated [`NOW`] unless told otherwise, and equal calls make equal bytes.
+//! Everything has the date [`NOW`] by default, and equal calls make equal bytes.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 #![allow(dead_code, reason = "each judge uses a part")]
 

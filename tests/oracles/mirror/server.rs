@@ -1,4 +1,5 @@
-//! An HTTP/1.1 server on 127.0.0.1 that serves a folder, notes requests, and misbehaves on wish.
+//! An HTTP/1.1 server on 127.0.0.1 that serves a folder, notes requests, and can be told to
+//! misbehave.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -13,17 +14,17 @@ use std::time::Duration;
 pub(crate) enum Fault {
     /// Answers with this status and no file.
     Status(u16),
-    /// Announces everything and hangs up after so many bytes of the body.
+    /// Announces the whole length and hangs up after this many bytes of the body.
     Truncate(usize),
-    /// The same, and knows nothing of `Range`.
+    /// As `Truncate`, and ignores `Range`.
     TruncateWhole(usize),
     /// Flips the byte at this offset of the file.
     Corrupt(usize),
-    /// Sends so many bytes of the body, then nothing, without hanging up.
+    /// Sends this many bytes of the body, then nothing more, without hanging up.
     Stall(usize),
     /// Accepts the connection and never answers.
     Silence,
-    /// Knows nothing of `Range`.
+    /// Ignores `Range`.
     NoRange,
     /// Sends this many bytes at a time, with a pause between.
     Slow(usize, Duration),
@@ -33,14 +34,14 @@ pub(crate) enum Fault {
     Redirect(String),
 }
 
-/// How often a fault shows.
+/// How often a fault occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Times {
     Once,
     Always,
 }
 
-/// A request as it came.
+/// A request that the server received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     /// The decoded path.
@@ -49,7 +50,7 @@ pub(crate) struct Request {
     pub(crate) fields: BTreeMap<String, String>,
 }
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -92,8 +93,8 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Misbehaves on requests for `path`, which starts with `/`. Of several faults for a path the
-    /// first one given shows first.
+    /// Lets requests for `path`, which starts with `/`, meet a fault. Of several faults for a path,
+    /// the first one that was given occurs first.
     pub(crate) fn fault(&self, path: &str, fault: Fault, times: Times) {
         self.shared
             .faults
@@ -110,12 +111,12 @@ impl Server {
         }
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// The values of `Range` in the requests for `path` so far; empty where there was none.
+    /// The values of `Range` in the requests for `path` so far; empty for a request without one.
     pub(crate) fn ranges(&self, path: &str) -> Vec<String> {
         let requests = self
             .requests()
@@ -131,7 +132,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         *self.shared.stopped.lock().unwrap() = true;
         self.shared.stop.notify_all();
-        // Wakes the thread that waits for a connection.
+        // This wakes the thread that waits for a connection.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -235,7 +236,7 @@ impl Shared {
         })
     }
 
-    /// Waits for `time`, or without end, but no longer than the server lives.
+    /// Waits for `time`, or for ever if there is none, but no longer than the server lives.
     fn wait(&self, time: Option<Duration>) {
         let stopped = self.stopped.lock().unwrap();
         match time {

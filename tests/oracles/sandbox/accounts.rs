@@ -1,12 +1,13 @@
-//! Scripts that become somebody else: what they make is whose it would be if real root ran them.
+//! Scripts that change their ids: the files that they make have the owners that they would have
+//! under real root.
 //!
-//! The programs are those of this machine, with what they load.
+//! The programs are those of this machine, with their libraries.
 
 use super::*;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
-/// What the script finds in the end; root of this machine says the same.
+/// The state at the end of the script, which is the same under root of this machine.
 const EXPECTED: &str = include_str!("accounts.txt");
 
 const TOOLS: &[&str] = &[
@@ -15,7 +16,7 @@ const TOOLS: &[&str] = &[
     "su", "tar", "touch", "true",
 ];
 
-/// Files that are written: path, text.
+/// The files that are written: path and text.
 const TEXTS: &[(&str, &str)] = &[
     ("/accounts.sh", include_str!("accounts.sh")),
     ("/work.sh", include_str!("accounts-work.sh")),
@@ -39,7 +40,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("/tmp/empty", ""),
 ];
 
-/// PAM lets root do what it wants.
+/// A configuration of PAM that lets root do everything.
 const PAM: &str = "auth sufficient pam_permit.so\naccount required pam_permit.so\n\
     password required pam_permit.so\nsession required pam_permit.so\n";
 
@@ -48,7 +49,7 @@ fn lines(command: &mut Command) -> Vec<String> {
     output.lines().map(str::to_owned).collect()
 }
 
-/// The absolute paths that ldd names.
+/// The absolute paths in the output of ldd.
 fn libraries(of: &str) -> Vec<String> {
     let lines = lines(Command::new("ldd").arg(of));
     let paths = lines.iter().flat_map(|line| line.split_whitespace());
@@ -58,7 +59,7 @@ fn libraries(of: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every file that the scripts need: where it shall lie and where it is here.
+/// Every file that the scripts need: its path in the tree, and its path on this machine.
 fn files() -> BTreeMap<String, PathBuf> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut loaded: BTreeSet<String> = BTreeSet::new();
@@ -125,7 +126,7 @@ fn host_tree(store: &Store) -> Tree {
     tree
 }
 
-/// The same files below `root`.
+/// Copies the same files to `root`.
 fn host_folder(root: &Path) {
     let place = |path: &str| {
         let place = root.join(&path[1..]);
@@ -146,7 +147,7 @@ fn host_folder(root: &Path) {
     }
 }
 
-/// What the script says when root of this machine runs it, in a mount namespace that ends with it.
+/// The output of the script under root of this machine, in a mount namespace that ends with it.
 fn of_real_root() -> String {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
@@ -214,7 +215,7 @@ fn an_account_may_have_more_files_than_a_program_may_open() {
         theirs.iter().all(|line| line.ends_with(" 70:71")),
         "{theirs:#?}"
     );
-    // What is laid out with as many owners runs as well.
+    // A tree with as many owners can be written to disk and run again.
     let again = ground.run(&after, "id > /id").unwrap();
     assert_eq!(
         ground.text(&again, "/id"),

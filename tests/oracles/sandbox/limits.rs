@@ -1,11 +1,12 @@
-//! Scripts without measure: each is ended or bounded, says why, and leaves nothing behind.
+//! Scripts that go too far: each is ended or bounded, the reason is given, and nothing is left
+//! behind.
 
 use super::*;
 use imgbuild::sandbox::{OutputLimit, TimeLimit};
 use imgbuild::tree::Piece;
 use std::os::unix::fs::MetadataExt;
 
-/// How `script` ends, and what it printed last.
+/// The end of `script`, and the last lines of its output.
 fn failure(ground: &Ground, timeout: Option<Duration>, script: &str) -> (Ending, String) {
     let tree = busybox_tree(&ground.store);
     match ground.run_within(timeout, &tree, script) {
@@ -84,7 +85,7 @@ fn a_silent_step_that_prints_without_end_is_ended_and_little_of_it_is_kept() {
 
 #[test]
 fn a_script_that_forks_without_end_is_ended() {
-    // Root of the host has no limit of processes, and runs the sandbox as somebody else.
+    // Root of the host has no limit of processes, but the sandbox runs with another user id.
     let ground = ground();
     let script = "f() { f & f; }; f 2> /dev/null; sleep 31536002";
     let (ending, _) = failure(&ground, Some(Duration::from_secs(5)), script);
@@ -133,7 +134,8 @@ fn holes_of_a_huge_file_stay_holes() {
     assert_eq!((content.len(), end.len), ((200 << 30) + 4, 4));
     let object = fs_err::metadata(ground.store.object_path(&end.object)).unwrap();
     assert!(object.size() < 1 << 20);
-    // Touched once more, it is compared, and nothing of it is read.
+    // After a change of its mode, the content is compared with the old one, and is not stored
+    // again.
     let again = ground.run(&after, "chmod 600 /huge");
     let again = again.unwrap();
     let id = again.at(&TreePath::parse(b"/huge").unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Preferences of versions: apt must have the same candidates.
+//! Preferences of versions: apt must choose the same candidates.
 
 use super::{Apt, Numbers, judge};
 use imgbuild::apt::index::Index;
@@ -8,12 +8,13 @@ use imgbuild::architecture::Architecture;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// How many packages one set of preferences is tried on.
+/// The number of packages for each set of preferences.
 const PACKAGES: usize = 60;
-/// How many sets of preferences there are.
+/// The number of sets of preferences.
 const WORLDS: u64 = 12;
 
-/// Three archives: usual, with backports' two words, with the first of them.
+/// Three archives: an ordinary one, one with both fields of backports, and one with the first of
+/// them.
 fn archives() -> [(Archive, String); 3] {
     let archive = |said: [&str; 5], priority: i32, words: &str| {
         let [suite, codename, version, origin, label] = said;
@@ -102,7 +103,7 @@ fn record(numbers: &mut Numbers) -> String {
     format!("Explanation: for a test\nPackage: {package}\nPin: {pin}\nPin-Priority: {priority}\n\n")
 }
 
-/// The candidates of all packages as apt-cache(8) tells them.
+/// The candidates of all packages as apt-cache(8) prints them.
 fn theirs(apt: &Apt) -> BTreeMap<String, String> {
     let names: Vec<String> = (0..PACKAGES).map(|name| format!("p{name}")).collect();
     let output = judge(apt.program("apt-cache").arg("policy").args(&names));
@@ -131,7 +132,7 @@ fn ours(universe: &Universe, installed: &Index) -> BTreeMap<String, String> {
             .filter(|package| package.name() == name)
             .map(|it| it.version());
         let version = match solve(universe, &request, Some(installed)) {
-            // Others of the same source may be upgraded with it.
+            // Other packages of the same source may be upgraded with it.
             Ok(solution) => match solution
                 .packages()
                 .iter()
@@ -176,7 +177,7 @@ fn apt_prefers_the_same_versions() {
         let mut indices = vec![String::new(); archives.len()];
         let mut status = String::new();
         for name in 0..PACKAGES {
-            // Every package is somewhere.
+            // Every package is in at least one archive.
             let certain = numbers.below(indices.len());
             for (n, index) in indices.iter_mut().enumerate() {
                 if n == certain || numbers.once_in(2) {
@@ -206,7 +207,7 @@ fn apt_prefers_the_same_versions() {
         let ours = ours(&universe, &installed.unwrap());
         for name in (0..PACKAGES).map(|name| format!("p{name}")) {
             let versions: Vec<String> = texts_of(&name, &indices, &status);
-            // What is there and forbidden stays.
+            // An installed version that is forbidden stays.
             let stays = versions.last().filter(|version| !version.is_empty());
             assert_eq!(
                 ours.get(&name),

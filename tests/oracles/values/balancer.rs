@@ -1,5 +1,5 @@
-//! Names, paths, hosts and passwords of a load balancer: HAProxy asks its servers with them and tells them in its
-//! statistics, and nftables lists whom it lets in.
+//! Names, paths, hosts and passwords of a load balancer: HAProxy uses them in requests to its
+//! servers and shows them in its statistics, and nftables lists the clients that it lets in.
 
 use super::{Case, Cases, awkward, generated};
 use crate::support::judge;
@@ -10,15 +10,16 @@ use std::process::Command;
 
 const COUNT: usize = 8;
 
-/// The port of the server that answers its checks; the script knows it too.
+/// The port of the server that answers its checks; the script has the same number.
 const SERVER: u16 = 9001;
 
-/// Whether `text` is taken for a path.
+/// Whether `text` is accepted as a path.
 fn is_path(text: &str) -> bool {
     Kind::UrlPath.read(&Raw::Text(text.to_owned())).is_some()
 }
 
-/// Paths of which every other character means something to some reader; what has no letter in a URL is escaped.
+/// Paths in which every other character has a meaning for some reader. Characters that may not be
+/// in a URL are escaped.
 fn paths() -> Vec<String> {
     let escaped = |c: char| match is_path(&format!("/{c}")) {
         true => c.to_string(),
@@ -40,7 +41,7 @@ fn paths() -> Vec<String> {
         .collect()
 }
 
-/// A front end as TOML has it.
+/// A front end in TOML.
 fn front_end(name: &str, path: &str, host: &str) -> String {
     format!(
         "[{{ name = \"{name}\", port = 8080, check = '{path}', check-host = \"{host}\", \
@@ -91,7 +92,8 @@ fn a_balancer_asks_for_what_was_set_and_lets_in_who_has_the_password() {
     }
 }
 
-/// HAProxy answers as a strict server does (`normalize-uri … strict`): 400 to what is no URL.
+/// HAProxy answers as a strict server does (`normalize-uri … strict`): with 400 to a path that is
+/// not allowed in a URL.
 #[test]
 fn a_path_that_is_taken_is_one_for_a_strict_server() {
     let mut texts = paths();
@@ -121,7 +123,7 @@ fn a_path_that_is_taken_is_one_for_a_strict_server() {
     assert!(refused > 20, "{refused}");
 }
 
-/// A front end of any name beside the ones that the profile has for itself.
+/// A front end may have any name and is not confused with those of the profile itself.
 #[test]
 fn names_of_front_ends_are_not_those_of_the_profiles_own() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,11 @@
-//! Certificates: what HAProxy takes is taken, and what is taken, HAProxy takes.
+//! Certificates: this program accepts the same files as HAProxy.
 
 use super::{PROGRAMS, Path};
 use crate::support::judge;
 use imgbuild::define::{Kind, Raw, Value};
 use std::process::Command;
 
-/// Files that HAProxy refuses as they are, and that work once they are put in order.
+/// Files that HAProxy refuses as they are, but accepts after they were put in order.
 const PUT_IN_ORDER: [&str; 6] = [
     "chain-first",
     "root-first",
@@ -15,7 +15,7 @@ const PUT_IN_ORDER: [&str; 6] = [
     "indented",
 ];
 
-/// What is said of files that are refused.
+/// Parts of the messages for refused files.
 const REASONS: [(&str, &str); 17] = [
     ("closed-pkcs1", "is encrypted"),
     ("closed-pkcs8", "is encrypted"),
@@ -42,12 +42,12 @@ const REASONS: [(&str, &str); 17] = [
     ("wrong-key", "its private key is damaged"),
 ];
 
-/// What HAProxy says of each file of `folder`; nothing of one that it takes.
+/// The message of HAProxy for each file of `folder`; empty for a file that it accepts.
 fn haproxy(folder: &Path) -> impl Fn(&str) -> String {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/values");
     let mut inside = Command::new("unshare");
     inside.args(["--map-root-user", "--mount", "--pid", "--fork"]);
-    // Without a terminal nobody is asked for a password.
+    // Without a terminal it cannot ask for a password.
     inside.args(["--kill-child", "setsid", "--wait", "bash"]);
     judge(
         inside

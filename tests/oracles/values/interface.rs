@@ -1,9 +1,10 @@
-//! Names of interfaces: what the kernel calls a link by and networkd finds it by is taken, and nothing else.
+//! Names of interfaces: those are accepted, and only those, that the kernel gives to a link and by
+//! which networkd finds it.
 
 use super::{Case, Cases, generated};
 use imgbuild::define::{Kind, Raw};
 
-/// Names of links that programs take for something else, or that no link has.
+/// Names that programs take for something else, or that no link can have.
 const REFUSED: [&str; 11] = [
     "5",
     "0123",

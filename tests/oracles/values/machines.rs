@@ -1,5 +1,5 @@
-//! Names and addresses of machines: what is taken for a name, no program takes for an address, and an address is for
-//! the C library the one that was written.
+//! Names and addresses of machines: no program takes an accepted name for an address, and the C
+//! library reads each accepted address as the one that was written.
 
 use super::{PROGRAMS, generated};
 use crate::support::judge;
@@ -7,7 +7,7 @@ use imgbuild::define::{Kind, Raw};
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
-/// What people write, by mistake or not.
+/// Texts that people write, by mistake or not.
 const GIVEN: [&str; 39] = [
     "10.0.0.11",
     "10.0.0.256",
@@ -54,7 +54,7 @@ fn takes(kind: Kind, text: &str) -> bool {
     kind.read(&Raw::Text(text.to_owned())).is_some()
 }
 
-/// The address that each text is for getaddrinfo(3) without asking anybody; an empty text where it is none.
+/// The address that getaddrinfo(3) reads in each text without a network; empty if it reads none.
 fn addresses(texts: &[String]) -> Vec<String> {
     let script = r#"
         use v5.36;

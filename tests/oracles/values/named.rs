@@ -1,4 +1,5 @@
-//! Names of what an image has, looked up in the files of Debian's own packages; its programs have the last word.
+//! Names of things in an image, looked up in the files of Debian's own packages. Debian's programs
+//! are the oracle.
 
 use super::PROGRAMS;
 use imgbuild::compose::layer::Layer;
@@ -8,7 +9,7 @@ use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::tree::{Meta, Objects, Origin, Tree};
 use std::path::Path;
 
-/// All files of the test are in the tree itself.
+/// A store without objects, because all files of the test are in the tree itself.
 struct Nothing;
 
 impl Objects for Nothing {
@@ -67,7 +68,7 @@ fn copy(layer: &mut Layer<'_>, path: &str) {
     }
 }
 
-/// What an image says of each.
+/// The message of an image for each name.
 fn said<'a>(tree: &mut Tree, names: &[(&'a str, Thing<'a>)]) -> Vec<String> {
     let layer = Layer::new(tree, &Nothing, Epoch(0), Origin::Builtin);
     let named = |&(value, thing)| Named {
@@ -119,7 +120,7 @@ fn what_an_image_does_not_have_is_refused_with_the_nearest_that_it_has() {
         ),
         ("C.UTF-8", Locale, ""),
         ("de_DE.UTF-8", Locale, ""),
-        // The list of Debian has it as `hi_IN` alone.
+        // Debian's list has it only as `hi_IN`.
         ("hi_IN.UTF-8", Locale, ""),
         ("eo.UTF-8", Locale, ""),
         ("ca_ES.UTF-8@valencia", Locale, ""),
@@ -157,7 +158,7 @@ fn what_an_image_does_not_have_is_refused_with_the_nearest_that_it_has() {
             VariantOf("gb"),
             "the layout `gb` has no such variant; there is `extd`, `",
         ),
-        // The layout is what is wrong then.
+        // Then the layout is wrong and not the variant.
         ("nodeadkeys", VariantOf("uk"), ""),
     ];
     let names = cases.map(|(value, thing, _)| (value, thing));

@@ -1,4 +1,4 @@
-//! Addresses of the uplink: networkd reads them, and the kernel says what it has of them.
+//! Addresses of the uplink: networkd reads them, and the kernel shows the result.
 
 use super::{Case, Cases, generated};
 use imgbuild::define::{Kind, Raw};
@@ -79,7 +79,7 @@ fn addresses_and_resolvers_are_what_networkd_has_of_them() {
     let fits = |kind: Kind, text: &str| kind.read(&Raw::Text(text.to_owned())).is_some();
     let mut addresses = generated(&v4, 8);
     addresses.extend(generated(&v6, 8));
-    // What is of one link only, or of no machine, is no uplink's.
+    // An address of one link only, or of no machine, is not accepted for an uplink.
     addresses.retain(|text| fits(Kind::PrefixedAddress, text) && !text.starts_with("fe"));
     assert!(addresses.len() > 8, "{addresses:?}");
     let resolver = |address: &String| match address.contains(':') {

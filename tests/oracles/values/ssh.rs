@@ -1,11 +1,12 @@
-//! Lines of authorized_keys: whom imgbuild takes a line of, sshd lets in; whom it refuses, sshd shuts out.
+//! Lines of authorized_keys: imgbuild accepts a line if sshd lets its owner in, and refuses it
+//! otherwise.
 
 use super::{PROGRAMS, Path};
 use crate::support::judge;
 use imgbuild::define::{Kind, Raw};
 use std::process::Command;
 
-/// Options, sound and not; `from` always holds where the client is.
+/// Options, right and wrong. `from` always includes the client.
 const OPTIONS: [&str; 79] = [
     "",
     "restrict",
@@ -100,7 +101,7 @@ const COMMENTS: [&str; 8] = [
     "\r",
 ];
 
-/// Keys of each type, the last two of which lie in a token, and what is no key.
+/// Keys of each type, the last two of which are in a hardware token, and a text that is not a key.
 const KEYS: [&str; 9] = [
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbmJy",
     "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQD1iA03Hnhda8GuJXTbv03FHShUGAFZXZ/ouDqzc7w2bzgkk/juXJ7HvP86wRrHAN2nYv2SwYVELfTRgh+q0FAoG358NnKeEQggvJGcdyoll7qfB2ifMjgVtTjkErbYR+5DjiKRl3bJIZnF8dMzdzf2Ct8r1tCTKph0bnTNg1oUXQ==",
@@ -113,7 +114,7 @@ const KEYS: [&str; 9] = [
     "ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29t",
 ];
 
-/// Texts for a key, of which the device has to take the same as imgbuild.
+/// Texts for a key. The device must accept the same ones as imgbuild.
 pub(crate) fn texts() -> Vec<String> {
     let options = OPTIONS.map(|options| format!("{options} {}{}", KEYS[0], COMMENTS[2]));
     let comments = COMMENTS.map(|comment| format!("restrict {}{comment}", KEYS[0]));
@@ -137,7 +138,7 @@ pub(crate) fn lists() -> Vec<String> {
     lists
 }
 
-/// A key as it was copied badly, also as it is.
+/// A key in forms in which it was copied badly, and in its own form.
 fn damaged(key: &str) -> Vec<String> {
     let at = (key.len() / 2) & !3;
     let (before, after) = key.split_at(at);
@@ -269,7 +270,7 @@ fn what_openssh_reads_as_a_key_is_taken_as_one() {
         format!("ssh-rsa {}", String::from_utf8(encoded).unwrap())
     };
     let mut texts: Vec<String> = KEYS.iter().flat_map(|key| damaged(key)).collect();
-    // OpenSSH 9 still reads keys of DSA and certificates; sshd lets nobody in with the ones or the others.
+    // OpenSSH 9 still reads DSA keys and certificates, but sshd lets nobody in with either.
     texts.retain(|text| !text.contains("dss") && !text.contains("-cert-v01"));
     texts.extend([512, 1016, 1024, 16_384].map(rsa));
     for text in texts {

@@ -1,4 +1,5 @@
-//! Relays, families and bridges: Tor starts with what is taken, and what Tor refuses is refused.
+//! Relays, families and bridges: Tor starts with every accepted text, and a text that Tor refuses
+//! is refused.
 
 use super::{Case, Cases, PROGRAMS, Path, awkward, below, generated, write};
 use crate::support::judge;
@@ -8,7 +9,7 @@ use std::process::Command;
 const DIGEST: &str = "0123456789ABCDEF0123456789abcdef01234567";
 const CERT: &str = "ssH+9rP8dG2NLDN2XuFw63hIO/9MNNinLmxQDpVa+7kTOa9/m+tGWT1SmSYpQ9uTBGa6Hw";
 
-/// What Tor says of each file of `folder`; nothing of one that it takes.
+/// The message of Tor for each file of `folder`; empty for a file that it accepts.
 fn tor(folder: &Path) -> impl Fn(&str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/values/tor.sh");
     let mut inside = Command::new("unshare");
@@ -24,7 +25,7 @@ fn tor(folder: &Path) -> impl Fn(&str) -> String {
     move |name| fs_err::read_to_string(said.join(name)).unwrap()
 }
 
-/// Texts of one kind, the option in which they stand, and what else Tor then needs.
+/// Texts by kind, with the option in which they stand and the options that Tor then needs.
 fn texts() -> Vec<(Kind, &'static str, &'static str, Vec<String>)> {
     let relay = "ORPort 9001\nSocksPort 0";
     let client = "SocksPort 0\nUseBridges 1\nClientTransportPlugin obfs4 exec /usr/bin/obfs4proxy";
@@ -112,7 +113,7 @@ fn texts() -> Vec<(Kind, &'static str, &'static str, Vec<String>)> {
     ]
 }
 
-/// All of them, of which the device has to take the same as imgbuild.
+/// All of these texts. The device must accept the same ones as imgbuild.
 pub(crate) fn all() -> Vec<String> {
     texts().into_iter().flat_map(|(.., texts)| texts).collect()
 }
@@ -135,7 +136,7 @@ fn tor_takes_what_is_taken_and_what_it_refuses_is_refused() {
         }
     }
     let said = tor(folder.path());
-    // Tor takes all of it for an address, and the port that is meant is lost.
+    // Tor takes the whole text for an address, and the port is lost.
     let stricter = ["Bridge 2001:db8::1:443", "Bridge obfs4 2001:db8::1:443"];
     let mut wrong = Vec::new();
     for (name, line, taken) in &cases {
@@ -149,7 +150,8 @@ fn tor_takes_what_is_taken_and_what_it_refuses_is_refused() {
     assert!(cases.iter().filter(|(_, _, taken)| *taken).count() > 12);
 }
 
-/// Text between quotes as Tor prints it: a backslash before quotes and backslashes, bytes that are no ASCII in octal.
+/// The text that Tor prints between quotes: with a backslash before quotes and backslashes, and
+/// with bytes that are not ASCII in octal.
 fn unquoted(text: &str) -> Vec<u8> {
     let inner = text
         .strip_prefix('"')
@@ -207,7 +209,7 @@ fn tor_reads_the_contact_that_was_set() {
     }
 }
 
-/// The key that Tor writes is taken, and what is cut off it is not.
+/// The key that Tor writes is accepted, and a part of it is not.
 #[test]
 fn the_key_of_a_family_is_one_that_tor_wrote() {
     let folder = tempfile::tempdir().unwrap();
@@ -244,7 +246,7 @@ fn the_key_of_a_family_is_one_that_tor_wrote() {
     }
 }
 
-/// Numbers at the ends of their range, families, and bridges, in the files of images.
+/// Tests numbers at the ends of their ranges, families and bridges, in the files of images.
 #[test]
 fn tor_of_an_image_takes_its_torrc_at_every_end_of_a_setting() {
     let bridge = format!("obfs4 192.0.2.1:443 {DIGEST} cert={CERT} iat-mode=0");
@@ -289,7 +291,7 @@ fn tor_of_an_image_takes_its_torrc_at_every_end_of_a_setting() {
         };
         write(&case.spec(profile), files.path());
         let torrc = fs_err::read_to_string(below(files.path(), "/etc/tor/torrc")).unwrap();
-        // Its other files need accounts, and interfaces with their addresses.
+        // The other files need accounts, and interfaces with addresses.
         let torrc = format!(
             "DataDirectory /tmp/data\n{}",
             torrc.replace("%include", "#")

@@ -1,8 +1,8 @@
-//! Names and passphrases of radio: hostapd and wpa_supplicant say what they read, in hexadecimal.
+//! Names and passphrases of Wi-Fi: hostapd and wpa_supplicant print what they read, in hexadecimal.
 
 use super::{Case, Cases, awkward, generated};
 
-/// Name and passphrase of one network, for who offers it and for who joins it.
+/// The settings with the name and passphrase of one network, for its access point and its client.
 fn network(ssid: &str, passphrase: &str) -> Case {
     Case {
         settings: vec![
@@ -18,8 +18,8 @@ fn network(ssid: &str, passphrase: &str) -> Case {
     }
 }
 
-/// The bytes behind `label` in what a program of hostap dumps: on its line, or on those below it with
-/// their characters beside them.
+/// The bytes after `label` in the dump of a program of hostap: on the same line, or on the lines
+/// below it, with their characters beside them.
 fn dumped(log: &str, label: &str) -> Vec<u8> {
     let start = format!("{label} - hexdump");
     let mut lines = log.lines().skip_while(|line| !line.starts_with(&start));
@@ -79,7 +79,7 @@ fn an_access_point_and_who_joins_it_read_the_name_and_passphrase_that_were_set()
         ] {
             assert_eq!(dumped(program, label), passphrase.as_bytes(), "{case}");
         }
-        // Made by the one and by the other of the same name and passphrase.
+        // Both programs make this key of the same name and passphrase.
         let made = dumped(&hostapd, "PSK (from passphrase)");
         assert_eq!(dumped(&supplicant, "PSK"), made, "{case}");
         assert!(

@@ -7,7 +7,7 @@ use imgbuild::fs::ext4::read::feature;
 use imgbuild::fs::ext4::{Ext4Error, XattrError, seal};
 use std::fmt::Write;
 
-/// Those that are read.
+/// The filesystems that are read.
 const BASES: [Base; 16] = [
     base("debian", "", ""),
     base("raspberry-pi-os", "^metadata_csum,^64bit,^huge_file", ""),
@@ -68,8 +68,8 @@ fn what_the_kernel_wrote_is_read_as_the_kernel_reads_it() {
     }
 }
 
-/// The same written by us, which e2fsck finds nothing wrong with; nothing where attributes are
-/// larger than we can write, which has to be said.
+/// The same content written by this program, in which e2fsck must find no fault. The result is
+/// `None` if extended attributes are larger than this program can write, which it must report.
 fn written_again(name: &str, read: Read) -> Option<Written> {
     match seal(&read.tree, &read.params) {
         Ok(image) => {

@@ -1,5 +1,4 @@
-//! What is put into a filesystem through the kernel's mount, so that the kernel decides how it
-//! lies there.
+//! Fills a filesystem through the kernel's mount, so that the kernel decides where everything is.
 
 use super::super::trees::acl_for_user;
 use fs_err::os::unix::fs::symlink;
@@ -42,7 +41,7 @@ fn asked() -> PathBuf {
     PathBuf::from(folder.trim_end())
 }
 
-/// One of everything, with the lengths at which the format changes.
+/// One file of every kind, with the lengths at which the format changes.
 fn everything(at: &Path) {
     contents(&folder(at, "contents"));
     names(&folder(at, "names"));
@@ -58,7 +57,7 @@ fn folder(at: &Path, name: &str) -> PathBuf {
     path
 }
 
-/// Bytes of which no two blocks are equal.
+/// Bytes in which no two blocks are equal.
 fn pattern(len: usize, seed: usize) -> Vec<u8> {
     (0..len)
         .map(|i| ((i / 7 + i / 1024 + seed) % 251) as u8)
@@ -81,9 +80,10 @@ fn contents(at: &Path) {
     ] {
         fs_err::write(at.join(format!("of-{len}")), pattern(len, len)).unwrap();
     }
-    // Past the direct blocks of old inodes, singly and doubly.
+    // This is longer than the direct blocks of old inodes, and needs single and double indirect
+    // ones.
     fs_err::write(at.join("large"), pattern(5 << 20, 3)).unwrap();
-    // Triply, where blocks are small.
+    // With small blocks this needs triple indirect ones.
     let is_far = rustix::fs::statvfs(at).unwrap().f_bsize == 1024;
     let far = if is_far { 69 << 20 } else { 5 << 20 };
     let sparse = create(&at.join("sparse"));
@@ -93,14 +93,14 @@ fn contents(at: &Path) {
     }
     sparse.set_len(far + (1 << 20)).unwrap();
     create(&at.join("hole")).set_len(1 << 20).unwrap();
-    // More extents than a leaf has entries, also where blocks are large.
+    // This has more extents than a leaf has entries, even with large blocks.
     let comb = create(&at.join("comb"));
     for i in (0..400_u64).rev() {
         comb.file()
             .write_all_at(&pattern(4096, i as usize), i * 8192)
             .unwrap();
     }
-    // Grown in turns, so that neither is in one piece.
+    // The two files grow in turns, so that neither is in one piece.
     let turns = [create(&at.join("turn-0")), create(&at.join("turn-1"))];
     for i in 0..30 {
         for (seed, file) in turns.iter().enumerate() {
@@ -120,7 +120,7 @@ fn contents(at: &Path) {
         .unwrap();
 }
 
-/// Blocks that are given and not written, which old inodes do not have.
+/// Blocks that are allocated and not written, which old inodes do not have.
 fn unwritten(at: &Path) {
     let file = create(&at.join("unwritten"));
     let keep = FallocateFlags::KEEP_SIZE;
@@ -175,7 +175,7 @@ fn names(at: &Path) {
 fn nodes(at: &Path) {
     for len in [1, 59, 60, 61, 150, 1000, 1023, 4094] {
         match rustix::fs::symlink("t".repeat(len), at.join(format!("symlink-{len}"))) {
-            // A target has to fit a block.
+            // The target of a symlink must fit into a block.
             Err(Errno::NAMETOOLONG) => {}
             result => result.unwrap(),
         }
@@ -270,7 +270,7 @@ fn xattrs(at: &Path) {
     ] {
         fs_err::write(at.join(name), name).unwrap();
         set(&at.join(name), &list);
-        // A directory and a symlink with the same, where those can have it.
+        // A directory and a symlink with the same attributes, if they may have them.
         let directory = folder(at, &format!("{name}-directory"));
         set(&directory, &list);
         let link = at.join(format!("{name}-symlink"));
@@ -285,7 +285,7 @@ fn xattrs(at: &Path) {
         &folder(at, "acl-default"),
         &one("system.posix_acl_default", acl),
     );
-    // The kernel finds out that the block is the same and shares it.
+    // The kernel notices that the block is the same and shares it.
     for i in 0..10 {
         let path = at.join(format!("shared-{i}"));
         fs_err::write(&path, [i]).unwrap();
@@ -296,7 +296,7 @@ fn xattrs(at: &Path) {
 fn set(path: &Path, list: &[(String, Vec<u8>)]) {
     for (name, value) in list {
         match rustix::fs::lsetxattr(path, name.as_str(), value, XattrFlags::empty()) {
-            // All of a node have to fit a block where values have no inodes of their own.
+            // All attributes of a node must fit into a block if values have no inodes of their own.
             Err(Errno::NOSPC) => {}
             result => result.unwrap(),
         }
@@ -320,8 +320,8 @@ fn deleted_and_renamed(at: &Path) {
     fs_err::remove_dir_all(gone).unwrap();
 }
 
-/// What is to be found in the journal alone: committed, and not where it belongs when the machine
-/// stops. Metadata blocks become those of files, which revokes them.
+/// Makes changes that are in the journal alone: committed, but not written to their places when the
+/// machine stops. Metadata blocks become blocks of files, which revokes them.
 fn changes(at: &Path) {
     write_synced(&at.join("contents/large"), &pattern(3 << 20, 77));
     let metadata = folder(at, "becomes-data");
@@ -335,7 +335,7 @@ fn changes(at: &Path) {
     for i in 0..30 {
         write_synced(&at.join(format!("takes-blocks-{i}")), &pattern(40_000, i));
     }
-    // A block that begins as those of the journal do.
+    // This block begins as those of the journal do.
     let magic = [0xc0, 0x3b, 0x39, 0x98];
     write_synced(&at.join("magic"), &magic.repeat(3000));
     fs_err::rename(at.join("moved/to"), at.join("moved/elsewhere")).unwrap();
@@ -344,12 +344,12 @@ fn changes(at: &Path) {
         &[("user.late".to_owned(), vec![1; 500])],
     );
     write_synced(&at.join("last-commit"), b"3");
-    // Written too late to be there afterwards.
+    // This is written too late to be kept.
     fs_err::write(at.join("never-committed"), b"never").unwrap();
     fs_err::remove_file(at.join("commit-1")).unwrap();
 }
 
-/// As many transactions as the guest's script asks for.
+/// Makes as many transactions as the guest's script asks for.
 fn laps(at: &Path) {
     let count = fs_err::read_to_string("laps").unwrap();
     let directory = folder(at, "laps");

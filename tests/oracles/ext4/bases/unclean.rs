@@ -22,7 +22,7 @@ const fn cut(
     }
 }
 
-/// The smallest journal, so that it is full often.
+/// The filesystems have the smallest journal, so that it is often full.
 const BASES: [Base; 8] = [
     cut("debian", "", "-J size=4", "rw"),
     cut(
@@ -59,11 +59,11 @@ const BASES: [Base; 8] = [
     ),
 ];
 
-/// Nothing is written but what is asked for: no commits and no write-back by the clock.
+/// Turns off the kernel's timed write-back, so that only explicit syncs write.
 const QUIET: &str = "echo 0 > /proc/sys/vm/dirty_writeback_centisecs\n";
 const NO_COMMITS: &str = "commit=3000";
 
-/// For each base, `steps` with the mount at `$at`; then the power is gone.
+/// Runs `steps` for each base, mounted at `$at`, and then cuts the power.
 fn cut_off(images: &Images, bases: &[Base], steps: impl Fn(&Base) -> String) {
     let mut script = QUIET.to_owned();
     for (base, letter) in bases.iter().zip('a'..) {
@@ -77,7 +77,7 @@ fn cut_off(images: &Images, bases: &[Base], steps: impl Fn(&Base) -> String) {
     images.run(&script, &names);
 }
 
-/// Our reader, the kernel's replay and e2fsck's find the same.
+/// Checks that this program's reader, the kernel's replay and e2fsck's replay find the same.
 fn assert_replayed(images: &Images, bases: &[Base], marks: &[(&str, bool)]) {
     let mut copies = Vec::new();
     for base in bases {
@@ -134,7 +134,7 @@ fn what_only_the_journal_has_is_read() {
             "{} {as_it_lies}",
             base.name
         );
-        // Nothing has to be revoked where data is in the journal too.
+        // If data is in the journal too, no block has to be revoked.
         let log = debugfs(&images, base, "logdump -a");
         let revokes = log.contains("revoke block") || base.mounted == "data=journal";
         assert!(revokes, "{} {log}", base.name);
@@ -147,7 +147,7 @@ fn what_only_the_journal_has_is_read() {
     assert_replayed(&images, &BASES, &marks);
 }
 
-/// 1024 blocks of 1 KiB, and some eight for each of so many transactions.
+/// The journal has 1024 blocks of 1 KiB, and each transaction takes about eight.
 const MOMENTS: [(&str, u32); 8] = [
     ("105", 105),
     ("125", 125),
@@ -182,14 +182,14 @@ fn a_log_that_goes_around_is_read_at_any_moment() {
     assert_replayed(&images, &bases, &[]);
 }
 
-/// A block of the log that is no copy.
+/// A block of the log that is not a copy of another block.
 #[derive(Clone, Debug)]
 struct LogBlock {
     kind: String,
     block: u32,
 }
 
-/// Those in what debugfs says of a log.
+/// The blocks that the output of debugfs about a log names.
 fn log_blocks(log: &str) -> Vec<LogBlock> {
     let lines = log
         .lines()
@@ -245,8 +245,8 @@ fn fast_commits_are_refused_and_what_is_left_of_them_is_not() {
     );
 }
 
-/// One byte of one block of the log is another: the kernel mounts what we read and finds the same
-/// in it, and refuses what we refuse.
+/// One byte of one block of the log is changed. The kernel must mount a log that this program reads
+/// and find the same in it, and must refuse a log that this program refuses.
 #[test]
 fn a_damaged_log_is_read_or_refused_as_by_the_kernel() {
     let base = base("base", "", "-J size=4");
@@ -258,7 +258,7 @@ fn a_damaged_log_is_read_or_refused_as_by_the_kernel() {
     for kind in ["descriptor block", "commit block", "revoke table"] {
         let all: Vec<_> = log.iter().filter(|block| block.kind == kind).collect();
         for index in [0, all.len() - 1] {
-            // Without its magic number a block ends the log. Behind a descriptor is a copy.
+            // A block without its magic number ends the log. A descriptor is followed by a copy.
             let copy = (kind == "descriptor block").then_some((1, 100));
             for (behind, byte) in [(0, 0), (0, 24)].into_iter().chain(copy) {
                 let name = format!("{index}-{behind}-{byte}-{}", kind.replace(' ', "-"));
@@ -297,7 +297,7 @@ fn a_damaged_log_is_read_or_refused_as_by_the_kernel() {
             ),
         }
     }
-    // All but those in which the log ends early.
+    // All are refused except those in which the log ends early.
     assert_eq!((n_refused, damaged.len()), (8, 14));
 }
 

@@ -1,5 +1,5 @@
-//! What is put into filesystems of mke2fs: what mke2fs and debugfs can write, at the lengths at which
-//! the format changes.
+//! The content of the filesystems of mke2fs: what mke2fs and debugfs can write, at the lengths at
+//! which the format changes.
 
 use super::super::{directory, inline, meta, put, trees};
 use super::INDIRECT;
@@ -30,7 +30,7 @@ fn contents(tree: &mut Tree, options: &str) {
     }
     put(tree, b"/content/comb", comb(700, 0));
     if INDIRECT.contains(&options) {
-        // Behind 12 direct, 256 indirect and 65536 doubly indirect blocks of 1 KiB.
+        // This is beyond the 12 direct, 256 indirect and 65536 doubly indirect blocks of 1 KiB.
         let far = comb(3, (12 + 256 + 65_536 + 300) * 1024);
         put(tree, b"/content/far", far);
     }
@@ -94,9 +94,10 @@ fn devices(tree: &mut Tree) {
     }
 }
 
-/// Values in inodes of their own.
+/// Adds extended attributes whose values are in inodes of their own.
 fn large_xattrs(tree: &mut Tree, options: &str) {
-    // debugfs 1.47.0 takes values of up to a block, which one of a block does not hold.
+    // debugfs 1.47.0 takes values of up to a block. A value of a whole block does not fit into a
+    // block.
     let len = if options.contains("-b 1024") {
         1024
     } else {
