@@ -14,7 +14,7 @@ use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice, Part};
 use crate::disk::probe::{self, Contents};
 use crate::disk::table::{Entry, OnDisk, Partition, Table};
-use crate::dpkg::control;
+use crate::dpkg::{control, status};
 use crate::epoch::Epoch;
 use crate::fs::ext4::read as ext4;
 use crate::fs::ext4::{Difference, Params};
@@ -67,7 +67,6 @@ pub enum Format {
 
 /// Paths that make a filesystem the root of a Debian.
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
-const STATUS: &str = "/var/lib/dpkg/status";
 /// Programs without which nothing can be installed.
 const PROGRAMS: [&str; 2] = ["/usr/bin/dpkg", "/usr/bin/apt-get"];
 
@@ -126,7 +125,7 @@ impl Opened {
 
     /// The text of dpkg's status file.
     pub fn status(&self, objects: &dyn Objects) -> io::Result<String> {
-        Ok(text(&self.tree, objects, STATUS)?.unwrap_or_default())
+        status::text(&self.tree, objects)
     }
 
     /// What each of the volumes holds in `root`, which is this tree with changes: in the order of the volumes.
@@ -388,7 +387,7 @@ fn is_root(tree: &Tree) -> bool {
         let path = TreePath::parse(text.as_bytes()).expect("a plain path");
         tree.resolve(&path).is_some()
     };
-    OS_RELEASE.into_iter().any(has) && has(STATUS)
+    OS_RELEASE.into_iter().any(has) && has(status::PATH)
 }
 
 /// The text of the file at `path`, if it is there.

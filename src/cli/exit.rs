@@ -7,6 +7,7 @@ use crate::apt::repository::RepositoryError;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
 use crate::boot_test::BootTestError;
+use crate::configure::ConfigureError;
 use crate::dpkg::unpack::UnpackError;
 use crate::fetch::FetchError;
 use crate::pipeline::{
@@ -190,7 +191,7 @@ fn system(error: &SystemError) -> u8 {
         SystemError::Fetch(error) => stage(error),
         SystemError::Unpack(UnpackError::Store { .. }) => OUTPUT,
         SystemError::Unpack(_) | SystemError::UnknownHost | SystemError::Regulatory(_) => INPUT,
-        SystemError::Sandbox(error) => sandbox(error),
+        SystemError::Configure(error) => configure(error),
         SystemError::Upgrades { .. } | SystemError::Name(_) => DEFINITIONS,
         SystemError::Database(_) | SystemError::Tree(_) => INPUT,
         SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
@@ -200,7 +201,7 @@ fn system(error: &SystemError) -> u8 {
 fn verify(error: &VerifyError) -> u8 {
     match error {
         VerifyError::Refused(_) | VerifyError::Rules(RulesError::Line { .. }) => DEFINITIONS,
-        VerifyError::Sandbox(error) => sandbox(error),
+        VerifyError::Configure(error) => configure(error),
         VerifyError::Rules(RulesError::Store(_)) | VerifyError::Store(_) => OUTPUT,
     }
 }
@@ -221,6 +222,19 @@ fn boot_test(error: &BootTestError) -> u8 {
     }
 }
 
+fn configure(error: &ConfigureError) -> u8 {
+    match error {
+        ConfigureError::Sandbox(error) => sandbox(error),
+        ConfigureError::Archive { .. }
+        | ConfigureError::OtherArchive { .. }
+        | ConfigureError::Tree(_)
+        | ConfigureError::Status(_)
+        | ConfigureError::Unconfigured { .. } => INPUT,
+        ConfigureError::WrongMachine { .. } => CHECK,
+        ConfigureError::Store(_) => OUTPUT,
+    }
+}
+
 fn sandbox(error: &SandboxError) -> u8 {
     match error {
         SandboxError::NoNamespace { .. }
@@ -228,12 +242,7 @@ fn sandbox(error: &SandboxError) -> u8 {
         | SandboxError::Emulation { .. }
         | SandboxError::Setup { .. }
         | SandboxError::Script { .. }
-        | SandboxError::Unconfigured { .. }
-        | SandboxError::Archive { .. }
-        | SandboxError::OtherArchive { .. }
-        | SandboxError::Tree(_)
         | SandboxError::Lost { .. } => INPUT,
-        SandboxError::WrongMachine { .. } => CHECK,
         SandboxError::Store(_) => OUTPUT,
         SandboxError::Result(_) => BUG,
     }

@@ -6,6 +6,7 @@ use crate::apt::keyring::KeyringError;
 use crate::apt::repository::RepositoryError;
 use crate::base::{BaseError, SourceError};
 use crate::boot_test::BootTestError;
+use crate::configure::ConfigureError;
 use crate::define::FolderError;
 use crate::diag::{Diagnostics, Visible};
 use crate::fetch::FetchError;
@@ -164,14 +165,16 @@ fn session_help(error: &SessionError) -> Option<String> {
         SessionError::Build(
             BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
         ) => return fetch_help(error),
-        SessionError::Build(BuildError::System(SystemError::Sandbox(SandboxError::Script {
-            ending: Ending::TimeLimit(_),
-            ..
-        }))) => {
+        SessionError::Build(BuildError::System(SystemError::Configure(
+            ConfigureError::Sandbox(SandboxError::Script {
+                ending: Ending::TimeLimit(_),
+                ..
+            }),
+        ))) => {
             "nobody answers a script that asks; one that only needs longer gets it by --script-timeout SECONDS"
         }
-        SessionError::Build(BuildError::System(SystemError::Sandbox(
-            SandboxError::NoNamespace { .. },
+        SessionError::Build(BuildError::System(SystemError::Configure(
+            ConfigureError::Sandbox(SandboxError::NoNamespace { .. }),
         ))) => {
             "on top of an image (--base), `--configure first-boot` leaves the scripts to the device"
         }

@@ -1,11 +1,14 @@
 //! Installs archives by the tree's own dpkg: over older versions if there are any, with conffiles,
 //! diversions, overrides, vanished files and triggers as dpkg handles them.
 
+use super::error::ConfigureError;
 use super::order::{self, Phase};
-use super::packages::{self, Package};
-use super::{Archive, ConfigureRequest};
+use super::package::{self, Package};
+use super::request::{Archive, ConfigureRequest};
+use super::steps;
+use crate::dpkg::control;
 use crate::dpkg::deb;
-use crate::sandbox::error::SandboxError;
+use crate::dpkg::status::State;
 use crate::sandbox::job::Step;
 use crate::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath};
 
@@ -19,7 +22,7 @@ pub(super) struct Install<'a> {
 }
 
 impl<'a> Install<'a> {
-    pub(super) fn new(request: &ConfigureRequest<'a>) -> Result<Self, SandboxError> {
+    pub(super) fn new(request: &ConfigureRequest<'a>) -> Result<Self, ConfigureError> {
         let mut packages: Vec<Package> = Vec::new();
         for archive in request.archives {
             packages.push(package(request, archive)?);
@@ -29,7 +32,7 @@ impl<'a> Install<'a> {
             .iter()
             .map(|phase| match phase {
                 Phase::Prepare(packages) => unpack(packages),
-                Phase::Configure(packages) => packages::configure_of(packages),
+                Phase::Configure(packages) => steps::configure_of(packages),
             })
             .collect();
         Ok(Self {
@@ -44,7 +47,7 @@ impl<'a> Install<'a> {
     }
 
     /// The tree of `request` with the archives added.
-    pub(super) fn tree(&self, request: &ConfigureRequest<'_>) -> Result<Tree, SandboxError> {
+    pub(super) fn tree(&self, request: &ConfigureRequest<'_>) -> Result<Tree, ConfigureError> {
         let mut tree = request.tree.clone();
         if self.archives.is_empty() {
             return Ok(tree);
@@ -65,7 +68,7 @@ impl<'a> Install<'a> {
     }
 
     /// Removes the archives from the resulting tree.
-    pub(super) fn clear(&self, tree: &mut Tree) -> Result<(), SandboxError> {
+    pub(super) fn clear(&self, tree: &mut Tree) -> Result<(), ConfigureError> {
         if !self.archives.is_empty() {
             tree.remove(&fixed(FOLDER))?;
         }
@@ -105,24 +108,24 @@ fn fixed(text: &str) -> TreePath {
 }
 
 /// The package in `archive`, as the database would show it if it were unpacked.
-fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package, SandboxError> {
-    let failed = |error| SandboxError::Archive {
+fn package(request: &ConfigureRequest<'_>, archive: &Archive) -> Result<Package, ConfigureError> {
+    let failed = |error| ConfigureError::Archive {
         package: archive.name.clone(),
         source: Box::new(error),
     };
-    let control = deb::control_of(request.store, &archive.deb).map_err(failed)?;
-    let text = control
+    let files = deb::control_of(request.store, &archive.deb).map_err(failed)?;
+    let text = files
         .get("control")
-        .map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
-    let stanza = format!(
-        "{}\nStatus: install ok unpacked\n",
-        text.unwrap_or_default().trim_end()
-    );
-    let found = packages::package(&stanza).filter(|package| package.name == archive.name);
-    let mut package = found.ok_or_else(|| SandboxError::OtherArchive {
+        .map(|file| String::from_utf8_lossy(&file.bytes));
+    let text = text.unwrap_or_default();
+    let stanza = control::parse(&text).next().transpose()?;
+    // Once it is unpacked, this is what dpkg finds.
+    let found = stanza.and_then(|stanza| package::described(&stanza, State::Unpacked));
+    let found = found.filter(|package| package.name == archive.name);
+    let mut package = found.ok_or_else(|| ConfigureError::OtherArchive {
         package: archive.name.clone(),
     })?;
-    package.has_preinst = control.contains_key("preinst");
+    package.has_preinst = files.contains_key("preinst");
     // On an existing system, some version of an essential package is configured and stays usable
     // while a newer one is unpacked (Debian policy 3.8). So it needs no phase of its own.
     package.essential = false;

@@ -6,8 +6,9 @@
 //! dpkg-query and ldconfig stay those of the target, because the architecture is compiled into
 //! them.
 
-use super::ConfigureRequest;
-use super::packages::{self, Package};
+use super::error::ConfigureError;
+use super::package::{self, Package};
+use super::request::ConfigureRequest;
 use crate::architecture::Architecture;
 use crate::sandbox::emulation::host_runs;
 use crate::sandbox::error::SandboxError;
@@ -24,7 +25,7 @@ pub const DPKG: &str = "dpkg";
 
 /// The packages whose programs are only run by scripts, and nftables, which talks to the kernel
 /// over a socket that qemu-user does not support. If an image has one of them, its build for the
-/// host's architecture is needed among the [`super::Tools`], and so is that of [`DPKG`].
+/// host's architecture is needed among the [`Tools`](super::Tools), and so is that of [`DPKG`].
 pub const PACKAGES: &[&str] = &[
     "bash",
     "bsdutils",
@@ -77,16 +78,18 @@ const SAME_VERSION: &[&str] = &[
 ];
 
 /// The way in which the programs of `request` run; `None` if the host runs them natively.
-pub(super) fn plan(request: &ConfigureRequest<'_>) -> Result<Option<Emulation>, SandboxError> {
+pub(super) fn plan(request: &ConfigureRequest<'_>) -> Result<Option<Emulation>, ConfigureError> {
     let target = request.architecture;
     let host = Architecture::host();
     if host == Some(target) {
         return Ok(None);
     }
-    let missing = |reason| SandboxError::Emulation {
-        architecture: target,
-        reason,
-        source: io::ErrorKind::NotFound.into(),
+    let missing = |reason| {
+        ConfigureError::from(SandboxError::Emulation {
+            architecture: target,
+            reason,
+            source: io::ErrorKind::NotFound.into(),
+        })
     };
     let mut plan = Emulation {
         target,
@@ -130,7 +133,7 @@ fn interpreter(tools: &Tree, target: Architecture) -> Option<String> {
 }
 
 /// The programs that both trees have and that may be replaced.
-fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>, SandboxError> {
+fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>, ConfigureError> {
     let (target, store) = (request.tree, request.store);
     // A program of a package that dpkg unpacks is not replaced, because dpkg must be able to write
     // it.
@@ -138,8 +141,8 @@ fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>,
         let mut archives = request.archives.iter();
         archives.any(|archive| archive.name == package)
     };
-    let versions = |tree| -> Result<BTreeMap<String, String>, SandboxError> {
-        let packages = packages::read(tree, store)?.into_iter();
+    let versions = |tree| -> Result<BTreeMap<String, String>, ConfigureError> {
+        let packages = package::read(tree, store)?.into_iter();
         Ok(packages
             .map(|package| (package.name, package.version))
             .collect())
@@ -244,7 +247,7 @@ pub(super) fn check(
     tree: &Tree,
     objects: &dyn Objects,
     architecture: Architecture,
-) -> Result<(), SandboxError> {
+) -> Result<(), ConfigureError> {
     let Some(host) = Architecture::host().filter(|host| *host != architecture) else {
         return Ok(());
     };
@@ -254,7 +257,7 @@ pub(super) fn check(
             continue;
         }
         if machine(node, objects)? == Some(host.elf_machine()) {
-            return Err(SandboxError::WrongMachine { path, architecture });
+            return Err(ConfigureError::WrongMachine { path, architecture });
         }
     }
     Ok(())

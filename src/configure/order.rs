@@ -6,7 +6,8 @@
 //! are configured. The packages for which other preinsts wait are configured in between. All others
 //! are left to one last `dpkg --configure -a`, because each start of dpkg takes time.
 
-use super::packages::Package;
+use super::package::Package;
+use crate::dpkg::status::State;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A phase, in which several packages are handled at once.
@@ -54,7 +55,7 @@ struct Order<'a> {
 impl<'a> Order<'a> {
     fn new(packages: &'a [Package]) -> Self {
         let mut by_name: BTreeMap<&str, Vec<&Package>> = BTreeMap::new();
-        let unpacked = packages.iter().filter(|it| it.state == "unpacked");
+        let unpacked = packages.iter().filter(|it| it.state == State::Unpacked);
         for package in unpacked.clone() {
             let names = std::iter::once(&package.name).chain(&package.provides);
             names.for_each(|name| by_name.entry(name).or_default().push(package));
@@ -173,13 +174,13 @@ impl<'a> Order<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::configure::packages::package;
+    use crate::configure::package::described;
+    use crate::dpkg::control;
 
     fn stanza(name: &str, fields: &str) -> Package {
-        let text = format!(
-            "Package: {name}\nStatus: install ok unpacked\nArchitecture: amd64\n{fields}\n"
-        );
-        let mut package = package(&text).unwrap();
+        let text = format!("Package: {name}\nArchitecture: amd64\n{fields}\n");
+        let stanza = control::parse(&text).next().unwrap().unwrap();
+        let mut package = described(&stanza, State::Unpacked).unwrap();
         package.has_preinst = true;
         package
     }
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_configured_already_has_no_preinst_to_run() {
         let mut installed = depends("a", "");
-        installed.state = "installed".to_owned();
+        installed.state = State::Installed;
         assert!(order(&[installed]).is_empty());
     }
 

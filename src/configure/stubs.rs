@@ -1,7 +1,7 @@
 //! Stubs for programs that must not do in a sandbox what they do on a running system.
 
-use super::{Archive, ConfigureRequest};
-use crate::sandbox::error::SandboxError;
+use super::error::ConfigureError;
+use super::request::{Archive, ConfigureRequest};
 use crate::sandbox::job::Stub;
 use crate::tree::{Kind, TreePath};
 use std::io;
@@ -28,7 +28,7 @@ const MENU: &str = "/boot/extlinux/extlinux.conf";
 
 /// The stubs for programs of the tree. A program of a package that dpkg is about to unpack gets
 /// none, because dpkg must be able to write it.
-pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, SandboxError> {
+pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, ConfigureError> {
     let mut stubs = vec![
         // invoke-rc.d(8): 101 forbids starting any service.
         (
@@ -76,7 +76,7 @@ pub(super) fn makes_initramfs(archives: &[Archive]) -> bool {
 /// does nothing, because imgbuild writes the menu when the root filesystem has its name. On an
 /// image it runs the image's own program in a way that it sees the device where it asks for the
 /// running system.
-fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, SandboxError> {
+fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, ConfigureError> {
     let own = match request.archives.is_empty() {
         true => None,
         false => text(request, U_BOOT_UPDATE)?,

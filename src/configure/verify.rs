@@ -1,11 +1,13 @@
 //! Runs programs of a tree that check its files. Nothing that they write is kept.
 
-use super::{ConfigureRequest, native, packages};
+use super::error::ConfigureError;
+use super::request::{ConfigureRequest, Tools};
+use super::{native, package};
 use crate::architecture::Architecture;
 use crate::epoch::Epoch;
-use crate::sandbox::error::{Refusal, SandboxError};
+use crate::sandbox::error::Refusal;
 use crate::sandbox::job::{Job, Step};
-use crate::sandbox::{NAMELESS, Tools, environment, limits, run};
+use crate::sandbox::{NAMELESS, environment, limits, run};
 use crate::store::Store;
 use crate::tree::Tree;
 use std::path::Path;
@@ -37,7 +39,7 @@ pub struct VerifyRequest<'a> {
 /// # Errors
 ///
 /// This host allows no sandbox, or a step fails whose failure is not an answer.
-pub fn verify(request: &VerifyRequest<'_>) -> Result<Vec<Refusal>, SandboxError> {
+pub fn verify(request: &VerifyRequest<'_>) -> Result<Vec<Refusal>, ConfigureError> {
     let VerifyRequest {
         tree,
         store,
@@ -72,8 +74,8 @@ pub fn verify(request: &VerifyRequest<'_>) -> Result<Vec<Refusal>, SandboxError>
         emulation,
         discard: true,
     };
-    let packages = packages::read(tree, store)?;
+    let packages = package::read(tree, store)?;
     let tools = job.emulation.as_ref().zip(request.tools);
     let tools = tools.map(|(emulation, tools)| native::needed(&tools.tree, emulation, &packages));
-    run::refusals(&job, tree, tools.as_ref(), store, program)
+    Ok(run::refusals(&job, tree, tools.as_ref(), store, program)?)
 }

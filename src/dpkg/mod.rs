@@ -8,5 +8,6 @@ pub mod control;
 pub mod database;
 pub mod deb;
 pub mod relation;
+pub mod status;
 pub mod unpack;
 pub mod version;

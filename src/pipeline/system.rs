@@ -7,14 +7,13 @@ use crate::architecture::Architecture;
 use crate::base::RegulatoryError;
 use crate::compose::layer::Layer;
 use crate::compose::named::{self, NameError};
-use crate::configure::{self, ConfigureRequest};
+use crate::configure::{self, ConfigureError, ConfigureRequest, Tools};
 use crate::digest::{Hasher, Sha256};
 use crate::dpkg::database::DatabaseError;
 use crate::dpkg::unpack::{self, UnpackError, Unpackable};
 use crate::event::{Event, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
-use crate::sandbox::{SandboxError, Tools};
 use crate::store::Store;
 use crate::tree::{self, DumpError, Origin, Tree, TreeError};
 use std::io;
@@ -39,7 +38,7 @@ pub enum SystemError {
     Name(#[from] NameError),
     /// Maintainer scripts could not be run.
     #[error(transparent)]
-    Sandbox(#[from] SandboxError),
+    Configure(#[from] ConfigureError),
     /// The rules of radio that a base's kernel believes could not be chosen.
     #[error(transparent)]
     Regulatory(#[from] RegulatoryError),

@@ -1,12 +1,11 @@
-//! Errors around maintainer scripts.
+//! Errors around the programs of a sandbox.
 
 use crate::architecture::Architecture;
-use crate::dpkg::deb::DebError;
-use crate::tree::{DumpError, TreeError, TreePath};
+use crate::tree::DumpError;
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// Why a tree could not be configured.
+/// Why programs could not be run in a sandbox, or why they failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// The kernel, or the container in which this program runs, allows no user namespace.
@@ -41,17 +40,6 @@ pub enum SandboxError {
         #[source]
         source: io::Error,
     },
-    /// A script left a program of the building host in the tree.
-    #[error(
-        "a script made `{path}` as a program of another architecture than {architecture}; this is \
-         a mistake of imgbuild, please report it"
-    )]
-    WrongMachine {
-        /// The program.
-        path: TreePath,
-        /// The architecture of the image.
-        architecture: Architecture,
-    },
     /// The sandbox could not be set up or read back.
     #[error("cannot {doing} for the sandbox")]
     Setup {
@@ -72,30 +60,6 @@ pub enum SandboxError {
         ending: Ending,
         /// The last lines it printed.
         output: String,
-    },
-    /// A .deb that was to be installed cannot be read.
-    #[error("cannot read the .deb of package `{package}`")]
-    Archive {
-        /// The package.
-        package: String,
-        /// Why not.
-        #[source]
-        source: Box<DebError>,
-    },
-    /// A .deb that was to be installed holds another package.
-    #[error("the .deb of package `{package}` holds another one; lock the packages again")]
-    OtherArchive {
-        /// The package.
-        package: String,
-    },
-    /// The tree does not take the archives.
-    #[error("cannot put packages into the tree")]
-    Tree(#[from] TreeError),
-    /// dpkg succeeded, but some packages are not configured.
-    #[error("these packages are not configured: {}", packages.join(", "))]
-    Unconfigured {
-        /// Their names.
-        packages: Vec<String>,
     },
     /// The sandbox ended without a result.
     #[error("the sandbox was killed ({status}); most often memory or disk space ran out\n{output}")]

@@ -46,13 +46,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// Packages of the host's architecture, unpacked into a tree of their own: qemu-user, and native
-/// builds of the programs that maintainer scripts run.
-pub struct Tools {
-    /// The tree with the unpacked packages.
-    pub tree: Tree,
-}
-
 /// The host name of a machine that has none.
 pub const NAMELESS: &str = "localhost";
 

@@ -1,6 +1,7 @@
 //! Why a session cannot go on.
 
 use crate::base::BaseError;
+use crate::configure::ConfigureError;
 use crate::fetch::FetchError;
 use crate::pipeline::{BuildError, SystemError};
 use crate::plan::StaleLock;
@@ -95,11 +96,11 @@ impl SessionError {
         let free = store.least_free();
         let full = match &self {
             // The same error number says that there may be no more namespaces.
-            Self::Build(BuildError::System(SystemError::Sandbox(SandboxError::NoNamespace {
-                ..
-            }))) => false,
+            Self::Build(BuildError::System(SystemError::Configure(ConfigureError::Sandbox(
+                SandboxError::NoNamespace { .. },
+            )))) => false,
             // What ran out of room in there says so in its own words, or not at all.
-            Self::Build(BuildError::System(SystemError::Sandbox(_))) => {
+            Self::Build(BuildError::System(SystemError::Configure(_))) => {
                 free < NO_ROOM || self.is_full_disk()
             }
             _ => self.is_full_disk(),

@@ -27,12 +27,12 @@ pub(crate) use refusal::Refusals;
 pub use rules::RulesError;
 
 use crate::compose::laid::Laid;
-use crate::configure::{self, VerifyRequest};
+use crate::configure::{self, ConfigureError, Tools, VerifyRequest};
 use crate::define::overlay::OverlayFile;
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Reporter, Stage, Work};
 use crate::plan::Plan;
-use crate::sandbox::{Refusal, SandboxError, Tools};
+use crate::sandbox::Refusal;
 use crate::specification::Configure;
 use crate::store::Store;
 use crate::tree::{self, Content, Kind, Origin, Slice, Tree};
@@ -56,7 +56,7 @@ pub enum VerifyError {
     Rules(#[from] RulesError),
     /// Programs could not be run.
     #[error("the image's own programs cannot be asked about its configuration")]
-    Sandbox(#[from] SandboxError),
+    Configure(#[from] ConfigureError),
     /// The store failed.
     #[error("cannot use the store")]
     Store(#[from] io::Error),
@@ -139,7 +139,7 @@ fn run<E>(
     checks: &[Check],
     tools: Option<&Tools>,
     request: &Request<'_, E>,
-) -> Result<Vec<Refusal>, SandboxError> {
+) -> Result<Vec<Refusal>, ConfigureError> {
     let steps: Vec<_> = checks.iter().map(|check| check.step.clone()).collect();
     configure::verify(&VerifyRequest {
         tree: &view::view(root, plan.epoch()),

@@ -11,6 +11,7 @@ pub use package::{Package, Priority, Text};
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::dpkg::control::{self, ControlError, Field, Stanza};
+use crate::dpkg::status::Status;
 use crate::dpkg::{relation, version};
 use package::{Record, Span};
 use std::fmt;
@@ -91,15 +92,14 @@ impl Index {
     ) -> Result<Self, IndexError> {
         Self::read(name, text, |reader, stanza| {
             let status = stanza.required("Status").map_err(|e| reader.syntax(e))?;
-            let mut words = status.split_ascii_whitespace();
-            let held = words.next() == Some("hold");
-            match words.nth(1) {
-                None | Some("not-installed" | "config-files") => Ok(None),
-                Some(_) => {
-                    let record = reader.record(stanza, architecture)?;
-                    Ok(record.map(|record| Record { held, ..record }))
-                }
+            let Some(Status { held, state }) = Status::parse(status) else {
+                return Ok(None);
+            };
+            if !state.is_there() {
+                return Ok(None);
             }
+            let record = reader.record(stanza, architecture)?;
+            Ok(record.map(|record| Record { held, ..record }))
         })
     }
 

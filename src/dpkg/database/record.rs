@@ -7,6 +7,7 @@
 use super::conffile::{Conffile, NotAConffile, known_conffiles};
 use crate::dpkg::control::{ControlError, Stanza};
 use crate::dpkg::relation::{self, RelationError};
+use crate::dpkg::status::Status;
 use crate::dpkg::version::{self, NotAVersion};
 use std::fmt::Write;
 
@@ -159,12 +160,8 @@ impl Record {
 
     /// Whether its scripts have run, so that it can be triggered.
     pub fn is_configured(&self) -> bool {
-        let state = self
-            .get("Status")
-            .and_then(|status| status.rsplit(' ').next());
-        ["installed", "triggers-awaited", "triggers-pending"]
-            .map(Some)
-            .contains(&state)
+        let status = self.get("Status").and_then(Status::parse);
+        status.is_some_and(|status| status.state.is_configured())
     }
 
     /// Whether builds for several architectures may be installed at once.
