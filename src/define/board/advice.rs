@@ -1,10 +1,10 @@
 //! What `imgbuild check` says beyond what a build refuses: boards that would build and then not start,
 //! not grow, or not outlive a kernel upgrade.
 
-use super::file::{BOOT, PACKAGES, SUITE};
+use super::file::{BOOT, PACKAGES, SUITE, TOP};
 use super::{Board, BootFlow, Size};
-use crate::define::read::Section;
-use crate::diag::Diagnostic;
+use crate::define::read::{self, Section};
+use crate::diag::{Diagnostic, Diagnostics};
 
 /// What every board needs installed, and why.
 const ALWAYS: [(&str, &str); 3] = [
@@ -16,8 +16,19 @@ const ALWAYS: [(&str, &str); 3] = [
     ),
 ];
 
+impl Board {
+    /// Reads it as [`Board::parse`] does, and notes what a build would not refuse but should not be.
+    pub fn lint(diagnostics: &mut Diagnostics, name: &str, path: &str, text: &str) -> Option<Self> {
+        let board = Self::parse(diagnostics, name, path, text)?;
+        read::definition(diagnostics, path, text, &TOP, |top| {
+            advise(top, &board);
+            Some(board)
+        })
+    }
+}
+
 /// Takes note of everything about `board`, read from `top`.
-pub(super) fn advise(top: &Section<'_>, board: &Board) {
+fn advise(top: &Section<'_>, board: &Board) {
     if let Some(section) = top.section("packages", &PACKAGES) {
         packages(&section, board);
     }

@@ -1,7 +1,7 @@
 //! Reads the images that a build may start from: `[[base]]`.
 
-use super::file::Draft;
-use super::{Base, Proof};
+use super::draft::{Draft, address, fingerprint};
+use super::model::{Base, Proof};
 use crate::define::read::{Keys, Section};
 use crate::diag::{Diagnostic, Located};
 
@@ -54,19 +54,6 @@ fn sound_name(section: &Section<'_>, name: &Located<String>) -> bool {
                 &name.span,
                 format!("expected letters, digits, `-`, `.`, `_`, and another name than `{FROM_PACKAGES}`"),
             ),
-        );
-    }
-    sound
-}
-
-/// Whether `text` is an address that is fetched from.
-pub(super) fn address(section: &Section<'_>, text: &Located<String>) -> bool {
-    let schemes = ["http://", "https://", "file:///"];
-    let sound = schemes.iter().any(|scheme| text.value.starts_with(scheme));
-    if !sound {
-        section.report(
-            Diagnostic::new("board::address", format!("`{}` is no address", text.value))
-                .label(&text.span, "expected http://…, https://… or file:///…"),
         );
     }
     sound
@@ -128,29 +115,4 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
         signature: signature?.value,
         checksums: checksums.map(|checksums| checksums.value),
     })
-}
-
-/// The fingerprint of a primary key, without what people group its digits by.
-pub(super) fn fingerprint(section: &Section<'_>, text: &Located<String>) -> Option<String> {
-    let digits = digits(&text.value);
-    let blanks_only = text
-        .value
-        .chars()
-        .all(|c| c.is_ascii_hexdigit() || c == ' ');
-    let sound = matches!(digits.len(), 40 | 64) && blanks_only;
-    if !sound {
-        section.report(
-            Diagnostic::new("board::fingerprint", "not the fingerprint of a key").label(
-                &text.span,
-                "expected all 40 (or 64) hexadecimal digits: a shorter id can be forged",
-            ),
-        );
-    }
-    sound.then_some(digits)
-}
-
-/// The digits of a fingerprint, which people write in groups.
-fn digits(fingerprint: &str) -> String {
-    let digits = fingerprint.chars().filter(|c| !c.is_whitespace());
-    digits.map(|digit| digit.to_ascii_lowercase()).collect()
 }

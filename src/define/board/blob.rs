@@ -1,8 +1,8 @@
 //! Reads what a board takes out of packages and from elsewhere: `[[blob]]` and `[[file]]`.
 
-use super::file::{Draft, absolute};
+use super::draft::{Draft, absolute};
+use super::model::{Blob, BlobPlace, BoardFile, PackageFile, Patch, PatchValue};
 use super::source::{BLOB_SOURCE, blob_source};
-use super::{Blob, BlobPlace, BoardFile, PackageFile, Patch, PatchValue};
 use crate::define::read::{Keys, Section};
 use crate::diag::{Diagnostic, Located};
 use crate::units::Bytes;

@@ -3,13 +3,15 @@
 use super::archive::{ARCHIVE, archive};
 use super::base::{BASE, base};
 use super::blob::{BLOB, FILE, FILE_SOURCE, PATCH, blob, file};
+use super::disk::{Disk, Filesystem, Partition, PartitionType, Size, Table};
+use super::draft::{Draft, absolute, plain};
+use super::model::{Board, BoardPackages, Boot, ExtraSuite, RootBy, Suite};
 use super::source::BLOB_SOURCE;
-use super::*;
+use super::{flow, overlap, rules};
 use crate::define::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics, Located};
-use crate::tree::TreePath;
 
-static TOP: Keys = Keys {
+pub(super) static TOP: Keys = Keys {
     table: "",
     keys: &[
         "schema",
@@ -45,18 +47,22 @@ static PARTITION: Keys = Keys {
         "bootable",
     ],
 };
-pub(super) static SUITE: Keys = Keys {
-    table: "[suite]",
-    keys: &["name", "components", "extra"],
-};
+
 static EXTRA_SUITE: Keys = Keys {
     table: "[[suite.extra]]",
     keys: &["name", "packages"],
 };
+
+pub(super) static SUITE: Keys = Keys {
+    table: "[suite]",
+    keys: &["name", "components", "extra"],
+};
+
 pub(super) static PACKAGES: Keys = Keys {
     table: "[packages]",
     keys: &["kernel", "install", "never"],
 };
+
 pub(super) static BOOT: Keys = Keys {
     table: "[boot]",
     keys: &[
@@ -98,24 +104,6 @@ impl Board {
     ) -> Option<Self> {
         read::definition(diagnostics, path, text, &TOP, |top| board(name, top))
     }
-}
-
-impl Board {
-    /// Reads it as [`Board::parse`] does, and notes what a build would not refuse but should not be.
-    pub fn lint(diagnostics: &mut Diagnostics, name: &str, path: &str, text: &str) -> Option<Self> {
-        let board = Self::parse(diagnostics, name, path, text)?;
-        read::definition(diagnostics, path, text, &TOP, |top| {
-            advice::advise(top, &board);
-            Some(board)
-        })
-    }
-}
-
-/// A value under way, with the words that the rules point at.
-pub(super) struct Draft<'s, T> {
-    pub(super) section: &'s Section<'s>,
-    pub(super) name: Option<Located<String>>,
-    pub(super) value: Option<T>,
 }
 
 fn board(name: &str, top: &Section<'_>) -> Option<Board> {
@@ -194,10 +182,6 @@ fn needed<T>(
 
 fn values<T>(drafts: Vec<Draft<'_, T>>) -> Option<Vec<T>> {
     drafts.into_iter().map(|draft| draft.value).collect()
-}
-
-pub(super) fn plain(texts: Vec<Located<String>>) -> Vec<String> {
-    texts.into_iter().map(|text| text.value).collect()
 }
 
 fn disk(section: &Section<'_>) -> Option<Disk> {
@@ -305,17 +289,6 @@ fn label(section: &Section<'_>, filesystem: Option<Filesystem>) -> Option<String
         );
     }
     Some(label.value)
-}
-
-pub(super) fn absolute(section: &Section<'_>, path: &Located<String>) -> bool {
-    let sound = path.value.starts_with('/') && TreePath::parse(path.value.as_bytes()).is_ok();
-    if !sound {
-        section.report(
-            Diagnostic::new("define::path", "not a path of the image")
-                .label(&path.span, "expected a path from `/` on, without `..`"),
-        );
-    }
-    sound
 }
 
 fn suite(section: &Section<'_>) -> Option<Suite> {

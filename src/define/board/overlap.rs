@@ -1,7 +1,7 @@
 //! What a board says of addresses must leave room for each other, as far as its file alone decides
 //! it. Where a length is known only once an image is built, `layout` looks again.
 
-use super::file::Draft;
+use super::draft::Draft;
 use super::{Blob, BlobPlace, BlobSource, Disk, Partition, Size, Table};
 use crate::diag::{Diagnostic, Span};
 use crate::units::{Bytes, SECTOR_SIZE};

@@ -1,6 +1,6 @@
 //! What holds among the keys of a board: unique names, one root, types that the table can hold.
 
-use super::file::Draft;
+use super::draft::Draft;
 use super::{Disk, Partition, Size, Table};
 use crate::define::read::Section;
 use crate::diag::Diagnostic;

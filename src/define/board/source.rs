@@ -1,9 +1,8 @@
 //! Reads `[blob.source]`: a package, another archive, this program, the network, or the
 //! base image.
 
-use super::archive::archive_file;
-use super::file::absolute;
-use super::{BaseRegion, BlobDownload, BlobSource, PackageFile};
+use super::draft::absolute;
+use super::model::{ArchiveFile, BaseRegion, BlobDownload, BlobSource, PackageFile};
 use crate::define::read::{Keys, Section};
 use crate::diag::{Diagnostic, Located};
 use crate::units::{Bytes, NotASize};
@@ -113,4 +112,25 @@ fn fetchable(section: &Section<'_>, url: &Located<String>) -> bool {
         );
     }
     sound
+}
+
+/// The file of a package of one of `archives`, from the blob's source.
+fn archive_file(section: &Section<'_>, archives: &[&str]) -> Option<ArchiveFile> {
+    let archive = section.text("archive")?;
+    let file = package_file(section);
+    if !archives.contains(&archive.value.as_str()) {
+        section.report(
+            Diagnostic::new(
+                "board::unknown-archive",
+                format!("no `[[archive]]` is called `{}`", archive.value),
+            )
+            .label(&archive.span, "")
+            .suggest(&archive.value, archives.iter().copied()),
+        );
+        return None;
+    }
+    Some(ArchiveFile {
+        archive: archive.value,
+        file: file?,
+    })
 }
