@@ -1,6 +1,5 @@
 //! How a partition of a given length is divided into reserved sectors, tables and clusters.
 
-use super::catalogue::Catalogue;
 use super::{FatBits, FatError};
 use crate::units::{Bytes, SECTOR_SIZE};
 
@@ -16,9 +15,9 @@ pub(super) const FIRST_CLUSTER: u32 = 2;
 /// Readers tell the width by the number of clusters alone: below 4,085, below 65,525, or more.
 /// Microsoft advises to stay 16 away from these borders, because readers count differently.
 const BORDER: u64 = 16;
-const FAT12_END: u64 = 4085;
-const FAT16_END: u64 = 65_525;
-const FAT32_END: u64 = 0x0fff_fff5;
+pub(super) const FAT12_END: u64 = 4085;
+pub(super) const FAT16_END: u64 = 65_525;
+pub(super) const FAT32_END: u64 = 0x0fff_fff5;
 /// The largest cluster that every reader takes: 32 KiB.
 const MAX_SECTORS_PER_CLUSTER: u64 = 64;
 /// Sector counts of a FAT are 32-bit numbers.
@@ -169,9 +168,9 @@ impl Geometry {
         self.root_start() + self.root_len() + index * self.cluster()
     }
 
-    /// The length, in whole MiB, of a partition of this cluster size for `catalogue` and `free`.
-    pub(super) fn len_for(&self, catalogue: &Catalogue, free: Bytes) -> Result<Bytes, FatError> {
-        let needed = catalogue.clusters(self) + u128::from(self.clusters_for(free.0));
+    /// The length, in whole MiB, of a partition of this cluster size for `clusters` and `free` bytes.
+    pub(super) fn len_for(&self, clusters: u128, free: Bytes) -> Result<Bytes, FatError> {
+        let needed = clusters + u128::from(self.clusters_for(free.0));
         let n_clusters = u64::try_from(needed).unwrap_or(u64::MAX);
         let len = |n_clusters: u64| {
             let clusters = n_clusters.checked_mul(self.sectors_per_cluster)?;

@@ -12,8 +12,10 @@
 //! On-Disk Format" 1.03, and what fsck.fat and mtools say of the result.
 
 mod allocation;
+mod bits;
 mod boot;
 mod catalogue;
+mod codepage;
 mod directory;
 mod error;
 mod geometry;
@@ -22,6 +24,7 @@ pub mod read;
 mod shape;
 mod table;
 
+pub use bits::FatBits;
 pub use error::FatError;
 pub use shape::{Kept, Label, Shape};
 
@@ -32,17 +35,6 @@ use crate::units::{Bytes, Lba};
 use allocation::Allocation;
 use catalogue::Catalogue;
 use geometry::Geometry;
-
-/// Width of an entry of the allocation table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FatBits {
-    /// Up to 4,084 clusters.
-    Fat12,
-    /// Up to 65,524 clusters.
-    Fat16,
-    /// 65,525 clusters and more; the only one that a Raspberry Pi boots from every medium.
-    Fat32,
-}
 
 /// What decides a filesystem besides its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +108,7 @@ pub fn measure(tree: &Tree, bits: Option<FatBits>, free: Bytes) -> Result<Bytes,
             }
             checked => checked?,
         }
-        let needed = geometry.len_for(&catalogue, free)?;
+        let needed = geometry.len_for(catalogue.clusters(&geometry), free)?;
         if needed <= len {
             return Ok(len);
         }

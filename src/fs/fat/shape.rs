@@ -1,8 +1,8 @@
 //! What a rewrite keeps of a filesystem that was there: its geometry and its identity.
 
 use super::FatBits;
+use super::codepage;
 use super::geometry::Geometry;
-use super::read::codepage;
 use crate::epoch::Timestamp;
 use crate::units::Bytes;
 

@@ -4,14 +4,8 @@ use super::{Corrupt, ReadError, Unsupported};
 use crate::disk::device::Device;
 use crate::disk::probe::{self, Contents};
 use crate::fs::fat::FatBits;
-use crate::fs::fat::geometry::Geometry;
+use crate::fs::fat::geometry::{FAT12_END, FAT16_END, FAT32_END, Geometry};
 use crate::fs::fat::shape::Shape;
-
-/// Readers tell the width by the number of clusters alone.
-const FAT12_END: u64 = 4085;
-const FAT16_END: u64 = 65_525;
-/// Numbers above mean "bad" and "last".
-const FAT32_END: u64 = 0x0fff_fff5;
 
 /// What the boot sector says, checked.
 #[derive(Debug)]

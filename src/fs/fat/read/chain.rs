@@ -1,7 +1,7 @@
 //! The allocation table: follows the chain of a file, and sees to it that no cluster has two owners.
 
 use super::boot::Boot;
-use super::{Corrupt, ReadError, read_at};
+use super::error::{Corrupt, ReadError, read_at};
 use crate::disk::device::Device;
 use crate::fs::fat::FatBits;
 use crate::fs::fat::geometry::FIRST_CLUSTER;

@@ -4,8 +4,8 @@
 //! Only the first entry of zeros ends a directory for us, as for Windows, mtools and firmware;
 //! Linux reads on, over what was never cleared.
 
-use super::codepage;
 use crate::epoch::{self, Timestamp};
+use crate::fs::fat::codepage;
 use crate::fs::fat::geometry::ENTRY_SIZE;
 use crate::fs::fat::shape::Label;
 use crate::tree::Name;

@@ -1,5 +1,6 @@
 //! Why a FAT filesystem is not read: the disk, our limits, or its own data.
 
+use crate::disk::device::Device;
 use crate::disk::probe::Contents;
 use crate::tree::TreePath;
 use std::io;
@@ -146,4 +147,10 @@ pub enum Corrupt {
         /// Where.
         path: TreePath,
     },
+}
+
+/// Reads from byte `offset` of `device` on.
+pub(super) fn read_at(device: &dyn Device, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+    let failed = |source| ReadError::Io { offset, source };
+    device.read_at(offset, into).map_err(failed)
 }

@@ -14,7 +14,6 @@
 
 mod boot;
 mod chain;
-pub(super) mod codepage;
 mod directory;
 mod error;
 
@@ -29,6 +28,7 @@ use crate::tree::{Content, Kind, Meta, Node, Origin, Piece, Slice, Tree, TreePat
 use boot::Boot;
 use chain::{Run, Table};
 use directory::Entry;
+use error::read_at;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a directory can have at most: 65,536 entries.
@@ -190,11 +190,6 @@ impl<'a> Filesystem<'a> {
         };
         runs.iter().map(span).collect()
     }
-}
-
-fn read_at(device: &dyn Device, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
-    let failed = |source| ReadError::Io { offset, source };
-    device.read_at(offset, into).map_err(failed)
 }
 
 #[cfg(test)]

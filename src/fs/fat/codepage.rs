@@ -14,7 +14,7 @@ const UPPER: [char; 128] = [
 ];
 
 /// The character that `byte` stands for.
-pub(in crate::fs::fat) fn decode(byte: u8) -> char {
+pub(super) fn decode(byte: u8) -> char {
     match byte.checked_sub(0x80) {
         Some(index) => UPPER[usize::from(index)],
         None => char::from(byte),
