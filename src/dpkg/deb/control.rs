@@ -1,6 +1,9 @@
 //! The members of control.tar, in memory: `control`, `conffiles`, maintainer scripts …
 
-use super::{DebError, EntryKind, ReadAt, tar};
+use super::entry::EntryKind;
+use super::error::DebError;
+use super::read_at::ReadAt;
+use super::tar;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;

@@ -7,7 +7,7 @@
 //!
 //! Numbers are octal text or, with the top bit of the first byte set, base 256.
 
-use super::tar::TarError;
+use super::error::TarError;
 use crate::epoch::Timestamp;
 use std::ops::Range;
 

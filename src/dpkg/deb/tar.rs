@@ -4,66 +4,10 @@
 //! Only headers are read; what a file holds stays where it is, and the entry says where. An
 //! archive ends at a block of zeros or at the end of the file.
 
-use super::ReadAt;
 use super::entry::{Entry, EntryKind};
+use super::error::{MAX_ENTRIES, MAX_LONG_NAME, TarError};
 use super::header::{BLOCK, Header, until_nul};
-use std::io;
-
-/// A path longer than this cannot be opened on Linux (PATH_MAX is 4096), so none is stored.
-const MAX_LONG_NAME: u64 = 1 << 16;
-/// The largest packages of Debian hold about 100,000 files.
-const MAX_ENTRIES: u64 = 2_000_000;
-
-/// Bytes that are no tar archive, or one with more than packages may have.
-#[derive(Debug, thiserror::Error)]
-pub enum TarError {
-    /// The archive cannot be read.
-    #[error("cannot read the tar archive")]
-    Read(#[source] io::Error),
-    /// The archive ends within an entry.
-    #[error("the tar archive ends at byte {len}, within the entry at byte {offset}")]
-    Truncated {
-        /// Where the entry starts.
-        offset: u64,
-        /// Length of the archive.
-        len: u64,
-    },
-    /// A header whose checksum does not fit.
-    #[error("the tar header at byte {offset} has a wrong checksum: the archive is damaged")]
-    Checksum {
-        /// Where the header starts.
-        offset: u64,
-    },
-    /// A number of a header that is none.
-    #[error("the field `{field}` of the tar header at byte {offset} is no number in range")]
-    Number {
-        /// Which field.
-        field: &'static str,
-        /// Where the header starts.
-        offset: u64,
-    },
-    /// A type of entry that no package may have.
-    #[error("tar member `{}` has type `{}`, which is not supported", .name.escape_ascii(), .found.escape_ascii())]
-    Type {
-        /// The entry.
-        name: Vec<u8>,
-        /// The byte in the header.
-        found: u8,
-    },
-    /// Longer than any path can be.
-    #[error(
-        "the tar entry at byte {offset} has a name of {len} bytes, expected up to {MAX_LONG_NAME}"
-    )]
-    LongName {
-        /// Where the entry starts.
-        offset: u64,
-        /// Length of the name.
-        len: u64,
-    },
-    /// More entries than any package has.
-    #[error("the tar archive has more than {MAX_ENTRIES} entries")]
-    TooManyEntries,
-}
+use super::read_at::ReadAt;
 
 /// The entries of the archive that `file` holds, in their order. The first mistake ends it.
 pub fn entries(file: &dyn ReadAt, len: u64) -> Entries<'_> {
