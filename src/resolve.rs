@@ -1,28 +1,28 @@
 //! From a Spec to a Lock: which packages, in which versions, from which archives.
 
+mod error;
 mod installed;
 mod third_party;
 
+pub use error::ResolveError;
 pub use installed::Installed;
 pub use third_party::{ThirdPartyError, lint_archive_keys, third_party_archives};
 
-use crate::apt::index::{Index, IndexError, Package, Priority};
+use crate::apt::index::{Index, Priority};
 use crate::apt::keyring::Keyring;
 use crate::apt::mirrors::DebianMirrors;
 use crate::apt::preferences::Archive as Source;
-use crate::apt::repository::{Archives, Freshness, Indices, Repository, RepositoryError};
-use crate::apt::solve::{Choice, NotARequest, Request, SolveError, Universe, Wanted, solve};
+use crate::apt::repository::{Archives, Freshness, Indices, Repository};
+use crate::apt::solve::{Choice, NotARequest, Request, Universe, Wanted, solve};
 use crate::architecture::Architecture;
 use crate::configure;
 use crate::define::board::{ExtraSuite, Suite};
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Stage, Work};
 use crate::fetch::Url;
-use crate::lock::{LOCK_VERSION, Lock, LockError, LockedPackage, LockedRepository};
+use crate::lock::{LOCK_VERSION, Lock, LockedPackage, LockedRepository};
 use crate::specification::Spec;
-use crate::store::Store;
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 /// Changes whenever the same archives and the same Spec give another lock.
@@ -30,37 +30,6 @@ const STAGE: &str = "resolve-4";
 
 /// The name of Debian's main archive in locks and messages.
 const DEBIAN: &str = "debian";
-
-/// Why there is no lock.
-#[derive(Debug, thiserror::Error)]
-pub enum ResolveError {
-    /// An archive cannot be used.
-    #[error(transparent)]
-    Repository(#[from] RepositoryError),
-    /// An index of packages cannot be read.
-    #[error("cannot read an index of packages")]
-    Index(#[from] IndexError),
-    /// A definition asks for something that is no package.
-    #[error(transparent)]
-    Request(#[from] NotARequest),
-    /// The packages cannot be installed together.
-    #[error(transparent)]
-    Solve(#[from] SolveError),
-    /// A package whose files the board uses is in no archive.
-    #[error("package `{name}`, whose files the board uses, is in none of {}", .repositories.join(", "))]
-    NoFilePackage {
-        /// The package.
-        name: String,
-        /// The archives.
-        repositories: Vec<String>,
-    },
-    /// A lock in the store cannot be read.
-    #[error("a lock in the store cannot be read")]
-    Lock(#[from] LockError),
-    /// The store failed.
-    #[error("cannot use the store")]
-    Store(#[from] io::Error),
-}
 
 /// The archives of `suite`: the release, its updates, its security fixes, and what single packages
 /// are taken from.
@@ -147,7 +116,7 @@ impl Resolver<'_> {
         let store = self.archives.store;
         let known = store.memo(STAGE, &key);
         let lock = match &known {
-            Some(object) => Lock::parse(&text(store, object)?)?,
+            Some(object) => Lock::parse(&store.read_text(object)?)?,
             None => {
                 // What the base has installed was read from its disk.
                 store.prove(self.installed.map(|installed| installed.disk))?;
@@ -260,7 +229,7 @@ impl Resolver<'_> {
                 .iter()
                 .filter(|index| index.architecture == architecture);
             for index in wanted {
-                let text = text(self.archives.store, &index.text)?;
+                let text = self.archives.store.read_text(&index.text)?;
                 texts.push((repository.name.clone(), Arc::from(text)));
                 let (component, architecture) = (&index.component, architecture.debian());
                 let site = site(repository);
@@ -302,7 +271,8 @@ impl Resolver<'_> {
             from.as_ref()
                 .is_none_or(|from| package.repository() == from)
         });
-        Ok(pinned(&package.ok_or_else(missing)?))
+        // It is wanted for its files only.
+        Ok(package.ok_or_else(missing)?.locked(true))
     }
 
     /// What runs in the sandbox in place of the image's own programs: of the host's architecture.
@@ -343,20 +313,6 @@ fn locked_repositories<'r>(
     fetched.map(locked).collect()
 }
 
-/// A package that is wanted for its files only.
-fn pinned(package: &Package<'_>) -> LockedPackage {
-    LockedPackage {
-        name: package.name().to_owned(),
-        architecture: package.architecture().to_owned(),
-        version: package.version().to_owned(),
-        repository: package.repository().to_owned(),
-        path: package.filename().to_owned(),
-        size: package.size(),
-        sha256: package.sha256(),
-        automatic: true,
-    }
-}
-
 /// The repository of the extra suite that names package `name`.
 fn taken_from(name: &str, suite: &Suite) -> Option<String> {
     let names = |extra: &&ExtraSuite| extra.packages.iter().any(|package| package == name);
@@ -383,9 +339,4 @@ fn url(repository: &Repository) -> String {
         .first()
         .map(ToString::to_string)
         .unwrap_or_default()
-}
-
-fn text(store: &Store, object: &Sha256) -> io::Result<String> {
-    Ok(String::from_utf8(store.read(object)?)
-        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }

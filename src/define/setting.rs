@@ -1,9 +1,10 @@
 //! `[settings.NAME]` of a profile: what a person may set, of which kind and within which bounds.
 
+mod items;
 mod value;
 
+use items::items;
 pub use value::Report;
-use value::items;
 pub(crate) use value::{PRIVATE_KEY, UNKNOWN_FIELD};
 
 use super::kind::{Kind, Network};

@@ -8,12 +8,14 @@
 //! lines, and the work grows with the length of the sources and not with its square. All of it is
 //! [`Visible`].
 
+mod diagnostic;
 mod problems;
 mod render;
 mod source;
 mod suggest;
 mod visible;
 
+pub use diagnostic::{Diagnostic, Label};
 pub use problems::MAX_SHOWN;
 pub(crate) use problems::Problems;
 pub use source::{FileId, Located, Position, SourceMap, Span};
@@ -21,73 +23,6 @@ pub use suggest::nearest;
 pub use visible::{Visible, visible, visible_json, visible_name};
 
 use std::fmt;
-
-/// The most known words that a line of help lists.
-const FEW: usize = 12;
-
-/// A place in a source, with a text about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// The place.
-    pub span: Span,
-    /// What the place holds, or what was expected there. It may be empty.
-    pub text: String,
-}
-
-/// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// Its stable name, `area::rule`.
-    pub code: &'static str,
-    /// The mistake, in one line.
-    pub title: String,
-    /// The places: the first is that of the mistake, the others explain it.
-    pub labels: Vec<Label>,
-    /// Lines that say how to correct the mistake.
-    pub help: Vec<String>,
-}
-
-impl Diagnostic {
-    /// Makes a diagnostic that has no place yet.
-    pub fn new(code: &'static str, title: impl Into<String>) -> Self {
-        Self {
-            code,
-            title: title.into(),
-            labels: Vec::new(),
-            help: Vec::new(),
-        }
-    }
-
-    /// Adds a place.
-    #[must_use]
-    pub fn label(mut self, span: &Span, text: impl Into<String>) -> Self {
-        let (span, text) = (span.clone(), text.into());
-        self.labels.push(Label { span, text });
-        self
-    }
-
-    /// Adds a line of help.
-    #[must_use]
-    pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(text.into());
-        self
-    }
-
-    /// Adds a line of help that names the `known` word nearest to `word`, or all known words if
-    /// they are few.
-    #[must_use]
-    pub fn suggest<'k>(self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
-        if let Some(near) = nearest(word, known.iter().copied()) {
-            return self.help(format!("did you mean `{near}`?"));
-        }
-        if !(1..=FEW).contains(&known.len()) {
-            return self;
-        }
-        let list: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
-        self.help(format!("known are {}", list.join(", ")))
-    }
-}
 
 /// All mistakes that were found, with the sources in which they are.
 #[derive(Clone, Debug, Default)]

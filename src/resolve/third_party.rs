@@ -1,7 +1,7 @@
 //! Packages of archives with keys of their own, which lend files to the blobs of a board. Each is
 //! pinned by a signed index as Debian's are; none is installed, and none decides what else is.
 
-use super::{ResolveError, pinned, text};
+use super::error::ResolveError;
 use crate::apt::keyring::{Keyring, KeyringError};
 use crate::apt::repository::{Freshness, Indices, Repository};
 use crate::apt::solve::Universe;
@@ -115,7 +115,7 @@ pub(super) fn choose(
                 name: name.to_owned(),
                 repositories: vec![third_party_archive.name.clone()],
             })?;
-            third_party_packages.push(pinned(&package));
+            third_party_packages.push(package.locked(true));
         }
     }
     Ok(third_party_packages)
@@ -131,7 +131,7 @@ fn universe(
     for index in &fetched.indices {
         texts.push((
             third_party_archive.name.clone(),
-            Arc::from(text(store, &index.text)?),
+            Arc::from(store.read_text(&index.text)?),
         ));
     }
     Ok(Universe::new(texts, architecture)?)

@@ -2,6 +2,7 @@
 //! before; secrets from where no log and no process list sees them.
 
 mod flag;
+mod given;
 
 use super::{BaseArgument, Secret};
 use crate::define::condition::{Condition, Test};
@@ -10,6 +11,7 @@ use crate::define::read::free_table;
 use crate::define::setting::{PRIVATE_KEY, UNKNOWN_FIELD};
 use crate::define::{Kind, Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Problems, SourceMap, Span};
+use given::{Given, open_secret, unknown};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -146,13 +148,6 @@ fn is(value: &Value, text: &str) -> bool {
         Value::Boolean(flag) => flag.to_string() == text,
         Value::List(_) | Value::Table(_) => false,
     }
-}
-
-/// What was given for one setting.
-struct Given {
-    raw: Located<Raw>,
-    /// Of a flag; those of a list add up.
-    flag: bool,
 }
 
 /// Where settings stand.
@@ -379,18 +374,4 @@ fn refused(given: &GivenSecret, setting: &Setting, span: &Span) -> Diagnostic {
     };
     let why = why.into_iter();
     why.fold(problem.label(span, expected), Diagnostic::help)
-}
-
-fn open_secret(name: &str, span: &Span) -> Diagnostic {
-    Diagnostic::new("setting::open-secret", format!("`{name}` is a secret"))
-        .label(span, "others can read it here")
-        .help(format!(
-            "write it to a file and give `--secret {name}=@FILE`"
-        ))
-}
-
-fn unknown(name: &str, span: &Span, definitions: &BTreeMap<String, Setting>) -> Diagnostic {
-    Diagnostic::new("setting::unknown", format!("no setting is called `{name}`"))
-        .label(span, "")
-        .suggest(name, definitions.keys().map(String::as_str))
 }

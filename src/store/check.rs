@@ -2,6 +2,7 @@
 
 use super::lost::{Damaged, Lost};
 use super::memo::read_note;
+use super::object::Known;
 use super::{Store, object};
 use crate::digest::Sha256;
 use crate::removal;
@@ -14,15 +15,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The number of times that an object is hashed again because its file was changed meanwhile.
 const N_READS: usize = 8;
-
-/// The state of an object as this process knows it.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    /// Its inode when it was opened last.
-    inode: String,
-    /// Whether this process has hashed the content. If not, only the inode is known.
-    proven: bool,
-}
 
 impl Store {
     /// Whether object `digest` is in the store. A damaged object is removed and counts as missing.
@@ -43,6 +35,16 @@ impl Store {
     /// The object is missing, or damaged and therefore removed.
     pub fn len_of(&self, digest: &Sha256) -> io::Result<u64> {
         Ok(self.open(digest)?.metadata()?.len())
+    }
+
+    /// The text of object `digest`, in which what is not UTF-8 is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The object cannot be read, or it is not what it should be.
+    pub fn read_text(&self, digest: &Sha256) -> io::Result<String> {
+        let text = String::from_utf8(self.read(digest)?);
+        Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// Reads the whole content of object `digest`, and hashes it on the way.

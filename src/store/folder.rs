@@ -1,5 +1,6 @@
 //! Makes the folders of a store, and checks that no other user can write to them.
 
+use crate::removal;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
@@ -38,4 +39,12 @@ pub(super) fn check(folder: &Path) -> io::Result<()> {
     };
     let words = format!("`{}` {refused}", folder.display());
     Err(io::Error::new(io::ErrorKind::PermissionDenied, words))
+}
+
+/// Removes whatever is at `path`, with everything below it, unless `will_do` accepts it.
+pub(super) fn clear(path: &Path, will_do: impl Fn(&std::fs::Metadata) -> bool) -> io::Result<()> {
+    match fs_err::symlink_metadata(path) {
+        Ok(found) if !will_do(&found) => removal::remove(path),
+        _ => Ok(()),
+    }
 }

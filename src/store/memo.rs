@@ -2,7 +2,6 @@
 
 use super::{Store, folder, object};
 use crate::digest::{Hasher, Sha256};
-use crate::removal;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -24,7 +23,7 @@ impl Store {
     pub fn set_memo(&self, stage: &str, key: &Sha256, value: &Sha256) -> io::Result<()> {
         let path = self.memo_path(stage, key);
         let folder = path.parent().expect("a memo lies in a folder");
-        clear(folder, |found| found.is_dir())?;
+        folder::clear(folder, |found| found.is_dir())?;
         folder::make(folder)?;
         self.write_note(&path, &memo_text(stage, key, value))
     }
@@ -43,7 +42,7 @@ impl Store {
     pub(super) fn write_note(&self, path: &Path, text: &str) -> io::Result<()> {
         let scratch = self.scratch_path();
         fs_err::write(&scratch, text)?;
-        clear(path, |found| !found.is_dir())?;
+        folder::clear(path, |found| !found.is_dir())?;
         fs_err::rename(&scratch, path)
     }
 }
@@ -63,12 +62,4 @@ pub(super) fn read_note(path: &Path) -> Option<String> {
     let file = object::open_regular(rustix::fs::CWD, path, path.to_owned()).ok()?;
     file.take(MAX_NOTE).read_to_string(&mut text).ok()?;
     Some(text)
-}
-
-/// Removes whatever is at `path`, with everything below it, unless `will_do` accepts it.
-pub(super) fn clear(path: &Path, will_do: impl Fn(&std::fs::Metadata) -> bool) -> io::Result<()> {
-    match fs_err::symlink_metadata(path) {
-        Ok(found) if !will_do(&found) => removal::remove(path),
-        _ => Ok(()),
-    }
 }

@@ -9,6 +9,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// The state of an object as this process knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// Its inode when it was opened last.
+    pub(super) inode: String,
+    /// Whether this process has hashed the content. If not, only the inode is known.
+    pub(super) proven: bool,
+}
+
 /// The number of bytes that are read and hashed at once.
 const CHUNK: usize = 256 << 10;
 

@@ -54,3 +54,19 @@ impl<'a> Copier<'a> {
         }
     }
 }
+
+impl Tree {
+    /// Puts every node of `other` below `path`, over what is there. `path` and its parents must be
+    /// directories.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::insert`]: a parent is missing, or a directory would be replaced by something else.
+    pub fn graft(&mut self, path: &TreePath, other: &Tree) -> Result<(), TreeError> {
+        let mut copier = Copier::new(other);
+        for (below, id) in other.walk() {
+            copier.copy(id, self, &path.append(&below))?;
+        }
+        Ok(())
+    }
+}

@@ -16,15 +16,11 @@ mod path;
 pub use content::{Content, LastOpen, Objects, Piece, Slice};
 pub use copy::Copier;
 pub use dump::{DumpError, dump, parse_dump};
-pub use node::{Kind, Meta, Node, Origin};
+pub use node::{Kind, Meta, Node, NodeId, Origin};
 pub use path::{BadName, Name, TreePath};
 
 use crate::digest::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The number of a node in its [`Tree`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(u32);
 
 /// Why a change to a tree is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -200,20 +196,6 @@ impl Tree {
         let mut nodes = self.nodes.clone();
         nodes[0] = self.node(id).clone();
         Self { nodes }
-    }
-
-    /// Puts every node of `other` below `path`, over what is there. `path` and its parents must be
-    /// directories.
-    ///
-    /// # Errors
-    ///
-    /// As [`Tree::insert`]: a parent is missing, or a directory would be replaced by something else.
-    pub fn graft(&mut self, path: &TreePath, other: &Tree) -> Result<(), TreeError> {
-        let mut copier = Copier::new(other);
-        for (below, id) in other.walk() {
-            copier.copy(id, self, &path.append(&below))?;
-        }
-        Ok(())
     }
 
     /// Shows `other` at `path`, as mount(2) does: what a directory holds there is hidden.

@@ -1,9 +1,13 @@
 //! One inode of a tree: its type, its owner, and the part of the build that made it.
 
-use super::{Content, Name, NodeId};
+use super::{Content, Name};
 use crate::epoch::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The number of a node in its [`Tree`](super::Tree).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(super) u32);
 
 /// The part of the build that made a node.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use super::Index;
 use crate::digest::Sha256;
+use crate::lock::LockedPackage;
 use std::fmt;
 
 /// How much a system wants a package (Debian policy 2.5), most wanted first.
@@ -132,6 +133,20 @@ pub struct Package<'a> {
 }
 
 impl<'a> Package<'a> {
+    /// The package as a lock pins it; `automatic` is whether only another package needs it.
+    pub fn locked(&self, automatic: bool) -> LockedPackage {
+        LockedPackage {
+            name: self.name().to_owned(),
+            architecture: self.architecture().to_owned(),
+            version: self.version().to_owned(),
+            repository: self.repository().to_owned(),
+            path: self.filename().to_owned(),
+            size: self.size(),
+            sha256: self.sha256(),
+            automatic,
+        }
+    }
+
     /// The value of `field`; empty where the package has none.
     pub fn text(&self, field: Text) -> &'a str {
         let Span { start, length } = self.record.texts[field as usize];

@@ -150,7 +150,7 @@ impl Archives<'_> {
             let release = self.fetch_release(repository)?;
             match self.all_indices(repository, &release, architectures) {
                 Ok(indices) => {
-                    let key = release_key(repository);
+                    let key = release_key(&repository.name, &repository.suite, &repository.keyring);
                     self.store.set_memo("in-release", &key, &release.digest)?;
                     return Ok(Indices { release, indices });
                 }
@@ -172,7 +172,10 @@ impl Archives<'_> {
     pub fn fetch_release(&self, repository: &Repository) -> Result<Release, RepositoryError> {
         let name = format!("InRelease of {}", repository.name);
         let bytes = if self.client.network() == Network::Offline {
-            let known = self.store.memo("in-release", &release_key(repository));
+            let known = self.store.memo(
+                "in-release",
+                &release_key(&repository.name, &repository.suite, &repository.keyring),
+            );
             let missing = || repository.fetch_error(FetchError::Offline { name: name.clone() });
             self.store.read(&known.ok_or_else(missing)?)?
         } else {
@@ -314,7 +317,7 @@ impl Archives<'_> {
             });
         }
         let mut younger = Vec::new();
-        for key in age_keys(wanted, release) {
+        for key in age_keys(&wanted.name, release) {
             match self.newest_seen(&key)? {
                 Some(newest) if newest > date => {
                     return Err(RepositoryError::Replayed {

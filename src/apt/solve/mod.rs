@@ -62,17 +62,9 @@ impl<'a> Solution<'a> {
 
     /// The packages as a lock pins them, sorted by name and architecture.
     pub fn locked(&self) -> Vec<LockedPackage> {
-        let lock = |chosen: &Chosen<'a>| LockedPackage {
-            name: chosen.package.name().to_owned(),
-            architecture: chosen.package.architecture().to_owned(),
-            version: chosen.package.version().to_owned(),
-            repository: chosen.package.repository().to_owned(),
-            path: chosen.package.filename().to_owned(),
-            size: chosen.package.size(),
-            sha256: chosen.package.sha256(),
-            automatic: chosen.automatic,
-        };
-        let mut locked: Vec<LockedPackage> = self.packages.iter().map(lock).collect();
+        let packages = self.packages.iter();
+        let locked = packages.map(|chosen| chosen.package.locked(chosen.automatic));
+        let mut locked: Vec<LockedPackage> = locked.collect();
         locked.sort();
         locked
     }

@@ -1,9 +1,9 @@
 //! The entries of an overlay's folder `root/`, each taken to its place in the image, and what is wrong with them.
 
 use super::content::{Fault, fault, is_left_over};
+use super::parts::{OverlayFile, OverlaySymlink};
 use super::rules::Decision;
 use super::unread::Unread;
-use super::{OverlayFile, OverlaySymlink};
 use crate::define::folder::{Entry, Folder, FolderError};
 use crate::diag::{Diagnostic, Diagnostics, visible_name};
 use crate::tree::TreePath;

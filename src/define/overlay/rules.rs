@@ -1,8 +1,9 @@
 //! `[[file]]` and its likes: who owns what an overlay makes, with which mode, and when it is there.
 
 use super::ownership::{Ownership, mode, root_owned};
-use super::{Entry, OverlayDirectory, OverlaySymlink};
+use super::parts::{OverlayDirectory, OverlaySymlink};
 use crate::define::condition::Condition;
+use crate::define::folder::Entry;
 use crate::define::read::Section;
 use crate::diag::{Diagnostic, Located, visible_name};
 use crate::glob::glob;

@@ -1,11 +1,11 @@
 //! What was written for a setting becomes its value, or a mistake with its place.
 
 use super::Setting;
+use super::items::{items, part};
 use crate::define::kind::{Kind, Network, Value, ssh_key};
 use crate::define::read::Raw;
 use crate::diag::{Diagnostic, Located, Span, nearest};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 /// More values than this in one list are a mistake or an attack.
 const MAX_ITEMS: usize = 1_000;
@@ -277,35 +277,4 @@ fn key_lines(raw: Located<Raw>) -> Vec<Located<Raw>> {
         }
         _ => lines_of(raw, true),
     }
-}
-
-/// The part `range` of `text`, which stands at `span`.
-fn part(span: &Span, text: &str, range: Range<usize>) -> Located<Raw> {
-    let value = Raw::Text(text[range.clone()].to_owned());
-    let (file, start) = (span.file, span.range.start);
-    // A quoted string of a file is longer than its text; its parts are not told apart.
-    let range = match span.range.len() == text.len() {
-        true => start + range.start..start + range.end,
-        false => span.range.clone(),
-    };
-    let span = Span { file, range };
-    Located { value, span }
-}
-
-/// The items of a list: those of an array, or the parts of `a,b` with their places.
-pub(crate) fn items(raw: Located<Raw>) -> Vec<Located<Raw>> {
-    let span = raw.span;
-    let text = match raw.value {
-        Raw::List(items) => return items,
-        Raw::Text(text) if text.is_empty() => return Vec::new(),
-        Raw::Text(text) => text,
-        value => return vec![Located { value, span }],
-    };
-    let (mut start, mut parts) = (0, Vec::new());
-    for item in text.split(',') {
-        let end = start + item.len();
-        parts.push(part(&span, &text, start..end));
-        start = end + 1;
-    }
-    parts
 }

@@ -1,6 +1,6 @@
 //! What `--set NAME=VALUE` gives; a list also as an array of TOML, `--set 'NAME=["a", "b"]'`.
 
-use super::{Given, open_secret, unknown};
+use super::given::{Given, open_secret, unknown};
 use crate::define::read::free_table;
 use crate::define::{Raw, Setting};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span};
