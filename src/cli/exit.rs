@@ -10,9 +10,7 @@ use crate::boot_test::BootTestError;
 use crate::configure::ConfigureError;
 use crate::dpkg::unpack::UnpackError;
 use crate::fetch::FetchError;
-use crate::pipeline::{
-    BuildError, DiskError, FetchStageError, ForeignError, RewriteError, SystemError,
-};
+use crate::pipeline::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
 use crate::qemu::{ConsoleError, MachineError};
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
@@ -171,7 +169,6 @@ fn build(error: &BuildError) -> u8 {
         BuildError::Compose(_) => DEFINITIONS,
         BuildError::Verify(error) => verify(error),
         BuildError::Disk(error) => disk(error),
-        BuildError::Rewrite(error) => rewrite(error),
     }
 }
 
@@ -262,6 +259,7 @@ fn disk(error: &DiskError) -> u8 {
         | DiskError::UnplacedBlob(_)
         | DiskError::PatchOutside { .. }
         | DiskError::LargerThanBoard { .. }
+        | DiskError::Reference { .. }
         | DiskError::NeedsLength(_)
         | DiskError::TooLarge(_)
         | DiskError::Ext4 { .. }
@@ -274,19 +272,6 @@ fn disk(error: &DiskError) -> u8 {
         DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
         DiskError::Image(_) | DiskError::Assemble(_) => BUG,
         DiskError::Store(_) => OUTPUT,
-    }
-}
-
-fn rewrite(error: &RewriteError) -> u8 {
-    match error {
-        RewriteError::Tree(_)
-        | RewriteError::Ext4 { .. }
-        | RewriteError::Fat { .. }
-        | RewriteError::NoRoom { .. }
-        | RewriteError::Reference { .. }
-        | RewriteError::LargerThanBoard { .. } => DEFINITIONS,
-        RewriteError::Table(_) | RewriteError::Image(_) => BUG,
-        RewriteError::Store(_) => OUTPUT,
     }
 }
 

@@ -1,16 +1,16 @@
-//! Writes the GUID partition table, twice, and the protective MBR before it.
+//! Writes the two copies of a GUID partition table.
 //!
 //! ```text
 //! 0 protective MBR | 1 header | entries | … partitions … | entries | header in the last sector
 //! ```
 //!
 //! Our own few lines, because the `gpt` crate moves partitions up over unused entries, which would
-//! renumber those of a base image; in tests it checks what stands here. Nothing is checked:
-//! `layout` and `table` have refused overlaps and partitions behind the end.
+//! renumber those of a base image; in tests it checks what stands here. Nothing is checked here:
+//! `table` has refused overlaps and partitions behind the end.
 
+use super::Extent;
 use super::image::Region;
-use super::{Extent, mbr};
-use crate::units::{Bytes, Lba, SECTOR_SIZE};
+use crate::units::{Bytes, Lba};
 use std::ops::Range;
 
 /// How many entries a table has.
@@ -37,20 +37,6 @@ pub struct Entry {
     /// Attribute bits: 0 required, 2 legacy BIOS bootable, 59 grow the filesystem, 60 read-only, 63
     /// no automatic mount.
     pub attributes: u64,
-}
-
-/// Protective MBR (without boot code), first copy and last copy for a disk of `len`, whole sectors.
-pub fn tables(len: Bytes, disk_guid: &[u8; 16], partitions: &[(Extent, Entry)]) -> Vec<Region> {
-    let disk = Disk::new(len, SECTOR_SIZE, 0);
-    let numbered = (1..).zip(partitions);
-    let placed: Vec<_> = numbered
-        .map(|(number, (extent, entry))| (number, *extent, entry))
-        .collect();
-    let n_sectors = len.0 / SECTOR_SIZE;
-    let cover = mbr::Slot::protective(n_sectors, false);
-    let mut regions = vec![mbr::region(0, &[Some(cover), None, None, None])];
-    regions.extend(disk.copies(disk_guid, &placed));
-    regions
 }
 
 /// A disk with room for both copies. All counts are in its own sectors.
@@ -80,6 +66,11 @@ impl Disk {
     fn bounds(&self) -> (u64, u64) {
         let first = 2 + self.entry_sectors;
         (first, self.n_sectors.saturating_sub(first))
+    }
+
+    /// Bytes of one copy: its header and its entries.
+    pub(super) fn copy_len(&self) -> Bytes {
+        Bytes((1 + self.entry_sectors) * self.sector)
     }
 
     /// The bytes that partitions may use.
@@ -177,46 +168,6 @@ pub(super) fn crc32(parts: &[&[u8]]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::image::Source;
-
-    fn example() -> Vec<Region> {
-        let extent = Extent {
-            start: Lba(2048),
-            n_sectors: 2048,
-        };
-        let entry = Entry {
-            type_guid: [0x21; 16],
-            guid: [3; 16],
-            label: "root".into(),
-            attributes: 1 << 59,
-        };
-        tables(Bytes::mib(4), &[7; 16], &[(extent, entry)])
-    }
-
-    #[test]
-    fn the_tables_claim_exactly_their_sectors() {
-        let spans: Vec<_> = example().iter().map(|r| (r.start, r.len)).collect();
-        let backup = (4 << 20) - TABLE_SECTORS * 512;
-        assert_eq!(
-            spans,
-            [
-                (440, 72),
-                (512, TABLE_SECTORS * 512),
-                (backup, TABLE_SECTORS * 512)
-            ]
-        );
-    }
-
-    #[test]
-    fn equal_input_gives_equal_bytes() {
-        assert_eq!(example(), example());
-        let regions = example();
-        let Source::Bytes(primary) = &regions[1].source else {
-            panic!("a table is bytes")
-        };
-        assert_eq!(&primary[..8], b"EFI PART");
-        assert_eq!(primary[56..72], [7; 16]);
-    }
 
     #[test]
     fn the_checksum_is_the_usual_one() {

@@ -2,6 +2,9 @@
 
 use crate::digest::Sha256;
 use crate::tree::{Piece, Slice};
+use rustix::fs::SeekFrom;
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where the bytes of a region come from.
@@ -52,6 +55,28 @@ impl Region {
             Piece::Hole(_) => Source::Zeros,
         };
         Self { start, len, source }
+    }
+
+    /// The part of it that is the bytes `range` of the image.
+    fn part(&self, range: Range<u64>) -> Self {
+        let skipped = range.start - self.start;
+        let len = range.end - range.start;
+        let source = match &self.source {
+            Source::Bytes(bytes) if len < self.len => {
+                let index = |n: u64| usize::try_from(n).expect("bytes in memory");
+                Source::Bytes(bytes[index(skipped)..index(skipped + len)].into())
+            }
+            Source::Object { object, offset } => Source::Object {
+                object: *object,
+                offset: offset + skipped,
+            },
+            whole => whole.clone(),
+        };
+        Self {
+            start: range.start,
+            len,
+            source,
+        }
     }
 
     /// The same region `by` bytes further on.
@@ -148,6 +173,51 @@ impl Image {
             regions: covered,
             len,
         })
+    }
+
+    /// The bytes of the stored `object`, which `file` holds; its holes are zeros.
+    pub fn of_object(object: Sha256, file: &fs_err::File) -> io::Result<Self> {
+        let len = file.metadata()?.len();
+        let mut regions = Vec::new();
+        let mut at = 0;
+        while at < len {
+            let data = match rustix::fs::seek(file, SeekFrom::Data(at)) {
+                Ok(data) => data.min(len),
+                // All that is left is a hole.
+                Err(rustix::io::Errno::NXIO) => break,
+                // This filesystem does not know of holes.
+                Err(_) => at,
+            };
+            let hole = rustix::fs::seek(file, SeekFrom::Hole(data)).unwrap_or(len);
+            let hole = hole.clamp(data, len);
+            regions.push(Region {
+                start: data,
+                len: hole - data,
+                source: Source::Object {
+                    object,
+                    offset: data,
+                },
+            });
+            at = hole.max(data + u64::from(hole == data));
+        }
+        Ok(Self::new(len, regions).expect("the kernel gives data in ascending order"))
+    }
+
+    /// What is no zeros of the bytes `range`, as regions that begin at `to`.
+    pub fn slice(&self, range: Range<u64>, to: u64) -> Vec<Region> {
+        let first = self.regions.partition_point(|it| it.end() <= range.start);
+        let within = self.regions[first..].iter();
+        let within = within.take_while(|region| region.start < range.end);
+        let within = within.filter(|region| region.source != Source::Zeros);
+        within
+            .map(|region| {
+                let part = region.part(range.start.max(region.start)..range.end.min(region.end()));
+                Region {
+                    start: to + (part.start - range.start),
+                    ..part
+                }
+            })
+            .collect()
     }
 
     /// The stored objects that it is made of, some perhaps several times.

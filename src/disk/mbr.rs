@@ -25,16 +25,6 @@ pub struct Entry {
     pub active: bool,
 }
 
-/// The table with `partitions`, at most four, each below [`END`]; `layout` has checked both.
-pub fn table(disk_id: u32, partitions: &[(Extent, Entry)]) -> Region {
-    let mut slots = [None; MAX_PARTITIONS];
-    for ((extent, entry), slot) in partitions.iter().zip(&mut slots) {
-        let checked = Slot::new(*extent, 0, *entry);
-        *slot = Some(checked.expect("layout checked: below 2 TiB"));
-    }
-    region(disk_id, &slots)
-}
-
 /// One of the four entries of a table, as it stands there.
 #[derive(Clone, Copy)]
 pub(super) struct Slot([u8; 16]);
@@ -127,7 +117,8 @@ mod tests {
             type_byte: 0x0c,
             active: true,
         };
-        let region = table(0x1234_5678, &[(extent, entry)]);
+        let slot = Slot::new(extent, 0, entry);
+        let region = region(0x1234_5678, &[slot, None, None, None]);
         let Source::Bytes(bytes) = &region.source else {
             panic!("a table is bytes")
         };

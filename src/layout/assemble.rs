@@ -1,10 +1,11 @@
 //! Puts tables, blobs and partition contents where a layout says.
 
-use super::{Entry, Layout, Table};
+use super::{Existing, Layout};
 use crate::disk::image::{Image, ImageError, Region, Source};
-use crate::disk::{Extent, gpt, mbr};
-use crate::units::{Bytes, Lba};
+use crate::disk::table::{Partition, TableError};
+use crate::units::Bytes;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Contents that do not fit the layout they are for.
 #[derive(Debug, thiserror::Error)]
@@ -16,28 +17,35 @@ pub enum AssembleError {
     #[error("there is content for `{0}`, which the layout does not have")]
     Unknown(String),
     /// A filesystem is longer than its partition.
-    #[error("the content of partition `{partition}` has {} bytes, the partition only {}", .found.0, .room.0)]
+    #[error("the content of partition {number} has {} bytes, the partition only {}", .found.0, .room.0)]
     TooLong {
-        /// The partition.
-        partition: String,
+        /// Number of the partition.
+        number: u32,
         /// Length of the content.
         found: Bytes,
         /// Length of the partition.
         room: Bytes,
     },
+    /// The table cannot be written.
+    #[error("cannot write the partition table")]
+    Table(#[from] TableError),
     /// Regions overlap.
     #[error(transparent)]
     Image(#[from] ImageError),
 }
 
-/// The whole disk. A partition without content, or the rest of one, is zeros; every blob must have
-/// its source, of which the layout's length is used.
+/// The whole disk. `contents` are by the number of their partition. A partition without content keeps what it
+/// had on an existing disk, and is zeros on a new one, as is the rest of one whose content is shorter; every
+/// blob must have its source, of which the layout's length is used.
 pub fn assemble(
     layout: &Layout,
-    mut partitions: BTreeMap<String, Image>,
+    mut contents: BTreeMap<u32, Image>,
     mut blobs: BTreeMap<String, Source>,
 ) -> Result<Image, AssembleError> {
-    let mut regions = tables(layout);
+    let mut regions = match layout.keeps_table() {
+        true => Vec::new(),
+        false => layout.table.regions(layout.len)?,
+    };
     for blob in &layout.blobs {
         let source = blobs.remove(&blob.id);
         regions.push(Region {
@@ -46,55 +54,77 @@ pub fn assemble(
             source: source.ok_or_else(|| AssembleError::NoBlob(blob.id.clone()))?,
         });
     }
-    for placed in &layout.partitions {
-        let Some(content) = partitions.remove(&placed.name) else {
-            continue;
-        };
-        let (found, room) = (Bytes(content.len()), Lba(placed.extent.n_sectors).bytes());
-        if found > room {
-            let partition = placed.name.clone();
-            return Err(AssembleError::TooLong {
-                partition,
-                found,
-                room,
-            });
+    let mut decided: Vec<Range<u64>> = regions.iter().map(|it| it.start..it.end()).collect();
+    let partitions = layout.table.partitions.iter();
+    for partition in partitions.filter(|partition| !partition.is_extended()) {
+        let start = partition.start.0;
+        decided.push(start..partition.end().0);
+        match (contents.remove(&partition.number), &layout.existing) {
+            (Some(content), _) => regions.extend(fitted(partition, content)?),
+            (None, Some(existing)) => regions.extend(existing.content(partition.number, start)),
+            (None, None) => {}
         }
-        let start = placed.extent.start.bytes().0;
-        let shifted = content
-            .into_regions()
-            .into_iter()
-            .map(|region| region.shifted(start));
-        regions.extend(shifted.filter(|region| region.source != Source::Zeros));
     }
-    if let Some(unknown) = partitions.into_keys().chain(blobs.into_keys()).next() {
+    let numbers = contents.keys().map(|number| format!("partition {number}"));
+    if let Some(unknown) = numbers.chain(blobs.into_keys()).next() {
         return Err(AssembleError::Unknown(unknown));
+    }
+    if let Some(existing) = &layout.existing {
+        for gap in gaps(decided, existing.fixed(layout)) {
+            regions.extend(existing.disk.slice(gap.clone(), gap.start));
+        }
     }
     Ok(Image::new(layout.len.0, regions)?)
 }
 
-fn tables(layout: &Layout) -> Vec<Region> {
-    match layout.table {
-        Table::Mbr { disk_id } => {
-            let entries = entries(layout, |entry| match entry {
-                Entry::Mbr(entry) => Some(*entry),
-                Entry::Gpt(_) => None,
-            });
-            vec![mbr::table(disk_id, &entries)]
-        }
-        Table::Gpt { disk_guid } => {
-            let entries = entries(layout, |entry| match entry {
-                Entry::Gpt(entry) => Some(entry.clone()),
-                Entry::Mbr(_) => None,
-            });
-            gpt::tables(layout.len, &disk_guid, &entries)
-        }
+/// The regions of `content` where `partition` lies.
+fn fitted(partition: &Partition, content: Image) -> Result<Vec<Region>, AssembleError> {
+    let (found, room) = (Bytes(content.len()), partition.len);
+    if found > room {
+        let number = partition.number;
+        return Err(AssembleError::TooLong {
+            number,
+            found,
+            room,
+        });
     }
+    Ok(content.slice(0..found.0, partition.start.0))
 }
 
-fn entries<T>(layout: &Layout, own: impl Fn(&Entry) -> Option<T>) -> Vec<(Extent, T)> {
-    let entry = |entry| own(entry).expect("layout checked: each entry is of its table's kind");
-    let placed = layout.partitions.iter();
-    placed
-        .map(|placed| (placed.extent, entry(&placed.entry)))
-        .collect()
+/// The spans before `end` that are not in `decided`.
+fn gaps(mut decided: Vec<Range<u64>>, end: u64) -> Vec<Range<u64>> {
+    decided.sort_by_key(|range| range.start);
+    let mut gaps = Vec::new();
+    let mut at = 0;
+    for range in decided.into_iter().chain([end..end]) {
+        let gap = at..range.start.min(end);
+        if !gap.is_empty() {
+            gaps.push(gap);
+        }
+        at = at.max(range.end);
+    }
+    gaps
+}
+
+impl Existing {
+    /// What partition `number` held before, as regions from `to` on.
+    fn content(&self, number: u32, to: u64) -> Vec<Region> {
+        let mut partitions = self.table.partitions.iter();
+        let before = partitions.find(|partition| partition.number == number);
+        before.map_or_else(Vec::new, |before| {
+            self.disk.slice(before.start.0..before.end().0, to)
+        })
+    }
+
+    /// Everything of the disk that lies before this stays where it is: the first partition that is longer
+    /// in `layout` starts here.
+    fn fixed(&self, layout: &Layout) -> u64 {
+        let longer = |before: &&Partition| {
+            let mut partitions = layout.table.partitions.iter();
+            partitions.any(|after| after.number == before.number && after.len > before.len)
+        };
+        let longer = self.table.partitions.iter().filter(longer);
+        let starts = longer.map(|partition| partition.start.0);
+        starts.min().unwrap_or(self.disk.len())
+    }
 }

@@ -2,7 +2,8 @@
 //! caller can point at the definition.
 
 use super::claim::{Claim, Claimant};
-use super::{BlobRequest, Entry, PartitionRequest, Request, Table};
+use super::{BlobRequest, PartitionRequest, Request};
+use crate::disk::table::{Entry, Kind, Partition, Table};
 use crate::disk::{gpt, mbr};
 use crate::units::Bytes;
 use std::collections::BTreeSet;
@@ -48,6 +49,19 @@ pub enum Violation {
     /// The alignment is 0 or not whole sectors.
     #[error("the alignment is {} bytes; expected a multiple of 512 above 0", .0.0)]
     BadAlignment(Bytes),
+    /// A partition of an existing disk has to be longer, and something that cannot move is in its way.
+    #[error(
+        "partition {number} has {len}, its filesystem needs {needed}, and it cannot become longer: it is a \
+         logical partition, or one lies behind it"
+    )]
+    NoRoom {
+        /// Number of the partition.
+        number: u32,
+        /// Its length.
+        len: Bytes,
+        /// What it needs.
+        needed: Bytes,
+    },
     /// A blob is longer than the room kept for it.
     #[error("blob `{blob}` has {} bytes, more than the {} that are kept for it", .len.0, .max_len.0)]
     BlobTooLong {
@@ -152,6 +166,7 @@ impl Violation {
             | Self::UnusedType { partition }
             | Self::LabelTooLong { partition, .. }
             | Self::SameGuid { partition } => vec![Claimant::Partition(partition.clone())],
+            Self::NoRoom { number, .. } => vec![Claimant::Partition(number.to_string())],
             Self::TooLong { by } | Self::SameName(by) => vec![by.clone()],
             Self::BadAlignment(_) | Self::TooManyPartitions { .. } => Vec::new(),
         }
@@ -174,6 +189,8 @@ impl std::error::Error for LayoutErrors {}
 /// Collects violations of one request.
 pub(super) struct Checker<'a> {
     request: &'a Request,
+    /// The table before.
+    table: Table,
     found: Vec<Violation>,
 }
 
@@ -182,6 +199,7 @@ impl<'a> Checker<'a> {
     pub(super) fn new(request: &'a Request) -> Self {
         let mut checker = Self {
             request,
+            table: request.start.table(),
             found: Vec::new(),
         };
         if request.alignment.0 == 0 || request.alignment.sectors().is_none() {
@@ -189,12 +207,14 @@ impl<'a> Checker<'a> {
                 .found
                 .push(Violation::BadAlignment(request.alignment));
         }
-        let max = match request.table {
-            Table::Gpt { .. } => gpt::MAX_PARTITIONS,
-            Table::Mbr { .. } => mbr::MAX_PARTITIONS,
+        let max = match checker.table.kind {
+            Kind::Gpt { .. } => gpt::MAX_PARTITIONS,
+            Kind::Mbr { .. } => mbr::MAX_PARTITIONS,
         };
-        let found = request.partitions.len();
-        if found > max {
+        let is_primary = |it: &&Partition| !matches!(it.entry, Entry::Logical { .. });
+        let before = checker.table.partitions.iter().filter(is_primary).count();
+        let found = before + request.partitions.len();
+        if found > max && !request.partitions.is_empty() {
             checker
                 .found
                 .push(Violation::TooManyPartitions { found, max });
@@ -204,6 +224,7 @@ impl<'a> Checker<'a> {
             checker.partition(partition, &mut guids);
         }
         request.blobs.iter().for_each(|blob| checker.blob(blob));
+        checker.grown();
         checker.names();
         checker
     }
@@ -217,8 +238,8 @@ impl<'a> Checker<'a> {
                 size,
             });
         }
-        let (unused, label) = match (&request.entry, self.request.table) {
-            (Entry::Gpt(entry), Table::Gpt { .. }) => {
+        let (unused, label) = match (&request.entry, &self.table.kind) {
+            (Entry::Gpt(entry), Kind::Gpt { .. }) => {
                 if !guids.insert(entry.guid) {
                     self.found.push(Violation::SameGuid {
                         partition: partition(),
@@ -226,7 +247,7 @@ impl<'a> Checker<'a> {
                 }
                 (entry.type_guid == [0; 16], entry.label.as_str())
             }
-            (Entry::Mbr(entry), Table::Mbr { .. }) => (entry.type_byte == 0, ""),
+            (Entry::Primary(entry), Kind::Mbr { .. }) => (entry.type_byte == 0, ""),
             _ => {
                 return self.found.push(Violation::WrongTable {
                     partition: partition(),
@@ -259,6 +280,26 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Logical partitions stay where they are, and so does what contains them.
+    fn grown(&mut self) {
+        let is_logical = |it: &Partition| matches!(it.entry, Entry::Logical { .. });
+        for partition in &self.table.partitions {
+            let Some(needed) = self.request.grown.get(&partition.number) else {
+                continue;
+            };
+            let behind = |it: &&Partition| it.start >= partition.end();
+            let mut behind = self.table.partitions.iter().filter(behind);
+            let is_stuck = behind.any(|it| it.is_extended() || is_logical(it));
+            if *needed > partition.len && (is_logical(partition) || is_stuck) {
+                self.found.push(Violation::NoRoom {
+                    number: partition.number,
+                    len: partition.len,
+                    needed: *needed,
+                });
+            }
+        }
+    }
+
     fn names(&mut self) {
         let partitions = self.request.partitions.iter();
         let blobs = self.request.blobs.iter();
@@ -273,35 +314,36 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Checks where everything came to lie; `len` is the length of the disk, if it has one.
-    pub(super) fn claims(&mut self, partitions: impl Iterator<Item = Claim>, len: Option<Bytes>) {
+    /// Checks where everything came to lie: what is `fixed`, and the new partitions; `len` is the length of
+    /// the disk, if it has one.
+    pub(super) fn claims(&mut self, fixed: Vec<Claim>, placed: &[Claim], len: Option<Bytes>) {
         let alignment = self.request.alignment;
-        let mut claims: Vec<Claim> = Claim::of_tables(&self.request.table);
-        claims.extend(self.request.blobs.iter().map(Claim::of_blob));
-        for (claim, request) in partitions.zip(&self.request.partitions) {
-            let partition = request.name.clone();
+        let is_mbr = matches!(self.table.kind, Kind::Mbr { .. });
+        for (claim, request) in placed.iter().zip(&self.request.partitions) {
             if alignment.0 != 0 && !claim.start.0.is_multiple_of(alignment.0) {
-                let start = claim.start;
-                let violation = Violation::Misaligned {
-                    partition,
-                    start,
+                self.found.push(Violation::Misaligned {
+                    partition: request.name.clone(),
+                    start: claim.start,
                     alignment,
-                };
-                self.found.push(violation);
-            } else if matches!(self.request.table, Table::Mbr { .. })
+                });
+            }
+        }
+        let claims = [fixed.as_slice(), placed].concat();
+        for claim in &claims {
+            if let Claimant::Partition(name) = &claim.by
+                && is_mbr
                 && claim.end > mbr::END.bytes()
             {
                 self.found.push(Violation::BeyondMbr {
-                    partition,
+                    partition: name.clone(),
                     end: claim.end,
                 });
             }
-            claims.push(claim);
         }
         self.overlaps(claims.clone());
         if len.is_none_or(|len| len.0 > MAX_LEN) {
             let furthest = claims.into_iter().max_by_key(|claim| claim.end);
-            let by = furthest.expect("there is always a table").by;
+            let by = furthest.expect("there is always a claim").by;
             self.found.push(Violation::TooLong { by });
         }
     }

@@ -1,8 +1,9 @@
 //! Spans of the disk and who claims them.
 
-use super::{BlobRequest, PartitionRequest, Table};
-use crate::disk::{gpt, mbr};
-use crate::units::{Bytes, Lba, SECTOR_SIZE};
+use super::{BlobRequest, PartitionRequest};
+use crate::disk::mbr;
+use crate::disk::table::{Entry, Kind, Table};
+use crate::units::{Bytes, SECTOR_SIZE};
 use std::fmt;
 
 /// Who claims a span of the disk.
@@ -59,15 +60,24 @@ impl Claim {
         Self::new(Claimant::Blob(blob.id.clone()), blob.offset, len)
     }
 
+    /// What the partitions of an existing disk claim. Logical ones lie within an extended one, which claims
+    /// their span for all of them.
+    pub(super) fn of_existing(table: &Table) -> Vec<Self> {
+        let partitions = table.partitions.iter();
+        let primary = partitions.filter(|it| !matches!(it.entry, Entry::Logical { .. }));
+        primary
+            .map(|it| Self::new(Claimant::Partition(it.number.to_string()), it.start, it.len))
+            .collect()
+    }
+
     /// The tables at the start of the disk. The second copy of a GPT needs no claim: the disk is
     /// made long enough to hold it behind everything else.
     pub(super) fn of_tables(table: &Table) -> Vec<Self> {
-        let sector_0 = Bytes(SECTOR_SIZE);
         let len = Bytes(SECTOR_SIZE - mbr::TABLE_START);
         let mut claims = vec![Self::new(Claimant::MbrTable, Bytes(mbr::TABLE_START), len)];
-        if matches!(table, Table::Gpt { .. }) {
-            let len = Lba(gpt::TABLE_SECTORS).bytes();
-            claims.push(Self::new(Claimant::GptPrimary, sector_0, len));
+        if matches!(table.kind, Kind::Gpt { .. }) {
+            let start = Bytes(table.sector.bytes());
+            claims.push(Self::new(Claimant::GptPrimary, start, table.copy_len()));
         }
         claims
     }

@@ -1,8 +1,9 @@
 //! Where every table, blob and partition lies.
 //!
-//! `solve` places what has no fixed address and checks everything at once: tables, blobs and
-//! partitions claim spans of the disk, and no two claims may meet. `assemble` then puts the
-//! contents where the layout says. Nothing else in the project decides an address on the disk.
+//! [`solve`] starts from a new disk or from one that is there already, places what has no fixed address, moves
+//! what lies behind a partition that has grown, and checks everything at once: tables, blobs and partitions
+//! claim spans of the disk, and no two claims may meet. [`assemble`] then puts the contents where the layout
+//! says, and leaves what an existing disk keeps. Nothing else in the project decides an address on the disk.
 
 mod assemble;
 mod check;
@@ -13,38 +14,52 @@ pub use assemble::{AssembleError, assemble};
 pub use check::{LayoutErrors, Violation};
 pub use claim::{Claim, Claimant};
 
-use crate::disk::{Extent, gpt, mbr};
-use crate::units::{Bytes, Lba, SECTOR_SIZE};
+use crate::disk::gpt;
+use crate::disk::image::Image;
+use crate::disk::table::{Entry, Kind, Partition, Table};
+use crate::units::{Bytes, SECTOR_SIZE};
 use check::Checker;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Which partition table a disk has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Table {
-    /// GUID partition table.
-    Gpt {
-        /// The disk GUID, in text order.
-        disk_guid: [u8; 16],
-    },
-    /// The classic table of four primary partitions.
-    Mbr {
-        /// The disk id; PARTUUIDs derive from it.
-        disk_id: u32,
-    },
-}
-
-/// What the partition table says of a partition, in the words of its kind of table.
+/// What a layout starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// For a GPT.
-    Gpt(gpt::Entry),
-    /// For an MBR.
-    Mbr(mbr::Entry),
+pub enum Start {
+    /// A new disk, which gets a table of this kind.
+    New(Kind),
+    /// A disk that is there already.
+    Existing(Existing),
 }
 
-/// A partition to be placed. Its number is its position in the request, from 1.
+/// A disk that is there already. Its table and everything on it stay, but for what is replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// Its table, with its partitions.
+    pub table: Table,
+    /// All of its bytes.
+    pub disk: Image,
+}
+
+impl Start {
+    /// The table before anything is placed.
+    fn table(&self) -> Table {
+        match self {
+            Self::New(kind) => Table::new(kind.clone()),
+            Self::Existing(existing) => existing.table.clone(),
+        }
+    }
+
+    fn existing(&self) -> Option<&Existing> {
+        match self {
+            Self::New(_) => None,
+            Self::Existing(existing) => Some(existing),
+        }
+    }
+}
+
+/// A partition to be placed. It gets the first number that is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionRequest {
-    /// The name in the definition; for messages and [`assemble`].
+    /// The name in the definition, for messages.
     pub name: String,
     /// What the table says of it.
     pub entry: Entry,
@@ -72,27 +87,17 @@ pub struct BlobRequest {
 /// Everything that has to find its place on a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The table.
-    pub table: Table,
-    /// Every partition starts at a multiple of this, and the disk ends at one.
+    /// The disk before.
+    pub start: Start,
+    /// Every new partition starts at a multiple of this, existing ones move by multiples of it, and a new
+    /// disk ends at one.
     pub alignment: Bytes,
-    /// The partitions, by number.
+    /// Partitions of the existing disk that have to be longer, by number, with their new lengths.
+    pub grown: BTreeMap<u32, Bytes>,
+    /// The new partitions, by number.
     pub partitions: Vec<PartitionRequest>,
     /// The blobs.
     pub blobs: Vec<BlobRequest>,
-    /// The disk is at least this long.
-    pub min_len: Option<Bytes>,
-}
-
-/// A partition that has its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// The name in the definition.
-    pub name: String,
-    /// What the table says of it.
-    pub entry: Entry,
-    /// Where it lies.
-    pub extent: Extent,
 }
 
 /// Every address on a disk, free of overlap.
@@ -100,51 +105,118 @@ pub struct Placed {
 pub struct Layout {
     /// Length of the disk.
     pub len: Bytes,
-    /// The table.
+    /// The table, with every partition.
     pub table: Table,
-    /// The partitions, by number.
-    pub partitions: Vec<Placed>,
+    /// What the new partitions are called in the definition, by number.
+    pub names: BTreeMap<u32, String>,
     /// The blobs, as requested.
     pub blobs: Vec<BlobRequest>,
+    /// The disk that was there before.
+    pub existing: Option<Existing>,
+}
+
+impl Layout {
+    /// Whether the disk that was there before keeps its table, byte for byte.
+    fn keeps_table(&self) -> bool {
+        let existing = self.existing.as_ref();
+        existing.is_some_and(|existing| existing.table == self.table)
+    }
 }
 
 /// Places everything, or says everything that stands against it.
 pub fn solve(request: &Request) -> Result<Layout, LayoutErrors> {
     let mut checker = Checker::new(request);
-    let placed = place(request);
-    let ends = placed.iter().map(|claim| claim.end);
-    let blobs_end = request.blobs.iter().map(|blob| Claim::of_blob(blob).end);
-    let end = ends.chain(blobs_end).max().unwrap_or_default();
-    let len = disk_len(request, end);
-    checker.claims(placed.iter().cloned(), len);
+    let growth = Growth::of(request);
+    let mut table = growth.applied(request);
+    // A table that stays as it is claims nothing that it did not have before.
+    let keeps_table = request.partitions.is_empty()
+        && request.start.existing().is_some_and(|it| it.table == table);
+    let tables = match keeps_table {
+        true => Vec::new(),
+        false => Claim::of_tables(&table),
+    };
+    let mut fixed = tables;
+    fixed.extend(request.blobs.iter().map(Claim::of_blob));
+    fixed.extend(Claim::of_existing(&table));
+    let placed = place(request, &fixed);
+    let ends = fixed.iter().chain(&placed).map(|claim| claim.end);
+    let end = ends.max().unwrap_or_default();
+    let len = match (request.start.existing(), keeps_table) {
+        (Some(existing), true) => Some(Bytes(existing.disk.len()).max(end)),
+        _ => disk_len(request, &table, &growth, end),
+    };
+    checker.claims(fixed, &placed, len);
     checker.finish()?;
-    let partitions = request.partitions.iter().zip(&placed);
+    let names = add(&mut table, request, &placed);
     Ok(Layout {
         len: len.expect("the checker refuses what has no length"),
-        table: request.table,
-        partitions: partitions
-            .map(|(request, claim)| put(request, claim))
-            .collect(),
+        table,
+        names,
         blobs: request.blobs.clone(),
+        existing: request.start.existing().cloned(),
     })
 }
 
-fn put(request: &PartitionRequest, claim: &Claim) -> Placed {
-    Placed {
-        name: request.name.clone(),
-        entry: request.entry.clone(),
-        extent: Extent {
-            start: Lba(claim.start.0 / SECTOR_SIZE),
-            n_sectors: request.size.0 / SECTOR_SIZE,
-        },
+/// Adds the new partitions to `table`, where they were `placed`; gives their names.
+fn add(table: &mut Table, request: &Request, placed: &[Claim]) -> BTreeMap<u32, String> {
+    let taken: BTreeSet<u32> = table.partitions.iter().map(|it| it.number).collect();
+    let free = (1..).filter(|number| !taken.contains(number));
+    let mut names = BTreeMap::new();
+    for ((partition, claim), number) in request.partitions.iter().zip(placed).zip(free) {
+        names.insert(number, partition.name.clone());
+        table.partitions.push(Partition {
+            number,
+            start: claim.start,
+            len: partition.size,
+            entry: partition.entry.clone(),
+        });
+    }
+    table.partitions.sort_by_key(|partition| partition.number);
+    names
+}
+
+/// How far the partitions of an existing disk move, because others before them have grown.
+struct Growth {
+    /// Where a partition that has grown ended before, and by how much what lies behind it moves.
+    steps: Vec<(Bytes, Bytes)>,
+}
+
+impl Growth {
+    fn of(request: &Request) -> Self {
+        let table = request.start.table();
+        let step = |partition: &Partition| {
+            let len = request.grown.get(&partition.number)?;
+            let by = Bytes(len.0.checked_sub(partition.len.0)?);
+            let aligned = by.align_up(Bytes(request.alignment.0.max(1)));
+            Some((partition.end(), aligned.unwrap_or(Bytes(u64::MAX))))
+        };
+        let steps = table.partitions.iter().filter_map(step).collect();
+        Self { steps }
+    }
+
+    /// By how much what was at `at` moves.
+    fn behind(&self, at: Bytes) -> Bytes {
+        let before = self.steps.iter().filter(|(end, _)| *end <= at);
+        Bytes(before.fold(0, |sum, (_, by)| sum.saturating_add(by.0)))
+    }
+
+    /// The table of the disk of `request` with longer partitions, and those behind them further back.
+    fn applied(&self, request: &Request) -> Table {
+        let mut table = request.start.table();
+        for partition in &mut table.partitions {
+            let by = self.behind(partition.start);
+            partition.start = Bytes(partition.start.0.saturating_add(by.0));
+            let len = request.grown.get(&partition.number).copied();
+            partition.len = len.unwrap_or_default().max(partition.len);
+        }
+        table
     }
 }
 
-/// One claim for each partition, in order. Sums that leave 64 bits stop at the last number, which
+/// One claim for each new partition, in order. Sums that leave 64 bits stop at the last number, which
 /// the checker refuses as too long.
-fn place(request: &Request) -> Vec<Claim> {
-    let mut fixed: Vec<Claim> = request.blobs.iter().map(Claim::of_blob).collect();
-    fixed.extend(Claim::of_tables(&request.table));
+fn place(request: &Request, fixed: &[Claim]) -> Vec<Claim> {
+    let mut fixed = fixed.to_vec();
     let with_start = request.partitions.iter().filter_map(|partition| {
         let start = partition.start?;
         Some(Claim::of_partition(partition, start))
@@ -185,16 +257,21 @@ fn first_gap(
     claim
 }
 
-/// The length of the disk: everything up to `end`, the second copy of a GPT, and the minimum.
-fn disk_len(request: &Request, end: Bytes) -> Option<Bytes> {
-    let table = match request.table {
-        Table::Gpt { .. } => Lba(gpt::TABLE_SECTORS).bytes().0,
-        Table::Mbr { .. } => 0,
-    };
-    let tables_end = Lba(gpt::FIRST_USABLE.0).bytes();
-    let needed = end.max(tables_end).0.checked_add(table)?;
-    let wanted = Bytes(needed).max(request.min_len.unwrap_or_default());
-    wanted.align_up(Bytes(request.alignment.0.max(SECTOR_SIZE)))
+/// The length of the disk: everything up to `end` and the second copy of a GPT. An existing disk becomes
+/// no shorter than it was, and longer by what has grown.
+fn disk_len(request: &Request, table: &Table, growth: &Growth, end: Bytes) -> Option<Bytes> {
+    let needed = end
+        .max(gpt::FIRST_USABLE.bytes())
+        .0
+        .checked_add(table.copy_len().0)?;
+    match request.start.existing() {
+        None => Bytes(needed).align_up(Bytes(request.alignment.0.max(SECTOR_SIZE))),
+        Some(existing) => {
+            let before = Bytes(existing.disk.len());
+            let moved = before.0.checked_add(growth.behind(before).0)?;
+            Bytes(needed.max(moved)).align_up(Bytes(table.sector.bytes()))
+        }
+    }
 }
 
 #[cfg(test)]

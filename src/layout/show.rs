@@ -1,17 +1,17 @@
 //! A layout as text: the map of the disk, for people, snapshots and diffs.
 
-use super::{Claim, Entry, Layout, Table};
-use crate::disk::gpt;
+use super::{Claim, Layout};
+use crate::disk::table::{Entry, Kind};
 use crate::seed::uuid_text;
-use crate::units::{Bytes, Lba, SECTOR_SIZE};
+use crate::units::{Bytes, SECTOR_SIZE};
 use std::fmt;
 
 impl fmt::Display for Layout {
     /// One line for the table, then one for each span, ascending: first byte, length, what.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.table {
-            Table::Gpt { disk_guid } => writeln!(f, "gpt {}", uuid_text(&disk_guid))?,
-            Table::Mbr { disk_id } => writeln!(f, "mbr {disk_id:08x}")?,
+        match &self.table.kind {
+            Kind::Gpt { disk_guid, .. } => writeln!(f, "gpt {}", uuid_text(disk_guid))?,
+            Kind::Mbr { disk_id } => writeln!(f, "mbr {disk_id:08x}")?,
         }
         let mut lines: Vec<(Bytes, Bytes, String)> = Claim::of_tables(&self.table)
             .into_iter()
@@ -24,17 +24,15 @@ impl fmt::Display for Layout {
                 )
             })
             .collect();
-        for (number, placed) in (1..).zip(&self.partitions) {
-            let len = Lba(placed.extent.n_sectors).bytes();
-            let what = format!(
-                "partition {number} `{}` {}",
-                placed.name,
-                described(&placed.entry)
-            );
-            lines.push((placed.extent.start.bytes(), len, what));
+        for partition in &self.table.partitions {
+            let number = partition.number;
+            let name = self.names.get(&number).map(|name| format!(" `{name}`"));
+            let (name, entry) = (name.unwrap_or_default(), described(&partition.entry));
+            let what = format!("partition {number}{name} {entry}");
+            lines.push((partition.start, partition.len, what));
         }
-        if matches!(self.table, Table::Gpt { .. }) {
-            let len = Lba(gpt::TABLE_SECTORS).bytes();
+        if matches!(self.table.kind, Kind::Gpt { .. }) {
+            let len = self.table.copy_len();
             let start = Bytes(self.len.0 - len.0);
             lines.push((start, len, "the second copy of the GPT".into()));
         }
@@ -56,7 +54,7 @@ fn at(start: Bytes) -> String {
 
 fn described(entry: &Entry) -> String {
     match entry {
-        Entry::Mbr(entry) => {
+        Entry::Primary(entry) | Entry::Logical { entry, .. } => {
             let active = if entry.active { " active" } else { "" };
             format!("type {:02x}{active}", entry.type_byte)
         }

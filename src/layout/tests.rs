@@ -1,13 +1,13 @@
 use super::*;
-use crate::disk::image::Region;
-use crate::disk::image::{Image, Source};
+use crate::disk::image::{Region, Source};
+use crate::disk::mbr;
 use insta::assert_snapshot;
 use std::collections::BTreeMap;
 
 fn mbr_partition(name: &str, start: Option<Bytes>, size: Bytes) -> PartitionRequest {
     PartitionRequest {
         name: name.into(),
-        entry: Entry::Mbr(mbr::Entry {
+        entry: Entry::Primary(mbr::Entry {
             type_byte: 0x83,
             active: false,
         }),
@@ -41,22 +41,23 @@ fn blob(id: &str, offset: u64, len: u64, max_len: Option<u64>) -> BlobRequest {
     }
 }
 
-fn request(table: Table, partitions: Vec<PartitionRequest>, blobs: Vec<BlobRequest>) -> Request {
+fn request(kind: Kind, partitions: Vec<PartitionRequest>, blobs: Vec<BlobRequest>) -> Request {
     Request {
-        table,
+        start: Start::New(kind),
         alignment: Bytes::mib(1),
+        grown: BTreeMap::new(),
         partitions,
         blobs,
-        min_len: None,
     }
 }
 
-const GPT: Table = Table::Gpt {
-    disk_guid: [0xd1; 16],
-};
-const MBR: Table = Table::Mbr {
+const MBR: Kind = Kind::Mbr {
     disk_id: 0x1234_abcd,
 };
+
+fn gpt() -> Kind {
+    Kind::gpt([0xd1; 16])
+}
 
 fn refusals(request: &Request) -> String {
     solve(request).unwrap_err().to_string()
@@ -94,7 +95,7 @@ fn a_gpt_disk_keeps_room_for_its_second_copy() {
         gpt_partition("esp", None, Bytes::mib(64)),
         gpt_partition("root", None, Bytes::mib(300)),
     ];
-    let layout = solve(&request(GPT, partitions, vec![blob("mbr", 0, 440, None)]));
+    let layout = solve(&request(gpt(), partitions, vec![blob("mbr", 0, 440, None)]));
     assert_snapshot!(layout.unwrap(), @r#"
     gpt d1d1d1d1-d1d1-d1d1-d1d1-d1d1d1d1d1d1
               0s       440  blob `mbr`
@@ -116,16 +117,7 @@ fn an_automatic_start_passes_blobs_and_fixed_partitions() {
     ];
     let blobs = vec![blob("spl", 2 << 20, 1, None)];
     let layout = solve(&request(MBR, partitions, blobs)).unwrap();
-    assert_eq!(layout.partitions[0].extent.start, Lba(3 << 11));
-}
-
-#[test]
-fn the_disk_is_as_long_as_asked() {
-    let one = vec![gpt_partition("root", None, Bytes::mib(8))];
-    let mut request = request(GPT, one, Vec::new());
-    assert_eq!(solve(&request).unwrap().len, Bytes::mib(10));
-    request.min_len = Some(Bytes::mib(64));
-    assert_eq!(solve(&request).unwrap().len, Bytes::mib(64));
+    assert_eq!(layout.table.partitions[0].start, Bytes::mib(3));
 }
 
 #[test]
@@ -138,7 +130,7 @@ fn overlaps_of_all_kinds_are_told_at_once() {
         blob("fip", 0, 900_000, None),
         blob("env", 2 << 20, 512, Some(1024)),
     ];
-    assert_snapshot!(refusals(&request(GPT, partitions, blobs)), @r#"
+    assert_snapshot!(refusals(&request(gpt(), partitions, blobs)), @r#"
     blob `fip` (bytes 0 to 900000) overlaps the partition table in sector 0 (bytes 440 to 512); split it: its first 440 bytes at offset 0, and what follows byte 512 at 512
     blob `fip` (bytes 0 to 900000) overlaps the GPT (bytes 512 to 17408); a blob in sectors 1 to 33 needs an `mbr` table
     blob `env` (bytes 2097152 to 2098176) overlaps partition `boot` (bytes 1048576 to 269484032); start the partition at 2049KiB or later
@@ -181,7 +173,7 @@ fn wrong_numbers_and_names_are_refused() {
         blob("empty", 1 << 20, 0, None),
         blob("long", 3 << 20, 9, Some(8)),
     ];
-    assert_snapshot!(refusals(&request(GPT, partitions, blobs)), @r#"
+    assert_snapshot!(refusals(&request(gpt(), partitions, blobs)), @r#"
     partition `long` has 100 bytes; expected a multiple of 512 above 0
     partition `long` has type 0, which marks an unused entry
     the label of partition `long` has 37 UTF-16 units; a GPT holds 36
@@ -203,7 +195,11 @@ fn numbers_beyond_64_bits_are_refused_and_do_not_panic() {
             gpt_partition("huge", start, Bytes(u64::MAX - 511)),
             gpt_partition("next", None, Bytes::mib(1)),
         ];
-        let mut request = request(GPT, partitions, vec![blob("far", u64::MAX, u64::MAX, None)]);
+        let mut request = request(
+            gpt(),
+            partitions,
+            vec![blob("far", u64::MAX, u64::MAX, None)],
+        );
         assert!(refusals(&request).contains("2^63"));
         request.alignment = Bytes(0);
         assert!(refusals(&request).contains("alignment is 0"));
@@ -227,9 +223,9 @@ fn contents_land_where_the_layout_says() {
     let layout = solve(&request(MBR, partitions, vec![blob("spl", 512, 3, None)])).unwrap();
     let content = Image::new(1 << 20, vec![Region::bytes(10, *b"root")]).unwrap();
     let bytes = |bytes: &[u8]| Source::Bytes(bytes.into());
-    let one = |name: &str, image: &Image| BTreeMap::from([(name.to_owned(), image.clone())]);
+    let one = |number: u32, image: &Image| BTreeMap::from([(number, image.clone())]);
     let blobs = BTreeMap::from([("spl".to_owned(), bytes(b"spl"))]);
-    let image = assemble(&layout, one("root", &content), blobs.clone()).unwrap();
+    let image = assemble(&layout, one(1, &content), blobs.clone()).unwrap();
     let found = image
         .regions()
         .iter()
@@ -240,14 +236,126 @@ fn contents_land_where_the_layout_says() {
     let long = Image::new((1 << 20) + 1, Vec::new()).unwrap();
     for (refused, what) in [
         (
-            assemble(&layout, one("root", &long), blobs.clone()),
+            assemble(&layout, one(1, &long), blobs.clone()),
             "has 1048577 bytes",
         ),
-        (assemble(&layout, one("toor", &content), blobs), "`toor`"),
+        (assemble(&layout, one(2, &content), blobs), "`partition 2`"),
         (assemble(&layout, BTreeMap::new(), BTreeMap::new()), "`spl`"),
     ] {
         assert!(refused.unwrap_err().to_string().contains(what), "{what}");
     }
+}
+
+/// An existing disk of so many MiB with a boot loader behind its table and, from `starts` on, partitions of
+/// 2 MiB, each full of its number.
+fn existing(kind: Kind, len: u64, starts: &[u64]) -> Existing {
+    let mut table = Table::new(kind);
+    let mut regions = vec![Region::bytes(64 << 10, [0xaa; 512])];
+    for (number, start) in (1_u32..).zip(starts) {
+        let entry = match table.kind {
+            Kind::Gpt { .. } => gpt_partition(&number.to_string(), None, Bytes(0)).entry,
+            Kind::Mbr { .. } => mbr_partition("", None, Bytes(0)).entry,
+        };
+        table.partitions.push(Partition {
+            number,
+            start: Bytes::mib(*start),
+            len: Bytes::mib(2),
+            entry,
+        });
+        let byte = u8::try_from(number).unwrap();
+        regions.push(Region::bytes(start << 20, vec![byte; 2 << 20]));
+    }
+    regions.extend(table.regions(Bytes::mib(len)).unwrap());
+    let disk = Image::new(len << 20, regions).unwrap();
+    Existing { table, disk }
+}
+
+fn grown(existing: Existing, grown: &[(u32, u64)]) -> Request {
+    Request {
+        start: Start::Existing(existing),
+        grown: grown.iter().map(|(n, len)| (*n, Bytes(*len))).collect(),
+        ..request(MBR, Vec::new(), Vec::new())
+    }
+}
+
+/// The first bytes of an image, partition by partition.
+fn first_bytes(layout: &Layout, image: &Image) -> Vec<u8> {
+    let partitions = layout.table.partitions.iter();
+    let first = partitions.map(|it| {
+        let bytes = image.slice(it.start.0..it.start.0 + 1, 0);
+        match &bytes[..] {
+            [
+                Region {
+                    source: Source::Bytes(bytes),
+                    ..
+                },
+            ] => bytes[0],
+            _ => 0,
+        }
+    });
+    first.collect()
+}
+
+#[test]
+fn an_existing_disk_on_which_nothing_grows_stays_as_it_is() {
+    for kind in [gpt(), MBR] {
+        let before = existing(kind, 16, &[9, 1, 5]);
+        let disk = before.disk.clone();
+        let layout = solve(&grown(before, &[])).unwrap();
+        let image = assemble(&layout, BTreeMap::new(), BTreeMap::new()).unwrap();
+        assert_eq!(
+            image
+                .slice(0..image.len(), 0)
+                .iter()
+                .map(|it| it.len)
+                .sum::<u64>(),
+            disk.slice(0..disk.len(), 0)
+                .iter()
+                .map(|it| it.len)
+                .sum::<u64>()
+        );
+        assert_eq!(
+            (image.len(), first_bytes(&layout, &image)),
+            (16 << 20, vec![1, 2, 3])
+        );
+    }
+}
+
+#[test]
+fn what_lies_behind_a_partition_that_grows_moves_with_its_content() {
+    let before = existing(gpt(), 16, &[9, 1, 5]);
+    // Partition 3, at 5 MiB, becomes a sector longer than 3 MiB.
+    let layout = solve(&grown(before, &[(3, (3 << 20) + 512)])).unwrap();
+    let starts: Vec<_> = layout.table.partitions.iter().map(|it| it.start).collect();
+    assert_eq!(starts, [11, 1, 5].map(Bytes::mib));
+    assert_eq!(layout.len, Bytes::mib(18));
+    let image = assemble(&layout, BTreeMap::new(), BTreeMap::new()).unwrap();
+    assert_eq!(first_bytes(&layout, &image), [1, 2, 3]);
+    let loader = image.slice(64 << 10..65 << 10, 0);
+    assert_eq!(loader, [Region::bytes(0, [0xaa; 512])]);
+}
+
+#[test]
+fn a_logical_partition_and_what_contains_it_stay() {
+    let mut before = existing(MBR, 16, &[1, 4]);
+    let partitions = &mut before.table.partitions;
+    partitions[1].entry = Entry::Primary(mbr::Entry {
+        type_byte: 5,
+        active: false,
+    });
+    assert_snapshot!(refusals(&grown(before, &[(1, 3 << 20)])), @"partition 1 has 2MiB, its filesystem needs 3MiB, and it cannot become longer: it is a logical partition, or one lies behind it");
+}
+
+#[test]
+fn new_partitions_find_their_place_on_an_existing_disk() {
+    let before = existing(gpt(), 16, &[9, 1, 5]);
+    let mut request = grown(before, &[]);
+    request.partitions = vec![gpt_partition("data", None, Bytes::mib(3))];
+    let layout = solve(&request).unwrap();
+    let new = &layout.table.partitions[3];
+    assert_eq!((new.number, new.start), (4, Bytes::mib(11)));
+    let image = assemble(&layout, BTreeMap::new(), BTreeMap::new()).unwrap();
+    assert_eq!(first_bytes(&layout, &image), [1, 2, 3, 0]);
 }
 
 proptest::proptest! {
@@ -261,15 +369,36 @@ proptest::proptest! {
         let partitions = sizes.iter().zip(&starts).zip(names).map(|((size, start), name)| {
             gpt_partition(name, start.map(Bytes::mib), Bytes(size * 512))
         });
-        let request = request(GPT, partitions.collect(), vec![blob("spl", spl, 70_000, None)]);
+        let request = request(gpt(), partitions.collect(), vec![blob("spl", spl, 70_000, None)]);
         let Ok(layout) = solve(&request) else { return Ok(()) };
-        let mut spans: Vec<_> = layout.partitions.iter().map(|placed| {
-            let start = placed.extent.start.bytes().0;
-            assert!(start.is_multiple_of(1 << 20));
-            (start, start + placed.extent.n_sectors * 512)
+        let mut spans: Vec<_> = layout.table.partitions.iter().map(|placed| {
+            assert!(placed.start.0.is_multiple_of(1 << 20));
+            (placed.start.0, placed.end().0)
         }).collect();
         spans.extend([(440, 34 * 512), (spl, spl + 70_000), (layout.len.0 - 33 * 512, layout.len.0)]);
         spans.sort_unstable();
         proptest::prop_assert!(spans.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{spans:?}");
+    }
+
+    #[test]
+    fn a_disk_that_grows_keeps_every_content_and_no_overlap(
+        starts in proptest::sample::subsequence((0..12_u64).collect::<Vec<_>>(), 1..9),
+        grows in proptest::collection::vec(proptest::option::of(1_u64..9000), 8),
+        is_gpt in proptest::bool::ANY,
+    ) {
+        let kind = if is_gpt { gpt() } else { MBR };
+        let starts: Vec<u64> = starts.iter().map(|start| 1 + 3 * start).take(if is_gpt { 8 } else { 4 }).collect();
+        let before = existing(kind, 64, &starts);
+        let longer = (1..).zip(&starts).zip(&grows).filter_map(|((number, _), n)| {
+            Some((number, (2 << 20) + (*n)? * 512))
+        });
+        let layout = solve(&grown(before, &longer.collect::<Vec<_>>())).unwrap();
+        let mut spans: Vec<_> = layout.table.partitions.iter().map(|it| (it.start.0, it.end().0)).collect();
+        spans.extend([(0, 34 * 512), (layout.len.0 - layout.table.copy_len().0, layout.len.0)]);
+        spans.sort_unstable();
+        proptest::prop_assert!(spans.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{spans:?}");
+        let image = assemble(&layout, BTreeMap::new(), BTreeMap::new()).unwrap();
+        let expected: Vec<u8> = (1..).take(starts.len()).collect();
+        proptest::prop_assert_eq!(first_bytes(&layout, &image), expected);
     }
 }

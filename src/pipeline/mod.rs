@@ -13,16 +13,16 @@ mod first_boot;
 mod foreign;
 mod host_name;
 mod onto;
+mod partitions;
 mod references;
 pub(crate) mod remembered;
-mod rewrite;
+mod repack;
 pub(crate) mod system;
 
 pub use disk::DiskError;
 pub use fetch::FetchStageError;
 pub use foreign::ForeignError;
 pub use remembered::Remembered;
-pub use rewrite::RewriteError;
 pub use system::SystemError;
 
 use crate::apt::repository::Repository;
@@ -81,9 +81,6 @@ pub enum BuildError {
     /// The disk could not be laid out.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The base image could not be written back.
-    #[error(transparent)]
-    Rewrite(#[from] RewriteError),
 }
 
 /// Makes the image that `plan` describes; it is sealed, and not written yet.
@@ -140,10 +137,11 @@ pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildErro
         stage: Stage::Seal,
         work: Work::Uncounted,
     });
-    let image = match context.base {
-        Some(base) => rewrite::seal(plan, context.store, base, root, reporter)?,
-        None => disk::seal(plan, from, root)?,
+    let disk = match context.base {
+        Some(base) => repack::disk(plan, store, base, root, reporter)?,
+        None => partitions::disk(plan, from, root)?,
     };
+    let image = disk.seal(plan.spec.board.disk.min_size)?;
     reporter.report(Event::Finished {
         stage: Stage::Seal,
         memoized: false,

@@ -1,7 +1,7 @@
 //! What a base's command line and fstab say about its partitions must be true of the image: whoever
 //! follows a name that leads nowhere does not start.
 
-use super::rewrite::RewriteError;
+use super::disk::DiskError;
 use crate::base::Opened;
 use crate::base::fstab::{self, Line, What};
 use crate::base::open::Volume;
@@ -15,12 +15,12 @@ const FSTAB: &str = "/etc/fstab";
 const COMMAND_LINE: &str = "cmdline.txt";
 
 /// Looks at every name of a partition in `root`, the composed tree of `base`.
-pub(super) fn check(base: &Opened, root: &Tree, store: &Store) -> Result<(), RewriteError> {
+pub(super) fn check(base: &Opened, root: &Tree, store: &Store) -> Result<(), DiskError> {
     let contents = Contents {
         tree: root,
         objects: store,
     };
-    let wrong = |file: &str, reference: &str| RewriteError::Reference {
+    let wrong = |file: &str, reference: &str| DiskError::Reference {
         file: file.to_owned(),
         reference: reference.to_owned(),
         root: base.root().number,

@@ -8,11 +8,12 @@ mod tables;
 use crate::support::{e2fsck, judge};
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Region, Source};
+use imgbuild::disk::table::{Entry, Kind as TableKind, Partition};
 use imgbuild::disk::{gpt, mbr};
 use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::event::Silent;
 use imgbuild::fs::fat::{self, FatBits};
-use imgbuild::layout::{self, BlobRequest, Entry, Layout, PartitionRequest, Request, Table};
+use imgbuild::layout::{self, BlobRequest, Layout, PartitionRequest, Request, Start};
 use imgbuild::sink::{self, Digest};
 use imgbuild::store::Store;
 use imgbuild::tree::{Content, Kind, Meta, Node, Origin, Tree, TreePath};
@@ -51,7 +52,7 @@ fn gpt_partition(name: &str, kind: &str, start: Option<u64>, mib: u64) -> Partit
 fn mbr_partition(name: &str, type_byte: u8, active: bool, mib: u64) -> PartitionRequest {
     PartitionRequest {
         name: name.into(),
-        entry: Entry::Mbr(mbr::Entry { type_byte, active }),
+        entry: Entry::Primary(mbr::Entry { type_byte, active }),
         start: None,
         size: Bytes::mib(mib),
     }
@@ -60,9 +61,7 @@ fn mbr_partition(name: &str, type_byte: u8, active: bool, mib: u64) -> Partition
 /// One image for BIOS and UEFI: boot code, BIOS boot partition, ESP and root.
 fn x86_64() -> Request {
     Request {
-        table: Table::Gpt {
-            disk_guid: guid("01234567-89ab-cdef-0123-456789abcdef"),
-        },
+        start: Start::New(TableKind::gpt(guid("01234567-89ab-cdef-0123-456789abcdef"))),
         alignment: Bytes::mib(1),
         partitions: vec![
             gpt_partition("bios", BIOS_BOOT, Some(1), 1),
@@ -70,23 +69,23 @@ fn x86_64() -> Request {
             gpt_partition("root", ROOT, Some(66), 40),
         ],
         blobs: vec![blob("mbr", 0, 440)],
-        min_len: None,
+        grown: BTreeMap::new(),
     }
 }
 
 /// A Raspberry Pi: FAT32 for the firmware, then root.
 fn raspberry_pi() -> Request {
     Request {
-        table: Table::Mbr {
+        start: Start::New(TableKind::Mbr {
             disk_id: 0x1234_5678,
-        },
+        }),
         alignment: Bytes::mib(4),
         partitions: vec![
             mbr_partition("boot", 0x0c, true, 512),
             mbr_partition("root", 0x83, false, 40),
         ],
         blobs: Vec::new(),
-        min_len: None,
+        grown: BTreeMap::new(),
     }
 }
 
@@ -113,14 +112,13 @@ fn fixture() -> Fixture {
 
 impl Fixture {
     fn make(&self, layout: &Layout, blobs: BTreeMap<String, Source>) -> PathBuf {
-        let partitions = layout.partitions.iter().filter_map(|placed| {
-            let (start, len) = (placed.extent.start, Lba(placed.extent.n_sectors).bytes());
-            let image = match placed.name.as_str() {
-                "boot" | "ESP" => boot(start, len),
-                "root" => self.root(len),
+        let partitions = named(layout).filter_map(|(name, partition)| {
+            let image = match name {
+                "boot" | "ESP" => boot(partition.start.sectors().unwrap(), partition.len),
+                "root" => self.root(partition.len),
                 _ => return None,
             };
-            Some((placed.name.clone(), image))
+            Some((partition.number, image))
         });
         let image = layout::assemble(layout, partitions.collect(), blobs).unwrap();
         let path = self.folder.path().join("disk.img");
@@ -145,6 +143,12 @@ impl Fixture {
         )
         .unwrap()
     }
+}
+
+/// The partitions with their names.
+fn named(layout: &Layout) -> impl Iterator<Item = (&str, &Partition)> {
+    let partitions = layout.table.partitions.iter();
+    partitions.map(|partition| (layout.names[&partition.number].as_str(), partition))
 }
 
 fn boot(start: Lba, len: Bytes) -> Image {
@@ -179,9 +183,9 @@ fn table(disk: &Path) -> Value {
 
 /// Checks that the filesystems are where the layout has put them.
 fn assert_contents(disk: &Path, layout: &Layout) {
-    for placed in &layout.partitions {
-        let start = placed.extent.start.bytes().0;
-        match placed.name.as_str() {
+    for (name, partition) in named(layout) {
+        let start = partition.start.0;
+        match name {
             "boot" | "ESP" => {
                 let at = format!("{}@@{start}", disk.display());
                 let read = judge(Command::new("mtype").args(["-i", &at, "::config.txt"]));
@@ -211,14 +215,14 @@ fn a_gpt_disk_is_sound_and_says_what_was_asked() {
     let partitions = found["partitions"].as_array().unwrap();
     let all = partitions
         .iter()
-        .zip(&layout.partitions)
+        .zip(named(&layout))
         .zip([BIOS_BOOT, ESP, ROOT]);
-    for ((found, placed), kind) in all {
-        assert_eq!(found["start"], placed.extent.start.0);
-        assert_eq!(found["size"], placed.extent.n_sectors);
+    for ((found, (name, partition)), kind) in all {
+        assert_eq!(found["start"], partition.start.0 / 512);
+        assert_eq!(found["size"], partition.len.0 / 512);
         assert_eq!(found["type"], kind);
-        assert_eq!(found["name"], placed.name.as_str());
-        let Entry::Gpt(entry) = &placed.entry else {
+        assert_eq!(found["name"], name);
+        let Entry::Gpt(entry) = &partition.entry else {
             panic!("a GPT entry")
         };
         let uuid = imgbuild::seed::uuid_text(&entry.guid).to_uppercase();

@@ -1,4 +1,4 @@
-//! Reads the partition table of a disk that somebody else made, and writes it back.
+//! A partition table: read from a disk that somebody else made, laid out by `layout`, and written.
 //!
 //! ```text
 //! MBR   sector 0 | partitions …            logical ones: a chain of further tables, each a sector
@@ -85,8 +85,8 @@ pub enum Kind {
     },
 }
 
-/// The MBR before a GPT.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The MBR before a GPT; by default an ordinary one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Protective {
     /// Its disk id, usually 0.
     pub disk_id: u32,
@@ -198,7 +198,28 @@ impl OnDisk {
     }
 }
 
+impl Kind {
+    /// A GPT as it is made anew.
+    pub fn gpt(disk_guid: [u8; 16]) -> Self {
+        Self::Gpt {
+            disk_guid,
+            mbr: Protective::default(),
+            damaged: None,
+        }
+    }
+}
+
 impl Table {
+    /// A table without partitions and without boot code, in sectors of 512 bytes.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            sector: Sector::Of512,
+            boot_code: Box::new([0; 440]),
+            kind,
+            partitions: Vec::new(),
+        }
+    }
+
     /// The PARTUUID of a partition, as Linux and `/dev/disk/by-partuuid` spell it.
     pub fn partuuid(&self, partition: &Partition) -> String {
         match (&self.kind, &partition.entry) {

@@ -10,6 +10,21 @@ use crate::units::{Bytes, Lba};
 const MAX_GPT: u32 = 8192;
 
 impl Table {
+    /// Bytes of one copy of a GPT with these partitions: as many lie behind sector 0, and at the end of
+    /// the disk. None for an MBR.
+    pub fn copy_len(&self) -> Bytes {
+        match self.kind {
+            Kind::Mbr { .. } => Bytes(0),
+            Kind::Gpt { .. } => self.gpt_disk(Bytes(0)).copy_len(),
+        }
+    }
+
+    /// A disk of `len` with the GPT of these partitions.
+    fn gpt_disk(&self, len: Bytes) -> gpt::Disk {
+        let highest = self.partitions.last().map_or(0, |it| it.number);
+        gpt::Disk::new(len, self.sector.bytes(), highest)
+    }
+
     /// The boot code and the table for a disk of `len`, ascending. What they leave out is zeros, or
     /// the partitions.
     pub fn regions(&self, len: Bytes) -> Result<Vec<Region>, TableError> {
@@ -119,12 +134,11 @@ impl Table {
         protective: &Protective,
         len: Bytes,
     ) -> Result<Vec<Region>, TableError> {
-        let size = self.sector.bytes();
         let highest = self.partitions.last().map_or(0, |it| it.number);
         if highest > MAX_GPT {
             return wrong(highest, "a GPT of more than 8192 entries is not supported");
         }
-        let disk = gpt::Disk::new(len, size, highest);
+        let disk = self.gpt_disk(len);
         if disk.usable().is_empty() {
             return Err(TableError::TooShort { len });
         }
