@@ -56,10 +56,10 @@ pub(crate) fn build(
     let session = Session::open(spec, options)?;
     let written = session.retried(|| {
         let output = session.output(Path::new(image))?;
-        let start = session.start(None)?;
-        let lock = session.resolve(&start)?;
+        let base = session.base(None)?;
+        let lock = session.resolve(&base)?;
         let plan = session.plan(lock)?;
-        let image = session.build(&plan, &start)?;
+        let image = session.build(&plan, &base)?;
         session.write(&plan, &image, output)
     })?;
     Ok(written)

@@ -47,13 +47,16 @@ pub enum StaleLock {
     },
 }
 
-impl Plan {
-    /// Joins `spec` and the `lock` that was made for its packages.
-    pub fn new(spec: Spec, lock: Lock) -> Result<Self, StaleLock> {
+impl StaleLock {
+    /// Refuses a `lock` that was made for something else than `spec`.
+    ///
+    /// # Errors
+    /// Where it was made for other packages or for another base image.
+    pub fn check(spec: &Spec, lock: &Lock) -> Result<(), Self> {
         let expected = spec.resolution_digest();
         if lock.spec != expected {
             let found = lock.spec;
-            return Err(StaleLock::Packages { expected, found });
+            return Err(Self::Packages { expected, found });
         }
         for (wanted, locked) in [(&spec.base, &lock.base), (&spec.loader, &lock.loader)] {
             let wanted = wanted.as_ref().and_then(ImageBase::sha256);
@@ -61,9 +64,17 @@ impl Plan {
             if let (Some(expected), Some(found)) = (wanted, locked)
                 && expected != found
             {
-                return Err(StaleLock::Base { expected, found });
+                return Err(Self::Base { expected, found });
             }
         }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Joins `spec` and the `lock` that was made for its packages.
+    pub fn new(spec: Spec, lock: Lock) -> Result<Self, StaleLock> {
+        StaleLock::check(&spec, &lock)?;
         let mut hasher = Hasher::new();
         hasher.field(b"imgbuild plan");
         hasher.field(env!("CARGO_PKG_VERSION").as_bytes());

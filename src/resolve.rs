@@ -5,7 +5,6 @@ mod installed;
 mod third_party;
 
 pub use error::ResolveError;
-pub use installed::Installed;
 pub use third_party::{ThirdPartyError, lint_archive_keys, third_party_archives};
 
 use crate::apt::index::{Index, Priority};
@@ -15,6 +14,7 @@ use crate::apt::preferences::Archive as Source;
 use crate::apt::repository::{Archives, Freshness, Indices, Repository};
 use crate::apt::solve::{Choice, NotARequest, Request, Universe, Wanted, solve};
 use crate::architecture::Architecture;
+use crate::base::Base;
 use crate::configure;
 use crate::define::board::{ExtraSuite, Suite};
 use crate::digest::{Hasher, Sha256};
@@ -72,16 +72,10 @@ fn extra_repository(extra: &ExtraSuite) -> String {
 pub struct Resolver<'a> {
     /// Over which network into which store.
     pub archives: Archives<'a>,
-    /// Where packages come from.
-    pub repositories: &'a [Repository],
-    /// Where tools of the building machine come from; also from `repositories` if these are none.
-    pub tools: &'a [Repository],
-    /// Where files for the board's blobs come from, by keys of their own.
-    pub third_party_archives: &'a [Repository],
+    /// Where the build begins: the archives, and what is there already.
+    pub base: &'a Base,
     /// The architecture of the machine that builds.
     pub host: Architecture,
-    /// What there is already; nothing in a bootstrap.
-    pub installed: Option<&'a Installed>,
 }
 
 impl Resolver<'_> {
@@ -96,7 +90,7 @@ impl Resolver<'_> {
         let mut architectures = vec![spec.board.architecture];
         let tools = match self.host == spec.board.architecture {
             true => &[],
-            false => self.tools,
+            false => self.base.tools.as_slice(),
         };
         if self.host != spec.board.architecture && tools.is_empty() {
             architectures.push(self.host);
@@ -104,10 +98,10 @@ impl Resolver<'_> {
         let archives = &self.archives;
         let fetch = |repository| archives.fetch_indices(repository, &architectures);
         let fetch_tools = |repository| archives.fetch_indices(repository, &[self.host]);
-        let fetched = self.repositories.iter().map(fetch);
+        let fetched = self.base.repositories.iter().map(fetch);
         let fetched = fetched.chain(tools.iter().map(fetch_tools));
         let fetched = fetched.collect::<Result<Vec<_>, _>>()?;
-        let third_party_archives = self.third_party_archives.iter();
+        let third_party_archives = self.base.third_party_archives.iter();
         let third_party_packages = third_party_archives.map(|third_party_archive| {
             archives.fetch_indices(third_party_archive, &architectures[..1])
         });
@@ -115,18 +109,18 @@ impl Resolver<'_> {
         let key = self.key(spec, &fetched, &third_party_packages);
         let store = self.archives.store;
         let known = store.memo(STAGE, &key);
-        let lock = match &known {
+        let mut lock = match &known {
             Some(object) => Lock::parse(&store.read_text(object)?)?,
             None => {
                 // What the base has installed was read from its disk.
-                store.prove(self.installed.map(|installed| installed.disk))?;
+                store.prove(self.base.image().map(|image| image.opened.disk))?;
                 let lock = Lock {
                     third_party_archives: locked_repositories(
-                        self.third_party_archives.iter().zip(&third_party_packages),
+                        self.base.third_party_archives.iter().zip(&third_party_packages),
                     ),
                     third_party_packages: third_party::choose(
                         spec,
-                        self.third_party_archives,
+                        &self.base.third_party_archives,
                         &third_party_packages,
                         store,
                     )?,
@@ -140,26 +134,27 @@ impl Resolver<'_> {
             stage: Stage::Resolve,
             memoized: known.is_some(),
         });
+        lock.loader = self.base.loader().map(|loader| loader.locked.clone());
         Ok(lock)
     }
 
     /// Every archive, in the order of what was fetched from them.
     fn all(&self) -> impl Iterator<Item = &Repository> {
-        self.repositories.iter().chain(self.tools)
+        self.base.repositories.iter().chain(&self.base.tools)
     }
 
     fn key(&self, spec: &Spec, fetched: &[Indices], third_party_packages: &[Indices]) -> Sha256 {
         let mut hasher = Hasher::new();
         hasher.field(&spec.resolution_digest().0);
         hasher.field(self.host.debian().as_bytes());
-        if let Some(installed) = self.installed {
-            hasher.field(&installed.base.sha256.0);
-            hasher.field(installed.base.urls.join(" ").as_bytes());
-            hasher.field(installed.base.name.as_bytes());
-            hasher.field(&installed.disk.0);
+        if let Some(image) = self.base.image() {
+            hasher.field(&image.locked.sha256.0);
+            hasher.field(image.locked.urls.join(" ").as_bytes());
+            hasher.field(image.locked.name.as_bytes());
+            hasher.field(&image.opened.disk.0);
         }
         hasher.field(configure::NATIVE_PACKAGES.join(" ").as_bytes());
-        let third_party_archives = self.third_party_archives.iter().zip(third_party_packages);
+        let third_party_archives = self.base.third_party_archives.iter().zip(third_party_packages);
         for (repository, indices) in self.all().zip(fetched).chain(third_party_archives) {
             hasher.field(repository.name.as_bytes());
             hasher.field(url(repository).as_bytes());
@@ -173,8 +168,14 @@ impl Resolver<'_> {
         let universe = self.universe(fetched, spec.board.architecture, suite)?;
         let packages = spec.packages.iter().map(|name| wanted(name, suite));
         let packages: Result<Vec<Wanted>, NotARequest> = packages.collect();
-        let installed = self.installed.map(|it| it.index(spec.board.architecture));
-        let installed = installed.transpose()?;
+        let installed = match self.base.image() {
+            Some(image) => {
+                let status = image.opened.status(self.archives.store)?.into();
+                let name = format!("base image {}", image.locked.name);
+                Some(Index::status(&name, status, spec.board.architecture)?)
+            }
+            None => None,
+        };
         let request = Request {
             packages: match &installed {
                 Some(installed) => installed::missing(packages?, installed),
@@ -205,7 +206,7 @@ impl Resolver<'_> {
             spec: spec.resolution_digest(),
             epoch: dates.max().expect("there is a repository"),
             repositories: locked_repositories(self.all().zip(fetched)),
-            base: self.installed.map(|it| it.base.clone()),
+            base: self.base.image().map(|image| image.locked.clone()),
             loader: None,
             packages,
             file_packages,
@@ -244,8 +245,8 @@ impl Resolver<'_> {
             }
         }
         let universe = Universe::new(texts, architecture)?.not_automatic(&not_automatic);
-        Ok(match self.installed {
-            Some(installed) => universe.preferring(installed.preferences.clone(), sources),
+        Ok(match self.base.image() {
+            Some(image) => universe.preferring(image.preferences.clone(), sources),
             None => universe,
         })
     }

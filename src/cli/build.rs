@@ -23,15 +23,11 @@ pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure
     let (plan, written) = session.retried(|| {
         // The output's folder is tried before minutes are spent on an image that cannot be kept.
         let output = session.output(&path)?;
-        let (plan, start) = locks::plan(&session, args, &progress)?;
+        let (plan, base) = locks::plan(&session, args, &progress)?;
         if talk.verbose {
             say(plan.to_text().trim_end());
         }
-        let start = match start {
-            Some(start) => start,
-            None => session.start(Some(&plan.lock))?,
-        };
-        let image = session.build(&plan, &start)?;
+        let image = session.build(&plan, &base)?;
         let written = session.write(&plan, &image, output)?;
         Ok::<_, Failure>((plan, written))
     })?;

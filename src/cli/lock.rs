@@ -10,7 +10,7 @@ use super::{inputs, locks};
 pub(super) fn lock(args: &LockArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(Show::suited(talk.quiet));
     let session = inputs::open(&args.target, &args.input, &progress)?;
-    let lock = session.retried(|| session.resolve(&session.start(None)?))?;
+    let lock = session.retried(|| session.resolve(&session.base(None)?))?;
     let path = args.output.clone();
     let path = path.unwrap_or_else(|| locks::default(session.spec()));
     locks::write(&path, &lock)?;

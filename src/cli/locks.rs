@@ -3,10 +3,11 @@
 use super::args::BuildArgs;
 use super::failure::Failure;
 use super::{files, signals, target};
+use crate::base::Base;
 use crate::event::{Event, Reporter};
 use crate::lock::Lock;
 use crate::plan::Plan;
-use crate::session::{Session, SessionError, Start};
+use crate::session::{Session, SessionError};
 use crate::specification::Spec;
 use crate::unfinished::Unfinished;
 use std::io::{self, Write};
@@ -23,18 +24,19 @@ pub(super) fn default(spec: &Spec) -> PathBuf {
     ))
 }
 
-/// The plan by the lock that is there, or by a fresh one, for which the build's start was made.
+/// The plan by the lock that is there, or by a fresh one, and where the build begins.
 pub(super) fn plan(
     session: &Session<'_>,
     args: &BuildArgs,
     reporter: &dyn Reporter,
-) -> Result<(Plan, Option<Start>), Failure> {
-    if let Some(lock) = read(session, args, reporter)? {
-        return Ok((session.plan(lock)?, None));
-    }
-    let start = session.start(None)?;
-    let lock = session.resolve(&start)?;
-    Ok((session.plan(lock)?, Some(start)))
+) -> Result<(Plan, Base), Failure> {
+    let found = read(session, args, reporter)?;
+    let base = session.base(found.as_ref())?;
+    let lock = match found {
+        Some(lock) => lock,
+        None => session.resolve(&base)?,
+    };
+    Ok((session.plan(lock)?, base))
 }
 
 /// The lock that `args` name, or that was found; none where none is insisted on.

@@ -1,6 +1,7 @@
 //! Puts tables, blobs and partition contents where a layout says.
 
-use super::{Existing, Layout};
+use super::Layout;
+use super::request::Existing;
 use crate::disk::image::{Image, ImageError, Region, Source};
 use crate::disk::table::{Partition, TableError};
 use crate::units::Bytes;

@@ -2,7 +2,7 @@
 //! caller can point at the definition.
 
 use super::claim::{Claim, Claimant};
-use super::{BlobRequest, PartitionRequest, Request};
+use super::request::{BlobRequest, PartitionRequest, Request};
 use crate::disk::table::{Entry, Kind, Partition, Table};
 use crate::disk::{gpt, mbr};
 use crate::units::Bytes;

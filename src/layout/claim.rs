@@ -1,6 +1,6 @@
 //! Spans of the disk and who claims them.
 
-use super::{BlobRequest, PartitionRequest};
+use super::request::{BlobRequest, PartitionRequest};
 use crate::disk::mbr;
 use crate::disk::table::{Entry, Kind, Table};
 use crate::units::{Bytes, SECTOR_SIZE};

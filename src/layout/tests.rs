@@ -1,6 +1,7 @@
 use super::*;
-use crate::disk::image::{Region, Source};
+use crate::disk::image::{Image, Region, Source};
 use crate::disk::mbr;
+use crate::disk::table::{Entry, Kind};
 use insta::assert_snapshot;
 use std::collections::BTreeMap;
 

@@ -21,10 +21,10 @@ const GRUB_CORE: &str = "grub-core-1";
 pub(super) struct Sources<'a> {
     /// What was fetched, and what is made.
     pub(super) store: &'a Store,
-    /// The unpacked packages that lend files.
+    /// The unpacked packages whose files serve as blobs.
     pub(super) file_packages: &'a Tree,
-    /// The disk of the base image.
-    pub(super) base: Option<&'a dyn Device>,
+    /// The disk of the image that the boot loader is taken from.
+    pub(super) loader: Option<&'a dyn Device>,
 }
 
 /// Why a board that takes its boot loader from a base image cannot do without one.
@@ -54,7 +54,7 @@ pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u
             foreign::file(from.store, &package.sha256, &wanted.file.path)?
         }
         BlobSource::Download(download) => fetched(from.store, download)?,
-        BlobSource::Base(region) => base_bytes(plan, from.base, blob, *region)?,
+        BlobSource::Base(region) => base_bytes(plan, from.loader, blob, *region)?,
     };
     for patch in &blob.patches {
         apply(plan, blob, patch, &mut bytes)?;

@@ -1,6 +1,5 @@
 //! What a board's boot flow puts on the disk: files of trees, contents of partitions, blobs.
 
-use super::blob::Sources;
 use super::disk::DiskError;
 use crate::boot::contents::{Contents, builtin_file, path, put};
 use crate::boot::extlinux::{self, ExtlinuxSettings};
@@ -23,15 +22,15 @@ use crate::tree::{self, Content, LastOpen, Name, Slice, Tree, TreePath};
 /// The stage of the memo that leads from an initramfs's tree to its packed form.
 const INITRAMFS: &str = "initramfs";
 
-/// Lays over `root` what the board needs to start: the files that it takes from packages beside the
+/// Writes into `root` what the board needs to start: the files that it takes from packages beside the
 /// image, the initramfs, the boot flow's own files, fstab, and the growth of the root
 /// partition.
-pub(super) fn lay(plan: &Plan, from: Sources<'_>, root: &mut Tree) -> Result<(), DiskError> {
-    let Sources {
-        store,
-        file_packages,
-        ..
-    } = from;
+pub(super) fn write(
+    plan: &Plan,
+    store: &Store,
+    file_packages: &Tree,
+    root: &mut Tree,
+) -> Result<(), DiskError> {
     clear_mounts(plan, root)?;
     for file in &plan.spec.board.files {
         let source = path(&file.source.path);
@@ -52,11 +51,11 @@ pub(super) fn lay(plan: &Plan, from: Sources<'_>, root: &mut Tree) -> Result<(),
         put(root, &path, node)?;
     }
     match plan.spec.board.boot.flow {
-        BootFlow::GrubHybrid => lay_grub(plan, root)?,
-        BootFlow::Extlinux => lay_extlinux(plan, store, root)?,
-        BootFlow::RpiFirmware => lay_firmware(plan, store, root, kernel, &initramfs)?,
+        BootFlow::GrubHybrid => write_grub(plan, root)?,
+        BootFlow::Extlinux => write_extlinux(plan, store, root)?,
+        BootFlow::RpiFirmware => write_firmware(plan, store, root, kernel, &initramfs)?,
     }
-    lay_boot_text(plan, root)?;
+    write_boot_text(plan, root)?;
     let fstab = fstab::text(&mounts(plan));
     put(
         root,
@@ -70,7 +69,7 @@ pub(super) fn lay(plan: &Plan, from: Sources<'_>, root: &mut Tree) -> Result<(),
 }
 
 /// What can be set on the boot partition, where the image has what reads it.
-fn lay_boot_text(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
+fn write_boot_text(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
     if root.at(&path(device::DEFINITIONS)).is_none() {
         return Ok(());
     }
@@ -103,7 +102,7 @@ fn refuse_foreign_programs(plan: &Plan, store: &Store, root: &Tree) -> Result<()
     }
 }
 
-/// Where other partitions are mounted, only what is laid there now is wanted: scripts of packages
+/// Where other partitions are mounted, only what is written there now is wanted: scripts of packages
 /// that saw a plain directory may have filled it.
 fn clear_mounts(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
     let mounts = plan
@@ -162,7 +161,7 @@ fn initramfs(plan: &Plan, store: &Store, root: &Tree, kernel: &Name) -> Result<C
 }
 
 /// The configurations of GRUB; its programs come by the board's files and blobs.
-fn lay_grub(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
+fn write_grub(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
     let settings = grub_settings(plan);
     let mtime = plan.epoch().into();
     let menu = grub::menu(&settings)?;
@@ -186,7 +185,7 @@ fn lay_grub(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
 }
 
 /// The menu of U-Boot, which comes by the board's blobs or lies in the board itself.
-fn lay_extlinux(plan: &Plan, store: &Store, root: &mut Tree) -> Result<(), DiskError> {
+fn write_extlinux(plan: &Plan, store: &Store, root: &mut Tree) -> Result<(), DiskError> {
     let boot = &plan.spec.board.boot;
     let settings = ExtlinuxSettings {
         root: root_by(plan),
@@ -220,7 +219,7 @@ pub(super) fn grub_settings(plan: &Plan) -> GrubSettings {
 }
 
 /// The Raspberry Pi's firmware partition, where the board mounts it.
-fn lay_firmware(
+fn write_firmware(
     plan: &Plan,
     store: &Store,
     root: &mut Tree,

@@ -1,6 +1,6 @@
 //! Brings packages and blobs into the store.
 
-use super::BuildContext;
+use super::context::BuildContext;
 use crate::apt::repository::RepositoryError;
 use crate::define::board::{ArchiveFile, Blob, BlobSource};
 use crate::event::{Event, Stage, Work};
@@ -190,7 +190,7 @@ fn download(
     package: &LockedPackage,
     context: &BuildContext<'_>,
 ) -> Result<Download, FetchStageError> {
-    let mut repositories = context.repositories.iter().chain(context.tools);
+    let mut repositories = context.base.repositories.iter().chain(&context.base.tools);
     let repository = repositories.find(|repository| repository.name == package.repository);
     let repository = repository.ok_or_else(|| FetchStageError::NoRepository {
         package: package.name.clone(),

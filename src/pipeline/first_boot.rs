@@ -1,4 +1,4 @@
-//! A base image with further packages on top, which the device itself configures on its first boot:
+//! Packages on a base image that the device itself configures at its first boot:
 //! for hosts that allow no sandbox, and for people who ask for it.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //! The packages are unpacked by us, so none of them may be there in another version: replacing one
 //! takes its scripts. A root made of packages alone has no system that could start, and none of this.
 
-use super::BuildContext;
+use super::context::BuildContext;
 use super::fetch;
 use super::system::{self, SystemError};
 use crate::base::{Opened, regulatory};
@@ -71,9 +71,9 @@ fn refuse_upgrades(plan: &Plan, database: &Database) -> Result<(), SystemError> 
     }
 }
 
-/// Lays what configures the packages over `root`, in which everything else is already; `unowned` is
+/// Writes what configures the packages into `root`, in which everything else is already; `unowned` is
 /// what belongs to accounts that only their scripts make.
-pub(super) fn lay(
+pub(super) fn write(
     plan: &Plan,
     base: &Opened,
     root: &mut Tree,

@@ -5,7 +5,7 @@
 //! and then a build for another name must not run all of them again. So they run first under a name that nobody has. If
 //! nothing that they leave holds it, the result is that of every name; else they run once more, under the device's own.
 
-use super::BuildContext;
+use super::context::BuildContext;
 use super::system::{self, SystemError};
 use crate::compose::identity;
 use crate::compose::layer::Layer;

@@ -1,9 +1,12 @@
 //! The partitions and blobs of a new disk, as the board's definition has them, with the files of the finished tree.
 
 use super::blob::{self, Sources};
+use super::context::BuildContext;
 use super::disk::{Disk, DiskError};
+use super::root::Root;
 use crate::boot::contents::path;
 use crate::define::board::{Blob, BlobPlace, Filesystem, Partition, Size, Table as BoardTable};
+use crate::disk::device::Device;
 use crate::disk::image::{Image, Region, Source};
 use crate::disk::{gpt, mbr, table};
 use crate::fs::ext4;
@@ -21,9 +24,20 @@ const LINUX: u8 = 0x83;
 /// Blocks that only root may use, so that a full disk still lets an administrator log in.
 const RESERVED_PERCENT: u8 = 1;
 
-/// The new disk that holds `root`, the finished tree.
-pub(super) fn disk(plan: &Plan, from: Sources<'_>, mut root: Tree) -> Result<Disk, DiskError> {
+/// The new disk that holds `root`.
+pub(super) fn disk(
+    plan: &Plan,
+    context: &BuildContext<'_>,
+    root: Root,
+) -> Result<Disk, DiskError> {
     let board = &plan.spec.board;
+    let loader = context.base.loader();
+    let from = Sources {
+        store: context.store,
+        file_packages: &root.file_packages,
+        loader: loader.map(|loader| &loader.disk as &dyn Device),
+    };
+    let mut tree = root.tree;
     let mut parts = Parts {
         plan,
         images: BTreeMap::new(),
@@ -36,7 +50,7 @@ pub(super) fn disk(plan: &Plan, from: Sources<'_>, mut root: Tree) -> Result<Dis
         .iter()
         .partition(|partition| !is_root(partition));
     for partition in below.into_iter().chain(roots) {
-        parts.add(partition, &mut root)?;
+        parts.add(partition, &mut tree)?;
     }
     for blob in &board.blobs {
         parts.add_blob(blob, blob::bytes(plan, from, blob)?)?;

@@ -9,7 +9,9 @@
 //! Everything outside of them stays, as far as `layout` does not have to move it. Disk id, partition numbers,
 //! types and ids never change.
 
+use super::context::BuildContext;
 use super::disk::{Disk, DiskError};
+use super::root::Root;
 use crate::base::Opened;
 use crate::base::open::{Format, Volume};
 use crate::disk::image::Image;
@@ -19,7 +21,6 @@ use crate::fs::ext4::{self, Params};
 use crate::fs::fat;
 use crate::layout::{self, Existing};
 use crate::plan::Plan;
-use crate::store::Store;
 use crate::tree::{self, Objects, Tree};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
@@ -29,29 +30,28 @@ const ALIGNMENT: Bytes = Bytes::MIB;
 /// A root that must be longer becomes longer by a multiple of this, so that erase blocks fit.
 const GROWTH: Bytes = Bytes::mib(4);
 
-/// The disk of `base` with the files of `root`, the finished tree.
+/// The disk of `base` with the files of `root`.
 pub(super) fn disk(
     plan: &Plan,
-    store: &Store,
+    context: &BuildContext<'_>,
     base: &Opened,
-    root: Tree,
-    reporter: &dyn Reporter,
+    root: Root,
 ) -> Result<Disk, DiskError> {
     let mut contents: BTreeMap<u32, Image> = BTreeMap::new();
     let mut grown = BTreeMap::new();
-    let trees = base.unmount(root)?;
+    let trees = base.unmount(root.tree)?;
     for (volume, tree) in base.volumes.iter().zip(trees).rev() {
         if tree::dump(&tree) == tree::dump(&volume.tree) {
             continue;
         }
         let partition = base.partition(volume);
-        let image = sealed(plan, base, volume, &tree, reporter)?;
+        let image = sealed(plan, base, volume, &tree, context.reporter)?;
         if image.len() > partition.len.0 {
             grown.insert(volume.number, Bytes(image.len()));
         }
         contents.insert(volume.number, image);
     }
-    let file = store.open(&base.disk)?;
+    let file = context.store.open(&base.disk)?;
     let start = layout::Start::Existing(Existing {
         table: base.table.clone(),
         disk: Image::of_object(base.disk, &file)?,

@@ -1,6 +1,6 @@
 //! The root filesystem of configured packages, and the trees beside it that lend files and tools.
 
-use super::BuildContext;
+use super::context::BuildContext;
 use super::fetch::{self, FetchStageError};
 use super::host_name::{self, Configured};
 use crate::architecture::Architecture;

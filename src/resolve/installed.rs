@@ -1,34 +1,8 @@
 //! What a base image has installed already, and what is left to ask for on top of it.
 
-use crate::apt::index::{Index, IndexError};
-use crate::apt::preferences::Preferences;
+use crate::apt::index::Index;
 use crate::apt::solve::{Choice, Wanted};
-use crate::architecture::Architecture;
-use crate::digest::Sha256;
-use crate::lock::LockedBase;
 use std::collections::BTreeSet;
-use std::sync::Arc;
-
-/// The packages of a base image.
-#[derive(Clone, Debug)]
-pub struct Installed {
-    /// The file that holds the base.
-    pub base: LockedBase,
-    /// Its disk, as an object of the store.
-    pub disk: Sha256,
-    /// Its dpkg's status file.
-    pub status: Arc<str>,
-    /// Which versions its apt prefers.
-    pub preferences: Preferences,
-}
-
-impl Installed {
-    /// The status file as an index.
-    pub(super) fn index(&self, architecture: Architecture) -> Result<Index, IndexError> {
-        let name = format!("base image {}", self.base.name);
-        Index::status(&name, self.status.clone(), architecture)
-    }
-}
 
 /// The names of all packages of `installed`.
 pub(super) fn names(installed: &Index) -> BTreeSet<&str> {

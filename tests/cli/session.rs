@@ -89,9 +89,9 @@ fn a_session_reports_every_kind_of_event_and_ends_each_stage_that_it_begins() {
     };
     let session = Session::open(spec(&fixture, &UserSettings::default()), options).unwrap();
     let output = session.output(&fixture.image()).unwrap();
-    let start = session.start(None).unwrap();
-    let plan = session.plan(session.resolve(&start).unwrap()).unwrap();
-    let image = session.build(&plan, &start).unwrap();
+    let base = session.base(None).unwrap();
+    let plan = session.plan(session.resolve(&base).unwrap()).unwrap();
+    let image = session.build(&plan, &base).unwrap();
     let len = session.write(&plan, &image, output).unwrap().len;
     drop(session);
     let events = recorder.0.into_inner().unwrap();
@@ -139,7 +139,7 @@ fn what_a_session_cannot_do_is_an_error_of_its_own() {
     };
     let settings = UserSettings::default();
     let session = open(&settings, |options| options.mirrors = Mirrors::Unknown).unwrap();
-    assert!(matches!(session.start(None), Err(SessionError::NoMirror)));
+    assert!(matches!(session.base(None), Err(SessionError::NoMirror)));
     let keys = open(&settings, |options| options.base_keys = Some(Vec::new()));
     assert!(matches!(keys, Err(SessionError::NeedlessBaseKey)));
     let settings = UserSettings {

@@ -1,85 +1,57 @@
-//! Where a build begins: with packages alone, with packages and the boot loader of an image, or with an image.
+//! Fetches and opens what a build begins with.
 
 use super::error::SessionError;
 use super::open::Session;
 use crate::apt::mirrors::DebianMirrors;
-use crate::apt::preferences::Preferences;
 use crate::apt::repository::Repository;
 use crate::architecture::Architecture;
-use crate::base::{BaseError, OpenError, Opened, Source, apt};
+use crate::base::{
+    Base, BaseError, BaseImage, BaseKind, Loader, OpenError, Opened, Source, apt,
+};
 use crate::digest::Sha256;
 use crate::disk::device::FileDevice;
 use crate::lock::{Lock, LockedBase};
-use crate::resolve::{Installed, repositories, third_party_archives};
+use crate::plan::StaleLock;
+use crate::resolve::{repositories, third_party_archives};
 use crate::specification::ImageBase;
-use crate::store::Store;
 use crate::tree::Objects;
-
-/// Where a build begins.
-pub struct Start {
-    /// Where packages come from.
-    pub(super) repositories: Vec<Repository>,
-    /// Which versions the base prefers.
-    preferences: Preferences,
-    /// Where tools of this machine come from, if from elsewhere.
-    pub(super) tools: Vec<Repository>,
-    /// Where files for the board's blobs come from.
-    pub(super) third_party_archives: Vec<Repository>,
-    /// The image that it starts from.
-    pub(super) base: Option<(LockedBase, Opened)>,
-    /// The disk that its boot loader is taken from.
-    pub(super) loader: Option<(LockedBase, FileDevice)>,
-}
-
-impl Start {
-    /// What the base has installed.
-    pub(super) fn installed(&self, store: &Store) -> Result<Option<Installed>, OpenError> {
-        let Some((locked, opened)) = &self.base else {
-            return Ok(None);
-        };
-        Ok(Some(Installed {
-            base: locked.clone(),
-            disk: opened.disk,
-            status: opened.status(store)?.into(),
-            preferences: self.preferences.clone(),
-        }))
-    }
-}
 
 impl Session<'_> {
     /// Fetches and opens what the build begins with: what `lock` pins, or without a lock what there is now.
     ///
     /// # Errors
-    /// Where the base image is not to be had, is not genuine or cannot be read, and where no archive is known.
-    pub fn start(&self, lock: Option<&Lock>) -> Result<Start, SessionError> {
+    /// Where `lock` was made for something else, where the base image is not to be had, is not genuine or cannot
+    /// be read, and where no archive is known.
+    pub fn base(&self, lock: Option<&Lock>) -> Result<Base, SessionError> {
+        lock.map_or(Ok(()), |lock| StaleLock::check(&self.spec, lock))?;
         let locked = lock.and_then(|lock| lock.base.as_ref().or(lock.loader.as_ref()));
         match &self.spec.base {
-            None => self.start_of_packages(locked),
-            Some(image) => self.start_of_image(image, locked),
+            None => self.packages(locked),
+            Some(image) => self.image(image, locked),
         }
     }
 
-    fn start_of_packages(&self, locked: Option<&LockedBase>) -> Result<Start, SessionError> {
+    fn packages(&self, locked: Option<&LockedBase>) -> Result<Base, SessionError> {
         let freshness = self.options.freshness;
-        let repositories = self.debian_repositories()?;
-        Ok(Start {
-            repositories,
-            preferences: Preferences::default(),
+        Ok(Base {
+            repositories: self.debian_repositories()?,
             tools: Vec::new(),
             third_party_archives: third_party_archives(&self.spec.board, freshness)?,
-            base: None,
-            loader: self.loader(locked)?,
+            kind: match self.loader(locked)? {
+                Some(loader) => BaseKind::PackagesAndLoader(loader),
+                None => BaseKind::Packages,
+            },
         })
     }
 
-    fn start_of_image(
+    fn image(
         &self,
         image: &ImageBase,
         locked: Option<&LockedBase>,
-    ) -> Result<Start, SessionError> {
-        let base = self.base(image, locked);
+    ) -> Result<Base, SessionError> {
+        let opened = self.opened(image, locked);
         let (locked, opened) =
-            base.map_err(|error| SessionError::from(error).in_store(&self.store))?;
+            opened.map_err(|error| SessionError::from(error).in_store(&self.store))?;
         let instead = apt::Instead {
             mirrors: self.options.mirrors.instead(),
             keyring: self.options.keyring.as_ref(),
@@ -94,13 +66,15 @@ impl Session<'_> {
             true => Vec::new(),
             false => self.tools()?,
         };
-        Ok(Start {
+        Ok(Base {
             repositories: repositories.map_err(BaseError::from)?,
-            preferences: preferences.map_err(BaseError::from)?,
             tools,
             third_party_archives: Vec::new(),
-            base: Some((locked, opened)),
-            loader: None,
+            kind: BaseKind::Image(Box::new(BaseImage {
+                locked,
+                opened,
+                preferences: preferences.map_err(BaseError::from)?,
+            })),
         })
     }
 
@@ -126,22 +100,19 @@ impl Session<'_> {
     }
 
     /// The disk that the boot loader is taken from; `locked` says which file holds it.
-    fn loader(
-        &self,
-        locked: Option<&LockedBase>,
-    ) -> Result<Option<(LockedBase, FileDevice)>, SessionError> {
+    fn loader(&self, locked: Option<&LockedBase>) -> Result<Option<Loader>, SessionError> {
         let Some(image) = &self.spec.loader else {
             return Ok(None);
         };
         let found = self.disk(image, locked);
         let (locked, disk) =
             found.map_err(|error| SessionError::from(error).in_store(&self.store))?;
-        let device = self.store.open(&disk).and_then(FileDevice::new);
-        let device = device.map_err(|source| SessionError::store(&self.store, source))?;
-        Ok(Some((locked, device)))
+        let disk = self.store.open(&disk).and_then(FileDevice::new);
+        let disk = disk.map_err(|source| SessionError::store(&self.store, source))?;
+        Ok(Some(Loader { locked, disk }))
     }
 
-    fn base(
+    fn opened(
         &self,
         image: &ImageBase,
         locked: Option<&LockedBase>,

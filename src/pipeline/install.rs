@@ -1,6 +1,6 @@
-//! The root filesystem of a base image with further packages on top, configured.
+//! Installs packages on the root filesystem of a base image, by its own dpkg.
 
-use super::BuildContext;
+use super::context::BuildContext;
 use super::fetch;
 use super::first_boot;
 use super::host_name::{self, Configured};
@@ -16,11 +16,11 @@ use crate::specification::Configure;
 use crate::tree::{Copier, Kind, Origin, Tree, TreePath};
 
 /// Changes whenever the same base and packages give another configured tree.
-const ONTO: &str = "onto-3";
+const INSTALLED: &str = "onto-3";
 
 /// Folders in which scripts leave traces of their run; what the base has there stays.
 const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
-/// What lies there and is none: the questions of packages, and their answers.
+/// What scripts leave in one of these folders and is no trace: the questions of packages, with their answers.
 const QUESTIONS: &str = "/var/cache/debconf";
 
 /// The tree of `base` with the packages of `plan` installed, and what follows from its own ones.
@@ -55,7 +55,7 @@ fn installed(plan: &Plan, base: &Opened, context: &BuildContext<'_>) -> Result<T
     key.field(&base.disk.0);
     key.field(&configure::STAGE_VERSION.to_le_bytes());
     key.field(preseed.as_bytes());
-    let known = Configured::new(ONTO, key, plan);
+    let known = Configured::new(INSTALLED, key, plan);
     if let Some(tree) = known.recall(store)? {
         report_memoized(context);
         return Ok(tree);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_the_bases_again_and_answers_to_packages_stay() {
+    fn a_log_is_that_of_the_base_again_and_answers_to_packages_stay() {
         let base = tree("base", &Origin::Base);
         let mut after = tree("scripts", &Origin::Script);
         restore_traces(&base, &mut after);

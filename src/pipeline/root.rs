@@ -1,0 +1,79 @@
+//! The finished root filesystem: packages configured, everything composed, boot files written, and all of it
+//! accepted by the image's own programs.
+//!
+//! Boot files are part of it, and not of the disk alone: what they would write over or take away of an overlay's
+//! files is found when the finished tree is compared with what the overlays wrote.
+
+use super::context::BuildContext;
+use super::error::BuildError;
+use super::{boot, first_boot, generated_secrets, install, references, system};
+use crate::compose::{self, Composed};
+use crate::event::{Event, Stage, Work};
+use crate::plan::Plan;
+use crate::specification::Configure;
+use crate::tree::Tree;
+use crate::verify;
+
+/// The finished root filesystem, with every other filesystem where it is mounted.
+pub(super) struct Root {
+    /// Its tree.
+    pub(super) tree: Tree,
+    /// The unpacked packages whose files serve as blobs.
+    pub(super) file_packages: Tree,
+}
+
+impl Root {
+    /// Makes the root of `plan`.
+    pub(super) fn make(plan: &Plan, context: &BuildContext<'_>) -> Result<Self, BuildError> {
+        let (store, reporter) = (context.store, context.reporter);
+        let tree = match context.base.image() {
+            Some(image) => install::configured(plan, &image.opened, context)?,
+            None => system::configured(plan, context)?,
+        };
+        let mut root = Self {
+            tree,
+            file_packages: system::file_packages(plan, context)?,
+        };
+        reporter.report(Event::Started {
+            stage: Stage::Compose,
+            work: Work::Uncounted,
+        });
+        let composed = root.compose(plan, context)?;
+        reporter.report(Event::Finished {
+            stage: Stage::Compose,
+            memoized: false,
+        });
+        let checked: verify::Request<'_, BuildError> = verify::Request {
+            store,
+            program: context.program,
+            script_timeout: context.script_timeout,
+            own_key: context.own_key,
+            packages_alone: context.base.image().is_none(),
+            tools: &|| Ok(system::fetched_tools(plan, context)?),
+            reporter,
+        };
+        verify::verify(plan, (&root.tree, &composed.laid), &checked)?;
+        let warned = generated_secrets::warn(&root.tree, store, reporter);
+        warned.map_err(system::SystemError::Store)?;
+        Ok(root)
+    }
+
+    /// Puts everything into the tree that is in no package.
+    fn compose(
+        &mut self,
+        plan: &Plan,
+        context: &BuildContext<'_>,
+    ) -> Result<Composed, BuildError> {
+        let (store, tree) = (context.store, &mut self.tree);
+        let image = context.base.image().map(|image| &image.opened);
+        let composed = compose::compose(plan, image, tree, store)?;
+        if let (Some(image), Configure::FirstBoot) = (image, plan.spec.configure) {
+            first_boot::write(plan, image, tree, store, &composed.unowned)?;
+        }
+        match image {
+            Some(image) => references::check(image, tree, store)?,
+            None => boot::write(plan, store, &self.file_packages, tree)?,
+        }
+        Ok(composed)
+    }
+}
