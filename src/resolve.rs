@@ -116,7 +116,10 @@ impl Resolver<'_> {
                 store.prove(self.base.image().map(|image| image.opened.disk))?;
                 let lock = Lock {
                     third_party_archives: locked_repositories(
-                        self.base.third_party_archives.iter().zip(&third_party_packages),
+                        self.base
+                            .third_party_archives
+                            .iter()
+                            .zip(&third_party_packages),
                     ),
                     third_party_packages: third_party::choose(
                         spec,
@@ -154,7 +157,11 @@ impl Resolver<'_> {
             hasher.field(&image.opened.disk.0);
         }
         hasher.field(configure::NATIVE_PACKAGES.join(" ").as_bytes());
-        let third_party_archives = self.base.third_party_archives.iter().zip(third_party_packages);
+        let third_party_archives = self
+            .base
+            .third_party_archives
+            .iter()
+            .zip(third_party_packages);
         for (repository, indices) in self.all().zip(fetched).chain(third_party_archives) {
             hasher.field(repository.name.as_bytes());
             hasher.field(url(repository).as_bytes());

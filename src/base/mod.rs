@@ -16,12 +16,14 @@ pub mod input;
 mod mounts;
 pub mod open;
 pub mod packing;
+mod preserved;
 pub mod regulatory;
 pub mod source;
 pub mod sparse;
 
 pub use apt::AptError;
 pub use open::{Format, OpenError, Opened};
+pub use preserved::Preserved;
 pub use regulatory::RegulatoryError;
 pub use source::{Source, SourceError};
 

@@ -14,8 +14,7 @@ const NEVER_EXPIRES: &str = "0:99999:7:::";
 const GROUPS: [&str; 3] = ["sudo", "adm", "systemd-journal"];
 const SECONDS_A_DAY: u64 = 86_400;
 
-/// Accounts that image bases are known to have a password for, which everybody can read in their makers'
-/// manuals: Armbian's root has `1234`, DietPi's root and `dietpi` have `dietpi`.
+/// Accounts that some base images have a password for which everybody can read in their makers' manuals: Armbian's root has `1234`, DietPi's root and `dietpi` have `dietpi`.
 const WELL_KNOWN: [&str; 2] = ["root", "dietpi"];
 
 /// Adds `administrator` to the account files and makes the home directory from /etc/skel. Someone of
@@ -54,8 +53,8 @@ pub fn add(
     home(layer, administrator, id)
 }
 
-/// Locks the accounts of a base image whose password everybody knows; what is locked already stays as it
-/// is. The hash goes, for `passwd --unlock` would bring it back. What a family asks for when root logs in
+/// Locks the accounts whose password everybody knows; what is locked already, as all accounts that Debian's
+/// packages make, stays as it is. The hash goes, for `passwd --unlock` would bring it back. What a family asks for when root logs in
 /// for the first time, it asks as before, of whoever becomes root by sudo.
 pub fn lock_well_known(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     let before = layer.text("/etc/shadow")?;

@@ -1,16 +1,28 @@
 //! The text file on the boot partition in which a person sets what is to change, before the first boot
 //! and later. Any editor of any system can write it; `Imgbuild::BootFile` reads it.
 
-use super::line;
+use super::device;
+use super::layer::{Layer, LayerError};
+use super::setting_syntax;
 use crate::define::{Kind, Setting};
 use crate::specification::Spec;
 
 /// Its name on the boot partition.
 pub const NAME: &str = "imgbuild.txt";
 
+/// Writes it into the folder `mount`, where the image has what reads it. Where no partition is a FAT, that is a
+/// folder on a filesystem of Linux: a computer with Linux can read it, and the device does.
+pub fn write(layer: &mut Layer<'_>, spec: &Spec, mount: &str) -> Result<(), LayerError> {
+    if layer.has(device::DEFINITIONS) {
+        let path = format!("{}/{NAME}", mount.trim_end_matches('/'));
+        layer.file(&path, text(spec), 0o644)?;
+    }
+    Ok(())
+}
+
 /// Its text for `spec`, with every setting that can change and without any secret. Lines end as on
 /// Windows, whose older editors show anything else as one line.
-pub fn text(spec: &Spec) -> String {
+fn text(spec: &Spec) -> String {
     let mut lines = vec![
         format!("# Settings of this device: {} on {}.", spec.profile.name, spec.board.name),
         "#".to_owned(),
@@ -23,7 +35,7 @@ pub fn text(spec: &Spec) -> String {
     for name in spec.changeable() {
         let setting = &spec.profile.settings[name];
         let value = spec.settings.value(name);
-        let value = value.map(|value| line::of(setting, value));
+        let value = value.map(|value| setting_syntax::of(setting, value));
         lines.push(String::new());
         lines.push(format!("# {}", setting.help));
         lines.push(format!("# ({})", expected(setting)));

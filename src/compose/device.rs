@@ -3,7 +3,7 @@
 //! before the first boot. `Imgbuild::Store` reads it there.
 
 use super::layer::{Layer, LayerError};
-use super::program::{self, ProgramError};
+use super::template_syntax::{self, SyntaxError};
 use crate::define::Overlay;
 use crate::define::condition::{Condition, Test};
 use crate::define::overlay::OverlayFile;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// What reads all of it; an image without it carries nothing.
 const COMMAND: &str = "/usr/sbin/imgbuild-config";
 /// Everybody may read it: no secret is in it.
-pub(crate) const DEFINITIONS: &str = "/usr/lib/imgbuild/settings/settings.json";
+pub(super) const DEFINITIONS: &str = "/usr/lib/imgbuild/settings/settings.json";
 /// The secrets that were given to the build; for root only.
 const SECRETS: &str = "/usr/lib/imgbuild/settings/secrets.json";
 
@@ -24,7 +24,7 @@ const SECRETS: &str = "/usr/lib/imgbuild/settings/secrets.json";
 pub enum DeviceError {
     /// A template cannot be rendered on the device.
     #[error(transparent)]
-    Program(#[from] ProgramError),
+    Template(#[from] SyntaxError),
     /// A file that depends on a setting is no text.
     #[error("`{0}` depends on a setting that can change on the device, and is not UTF-8 text")]
     NotText(String),
@@ -33,9 +33,9 @@ pub enum DeviceError {
     Layer(#[from] LayerError),
 }
 
-/// Lays definitions, values and templates of `spec` over the tree; `image` is what templates see as
-/// such. Where no overlay brings the command that reads them, nothing is laid.
-pub fn lay(layer: &mut Layer<'_>, spec: &Spec, image: Value) -> Result<(), DeviceError> {
+/// Writes definitions, values and templates of `spec` into the tree; `image` is what templates see as
+/// such. Where no overlay brings the command that reads them, nothing is written.
+pub fn write(layer: &mut Layer<'_>, spec: &Spec, image: Value) -> Result<(), DeviceError> {
     if !layer.has(COMMAND) {
         return Ok(());
     }
@@ -55,7 +55,7 @@ pub fn carried(spec: &Spec, image: Value) -> Result<Value, DeviceError> {
     Ok(carried)
 }
 
-/// The files that depend on a setting that can change, in the order in which they are laid over each
+/// The files that depend on a setting that can change, in the order in which they are written over each
 /// other: the last one at a path wins.
 fn files(spec: &Spec) -> Result<Vec<Value>, DeviceError> {
     let changeable = spec.changeable();
@@ -74,7 +74,7 @@ fn carried_file(file: &OverlayFile) -> Result<Value, DeviceError> {
     let text = std::str::from_utf8(&file.bytes);
     let text = text.map_err(|_| DeviceError::NotText(file.source.clone()))?;
     let parts = match file.template {
-        true => program::compile(&file.source, text)?,
+        true => template_syntax::of(&file.source, text)?,
         false => json!([text]),
     };
     Ok(json!({

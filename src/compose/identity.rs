@@ -18,6 +18,7 @@ const PER_DEVICE: [&str; 9] = [
 ];
 
 const MACHINE_ID: &str = "/etc/machine-id";
+const HOSTS: &str = "/etc/hosts";
 
 /// Takes every per-device secret and identifier away.
 pub fn wipe(layer: &mut Layer<'_>) -> Result<(), LayerError> {
@@ -34,68 +35,14 @@ pub fn wipe(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     Ok(())
 }
 
-/// Writes what `system` says on a base, which keeps its own where that says nothing.
-pub fn write_on_base(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
+/// Writes what `system` says; for what is not set, nothing is written.
+pub fn write(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
     if let Some(hostname) = &system.host_name {
         if layer.has(CLOUD_INIT) {
             layer.file(&format!("{CLOUD_INIT}/99-imgbuild.cfg"), KEEP_NAME, 0o644)?;
         }
         call(layer, hostname)?;
     }
-    write_zone_and_locale(layer, system)?;
-    if layer.has(RESOLVED) {
-        layer.symlink("/etc/resolv.conf", STUB)?;
-    }
-    Ok(())
-}
-
-/// Where a device made of packages alone finds who answers names. Scripts look there for the domain of the machine.
-pub fn link_resolver(layer: &mut Layer<'_>) -> Result<(), LayerError> {
-    layer.symlink("/etc/resolv.conf", STUB)?;
-    Ok(())
-}
-
-/// Calls the device by its name. Of an /etc/hosts that is there, only the line about the name changes.
-pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
-    layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
-    let text = match layer.has("/etc/hosts") {
-        true => {
-            let hosts = layer.text("/etc/hosts")?;
-            let own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
-            let others = hosts.lines().filter(|line| !own(line));
-            let others: String = others.map(|line| format!("{line}\n")).collect();
-            format!("{others}127.0.1.1\t{hostname}\n")
-        }
-        false => hosts(hostname),
-    };
-    layer.file("/etc/hosts", text, 0o644)?;
-    Ok(())
-}
-
-/// An /etc/hosts as Debian's installer writes it.
-fn hosts(hostname: &str) -> String {
-    format!(
-        "127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n\n::1\t\tlocalhost ip6-localhost ip6-loopback\n\
-         ff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
-    )
-}
-
-/// Where cloud-init reads settings, the last file's words last but for those of the user's data.
-const CLOUD_INIT: &str = "/etc/cloud/cloud.cfg.d";
-/// Without these words it calls the device what its metadata say, or `localhost`.
-const KEEP_NAME: &str = "\
-# Written by imgbuild, which has set the name of this device. Who names it in user-data says there
-# `preserve_hostname: false` too.
-preserve_hostname: true
-manage_etc_hosts: false
-";
-
-/// The service that answers names, where it is installed.
-const RESOLVED: &str = "/usr/lib/systemd/systemd-resolved";
-/// Where it says so.
-const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
-
-fn write_zone_and_locale(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
     if let Some(Choice {
         value: time_zone, ..
     }) = &system.time_zone
@@ -108,24 +55,76 @@ fn write_zone_and_locale(layer: &mut Layer<'_>, system: &SystemSettings) -> Resu
         layer.file("/etc/locale.conf", format!("LANG={locale}\n"), 0o644)?;
         layer.symlink("/etc/default/locale", "../locale.conf")?;
     }
+    if layer.has(RESOLVED) {
+        link_resolver(layer)?;
+    }
     Ok(())
 }
 
-/// Writes what `system` says, and the clock that a board without one starts from.
-pub fn write(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
-    if let Some(hostname) = &system.host_name {
-        // What an overlay has there keeps its lines.
-        if !layer.is_of_overlay("/etc/hosts") {
-            layer.remove("/etc/hosts")?;
-        }
-        call(layer, hostname)?;
-    }
-    write_zone_and_locale(layer, system)?;
+/// Writes what a root needs that has nothing of its own yet: who answers names, and the time that a board without
+/// a clock starts from.
+pub fn write_defaults(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     link_resolver(layer)?;
     // PID 1 starts no earlier than the time of this file, which Debian does not ship.
     layer.file("/usr/lib/clock-epoch", "", 0o644)?;
     Ok(())
 }
+
+/// Leads whoever asks for names to systemd-resolved. Scripts look there for the domain of the machine.
+pub fn link_resolver(layer: &mut Layer<'_>) -> Result<(), LayerError> {
+    layer.symlink("/etc/resolv.conf", STUB)?;
+    Ok(())
+}
+
+/// Calls the device by its name. Of an /etc/hosts that is there, only the line about the name changes.
+pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
+    layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
+    let own = format!("127.0.1.1\t{hostname}\n");
+    let text = match layer.has(HOSTS) {
+        true => renamed(&layer.text(HOSTS)?, &own),
+        false => hosts(&own),
+    };
+    layer.file(HOSTS, text, 0o644)?;
+    Ok(())
+}
+
+/// The lines of `hosts` with the line `own` in the place of the first one about the device's name, and without any
+/// other of that kind.
+fn renamed(hosts: &str, own: &str) -> String {
+    let is_own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
+    let mut own = Some(own.to_owned());
+    let mut text = String::new();
+    for line in hosts.lines() {
+        text += &match is_own(line) {
+            true => own.take().unwrap_or_default(),
+            false => format!("{line}\n"),
+        };
+    }
+    text + &own.unwrap_or_default()
+}
+
+/// An /etc/hosts as Debian's installer writes it, with the line `own` about the device's name.
+fn hosts(own: &str) -> String {
+    format!(
+        "127.0.0.1\tlocalhost\n{own}\n::1\t\tlocalhost ip6-localhost ip6-loopback\n\
+         ff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n"
+    )
+}
+
+/// Where cloud-init reads settings, the last file's words last but for those of the user's data.
+const CLOUD_INIT: &str = "/etc/cloud/cloud.cfg.d";
+/// Without this text cloud-init calls the device what its metadata say, or `localhost`.
+const KEEP_NAME: &str = "\
+# Written by imgbuild, which has set the name of this device. Who names it in user-data says there
+# `preserve_hostname: false` too.
+preserve_hostname: true
+manage_etc_hosts: false
+";
+
+/// The service that answers names, where it is installed.
+const RESOLVED: &str = "/usr/lib/systemd/systemd-resolved";
+/// The file in which it says that it does.
+const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
 
 #[cfg(test)]
 mod tests {
@@ -152,29 +151,46 @@ mod tests {
             host_name: Some("node".to_owned()),
             ..SystemSettings::default()
         };
-        write_on_base(&mut layer, &system).unwrap();
+        write(&mut layer, &system).unwrap();
         assert_eq!(layer.text("/etc/hostname").unwrap(), "node\n");
         let cloud = layer.text("/etc/cloud/cloud.cfg.d/99-imgbuild.cfg");
         (layer.text("/etc/hosts").unwrap(), cloud.unwrap())
     }
 
     #[test]
-    fn a_base_is_renamed_and_keeps_its_other_hosts() {
+    fn a_device_is_renamed_and_keeps_its_other_hosts() {
         let hosts = "127.0.0.1 localhost\n127.0.1.1\tnode\n";
         assert_eq!(named("/etc"), (hosts.to_owned(), String::new()));
     }
 
     #[test]
+    fn the_line_about_the_name_stays_where_it_is_and_is_there_once() {
+        let own = "127.0.1.1\tnode\n";
+        for (before, expected) in [
+            ("", own),
+            ("127.0.1.1 a\n::1 b\n", "127.0.1.1\tnode\n::1 b\n"),
+            (
+                "::1 b\n127.0.1.1 a\n127.0.1.1 c",
+                "::1 b\n127.0.1.1\tnode\n",
+            ),
+            ("::1 b", "::1 b\n127.0.1.1\tnode\n"),
+        ] {
+            assert_eq!(renamed(before, own), expected);
+        }
+        assert_eq!(renamed(&hosts("127.0.1.1\tother\n"), own), hosts(own));
+    }
+
+    #[test]
     fn for_what_is_not_set_nothing_is_written() {
         let none = SystemSettings::default();
-        for on_base in [false, true] {
+        for is_new in [false, true] {
             let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
             let mut layer = Layer::new(&mut tree, &Nothing, Epoch(0), Origin::Builtin);
             layer.directory(CLOUD_INIT, 0o755).unwrap();
             layer.file("/etc/hosts", "127.0.0.1 mine\n", 0o644).unwrap();
-            match on_base {
-                true => write_on_base(&mut layer, &none).unwrap(),
-                false => write(&mut layer, &none).unwrap(),
+            write(&mut layer, &none).unwrap();
+            if is_new {
+                write_defaults(&mut layer).unwrap();
             }
             assert_eq!(layer.text("/etc/hosts").unwrap(), "127.0.0.1 mine\n");
             for path in [

@@ -1,4 +1,4 @@
-//! A hand that lays files over a tree: everything it makes has one origin and one time.
+//! Writes files into a tree: everything that one layer makes has the same origin and the same time.
 
 use crate::epoch::{Epoch, Timestamp};
 use crate::tree::{
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-/// Why a file could not be laid over the tree.
+/// Why a file could not be written into the tree.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
     /// The path is no path.
@@ -25,7 +25,7 @@ pub enum LayerError {
         /// Why.
         source: io::Error,
     },
-    /// A file that must be text is none.
+    /// A file that must be text is not.
     #[error("`{path}` in the tree is not UTF-8 text")]
     NotText {
         /// The file.
@@ -33,7 +33,7 @@ pub enum LayerError {
     },
 }
 
-/// Lays files, directories and links over `tree`.
+/// Writes files, directories and links into `tree`.
 pub struct Layer<'a> {
     tree: &'a mut Tree,
     objects: &'a dyn Objects,
@@ -60,13 +60,6 @@ impl<'a> Layer<'a> {
     /// Whether something is at `path`, a dangling symlink included.
     pub fn has(&self, path: &str) -> bool {
         TreePath::parse(path.as_bytes()).is_ok_and(|path| self.tree.at(&path).is_some())
-    }
-
-    /// Whether an overlay has laid what is at `path`.
-    pub fn is_of_overlay(&self, path: &str) -> bool {
-        let path = TreePath::parse(path.as_bytes()).ok();
-        let id = path.and_then(|path| self.tree.at(&path));
-        id.is_some_and(|id| matches!(self.tree.node(id).origin, Origin::Overlay(_)))
     }
 
     /// The names in the folder `path`, those of folders left out; none where there is no such folder.

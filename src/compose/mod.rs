@@ -1,4 +1,4 @@
-//! Overlays, units, accounts and identity, laid over the configured tree.
+//! Overlays, units, accounts and identity, written into the configured tree.
 
 pub mod accounts;
 pub mod archives;
@@ -6,22 +6,21 @@ pub mod boot_text;
 pub mod conflicting;
 pub mod device;
 pub mod identity;
-pub mod laid;
 pub mod layer;
-pub mod line;
 pub mod named;
+pub mod overlay_files;
 pub mod overlays;
-pub mod program;
+pub mod setting_syntax;
 pub mod template;
+pub mod template_syntax;
 pub mod units;
 
-use crate::base::Opened;
-use crate::define::Board;
+use crate::base::Preserved;
 use crate::plan::Plan;
-use crate::specification::Configure;
+use crate::specification::{Configure, SystemSettings, Units};
 use crate::tree::{Objects, Origin, Tree};
-use laid::Laid;
 use layer::{Layer, LayerError};
+use overlay_files::OverlayFiles;
 pub use overlays::Unowned;
 use overlays::{Accounts, OverlayError, Overlayer};
 use serde_json::json;
@@ -57,78 +56,79 @@ pub enum ComposeError {
 pub struct Composed {
     /// What belongs to accounts that the device is still to make.
     pub unowned: Vec<Unowned>,
-    /// What overlays have laid.
-    pub laid: Laid,
+    /// What overlays have written.
+    pub overlay_files: OverlayFiles,
 }
 
-/// Lays everything that `plan` asks for over `tree`, whose packages are configured: accounts first,
-/// for files of overlays may belong to them; identity last, for nothing may bring it back.
+/// Writes everything that `plan` asks for into `tree`, whose packages are configured: accounts first,
+/// for files of overlays may belong to them; identity last, for nothing may bring it back. What the tree had of
+/// its own before the build, and keeps, is said by `preserved`.
 ///
-/// A `base` image keeps its sources of packages, and what the profile leaves at its default.
+/// # Errors
+/// Where a setting, an overlay or a unit does not go with the tree.
 pub fn compose(
     plan: &Plan,
-    base: Option<&Opened>,
+    preserved: &Preserved,
     tree: &mut Tree,
     objects: &dyn Objects,
 ) -> Result<Composed, ComposeError> {
     let epoch = plan.epoch();
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
-    let system = match base {
-        Some(_) => plan.spec.system.chosen(),
-        None => plan.spec.system.clone(),
-    };
+    let system = system_settings(plan, preserved);
     named::check(&layer, &named::names(plan, &system))?;
     if let Some(administrator) = &system.administrator {
         accounts::add(&mut layer, administrator, epoch)?;
-        if base.is_some() {
-            accounts::lock_well_known(&mut layer)?;
-        }
+        accounts::lock_well_known(&mut layer)?;
     }
-    if base.is_none() {
-        archives::write(
-            &mut layer,
-            &plan.lock.repositories,
-            &plan.spec.board.suite.components,
-        )?;
+    if !preserved.apt_sources {
+        let components = &plan.spec.board.suite.components;
+        archives::write(&mut layer, &plan.lock.repositories, components)?;
     }
-    let composed = lay_overlays(plan, base, tree, objects)?;
+    let composed = write_overlays(plan, &preserved.boot_mount, tree, objects)?;
 
     let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
-    let wanted = &plan.spec.units;
-    wanted
-        .disable
-        .iter()
-        .try_for_each(|unit| units::disable(&mut layer, unit))?;
-    wanted
-        .mask
-        .iter()
-        .try_for_each(|unit| units::mask(&mut layer, unit))?;
-    wanted
-        .enable
-        .iter()
-        .try_for_each(|unit| units::enable(&mut layer, unit))?;
+    apply_units(&mut layer, &plan.spec.units)?;
     identity::wipe(&mut layer)?;
-    if base.is_none() {
-        identity::write(&mut layer, &system)?;
-        return Ok(composed);
+    identity::write(&mut layer, &system)?;
+    if !preserved.identity {
+        identity::write_defaults(&mut layer)?;
     }
-    conflicting::mask(&mut layer, &wanted.enable)?;
-    identity::write_on_base(&mut layer, &system)?;
     Ok(composed)
 }
 
-fn lay_overlays(
+/// The settings of the system that are to be written: a root that has a time zone and a locale of its own keeps
+/// them, unless somebody gave others than the profile's defaults.
+fn system_settings(plan: &Plan, preserved: &Preserved) -> SystemSettings {
+    match preserved.identity {
+        true => plan.spec.system.chosen(),
+        false => plan.spec.system.clone(),
+    }
+}
+
+fn apply_units(layer: &mut Layer<'_>, wanted: &Units) -> Result<(), UnitError> {
+    wanted
+        .disable
+        .iter()
+        .try_for_each(|unit| units::disable(layer, unit))?;
+    wanted
+        .mask
+        .iter()
+        .try_for_each(|unit| units::mask(layer, unit))?;
+    wanted
+        .enable
+        .iter()
+        .try_for_each(|unit| units::enable(layer, unit))?;
+    conflicting::mask(layer, &wanted.enable)
+}
+
+fn write_overlays(
     plan: &Plan,
-    base: Option<&Opened>,
+    mount: &str,
     tree: &mut Tree,
     objects: &dyn Objects,
 ) -> Result<Composed, ComposeError> {
     let mut unowned = Vec::new();
-    let mount = match base {
-        Some(base) => base.boot_mount(),
-        None => boot_partition_mount(&plan.spec.board).to_owned(),
-    };
-    let image = image_context(plan, &mount);
+    let image = image_context(plan, mount);
     let context = plan.spec.context(image.clone());
     for overlay in &plan.spec.overlays {
         let origin = Origin::Overlay(overlay.name.as_str().into());
@@ -141,16 +141,19 @@ fn lay_overlays(
             accounts: &accounts,
             accounts_to_come: plan.spec.configure == Configure::FirstBoot,
         };
-        let laid = overlayer.lay(&mut layer, overlay);
-        unowned.extend(laid.map_err(|source| ComposeError::Overlay {
+        let written = overlayer.write(&mut layer, overlay);
+        unowned.extend(written.map_err(|source| ComposeError::Overlay {
             overlay: overlay.name.clone(),
             source,
         })?);
     }
-    let laid = Laid::of(&plan.spec, tree);
+    let overlay_files = OverlayFiles::of(&plan.spec, tree);
     let mut layer = Layer::new(tree, objects, plan.epoch(), Origin::Builtin);
-    device::lay(&mut layer, &plan.spec, image)?;
-    Ok(Composed { unowned, laid })
+    device::write(&mut layer, &plan.spec, image)?;
+    Ok(Composed {
+        unowned,
+        overlay_files,
+    })
 }
 
 /// What templates see as `image`.
@@ -166,17 +169,4 @@ fn image_context(plan: &Plan, mount: &str) -> serde_json::Value {
 /// The unit that mounts at `mount`: systemd-escape(1) of a path without special characters.
 pub fn mount_unit(mount: &str) -> String {
     format!("{}.mount", mount.trim_start_matches('/').replace('/', "-"))
-}
-
-/// Where the partition is mounted that any computer can read: the FAT of board or firmware.
-pub(crate) fn boot_partition_mount(board: &Board) -> &str {
-    let fat = |partition: &&crate::define::board::Partition| {
-        partition.filesystem == crate::define::board::Filesystem::Fat32
-    };
-    let found = board
-        .partitions
-        .iter()
-        .filter(fat)
-        .find_map(|partition| partition.mount.as_deref());
-    found.unwrap_or("/boot")
 }

@@ -3,7 +3,7 @@
 //! The truth is in the image's own files, so this is known once its packages are unpacked, and no earlier. A name
 //! that is not there is refused with the nearest one that is: a zone that dangles, a locale that no program
 //! finds, or a service that becomes an administrator would be seen by nobody before the device starts. Where the
-//! image has no list of the kind, nothing is refused here, and its programs decide (`build/verify`).
+//! image has no list of the kind, nothing is refused here, and its programs decide (`verify`).
 //!
 //! Zones and locales are looked up for every setting of their kind, in anybody's profile. An account and a
 //! keyboard are known by the settings of the system.

@@ -97,7 +97,7 @@ pub struct Overlayer<'a> {
 impl Overlayer<'_> {
     /// Lays directories, files and symlinks of `overlay` over the tree under `layer`; gives
     /// back what nobody owns yet.
-    pub fn lay(
+    pub fn write(
         &self,
         layer: &mut Layer<'_>,
         overlay: &Overlay,

@@ -9,7 +9,6 @@ use crate::boot::grub::{self, GrubSettings};
 use crate::boot::initramfs;
 use crate::boot::libraries;
 use crate::boot::rpi::{self, RpiSettings};
-use crate::compose::{boot_partition_mount, boot_text, device};
 use crate::define::board::{
     BootFlow, Filesystem, Partition, PartitionType, RootBy, Table as BoardTable,
 };
@@ -55,7 +54,6 @@ pub(super) fn write(
         BootFlow::Extlinux => write_extlinux(plan, store, root)?,
         BootFlow::RpiFirmware => write_firmware(plan, store, root, kernel, &initramfs)?,
     }
-    write_boot_text(plan, root)?;
     let fstab = fstab::text(&mounts(plan));
     put(
         root,
@@ -66,21 +64,6 @@ pub(super) fn write(
         put(root, &path, node)?;
     }
     refuse_foreign_programs(plan, store, root)
-}
-
-/// What can be set on the boot partition, where the image has what reads it.
-fn write_boot_text(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
-    if root.at(&path(device::DEFINITIONS)).is_none() {
-        return Ok(());
-    }
-    let mount = boot_partition_mount(&plan.spec.board);
-    let text = boot_text::text(&plan.spec);
-    put(
-        root,
-        &path(&format!("{mount}/{}", boot_text::NAME)),
-        builtin_file(text.as_bytes(), 0o644, plan.epoch().into()),
-    )?;
-    Ok(())
 }
 
 /// Packages were configured with programs of the building machine beside them, and overlays hold what

@@ -75,15 +75,14 @@ fn refuse_upgrades(plan: &Plan, database: &Database) -> Result<(), SystemError> 
 /// what belongs to accounts that only their scripts make.
 pub(super) fn write(
     plan: &Plan,
-    base: &Opened,
+    boot_mount: &str,
     root: &mut Tree,
     objects: &dyn Objects,
     unowned: &[Unowned],
 ) -> Result<(), SystemError> {
     let answers = configure::debconf_answers(&plan.spec.system);
     let steps = configure::preparation(root, objects)?;
-    let mount = base.boot_mount();
-    let log = format!("{}/{LOG}", mount.trim_end_matches('/'));
+    let log = format!("{}/{LOG}", boot_mount.trim_end_matches('/'));
     let mut text = format!("log={}\n\nbefore() {{\n", quoted(&log));
     if !answers.is_empty() && root.resolve(&fixed(DEBCONF)).is_some() {
         let _ = writeln!(text, "\t{DEBCONF} \"$state/answers\" || return 1");
@@ -119,7 +118,7 @@ pub(super) fn write(
     };
     let file = |bytes: &[u8]| Kind::File(Content::inline(bytes));
     put(SCRIPT_PATH, file(SCRIPT), 0o755)?;
-    let unit = UNIT.replace("BOOT-MOUNT", &mount_unit(&mount));
+    let unit = UNIT.replace("BOOT-MOUNT", &mount_unit(boot_mount));
     put(UNIT_PATH, file(unit.as_bytes()), 0o644)?;
     put(WANTED, Kind::Symlink(UNIT_PATH.as_bytes().into()), 0o777)?;
     put(&format!("{STATE}/steps"), file(text.as_bytes()), 0o600)?;

@@ -90,13 +90,14 @@ pub(super) fn called(
     tree: &Tree,
     name: &str,
     plan: &Plan,
-    store: &Store,
+    context: &BuildContext<'_>,
 ) -> Result<Tree, SystemError> {
     let mut tree = tree.clone();
     if name != NAMELESS {
+        let store = context.store;
         let mut layer = Layer::new(&mut tree, store, plan.epoch(), Origin::Builtin);
         identity::call(&mut layer, name).map_err(NameError::from)?;
-        if plan.spec.base.is_none() {
+        if !context.base.preserved(&plan.spec.board).identity {
             identity::link_resolver(&mut layer).map_err(NameError::from)?;
         }
     }

@@ -75,7 +75,7 @@ fn installed(plan: &Plan, base: &Opened, context: &BuildContext<'_>) -> Result<T
     store.prove(plan.lock.packages.iter().map(|package| package.sha256))?;
     known.make(context, &|name| {
         let request = ConfigureRequest {
-            tree: &host_name::called(&base.tree, name, plan, store)?,
+            tree: &host_name::called(&base.tree, name, plan, context)?,
             archives: &archives,
             mounts: &mounts,
             store,

@@ -25,11 +25,7 @@ const LINUX: u8 = 0x83;
 const RESERVED_PERCENT: u8 = 1;
 
 /// The new disk that holds `root`.
-pub(super) fn disk(
-    plan: &Plan,
-    context: &BuildContext<'_>,
-    root: Root,
-) -> Result<Disk, DiskError> {
+pub(super) fn disk(plan: &Plan, context: &BuildContext<'_>, root: Root) -> Result<Disk, DiskError> {
     let board = &plan.spec.board;
     let loader = context.base.loader();
     let from = Sources {

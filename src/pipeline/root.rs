@@ -7,11 +7,12 @@
 use super::context::BuildContext;
 use super::error::BuildError;
 use super::{boot, first_boot, generated_secrets, install, references, system};
-use crate::compose::{self, Composed};
+use crate::compose::layer::Layer;
+use crate::compose::{self, ComposeError, Composed, boot_text};
 use crate::event::{Event, Stage, Work};
 use crate::plan::Plan;
 use crate::specification::Configure;
-use crate::tree::Tree;
+use crate::tree::{Origin, Tree};
 use crate::verify;
 
 /// The finished root filesystem, with every other filesystem where it is mounted.
@@ -52,28 +53,28 @@ impl Root {
             tools: &|| Ok(system::fetched_tools(plan, context)?),
             reporter,
         };
-        verify::verify(plan, (&root.tree, &composed.laid), &checked)?;
+        verify::verify(plan, (&root.tree, &composed.overlay_files), &checked)?;
         let warned = generated_secrets::warn(&root.tree, store, reporter);
         warned.map_err(system::SystemError::Store)?;
         Ok(root)
     }
 
     /// Puts everything into the tree that is in no package.
-    fn compose(
-        &mut self,
-        plan: &Plan,
-        context: &BuildContext<'_>,
-    ) -> Result<Composed, BuildError> {
+    fn compose(&mut self, plan: &Plan, context: &BuildContext<'_>) -> Result<Composed, BuildError> {
         let (store, tree) = (context.store, &mut self.tree);
         let image = context.base.image().map(|image| &image.opened);
-        let composed = compose::compose(plan, image, tree, store)?;
-        if let (Some(image), Configure::FirstBoot) = (image, plan.spec.configure) {
-            first_boot::write(plan, image, tree, store, &composed.unowned)?;
+        let preserved = context.base.preserved(&plan.spec.board);
+        let mount = &preserved.boot_mount;
+        let composed = compose::compose(plan, &preserved, tree, store)?;
+        if plan.spec.configure == Configure::FirstBoot {
+            first_boot::write(plan, mount, tree, store, &composed.unowned)?;
         }
         match image {
             Some(image) => references::check(image, tree, store)?,
             None => boot::write(plan, store, &self.file_packages, tree)?,
         }
+        let mut layer = Layer::new(tree, store, plan.epoch(), Origin::Builtin);
+        boot_text::write(&mut layer, &plan.spec, mount).map_err(ComposeError::from)?;
         Ok(composed)
     }
 }

@@ -102,7 +102,7 @@ pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree
     store.prove(unpacked.objects())?;
     known.make(context, &|name| {
         let request = ConfigureRequest {
-            tree: &host_name::called(&unpacked, name, plan, store)?,
+            tree: &host_name::called(&unpacked, name, plan, context)?,
             archives: &[],
             mounts: &[],
             store,

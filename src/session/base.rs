@@ -5,9 +5,7 @@ use super::open::Session;
 use crate::apt::mirrors::DebianMirrors;
 use crate::apt::repository::Repository;
 use crate::architecture::Architecture;
-use crate::base::{
-    Base, BaseError, BaseImage, BaseKind, Loader, OpenError, Opened, Source, apt,
-};
+use crate::base::{Base, BaseError, BaseImage, BaseKind, Loader, OpenError, Opened, Source, apt};
 use crate::digest::Sha256;
 use crate::disk::device::FileDevice;
 use crate::lock::{Lock, LockedBase};
@@ -44,11 +42,7 @@ impl Session<'_> {
         })
     }
 
-    fn image(
-        &self,
-        image: &ImageBase,
-        locked: Option<&LockedBase>,
-    ) -> Result<Base, SessionError> {
+    fn image(&self, image: &ImageBase, locked: Option<&LockedBase>) -> Result<Base, SessionError> {
         let opened = self.opened(image, locked);
         let (locked, opened) =
             opened.map_err(|error| SessionError::from(error).in_store(&self.store))?;

@@ -1,7 +1,7 @@
-//! Files of overlays that the build itself has written over or taken away (`compose::laid`), and what to do instead.
+//! Files of overlays that the build itself has written over or taken away (`compose::overlay_files`), and what to do instead.
 
 use super::check::Problem;
-use crate::compose::laid::Laid;
+use crate::compose::overlay_files::OverlayFiles;
 use crate::define::Overlay;
 use crate::plan::Plan;
 use crate::tree::{Tree, TreePath};
@@ -27,9 +27,9 @@ const INSTEAD: [(&str, &str); 8] = [
     ),
 ];
 
-/// What `laid` had and `root`, the finished tree of `plan`, has not.
-pub(super) fn problems(plan: &Plan, laid: &Laid, root: &Tree) -> Vec<Problem> {
-    let displaced = laid.displaced(root).into_iter();
+/// What overlays have `written` and `root`, the finished tree of `plan`, does not have.
+pub(super) fn problems(plan: &Plan, written: &OverlayFiles, root: &Tree) -> Vec<Problem> {
+    let displaced = written.displaced(root).into_iter();
     let problem = |path: &TreePath| Problem {
         words: format!(
             "`{path}` of overlay `{}` would not be in the image, for the build {}",

@@ -26,7 +26,7 @@ mod view;
 pub(crate) use refusal::Refusals;
 pub use rules::RulesError;
 
-use crate::compose::laid::Laid;
+use crate::compose::overlay_files::OverlayFiles;
 use crate::configure::{self, ConfigureError, Tools, VerifyRequest};
 use crate::define::overlay::OverlayFile;
 use crate::digest::{Hasher, Sha256};
@@ -81,18 +81,18 @@ pub(crate) struct Request<'a, E> {
 }
 
 /// Has the programs in `root`, the finished tree of `plan`, check what they would read on a device; nothing may be
-/// missing there that overlays have `laid`.
+/// missing there of `overlay_files`.
 ///
 /// # Errors
 ///
 /// If something is refused, programs cannot be run, or the store fails; and what bringing the tools ends with.
 pub(crate) fn verify<E: From<VerifyError>>(
     plan: &Plan,
-    (root, laid): (&Tree, &Laid),
+    (root, overlay_files): (&Tree, &OverlayFiles),
     request: &Request<'_, E>,
 ) -> Result<(), E> {
     let reporter = request.reporter;
-    let displaced = displaced::problems(plan, laid, root);
+    let displaced = displaced::problems(plan, overlay_files, root);
     if plan.spec.configure == Configure::FirstBoot {
         let words = "the image's programs were not asked about its configuration: the device configures \
                      them itself (--configure first-boot)";

@@ -116,6 +116,22 @@ fn the_area_of_a_boot_loader_stays_as_it_is() {
 }
 
 #[test]
+fn without_a_fat_settings_are_changed_where_the_device_looks_for_them() {
+    let (fixture, parts, base) = fixture(1);
+    bases::make_changeable(&fixture);
+    let len = mib(&parts.root);
+    let script = "label: dos\nlabel-id: 0x1234abcd\nstart=8192, type=83, bootable\n";
+    disk(&base, 4 + len, script, &[(4, &parts.root)]);
+    let after = injected(&fixture, &base);
+    check_root(&fixture, &after, 4, after.len() / MIB - 4);
+    let text = bases::cat(&fixture.path("root.ext4"), "/boot/imgbuild.txt");
+    assert!(text.contains("#hostname = adder\r\n"), "{text}");
+    let settings = "/usr/lib/imgbuild/settings/settings.json";
+    let settings = bases::cat(&fixture.path("root.ext4"), settings);
+    assert!(settings.contains("\"boot-mount\": \"/boot\""), "{settings}");
+}
+
+#[test]
 fn a_partition_behind_a_growing_root_moves() {
     let (fixture, parts, base) = fixture(32);
     let len = mib(&parts.root);

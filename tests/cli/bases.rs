@@ -88,6 +88,24 @@ pub(crate) fn write_adder(fixture: &Fixture) {
     fs_err::write(folder.join("profile.toml"), format!("{PROFILE}{SETTINGS}")).unwrap();
 }
 
+/// Gives the profile that [`inject`] builds a file with a setting, and what reads settings on the device.
+pub(crate) fn make_changeable(fixture: &Fixture) {
+    let overlay = fixture.path("definitions/overlays/settings");
+    for (path, text) in [
+        ("overlay.toml", "schema = 1\nhelp = \"settings\"\n"),
+        ("root/etc/name.hbs", "{{settings.hostname}}\n"),
+        ("root/usr/sbin/imgbuild-config", "#!/bin/sh\n"),
+    ] {
+        let path = overlay.join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+    let path = fixture.path("definitions/profiles/adder/profile.toml");
+    let profile = fs_err::read_to_string(&path).unwrap();
+    let profile = profile.replace("root-margin", "overlays = [\"settings\"]\nroot-margin");
+    fs_err::write(&path, profile).unwrap();
+}
+
 /// A build on the image `base`.
 pub(crate) fn inject(fixture: &Fixture, base: &Path) -> Command {
     let mut command = fixture.bare(&[]);
@@ -208,6 +226,23 @@ fn differences(fixture: &Fixture, base: &Path) -> Vec<String> {
             Some(_) => None,
         });
     gone.chain(other).collect()
+}
+
+#[test]
+fn settings_can_be_changed_on_the_boot_partition_of_the_base() {
+    let (fixture, base) = fixture();
+    make_changeable(&fixture);
+    run(&mut inject(&fixture, &base)).succeeded();
+    assert_eq!(partitions(&base), partitions(&fixture.image()));
+    let fat = format!("{}@@1M", fixture.image().display());
+    let text = output("/usr/bin/mtype", &["-i", &fat, "::imgbuild.txt"]);
+    assert!(text.contains("#hostname = adder\r\n"), "{text}");
+    let changed = differences(&fixture, &base);
+    let in_fat: Vec<_> = changed
+        .iter()
+        .filter(|line| line.contains("/boot/"))
+        .collect();
+    assert_eq!(in_fat, ["+ /boot/firmware/imgbuild.txt"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ mod verdict;
 use super::support::judge;
 use super::values::{ssh, tor};
 use imgbuild::compose::device::carried;
-use imgbuild::compose::line;
+use imgbuild::compose::setting_syntax;
 use imgbuild::compose::template::Templates;
 use imgbuild::define::{Definitions, Kind, Raw, Setting};
 use imgbuild::diag::{Diagnostics, Located, Span};
@@ -222,7 +222,7 @@ fn raw(text: &str) -> Located<Raw> {
 /// A setting as a person would write it to get the same image.
 fn shown(spec: &Spec, name: &str) -> String {
     let value = spec.settings.value(name).unwrap();
-    line::of(&spec.profile.settings[name], value)
+    setting_syntax::of(&spec.profile.settings[name], value)
 }
 
 /// The number of settings that were refused together although each is accepted alone.

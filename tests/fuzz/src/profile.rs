@@ -32,7 +32,7 @@ pub fn run(input: &[u8]) {
                 shown(&diagnostics);
             });
             if let Some(value) = value {
-                let _ = imgbuild::compose::line::of(&setting, &value);
+                let _ = imgbuild::compose::setting_syntax::of(&setting, &value);
             }
         }
     });

@@ -6,8 +6,8 @@
 //! Input: the text of a template, which sees a few settings.
 
 use super::limits::within;
-use imgbuild::compose::program::compile;
 use imgbuild::compose::template::Templates;
+use imgbuild::compose::template_syntax;
 use serde_json::json;
 
 pub fn run(input: &[u8]) {
@@ -26,7 +26,7 @@ pub fn run(input: &[u8]) {
         if let Err(error) = Templates::new().render("x.hbs", text, &context) {
             assert!(error.to_string().contains("x.hbs"));
         }
-        if let Err(error) = compile("x.hbs", text) {
+        if let Err(error) = template_syntax::of("x.hbs", text) {
             assert!(error.to_string().contains("x.hbs"));
         }
     });

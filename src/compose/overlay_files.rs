@@ -1,4 +1,4 @@
-//! What overlays have laid over a tree, to be compared with what is there when the tree is finished.
+//! What overlays have written into a tree, to be compared with what is there when the tree is finished.
 //!
 //! Behind overlays come units, the image's identity and the board's boot files. What one of these writes over, takes
 //! away or mounts over would be lost without a word. The law: **a file of an overlay is in the image as the
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Files and symlinks of overlays, by their paths.
 #[derive(Clone, Debug, Default)]
-pub struct Laid {
+pub struct OverlayFiles {
     items: BTreeMap<TreePath, Item>,
 }
 
@@ -22,8 +22,8 @@ struct Item {
     leads_to: Option<NodeId>,
 }
 
-impl Laid {
-    /// What the overlays of `spec` have in `tree`, over which they were laid just now.
+impl OverlayFiles {
+    /// What the overlays of `spec` have in `tree`, into which they were written just now.
     pub(super) fn of(spec: &Spec, tree: &Tree) -> Self {
         let mut items = BTreeMap::new();
         for overlay in &spec.overlays {
@@ -46,7 +46,7 @@ impl Laid {
     pub fn displaced(&self, tree: &Tree) -> Vec<&TreePath> {
         let lost = |(path, item): &(&TreePath, &Item)| {
             let now = tree.at(path).map(|id| &tree.node(id).kind);
-            !now.is_some_and(|now| item.is_kept(now, tree.resolve(path)))
+            !now.is_some_and(|now| item.is_preserved(now, tree.resolve(path)))
         };
         let lost = self.items.iter().filter(lost);
         lost.map(|(path, _)| path).collect()
@@ -55,7 +55,7 @@ impl Laid {
 
 impl Item {
     /// Whether it still is what it was, with `now` in its place, which leads to `leads_to`.
-    fn is_kept(&self, now: &Kind, leads_to: Option<NodeId>) -> bool {
+    fn is_preserved(&self, now: &Kind, leads_to: Option<NodeId>) -> bool {
         match (&self.kind, now) {
             (before, after) if before == after => true,
             // The build links a unit that is enabled, and may lead to the same file by another way.

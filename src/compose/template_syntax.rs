@@ -1,5 +1,5 @@
-//! Templates as the device renders them: what handlebars parsed, as JSON that needs no parser of its
-//! own there. Where text is cut at the ends of lines is thereby decided once, by the engine.
+//! The syntax tree of a template, as the device renders it: what handlebars parsed, as JSON that needs no parser
+//! of its own there. Where text is cut at the ends of lines is thereby decided once, by the engine.
 //!
 //! ```text
 //! part        "text"
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 /// Why a template cannot be carried to the device.
 #[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
+pub enum SyntaxError {
     /// It is no template, or one that is not taken.
     #[error(transparent)]
     Parse(#[from] TemplateError),
@@ -61,7 +61,7 @@ const CALLS: [&str; 18] = [
 ];
 
 /// The parts of `text`, the template of file `name`.
-pub fn compile(name: &str, text: &str) -> Result<Value, ProgramError> {
+pub fn of(name: &str, text: &str) -> Result<Value, SyntaxError> {
     let parsed = template::parse(text).map_err(|refused| template::refusal(name, &refused))?;
     Compiler { template: name }.parts(Some(&parsed))
 }
@@ -71,7 +71,7 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn parts(&self, template: Option<&Template>) -> Result<Value, ProgramError> {
+    fn parts(&self, template: Option<&Template>) -> Result<Value, SyntaxError> {
         let elements = template.map_or(&[][..], |template| &template.elements);
         let mut parts = Vec::new();
         for element in elements {
@@ -89,7 +89,7 @@ impl Compiler<'_> {
         Ok(Value::Array(parts))
     }
 
-    fn block(&self, block: &HelperTemplate) -> Result<Value, ProgramError> {
+    fn block(&self, block: &HelperTemplate) -> Result<Value, SyntaxError> {
         let name = name_of(&block.name);
         let [subject] = &block.params[..] else {
             return Err(self.unknown(&format!("`#{name}` of other than one value")));
@@ -108,7 +108,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn expression(&self, expression: &HelperTemplate) -> Result<Value, ProgramError> {
+    fn expression(&self, expression: &HelperTemplate) -> Result<Value, SyntaxError> {
         if !expression.hash.is_empty() {
             return Err(self.unknown("an argument with a name"));
         }
@@ -124,7 +124,7 @@ impl Compiler<'_> {
         Ok(json!({ "call": name, "of": of }))
     }
 
-    fn parameter(&self, parameter: &Parameter) -> Result<Value, ProgramError> {
+    fn parameter(&self, parameter: &Parameter) -> Result<Value, SyntaxError> {
         match parameter {
             Parameter::Literal(value) => Ok(json!({ "plain": value })),
             Parameter::Path(Path::Relative((_, raw))) | Parameter::Name(raw) => self.path(raw),
@@ -136,7 +136,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn path(&self, raw: &str) -> Result<Value, ProgramError> {
+    fn path(&self, raw: &str) -> Result<Value, SyntaxError> {
         let mut rest = raw;
         let mut up = 0;
         while let Some(outer) = rest.strip_prefix("../") {
@@ -161,8 +161,8 @@ impl Compiler<'_> {
         Ok(json!({ "path": names, "up": up }))
     }
 
-    fn unknown(&self, what: &str) -> ProgramError {
-        ProgramError::Unknown {
+    fn unknown(&self, what: &str) -> SyntaxError {
+        SyntaxError::Unknown {
             template: self.template.to_owned(),
             what: what.to_owned(),
         }
