@@ -1,8 +1,8 @@
 //! Builds ready-to-flash disk images for single-board computers and x86 machines, without root.
 //!
 //! ```text
-//! Definitions → Spec → Lock → Plan → Inputs → Trees → Layout → Image → Sinks
-//!  as written  meant  pinned  +ids  verified  virtual  LBAs   regions
+//! Definitions → Spec → Base → Lock → Plan → Root → Disk → Image → Sinks
+//!  as written  meant  begins pinned  +ids   tree   parts  regions
 //! ```
 //!
 //! Each value is made from the one before it; `DESIGN.md` beside this file is the contract between

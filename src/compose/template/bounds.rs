@@ -36,7 +36,7 @@ const COUNT: &str = "\u{1}count";
 
 /// Why a template is refused.
 #[derive(Debug)]
-pub(in crate::compose) enum Refused {
+pub(crate) enum Refused {
     /// It is no template.
     Syntax(Box<handlebars::TemplateError>),
     /// It is one that is not taken.
@@ -44,7 +44,7 @@ pub(in crate::compose) enum Refused {
 }
 
 /// The template `text`, which nests little and has neither partials nor decorators.
-pub(in crate::compose) fn parse(text: &str) -> Result<Template, Refused> {
+pub(crate) fn parse(text: &str) -> Result<Template, Refused> {
     if text.len() > MAX_LEN {
         let words = format!("it has {} bytes, expected {MAX_LEN} at most", text.len());
         return Err(Refused::Bound(words));
