@@ -45,13 +45,13 @@ pub struct Volume {
     pub number: u32,
     /// Where it is mounted.
     pub mount: TreePath,
-    /// What a rewrite keeps.
+    /// What repacking keeps.
     pub format: Format,
     /// What is in it.
     pub tree: Tree,
 }
 
-/// A filesystem that can be rewritten.
+/// A filesystem that can be repacked.
 #[derive(Clone, Debug)]
 pub enum Format {
     /// ext4 or an older one.

@@ -29,7 +29,7 @@ use units::UnitError;
 /// Why the tree could not be composed.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
-    /// A file could not be laid over it.
+    /// A file could not be written into it.
     #[error(transparent)]
     Layer(#[from] LayerError),
     /// Settings name what the image does not have.
@@ -43,7 +43,7 @@ pub enum ComposeError {
         /// Why.
         source: OverlayError,
     },
-    /// The settings that can change on the device could not be laid over it.
+    /// The settings that can change on the device could not be written into it.
     #[error(transparent)]
     Device(#[from] device::DeviceError),
     /// A unit could not be enabled.

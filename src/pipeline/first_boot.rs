@@ -12,8 +12,9 @@
 //! takes its scripts. A root made of packages alone has no system that could start, and none of this.
 
 use super::context::BuildContext;
+use super::error::SystemError;
 use super::fetch;
-use super::system::{self, SystemError};
+use super::system;
 use crate::base::{Opened, regulatory};
 use crate::compose::{Unowned, mount_unit};
 use crate::configure;

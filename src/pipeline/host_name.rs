@@ -6,7 +6,8 @@
 //! nothing that they leave holds it, the result is that of every name; else they run once more, under the device's own.
 
 use super::context::BuildContext;
-use super::system::{self, SystemError};
+use super::error::SystemError;
+use super::remembered_tree;
 use crate::compose::identity;
 use crate::compose::layer::Layer;
 use crate::compose::named::NameError;
@@ -38,7 +39,7 @@ impl<'a> Configured<'a> {
 
     /// What was made before.
     pub(super) fn recall(&self, store: &Store) -> Result<Option<Tree>, SystemError> {
-        system::recall(self.stage, &self.known_as(store), store)
+        remembered_tree::recall(self.stage, &self.known_as(store), store)
     }
 
     /// Has `run` make the tree under the name that it is given, and remembers it.
@@ -52,7 +53,7 @@ impl<'a> Configured<'a> {
         if name != NAMELESS && store.noted(ASKED, &self.key).is_none() {
             let tree = run(NOBODY)?;
             if !is_mentioned(NOBODY, &tree, store)? {
-                system::remember(self.stage, &self.key, &tree, store)?;
+                remembered_tree::remember(self.stage, &self.key, &tree, store)?;
                 return Ok(tree);
             }
             let words = format!(
@@ -62,7 +63,7 @@ impl<'a> Configured<'a> {
             store.set_memo(ASKED, &self.key, &self.key)?;
         }
         let tree = run(name)?;
-        system::remember(self.stage, &self.known_as(store), &tree, store)?;
+        remembered_tree::remember(self.stage, &self.known_as(store), &tree, store)?;
         Ok(tree)
     }
 

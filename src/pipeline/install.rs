@@ -1,10 +1,11 @@
 //! Installs packages on the root filesystem of a base image, by its own dpkg.
 
 use super::context::BuildContext;
+use super::error::SystemError;
 use super::fetch;
 use super::first_boot;
 use super::host_name::{self, Configured};
-use super::system::{self, SystemError};
+use super::system;
 use crate::architecture::Architecture;
 use crate::base::{Opened, regulatory};
 use crate::configure::{self, Archive, ConfigureRequest};

@@ -23,17 +23,17 @@ mod install;
 mod partitions;
 mod references;
 mod remembered;
+mod remembered_tree;
 mod repack;
 mod root;
 pub(crate) mod system;
 
 pub use context::BuildContext;
 pub use disk::DiskError;
-pub use error::BuildError;
+pub use error::{BuildError, SystemError};
 pub use fetch::FetchStageError;
 pub use foreign::ForeignError;
 pub use remembered::Remembered;
-pub use system::SystemError;
 
 use crate::base::BaseKind;
 use crate::disk::image::Image;

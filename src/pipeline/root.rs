@@ -5,7 +5,7 @@
 //! files is found when the finished tree is compared with what the overlays wrote.
 
 use super::context::BuildContext;
-use super::error::BuildError;
+use super::error::{BuildError, SystemError};
 use super::{boot, first_boot, generated_secrets, install, references, system};
 use crate::compose::layer::Layer;
 use crate::compose::{self, ComposeError, Composed, boot_text};
@@ -55,7 +55,7 @@ impl Root {
         };
         verify::verify(plan, (&root.tree, &composed.overlay_files), &checked)?;
         let warned = generated_secrets::warn(&root.tree, store, reporter);
-        warned.map_err(system::SystemError::Store)?;
+        warned.map_err(SystemError::Store)?;
         Ok(root)
     }
 

@@ -1,73 +1,26 @@
 //! The root filesystem of configured packages, and the trees beside it that lend files and tools.
 
 use super::context::BuildContext;
-use super::fetch::{self, FetchStageError};
+use super::error::SystemError;
+use super::fetch;
 use super::host_name::{self, Configured};
+use super::remembered_tree;
 use crate::architecture::Architecture;
-use crate::base::RegulatoryError;
 use crate::compose::layer::Layer;
-use crate::compose::named::{self, NameError};
-use crate::configure::{self, ConfigureError, ConfigureRequest, Tools};
-use crate::digest::{Hasher, Sha256};
-use crate::dpkg::database::DatabaseError;
-use crate::dpkg::unpack::{self, UnpackError, Unpackable};
+use crate::compose::named;
+use crate::configure::{self, ConfigureRequest, Tools};
+use crate::digest::Hasher;
+use crate::dpkg::unpack::{self, Unpackable};
 use crate::event::{Event, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
-use crate::store::Store;
-use crate::tree::{self, DumpError, Origin, Tree, TreeError};
-use std::io;
+use crate::tree::{Origin, Tree};
 
 /// Changes whenever the same packages give another configured tree.
 const CONFIGURED: &str = "configured-1";
 
 /// Changes whenever the same packages give another tree of unpacked files.
 const FILE_PACKAGES: &str = "file-packages-1";
-
-/// Why there is no root filesystem.
-#[derive(Debug, thiserror::Error)]
-pub enum SystemError {
-    /// A package could not be had.
-    #[error(transparent)]
-    Fetch(#[from] FetchStageError),
-    /// A package could not be unpacked.
-    #[error(transparent)]
-    Unpack(#[from] UnpackError),
-    /// Settings name what the packages do not have.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// Maintainer scripts could not be run.
-    #[error(transparent)]
-    Configure(#[from] ConfigureError),
-    /// The rules of radio that a base's kernel believes could not be chosen.
-    #[error(transparent)]
-    Regulatory(#[from] RegulatoryError),
-    /// This machine is of an architecture that imgbuild does not know.
-    #[error("this machine's architecture cannot build images: expected one of amd64, arm64, armhf")]
-    UnknownHost,
-    /// Packages that are there cannot be replaced without a sandbox.
-    #[error(
-        "the base image has other versions of {}, and replacing a package takes its scripts; build \
-         without `--configure first-boot`, where user namespaces are allowed",
-        .packages.join(", ")
-    )]
-    Upgrades {
-        /// The packages with both versions.
-        packages: Vec<String>,
-    },
-    /// The database of a base's dpkg cannot be read.
-    #[error("cannot read the packages of the base image")]
-    Database(#[from] DatabaseError),
-    /// What configures packages on the device cannot be put into the tree.
-    #[error(transparent)]
-    Tree(#[from] TreeError),
-    /// A tree in the store cannot be read.
-    #[error("a tree in the store cannot be read; remove the store's folder `memo`")]
-    Dump(#[from] DumpError),
-    /// The store failed.
-    #[error("cannot use the store")]
-    Store(#[from] io::Error),
-}
 
 /// The tree of all packages of `plan`, configured.
 pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
@@ -122,14 +75,14 @@ pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree
 pub(crate) fn file_packages(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
     let store = context.store;
     let key = key(plan, &plan.lock.file_packages).finish();
-    if let Some(tree) = recall(FILE_PACKAGES, &key, store)? {
+    if let Some(tree) = remembered_tree::recall(FILE_PACKAGES, &key, store)? {
         return Ok(tree);
     }
     let needed: Vec<&LockedPackage> = plan.lock.file_packages.iter().collect();
     fetch::fetch(&needed, context)?;
     let architecture = plan.spec.board.architecture;
     let file_packages = unpack(&plan.lock.file_packages, architecture, plan, context)?;
-    remember(FILE_PACKAGES, &key, &file_packages, store)?;
+    remembered_tree::remember(FILE_PACKAGES, &key, &file_packages, store)?;
     Ok(file_packages)
 }
 
@@ -157,33 +110,6 @@ pub(crate) fn fetched_tools(
     let locked = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
     fetch::fetch(&locked.iter().collect::<Vec<&LockedPackage>>(), context)?;
     tools(plan, host, context)
-}
-
-/// The tree that `stage` made for `key` before.
-pub(crate) fn recall(
-    stage: &str,
-    key: &Sha256,
-    store: &Store,
-) -> Result<Option<Tree>, SystemError> {
-    let Some(object) = store.memo(stage, key) else {
-        return Ok(None);
-    };
-    let text = String::from_utf8(store.read(&object)?).map_err(io::Error::other)?;
-    let tree = tree::parse_dump(&text)?;
-    // A tree whose contents are not all here is made anew, and they with it.
-    let objects = tree.objects();
-    let all = objects.iter().map(|object| store.contains(object));
-    Ok(all.fold(true, |all, here| all & here).then_some(tree))
-}
-
-pub(crate) fn remember(
-    stage: &str,
-    key: &Sha256,
-    tree: &Tree,
-    store: &Store,
-) -> Result<(), SystemError> {
-    let object = store.insert(tree::dump(tree).as_bytes())?;
-    Ok(store.set_memo(stage, key, &object)?)
 }
 
 fn unpack(

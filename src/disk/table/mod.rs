@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A table that was read is sound: every partition is one or more whole sectors on the disk, and no
-//! two share one. What a rewrite needs is kept: disk id or GUID, numbers with their gaps, types,
+//! two share one. What repacking needs is kept: disk id or GUID, numbers with their gaps, types,
 //! names, attributes, boot code. Writing what was read and reading it again gives an equal value.
 //! No number is trusted, and no more is read or held than 1 MiB of a GPT's entries or 128 logical
 //! partitions.

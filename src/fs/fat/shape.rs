@@ -1,4 +1,4 @@
-//! What a rewrite keeps of a filesystem that was there: its geometry and its identity.
+//! What repacking keeps of a filesystem that was there: its geometry and its identity.
 
 use super::FatBits;
 use super::codepage;

@@ -51,7 +51,7 @@ impl<'a> Filesystem<'a> {
         Ok(Self { device, boot })
     }
 
-    /// What a rewrite keeps besides the files.
+    /// What repacking keeps besides the files.
     pub fn kept(&self) -> Result<Kept, ReadError> {
         let mut table = Table::new(self.device, &self.boot);
         let root = self.directory(&mut table, &TreePath::root(), self.boot.root_cluster)?;
