@@ -17,7 +17,7 @@ use crate::specification::Configure;
 use crate::tree::{Copier, Kind, Origin, Tree, TreePath};
 
 /// Changes whenever the same base and packages give another configured tree.
-const INSTALLED: &str = "onto-3";
+const INSTALLED: &str = "onto-4";
 
 /// Folders in which scripts leave traces of their run; what the base has there stays.
 const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
