@@ -34,7 +34,7 @@ fn text(profile: &Profile) -> String {
         let secret = if setting.secret { ", secret" } else { "" };
         text += &format!(
             "  {name} ({}{secret}{default})\n      {}\n      {}\n",
-            setting.kind.word(),
+            setting.kind.name(),
             setting.help,
             expected(setting)
         );

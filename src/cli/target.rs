@@ -3,7 +3,7 @@
 use super::args::{Configuration, TargetArgs};
 use super::failure::Failure;
 use super::{environment, files};
-use crate::define::{Definitions, Kind};
+use crate::define::Definitions;
 use crate::specification::{
     self, BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings,
 };
@@ -120,7 +120,7 @@ fn read_key_files(
     let is_keys = |name: &str| {
         let setting = profile.settings.get(name);
         let items = setting.and_then(|setting| setting.items.as_ref());
-        items.is_some_and(|items| items.kind == Kind::SshKey)
+        items.is_some_and(|items| items.kind.is("ssh-key"))
     };
     for flag in &mut user.flags {
         let Some((name, path)) = flag.split_once("=@").filter(|(name, _)| is_keys(name)) else {

@@ -4,7 +4,7 @@
 use super::device;
 use super::layer::{Layer, LayerError};
 use super::setting_syntax;
-use crate::define::{Kind, Setting};
+use crate::define::Setting;
 use crate::specification::Spec;
 
 /// Its name on the boot partition.
@@ -49,7 +49,7 @@ fn text(spec: &Spec) -> String {
 /// What may stand there, for a person.
 pub(crate) fn expected(setting: &Setting) -> String {
     let mut text = match (&setting.values[..], &setting.items) {
-        ([], Some(items)) if items.kind == Kind::Table => {
+        ([], Some(items)) if items.kind.is("table") => {
             "a list [{ field = value, … }, …], on one line or between lines with [ and ], with the fields"
                 .to_owned()
         }
@@ -60,7 +60,7 @@ pub(crate) fn expected(setting: &Setting) -> String {
         ([], None) => setting.kind.expected().to_owned(),
         (values, _) => format!("one of {}", values.join(", ")),
     };
-    if let (Kind::Integer, Some(min), Some(max)) = (setting.kind, setting.min, setting.max) {
+    if let (true, Some(min), Some(max)) = (setting.kind.is("integer"), setting.min, setting.max) {
         text += &format!(" from {min} to {max}");
     }
     if setting.generate.is_some() {

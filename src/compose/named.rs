@@ -11,7 +11,7 @@
 mod keyboard;
 
 use super::layer::{Layer, LayerError};
-use crate::define::{Kind, Setting, Value};
+use crate::define::{Setting, Value};
 use crate::diag::nearest;
 use crate::plan::Plan;
 use crate::specification::SystemSettings;
@@ -135,9 +135,9 @@ pub fn names<'a>(plan: &'a Plan, system: &'a SystemSettings) -> Vec<Named<'a>> {
 
 /// Zones and locales in `value` of `setting`.
 fn collect<'p>(setting: &Setting, value: &'p Value, found: &mut Vec<(&'p str, Thing<'p>)>) {
-    match (setting.kind, value) {
-        (Kind::TimeZone, Value::Text(text)) => found.push((text, Thing::TimeZone)),
-        (Kind::Locale, Value::Text(text)) => found.push((text, Thing::Locale)),
+    match (setting.kind.name(), value) {
+        ("time-zone", Value::Text(text)) => found.push((text, Thing::TimeZone)),
+        ("locale", Value::Text(text)) => found.push((text, Thing::Locale)),
         (_, Value::List(values)) => {
             let items = setting.items.as_deref();
             let pairs = items

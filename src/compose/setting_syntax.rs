@@ -1,7 +1,7 @@
 //! A value on one line, as a person writes it: a word, `a,b`, or an array of TOML where there is more to
 //! say. `Imgbuild::Kind` shows the same on the device.
 
-use crate::define::{Kind, Setting, Value};
+use crate::define::{Setting, Value};
 use std::collections::BTreeMap;
 
 /// The line of `value`, which `setting` has.
@@ -18,22 +18,14 @@ pub fn of(setting: &Setting, value: &Value) -> String {
     line.unwrap_or_else(|| toml(setting, value))
 }
 
-/// A word; none for a list, for a table, and for a server with more than name, address and port.
+/// A word; none for a list, and for a table with more to say.
 fn short(setting: &Setting, value: &Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
         Value::Boolean(flag) => Some(flag.to_string()),
-        Value::Table(fields) if setting.kind == Kind::Server => {
-            let plain = fields.get("weight") == Some(&Value::Integer(1))
-                && fields.get("backup") == Some(&Value::Boolean(false));
-            let text = |name: &str| short(setting, fields.get(name)?);
-            let (name, address, port) = (text("name")?, text("address")?, text("port")?);
-            let bracketed = address.contains(':').then(|| format!("[{address}]"));
-            let address = bracketed.unwrap_or(address);
-            plain.then(|| format!("{name}={address}:{port}"))
-        }
-        Value::List(_) | Value::Table(_) => None,
+        Value::Table(fields) => setting.kind.short(fields),
+        Value::List(_) => None,
     }
 }
 
@@ -56,19 +48,18 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", escaped.replace('\t', "\\t"))
 }
 
-/// A table without what goes without saying, and with the short names of servers; what has to be there
-/// comes first.
+/// A table without what goes without saying; what has to be there comes first.
 fn table(setting: &Setting, fields: &BTreeMap<String, Value>) -> String {
     let told = fields.iter().filter(|(name, value)| {
         let default = match setting.fields.get(*name) {
             Some(field) => default(field),
-            None => of_server(name),
+            None => setting.kind.default(name).cloned(),
         };
         default.as_ref() != Some(*value)
     });
     let mut told: Vec<_> = told.collect();
-    let required = |name: &str| setting.fields.get(name).is_some_and(|field| field.required);
-    let needed = |name: &str| required(name) || name == "address" || name == "port";
+    let required = |name: &str| setting.fields.get(name).map(|field| field.required);
+    let needed = |name: &str| required(name).unwrap_or_else(|| setting.kind.needs(name));
     told.sort_by_key(|(name, _)| (*name != "name", !needed(name)));
     let field = |(name, value): (&String, &Value)| match (setting.fields.get(name), value) {
         (Some(field), Value::List(values)) => format!("{name} = {}", inner(field, values)),
@@ -88,15 +79,6 @@ fn inner(field: &Setting, values: &[Value]) -> String {
             _ => toml(items, value),
         });
     format!("[{}]", values.collect::<Vec<_>>().join(", "))
-}
-
-/// A server is worth the same as others.
-fn of_server(field: &str) -> Option<Value> {
-    match field {
-        "weight" => Some(Value::Integer(1)),
-        "backup" => Some(Value::Boolean(false)),
-        _ => None,
-    }
 }
 
 fn default(field: &Setting) -> Option<Value> {

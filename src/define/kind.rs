@@ -1,315 +1,381 @@
 //! The kinds of settings: what a value of each kind looks like, and how text becomes one.
+//!
+//! A kind is data: patterns, limits, and what is expected, for messages. Those that every profile may use stand in
+//! `kinds.toml`, those of one service in the profile that brings it. The device reads the same data from its settings file,
+//! and `Imgbuild::Kind` evaluates it as this module does. What no data can say is a check with a name (`check.rs`).
 
-mod host;
+mod address;
+mod advice;
+mod check;
+mod network;
+mod pattern;
 mod pem;
-mod server;
+mod rules;
 pub(crate) mod ssh_key;
-mod text;
-mod tor;
 mod value;
 
-pub(crate) use host::prefixed;
-pub use text::Network;
-pub(crate) use text::{countries, is_psk};
+pub(crate) use address::prefixed;
+pub use network::Network;
+pub use rules::Form;
+pub(crate) use rules::KIND;
 pub use value::Value;
 
-use super::read::Raw;
-use crate::units::Bytes;
-use host::{
-    is_bind, is_domain, is_host, is_hostname, is_machine, is_network, is_prefixed, is_remote_host,
-};
-use std::net::Ipv4Addr;
-use text::{
-    is_country, is_interface, is_locale, is_name, is_private_cidr, is_statuses, is_time,
-    is_time_zone, is_url_path, is_username, meant_locale, seconds,
-};
+use super::read::{self, Keys, Raw, Section};
+use crate::diag::{Diagnostic, Diagnostics, Located};
+use regex_lite::Captures;
+use rules::Rules;
+use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 /// What a setting's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Any line of text.
-    String,
-    /// A whole number.
-    Integer,
-    /// `true` or `false`.
-    Boolean,
-    /// One of the words in `values`.
-    Enum,
-    /// Several values; `items` says of which kind.
-    List,
-    /// Named values; `fields` says which.
-    Table,
-    /// A TCP or UDP port that the device listens on.
-    Port,
-    /// The IP address of another machine.
-    Address,
-    /// The IPv4 address of another machine.
-    Ipv4Address,
-    /// An address that the device listens on, or `*` for all.
-    Bind,
-    /// An address of the device with its prefix length: `192.168.42.1/24`.
-    Cidr,
-    /// A number of bytes: `256MiB`.
-    Size,
-    /// A time span: `90s`, `30min`, `12h`, `7d`.
-    Duration,
-    /// A time of day: `04:30`.
-    Time,
-    /// A host name of one label.
-    Hostname,
-    /// A full host name of the DNS.
-    Domain,
-    /// The name of a Tor relay.
-    Nickname,
-    /// The fingerprint of a Tor relay.
-    TorFingerprint,
-    /// The id of a family of Tor relays.
-    TorFamilyId,
-    /// The secret key of a family of Tor relays.
-    TorFamilyKey,
-    /// A line that says where a bridge into the Tor network is.
-    TorBridge,
-    /// A Wi-Fi network's name.
-    Ssid,
-    /// A WPA passphrase.
-    Passphrase,
-    /// A password.
-    Password,
-    /// A country of the wireless regulations, or `00` for the rules that hold everywhere.
-    Country,
-    /// A name of the time zone database.
-    TimeZone,
-    /// A locale.
-    Locale,
-    /// A line of authorized_keys.
-    SshKey,
-    /// The name of an account.
-    Username,
-    /// A word that configuration files take as a name.
-    Name,
-    /// The name of a network interface.
-    Interface,
-    /// A path that a web server answers: `/healthz`.
-    UrlPath,
-    /// An address with its prefix length: `192.0.2.10/24`.
-    PrefixedAddress,
-    /// A network: `192.0.2.0/24`.
-    Network,
-    /// A host name or an IP address.
-    Host,
-    /// The same of another machine.
-    RemoteHost,
-    /// A status of HTTP, or several in a row: `200`, `200-399`.
-    HttpStatus,
-    /// A certificate and its private key, as PEM.
-    Certificate,
-    /// A server behind a load balancer: `web1=10.0.0.11:8080`.
-    Server,
+#[derive(Clone, Debug)]
+pub struct Kind(Arc<Rules>);
+
+impl PartialEq for Kind {
+    /// In one build, a name stands for one kind.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+static TOP: Keys = Keys {
+    table: "",
+    keys: &["schema", "kinds"],
+};
+
+/// The kinds that every profile may use.
+static COMMON: LazyLock<BTreeMap<String, Kind>> = LazyLock::new(|| {
+    let mut diagnostics = Diagnostics::default();
+    let text = include_str!("kinds.toml");
+    let kinds = read::definition(&mut diagnostics, "kinds.toml", text, &TOP, |top| {
+        Some(read_kinds(top, &BTreeMap::new()))
+    });
+    let kinds =
+        kinds.unwrap_or_else(|| panic!("the kinds of imgbuild itself are sound: {diagnostics}"));
+    let kinds = kinds.into_iter();
+    kinds.map(|(name, kind)| (name.value, kind)).collect()
+});
+
+/// Reads the kinds that a profile defines.
+pub(super) fn read_all(top: &Section<'_>) -> Vec<(Located<String>, Kind)> {
+    read_kinds(top, &COMMON)
+}
+
+/// Reads `[kinds.NAME]`; a part of a kind is of a kind in the same file, or a common one.
+fn read_kinds(top: &Section<'_>, common: &BTreeMap<String, Kind>) -> Vec<(Located<String>, Kind)> {
+    let report = |name: &Located<String>, title: String| {
+        top.report(Diagnostic::new("define::bad-value", title).label(&name.span, ""));
+    };
+    let mut found: Vec<(Located<String>, Kind)> = Vec::new();
+    let open = top.named_sections("kinds", &KIND).into_iter();
+    let mut open: Vec<_> = open
+        .map(|(name, section)| (name, rules::part_kinds(&section), section))
+        .collect();
+    loop {
+        let known = |name: &String| {
+            let own = found.iter().find(|(known, _)| known.value == *name);
+            own.map(|(_, kind)| kind).or(common.get(name)).cloned()
+        };
+        let ready = open.iter().enumerate().find_map(|(at, (_, parts, _))| {
+            let kinds = parts.iter();
+            let kinds = kinds.map(|(part, kind)| Some((part.clone(), known(kind)?)));
+            Some((at, kinds.collect::<Option<BTreeMap<_, _>>>()?))
+        });
+        let Some((at, parts)) = ready else {
+            break;
+        };
+        let (name, _, section) = open.remove(at);
+        if common.contains_key(&name.value) {
+            report(
+                &name,
+                format!("every profile has a kind `{}` already", name.value),
+            );
+        }
+        let rules = Rules::read(&name.value, &section, parts);
+        found.push((name, Kind(Arc::new(rules))));
+    }
+    for (name, ..) in open {
+        report(
+            &name,
+            format!(
+                "a part of `{}` is of no known kind, or of this one",
+                name.value
+            ),
+        );
+    }
+    found
+}
+
+/// Kinds by name: the common ones, and those that profiles define.
+#[derive(Clone, Debug, Default)]
+pub struct Kinds(BTreeMap<String, Located<Kind>>);
+
+impl Kinds {
+    /// Takes in the kind of a profile; gives the one that has its name already.
+    pub fn add(&mut self, name: &Located<String>, kind: Kind) -> Option<Located<Kind>> {
+        self.0.insert(name.value.clone(), name.with(kind))
+    }
+
+    /// The kind `name`.
+    pub fn find(&self, name: &str) -> Option<Kind> {
+        let own = self.0.get(name).map(|kind| kind.value.clone());
+        own.or_else(|| Kind::named(name))
+    }
+
+    /// The names of all of them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let common = COMMON.keys().map(String::as_str);
+        common.chain(self.0.keys().map(String::as_str))
+    }
 }
 
 impl Kind {
-    /// Every kind under its name in a profile.
-    pub const WORDS: [(&'static str, Self); 39] = [
-        ("string", Self::String),
-        ("integer", Self::Integer),
-        ("boolean", Self::Boolean),
-        ("enum", Self::Enum),
-        ("list", Self::List),
-        ("table", Self::Table),
-        ("port", Self::Port),
-        ("address", Self::Address),
-        ("ipv4-address", Self::Ipv4Address),
-        ("bind", Self::Bind),
-        ("cidr", Self::Cidr),
-        ("size", Self::Size),
-        ("duration", Self::Duration),
-        ("time", Self::Time),
-        ("hostname", Self::Hostname),
-        ("domain", Self::Domain),
-        ("nickname", Self::Nickname),
-        ("tor-fingerprint", Self::TorFingerprint),
-        ("tor-family-id", Self::TorFamilyId),
-        ("tor-family-key", Self::TorFamilyKey),
-        ("tor-bridge", Self::TorBridge),
-        ("ssid", Self::Ssid),
-        ("passphrase", Self::Passphrase),
-        ("password", Self::Password),
-        ("country", Self::Country),
-        ("time-zone", Self::TimeZone),
-        ("locale", Self::Locale),
-        ("ssh-key", Self::SshKey),
-        ("username", Self::Username),
-        ("name", Self::Name),
-        ("interface", Self::Interface),
-        ("url-path", Self::UrlPath),
-        ("prefixed-address", Self::PrefixedAddress),
-        ("network", Self::Network),
-        ("host", Self::Host),
-        ("remote-host", Self::RemoteHost),
-        ("http-status", Self::HttpStatus),
-        ("certificate", Self::Certificate),
-        ("server", Self::Server),
-    ];
+    /// Any line of text.
+    pub(super) fn string() -> Self {
+        Self::named("string").expect("`kinds.toml` has a kind `string`")
+    }
+
+    /// The kind `name`, if it is one that every profile may use.
+    pub fn named(name: &str) -> Option<Self> {
+        COMMON.get(name).cloned()
+    }
+
+    /// Every kind that every profile may use.
+    pub fn common() -> impl Iterator<Item = &'static Self> {
+        COMMON.values()
+    }
 
     /// Its name in a profile.
-    pub fn word(self) -> &'static str {
-        let found = Self::WORDS.iter().find(|(_, kind)| *kind == self);
-        found.expect("every kind has a word").0
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether this is its name.
+    pub fn is(&self, name: &str) -> bool {
+        self.0.name == name
+    }
+
+    /// What its values are made of.
+    pub fn form(&self) -> Form {
+        self.0.form
     }
 
     /// What a value looks like, for messages.
-    pub fn expected(self) -> &'static str {
-        match self {
-            Self::String => "one line of text without control characters",
-            Self::Integer => "a whole number",
-            Self::Boolean => "`true` or `false`",
-            Self::Enum => "one of the known words",
-            Self::List => "a list",
-            Self::Table => "a table",
-            Self::Port => "a port from 1 to 65535",
-            Self::Address => "the IP address of another machine, such as `192.0.2.1`",
-            Self::Ipv4Address => "the IPv4 address of another machine, such as `192.0.2.1`",
-            Self::Bind => "`*` or an IP address that a device can have",
-            Self::UrlPath => text::URL_PATH,
-            Self::Cidr => {
-                "a private IPv4 address with its prefix length, such as `192.168.42.1/24`"
+    pub fn expected(&self) -> &str {
+        &self.0.expected
+    }
+
+    /// Whether a value may be another text than the one that was written.
+    pub fn rewrites(&self) -> bool {
+        self.0.check.is_some() || self.0.squeeze
+    }
+
+    /// Reads one value that has no parts of its own in the setting; `None` where it is not of this kind.
+    pub fn read(&self, raw: &Raw) -> Option<Value> {
+        match (self.form(), raw) {
+            (Form::Text, Raw::Text(text)) => self.text(text).map(Value::Text),
+            (Form::Enum, Raw::Text(text)) => Some(Value::Text(text.clone())),
+            (Form::Boolean, Raw::Boolean(flag)) => Some(Value::Boolean(*flag)),
+            (Form::Boolean, Raw::Text(text)) => text.parse().ok().map(Value::Boolean),
+            (Form::Integer, Raw::Integer(number)) => self.number(*number),
+            (Form::Integer, Raw::Text(text)) => self.number(text.parse().ok()?),
+            (Form::Record, Raw::Text(text)) => {
+                let parts = self.parts(text)?;
+                self.record(|part| Some(Raw::Text(parts.name(part)?.as_str().to_owned())))
             }
-            Self::Size => "a size, such as `256MiB`",
-            Self::Duration => "a time span, such as `90s`, `30min`, `12h` or `7d`",
-            Self::Time => "a time of day, such as `04:30`",
-            Self::Hostname => "1 to 63 letters, digits and inner hyphens",
-            Self::Domain => "a full host name, such as `tor-exit.example.org`",
-            Self::Nickname => "1 to 19 letters and digits",
-            Self::TorFingerprint => {
-                "a fingerprint of 40 hexadecimal digits, with or without `$` before it"
+            (Form::Record, Raw::Table(fields)) => {
+                let known = |(name, field): (&String, &Located<Raw>)| {
+                    let kind = self.part(name);
+                    kind.is_some_and(|kind| kind.is_typed(&field.value))
+                };
+                let sound = fields.iter().all(known);
+                let field = |part: &str| Some(fields.get(part)?.value.clone());
+                sound.then(|| self.record(field)).flatten()
             }
-            Self::TorFamilyId => {
-                "the id that `tor --keygen-family` printed, 43 characters of base64"
-            }
-            Self::TorFamilyKey => tor::FAMILY_KEY,
-            Self::TorBridge => tor::BRIDGE,
-            Self::Ssid => "1 to 32 bytes without control characters",
-            Self::Passphrase => {
-                "8 to 63 printable ASCII characters, or a key of 64 hexadecimal digits"
-            }
-            Self::Password => "12 to 128 printable ASCII characters",
-            Self::Country => "two letters of ISO 3166, such as `DE`, or `00`",
-            Self::TimeZone => "a name such as `Europe/Berlin` or `Etc/UTC`",
-            Self::Locale => "a UTF-8 locale, such as `C.UTF-8` or `de_DE.UTF-8`",
-            Self::SshKey => ssh_key::EXPECTED,
-            Self::Username => "1 to 32 small letters, digits, `-` and `_`, a letter first",
-            Self::Name => "1 to 32 letters, digits, `-`, `_` and `.`, a letter or digit first",
-            Self::Interface => text::INTERFACE,
-            Self::PrefixedAddress => {
-                "the IP address of a machine with its network's prefix length, such as `192.0.2.10/24` or `2001:db8::10/64`"
-            }
-            Self::Network => "a network, such as `192.0.2.0/24` or `2001:db8::/32`",
-            Self::Host => "a host name or the IP address of a machine",
-            Self::RemoteHost => "the host name or the IP address of another machine",
-            Self::HttpStatus => "a status of HTTP or a range, such as `200` or `200-399`",
-            Self::Certificate => pem::EXPECTED,
-            Self::Server => "`name=host:port`, or a table with `name`, `address` and `port`",
+            _ => None,
         }
     }
 
-    /// Reads one value that has no parts; `None` where it is not of this kind.
-    pub fn read(self, raw: &Raw) -> Option<Value> {
-        match (self, raw) {
-            (Self::Boolean, Raw::Boolean(flag)) => Some(Value::Boolean(*flag)),
-            (Self::Boolean, Raw::Text(text)) => text.parse().ok().map(Value::Boolean),
-            (Self::Integer | Self::Port, Raw::Integer(number)) => self.number(*number),
-            (Self::Integer | Self::Port, Raw::Text(text)) => self.number(text.parse().ok()?),
-            (Self::Server, Raw::Text(text)) => server::from_text(text),
-            (Self::Server, Raw::Table(fields)) => server::from_table(fields),
-            (Self::Certificate, Raw::Text(text)) => pem::read(text).ok().map(Value::Text),
-            (Self::TorBridge, Raw::Text(text)) => tor::bridge(text).ok().map(Value::Text),
-            (Self::SshKey, Raw::Text(text)) => ssh_key::read(text).ok().map(Value::Text),
-            (Self::Boolean | Self::Integer | Self::Port | Self::Server, _) => None,
-            (Self::List | Self::Table, _) => None,
-            (_, Raw::Text(text)) => self.fits(text).then(|| Value::Text(text.clone())),
-            _ => None,
+    /// A value with every part: as it is written, or its default.
+    fn record(&self, written: impl Fn(&str) -> Option<Raw>) -> Option<Value> {
+        let fields = self.0.parts.iter().map(|(part, kind)| {
+            let value = match written(part) {
+                Some(raw) => kind.read(&raw)?,
+                None => self.default(part)?.clone(),
+            };
+            Some((part.clone(), value))
+        });
+        fields.collect::<Option<_>>().map(Value::Table)
+    }
+
+    /// Whether a value is written as TOML has those of this kind.
+    fn is_typed(&self, raw: &Raw) -> bool {
+        match self.form() {
+            Form::Integer => matches!(raw, Raw::Integer(_)),
+            Form::Boolean => matches!(raw, Raw::Boolean(_)),
+            _ => matches!(raw, Raw::Text(_)),
         }
+    }
+
+    /// What a part is, by its name.
+    fn part(&self, name: &str) -> Option<&Self> {
+        self.0.parts.get(name)
+    }
+
+    /// Of a record, what a part is that is not given.
+    pub fn default(&self, part: &str) -> Option<&Value> {
+        self.0.defaults.get(part)
+    }
+
+    /// Of a record, whether a part has to be given.
+    pub fn needs(&self, part: &str) -> bool {
+        self.part(part).is_some() && self.default(part).is_none()
+    }
+
+    /// A record in one word; none where a part that the word has no place for is not as it is without.
+    pub fn short(&self, fields: &BTreeMap<String, Value>) -> Option<String> {
+        let mut word = self.0.short.clone()?;
+        for (part, value) in fields {
+            let text = match value {
+                // As in a URL: a colon would end it.
+                Value::Text(text) if text.contains(':') => format!("[{text}]"),
+                Value::Text(text) => text.clone(),
+                Value::Integer(number) => number.to_string(),
+                _ => String::new(),
+            };
+            let place = format!("{{{part}}}");
+            match word.contains(&place) {
+                true => word = word.replace(&place, &text),
+                false if self.default(part) == Some(value) => {}
+                false => return None,
+            }
+        }
+        Some(word)
+    }
+
+    /// Whether the part `part` is in a text of this kind.
+    pub fn has_part(&self, text: &str, part: &str) -> bool {
+        self.parts(text)
+            .is_some_and(|parts| parts.name(part).is_some())
     }
 
     /// What is wrong with a text of this kind, where more can be said than what is expected.
-    pub fn problem(self, text: &str) -> Option<String> {
-        match self {
-            Self::Certificate => pem::read(text).err(),
-            Self::SshKey => ssh_key::read(text).err(),
-            Self::TorBridge => tor::bridge(text).err().map(str::to_owned),
-            Self::Address | Self::Ipv4Address | Self::Bind | Self::PrefixedAddress => {
-                host::problem(text)
-            }
-            Self::Hostname if text.parse::<std::net::IpAddr>().is_err() && text.contains('.') => {
-                let (name, _) = text.split_once('.')?;
-                Some(format!("a host name has no domain; expected `{name}`"))
-            }
-            Self::Hostname | Self::Domain | Self::Host | Self::RemoteHost => host::problem(text),
-            Self::UrlPath => text::url_path_problem(text),
-            Self::Locale => meant_locale(text).map(|meant| format!("did you mean `{meant}`?")),
-            _ => None,
-        }
+    pub fn problem(&self, text: &str) -> Option<String> {
+        let advice = || self.0.advice?.of(self, text);
+        self.secret_problem(text).or_else(advice)
+    }
+
+    /// The same without a word of the text.
+    pub fn secret_problem(&self, text: &str) -> Option<String> {
+        let text = self.squeezed(text);
+        let checked = self.0.check.and_then(|check| check.read(self, &text).err());
+        let mut problems = self.0.problems.iter();
+        checked.or_else(|| {
+            problems
+                .find_map(|problem| problem.of(&text, |parts| self.suit(parts)))
+                .map(str::to_owned)
+        })
     }
 
     /// What `min` and `max` bound of a text of this kind, and the word for it.
-    pub fn measure(self, text: &str) -> Option<(i64, &'static str)> {
-        let (number, unit) = match self {
-            Self::String => (u64::try_from(text.len()).ok()?, "bytes"),
-            Self::Duration => (seconds(text)?, "seconds"),
-            _ => return None,
+    pub fn measure(&self, text: &str) -> Option<(i64, &str)> {
+        let unit = self.0.measure.as_deref()?;
+        let number = match self.0.units.is_empty() {
+            true => u64::try_from(text.len()).ok()?,
+            false => self.counted(&self.parts(text)?)?,
         };
         Some((i64::try_from(number).unwrap_or(i64::MAX), unit))
     }
 
-    fn number(self, number: i64) -> Option<Value> {
-        let sound = self != Self::Port || (1..=65535).contains(&number);
-        sound.then_some(Value::Integer(number))
+    /// Adds to `kinds`, by name, what the device has to know of this kind.
+    pub fn carry(&self, kinds: &mut Map<String, Json>) {
+        if !kinds.contains_key(self.name()) {
+            kinds.insert(self.name().to_owned(), self.0.written.clone().into());
+            self.0.parts.values().for_each(|kind| kind.carry(kinds));
+        }
     }
 
-    fn fits(self, text: &str) -> bool {
-        let bytes = text.as_bytes();
-        let printable = || bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
-        let no_control = || !text.chars().any(char::is_control);
-        let between = |low, high| (low..=high).contains(&bytes.len());
-        match self {
-            Self::String => no_control(),
-            Self::Enum => true,
-            Self::Address => text.parse().is_ok_and(is_machine),
-            Self::Ipv4Address => text
-                .parse::<Ipv4Addr>()
-                .is_ok_and(|address| is_machine(address.into())),
-            Self::Bind => is_bind(text),
-            Self::UrlPath => is_url_path(text),
-            Self::Cidr => is_private_cidr(text),
-            Self::PrefixedAddress => is_prefixed(text),
-            Self::Network => is_network(text),
-            Self::Host => is_host(text),
-            Self::RemoteHost => is_remote_host(text),
-            Self::HttpStatus => is_statuses(text),
-            Self::Certificate => pem::read(text).is_ok(),
-            Self::Size => text.parse::<Bytes>().is_ok(),
-            Self::Duration => seconds(text).is_some(),
-            Self::Time => is_time(text),
-            Self::Hostname => is_hostname(text),
-            Self::Domain => is_domain(text),
-            Self::Nickname => tor::is_nickname(text),
-            Self::TorFingerprint => tor::is_fingerprint(text),
-            Self::TorFamilyId => tor::is_family_id(text),
-            Self::TorFamilyKey => tor::is_family_key(text),
-            Self::TorBridge => tor::bridge(text).is_ok(),
-            Self::Ssid => between(1, 32) && no_control(),
-            Self::Passphrase => between(8, 63) && printable() || is_psk(text),
-            Self::Password => between(12, 128) && printable(),
-            Self::Country => is_country(text),
-            Self::TimeZone => is_time_zone(text),
-            Self::Locale => is_locale(text),
-            Self::SshKey => ssh_key::read(text).is_ok(),
-            Self::Username => is_username(text),
-            Self::Name => is_name(text),
-            Self::Interface => is_interface(text),
-            Self::Integer | Self::Boolean | Self::Port => false,
-            Self::List | Self::Table | Self::Server => false,
+    fn number(&self, number: i64) -> Option<Value> {
+        let [low, high] = self.0.range.unwrap_or([i64::MIN, i64::MAX]);
+        (low..=high)
+            .contains(&number)
+            .then_some(Value::Integer(number))
+    }
+
+    /// The text as programs shall read it.
+    fn text(&self, text: &str) -> Option<String> {
+        if let Some(check) = self.0.check {
+            return check.read(self, text).ok();
         }
+        let text = &*self.squeezed(text);
+        let sound = !text.chars().any(char::is_control) && self.is_of_length(text);
+        let words = self.0.words.as_ref();
+        let known = words.is_none_or(|words| words.split_whitespace().any(|word| word == text));
+        if !sound || !known || self.excludes(text) {
+            return None;
+        }
+        if self.0.pattern.is_empty() {
+            return Some(text.to_owned());
+        }
+        let value = self.parts(text)?.name("value").map(|value| value.as_str());
+        Some(value.unwrap_or(text).to_owned())
+    }
+
+    fn squeezed<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !self.0.squeeze {
+            return text.into();
+        }
+        let words = text.split(' ').filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join(" ").into()
+    }
+
+    fn is_of_length(&self, text: &str) -> bool {
+        let length = i64::try_from(text.len());
+        let [low, high] = self.0.bytes.unwrap_or([0, i64::MAX]);
+        length.is_ok_and(|length| (low..=high).contains(&length))
+    }
+
+    /// Whether a text is one that would match, and is left out.
+    fn excludes(&self, text: &str) -> bool {
+        self.0.not.iter().any(|not| not.matches(text))
+    }
+
+    /// The parts of a text by the first pattern that it matches.
+    fn parts<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        let mut matches = self
+            .0
+            .pattern
+            .iter()
+            .filter_map(|pattern| pattern.parts(text));
+        matches.find(|parts| self.suit(parts))
+    }
+
+    fn suit(&self, parts: &Captures<'_>) -> bool {
+        let rules = &*self.0;
+        let part = |name: &str| parts.name(name).map(|part| part.as_str());
+        let suits = |(name, kind): (&String, &Self)| {
+            part(name).is_none_or(|text| kind.read(&Raw::Text(text.to_owned())).is_some())
+        };
+        let allowed =
+            |address| rules.networks.is_empty() || address::allows(&rules.networks, address);
+        let host_bits = || Some(rules.host_bits?.hold(part("address")?, part("prefix")?));
+        // Numbers of one length.
+        let ascending = || Some(part("first")? <= part("last")?);
+        rules.parts.iter().all(suits)
+            && part("address").is_none_or(allowed)
+            && host_bits().is_none_or(|hold| hold)
+            && part("number")
+                .is_none_or(|_| rules.units.is_empty() || self.counted(parts).is_some())
+            && (!rules.ascending || ascending().is_none_or(|ascending| ascending))
+    }
+
+    /// A number with its unit, if 64 bits hold it.
+    fn counted(&self, parts: &Captures<'_>) -> Option<u64> {
+        let number: u64 = parts.name("number")?.as_str().parse().ok()?;
+        let unit = parts.name("unit")?.as_str();
+        number.checked_mul(*self.0.units.get(unit)?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `profiles/<name>/profile.toml`: what an image contains and how it is set up.
 //! `profiles/README.md` explains each key.
 
+use super::kind::{self, KIND, Kind};
 use super::read::{self, Keys, Raw, Section};
 use super::setting::{self, SETTING, SettingEdit};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
@@ -32,6 +33,8 @@ pub struct ProfileFile {
     pub install: ListEdit,
     /// Units.
     pub units: UnitEdits,
+    /// Kinds of settings.
+    pub kinds: Vec<(Located<String>, Kind)>,
     /// Settings.
     pub settings: Vec<SettingEdit>,
     /// Values that do not go together.
@@ -97,6 +100,7 @@ static TOP: Keys = Keys {
         "overlays",
         "packages",
         "units",
+        "kinds",
         "settings",
         "conflict",
     ],
@@ -119,7 +123,7 @@ static CONFLICT: Keys = Keys {
 };
 
 /// Every table of the format.
-pub static TABLES: [&Keys; 6] = [&TOP, &LIST, &PACKAGES, &UNITS, &SETTING, &CONFLICT];
+pub static TABLES: [&Keys; 7] = [&TOP, &LIST, &PACKAGES, &UNITS, &KIND, &SETTING, &CONFLICT];
 
 impl ProfileFile {
     /// Reads the text of `path`, the definition of profile `name`.
@@ -137,6 +141,7 @@ fn profile(name: &str, top: &Section<'_>) -> Option<ProfileFile> {
     let title = top.need("title", top.text("title"));
     let packages = top.section("packages", &PACKAGES);
     let units = top.section("units", &UNITS);
+    let kinds = kind::read_all(top);
     let settings = top.named_sections("settings", &SETTING);
     let conflicts = top.sections("conflict", &CONFLICT);
     let conflicts: Vec<_> = conflicts.iter().map(conflict).collect();
@@ -154,6 +159,7 @@ fn profile(name: &str, top: &Section<'_>) -> Option<ProfileFile> {
         overlays: list(top, "overlays"),
         install: packages.map_or_else(ListEdit::default, |table| list(&table, "install")),
         units: units.map_or_else(UnitEdits::default, |table| unit_edits(&table)),
+        kinds,
         settings: (settings.into_iter())
             .map(|(name, section)| setting::read(name, &section))
             .collect(),

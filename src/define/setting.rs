@@ -7,7 +7,7 @@ use items::items;
 pub use value::Report;
 pub(crate) use value::{PRIVATE_KEY, UNKNOWN_FIELD};
 
-use super::kind::{Kind, Network};
+use super::kind::{Form, Kind, Kinds, Network};
 use super::read::{Keys, Raw, Section};
 use crate::diag::{Diagnostic, Located, Span};
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ pub struct SettingEdit {
     /// Its name and where it stands.
     pub name: Located<String>,
     /// Present in a definition, absent in a change.
-    pub kind: Option<Located<Kind>>,
+    pub kind: Option<Located<String>>,
     help: Option<String>,
     default: Option<Located<Raw>>,
     required: Option<bool>,
@@ -156,9 +156,8 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
     let fields = section.named_sections("fields", &SETTING);
-    let kind = section.choice("type", &Kind::WORDS);
     let edit = SettingEdit {
-        kind,
+        kind: section.text("type"),
         help: section.text("help").map(|text| text.value),
         default: section.raw("default"),
         required: section.flag("required").map(|flag| flag.value),
@@ -209,18 +208,14 @@ fn words(raw: Located<Raw>) -> Vec<String> {
 /// A definition has the parts that its kind needs, and parts are definitions.
 fn check_parts(edit: &SettingEdit, section: &Section<'_>) {
     let Some(kind) = &edit.kind else { return };
-    let needs = match kind.value {
-        Kind::List => ("items", edit.items.is_some()),
-        Kind::Table => ("fields", !edit.fields.is_empty()),
-        Kind::Enum => ("values", edit.values.is_some()),
+    let needs = match Kind::named(&kind.value).map(|kind| kind.form()) {
+        Some(Form::List) => ("items", edit.items.is_some()),
+        Some(Form::Table) => ("fields", !edit.fields.is_empty()),
+        Some(Form::Enum) => ("values", edit.values.is_some()),
         _ => return check_secret(edit, section),
     };
     if !needs.1 && !section.has(needs.0) {
-        let title = format!(
-            "a setting of type `{}` needs `{}`",
-            kind.value.word(),
-            needs.0
-        );
+        let title = format!("a setting of type `{}` needs `{}`", kind.value, needs.0);
         section.report(Diagnostic::new("setting::parts", title).label(&kind.span, ""));
     }
     for part in edit.items.iter().map(Box::as_ref).chain(&edit.fields) {
@@ -270,11 +265,23 @@ impl SettingEdit {
         Some(words.filter(|word| !is_network(word)).cloned().collect())
     }
 
-    /// The setting that this defines. A part without a type, which was reported, is a string.
-    pub fn define(&self) -> Setting {
+    /// The types in it that are none of `kinds`.
+    pub(crate) fn unknown_kinds(&self, kinds: &Kinds) -> Vec<&Located<String>> {
+        let parts = self.items.iter().map(Box::as_ref).chain(&self.fields);
+        let own = self
+            .kind
+            .iter()
+            .filter(|kind| kinds.find(&kind.value).is_none());
+        own.chain(parts.flat_map(|part| part.unknown_kinds(kinds)))
+            .collect()
+    }
+
+    /// The setting that this defines. A part without a type that is known, which was reported, is a string.
+    pub fn define(&self, kinds: &Kinds) -> Setting {
         let fields = self.fields.iter();
+        let kind = self.kind.as_ref().and_then(|kind| kinds.find(&kind.value));
         Setting {
-            kind: self.kind.as_ref().map_or(Kind::String, |kind| kind.value),
+            kind: kind.unwrap_or_else(Kind::string),
             help: self.help.clone().unwrap_or_default(),
             default: self.default.clone(),
             required: self.required.unwrap_or(false),
@@ -290,10 +297,13 @@ impl SettingEdit {
             listens_on: self.listens_on.clone(),
             gateway_of: self.gateway_of.clone(),
             other_than: self.other_than.clone().unwrap_or_default(),
-            items: self.items.as_ref().map(|items| Box::new(items.define())),
+            items: self
+                .items
+                .as_ref()
+                .map(|items| Box::new(items.define(kinds))),
             unique: self.unique.clone(),
             fields: fields
-                .map(|field| (field.name.value.clone(), field.define()))
+                .map(|field| (field.name.value.clone(), field.define(kinds)))
                 .collect(),
             used_with: self.used_with.clone(),
             same_network: self.same_network.clone(),

@@ -4,9 +4,8 @@
 use super::ports::fixed;
 use super::show::complete;
 use super::{Assigned, Exclusion, Spec};
-use crate::define::kind::countries;
+use crate::define::Setting;
 use crate::define::overlay::FixedPort;
-use crate::define::{Kind, Setting};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -60,7 +59,10 @@ impl Spec {
             shown.insert("device".to_owned(), device.into());
             (name.clone(), Json::Object(shown))
         });
+        let mut kinds = Map::new();
+        (self.profile.settings.values()).for_each(|setting| carry_kinds(setting, &mut kinds));
         json!({
+            "kinds": kinds,
             "settings": settings.collect::<Map<_, _>>(),
             "ports": fixed(&self.overlays).into_values().map(port).collect::<Vec<_>>(),
             "exclusions": self.exclusions.iter().map(exclusion).collect::<Vec<_>>(),
@@ -87,18 +89,25 @@ impl Spec {
     }
 }
 
+/// Adds the kinds of a setting and of all its parts.
+fn carry_kinds(setting: &Setting, kinds: &mut Map<String, Json>) {
+    setting.kind.carry(kinds);
+    let parts = setting.items.iter().map(Box::as_ref);
+    let parts = parts.chain(setting.fields.values());
+    parts.for_each(|part| carry_kinds(part, kinds));
+}
+
 /// A certificate has many lines of its own; everything else is a word, or TOML.
 fn can_be_written(setting: &Setting) -> bool {
     let parts = setting.items.iter().map(Box::as_ref);
     let mut parts = parts.chain(setting.fields.values());
-    setting.kind != Kind::Certificate && parts.all(can_be_written)
+    !setting.kind.is("certificate") && parts.all(can_be_written)
 }
 
 fn definition(setting: &Setting) -> Map<String, Json> {
     let mut shown = Map::new();
     let mut put = |key: &str, value: Json| drop(shown.insert(key.to_owned(), value));
-    put("type", setting.kind.word().into());
-    put("expected", setting.kind.expected().into());
+    put("type", setting.kind.name().into());
     for (key, text) in [
         ("help", Some(&setting.help).filter(|help| !help.is_empty())),
         ("unique", setting.unique.as_ref()),
@@ -130,9 +139,6 @@ fn definition(setting: &Setting) -> Map<String, Json> {
     }
     if !setting.values.is_empty() {
         put("values", setting.values.clone().into());
-    }
-    if setting.kind == Kind::Country {
-        put("countries", countries().collect());
     }
     if !setting.outside.is_empty() {
         put(

@@ -2,6 +2,7 @@
 
 use super::ancestors::Ancestors;
 use super::{Profile, Units};
+use crate::define::kind::Kinds;
 use crate::define::profile::{Conflict, ListEdit};
 use crate::define::{Definitions, Overlay, ProfileFile, Setting};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
@@ -162,11 +163,13 @@ fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Opt
         providers: BTreeMap::new(),
     };
     let mut units = UnitLists::default();
+    let mut known = Kinds::default();
     for file in files {
+        kinds(diagnostics, &mut known, &file);
         edit(diagnostics, &mut merged.overlays, &file.overlays);
         edit(diagnostics, &mut merged.packages, &file.install);
         units.edit(diagnostics, &file, &ancestors);
-        settings(diagnostics, &mut merged.profile.settings, &file);
+        settings(diagnostics, &known, &mut merged.profile.settings, &file);
         for overlay in &file.overlays.append {
             let provider = merged.providers.entry(overlay.value.clone());
             provider.or_insert_with(|| file.name.clone());
@@ -288,15 +291,36 @@ impl UnitLists {
     }
 }
 
+fn kinds(diagnostics: &mut Diagnostics, known: &mut Kinds, file: &ProfileFile) {
+    for (name, kind) in &file.kinds {
+        if let Some(other) = known.add(name, kind.clone()) {
+            let title = format!("two profiles define the kind `{}`", name.value);
+            let problem = Diagnostic::new("define::bad-value", title).label(&name.span, "");
+            diagnostics.push(problem.label(&other.span, "the other one"));
+        }
+    }
+    let unknown = file
+        .settings
+        .iter()
+        .flat_map(|edit| edit.unknown_kinds(known));
+    for kind in unknown {
+        let names: Vec<String> = known.names().map(|name| format!("`{name}`")).collect();
+        let title = format!("`{}` is no value of `type`", kind.value);
+        let expected = format!("expected one of {}", names.join(", "));
+        diagnostics.push(Diagnostic::new("define::bad-value", title).label(&kind.span, expected));
+    }
+}
+
 fn settings(
     diagnostics: &mut Diagnostics,
+    kinds: &Kinds,
     known: &mut BTreeMap<String, Setting>,
     file: &ProfileFile,
 ) {
     for edit in &file.settings {
         let name = &edit.name;
         let merged = match (known.get(&name.value), &edit.kind) {
-            (None, Some(_)) => edit.define(),
+            (None, Some(_)) => edit.define(kinds),
             (Some(inherited), None) => edit.change(inherited.clone()),
             (Some(inherited), Some(kind)) => {
                 let title = format!("`{}` has a type already", name.value);
@@ -363,6 +387,14 @@ mod tests {
         ]);
         assert_eq!(plain(&merged.overlays), ["4", "5"]);
         assert_eq!(plain(&merged.packages), ["y", "z"]);
+    }
+
+    #[test]
+    fn a_kind_is_known_to_those_that_extend_its_profile() {
+        let color = "[kinds.color]\nexpected = \"a color\"\npattern = ['#[0-9a-f]{6}']";
+        let setting = "extends = [\"a\"]\n[settings.x]\ntype = \"color\"";
+        let merged = merged(&[("a", color), ("b", setting)]);
+        assert_eq!(merged.profile.settings["x"].kind.expected(), "a color");
     }
 
     #[test]

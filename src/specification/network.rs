@@ -6,8 +6,8 @@
 use super::conflict::known;
 use super::merge::Merged;
 use super::settings::Settings;
+use crate::define::Value;
 use crate::define::kind::prefixed;
-use crate::define::{Kind, Value};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -55,9 +55,9 @@ pub(super) fn check_networks(
             let Some(other) = present(diagnostics, merged, other) else {
                 continue;
             };
-            let problems = match setting.kind {
-                Kind::Interface => Vec::from_iter(one_interface(settings, name, other)),
-                _ => {
+            let problems = match setting.kind.is("interface") {
+                true => Vec::from_iter(one_interface(settings, name, other)),
+                false => {
                     let others: Vec<_> = addresses(settings, other).collect();
                     let ones = addresses(settings, name);
                     ones.filter_map(|one| others.iter().find_map(|other| rule(&one, other)))

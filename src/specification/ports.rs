@@ -6,7 +6,7 @@ use super::conflict::known;
 use super::merge::Merged;
 use super::settings::Settings;
 use crate::define::overlay::FixedPort;
-use crate::define::{Kind, Overlay, Setting, Value};
+use crate::define::{Overlay, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -163,8 +163,8 @@ fn listening<'v>(
     beside: &dyn Fn(&str) -> Option<&'v Value>,
     found: &mut Vec<(i64, Bound)>,
 ) {
-    match (setting.kind, value) {
-        (Kind::Port, Value::Integer(port)) => {
+    match value {
+        Value::Integer(port) if setting.kind.is("port") => {
             let named = setting.listens_on.as_deref();
             let bound = match named.map(|name| (name, beside(name))) {
                 Some((_, Some(Value::Text(text)))) => Bound::of(text),
@@ -173,12 +173,12 @@ fn listening<'v>(
             };
             found.push((*port, bound));
         }
-        (Kind::List, Value::List(items)) => {
+        Value::List(items) => {
             let kind = setting.items.iter();
             let pairs = kind.flat_map(|kind| items.iter().map(move |item| (kind, item)));
             pairs.for_each(|(kind, item)| listening(kind, item, beside, found));
         }
-        (Kind::Table, Value::Table(fields)) => {
+        Value::Table(fields) => {
             let of_table = |name: &str| fields.get(name);
             for (name, value) in fields {
                 if let Some(field) = setting.fields.get(name) {

@@ -6,7 +6,6 @@ mod given;
 
 use super::{BaseArgument, Secret};
 use crate::define::condition::{Condition, Test};
-use crate::define::kind::is_psk;
 use crate::define::read::free_table;
 use crate::define::setting::{PRIVATE_KEY, UNKNOWN_FIELD};
 use crate::define::{Kind, Raw, Setting, Value};
@@ -104,12 +103,12 @@ impl Settings {
     }
 
     /// Whether the setting `name` is more than false or empty; of a list with `field`, whether that
-    /// of any item is; of a passphrase with the field `key`, whether it is one of 64 digits.
+    /// of any item is; of a passphrase with the field `key`, whether it is a key already.
     pub fn given(&self, name: &str, field: Option<&str>) -> bool {
         match (self.value(name), field) {
             (None, Some("key")) => {
-                let secret = self.secret(name);
-                secret.is_some_and(|secret| is_psk(secret.reveal()))
+                let kind = Kind::named("passphrase").zip(self.secret(name));
+                kind.is_some_and(|(kind, secret)| kind.has_part(secret.reveal(), "key"))
             }
             (None, _) => self.secret(name).is_some(),
             (Some(value), None) => is_set(value),
@@ -365,13 +364,7 @@ fn empty(given: &GivenSecret, span: &Span) -> Diagnostic {
 fn refused(given: &GivenSecret, setting: &Setting, span: &Span) -> Diagnostic {
     let expected = format!("expected {}", setting.kind.expected());
     let problem = Diagnostic::new("setting::kind", format!("this cannot be `{}`", given.name));
-    // What is said of a text of another kind has parts of it.
-    let why = match setting.kind {
-        Kind::Certificate | Kind::SshKey | Kind::TorBridge => {
-            setting.kind.problem(given.value.reveal())
-        }
-        _ => None,
-    };
+    let why = setting.kind.secret_problem(given.value.reveal());
     let why = why.into_iter();
     why.fold(problem.label(span, expected), Diagnostic::help)
 }

@@ -191,7 +191,7 @@ impl Profile {
         let setting = |(name, setting): (&String, &Setting)| {
             json!({
                 "name": name,
-                "type": setting.kind.word(),
+                "type": setting.kind.name(),
                 "help": setting.help,
                 "default": setting.default.as_ref().map(|default| default.value.to_string()),
                 "required": setting.required,

@@ -6,7 +6,7 @@
 //! ask debconf for before any overlay is there. `profiles/README.md` lists their names and types.
 
 use super::settings::Settings;
-use crate::define::{Kind, Setting, Value};
+use crate::define::{Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use std::collections::BTreeMap;
 
@@ -32,19 +32,19 @@ pub const BUILT_IN_LOCALE: &str = "C.UTF-8";
 #[derive(Clone, Copy)]
 enum Type {
     /// A value of this kind.
-    One(Kind),
+    One(&'static str),
     /// A list of this kind.
-    ListOf(Kind),
+    ListOf(&'static str),
 }
 
 const TYPES: [(&str, Type); 7] = [
-    (HOST_NAME, Type::One(Kind::Hostname)),
-    (USER, Type::One(Kind::Username)),
-    (SSH_KEYS, Type::ListOf(Kind::SshKey)),
-    (TIME_ZONE, Type::One(Kind::TimeZone)),
-    (LOCALE, Type::One(Kind::Locale)),
-    (KEYBOARD, Type::One(Kind::Name)),
-    (KEYBOARD_VARIANT, Type::One(Kind::Name)),
+    (HOST_NAME, Type::One("hostname")),
+    (USER, Type::One("username")),
+    (SSH_KEYS, Type::ListOf("ssh-key")),
+    (TIME_ZONE, Type::One("time-zone")),
+    (LOCALE, Type::One("locale")),
+    (KEYBOARD, Type::One("name")),
+    (KEYBOARD_VARIANT, Type::One("name")),
 ];
 
 /// The settings of the system. What is not set is not written into the image.
@@ -157,10 +157,10 @@ pub fn without_charset(locale: &str) -> String {
 impl Type {
     fn fits(self, setting: &Setting) -> bool {
         let is_of = match self {
-            Self::One(kind) => setting.kind == kind,
+            Self::One(kind) => setting.kind.is(kind),
             Self::ListOf(kind) => {
                 let items = setting.items.as_deref();
-                setting.kind == Kind::List && items.is_some_and(|items| items.kind == kind)
+                setting.kind.is("list") && items.is_some_and(|items| items.kind.is(kind))
             }
         };
         is_of && !setting.secret
@@ -168,10 +168,9 @@ impl Type {
 
     fn written(self) -> String {
         match self {
-            Self::One(kind) => format!("`type = \"{}\"`", kind.word()),
+            Self::One(kind) => format!("`type = \"{kind}\"`"),
             Self::ListOf(kind) => {
-                let word = kind.word();
-                format!("`type = \"list\"` and `items = {{ type = \"{word}\" }}`")
+                format!("`type = \"list\"` and `items = {{ type = \"{kind}\" }}`")
             }
         }
     }
@@ -248,8 +247,8 @@ mod tests {
             .map(|row| row.split(" |").next().unwrap().to_owned())
             .collect();
         let expected = TYPES.map(|(name, of)| match of {
-            Type::One(kind) => format!("{name} {}", kind.word()),
-            Type::ListOf(kind) => format!("{name} list of {}", kind.word()),
+            Type::One(kind) => format!("{name} {kind}"),
+            Type::ListOf(kind) => format!("{name} list of {kind}"),
         });
         assert_eq!(found, expected);
     }

@@ -8,6 +8,7 @@ mod channels;
 mod command;
 mod credentials;
 mod networks;
+mod patterns;
 mod provisional;
 mod reasons;
 mod scratch;
@@ -16,11 +17,12 @@ mod texts;
 mod verdict;
 
 use super::support::judge;
-use super::values::{ssh, tor};
+use super::values::{kinds, ssh, tor};
 use imgbuild::compose::device::carried;
 use imgbuild::compose::setting_syntax;
 use imgbuild::compose::template::Templates;
-use imgbuild::define::{Definitions, Kind, Raw, Setting};
+use imgbuild::define::kind::Form;
+use imgbuild::define::{Definitions, Raw, Setting};
 use imgbuild::diag::{Diagnostics, Located, Span};
 use imgbuild::specification::{self, GivenSecret, Secret, Spec, UserSettings};
 use serde_json::{Value, json};
@@ -171,7 +173,7 @@ fn cases(spec: &Spec) -> Vec<Case> {
         let sound = |text: &String| setting.read(name, &raw(text), &|_| ()).is_some();
         let mut texts: Vec<String> = texts.filter(sound).collect();
         let tables = setting.items.as_ref();
-        if tables.is_some_and(|items| items.kind == Kind::Table) {
+        if tables.is_some_and(|items| items.kind.is("table")) {
             texts.extend([
                 ARRAYS[14].to_owned(),
                 ARRAYS[15].to_owned(),
@@ -186,7 +188,7 @@ fn cases(spec: &Spec) -> Vec<Case> {
         let each = texts.iter().step_by(1 + texts.len() / 8);
         cases.extend(each.map(|text| Case::from([((*name).to_owned(), text.clone())])));
         let items = spec.profile.settings[*name].items.as_ref();
-        if items.is_some_and(|items| items.kind == Kind::SshKey) {
+        if items.is_some_and(|items| items.kind.is("ssh-key")) {
             let lists = ssh::lists().into_iter();
             cases.extend(lists.map(|text| Case::from([((*name).to_owned(), text)])));
         }
@@ -307,24 +309,26 @@ fn each_kind_takes_the_same_texts() {
         format!("{long}.{long}.{long}.{long}"),
         format!("/{}", "x".repeat(255)),
         format!("/{}", "x".repeat(256)),
+        "no-pty".to_owned(),
+        "203012312359Z".to_owned(),
     ];
     texts.extend(more);
-    for (word, kind) in Kind::WORDS.into_iter().filter(|(_, kind)| {
-        !matches!(
-            kind,
-            Kind::Table | Kind::List | Kind::Enum | Kind::Certificate
-        )
-    }) {
+    let mut rules = serde_json::Map::new();
+    let kinds = kinds().into_iter().filter(|kind| {
+        let has_parts = matches!(kind.form(), Form::Enum | Form::List | Form::Table);
+        !has_parts && !kind.is("certificate")
+    });
+    for kind in kinds.clone() {
+        kind.carry(&mut rules);
+    }
+    for kind in kinds {
         let setting = Setting {
-            kind,
+            kind: kind.clone(),
             ..of_image.profile.settings["wifi-hidden"].clone()
         };
         let mut image = known.clone();
-        image["settings"]["wifi-hidden"]["type"] = word.into();
-        if kind == Kind::Country {
-            image["settings"]["wifi-hidden"]["countries"] =
-                known["settings"]["wifi-country"]["countries"].clone();
-        }
+        image["kinds"] = rules.clone().into();
+        image["settings"]["wifi-hidden"]["type"] = kind.name().into();
         image["files"] = json!([]);
         let cases: Vec<Case> = texts
             .iter()
@@ -337,9 +341,9 @@ fn each_kind_takes_the_same_texts() {
             let theirs = answer["refused"]
                 .as_str()
                 .is_none_or(|reason| reason.contains("listen on port"));
-            assert_eq!(ours, theirs, "{word}: {text:?}: {answer}");
+            assert_eq!(ours, theirs, "{}: {text:?}: {answer}", kind.name());
             taken += usize::from(ours);
         }
-        assert!(taken > 0, "no text was a {word}");
+        assert!(taken > 0, "no text was a {}", kind.name());
     }
 }

@@ -18,7 +18,8 @@ mod wifi;
 
 use super::support::judge;
 use imgbuild::compose::template::Templates;
-use imgbuild::define::Definitions;
+use imgbuild::define::{Definitions, Kind};
+use imgbuild::diag::Diagnostics;
 use imgbuild::specification::{self, GivenSecret, Secret, Spec, UserSettings};
 use proptest::prelude::{any, prop};
 use proptest::strategy::{Strategy, ValueTree};
@@ -28,6 +29,24 @@ use std::process::Command;
 
 /// The folder with Debian's programs of the release of the images.
 pub(crate) const PROGRAMS: &str = "/usr/local/lib/imgbuild-oracles/programs";
+
+/// Every kind, of all profiles and of those that are shipped.
+pub(crate) fn kinds() -> Vec<Kind> {
+    let definitions = Definitions::find(&[]);
+    let mut diagnostics = Diagnostics::default();
+    let mut kinds: Vec<Kind> = Kind::common().cloned().collect();
+    for profile in definitions.profiles().unwrap() {
+        let file = definitions.profile(&mut diagnostics, profile.as_str());
+        kinds.extend(file.unwrap().kinds.into_iter().map(|(_, kind)| kind));
+    }
+    kinds
+}
+
+/// The kind `name`.
+fn kind(name: &str) -> Kind {
+    let own = || kinds().into_iter().find(|kind| kind.is(name));
+    Kind::named(name).or_else(own).unwrap()
+}
 
 /// Characters that have a meaning for some reader, of one to four bytes.
 const AWKWARD: &str = "\"'\\$`#%{}[]()<>&|;*?~!=:, /-n0cx\u{e9}\u{df}\u{a0}\u{20ac}\u{1f4e1}";

@@ -14,9 +14,6 @@ use block::{Block, blocks};
 use der::{AnyRef, Decode, Reader, SliceReader, Tagged};
 use key::Key;
 
-/// What is expected, for messages.
-pub(super) const EXPECTED: &str = "a PEM file with a certificate and its private key";
-
 /// Chains are a few kilobytes long.
 const MAX_LEN: usize = 256 * 1024;
 /// The shortest RSA key of a certificate at OpenSSL's security level 2, which is Debian's.

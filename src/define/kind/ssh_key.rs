@@ -6,14 +6,10 @@
 
 mod options;
 
-use super::text::all_of;
+use super::Kind;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::ops::Range;
-
-/// What is expected, for messages.
-pub(super) const EXPECTED: &str =
-    "a line of `authorized_keys` or of a `.pub` file: options or none, type, key, comment";
 
 /// With all its options a line has no more bytes than this.
 const MAX_LEN: usize = 16 * 1024;
@@ -28,7 +24,7 @@ pub(crate) fn is_private(text: &str) -> bool {
 }
 
 /// The line that sshd shall read, or why it would pass over it.
-pub(super) fn read(text: &str) -> Result<String, String> {
+pub(super) fn read(rules: &Kind, text: &str) -> Result<String, String> {
     let text = text.trim_matches(is_around);
     if is_private(text) {
         return Err("it is a private key, which stays with its owner; give the `.pub` file".into());
@@ -46,15 +42,15 @@ pub(super) fn read(text: &str) -> Result<String, String> {
         return Err("it has no key; those of a file are given by `--set ssh-keys=@FILE`".into());
     }
     check_key(kind, key)?;
-    options::check(before)?;
     let comment = comment.replace('\t', " ");
     let words = [before, kind, key, comment.trim_matches(is_blank)];
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let line = words.join(" ");
-    match line.chars().any(char::is_control) {
-        true => Err("it has a control character".into()),
-        false => Ok(line),
+    if line.chars().any(char::is_control) {
+        return Err("it has a control character".into());
     }
+    options::check(rules, before)?;
+    Ok(line)
 }
 
 /// Where the lines stand in `text`, which is that of a file, or lines with commas between them. A comma
@@ -218,7 +214,7 @@ fn is_point(curve: &str, bytes: &[u8]) -> bool {
 
 /// A word as messages show it.
 fn shortened(word: &str) -> String {
-    let plain = all_of(word, |byte| byte.is_ascii_graphic());
+    let plain = word.bytes().all(|byte| byte.is_ascii_graphic());
     match word.get(..40) {
         Some(start) if plain => format!("{start}…"),
         None if plain => word.to_owned(),
@@ -232,6 +228,10 @@ mod tests {
 
     const KEY: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbmJyb2tlbmJy";
+
+    fn rules() -> Kind {
+        Kind::named("ssh-key").unwrap()
+    }
 
     fn parts(text: &str) -> Vec<&str> {
         let ranges = lines(text, true).into_iter();
@@ -261,13 +261,13 @@ mod tests {
     fn lines_of_a_private_key_stay_together() {
         let text = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n";
         assert_eq!(parts(text), [text]);
-        assert!(read(text).unwrap_err().contains("private key"));
+        assert!(read(&rules(), text).unwrap_err().contains("private key"));
     }
 
     #[test]
     fn words_of_a_line_have_one_space_between_them() {
         let key = KEY.replace(' ', "\t ");
-        let line = read(&format!("  restrict\t{key}  a\tb \r")).unwrap();
+        let line = read(&rules(), &format!("  restrict\t{key}  a\tb \r")).unwrap();
         assert_eq!(line, format!("restrict {KEY} a b"));
     }
 }

@@ -1,4 +1,19 @@
 use super::*;
+use crate::define::Definitions;
+
+/// The kinds of all shipped profiles.
+fn shipped() -> Kinds {
+    let definitions = Definitions::find(&[]);
+    let mut diagnostics = Diagnostics::default();
+    let mut kinds = Kinds::default();
+    for profile in definitions.profiles().unwrap() {
+        let file = definitions.profile(&mut diagnostics, profile.as_str());
+        for (name, kind) in file.unwrap().kinds {
+            assert!(kinds.add(&name, kind).is_none(), "{name:?} is there twice");
+        }
+    }
+    kinds
+}
 
 #[test]
 fn networks_overlap_where_one_is_in_the_other() {
@@ -26,13 +41,14 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
         "k+/9".repeat(22)
     );
     let family_key = &family_key[..128];
+    let kinds = shipped();
     for (kind, good, bad) in [
-        (Kind::String, vec!["", "a b"], vec!["a\nb", "\u{7f}"]),
-        (Kind::Boolean, vec!["true", "false"], vec!["yes", "1", ""]),
-        (Kind::Integer, vec!["-1", "0"], vec!["1.5", "", "0x10"]),
-        (Kind::Port, vec!["1", "65535"], vec!["0", "65536", "-1"]),
+        ("string", vec!["", "a b"], vec!["a\nb", "\u{7f}"]),
+        ("boolean", vec!["true", "false"], vec!["yes", "1", ""]),
+        ("integer", vec!["-1", "0"], vec!["1.5", "", "0x10"]),
+        ("port", vec!["1", "65535"], vec!["0", "65536", "-1"]),
         (
-            Kind::Address,
+            "address",
             vec!["192.0.2.1", "2001:db8::1"],
             vec![
                 "192.0.2",
@@ -48,17 +64,17 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::Ipv4Address,
+            "ipv4-address",
             vec!["192.0.2.1"],
             vec!["2001:db8::1", "127.0.0.1", "::ffff:192.0.2.1"],
         ),
         (
-            Kind::Bind,
+            "bind",
             vec!["*", "::1", "0.0.0.0", "::0"],
             vec!["", "* ", "224.0.0.1", "fe80::1", "::ffff:192.0.2.1"],
         ),
         (
-            Kind::Cidr,
+            "cidr",
             vec!["192.168.42.1/24", "10.0.0.14/28"],
             vec![
                 "192.168.42.0/24",
@@ -68,19 +84,19 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
                 "10.0.0.1",
             ],
         ),
-        (Kind::Size, vec!["256MiB", "0"], vec!["1GB", ""]),
+        ("size", vec!["256MiB", "0"], vec!["1GB", ""]),
         (
-            Kind::Duration,
+            "duration",
             vec!["90s", "30min", "7d"],
             vec!["90", "s", "1.5h", "99999999999999999999s"],
         ),
         (
-            Kind::Time,
+            "time",
             vec!["04:30", "23:59"],
             vec!["24:00", "4:30", "04:60", "+4:30"],
         ),
         (
-            Kind::Hostname,
+            "hostname",
             vec!["a", "web-1"],
             vec![
                 "",
@@ -96,7 +112,7 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::Domain,
+            "domain",
             vec!["tor-exit.example.org"],
             vec![
                 "host",
@@ -109,12 +125,12 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::Nickname,
+            "nickname",
             vec!["a", "Relay1"],
             vec!["", "my-relay", "abcdefghijklmnopqrst"],
         ),
         (
-            Kind::TorFingerprint,
+            "tor-fingerprint",
             vec![&hex, &with_sign, &with_name],
             vec![
                 "$AAAA",
@@ -125,7 +141,7 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::TorFamilyId,
+            "tor-family-id",
             vec!["*", "wweKJrJxUDs1EdtFFHCDtvVgTKftOC/crUl1mYJv830"],
             vec![
                 "hello",
@@ -135,28 +151,28 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::TorFamilyKey,
+            "tor-family-key",
             vec![family_key],
             vec!["", &family_key[1..], &long[..40]],
         ),
         (
-            Kind::Ssid,
+            "ssid",
             vec!["a", "Café \"1\"", &long[..32]],
             vec!["", "a\tb", &long[..33]],
         ),
         (
-            Kind::Passphrase,
+            "passphrase",
             vec!["12345678", &long[..63], &"0aF9".repeat(16)],
             vec!["1234567", &long, "pässword1", &"0".repeat(65)],
         ),
-        (Kind::Password, vec!["123456789012"], vec!["12345678901"]),
+        ("password", vec!["123456789012"], vec!["12345678901"]),
         (
-            Kind::Country,
+            "country",
             vec!["DE", "00"],
             vec!["de", "DEU", "UK", "A ", " A", ""],
         ),
         (
-            Kind::TimeZone,
+            "time-zone",
             vec![
                 "Etc/UTC",
                 "America/Argentina/Ushuaia",
@@ -166,7 +182,7 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             vec!["", "../x", "Etc//x", "/etc", "-x"],
         ),
         (
-            Kind::Locale,
+            "locale",
             vec!["C.UTF-8", "de_DE.UTF-8", "ca_ES.UTF-8@valencia"],
             vec![
                 "C",
@@ -179,17 +195,17 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::SshKey,
+            "ssh-key",
             vec![&key],
             vec!["ssh-ed25519 x", "ssh-dss AAAA", ""],
         ),
         (
-            Kind::Username,
+            "username",
             vec!["admin", "a-1_b"],
             vec!["Admin", "1a", "", "a b", &long],
         ),
         (
-            Kind::Interface,
+            "interface",
             vec![
                 "eth0",
                 "enp1s0f0",
@@ -216,16 +232,16 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
                 "éth0",
             ],
         ),
-        (Kind::Name, vec!["web.1", "1"], vec!["", "-a", "a b", "a/b"]),
+        ("name", vec!["web.1", "1"], vec!["", "-a", "a b", "a/b"]),
         (
-            Kind::UrlPath,
+            "url-path",
             vec!["/", "/a?b=1", "/%20", "/a(b);c=d,e"],
             vec![
                 "", "a", "/a b", "/#", "/%", "/%2", "/%é", "/{x}", "/[", "/'", "/\\",
             ],
         ),
         (
-            Kind::PrefixedAddress,
+            "prefixed-address",
             vec![
                 "192.0.2.10/24",
                 "2001:db8::10/64",
@@ -252,7 +268,7 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::Network,
+            "network",
             vec!["192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0", "10.0.0.1/32"],
             vec![
                 "192.0.2.1/24",
@@ -262,38 +278,40 @@ fn each_kind_takes_what_it_names_and_nothing_else() {
             ],
         ),
         (
-            Kind::Host,
+            "host",
             vec!["a", "pool.ntp.org", "192.0.2.1", "::1"],
             vec!["", "a b", "-a", "a..b", "10.0.0.256", "0.0.0.0", "fe80::1"],
         ),
         (
-            Kind::RemoteHost,
+            "remote-host",
             vec!["a", "pool.ntp.org", "192.0.2.1"],
             vec!["localhost", "127.0.0.1", "::1", "app.localhost"],
         ),
         (
-            Kind::HttpStatus,
+            "http-status",
             vec!["200", "200-399"],
             vec!["99", "600", "399-200", "200-", "+200"],
         ),
         (
-            Kind::Server,
+            "server",
             vec!["a=h.example:80", "a=[::1]:80"],
             vec!["a=h", "h:80", "a=h:0", "a=h h:80", "a b=h:80"],
         ),
     ] {
+        let kind = kinds.find(kind).unwrap();
         let read = |text: &str| kind.read(&Raw::Text(text.to_owned()));
         for text in good {
-            assert!(read(text).is_some(), "{text:?} is a {}", kind.word());
+            assert!(read(text).is_some(), "{text:?} is a {}", kind.name());
         }
         for text in bad {
-            assert_eq!(read(text), None, "{text:?} is no {}", kind.word());
+            assert_eq!(read(text), None, "{text:?} is no {}", kind.name());
         }
     }
 }
 
 #[test]
 fn a_locale_that_is_written_in_another_way_is_recognized() {
+    let locale = Kind::named("locale").unwrap();
     for (text, meant) in [
         ("de_DE", Some("de_DE.UTF-8")),
         ("en_US.utf8", Some("en_US.UTF-8")),
@@ -305,6 +323,6 @@ fn a_locale_that_is_written_in_another_way_is_recognized() {
         ("x;y.UTF-8", None),
     ] {
         let help = meant.map(|meant| format!("did you mean `{meant}`?"));
-        assert_eq!(Kind::Locale.problem(text), help, "{text}");
+        assert_eq!(locale.problem(text), help, "{text}");
     }
 }

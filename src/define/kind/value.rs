@@ -1,11 +1,11 @@
 //! What a setting is set to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A value with its meaning: what templates see.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "serde_json::Value")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "serde_json::Value", untagged)]
 pub enum Value {
     /// Text.
     Text(String),

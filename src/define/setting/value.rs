@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::items::{items, part};
-use crate::define::kind::{Kind, Network, Value, ssh_key};
+use crate::define::kind::{Form, Network, Value, ssh_key};
 use crate::define::read::Raw;
 use crate::diag::{Diagnostic, Located, Span, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +21,9 @@ pub type Report<'r> = &'r dyn Fn(Diagnostic);
 impl Setting {
     /// What `raw` means here; `None` where a part of it is wrong, which is reported.
     pub fn read(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
-        match self.kind {
-            Kind::List => self.read_list(name, raw, report),
-            Kind::Table => self.read_table(name, raw, report),
+        match self.kind.form() {
+            Form::List => self.read_list(name, raw, report),
+            Form::Table => self.read_table(name, raw, report),
             _ => self.read_one(name, raw, report),
         }
     }
@@ -252,7 +252,7 @@ impl Setting {
 
     /// What was written for each item of this list.
     pub(crate) fn parts(&self, raw: Located<Raw>) -> Vec<Located<Raw>> {
-        let of_keys = |items: &Setting| items.kind == Kind::SshKey;
+        let of_keys = |items: &Setting| items.kind.is("ssh-key");
         match self.items.as_deref().is_some_and(of_keys) {
             true => key_lines(raw),
             false => items(raw),

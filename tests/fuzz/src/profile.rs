@@ -9,6 +9,7 @@
 use super::limits::within;
 use super::shown::{memory, shown};
 use imgbuild::define::ProfileFile;
+use imgbuild::define::kind::Kinds;
 use imgbuild::diag::Diagnostics;
 
 pub fn run(input: &[u8]) {
@@ -20,8 +21,12 @@ pub fn run(input: &[u8]) {
         let profile = ProfileFile::parse(&mut diagnostics, "x", "profiles/x/profile.toml", text);
         assert_eq!(profile.is_some(), diagnostics.is_empty());
         shown(&diagnostics);
+        let mut kinds = Kinds::default();
+        for (name, kind) in profile.iter().flat_map(|profile| &profile.kinds) {
+            kinds.add(name, kind.clone());
+        }
         for edit in profile.iter().flat_map(|profile| &profile.settings) {
-            let setting = edit.define();
+            let setting = edit.define(&kinds);
             let Some(default) = &setting.default else {
                 continue;
             };

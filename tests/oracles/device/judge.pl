@@ -9,6 +9,7 @@ use Imgbuild::Store;
 binmode $_ for *STDIN, *STDOUT;
 my $given = Imgbuild::Json::decode(do { local $/; <STDIN> });
 my $image = $given->{image};
+Imgbuild::Kind::prepare($image);
 for my $case (@{$given->{cases}}) {
     my $answer = eval {
         Imgbuild::Store::check_pair($image, $_, $case->{$_}) for sort keys %$case;

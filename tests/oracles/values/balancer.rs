@@ -1,9 +1,9 @@
 //! Names, paths, hosts and passwords of a load balancer: HAProxy uses them in requests to its
 //! servers and shows them in its statistics, and nftables lists the clients that it lets in.
 
-use super::{Case, Cases, awkward, generated};
+use super::{Case, Cases, awkward, generated, kind};
 use crate::support::judge;
-use imgbuild::define::{Kind, Raw};
+use imgbuild::define::Raw;
 use proptest::prelude::{Strategy, any};
 use std::net::IpAddr;
 use std::process::Command;
@@ -15,7 +15,7 @@ const SERVER: u16 = 9001;
 
 /// Whether `text` is accepted as a path.
 fn is_path(text: &str) -> bool {
-    Kind::UrlPath.read(&Raw::Text(text.to_owned())).is_some()
+    kind("url-path").read(&Raw::Text(text.to_owned())).is_some()
 }
 
 /// Paths in which every other character has a meaning for some reader. Characters that may not be
@@ -55,7 +55,7 @@ fn a_balancer_asks_for_what_was_set_and_lets_in_who_has_the_password() {
     let names = generated(&"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", paths.len());
     let shape = "[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\\.[a-z]{2,9}){0,2}";
     let mut hosts = generated(&shape, 2 * paths.len());
-    hosts.retain(|host| Kind::Host.read(&Raw::Text(host.clone())).is_some());
+    hosts.retain(|host| kind("host").read(&Raw::Text(host.clone())).is_some());
     hosts.truncate(paths.len());
     assert_eq!(hosts.len(), paths.len());
     "2001:db8::1".clone_into(&mut hosts[0]);

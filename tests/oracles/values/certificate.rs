@@ -1,8 +1,8 @@
 //! Certificates: this program accepts the same files as HAProxy.
 
-use super::{PROGRAMS, Path};
+use super::{PROGRAMS, Path, kind};
 use crate::support::judge;
-use imgbuild::define::{Kind, Raw, Value};
+use imgbuild::define::{Raw, Value};
 use std::process::Command;
 
 /// Files that HAProxy refuses as they are, but accepts after they were put in order.
@@ -71,9 +71,9 @@ fn haproxy_takes_what_is_taken_and_nothing_that_it_takes_is_refused() {
     let mut refused = Vec::new();
     for name in &names {
         let text = read(name);
-        match Kind::Certificate.read(&Raw::Text(text.clone())) {
+        match kind("certificate").read(&Raw::Text(text.clone())) {
             Some(Value::Text(text)) => fs_err::write(ordered.path().join(name), text).unwrap(),
-            _ => refused.push((name, Kind::Certificate.problem(&text).unwrap())),
+            _ => refused.push((name, kind("certificate").problem(&text).unwrap())),
         }
     }
     let (raw, ours) = (haproxy(written.path()), haproxy(ordered.path()));

@@ -1,8 +1,8 @@
 //! Names of interfaces: those are accepted, and only those, that the kernel gives to a link and by
 //! which networkd finds it.
 
-use super::{Case, Cases, generated};
-use imgbuild::define::{Kind, Raw};
+use super::{Case, Cases, generated, kind};
+use imgbuild::define::Raw;
 
 /// Names that programs take for something else, or that no link can have.
 const REFUSED: [&str; 11] = [
@@ -20,7 +20,9 @@ const REFUSED: [&str; 11] = [
 ];
 
 fn is_taken(name: &str) -> bool {
-    Kind::Interface.read(&Raw::Text(name.to_owned())).is_some()
+    kind("interface")
+        .read(&Raw::Text(name.to_owned()))
+        .is_some()
 }
 
 /// The links that networkd takes for the uplink, for each name.

@@ -1,7 +1,7 @@
 //! Addresses of the uplink: networkd reads them, and the kernel shows the result.
 
-use super::{Case, Cases, generated};
-use imgbuild::define::{Kind, Raw};
+use super::{Case, Cases, generated, kind};
+use imgbuild::define::Raw;
 use proptest::prelude::{Strategy, any};
 
 #[test]
@@ -76,11 +76,11 @@ fn addresses_and_resolvers_are_what_networkd_has_of_them() {
         .prop_map(|(length, bits)| format!("{}/{length}", std::net::Ipv4Addr::from_bits(bits)));
     let v6 = (1..=128_u32, any::<u128>())
         .prop_map(|(length, bits)| format!("{}/{length}", std::net::Ipv6Addr::from_bits(bits)));
-    let fits = |kind: Kind, text: &str| kind.read(&Raw::Text(text.to_owned())).is_some();
+    let fits = |name: &str, text: &str| kind(name).read(&Raw::Text(text.to_owned())).is_some();
     let mut addresses = generated(&v4, 8);
     addresses.extend(generated(&v6, 8));
     // An address of one link only, or of no machine, is not accepted for an uplink.
-    addresses.retain(|text| fits(Kind::PrefixedAddress, text) && !text.starts_with("fe"));
+    addresses.retain(|text| fits("prefixed-address", text) && !text.starts_with("fe"));
     assert!(addresses.len() > 8, "{addresses:?}");
     let resolver = |address: &String| match address.contains(':') {
         true => "2001:db8:0:1::53,9.9.9.9".to_owned(),

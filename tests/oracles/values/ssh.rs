@@ -1,9 +1,9 @@
 //! Lines of authorized_keys: imgbuild accepts a line if sshd lets its owner in, and refuses it
 //! otherwise.
 
-use super::{PROGRAMS, Path};
+use super::{PROGRAMS, Path, kind};
 use crate::support::judge;
-use imgbuild::define::{Kind, Raw};
+use imgbuild::define::Raw;
 use std::process::Command;
 
 /// Options, right and wrong. `from` always includes the client.
@@ -161,8 +161,8 @@ fn damaged(key: &str) -> Vec<String> {
 
 fn takes(line: &str) -> bool {
     let raw = Raw::Text(line.to_owned());
-    let taken = Kind::SshKey.read(&raw).is_some();
-    assert_eq!(taken, Kind::SshKey.problem(line).is_none(), "{line}");
+    let taken = kind("ssh-key").read(&raw).is_some();
+    assert_eq!(taken, kind("ssh-key").problem(line).is_none(), "{line}");
     taken
 }
 
@@ -215,7 +215,7 @@ fn sshd_lets_in_whose_line_is_taken_and_nobody_else() {
         let case = folder.path().join(format!("{index:04}"));
         fs_err::create_dir(&case).unwrap();
         let raw = Raw::Text(line.clone());
-        let taken = Kind::SshKey.read(&raw);
+        let taken = kind("ssh-key").read(&raw);
         let text = match &taken {
             Some(imgbuild::define::Value::Text(text)) => text,
             _ => line,
@@ -247,7 +247,7 @@ fn sshd_lets_in_whose_line_is_taken_and_nobody_else() {
             let log = fs_err::read_to_string(case.join("log")).unwrap();
             let said = log.lines().filter(|line| line.contains("/tmp/keys"));
             let said: Vec<&str> = said.collect();
-            let problem = Kind::SshKey.problem(line);
+            let problem = kind("ssh-key").problem(line);
             wrong.push(format!("{line:?}: {problem:?}, sshd: {said:#?}"));
         }
     }

@@ -1,7 +1,7 @@
 //! Relays, families and bridges: Tor starts with every accepted text, and a text that Tor refuses
 //! is refused.
 
-use super::{Case, Cases, PROGRAMS, Path, awkward, below, generated, write};
+use super::{Case, Cases, PROGRAMS, Path, awkward, below, generated, kind, write};
 use crate::support::judge;
 use imgbuild::define::{Kind, Raw, Value};
 use std::process::Command;
@@ -97,19 +97,19 @@ fn texts() -> Vec<(Kind, &'static str, &'static str, Vec<String>)> {
     bridges.extend(rest);
     vec![
         (
-            Kind::Nickname,
+            kind("nickname"),
             "Nickname",
             relay,
             nicknames.map(str::to_owned).to_vec(),
         ),
         (
-            Kind::TorFingerprint,
+            kind("tor-fingerprint"),
             "MyFamily",
             relay,
             fingerprints.to_vec(),
         ),
-        (Kind::TorFamilyId, "FamilyId", relay, ids.to_vec()),
-        (Kind::TorBridge, "Bridge", client, bridges),
+        (kind("tor-family-id"), "FamilyId", relay, ids.to_vec()),
+        (kind("tor-bridge"), "Bridge", client, bridges),
     ]
 }
 
@@ -231,7 +231,7 @@ fn the_key_of_a_family_is_one_that_tor_wrote() {
     );
     let key = fs_err::read_to_string(folder.path().join("key")).unwrap();
     let takes = |text: &str| {
-        Kind::TorFamilyKey
+        kind("tor-family-key")
             .read(&Raw::Text(text.to_owned()))
             .is_some()
     };

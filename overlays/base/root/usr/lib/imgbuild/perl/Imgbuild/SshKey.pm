@@ -1,51 +1,45 @@
-# A line of authorized_keys: options, type, key, comment. What sshd would pass over without a word is refused,
-# as in imgbuild itself (src/define/kind/ssh_key.rs), which says where each rule comes from.
+# A line of authorized_keys: options, type, key, comment. What sshd would pass over without a word
+# is refused, as in imgbuild itself (src/define/kind/ssh_key.rs), which says where each rule comes
+# from.
 package Imgbuild::SshKey;
 use v5.36;
 use Imgbuild::Kind;
+use Imgbuild::Network;
 
 my $MAX_LEN = 16 * 1024;
 my $DAMAGED = "its key is damaged: copy the whole line\n";
 # A word that can be nothing else than the type of a key.
 my $TYPE = qr/(?:ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)[^ \t=",]*(?=[ \t]|\z)/;
-my $QUOTED  = qr/"(?:\\"|[^"])*+"/;
+my $QUOTED = qr/"(?:\\"|[^"])*+"/;
 my $OPTIONS = qr/(?:\\"|$QUOTED|[^ \t"])*+/;
-my $BASE64  = qr{(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?};
+# Options that sshd takes once.
+my $ONCE = qr/\A(?:command|from|principals)\z/i;
+my $BASE64 =
+    qr{(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?};
 # Fields behind the type, and the curve, which is the first.
 my %TYPES = (
-    'ssh-ed25519' => [1], 'sk-ssh-ed25519@openssh.com' => [2], 'ssh-rsa' => [2],
-    (map { ("ecdsa-sha2-$_" => [2, $_]) } qw(nistp256 nistp384 nistp521)), 'sk-ecdsa-sha2-nistp256@openssh.com' => [3, 'nistp256'],
+    'ssh-ed25519' => [1],
+    'sk-ssh-ed25519@openssh.com' => [2],
+    'ssh-rsa' => [2],
+    (map { ("ecdsa-sha2-$_" => [2, $_]) } qw(nistp256 nistp384 nistp521)),
+    'sk-ecdsa-sha2-nistp256@openssh.com' => [3, 'nistp256'],
 );
-my $FLAG = qr/restrict|cert-authority|(?:no-)?(?:(?:agent|port|x11)-forwarding|pty|touch-required|user-rc|verify-required)/i;
-my $PORT = qr/0*+(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})/;
-my $DESTINATION = qr/(?:\[[^\]]*\]|[^:\/\[][^:\/]*|)[:\/](?:\*|$PORT)/;
-my %VALUES = (
-    command => sub($value) { return undef },
-    principals => sub($value) { return undef },
-    from => \&wrong_from,
-    'expiry-time' => sub($value) { return is_time($value) ? undef : 'YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, perhaps with Z behind it' },
-    environment  => sub($value) { return $value =~ /\A[A-Za-z0-9_]+=/ ? undef : 'NAME=value' },
-    permitopen   => sub($value) { return $value =~ /\A$DESTINATION\z/s ? undef : 'HOST:PORT, where the port is a number or *' },
-    permitlisten => sub($value) { return $value =~ /\A(?:\*|$PORT|$DESTINATION)\z/s ? undef : 'PORT or HOST:PORT, where the port is a number or *' },
-    tunnel => sub($value) { return lc $value eq 'any' || $value =~ /\A0*([0-9]{1,10})\z/ && $1 <= 0x7ffffffd ? undef : 'a number or `any`' },
-);
-
 # Whether a setting is a key, or a list of keys.
-sub is_kind_of($definition) {
+sub is_kind_of ($definition) {
     my $items = $definition->{items} // $definition;
     return $items->{type} eq 'ssh-key';
 }
 
-sub is_private($text) { return index($text, 'PRIVATE KEY-----') >= 0 }
+sub is_private ($text) { return index($text, 'PRIVATE KEY-----') >= 0 }
 
 # The lines of what was written for a list of keys: a text, or the texts of an array.
-sub parts($written) {
+sub parts ($written) {
     return map { ref $_ ? $_ : lines_of($_, 0) } @$written if ref $written;
     return lines_of($written, 1);
 }
 
 # The lines of a text. A comma belongs to options or to a comment unless another key follows it.
-sub lines_of($text, $commas) {
+sub lines_of ($text, $commas) {
     return $text if is_private($text);
     my @lines;
     for my $line (split /\n/, $text =~ s/\A\xef\xbb\xbf//r) {
@@ -59,10 +53,10 @@ sub lines_of($text, $commas) {
     return map { trimmed($_) } @lines;
 }
 
-sub trimmed($text) { return $text =~ s/\A[ \t\r\n]+//r =~ s/[ \t\r\n]+\z//r }
+sub trimmed ($text) { return $text =~ s/\A[ \t\r\n]+//r =~ s/[ \t\r\n]+\z//r }
 
 # The comma of a line behind which its second key begins.
-sub next_key($line) {
+sub next_key ($line) {
     my (undef, $rest) = split_options($line) or return undef;
     my $from = length($line) - length $rest;
     while ($line =~ /,/g) {
@@ -72,53 +66,61 @@ sub next_key($line) {
     return undef;
 }
 
-sub begins_key($text) {
+sub begins_key ($text) {
     my (undef, $rest) = split_options($text) or return 0;
     return $rest =~ /\A[ \t]*$TYPE[ \t]+AAAA/;
 }
 
 # The options of a line, which may be none, and what follows them.
-sub split_options($text) {
+sub split_options ($text) {
     $text =~ s/\A[ \t]+//;
     return ('', $text) if $text =~ /\A$TYPE/;
     return $text =~ /\A($OPTIONS)(?=[ \t]|\z)(.*)\z/s ? ($1, $2) : ();
 }
 
 # The line that sshd shall read; dies with the reason for which it would pass over it.
-sub read($text) {
+sub read ($kind, $text) {
     $text = trimmed($text);
-    die "it is a private key, which stays with its owner; give the `.pub` file\n" if is_private($text);
-    die "a file is read from the command line alone: `imgbuild-config set ssh-keys=\@FILE`\n" if $text =~ /\A@/;
+    die "it is a private key, which stays with its owner; give the `.pub` file\n"
+        if is_private($text);
+    die "a file is read from the command line alone: `imgbuild-config set ssh-keys=\@FILE`\n"
+        if $text =~ /\A@/;
     die "it has more than $MAX_LEN bytes\n" if length $text > $MAX_LEN;
     my ($options, $rest) = split_options($text) or die "a `\"` of its options is never closed\n";
     my ($type, $key, $comment) = $rest =~ /\A[ \t]*([^ \t]*)[ \t]*([^ \t]*)(.*)\z/s;
     die "it has no key\n" if $type eq '';
     check_key($type, $key);
-    check_options($options);
     my $line = join ' ', grep { $_ ne '' } $options, $type, $key, trimmed($comment =~ tr/\t/ /r);
     die "it has a control character\n" if $line =~ $Imgbuild::Kind::CONTROL;
+    check_options($kind->{kinds}, $options);
     return $line;
 }
 
-sub check_key($type, $key) {
-    die "a certificate is for the client; here goes the key of its authority, behind `cert-authority`\n" if $type =~ /-cert-v0/;
+sub check_key ($type, $key) {
+    die 'a certificate is for the client; here goes the key of its authority, '
+        . "behind `cert-authority`\n"
+        if $type =~ /-cert-v0/;
     die "sshd takes no keys of type `ssh-dss` any more\n" if $type eq 'ssh-dss';
     my ($fields, $curve) = @{$TYPES{$type} // die "`" . shortened($type) . "` is no type of key\n"};
     $key =~ /\A$BASE64\z/ or die $DAMAGED;
     my ($name, @content) = strings(decoded($key)) or die $DAMAGED;
     $name eq $type && @content == $fields or die $DAMAGED;
     return check_rsa($content[1]) if $type eq 'ssh-rsa';
-    my $sound = defined $curve ? $content[0] eq $curve && $content[1] =~ /\A\x04/ && is_known("$type $key") : length $content[0] == 32;
+    my $sound =
+        defined $curve
+        ? $content[0] eq $curve && $content[1] =~ /\A\x04/ && is_known("$type $key")
+        : length $content[0] == 32;
     $sound or die $DAMAGED;
 }
 
 # The bytes of base64, by way of the encoding that Perl itself reads.
-sub decoded($text) {
+sub decoded ($text) {
     my $digits = $text =~ tr/=//dr =~ tr{A-Za-z0-9+/}{ -_}r;
-    return join '', map { unpack 'u', chr(32 + int(length($_) * 3 / 4)) . $_ } $digits =~ /(.{1,60})/gs;
+    return join '',
+        map { unpack 'u', chr(32 + int(length($_) * 3 / 4)) . $_ } $digits =~ /(.{1,60})/gs;
 }
 
-sub strings($blob) {
+sub strings ($blob) {
     my @strings;
     while ($blob ne '') {
         my $length = length $blob >= 4 ? unpack 'N', $blob : return;
@@ -129,14 +131,15 @@ sub strings($blob) {
     return @strings;
 }
 
-sub check_rsa($modulus) {
+sub check_rsa ($modulus) {
     my $bits = length(unpack('B*', $modulus) =~ s/\A0+//r);
     die $DAMAGED if $bits == 0 || $modulus =~ /\A[\x80-\xff]/;
-    die "its RSA key has $bits bits, and sshd takes 1024 to 16384\n" if $bits < 1024 || $bits > 16384;
+    die "its RSA key has $bits bits, and sshd takes 1024 to 16384\n"
+        if $bits < 1024 || $bits > 16384;
 }
 
 # Whether a point lies on its curve is more than Perl's own numbers can say.
-sub is_known($line) {
+sub is_known ($line) {
     local $SIG{PIPE} = 'IGNORE';
     my $process = open(my $input, '|-') // die "cannot start ssh-keygen: $!\n";
     if ($process == 0) {
@@ -152,40 +155,60 @@ sub is_known($line) {
     return $? == 0;
 }
 
-sub check_options($text) {
+# `%$kinds`: those of options, by name; `flag` is one that stands alone.
+sub check_options ($kinds, $text) {
     my %seen;
     for my $option (grep { $_ ne '' } $text =~ /\G((?:\\"|$QUOTED|[^,"])*+)(?:,|\z)/g) {
-        if ($option =~ /\A$FLAG\z/) { $seen{lc $option} = 1; next }
-        my ($name, $value) = $option =~ /\A([^=]*)=(.*)\z/s;
-        my $wrong = $VALUES{lc($name // '')} // die "sshd knows no option `" . shortened($name // $option) . "`\n";
-        $value =~ /\A$QUOTED\z/ or die "the value of `$name` is not in quotes\n";
-        my $reason = $wrong->(substr($value, 1, -1) =~ s/\\"/"/gr);
-        die lc $name eq 'from' ? "$reason\n" : "the value of `$name` is not $reason\n" if defined $reason;
-        die "the option `$name` is there twice\n" if $name =~ /\A(?:command|from|principals)\z/i && $seen{lc $name}++;
+        my ($written, $value) = $option =~ /\A([^=]*)=(.*)\z/s;
+        my $name = lc($written // $option);
+        if (!defined $value) {
+            defined Imgbuild::Kind::meaning($kinds->{flag}, $option) or die unknown($option);
+        } else {
+            $name ne 'flag' && $kinds->{$name} or die unknown($written);
+            $value =~ /\A$QUOTED\z/ or die "the value of `$written` is not in quotes\n";
+            check_value($written, $kinds->{$name}, substr($value, 1, -1) =~ s/\\"/"/gr);
+            die "the option `$written` is there twice\n" if $seen{$name} && $name =~ $ONCE;
+        }
+        $seen{$name} = 1;
     }
-    die "`principals` lets nobody in without `cert-authority` beside it\n" if $seen{principals} && !$seen{'cert-authority'};
+    die "`principals` lets nobody in without `cert-authority` beside it\n"
+        if $seen{principals} && !$seen{'cert-authority'};
 }
 
-# sshd refuses a login where one network of the list has bits behind its prefix, and lets in nobody who is not named without `!`.
-sub wrong_from($list) {
-    return '`from` lets nobody in; expected somebody without `!`, as in `*,' . shortened($list) . '`' if $list =~ /\A![^,]*(?:,![^,]*)*\z/;
+sub unknown ($option) { return 'sshd knows no option `' . shortened($option) . "`\n" }
+
+sub check_value ($name, $kind, $value) {
+    if (lc $name eq 'from') {
+        my $reason = wrong_from($value);
+        die "$reason\n" if defined $reason;
+    }
+    # What sshd does with the text of these is its owner's business.
+    return if $name =~ $ONCE || defined Imgbuild::Kind::meaning($kind, $value);
+    die "the value of `$name` is not $kind->{expected}\n";
+}
+
+# sshd refuses a login where one network of the list has bits behind its prefix, and lets in nobody
+# who is not named without `!`.
+sub wrong_from ($list) {
+    return
+        '`from` lets nobody in; expected somebody without `!`, as in `*,'
+        . shortened($list) . '`'
+        if $list =~ /\A![^,]*(?:,![^,]*)*\z/;
     for (split /,/, $list, -1) {
         my $pattern = s/\A!//r;
         return 'the list of `from` has nothing between two commas' if $pattern eq '';
         next if $pattern !~ m{/};
-        my $bits = Imgbuild::Kind::bits($pattern) // return '`' . shortened($pattern) . '` of `from` is not a network';
-        return '`' . shortened($pattern) . '` of `from` has bits behind its prefix' if $bits =~ /1/;
+        my ($address, $prefix) = $pattern =~ m{\A([^/]*)/(0|[1-9][0-9]{0,2})\z};
+        my $shown = '`' . shortened($pattern) . '` of `from`';
+        my $bits = defined $address ? Imgbuild::Network::bits($address) : undef;
+        return "$shown is not a network" if !defined $bits || $prefix > length $bits;
+        return "$shown has bits behind its prefix" if substr($bits, $prefix) =~ /1/;
     }
     return $list eq '' ? 'the list of `from` has nothing between two commas' : undef;
 }
 
-sub is_time($text) {
-    my ($year, $month, $day, $hour, $minute, $second) = $text =~ /\A([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?(?:UTC|Z)?\z/i or return 0;
-    return $year > 1970 && $month >= 1 && $month <= 12 && $day >= 1 && $day <= 31 && ($hour // 0) < 24 && ($minute // 0) < 60 && ($second // 0) < 62;
-}
-
 # A word as messages show it.
-sub shortened($word) {
+sub shortened ($word) {
     return "\xe2\x80\xa6" if $word !~ /\A[!-~]*\z/;
     return length $word > 40 ? substr($word, 0, 40) . "\xe2\x80\xa6" : $word;
 }

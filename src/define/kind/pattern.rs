@@ -1,0 +1,89 @@
+//! Regular patterns, in the syntax that Rust and Perl evaluate alike: imgbuild and the device read the same ones.
+//!
+//! A pattern is matched with a whole text. It is printable ASCII and has:
+//!
+//! ```text
+//! a  \.            a character; a sign that means something else has `\` before it
+//! [a-z_]  [^a-z_]  one of some characters, one of all others
+//! (?:…)  (?i:…)    a group; one in which letters of ASCII are also those of the other case
+//! (?<name>…)       a part with a name
+//! a|b  a?  a*  a+  a{3}  a{1,3}
+//! ```
+//!
+//! There is no `.`, `^`, `$` or `\d`, which are not the same for both, nor anything that looks around or back.
+
+use regex_lite::{Captures, Regex, RegexBuilder};
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+/// The most bytes that a pattern takes once it is read: one of a few characters, `(?:a{9999}){9999}`, would take gigabytes.
+pub(super) const MAX_SIZE: usize = 1 << 18;
+
+/// The syntax as a pattern: what opens a group, `|`, or something that may be repeated, `)` being the end of a group.
+static SYNTAX: LazyLock<Regex> = LazyLock::new(|| {
+    let sign = r"\\[!-/:-@\[-`{-~]";
+    let plain = r##"[ !"#%&',/0-9:;<=>@A-Z_`a-z~)-]"##;
+    let class = format!(r"\[\^?(?:[ -Z_-~]|{sign})(?:[ -Z^-~]|{sign})*\]");
+    let repeated = r"(?:[?*+]|\{[0-9]+(?:,[0-9]+)?\})?";
+    let syntax = format!(r"^(?:\(\?(?::|i:|<[a-z]+>)|\||(?:{plain}|{sign}|{class}){repeated})*");
+    Regex::new(&syntax).expect("the syntax of patterns is a pattern")
+});
+
+/// A pattern, ready to be matched.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Pattern(Regex);
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let known = SYNTAX.find(&text).map_or(0, |found| found.end());
+        if known < text.len() {
+            return Err(format!("patterns have no `{}`", &text[known..]));
+        }
+        let whole = format!("^(?:{text})$");
+        let regex = RegexBuilder::new(&whole).size_limit(MAX_SIZE).build();
+        regex
+            .map(Self)
+            .map_err(|error| format!("`{text}` is no pattern: {error}"))
+    }
+}
+
+impl Pattern {
+    /// The named parts of `text`; `None` where the whole of it does not match.
+    pub(super) fn parts<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        self.0.captures(text)
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+
+    #[test]
+    fn what_rust_and_perl_may_read_in_two_ways_is_no_pattern() {
+        let refused = r"
+            . ^a a$ \d \x41 (a) (?=a) (?<!a)b (?<n>a)\1 (?x:a) a++ a*? a{1,3}+ a{,3} a{1,} a{x} [^^] [^] [[:alpha:]]
+            [a&&b] [a--b] [a~~b] ä (?P<n>a) (?<N>a) (?i)a [a a) (?:a * a{ a} a] [] a|* (?:*a) [z-a] (?<n>a)(?<n>b)";
+        for text in refused.split_whitespace().chain(["a\tb", "a\n"]) {
+            assert!(Pattern::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_matched_with_a_whole_text() {
+        let pattern = r"(?i:a|b)(?<rest>[^ ]*)c{1,2}\.".to_owned();
+        let pattern = Pattern::try_from(pattern).unwrap();
+        let rest = |text| Some(pattern.parts(text)?.name("rest")?.as_str());
+        assert_eq!(rest("Axüc."), Some("xü"));
+        assert_eq!(rest("bcc."), Some("c"));
+        for text in ["xac.", "ac.x", "ac.\n", "a c."] {
+            assert_eq!(rest(text), None, "{text:?}");
+        }
+    }
+}
