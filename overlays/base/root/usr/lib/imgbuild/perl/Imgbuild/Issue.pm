@@ -7,13 +7,13 @@ my $FOLDER = '/run/issue.d';
 # The device's IPv4 address, as agetty(8) writes it.
 our $ADDRESS = '\\4';
 
-# Makes `$text` the part called `$name`; an empty one takes it away. Prompts that are shown already are shown anew.
-# Where that cannot be done, nothing else fails for it.
-sub put($name, $text, $mode = 0644) {
+# Makes `$text` the part called `$name`; an empty one takes it away. Prompts that are shown already
+# are shown anew. Where that cannot be done, nothing else fails for it.
+sub put ($name, $text, $mode = 0644) {
     eval { show($name, $text, $mode); 1 } or print STDERR "imgbuild: $@";
 }
 
-sub show($name, $text, $mode) {
+sub show ($name, $text, $mode) {
     my $path = "$FOLDER/$name.issue";
     return if (Imgbuild::File::slurp($path) // '') eq $text;
     Imgbuild::File::make_directories($FOLDER);
@@ -29,6 +29,8 @@ sub show($name, $text, $mode) {
 }
 
 # Text whose backslashes mean nothing to agetty, and which steers no terminal.
-sub literal($text) { return $text =~ s/\\/\\\\/gr =~ s/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/?/gr }
+sub literal ($text) {
+    return $text =~ s/\\/\\\\/gr =~ s/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/?/gr;
+}
 
 1;

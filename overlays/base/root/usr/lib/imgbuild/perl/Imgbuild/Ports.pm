@@ -1,4 +1,5 @@
-# TCP ports: nothing listens twice on one port of one address, as in imgbuild itself (src/spec/ports.rs).
+# TCP ports: nothing listens twice on one port of one address, as in imgbuild itself
+# (src/spec/ports.rs).
 package Imgbuild::Ports;
 use v5.36;
 use Imgbuild::Files;
@@ -6,13 +7,16 @@ use Imgbuild::Json;
 use Imgbuild::Network;
 
 # What is wrong with the ports among `%$values`.
-sub mistakes($image, $values) {
-    my @listeners = map { {port => ${$_->{port}}, bound => bound($_->{address}, $values), help => $_->{help}} } @{$image->{ports}};
+sub mistakes ($image, $values) {
+    my @listeners =
+        map { {port => ${$_->{port}}, bound => bound($_->{address}, $values), help => $_->{help}} }
+        @{$image->{ports}};
     my @mistakes;
     for my $name (sort keys %$values) {
         next if !is_used($image->{settings}{$name}, $values);
         for my $found (of($image->{settings}{$name}, $values->{$name}, $values)) {
-            my ($twin) = grep { $_->{port} == $found->{port} && meet($_->{bound}, $found->{bound}) } @listeners;
+            my ($twin) = grep { $_->{port} == $found->{port} && meet($_->{bound}, $found->{bound}) }
+                @listeners;
             push @listeners, {%$found, name => $name};
             push @mistakes, taken($name, $twin) if $twin;
         }
@@ -20,38 +24,41 @@ sub mistakes($image, $values) {
     return @mistakes;
 }
 
-# A port that means nothing without another setting, or with it (`!`), is free where that is not given, or is. A secret
-# has no value here: whether it was given is known in the image.
-sub is_used($definition, $values) {
+# A port that means nothing without another setting, or with it (`!`), is free where that is not
+# given, or is. A secret has no value here: whether it was given is known in the image.
+sub is_used ($definition, $values) {
     return ${$definition->{used}} if defined $definition->{used};
     my ($not, $with) = ($definition->{'used-with'} // return 1) =~ /\A(!?)(.*)\z/;
     return Imgbuild::Files::given($values->{$with}) ? $not eq '' : $not ne '';
 }
 
-sub taken($name, $twin) {
+sub taken ($name, $twin) {
     return "`$name` and `$twin->{name}` both listen on port $twin->{port}" if defined $twin->{name};
     return "`$name` cannot listen on port $twin->{port}: $twin->{help} does on this device";
 }
 
-# The ports that the device listens on because of a value, with where. `%$beside`: what `listens-on` names.
-sub of($definition, $value, $beside) {
+# The ports that the device listens on because of a value, with where. `%$beside`: what `listens-on`
+# names.
+sub of ($definition, $value, $beside) {
     return () if !defined $value;
     my $type = $definition->{type};
-    return {port => $$value, bound => bound($definition->{'listens-on'}, $beside)} if $type eq 'port';
+    return {port => $$value, bound => bound($definition->{'listens-on'}, $beside)}
+        if $type eq 'port';
     return map { of($definition->{items}, $_, $beside) } @$value if $type eq 'list';
-    return map { of($definition->{fields}{$_}, $value->{$_}, $value) } sort keys %$value if $type eq 'table';
+    return map { of($definition->{fields}{$_}, $value->{$_}, $value) } sort keys %$value
+        if $type eq 'table';
     return ();
 }
 
 # The bits of an address; `4` for all of IPv4, and nothing for all.
-sub bound($named, $beside) {
+sub bound ($named, $beside) {
     return '' if !defined $named;
     my $text = Imgbuild::Json::plain($beside->{$named} // $named) // '';
     my $bits = Imgbuild::Network::bits($text =~ s{/.*}{}sr) // return '';
     return $bits =~ /1/ ? $bits : length $bits == 32 ? '4' : '';
 }
 
-sub meet($one, $other) {
+sub meet ($one, $other) {
     return 1 if $one eq '' || $other eq '' || $one eq $other;
     return grep { $_ eq '4' } $one, $other if length($one) == 32 || length($other) == 32;
     return 0;

@@ -1,5 +1,5 @@
-# Whether the device still reaches the next router of its uplink, and so is reached: asked of the neighbour itself
-# by ARP and NDP, which no firewall of a router drops.
+# Whether the device still reaches the next router of its uplink, and so is reached: asked of the
+# neighbour itself by ARP and NDP, which no firewall of a router drops.
 package Imgbuild::Reach;
 use v5.36;
 use Imgbuild::Json;
@@ -11,21 +11,27 @@ my ($LOOKS, $PAUSE) = (10, 0.2);
 sub gateways() {
     my @gateways;
     for my $family (4, 6) {
-        my @routes = grep { defined $_->{gateway} && defined $_->{dev} } @{ip("-$family", 'route', 'show', 'default')};
+        my @routes = grep { defined $_->{gateway} && defined $_->{dev} }
+            @{ip("-$family", 'route', 'show', 'default')};
         my ($best) = sort { metric($a) <=> metric($b) } @routes;
-        push @gateways, {family => $family, address => $best->{gateway}, device => $best->{dev}} if $best;
+        push @gateways, {family => $family, address => $best->{gateway}, device => $best->{dev}}
+            if $best;
     }
     return @gateways;
 }
 
-sub metric($route) { return defined $route->{metric} ? ${$route->{metric}} : 0 }
+sub metric ($route) { return defined $route->{metric} ? ${$route->{metric}} : 0 }
 
 # Those of `@gateways` that answer now.
-sub answering(@gateways) {
+sub answering (@gateways) {
     for my $gateway (@gateways) {
         # What was learnt before says nothing about now.
         quietly('ip', 'neigh', 'flush', 'to', $gateway->{address}, 'dev', $gateway->{device});
-        quietly('ip', 'neigh', 'replace', $gateway->{address}, 'dev', $gateway->{device}, 'nud', 'none', 'use');
+        quietly(
+            'ip', 'neigh', 'replace', $gateway->{address},
+            'dev', $gateway->{device}, 'nud', 'none',
+            'use'
+        );
     }
     my @waiting = @gateways;
     my @answered;
@@ -38,20 +44,25 @@ sub answering(@gateways) {
     return @answered;
 }
 
-sub answers($gateway) {
-    my $entries = ip("-$gateway->{family}", 'neigh', 'show', 'to', $gateway->{address}, 'dev', $gateway->{device});
-    return scalar grep { grep { $_ eq 'REACHABLE' } @{$_->{state} // []} } @$entries;
+sub answers ($gateway) {
+    my $entries = ip("-$gateway->{family}", 'neigh', 'show', 'to', $gateway->{address}, 'dev',
+        $gateway->{device});
+    return scalar grep {
+        grep { $_ eq 'REACHABLE' }
+            @{$_->{state} // []}
+    } @$entries;
 }
 
 # What ip(8) lists; nothing where it cannot.
-sub ip(@words) {
+sub ip (@words) {
     open my $output, '-|', 'ip', '-json', @words or return [];
-    my $text = do { local $/; <$output> } // '';
+    my $text = do { local $/; <$output> }
+        // '';
     close $output;
     return eval { Imgbuild::Json::decode($text) } // [];
 }
 
-sub quietly(@command) {
+sub quietly (@command) {
     my $pid = fork // return;
     if ($pid == 0) {
         open STDOUT, '>', '/dev/null';

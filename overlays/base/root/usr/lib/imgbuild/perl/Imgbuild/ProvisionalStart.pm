@@ -1,6 +1,6 @@
-# A change that was taken over when the device started, before anybody could know whether its services
-# come up with it: files and all stay ready to be put back until that is decided.
-package Imgbuild::Trial;
+# A change that was taken over when the device started, before anybody could know whether its
+# services come up with it: files and all stay ready to be put back until that is decided.
+package Imgbuild::ProvisionalStart;
 use v5.36;
 use Imgbuild::Change;
 use Imgbuild::File;
@@ -8,8 +8,8 @@ use Imgbuild::Json;
 use Imgbuild::Store;
 
 my $REFUSED = "$Imgbuild::Store::STATE/refused";
-# Power may fail while nobody knows yet. What is not known after this many starts is given up: it may be the
-# change that keeps the device from getting that far.
+# Power may fail while nobody knows yet. What is not known after this many starts is given up: it
+# may be the change that keeps the device from getting that far.
 my $STARTS = 3;
 
 # Whether one is going on: all of it is in place.
@@ -26,9 +26,9 @@ sub starts_again() {
 }
 
 # It is found bad: puts everything back, and remembers what it was. Gives the files.
-sub refuse($reason) {
+sub refuse ($reason) {
     Imgbuild::Change::note('failed', $reason);
-    Imgbuild::File::replace($REFUSED, Imgbuild::Change::noted('trial'), 0600);
+    Imgbuild::File::replace($REFUSED, Imgbuild::Change::noted('provisional'), 0600);
     return Imgbuild::Change::put_back();
 }
 
