@@ -3,8 +3,19 @@
 use imgbuild::cli::check_arguments;
 use std::path::{Path, PathBuf};
 
-/// Flags of other programs that the documents name alone: of `imgbuild-config`, which runs on the device.
-const OTHER_FLAGS: [&str; 3] = ["--force", "--overwrite", "--wait"];
+/// Flags of other programs that sentences name alone.
+const OTHER_FLAGS: [&str; 7] = [
+    // imgbuild-config, on the device
+    "--force",
+    "--overwrite",
+    "--wait",
+    // ci/bench and the scripts beside it
+    "--folder",
+    "--root",
+    "--runs",
+    // tor
+    "--SigningKeyLifetime",
+];
 
 /// The command, and flags with their values, that are put before a flag that a sentence names alone, until the
 /// program takes the line.
@@ -17,7 +28,7 @@ const CONTEXTS: [(&[&str], &[[&str; 2]]); 4] = [
 const BOARD: [&str; 2] = ["--board", "B"];
 const PROFILE: [&str; 2] = ["--profile", "P"];
 /// Values of a flag that a sentence names without one.
-const VALUES: [&[&str]; 3] = [&[], &["KEY=@FILE"], &["60"]];
+const VALUES: [&[&str]; 4] = [&[], &["KEY=@FILE"], &["SECONDS"], &["DIGEST"]];
 
 /// The documents, each with its text.
 fn documents() -> Vec<(PathBuf, String)> {
