@@ -4,7 +4,7 @@
 use super::{check, spec_of};
 use imgbuild::define::{Definitions, Overlay};
 use imgbuild::diag::Diagnostics;
-use imgbuild::specification::{Spec, UserSettings};
+use imgbuild::specification::{BaseArgument, Spec, UserSettings};
 use std::fmt::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -56,8 +56,13 @@ impl Near {
         Definitions::find(&[self.folder.path().join("clone")])
     }
 
+    /// Checks the profile on an image, which has a name of its own.
     fn check(&self) -> Result<Spec, Diagnostics> {
-        check(&self.definitions(), "rpi4", "p", &UserSettings::default())
+        let user = UserSettings {
+            base: Some(BaseArgument::Named("raspios-lite".to_owned())),
+            ..UserSettings::default()
+        };
+        check(&self.definitions(), "rpi4", "p", &user)
     }
 
     /// Checks that the definitions are refused with all of `parts`, and without a word of the
@@ -80,9 +85,7 @@ impl Near {
 }
 
 fn profile(more: &str) -> String {
-    format!(
-        "schema = 1\ntitle = \"x\"\nsettings.hostname = {{ type = \"hostname\", default = \"x\" }}\n{more}\n"
-    )
+    format!("schema = 1\ntitle = \"x\"\n{more}\n")
 }
 
 const OUTSIDE: &str = "leads out of its folder of definitions";
