@@ -4,17 +4,32 @@
 //! A filesystem hides what the directory holds at which it is mounted. Both ways keep every hard link, so that
 //! a filesystem in which nothing was changed is the same tree as before.
 
+use super::open::Opened;
 use crate::tree::{Copier, Tree, TreeError, TreePath};
 
 /// A filesystem and the path at which it is mounted.
-pub(super) type Mount<'a> = (&'a TreePath, &'a Tree);
+type Mount<'a> = (&'a TreePath, &'a Tree);
+
+impl Opened {
+    /// What each of the volumes holds in `root`, which is the tree of this image with changes, in the order
+    /// of the volumes.
+    ///
+    /// # Errors
+    ///
+    /// The directory has vanished in which a volume is mounted.
+    pub fn unmount(&self, root: Tree) -> Result<Vec<Tree>, TreeError> {
+        let volumes = self.volumes.iter();
+        let mounts: Vec<_> = volumes.map(|it| (&it.mount, &it.tree)).collect();
+        unmount(root, &mounts)
+    }
+}
 
 /// What each of `mounts` holds in `root`, the tree in which they were mounted in this order, the root first.
 ///
 /// # Errors
 ///
 /// A mount point is missing in `root`.
-pub(super) fn unmount(mut root: Tree, mounts: &[Mount<'_>]) -> Result<Vec<Tree>, TreeError> {
+fn unmount(mut root: Tree, mounts: &[Mount<'_>]) -> Result<Vec<Tree>, TreeError> {
     let mut trees = Vec::with_capacity(mounts.len());
     // The deepest mounts come first: what is mounted below a filesystem is no part of it.
     for (at, _) in mounts.iter().rev() {

@@ -8,7 +8,6 @@ mod error;
 pub use error::OpenError;
 
 use super::fstab::{self, What};
-use super::mounts;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice, Part};
@@ -20,7 +19,7 @@ use crate::fs::ext4::read as ext4;
 use crate::fs::ext4::{Difference, Params};
 use crate::fs::fat::{self, Kept};
 use crate::seed::uuid_text;
-use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreeError, TreePath};
+use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreePath};
 use std::io;
 
 /// A base image that was read.
@@ -126,17 +125,6 @@ impl Opened {
     /// The text of dpkg's status file.
     pub fn status(&self, objects: &dyn Objects) -> io::Result<String> {
         status::text(&self.tree, objects)
-    }
-
-    /// What each of the volumes holds in `root`, which is this tree with changes: in the order of the volumes.
-    ///
-    /// # Errors
-    ///
-    /// The directory has vanished in which a volume is mounted.
-    pub fn unmount(&self, root: Tree) -> Result<Vec<Tree>, TreeError> {
-        let volumes = self.volumes.iter();
-        let mounts: Vec<_> = volumes.map(|it| (&it.mount, &it.tree)).collect();
-        mounts::unmount(root, &mounts)
     }
 
     /// The partition of `volume`.
