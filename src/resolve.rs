@@ -268,6 +268,7 @@ impl Resolver<'_> {
         let missing = || ResolveError::NoFilePackage {
             name: name.to_owned(),
             repositories: self
+                .base
                 .repositories
                 .iter()
                 .map(|repository| repository.name.clone())
