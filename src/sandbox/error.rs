@@ -52,8 +52,6 @@ pub enum SandboxError {
     /// A script or program failed.
     #[error("{step} failed in the sandbox: {ending}\n{output}")]
     Script {
-        /// The package, where one is known.
-        package: Option<String>,
         /// The step, such as `preinst of base-passwd` or `dpkg --configure`.
         step: String,
         /// The way in which the step ended.

@@ -84,7 +84,6 @@ fn finish<'a>(
         Outcome::Step { index, ending } => {
             let step = &job.steps[index];
             Err(SandboxError::Script {
-                package: step.package.clone(),
                 step: step.name.clone(),
                 ending,
                 output,
