@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the lock format that this imgbuild reads and writes.
-pub const LOCK_VERSION: u32 = 1;
+pub const LOCK_VERSION: u32 = 2;
 
 /// Every input of one build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,17 +31,23 @@ pub struct Lock {
     /// The packages of the image, beside those that its base has, sorted by name and architecture.
     pub packages: Vec<LockedPackage>,
     /// Packages of the same archives whose files serve as boot blobs; they are not installed.
-    #[serde(rename = "donors", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub file_packages: Vec<LockedPackage>,
     /// The archives with keys of their own that blobs are taken from; the device never asks them.
-    #[serde(rename = "lenders", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub third_party_archives: Vec<LockedRepository>,
     /// Packages of these archives whose files serve as boot blobs; they are not installed.
-    #[serde(rename = "lent", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub third_party_packages: Vec<LockedPackage>,
     /// By architecture of the building host: packages that run in the sandbox and reach no image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<Architecture, Vec<LockedPackage>>,
+}
+
+/// What every version of the lock has.
+#[derive(Deserialize)]
+struct Header {
+    version: u32,
 }
 
 /// An archive's suite as it was when the lock was made.
@@ -89,11 +95,12 @@ pub enum LockError {
 impl Lock {
     /// Reads what [`Lock::to_text`] wrote.
     pub fn parse(text: &str) -> Result<Self, LockError> {
-        let lock: Self = toml::from_str(text)?;
-        if lock.version != LOCK_VERSION {
-            let found = lock.version;
+        // The version comes first: a lock of another one has other keys, and to say so of one of them would help nobody.
+        let Header { version: found } = toml::from_str(text)?;
+        if found != LOCK_VERSION {
             return Err(LockError::Version { found });
         }
+        let lock: Self = toml::from_str(text)?;
         // Not only where a package is fetched, since the store may have it: what was read is believed from here on.
         let stray = lock.files().find(|package| !is_plain_path(&package.path));
         match stray {

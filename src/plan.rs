@@ -177,8 +177,8 @@ impl Plan {
             "base": self.lock.base,
             "loader": self.lock.loader,
             "packages": packages(&self.lock.packages),
-            "donors": packages(&self.lock.file_packages),
-            "lent": packages(&self.lock.third_party_packages),
+            "file-packages": packages(&self.lock.file_packages),
+            "third-party-packages": packages(&self.lock.third_party_packages),
         })
     }
 

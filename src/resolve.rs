@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Changes whenever the same archives and the same Spec give another lock.
-const STAGE: &str = "resolve-4";
+const STAGE: &str = "resolve-5";
 
 /// The name of Debian's main archive in locks and messages.
 const DEBIAN: &str = "debian";

@@ -83,7 +83,7 @@ pub(super) enum Failure {
     },
     /// There is no lock, no plan or no image to be had.
     #[error(transparent)]
-    Session(SessionError),
+    Session(Box<SessionError>),
     /// The lock cannot be written.
     #[error("cannot write the lock `{}`", .path.display())]
     WriteLock {
@@ -160,22 +160,36 @@ fn session_help(error: &SessionError) -> Option<String> {
         }
         SessionError::Store { .. } => "give another folder with --store",
         SessionError::Full { .. } => "make room there, or give another folder with --store",
-        SessionError::Resolve(ResolveError::Repository(error)) => return repository_help(error),
-        SessionError::Base(BaseError::Source(error)) => return base_help(error),
-        SessionError::Build(
-            BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)),
-        ) => return fetch_help(error),
-        SessionError::Build(BuildError::System(SystemError::Configure(
-            ConfigureError::Sandbox(SandboxError::Script {
-                ending: Ending::TimeLimit(_),
-                ..
-            }),
-        ))) => {
+        SessionError::Resolve(error) => match &**error {
+            ResolveError::Repository(error) => return repository_help(error),
+            _ => return None,
+        },
+        SessionError::Base(error) => match &**error {
+            BaseError::Source(error) => return base_help(error),
+            _ => return None,
+        },
+        SessionError::Build(error) => return build_help(error),
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
+fn build_help(error: &BuildError) -> Option<String> {
+    let sandbox = match error {
+        BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)) => {
+            return fetch_help(error);
+        }
+        BuildError::System(SystemError::Configure(ConfigureError::Sandbox(error))) => error,
+        _ => return None,
+    };
+    let help = match sandbox {
+        SandboxError::Script {
+            ending: Ending::TimeLimit(_),
+            ..
+        } => {
             "nobody answers a script that asks; one that only needs longer gets it by --script-timeout SECONDS"
         }
-        SessionError::Build(BuildError::System(SystemError::Configure(
-            ConfigureError::Sandbox(SandboxError::NoNamespace { .. }),
-        ))) => {
+        SandboxError::NoNamespace { .. } => {
             "on top of an image (--base), `--configure first-boot` leaves the scripts to the device"
         }
         _ => return None,
@@ -278,7 +292,7 @@ impl From<SessionError> for Failure {
                     "`--base-key` goes with a --base that the board names by the key that signs it";
                 Self::Usage(words.to_owned())
             }
-            error => Self::Session(error),
+            error => Self::Session(Box::new(error)),
         }
     }
 }

@@ -64,16 +64,16 @@ pub enum SessionError {
     Host,
     /// The base image cannot be built on.
     #[error(transparent)]
-    Base(#[from] BaseError),
+    Base(Box<BaseError>),
     /// An archive that the board names cannot be asked.
     #[error(transparent)]
     ThirdParty(#[from] ThirdPartyError),
     /// There is no lock to be had.
     #[error(transparent)]
-    Resolve(#[from] ResolveError),
+    Resolve(Box<ResolveError>),
     /// There is no image to be had.
     #[error(transparent)]
-    Build(#[from] BuildError),
+    Build(Box<BuildError>),
     /// The image cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -81,6 +81,24 @@ pub enum SessionError {
 
 /// A script that ran out of room says so in its own words; with less than this left, it did.
 const NO_ROOM: Bytes = Bytes(1 << 20);
+
+impl From<BaseError> for SessionError {
+    fn from(error: BaseError) -> Self {
+        Self::Base(Box::new(error))
+    }
+}
+
+impl From<ResolveError> for SessionError {
+    fn from(error: ResolveError) -> Self {
+        Self::Resolve(Box::new(error))
+    }
+}
+
+impl From<BuildError> for SessionError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
 
 impl SessionError {
     /// `store` cannot be used because of `source`.
@@ -94,16 +112,19 @@ impl SessionError {
     /// The same, or [`SessionError::Full`] if it came of a full disk of `store`.
     pub(super) fn in_store(self, store: &Store) -> Self {
         let free = store.least_free();
-        let full = match &self {
+        let configuring = match &self {
+            Self::Build(error) => match &**error {
+                BuildError::System(SystemError::Configure(error)) => Some(error),
+                _ => None,
+            },
+            _ => None,
+        };
+        let full = match configuring {
             // The same error number says that there may be no more namespaces.
-            Self::Build(BuildError::System(SystemError::Configure(ConfigureError::Sandbox(
-                SandboxError::NoNamespace { .. },
-            )))) => false,
-            // What ran out of room in there says so in its own words, or not at all.
-            Self::Build(BuildError::System(SystemError::Configure(_))) => {
-                free < NO_ROOM || self.is_full_disk()
-            }
-            _ => self.is_full_disk(),
+            Some(ConfigureError::Sandbox(SandboxError::NoNamespace { .. })) => false,
+            // A script that ran out of room says so in its own words, or not at all.
+            Some(_) => free < NO_ROOM || self.is_full_disk(),
+            None => self.is_full_disk(),
         };
         if !full {
             return self;

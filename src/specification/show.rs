@@ -28,7 +28,7 @@ impl Spec {
             },
             "packages": self.packages,
             "never": self.never,
-            "donors": self.file_packages,
+            "file-packages": self.file_packages,
             "recommends": self.recommends,
             "overlays": self.overlays.iter().map(overlay).collect::<Vec<_>>(),
             "units": self.units,
@@ -56,12 +56,12 @@ impl Spec {
             "base": self.base.as_ref().map(ImageBase::to_json),
             "packages": self.packages,
             "never": self.never,
-            "donors": self.file_packages,
+            "file-packages": self.file_packages,
             "recommends": self.recommends,
         });
         if self.base.is_none() && !self.board.archives.is_empty() {
             form["archives"] = json!(self.board.archives);
-            form["lent"] = json!(self.board.third_party_packages());
+            form["third-party-packages"] = json!(self.board.third_party_packages());
         }
         digest(&form)
     }

@@ -163,7 +163,7 @@ fn a_lock_of_another_archive_is_stale() {
     // A lock from which the third-party archive was removed.
     write_board(&fixture, &key(), |text| text);
     let text = fs_err::read_to_string(&lock).unwrap();
-    let (before, from) = text.split_once("[[third_party_packages]]").unwrap();
+    let (before, from) = text.split_once("[[third-party-packages]]").unwrap();
     let behind = from.find("[[tools").map_or("", |at| &from[at..]);
     fs_err::write(&lock, format!("{before}{behind}")).unwrap();
     let mut build = fixture.build();

@@ -87,13 +87,23 @@ fn a_stale_lock_is_refused() {
 #[test]
 fn a_lock_that_is_none_is_refused() {
     let fixture = Fixture::new();
-    fs_err::write(fixture.path("x.lock"), "version = 1\nbroken = true\n").unwrap();
+    fs_err::write(fixture.path("x.lock"), "version = 2\nbroken = true\n").unwrap();
     let ran = run(&mut fixture.build_locked()).ended(3);
     insta::assert_snapshot!("broken lock", fixture.steady(&ran.stderr));
-    let text = fixture.lock().replace("version = 1\n", "version = 99\n");
+    let text = fixture.lock().replace("version = 2\n", "version = 99\n");
     fs_err::write(fixture.path("x.lock"), text).unwrap();
     let ran = run(&mut fixture.build_locked()).ended(3);
     insta::assert_snapshot!("lock of another version", fixture.steady(&ran.stderr));
+    // One of the first version is known by that, not by the keys that it had.
+    fs_err::write(
+        fixture.path("x.lock"),
+        "version = 1\n[[donors]]\nname = \"hello\"\n",
+    )
+    .unwrap();
+    run(&mut fixture.build_locked()).ended(3).says(&[
+        "the lock has version 1, expected 2",
+        "run `imgbuild lock` to make it anew",
+    ]);
     fs_err::remove_file(fixture.path("x.lock")).unwrap();
     fs_err::create_dir(fixture.path("x.lock")).unwrap();
     run(&mut fixture.build_locked()).ended(3).says(&["x.lock"]);
