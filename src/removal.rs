@@ -2,7 +2,7 @@
 //!
 //! The files that are removed here were made by scripts of packages. So the removal works with
 //! descriptors and never with paths: a path has at most PATH_MAX bytes, and a symlink could lead it
-//! elsewhere. At most [`DEPTH`] folders are open at once: a folder that lies deeper is moved up
+//! elsewhere. At most `DEPTH` folders are open at once: a folder that lies deeper is moved up
 //! into the first folder and removed from there. A filesystem that is mounted somewhere below is
 //! left alone. A file that cannot be removed stays, and the removal of the others goes on.
 

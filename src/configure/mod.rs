@@ -2,7 +2,7 @@
 //!
 //! This module decides which scripts run, in which order, which programs of the host stand in for
 //! those of the image, and which parts of the result are removed because they differ from run to
-//! run. The [`sandbox`] runs the scripts.
+//! run. The [`sandbox`](crate::sandbox) runs the scripts.
 
 mod debconf;
 mod error;

@@ -20,7 +20,7 @@ use std::io;
 /// The package of qemu-user, which runs the programs that are not replaced.
 pub const EMULATOR: &str = "qemu-user";
 
-/// The package of [`OF_DPKG`].
+/// The package of the programs that dpkg consists of.
 pub const DPKG: &str = "dpkg";
 
 /// The packages whose programs are only run by scripts, and nftables, which talks to the kernel

@@ -59,7 +59,7 @@ pub struct PartitionRequest {
 /// are never a blob's: a boot loader that lies across them is two blobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobRequest {
-    /// The name in the definition; for messages and [`assemble`].
+    /// The name in the definition; for messages and [`assemble`](super::assemble).
     pub id: String,
     /// Offset on the disk.
     pub offset: Bytes,

@@ -4,7 +4,7 @@
 //! Plan → Root → Disk → Image
 //! ```
 //!
-//! A [`root::Root`] is a tree that is configured, composed and accepted by its own programs; a [`disk::Disk`] has
+//! A `Root` is a tree that is configured, composed and accepted by its own programs; a `Disk` has
 //! it in filesystems, beside the blobs, and is ready to be laid out. What takes long and depends on packages alone
 //! (the configured tree, the initramfs) is remembered in the store under the digest of its inputs, so that a warm
 //! build costs little more than writing the image.

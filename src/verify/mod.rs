@@ -10,7 +10,7 @@
 //!
 //! What programs write is thrown away. What each device makes for itself is made by the commands
 //! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again;
-//! it is remembered by a code that tells no secret ([`Spec::codes`](crate::specification::Spec::codes)).
+//! it is remembered by a code that tells no secret (`Spec::codes`).
 
 mod accounts;
 mod check;
