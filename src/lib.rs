@@ -1,12 +1,98 @@
 //! Builds ready-to-flash disk images for single-board computers and x86 machines, without root.
 //!
+//! A *board* says what a hardware target needs, a *profile* says what the device does, and *overlays* bring its files. From
+//! these, from packages of signed Debian archives, and perhaps from an image that somebody else made, the library makes one disk
+//! image. The same inputs give the same bytes, and nothing on the building machine is mounted or changed.
+//!
+//! # Example
+//!
+//! A [`Session`](session::Session) takes the steps from a specification to an image. `examples/build.rs` is this program with comments:
+//!
+//! ```no_run
+//! use imgbuild::define::Definitions;
+//! use imgbuild::epoch::Epoch;
+//! use imgbuild::session::{Mirrors, Options, Session};
+//! use imgbuild::specification::{self, UserSettings};
+//! use std::path::{Path, PathBuf};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // The sandbox starts this program again, with arguments of its own.
+//!     if imgbuild::sandbox::reenter(std::env::args_os()).is_some() {
+//!         return Ok(());
+//!     }
+//!     let definitions = Definitions::find(&[]);
+//!     let spec = specification::check(&definitions, "rpi4", "tor-hotspot", &UserSettings::default())
+//!         .map_err(|diagnostics| diagnostics.to_text(false))?;
+//!
+//!     let mirrors = Mirrors::named("https://mirror.example.org/debian")?;
+//!     let now = Epoch(1_800_000_000);
+//!     let store = PathBuf::from("store");
+//!     let session = Session::open(spec, Options::new(store, mirrors, now, std::env::current_exe()?))?;
+//!     session.retried(|| {
+//!         let output = session.output(Path::new("tor.img"))?;
+//!         let base = session.base(None)?;
+//!         let plan = session.plan(session.resolve(&base)?)?;
+//!         let image = session.build(&plan, &base)?;
+//!         session.write(&plan, &image, output)
+//!     })?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The line of values
+//!
 //! ```text
 //! Definitions → Spec → Base → Lock → Plan → Root → Disk → Image → Sinks
 //!  as written  meant  begins pinned  +ids   tree   parts  regions
 //! ```
 //!
-//! Each value is made from the one before it; `DESIGN.md` beside this file is the contract between
-//! them, by a [`session::Session`]. Only `cli` knows the environment, the clock and the terminal.
+//! Each value is made from the one before it, and no later value can be made without the earlier one. `DESIGN.md` beside this
+//! file is the contract between them.
+//!
+//! # Modules
+//!
+//! What a person wants:
+//!
+//! - [`define`] parses boards, profiles and overlays, and keeps the place of every word.
+//! - [`specification`] applies defaults, merges profiles, and checks every setting.
+//! - [`diag`] holds the mistakes in a person's files and flags, with place and help.
+//!
+//! What is pinned:
+//!
+//! - [`resolve`] chooses every package and every other input of a build.
+//! - [`lock`] holds these inputs by name, version, size and digest.
+//! - [`plan`] adds every identifier of the image, derived from specification and lock.
+//! - [`seed`] and [`epoch`] replace randomness and the clock.
+//!
+//! What goes in:
+//!
+//! - [`fetch`] downloads inputs and verifies them.
+//! - [`store`] keeps them, and the results of finished stages, by their digests.
+//! - [`apt`] reads sources, signed releases and indices, and chooses packages as apt does.
+//! - [`dpkg`] reads packages, unpacks them, and writes dpkg's database.
+//! - [`base`] opens images that somebody else made.
+//!
+//! What is made of it:
+//!
+//! - [`tree`] is a root filesystem as a value, with owners, modes and extended attributes.
+//! - [`configure`] runs the maintainer scripts of packages in the [`sandbox`].
+//! - [`compose`] adds overlays, units, accounts and the identity of the device.
+//! - [`boot`] adds what a board needs to find its kernel.
+//! - [`verify`] has the image's own programs check their files.
+//! - [`layout`] decides where every table, blob and partition lies.
+//! - [`fs`] reads and writes ext4 and FAT.
+//! - [`disk`] is the image, as ordered regions, with its partition table.
+//! - [`pipeline`] does all of this, from a plan to an image.
+//! - [`sink`] writes the image, which appears whole or not at all.
+//!
+//! Who drives it:
+//!
+//! - [`session`] is the front end as a library.
+//! - [`boot_test`] starts an image in [`qemu`] and asks the checks of its profile.
+//! - [`cli`] is the command; it alone knows arguments, environment, clock and terminal.
+//! - [`event`] has what a build says while it runs.
+//!
+//! What all of them use: [`address`], [`architecture`], [`configuration`], [`digest`], [`listing`], [`removal`], [`unfinished`] and [`units`].
 
 pub mod address;
 pub mod architecture;

@@ -1,4 +1,4 @@
-//! Command lines in the documents are ones that the program takes.
+//! Command lines in the documents are ones that the program takes, and links lead to files.
 
 use imgbuild::cli::check_arguments;
 use std::path::{Path, PathBuf};
@@ -30,11 +30,18 @@ const PROFILE: [&str; 2] = ["--profile", "P"];
 /// Values of a flag that a sentence names without one.
 const VALUES: [&[&str]; 4] = [&[], &["KEY=@FILE"], &["SECONDS"], &["DIGEST"]];
 
-/// The documents, each with its text.
+/// The documents that people read to use the program, and to work on it, each with its text.
 fn documents() -> Vec<(PathBuf, String)> {
+    documents_in(&["boards", "ci", "docs", "overlays", "profiles"])
+}
+
+/// The documents in the root of the repository and in `folders` of it, each with its text.
+fn documents_in(folders: &[&str]) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut paths = vec![root.join("README.md")];
-    for folder in ["boards", "ci", "docs", "overlays", "profiles"] {
+    let mut paths = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| root.join(name))
+        .to_vec();
+    for folder in folders {
         collect(&root.join(folder), &mut paths);
     }
     let read = |path: PathBuf| {
@@ -61,7 +68,7 @@ fn code(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut block, mut prose) = (String::new(), String::new());
     let mut fenced = false;
     for line in text.lines() {
-        if line.starts_with("```") {
+        if line.trim_start().starts_with("```") {
             fenced = !fenced;
         } else if fenced || line.starts_with("    ") {
             block += line;
@@ -72,7 +79,13 @@ fn code(text: &str) -> (Vec<String>, Vec<String>) {
         }
     }
     let lines = block.replace("\\\n", " ");
-    let lines = lines.lines().map(|line| line.trim().to_owned()).collect();
+    // Behind a prompt, and in front of what another program makes of the output.
+    let command = |line: &str| {
+        let line = line.trim();
+        let line = line.strip_prefix("$ ").unwrap_or(line);
+        line.split(" | ").next().unwrap_or_default().to_owned()
+    };
+    let lines = lines.lines().map(command).collect();
     let spans = prose.split('`').skip(1).step_by(2);
     (lines, spans.map(|span| span.replace('\n', " ")).collect())
 }
@@ -152,7 +165,9 @@ fn mistakes(text: &str) -> (usize, Vec<String>) {
         let words = words(line);
         let Some(first) = words.first() else { continue };
         let behind = match first.as_str() {
-            "imgbuild" | "target/release/imgbuild" if words.len() > 1 => &words[1..],
+            "imgbuild" | "target/release/imgbuild" | "target/debug/imgbuild" if words.len() > 1 => {
+                &words[1..]
+            }
             flag if is_part && flag.starts_with("--") && !OTHER_FLAGS.contains(&flag) => &words[..],
             _ => continue,
         };
@@ -184,6 +199,27 @@ fn every_command_line_of_the_documents_is_taken() {
 }
 
 #[test]
+fn every_link_of_the_documents_leads_to_a_file() {
+    let folders = [
+        "boards", "ci", "docs", "keyrings", "overlays", "profiles", "src", "tests",
+    ];
+    let mut n_links = 0;
+    for (path, text) in documents_in(&folders) {
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://")) {
+            let file = link.split('#').next().unwrap_or_default();
+            let target = path.parent().unwrap().join(file);
+            assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+            n_links += 1;
+        }
+    }
+    assert!(n_links > 60, "only {n_links} links were found");
+}
+
+#[test]
 fn a_wrong_command_line_is_found() {
     for wrong in [
         "    imgbuild --bord rpi4 --profile tor-hotspot",
@@ -194,6 +230,7 @@ fn a_wrong_command_line_is_found() {
         "See `imgbuild list bords`.",
         "See `imgbuild plan --jason`.",
         "With `--ofline` no network\nis touched.",
+        "1. Build:\n\n   ```console\n   $ target/debug/imgbuild --bord rpi4 -p base | head\n   ```",
     ] {
         let (_, mistakes) = mistakes(wrong);
         assert_eq!(mistakes.len(), 1, "{wrong}: {mistakes:?}");
