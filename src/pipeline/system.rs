@@ -1,4 +1,4 @@
-//! The root filesystem of configured packages, and the trees beside it that lend files and tools.
+//! The root filesystem of configured packages, and beside it the trees of file packages and of tools.
 
 use super::context::BuildContext;
 use super::error::SystemError;
@@ -71,7 +71,7 @@ pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree
     })
 }
 
-/// The tree of the packages that lend files to the board; none of them is configured.
+/// The tree of the packages whose files serve as blobs of the board; none of them is configured.
 pub(crate) fn file_packages(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
     let store = context.store;
     let key = key(plan, &plan.lock.file_packages).finish();
