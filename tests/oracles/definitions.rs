@@ -302,7 +302,7 @@ fn the_core_knows_no_shipped_definition_by_name() {
     assert_eq!(known, [""; 0]);
 }
 
-/// All Rust below `folder` but for tests.
+/// All Rust below `folder` but for tests and comments.
 fn code_in(folder: &Path) -> String {
     let mut code = String::new();
     for name in listing::sorted(folder).unwrap() {
@@ -311,7 +311,9 @@ fn code_in(folder: &Path) -> String {
             code += &code_in(&path);
         } else if path.extension().is_some_and(|ending| ending == "rs") && name != "tests.rs" {
             let text = fs_err::read_to_string(path).unwrap();
-            code += text.split("#[cfg(test)]").next().unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            let is_code = |line: &&str| !line.trim_start().starts_with("//");
+            code.extend(text.split_inclusive('\n').filter(is_code));
         }
     }
     code
