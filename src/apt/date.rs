@@ -4,7 +4,7 @@ use crate::epoch::{self, Epoch};
 use jiff::civil::DateTime;
 use std::fmt;
 
-/// Reads a date of RFC 5322, which in a Release file is always in UTC; `None` if it is none.
+/// Reads a date of RFC 5322, which in a Release file is always in UTC; `None` if the text is not a date.
 ///
 /// jiff's own reader of RFC 2822 does not know `UTC`, and takes any zone that it does not know for it.
 pub(super) fn parse(text: &str) -> Option<Epoch> {

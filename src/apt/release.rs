@@ -73,7 +73,7 @@ pub enum ReleaseError {
         /// Their number; 2 stands for more.
         found: usize,
     },
-    /// A point in time that is none.
+    /// A field that should hold a date and does not.
     #[error("field `{field}` is `{value}`, expected a date like `Sat, 06 Sep 2025 08:12:33 UTC`")]
     Date {
         /// Its name.

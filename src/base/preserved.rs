@@ -12,7 +12,7 @@ pub struct Preserved {
     /// Whether it has a time zone, a locale, a way to resolve names, and a time that its clock starts from. What
     /// the profile leaves at its default stays as it is then.
     pub identity: bool,
-    /// Where the partition is mounted that any computer can read, or `/boot` where there is none.
+    /// The mount point of the partition that any computer can read, or `/boot` if the base has no such partition.
     pub boot_mount: String,
 }
 

@@ -43,7 +43,7 @@ pub(super) enum EnvironmentError {
     /// Nothing says where the store is.
     #[error("no folder for the store is known: set HOME or IMGBUILD_STORE, or give --store DIR")]
     NoStore,
-    /// The mirror's address is none.
+    /// The mirror's address is not a URL.
     #[error(transparent)]
     Mirror(#[from] BadUrl),
 }

@@ -54,7 +54,7 @@ pub(super) enum Failure {
         /// Why.
         source: io::Error,
     },
-    /// The lock is none.
+    /// The file of the lock is not a lock.
     #[error("cannot use the lock `{}`", .path.display())]
     Lock {
         /// Its file.
@@ -73,7 +73,7 @@ pub(super) enum Failure {
         /// What it must not decide.
         says: String,
     },
-    /// A keyring file is none.
+    /// The file of a keyring is not a keyring.
     #[error("cannot use the keyring `{}`", .path.display())]
     Keyring {
         /// The file.

@@ -145,7 +145,7 @@ impl<'a> Layer<'a> {
         Ok(Some(bytes))
     }
 
-    /// The text of the file at `path`; empty where there is none.
+    /// The text of the file at `path`; empty if there is no such file.
     pub fn text(&self, path: &str) -> Result<String, LayerError> {
         let bytes = self.bytes(path)?.unwrap_or_default();
         let path = TreePath::parse(path.as_bytes())?;

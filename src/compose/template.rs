@@ -74,7 +74,7 @@ fn engine(budget: &Budget) -> Handlebars<'static> {
     engine
 }
 
-/// Why the template of file `name` is none.
+/// Why the file `name` is not a template.
 pub(super) fn refusal(name: &str, refused: &Refused) -> TemplateError {
     let ((line, column), reason) = match refused {
         Refused::Syntax(error) => (error.pos().unwrap_or((1, 1)), error.reason().to_string()),

@@ -265,7 +265,7 @@ impl SettingEdit {
         Some(words.filter(|word| !is_network(word)).cloned().collect())
     }
 
-    /// The types in it that are none of `kinds`.
+    /// The types in it that are not in `kinds`.
     pub(crate) fn unknown_kinds(&self, kinds: &Kinds) -> Vec<&Located<String>> {
         let parts = self.items.iter().map(Box::as_ref).chain(&self.fields);
         let own = self

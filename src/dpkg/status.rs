@@ -76,7 +76,7 @@ impl Status {
     }
 }
 
-/// Reads the list of `tree`, which is empty where there is none.
+/// Reads the list of `tree`, which is empty if the tree has no such file.
 ///
 /// # Errors
 ///

@@ -42,7 +42,7 @@ pub enum FetchStageError {
     /// It did not come, or is not what was locked.
     #[error("cannot fetch the packages")]
     Fetch(#[from] FetchError),
-    /// A blob's address is none.
+    /// A blob's address is not a URL.
     #[error("the address of a blob of the board cannot be used")]
     Address(#[from] BadUrl),
     /// A blob did not come, or is not what the board says.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Why an archive that a board names cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ThirdPartyError {
-    /// Its key is none, or another one.
+    /// The file of its key holds no key, or another one.
     #[error("cannot use the key of archive `{archive}`")]
     Key {
         /// The board's name for it.
@@ -26,7 +26,7 @@ pub enum ThirdPartyError {
         /// Why not.
         source: KeyringError,
     },
-    /// Its address is none.
+    /// Its address is not a URL.
     #[error("cannot use the address of archive `{archive}`")]
     Address {
         /// The board's name for it.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Where a session works, over which network, whom it trusts, and who listens.
 pub struct Options<'a> {
-    /// The folder of the store. It is made where there is none.
+    /// The folder of the store. It is made if it does not exist.
     pub store: PathBuf,
     /// Whether the network may be used.
     pub network: Network,

@@ -76,7 +76,7 @@ impl ImageBase {
         }
     }
 
-    /// What decides which image it is. Where a file lies is none of it, for a lock moves with it.
+    /// What decides which image it is. The place of a file is not part of it, because a lock moves with the file.
     pub(super) fn to_json(&self) -> Json {
         #[derive(Serialize)]
         struct Named<'a> {

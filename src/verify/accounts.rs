@@ -150,7 +150,7 @@ impl<'t> Accounts<'t> {
         })
     }
 
-    /// The text of the file at `path`; empty where there is none.
+    /// The text of the file at `path`; empty if there is no such file.
     fn text(&self, path: &str) -> io::Result<String> {
         let path = TreePath::parse(path.as_bytes()).ok();
         let id = path.and_then(|path| self.tree.resolve(&path));

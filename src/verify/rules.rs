@@ -76,7 +76,7 @@ pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Rule>, Rule
     Ok(rules)
 }
 
-/// The rules of one file, or the line that is none.
+/// The rules of one file, or the line that is not a rule.
 fn parse(text: &str) -> Result<Vec<Rule>, (usize, String)> {
     let mut rules: Vec<Rule> = Vec::new();
     for (index, line) in text.lines().enumerate() {

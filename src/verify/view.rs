@@ -22,7 +22,7 @@ const RADIO: &[u8] = b"/usr/lib/firmware/regulatory.db";
 /// How many names one empty file has at most; ext4 allows 65,000.
 const NAMES: usize = 10_000;
 
-/// The id of a device that is none, for what derives others from it.
+/// The machine id of no device, for programs that derive other ids from it.
 const MACHINE_ID: &[u8] = b"00000000000000000000000000000042\n";
 
 /// `root` without what no program asks about, and with an id of its own.

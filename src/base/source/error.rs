@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// Why a base image cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// An address is none.
+    /// An address is not a URL.
     #[error(transparent)]
     Address(#[from] BadUrl),
     /// Nothing says what the file must be.

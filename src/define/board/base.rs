@@ -59,7 +59,7 @@ fn sound_name(section: &Section<'_>, name: &Located<String>) -> bool {
     sound
 }
 
-/// The addresses in the array `key`; nothing where one is none, or there are none.
+/// The addresses in the array `key`; `None` if one of them is not a URL, or the array is empty.
 fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
     let texts = section.texts(key);
     if !texts.iter().all(|text| address(section, text)) {

@@ -73,7 +73,7 @@ pub(super) fn blob<'s>(
     }
 }
 
-/// A size that may be left out; nothing where what is written is none.
+/// A size that may be left out; `None` if what is written is not a size.
 fn size(section: &Section<'_>, key: &str) -> Option<Option<Bytes>> {
     match section.size(key) {
         Some(size) => Some(Some(size.value)),

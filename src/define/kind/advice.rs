@@ -66,7 +66,7 @@ impl Advice {
 
 const ITSELF: &str = "for every machine that is the machine itself";
 
-/// Why a text that looks like a name or an address is none of a machine.
+/// Why a text that looks like a name or an address is not that of a machine.
 fn of_address(text: &str) -> Option<String> {
     let words = match text.split('/').next()?.parse::<IpAddr>() {
         Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => {

@@ -139,7 +139,7 @@ pub enum TableError {
         /// Where the table is that describes it.
         link: u64,
     },
-    /// A sector in the chain of logical partitions that is none.
+    /// A sector that the chain of logical partitions leads to, and that holds no table.
     #[error(
         "the chain of logical partitions leads to byte {at}, where no table is: it ends with {:02x} {:02x}, expected 55 aa",
         .found[0],

@@ -70,7 +70,7 @@ pub enum DatabaseError {
         #[source]
         source: io::Error,
     },
-    /// A stanza of `status` that is none.
+    /// A stanza of `status` that cannot be read.
     #[error("/var/lib/dpkg/status is damaged")]
     Status(#[source] RecordError),
     /// Diversions or overrides.
@@ -92,7 +92,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Reads the database that `tree` holds; an empty one where there is none.
+    /// Reads the database that `tree` holds; an empty one if the tree has no database.
     pub fn read(tree: &Tree, objects: &dyn Objects) -> Result<Self, DatabaseError> {
         let file = |name: &str| read_file(tree, objects, &format!("{FOLDER}/{name}"));
         let mut database = Self {
@@ -160,7 +160,7 @@ impl Database {
     }
 }
 
-/// The content of the file at `path`; empty where there is none.
+/// The content of the file at `path`; empty if there is no such file.
 fn read_file(tree: &Tree, objects: &dyn Objects, path: &str) -> Result<Vec<u8>, DatabaseError> {
     let path = at(path);
     let node = tree.resolve(&path).map(|id| tree.node(id));

@@ -99,7 +99,7 @@ pub enum TarError {
         /// Where the header starts.
         offset: u64,
     },
-    /// A number of a header that is none.
+    /// A field of a header that should hold a number and does not.
     #[error("the field `{field}` of the tar header at byte {offset} is no number in range")]
     Number {
         /// Which field.

@@ -37,7 +37,7 @@ pub enum DiskError {
     /// A fetched package does not hold the blob.
     #[error(transparent)]
     Foreign(#[from] ForeignError),
-    /// A blob is part of a base image, and there is none.
+    /// A blob is part of a base image, and no base image was given.
     #[error(
         "blob `{blob}` of board `{board}` is taken from an image that is made for this board, and none was \
          given; give one with --base FILE --boot-loader-only, or with --base alone to start from all of it"

@@ -191,7 +191,7 @@ pub enum Corrupt {
         /// `s_inodes_count`.
         last: u32,
     },
-    /// A name for something that is none of the user's files.
+    /// A name for something that is not a file of the user.
     #[error("directory inode {directory} has a name for the reserved inode {ino}")]
     ReservedInode {
         /// The directory.
@@ -335,7 +335,7 @@ pub enum Corrupt {
         /// The attribute.
         name: Vec<u8>,
     },
-    /// An access control list that is none.
+    /// An access control list that cannot be read.
     #[error("inode {ino} has a POSIX ACL of {len} bytes that cannot be read")]
     Acl {
         /// The inode.

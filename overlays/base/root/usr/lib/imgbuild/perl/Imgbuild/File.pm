@@ -7,7 +7,7 @@ use v5.36;
 use Fcntl qw(O_CREAT O_EXCL O_NOCTTY O_NOFOLLOW O_NONBLOCK O_RDONLY O_RDWR O_WRONLY);
 use IO::Handle;
 
-# The bytes of a file; undef where there is none.
+# The bytes of a file; undef if there is no such file.
 sub slurp ($path) {
     open my $file, '<:raw', $path or return undef;
     local $/ = undef;

@@ -10,7 +10,7 @@ sub boolean ($true) { my $flag = $true ? 1 : 0; return bless \$flag, 'Imgbuild::
 sub is_number ($value) { return ref $value eq 'Imgbuild::Number' }
 sub is_boolean ($value) { return ref $value eq 'Imgbuild::Boolean' }
 
-# A number, a truth or a text as text; undef where it is none of them.
+# A number, a truth or a text as text; undef if it is something else.
 sub plain ($value) {
     return $$value if is_number($value);
     return $$value ? 'true' : 'false' if is_boolean($value);

@@ -13,7 +13,7 @@ our $CONTROL = qr/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/;
 # The largest number of bytes or seconds.
 my $LARGEST = 18446744073709551615;
 
-# What a text of each form means; undef where it is none.
+# What a text of each form means; undef if it is not of that form.
 my %MEANINGS = (
     boolean => sub ($kind, $text) {
         return $text =~ /\A(?:true|false)\z/ ? Imgbuild::Json::boolean($text eq 'true') : undef;
@@ -51,7 +51,7 @@ sub give ($kinds, $definition) {
         for grep { defined } $definition->{items}, values %{$definition->{fields} // {}};
 }
 
-# What a text means as a value of `$kind`; undef where it is none.
+# What a text means as a value of `$kind`; undef if it is not one.
 sub meaning ($kind, $text) {
     my $meaning = $MEANINGS{$kind->{form} // 'text'} // return undef;
     return $meaning->($kind, $text);

@@ -1,11 +1,12 @@
 # Addresses and interfaces, and what other settings make of them, as in imgbuild itself
-# (src/spec/network.rs): a router that has to be in reach, a server that is another machine, what
-# must not be in a network of the device's own, an interface that serves nothing else.
+# (src/specification/network.rs): a router that has to be in reach, a server that is another
+# machine, what must not be in a network of the device's own, an interface that serves nothing
+# else.
 package Imgbuild::Network;
 use v5.36;
 use Socket qw(AF_INET AF_INET6 inet_pton);
 
-# The bits of an address as a text of 0 and 1; undef where it is none.
+# The bits of an address as a text of 0 and 1; undef if it is not an address.
 sub bits ($address) {
     return undef if $address !~ /\A[0-9a-fA-F:.]+\z/;
     my $bytes = inet_pton($address =~ /:/ ? AF_INET6 : AF_INET, $address);

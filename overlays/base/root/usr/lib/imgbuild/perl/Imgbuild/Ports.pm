@@ -1,5 +1,5 @@
 # TCP ports: nothing listens twice on one port of one address, as in imgbuild itself
-# (src/spec/ports.rs).
+# (src/specification/ports.rs).
 package Imgbuild::Ports;
 use v5.36;
 use Imgbuild::Files;

@@ -6,7 +6,7 @@ use Imgbuild::File;
 
 my $FOLDER = '/usr/lib/imgbuild/apply.d';
 # A private view of the files, in which those that are to come stand in the place of those that are.
-# Where there is none yet, a copy of its folder makes room for it.
+# If the file does not exist yet, a copy of its folder makes room for it.
 my $SCRIPT = <<'END';
 set -e
 mkdir -p /run/imgbuild-view

@@ -1,4 +1,5 @@
-# Templates of overlays, as imgbuild parsed them (src/compose/program.rs), filled in as it would.
+# Templates of overlays, as imgbuild parsed them (src/compose/template_syntax.rs),
+# filled in as it would.
 package Imgbuild::Template;
 use v5.36;
 use Imgbuild::Json;
