@@ -1,4 +1,4 @@
-//! Directories: names and the inodes they stand for. `crate::fs::ext4::dir` draws the blocks.
+//! Directories: names and the inodes they stand for. `crate::fs::ext4::format::directory` draws the blocks.
 //!
 //! An index stands in blocks that look like unused entries, so all blocks are read in a row. Only
 //! checksums have another place there.
@@ -6,30 +6,17 @@
 #[cfg(test)]
 mod tests;
 
-use super::bytes::{le16, le32};
 use super::error::{Corrupt, ReadError};
-use super::feature;
 use super::inline;
 use super::inode::Inode;
 use super::place::Place;
 use super::superblock::Superblock;
 use super::volume::Volume;
-use crate::fs::ext4::csum::Seed;
+use crate::fs::ext4::format::checksum::Seed;
+use crate::fs::ext4::format::directory::*;
+use crate::fs::ext4::format::feature;
+use crate::fs::ext4::format::field::{Le16, Le32};
 use crate::tree::Name;
-
-/// Bytes before a name.
-const HEADER: usize = 8;
-/// Bytes of the shortest entry.
-const SHORTEST: usize = 12;
-/// Bytes of the checksum behind the entries of a block, dressed up as an unused entry.
-const TAIL: usize = 12;
-const TAIL_MARK: [u8; 8] = [0, 0, 0, 0, 12, 0, 0, 0xde];
-/// Where an index has its number of entries: behind the dots and its header, or behind an unused
-/// entry.
-const ROOT_COUNT: usize = 32;
-const NODE_COUNT: usize = 8;
-/// Bytes of an index entry, and of the checksum behind them.
-const INDEX_ENTRY: usize = 8;
 
 /// A name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +39,7 @@ pub(super) fn read(
         entries: Vec::new(),
     };
     if inode.is_inline() {
-        reading.check_dot("..", parent, le32(&inode.i_block, 0))?;
+        reading.check_dot("..", parent, Le32(0).get(&inode.i_block))?;
         for bytes in [&inode.i_block[inline::ENTRIES..], rest] {
             reading.block(Place::Inode(inode.ino), bytes)?;
         }
@@ -183,7 +170,7 @@ impl Reading<'_> {
         if rest.len() < SHORTEST {
             return Err(unfit("rec_len", rest.len(), "12 or more up to the end"));
         }
-        let len = match usize::from(le16(rest, 4)) {
+        let len = match usize::from(REC_LEN.get(rest)) {
             // The length of a whole block of 64 KiB has no number.
             0 | 0xffff if self.superblock.block_size == 0x1_0000 => 0x1_0000,
             len => len,
@@ -192,12 +179,12 @@ impl Reading<'_> {
             return Err(unfit("rec_len", len, "a multiple of 4 from 12 to the end"));
         }
         let name_len = match self.superblock.features.has(feature::FILETYPE) {
-            true => usize::from(rest[6]),
-            false => usize::from(le16(rest, 6)),
+            true => usize::from(rest[NAME_LEN]),
+            false => usize::from(Le16(NAME_LEN).get(rest)),
         };
-        let name = rest[..len].get(HEADER..HEADER + name_len);
+        let name = rest[..len].get(NAME..NAME + name_len);
         Ok(Raw {
-            ino: le32(rest, 0),
+            ino: INODE.get(rest),
             len,
             name: name.ok_or_else(|| unfit("name_len", name_len, "within the entry"))?,
         })
@@ -209,13 +196,13 @@ fn room(what: Place, block: &[u8], is_first: bool, inode: &Inode) -> Result<usiz
     let Some(seed) = inode.seed else {
         return Ok(block.len());
     };
-    let is_unused = le32(block, 0) == 0 && matches!(usize::from(le16(block, 4)), 0 | 0xffff)
-        || le32(block, 0) == 0 && usize::from(le16(block, 4)) == block.len();
+    let len = usize::from(REC_LEN.get(block));
+    let is_unused = INODE.get(block) == 0 && (matches!(len, 0 | 0xffff) || len == block.len());
     if inode.has_index() && is_first {
-        verify_index(what, block, ROOT_COUNT, seed)?;
+        verify_index(what, block, ROOT_TABLE, seed)?;
         Ok(block.len())
     } else if inode.has_index() && is_unused {
-        verify_index(what, block, NODE_COUNT, seed)?;
+        verify_index(what, block, NODE_TABLE, seed)?;
         Ok(block.len())
     } else {
         let room = block.len() - TAIL;
@@ -224,19 +211,20 @@ fn room(what: Place, block: &[u8], is_first: bool, inode: &Inode) -> Result<usiz
                 what,
                 at: room,
                 field: "file_type",
-                found: u64::from(block[room + 7]),
+                found: u64::from(block[room + FILE_TYPE]),
                 expected: "an unused entry with file type 0xde, for the checksum",
             });
         }
-        verify(what, le32(block, room + 8), seed.over(&[&block[..room]]))?;
+        let found = TAIL_CHECKSUM.get(&block[room..]);
+        what.verify(found, seed.over(&[&block[..room]]))?;
         Ok(room)
     }
 }
 
-/// Verifies the checksum behind the room for index entries; the room that is not used is no part.
+/// Verifies the checksum behind the room for index entries.
 fn verify_index(what: Place, block: &[u8], count_at: usize, seed: Seed) -> Result<(), Corrupt> {
-    let limit = usize::from(le16(block, count_at));
-    let count = usize::from(le16(block, count_at + 2));
+    let limit = usize::from(Le16(count_at).get(block));
+    let count = usize::from(Le16(count_at + 2).get(block));
     let tail = count_at + limit * INDEX_ENTRY;
     if tail + INDEX_ENTRY > block.len() || count > limit {
         return Err(Corrupt::DirectoryEntry {
@@ -247,18 +235,6 @@ fn verify_index(what: Place, block: &[u8], count_at: usize, seed: Seed) -> Resul
             expected: "an index within the block",
         });
     }
-    let used = &block[..count_at + count * INDEX_ENTRY];
-    let sum = seed.over(&[used, &block[tail..tail + 4], &[0; 4]]);
-    verify(what, le32(block, tail + 4), sum)
-}
-
-fn verify(what: Place, found: u32, expected: u32) -> Result<(), Corrupt> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Corrupt::Checksum {
-        what,
-        found,
-        expected,
-    })
+    let sum = index_checksum(seed, block, count_at, count, limit);
+    what.verify(Le32(tail + 4).get(block), sum)
 }

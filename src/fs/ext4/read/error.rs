@@ -1,8 +1,11 @@
 //! Why a filesystem cannot be read: the device fails, we do not read this, or the data is wrong.
 
-use super::feature::{Feature, FeatureList};
-use super::journal::{JournalFault, JournalLimit};
+mod journal;
+
+pub use journal::{JournalFault, JournalLimit};
+
 use super::place::Place;
+use crate::fs::ext4::format::feature::{Feature, FeatureList};
 use std::io;
 
 /// A filesystem that cannot be read.
@@ -376,5 +379,36 @@ pub enum Corrupt {
 impl From<Feature> for Unsupported {
     fn from(feature: Feature) -> Self {
         Self::Features(FeatureList(vec![feature]))
+    }
+}
+
+impl Place {
+    /// Refuses a checksum of this part other than the `expected` one.
+    pub(super) fn verify(
+        self,
+        found: impl Into<u32>,
+        expected: impl Into<u32>,
+    ) -> Result<(), Corrupt> {
+        let (found, expected) = (found.into(), expected.into());
+        match found == expected {
+            true => Ok(()),
+            false => Err(Corrupt::Checksum {
+                what: self,
+                found,
+                expected,
+            }),
+        }
+    }
+}
+
+impl From<JournalLimit> for ReadError {
+    fn from(limit: JournalLimit) -> Self {
+        Unsupported::Replay(limit).into()
+    }
+}
+
+impl From<JournalFault> for ReadError {
+    fn from(fault: JournalFault) -> Self {
+        Corrupt::Replay(fault).into()
     }
 }

@@ -1,25 +1,21 @@
-//! Extent trees: which run of blocks holds which part of a file. `crate::fs::ext4::extent` draws
+//! Extent trees: which run of blocks holds which part of a file. `crate::fs::ext4::format::extent` draws
 //! the nodes.
 
 #[cfg(test)]
 mod tests;
 
-use super::bytes::{halves, le16, le32};
 use super::claims::Claims;
 use super::error::{Corrupt, ReadError};
 use super::inode::Inode;
 use super::patched::Patched;
 use super::place::Place;
 use super::superblock::Superblock;
-use crate::fs::ext4::csum::Seed;
+use crate::fs::ext4::format::checksum::Seed;
+use crate::fs::ext4::format::extent::*;
+use crate::fs::ext4::format::field::Le32;
 
-pub(super) const MAGIC: u16 = 0xf30a;
-const HEADER: usize = 12;
-const ENTRY: usize = 12;
 /// `EXT4_MAX_EXTENT_DEPTH`: five levels hold all of the 2^32 blocks.
 const MAX_DEPTH: u16 = 5;
-/// Longer extents are allocated, but not written: they read as zeros.
-const MAX_WRITTEN: u64 = 32_768;
 /// Blocks that an extent tree can number.
 const FILE_BLOCKS: u64 = 1 << 32;
 
@@ -61,7 +57,7 @@ pub(super) fn runs(
         from: 0,
         end: FILE_BLOCKS,
     };
-    let depth = le16(&inode.i_block, 6);
+    let depth = EH_DEPTH.get(&inode.i_block);
     if depth > MAX_DEPTH {
         return Err(root.unfit(0, "eh_depth", depth, MAX_DEPTH).into());
     }
@@ -111,7 +107,7 @@ impl Node<'_> {
         let before = ahead.len();
         let mut at = self.from;
         for (index, entry) in entries.chunks_exact(ENTRY).enumerate() {
-            let file_block = u64::from(le32(entry, 0));
+            let file_block = u64::from(EE_BLOCK.get(entry));
             if file_block < at {
                 return Err(self.unfit(index, "ee_block", file_block, at));
             }
@@ -119,7 +115,7 @@ impl Node<'_> {
                 0 => self.leaf(index, entry, runs)?,
                 _ => {
                     ahead.push(Ahead {
-                        block: halves(le16(entry, 8), le32(entry, 4)),
+                        block: EI_LEAF.get(entry, true),
                         depth: depth - 1,
                         from: file_block,
                         end: self.end,
@@ -143,7 +139,7 @@ impl Node<'_> {
     }
 
     fn leaf(&self, index: usize, entry: &[u8], runs: &mut Vec<Run>) -> Result<u64, Corrupt> {
-        let ee_len = u64::from(le16(entry, 4));
+        let ee_len = u64::from(EE_LEN.get(entry));
         let (len, is_written) = match ee_len.checked_sub(MAX_WRITTEN) {
             None | Some(0) => (ee_len, true),
             Some(len) => (len, false),
@@ -152,9 +148,9 @@ impl Node<'_> {
             return Err(self.unfit(index, "ee_len", 0_u64, 1_u64));
         }
         runs.push(Run {
-            file_block: u64::from(le32(entry, 0)),
+            file_block: u64::from(EE_BLOCK.get(entry)),
             len,
-            start: halves(le16(entry, 6), le32(entry, 8)),
+            start: EE_START.get(entry, true),
             is_written,
         });
         Ok(len)
@@ -163,11 +159,8 @@ impl Node<'_> {
     /// The entries behind the header.
     fn entries(&self, depth: u16) -> Result<&[u8], Corrupt> {
         let room = u16::try_from((self.bytes.len() - HEADER) / ENTRY).unwrap_or(u16::MAX);
-        let (magic, entries, max) = (
-            le16(self.bytes, 0),
-            le16(self.bytes, 2),
-            le16(self.bytes, 4),
-        );
+        let [magic, entries, max, found] =
+            [EH_MAGIC, EH_ENTRIES, EH_MAX, EH_DEPTH].map(|field| field.get(self.bytes));
         if magic != MAGIC {
             return Err(self.unfit(0, "eh_magic", magic, MAGIC));
         }
@@ -177,28 +170,22 @@ impl Node<'_> {
         if entries > max {
             return Err(self.unfit(0, "eh_entries", entries, max));
         }
-        if le16(self.bytes, 6) != depth {
-            return Err(self.unfit(0, "eh_depth", le16(self.bytes, 6), depth));
+        if found != depth {
+            return Err(self.unfit(0, "eh_depth", found, depth));
         }
         Ok(&self.bytes[HEADER..][..usize::from(entries) * ENTRY])
     }
 
     /// Refuses a node with a wrong checksum, which stands behind as many entries as there can be.
     fn verify(&self, seed: Seed) -> Result<(), Corrupt> {
-        let end = HEADER + usize::from(le16(self.bytes, 4)) * ENTRY;
+        let max = EH_MAX.get(self.bytes);
+        let end = HEADER + usize::from(max) * ENTRY;
         let Some(stored) = self.bytes.get(end..end + 4) else {
             let room = (self.bytes.len() - HEADER) / ENTRY;
-            return Err(self.unfit(0, "eh_max", le16(self.bytes, 4), room as u64));
+            return Err(self.unfit(0, "eh_max", max, room as u64));
         };
-        let (found, expected) = (le32(stored, 0), seed.over(&[&self.bytes[..end]]));
-        if found == expected {
-            return Ok(());
-        }
-        Err(Corrupt::Checksum {
-            what: self.what,
-            found,
-            expected,
-        })
+        self.what
+            .verify(Le32(0).get(stored), seed.over(&[&self.bytes[..end]]))
     }
 
     fn unfit(

@@ -1,13 +1,13 @@
 //! Group descriptors: where each group's bitmaps and inodes lie.
 
-use super::bytes::{halves, le16, le32};
 use super::error::{Corrupt, ReadError};
-use super::feature;
 use super::patched::Patched;
 use super::place::Place;
-use super::superblock::{OFFSET, Superblock};
-use crate::fs::ext4::csum;
-use crate::fs::ext4::spec::BG_INODE_UNINIT;
+use super::superblock::Superblock;
+use crate::fs::ext4::format::descriptor::*;
+use crate::fs::ext4::format::feature;
+use crate::fs::ext4::format::field::low32;
+use crate::fs::ext4::format::superblock::{OFFSET, has_sparse_superblock};
 
 /// Where the tables of a group lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,18 +56,11 @@ pub(super) fn descriptor_block(superblock: &Superblock, table: u32, per_block: u
 
 /// Whether `group` begins with a copy of the superblock.
 pub(super) fn has_superblock(superblock: &Superblock, group: u64) -> bool {
-    let power_of = |base: u64| {
-        let mut power = base;
-        while power < group {
-            power *= base;
-        }
-        power == group
-    };
     if superblock.features.has(feature::SPARSE_SUPER2) {
         let backups = superblock.backup_groups.map(u64::from);
         group == 0 || backups.contains(&group)
     } else if superblock.features.has(feature::SPARSE_SUPER) {
-        group <= 1 || [3, 5, 7].into_iter().any(power_of)
+        has_sparse_superblock(group)
     } else {
         true
     }
@@ -98,28 +91,21 @@ impl Group {
     fn parse(bytes: &[u8], number: u32, superblock: &Superblock) -> Result<Self, Corrupt> {
         verify(bytes, number, superblock)?;
         let is_wide = bytes.len() >= 64;
-        let address = |low: usize| match is_wide {
-            true => halves(le32(bytes, low + 0x20), le32(bytes, low)),
-            false => u64::from(le32(bytes, low)),
-        };
-        let unused = match is_wide {
-            true => u32::from(le16(bytes, 0x32)) << 16 | u32::from(le16(bytes, 0x1c)),
-            false => u32::from(le16(bytes, 0x1c)),
-        };
         // Only with checksums are these two trusted by anybody.
         let has_counts = superblock.features.has(feature::METADATA_CSUM)
             || superblock.features.has(feature::UNINIT_BG);
         let n_inodes = if !has_counts {
             superblock.inodes_per_group
-        } else if le16(bytes, 0x12) & BG_INODE_UNINIT != 0 {
+        } else if BG_FLAGS.get(bytes) & BG_INODE_UNINIT != 0 {
             0
         } else {
+            let unused = low32(BG_ITABLE_UNUSED.get(bytes, is_wide));
             superblock.inodes_per_group.saturating_sub(unused)
         };
         let group = Self {
-            block_bitmap: address(0),
-            inode_bitmap: address(4),
-            inode_table: address(8),
+            block_bitmap: BG_BLOCK_BITMAP.get(bytes, is_wide),
+            inode_bitmap: BG_INODE_BITMAP.get(bytes, is_wide),
+            inode_table: BG_INODE_TABLE.get(bytes, is_wide),
             n_inodes,
         };
         let what = Place::Descriptor(number);
@@ -141,24 +127,12 @@ impl Superblock {
 /// Refuses a descriptor with a wrong checksum: the low half of a CRC-32C, or the CRC-16 of older
 /// filesystems.
 fn verify(bytes: &[u8], number: u32, superblock: &Superblock) -> Result<(), Corrupt> {
-    const CSUM: usize = 0x1e;
-    let (before, after) = (&bytes[..CSUM], &bytes[CSUM + 2..]);
-    let number_bytes = number.to_le_bytes();
     let expected = if let Some(seed) = superblock.seed {
-        seed.over(&[&number_bytes, before, &[0; 2], after]) & 0xffff
+        checksum(seed, number, bytes)
     } else if superblock.features.has(feature::UNINIT_BG) {
-        let parts = [superblock.uuid.as_slice(), &number_bytes, before, after];
-        u32::from(csum::crc16(&parts.concat()))
+        old_checksum(&superblock.uuid, number, bytes)
     } else {
         return Ok(());
     };
-    let found = u32::from(le16(bytes, CSUM));
-    if found == expected {
-        return Ok(());
-    }
-    Err(Corrupt::Checksum {
-        what: Place::Descriptor(number),
-        found,
-        expected,
-    })
+    Place::Descriptor(number).verify(BG_CHECKSUM.get(bytes), expected)
 }

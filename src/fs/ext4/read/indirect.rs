@@ -4,7 +4,6 @@
 //! i_block   12 block numbers | a list of block numbers | a list of lists | a list of lists of lists
 //! ```
 
-use super::bytes::le32;
 use super::claims::Claims;
 use super::error::ReadError;
 use super::extent::Run;
@@ -12,6 +11,7 @@ use super::inode::Inode;
 use super::patched::Patched;
 use super::place::Place;
 use super::superblock::Superblock;
+use crate::fs::ext4::format::field::Le32;
 
 const DIRECT: usize = 12;
 
@@ -38,7 +38,7 @@ pub(super) fn runs(
     let mut file_block = 0;
     for (index, number) in inode.i_block.chunks_exact(4).enumerate() {
         let depth = u32::try_from(index.saturating_sub(DIRECT - 1)).expect("at most 3");
-        let block = u64::from(le32(number, 0));
+        let block = u64::from(Le32(0).get(number));
         ahead.push(Ahead {
             block,
             depth,
@@ -67,7 +67,7 @@ pub(super) fn runs(
         let below = per_block.pow(depth - 1);
         for (index, number) in bytes.chunks_exact(4).enumerate().rev() {
             ahead.push(Ahead {
-                block: u64::from(le32(number, 0)),
+                block: u64::from(Le32(0).get(number)),
                 depth: depth - 1,
                 file_block: file_block + index as u64 * below,
             });

@@ -3,28 +3,19 @@
 #[cfg(test)]
 mod tests;
 
-use super::bytes::{array, halves, le16, le32};
 use super::error::{Corrupt, ReadError, Unsupported};
-use super::extent;
-use super::feature;
 use super::group::Group;
 use super::patched::Patched;
 use super::place::Place;
 use super::superblock::{JournalBackup, Superblock};
 use crate::epoch::Timestamp;
-use crate::fs::ext4::csum::Seed;
-use crate::fs::ext4::spec::{EXT4_EXTENTS_FL, EXT4_INDEX_FL, S_IFREG};
+use crate::fs::ext4::format::checksum::Seed;
+use crate::fs::ext4::format::extent::{EH_MAGIC, MAGIC};
+use crate::fs::ext4::format::feature;
+use crate::fs::ext4::format::field::{array, low32};
+use crate::fs::ext4::format::inode::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-const ENCRYPT_FL: u32 = 0x800;
-const VERITY_FL: u32 = 0x10_0000;
-const HUGE_FILE_FL: u32 = 0x4_0000;
-const EA_INODE_FL: u32 = 0x20_0000;
-const INLINE_DATA_FL: u32 = 0x1000_0000;
-
-/// Bytes that every inode has.
-const OLD_SIZE: usize = 128;
 
 /// What an inode says, as far as a tree holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +31,7 @@ pub(super) struct Inode {
     /// What it occupies, in units of 512 bytes.
     pub(super) n_sectors: u64,
     flags: u32,
-    pub(super) i_block: [u8; 60],
+    pub(super) i_block: [u8; I_BLOCK_LEN],
     /// The block of extended attributes; 0 without.
     pub(super) file_acl: u64,
     /// What lies behind the fields: extended attributes, perhaps.
@@ -59,58 +50,48 @@ impl Inode {
         superblock: &Superblock,
     ) -> Result<Self, ReadError> {
         let extra = extra_len(ino, bytes)?;
-        let seed = superblock
-            .seed
-            .map(|seed| seed.generation(ino, le32(bytes, 0x64)));
+        let generation = I_GENERATION.get(bytes);
+        let seed = superblock.seed.map(|seed| seed.inode(ino, generation));
         if let Some(seed) = seed {
             verify(ino, bytes, extra, seed)?;
         }
-        let flags = le32(bytes, 0x20);
-        if flags & ENCRYPT_FL != 0 {
+        let flags = I_FLAGS.get(bytes);
+        if flags & EXT4_ENCRYPT_FL != 0 {
             return Err(Unsupported::Encrypted { ino }.into());
         }
-        if flags & VERITY_FL != 0 {
+        if flags & EXT4_VERITY_FL != 0 {
             return Err(Unsupported::Verity { ino }.into());
         }
-        let mode = le16(bytes, 0x00);
+        let mode = I_MODE.get(bytes);
         let has = |feature| superblock.features.has(feature);
         // In directories without `large_dir` the upper half was once something else.
-        let long = mode & 0o170_000 == 0o100_000 || has(feature::LARGE_DIR);
-        let low_sectors = le32(bytes, 0x1c);
-        let n_sectors = match has(feature::HUGE_FILE) {
-            true => halves(le16(bytes, 0x74), low_sectors),
-            false => u64::from(low_sectors),
-        };
-        let unit = if flags & HUGE_FILE_FL != 0 {
+        let long = mode & S_IFMT == S_IFREG || has(feature::LARGE_DIR);
+        let unit = if flags & EXT4_HUGE_FILE_FL != 0 {
             u64::from(superblock.block_size / 512)
         } else {
             1
         };
-        let low_acl = le32(bytes, 0x68);
         Ok(Self {
             ino,
             mode,
-            uid: u32::from(le16(bytes, 0x78)) << 16 | u32::from(le16(bytes, 0x02)),
-            gid: u32::from(le16(bytes, 0x7a)) << 16 | u32::from(le16(bytes, 0x18)),
+            uid: low32(I_UID.get(bytes, true)),
+            gid: low32(I_GID.get(bytes, true)),
             mtime: mtime(ino, bytes, extra)?,
-            links: le16(bytes, 0x1a),
-            size: halves(if long { le32(bytes, 0x6c) } else { 0 }, le32(bytes, 0x04)),
-            n_sectors: n_sectors * unit,
+            links: I_LINKS_COUNT.get(bytes),
+            size: I_SIZE.get(bytes, long),
+            n_sectors: I_BLOCKS.get(bytes, has(feature::HUGE_FILE)) * unit,
             flags,
-            i_block: array(bytes, 0x28),
-            file_acl: match has(feature::SIXTY_FOUR_BIT) {
-                true => halves(le16(bytes, 0x76), low_acl),
-                false => u64::from(low_acl),
-            },
+            i_block: array(&bytes[I_BLOCK]),
+            file_acl: I_FILE_ACL.get(bytes, has(feature::SIXTY_FOUR_BIT)),
             rest: bytes[OLD_SIZE + extra..].to_vec(),
             seed,
-            value_hash: le32(bytes, 0x08),
+            value_hash: I_ATIME.get(bytes),
         })
     }
 
     /// The journal's, as the superblock keeps it.
     pub(super) fn of_journal(ino: u32, backup: &JournalBackup, superblock: &Superblock) -> Self {
-        let has_extents = le16(&backup.i_block, 0) == extent::MAGIC;
+        let has_extents = EH_MAGIC.get(&backup.i_block) == MAGIC;
         Self {
             ino,
             mode: S_IFREG | 0o600,
@@ -124,14 +105,14 @@ impl Inode {
             i_block: backup.i_block,
             file_acl: 0,
             rest: Vec::new(),
-            seed: superblock.seed.map(|seed| seed.inode(ino)),
+            seed: superblock.seed.map(|seed| seed.inode(ino, 0)),
             value_hash: 0,
         }
     }
 
     /// The type, as in `st_mode`.
     pub(super) fn file_type(&self) -> u16 {
-        self.mode & 0o170_000
+        self.mode & S_IFMT
     }
 
     /// Whether `i_block` is the root of an extent tree.
@@ -141,7 +122,7 @@ impl Inode {
 
     /// Whether the content stands in the inode itself.
     pub(super) fn is_inline(&self) -> bool {
-        self.flags & INLINE_DATA_FL != 0
+        self.flags & EXT4_INLINE_DATA_FL != 0
     }
 
     /// Whether the blocks of a directory have an index.
@@ -151,7 +132,7 @@ impl Inode {
 
     /// Whether it is the value of an extended attribute.
     pub(super) fn is_value(&self) -> bool {
-        self.flags & EA_INODE_FL != 0
+        self.flags & EXT4_EA_INODE_FL != 0
     }
 
     /// Whether the target of a symlink that is not inline stands in `i_block`. As in the kernel:
@@ -164,13 +145,9 @@ impl Inode {
         fits && (by_length || self.n_sectors <= of_attributes)
     }
 
-    /// The number of a device, in the old or the new form.
+    /// The number of a device.
     pub(super) fn device(&self) -> (u32, u32) {
-        let (old, new) = (le32(&self.i_block, 0), le32(&self.i_block, 4));
-        match old {
-            0 => (new >> 8 & 0xfff, new & 0xff | new >> 12 & 0xf_ff00),
-            _ => (old >> 8 & 0xff, old & 0xff),
-        }
+        device(&self.i_block)
     }
 
     /// An error about one of its fields.
@@ -198,7 +175,7 @@ fn extra_len(ino: u32, bytes: &[u8]) -> Result<usize, Corrupt> {
     if bytes.len() == OLD_SIZE {
         return Ok(0);
     }
-    let extra = le16(bytes, 0x80);
+    let extra = I_EXTRA_ISIZE.get(bytes);
     let fits = OLD_SIZE + usize::from(extra) <= bytes.len() && extra.is_multiple_of(4);
     let expected = "a multiple of 4, within the inode";
     fits.then_some(usize::from(extra))
@@ -207,47 +184,27 @@ fn extra_len(ino: u32, bytes: &[u8]) -> Result<usize, Corrupt> {
 
 /// Refuses an inode with a wrong checksum. Its upper half has a place in large inodes only.
 fn verify(ino: u32, bytes: &[u8], extra: usize, seed: Seed) -> Result<(), Corrupt> {
-    let (first, rest) = bytes.split_at(0x7c);
-    let low = u32::from(le16(rest, 0));
-    let (found, sum) = if extra >= 4 {
-        let high = u32::from(le16(bytes, 0x82));
-        let sum = seed.over(&[first, &[0; 2], &bytes[0x7e..0x82], &[0; 2], &bytes[0x84..]]);
-        (high << 16 | low, sum)
-    } else {
-        (low, seed.over(&[first, &[0; 2], &bytes[0x7e..]]) & 0xffff)
-    };
-    if found == sum {
-        return Ok(());
-    }
-    Err(Corrupt::Checksum {
-        what: Place::Inode(ino),
-        found,
-        expected: sum,
-    })
+    let has_high = extra >= 4;
+    let found = low32(I_CHECKSUM.get(bytes, has_high));
+    Place::Inode(ino).verify(found, checksum(seed, bytes, has_high))
 }
 
 /// The time as today's kernel reads it: two bits more for the seconds, and nanoseconds, where the
 /// inode has the field.
 fn mtime(ino: u32, bytes: &[u8], extra: usize) -> Result<Timestamp, Corrupt> {
-    let low = i64::from(le32(bytes, 0x10).cast_signed());
-    if extra < 0x8c - 0x80 {
-        return Ok(Timestamp {
-            seconds: low,
-            nanoseconds: 0,
-        });
-    }
-    let field = le32(bytes, 0x88);
+    let has_field = OLD_SIZE + extra >= I_MTIME_EXTRA.bytes().end;
+    let field = if has_field {
+        I_MTIME_EXTRA.get(bytes)
+    } else {
+        0
+    };
     let nanoseconds = field >> 2;
     if nanoseconds > 999_999_999 {
-        return Err(unfit(
-            ino,
-            "i_mtime_extra",
-            field,
-            "fewer than 10^9 nanoseconds",
-        ));
+        let expected = "fewer than 10^9 nanoseconds";
+        return Err(unfit(ino, "i_mtime_extra", field, expected));
     }
     Ok(Timestamp {
-        seconds: low + (i64::from(field & 3) << 32),
+        seconds: seconds(I_MTIME.get(bytes), field),
         nanoseconds,
     })
 }

@@ -3,14 +3,24 @@
 
 use super::claims::Claims;
 use super::error::ReadError;
-use super::extent::{self, Run};
+use super::extent::Run;
+use super::file;
+use super::filesystem::{Changed, Filesystem};
 use super::group::Group;
 use super::inode::Inode;
 use super::patched::Patched;
 use super::superblock::{JournalBackup, Superblock};
-use super::{Changed, Filesystem, file};
-use crate::fs::ext4::csum;
-pub(super) use crate::fs::ext4::spec::{put16, put32};
+use crate::fs::ext4::format::extent::MAGIC;
+use crate::fs::ext4::format::field::{Le16, Le32};
+use crate::fs::ext4::format::superblock;
+
+pub(super) fn put16(bytes: &mut [u8], at: usize, value: u16) {
+    Le16(at).put(bytes, value);
+}
+
+pub(super) fn put32(bytes: &mut [u8], at: usize, value: u32) {
+    Le32(at).put(bytes, value);
+}
 
 pub(super) const BLOCK: usize = 1024;
 pub(super) const N_BLOCKS: usize = 64;
@@ -55,7 +65,7 @@ pub(super) fn superblock_bytes(incompat: u32, ro_compat: u32) -> [u8; BLOCK] {
 
 /// Sets the checksum.
 pub(super) fn seal_superblock(bytes: &mut [u8; BLOCK]) {
-    let sum = csum::superblock(&bytes[..0x3fc]);
+    let sum = superblock::checksum(bytes);
     put32(bytes, 0x3fc, sum);
 }
 
@@ -113,7 +123,7 @@ pub(super) fn filesystem<'a>(device: &'a &[u8], superblock: &Superblock) -> File
 /// A node of an extent tree with `entries` as they stand on disk, in `N` bytes.
 pub(super) fn node<const N: usize>(depth: u16, entries: &[[u8; 12]]) -> [u8; N] {
     let mut bytes = [0; N];
-    put16(&mut bytes, 0, extent::MAGIC);
+    put16(&mut bytes, 0, MAGIC);
     put16(&mut bytes, 2, entries.len() as u16);
     put16(&mut bytes, 4, (N as u16 - 12) / 12);
     put16(&mut bytes, 6, depth);

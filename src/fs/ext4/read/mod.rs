@@ -13,14 +13,12 @@
 //! `immutable`, project ids. Inodes that were open when the machine stopped (orphans) have no name
 //! and are left out; of those that were being truncated, `i_size` says the new length already.
 
-mod acl;
-mod bytes;
 mod claims;
 mod directory;
 mod error;
 mod extent;
-pub mod feature;
 mod file;
+mod filesystem;
 mod group;
 mod indirect;
 mod inline;
@@ -32,129 +30,12 @@ mod patched;
 mod place;
 mod superblock;
 mod tree;
+mod unread;
 mod volume;
 mod xattr;
 
-pub use error::{Corrupt, ReadError, Unsupported};
-pub use journal::{JournalFault, JournalLimit};
+pub use super::format::feature;
+pub use error::{Corrupt, JournalFault, JournalLimit, ReadError, Unsupported};
+pub use filesystem::Filesystem;
 pub use place::Place;
 pub use superblock::Superblock;
-
-use crate::disk::device::Device;
-use crate::fs::ext4::spec::S_IFREG;
-use crate::tree::{Slice, Tree};
-use claims::Claims;
-use file::FileView;
-use group::Group;
-use inode::{Inode, InodeTables};
-use patched::Patched;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// Blocks that the journal changes.
-type Changed = BTreeMap<u64, Arc<[u8]>>;
-
-const SMALLEST_BLOCK: u32 = 1024;
-
-/// A filesystem that can be read.
-pub struct Filesystem<'a> {
-    device: Patched<'a>,
-    superblock: Superblock,
-    groups: Vec<Group>,
-}
-
-impl<'a> Filesystem<'a> {
-    /// Reads the superblock and the descriptors of the filesystem that `device` begins with. What
-    /// only its journal has is put over the device in memory.
-    pub fn open(device: &'a dyn Device) -> Result<Self, ReadError> {
-        let as_it_lies = Self::with(device, Changed::new())?;
-        as_it_lies.superblock.check_errors()?;
-        as_it_lies.superblock.check_clean()?;
-        if !as_it_lies.superblock.needs_recovery {
-            return Ok(as_it_lies);
-        }
-        let block_size = as_it_lies.superblock.block_size;
-        let n_blocks = device.len() / u64::from(block_size);
-        let changed = journal::replay(&as_it_lies.journal()?, block_size, n_blocks)?;
-        let replayed = Self::with(device, changed)?;
-        replayed.superblock.check_errors()?;
-        Ok(replayed)
-    }
-
-    /// What the filesystem is like.
-    pub fn superblock(&self) -> &Superblock {
-        &self.superblock
-    }
-
-    /// Blocks of the journal, where there is one in the filesystem.
-    pub fn journal_blocks(&self) -> Result<Option<u64>, ReadError> {
-        let inode = self.journal_inode()?;
-        Ok(inode.map(|inode| inode.size / u64::from(self.superblock.block_size)))
-    }
-
-    /// Everything that has a name, with origin `Base`. `place` is the slice of a stored object that
-    /// the device is.
-    pub fn tree(&self, place: &Slice) -> Result<Tree, ReadError> {
-        tree::read(self, place)
-    }
-
-    /// The filesystem as it is when `changed` blocks are put over it.
-    fn with(device: &'a dyn Device, changed: Changed) -> Result<Self, ReadError> {
-        let blocks = |size, changed| Patched::new(device, size, changed);
-        // The superblock lies within a block of any size; only then is the size known.
-        let first = Superblock::read(&blocks(SMALLEST_BLOCK, Changed::new()))?;
-        let device = blocks(first.block_size, changed);
-        let superblock = Superblock::read(&device)?;
-        if superblock.block_size != first.block_size {
-            return Err(Corrupt::JournalBlockSize {
-                found: superblock.block_size,
-                expected: first.block_size,
-            }
-            .into());
-        }
-        let groups = group::read(&device, &superblock)?;
-        Ok(Self {
-            device,
-            superblock,
-            groups,
-        })
-    }
-
-    /// The journal's inode; where that is damaged, what the superblock keeps of it.
-    fn journal_inode(&self) -> Result<Option<Inode>, ReadError> {
-        let Some(ino) = self.superblock.journal_inode else {
-            return Ok(None);
-        };
-        self.superblock.check_inode(Place::Superblock, ino)?;
-        let read = self.inode_tables().read(ino);
-        match (read, &self.superblock.journal_backup) {
-            (Ok(Some(inode)), _) if inode.file_type() == S_IFREG && inode.links > 0 => {
-                Ok(Some(inode))
-            }
-            (Err(error @ ReadError::Io { .. }), _) => Err(error),
-            (_, Some(backup)) => Ok(Some(Inode::of_journal(ino, backup, &self.superblock))),
-            (Err(error), None) => Err(error),
-            (Ok(_), None) => Err(Corrupt::Journal { ino }.into()),
-        }
-    }
-
-    /// The content of the journal.
-    fn journal(&self) -> Result<FileView<'_>, ReadError> {
-        let inode = self.journal_inode()?.ok_or(Unsupported::ExternalJournal)?;
-        let mut claims = Claims::default();
-        let runs = file::runs(&inode, &self.device, &self.superblock, &mut claims)?;
-        let block_size = u64::from(self.superblock.block_size);
-        let n_blocks = inode.size.div_ceil(block_size);
-        file::check_whole(inode.ino, &runs, n_blocks, "a journal")?;
-        Ok(FileView {
-            device: &self.device,
-            block_size,
-            runs,
-            len: inode.size,
-        })
-    }
-
-    fn inode_tables(&self) -> InodeTables<'_> {
-        InodeTables::new(&self.device, &self.superblock, &self.groups)
-    }
-}

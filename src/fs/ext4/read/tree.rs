@@ -1,16 +1,14 @@
 //! The walk from the root directory down. Every inode is read once, however many names it has.
 
-use super::Filesystem;
 use super::directory;
 use super::error::{Corrupt, ReadError, Unsupported};
 use super::file;
+use super::filesystem::Filesystem;
 use super::inline;
 use super::inode::Inode;
 use super::volume::Volume;
 use super::xattr::Xattrs;
-use crate::fs::ext4::spec::{
-    ROOT_INO, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK,
-};
+use crate::fs::ext4::format::inode::*;
 use crate::tree::{Content, Kind, Meta, Name, Node, NodeId, Origin, Slice, Tree};
 use std::collections::BTreeMap;
 
@@ -19,8 +17,16 @@ const MAX_PATH: usize = 4095;
 /// Bytes of the longest target of a symlink.
 const MAX_TARGET: u64 = 4095;
 
+impl Filesystem<'_> {
+    /// Everything that has a name, with origin `Base`. `place` is the slice of a stored object that
+    /// the device is.
+    pub fn tree(&self, place: &Slice) -> Result<Tree, ReadError> {
+        read(self, place)
+    }
+}
+
 /// Everything that has a name.
-pub(super) fn read(filesystem: &Filesystem<'_>, place: &Slice) -> Result<Tree, ReadError> {
+fn read(filesystem: &Filesystem<'_>, place: &Slice) -> Result<Tree, ReadError> {
     let mut volume = Volume::new(filesystem)?;
     let root = volume.inode(ROOT_INO)?;
     let root = root.filter(|root| root.file_type() == S_IFDIR);

@@ -1,10 +1,10 @@
 //! What every step of reading a tree works on: the filesystem's tables, and who owns which block.
 
-use super::Filesystem;
 use super::claims::Claims;
 use super::error::{Corrupt, ReadError};
 use super::extent::Run;
 use super::file;
+use super::filesystem::Filesystem;
 use super::inode::{Inode, InodeTables};
 use super::patched::Patched;
 use super::superblock::Superblock;

@@ -1,23 +1,21 @@
 //! Extended attributes: in an inode, in a block of their own that inodes may share, and values in
-//! inodes of their own. `crate::fs::ext4::xattr` draws the entries.
+//! inodes of their own. `crate::fs::ext4::format::xattr` draws the entries.
 
 #[cfg(test)]
 mod tests;
 
-use super::acl;
-use super::bytes::{le16, le32};
 use super::error::{Corrupt, ReadError, Unsupported};
-use super::feature;
 use super::inode::Inode;
 use super::place::Place;
 use super::volume::Volume;
-use crate::fs::ext4::spec::S_IFREG;
+use crate::fs::ext4::format::acl;
+use crate::fs::ext4::format::feature;
+use crate::fs::ext4::format::field::Le32;
+use crate::fs::ext4::format::inode::S_IFREG;
+use crate::fs::ext4::format::xattr::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const MAGIC: u32 = 0xea02_0000;
-const BLOCK_HEADER: usize = 32;
-const ENTRY: usize = 16;
 /// The name index and name of what an inline file's inode has no room for.
 const INLINE: (u8, &[u8]) = (7, b"data");
 
@@ -65,7 +63,7 @@ impl Xattrs {
         let mut attributes = Attributes::default();
         let what = Place::Inode(inode.ino);
         // Offsets of values count from behind the magic number.
-        if inode.rest.len() >= 4 && le32(&inode.rest, 0) == MAGIC {
+        if inode.rest.len() >= 4 && H_MAGIC.get(&inode.rest) == MAGIC {
             for raw in Space::entries(what, &inode.rest[4..], 0)? {
                 self.add(&mut attributes, inode, what, &raw, volume)?;
             }
@@ -137,23 +135,20 @@ impl Xattrs {
             .check_blocks(Place::Inode(inode.ino), block, 1)?;
         volume.claims.claim(block, 1, what)?;
         let bytes = volume.read_blocks(block, 1)?;
-        if le32(&bytes, 0) != MAGIC {
-            return Err(unfit(what, 0, "h_magic", le32(&bytes, 0) as usize, "0xea020000").into());
-        }
-        if le32(&bytes, 8) != 1 {
-            return Err(unfit(what, 0, "h_blocks", le32(&bytes, 8) as usize, "1").into());
+        for (field, name, value, expected) in [
+            (H_MAGIC, "h_magic", MAGIC, "0xea020000"),
+            (H_BLOCKS, "h_blocks", 1, "1"),
+        ] {
+            let found = field.get(&bytes);
+            if found != value {
+                return Err(unfit(what, 0, name, found as usize, expected).into());
+            }
         }
         if let Some(seed) = volume.superblock.seed {
-            let parts = [
-                &block.to_le_bytes(),
-                &bytes[..0x10],
-                &[0; 4],
-                &bytes[0x14..],
-            ];
-            let (found, expected) = (le32(&bytes, 0x10), seed.over(&parts));
-            check_sum(what, found, expected)?;
+            let found = H_CHECKSUM.get(&bytes);
+            what.verify(found, block_checksum(seed, block, &bytes))?;
         }
-        let read: Arc<[Raw]> = Space::entries(what, &bytes, BLOCK_HEADER)?.into();
+        let read: Arc<[Raw]> = Space::entries(what, &bytes, HEADER)?.into();
         self.blocks.insert(block, read.clone());
         Ok(read)
     }
@@ -196,7 +191,7 @@ impl Xattrs {
             .ok_or_else(|| wrong(ino as usize, "an inode for values, of the value's size"))?;
         let value: Arc<[u8]> = volume.content(&inode, "the value of an attribute")?.into();
         let seed = volume.superblock.value_seed;
-        check_sum(Place::Inode(ino), inode.value_hash, seed.over(&[&value]))?;
+        Place::Inode(ino).verify(inode.value_hash, seed.over(&[&value]))?;
         self.values.insert(ino, value.clone());
         Ok(value)
     }
@@ -215,15 +210,11 @@ impl Xattrs {
 
 /// The name with its prefix, and whether it is an access control list.
 fn full_name(ino: u32, raw: &Raw) -> Result<(Vec<u8>, bool), Unsupported> {
-    let (prefix, is_acl) = match raw.index {
-        1 => ("user.", false),
-        2 => ("system.posix_acl_access", true),
-        3 => ("system.posix_acl_default", true),
-        4 => ("trusted.", false),
-        6 => ("security.", false),
-        index => return Err(Unsupported::XattrIndex { ino, index }),
-    };
-    Ok(([prefix.as_bytes(), &raw.name].concat(), is_acl))
+    let index = raw.index;
+    let prefix = PREFIXES.into_iter().find(|(_, known)| *known == index);
+    let (prefix, _) = prefix.ok_or(Unsupported::XattrIndex { ino, index })?;
+    let is_acl = matches!(index, ACL_ACCESS | ACL_DEFAULT);
+    Ok(([prefix, &raw.name].concat(), is_acl))
 }
 
 /// An inode's or a block's room for attributes.
@@ -243,8 +234,8 @@ impl<'a> Space<'a> {
         let mut entries = Vec::new();
         while let Some(entry) = space.entry(at)? {
             entries.push(Raw {
-                index: entry[1],
-                name: entry[ENTRY..ENTRY + usize::from(entry[0])].to_vec(),
+                index: entry[E_NAME_INDEX],
+                name: entry[ENTRY..][..usize::from(entry[E_NAME_LEN])].to_vec(),
                 value: space.value(at, entry)?,
                 at,
             });
@@ -260,10 +251,10 @@ impl<'a> Space<'a> {
         if rest.len() < 4 {
             return Err(unfit(rest.len(), "an end mark of 4 bytes"));
         }
-        if le32(rest, 0) == 0 {
+        if Le32(0).get(rest) == 0 {
             return Ok(None);
         }
-        let name_len = usize::from(rest[0]);
+        let name_len = usize::from(rest[E_NAME_LEN]);
         match rest.get(..(ENTRY + name_len).next_multiple_of(4)) {
             Some(entry) => Ok(Some(entry)),
             None => Err(unfit(name_len, "a name within the inode or block")),
@@ -272,7 +263,7 @@ impl<'a> Space<'a> {
 
     /// The value of `entry`, which stands at byte `at`.
     fn value(&mut self, at: usize, entry: &[u8]) -> Result<Value, Corrupt> {
-        let (ino, size) = (le32(entry, 4), le32(entry, 8));
+        let (ino, size) = (E_VALUE_INUM.get(entry), E_VALUE_SIZE.get(entry));
         if ino != 0 {
             return Ok(Value::Inode { ino, size });
         }
@@ -281,7 +272,7 @@ impl<'a> Space<'a> {
         let offset = if len == 0 {
             0
         } else {
-            usize::from(le16(entry, 2))
+            usize::from(E_VALUE_OFFS.get(entry))
         };
         let end = offset.checked_add(len);
         let value = end.and_then(|end| self.bytes.get(offset..end));
@@ -311,15 +302,4 @@ fn unfit(
         found: found as u64,
         expected,
     }
-}
-
-fn check_sum(what: Place, found: u32, expected: u32) -> Result<(), Corrupt> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Corrupt::Checksum {
-        what,
-        found,
-        expected,
-    })
 }

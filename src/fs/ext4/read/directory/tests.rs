@@ -5,11 +5,11 @@ const WHAT: Place = Place::Block { ino: 12, block: 40 };
 
 /// An entry that takes `len` bytes.
 fn entry(ino: u32, len: usize, name: &[u8]) -> Vec<u8> {
-    let mut entry = vec![0; len.max(HEADER + name.len())];
+    let mut entry = vec![0; len.max(NAME + name.len())];
     put32(&mut entry, 0, ino);
     put16(&mut entry, 4, len as u16);
     entry[6] = name.len() as u8;
-    entry[HEADER..HEADER + name.len()].copy_from_slice(name);
+    entry[NAME..NAME + name.len()].copy_from_slice(name);
     entry
 }
 
@@ -149,10 +149,10 @@ fn an_index_of_more_than_its_block_is_refused() {
     let seed = made::superblock(0, METADATA_CSUM).seed.unwrap();
     let mut block = [0; 1024];
     for (limit, count) in [(u16::MAX, 0), (124, 0), (10, 11)] {
-        put16(&mut block, ROOT_COUNT, limit);
-        put16(&mut block, ROOT_COUNT + 2, count);
+        put16(&mut block, ROOT_TABLE, limit);
+        put16(&mut block, ROOT_TABLE + 2, count);
         assert!(matches!(
-            verify_index(WHAT, &block, ROOT_COUNT, seed),
+            verify_index(WHAT, &block, ROOT_TABLE, seed),
             Err(Corrupt::DirectoryEntry { field: "limit", .. })
         ));
     }

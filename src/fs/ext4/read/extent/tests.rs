@@ -147,7 +147,7 @@ fn nodes_have_the_right_checksum() {
     let superblock = made::superblock(0, METADATA_CSUM);
     let mut below: [u8; 1024] = node(0, &[leaf(0, 1, 50)]);
     let end = HEADER + 84 * ENTRY;
-    let seed = superblock.seed.unwrap().inode(12);
+    let seed = superblock.seed.unwrap().inode(12, 0);
     let sum = seed.over(&[&below[..end]]);
     made::put32(&mut below, end, sum);
     let root = node(1, &[index(0, 40)]);

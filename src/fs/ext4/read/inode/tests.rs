@@ -73,8 +73,8 @@ fn fields_that_cannot_be_are_refused() {
 #[test]
 fn files_that_a_copy_would_break_are_refused() {
     for (flag, refusal) in [
-        (ENCRYPT_FL, "inode 12 is encrypted"),
-        (VERITY_FL, "inode 12 is sealed by fs-verity"),
+        (EXT4_ENCRYPT_FL, "inode 12 is encrypted"),
+        (EXT4_VERITY_FL, "inode 12 is sealed by fs-verity"),
     ] {
         let mut bytes = bytes();
         put32(&mut bytes, 0x20, flag);
@@ -85,7 +85,7 @@ fn files_that_a_copy_would_break_are_refused() {
 #[test]
 fn inodes_have_the_right_checksum_over_all_but_itself() {
     let superblock = made::superblock(0, METADATA_CSUM);
-    let seed = superblock.seed.unwrap().inode(12);
+    let seed = superblock.seed.unwrap().inode(12, 0);
     for (extra, mask) in [(32, u32::MAX), (0, 0xffff)] {
         let mut bytes = bytes();
         put16(&mut bytes, 0x80, extra);

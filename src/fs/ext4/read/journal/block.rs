@@ -2,34 +2,8 @@
 
 use super::ReadError;
 use crate::disk::device::Device;
+use crate::fs::ext4::format::journal::{H_BLOCKTYPE, H_MAGIC, H_SEQUENCE, MAGIC, be32};
 use std::ops::Range;
-
-/// What every block of the log begins with that is no copy. A copy that begins so is escaped.
-pub(super) const MAGIC: u32 = 0xc03b_3998;
-
-pub(super) const DESCRIPTOR: u32 = 1;
-pub(super) const COMMIT: u32 = 2;
-pub(super) const SUPERBLOCK_V1: u32 = 3;
-pub(super) const SUPERBLOCK_V2: u32 = 4;
-pub(super) const REVOKE: u32 = 5;
-
-/// Bytes of magic, kind and sequence number.
-pub(super) const HEADER: usize = 12;
-
-/// A big-endian number at byte `at`, which lies within `bytes`.
-pub(super) fn be16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
-}
-
-/// A big-endian number at byte `at`, which lies within `bytes`.
-pub(super) fn be32(bytes: &[u8], at: usize) -> u32 {
-    u32::from(be16(bytes, at)) << 16 | u32::from(be16(bytes, at + 2))
-}
-
-/// A big-endian number at byte `at`, which lies within `bytes`.
-pub(super) fn be64(bytes: &[u8], at: usize) -> u64 {
-    u64::from(be32(bytes, at)) << 32 | u64::from(be32(bytes, at + 4))
-}
 
 /// What a block of the log is, and of which transaction.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +15,9 @@ pub(super) struct Header {
 impl Header {
     /// The header of `block`, if it has one.
     pub(super) fn parse(block: &[u8]) -> Option<Self> {
-        (be32(block, 0) == MAGIC).then(|| Self {
-            kind: be32(block, 4),
-            transaction: be32(block, 8),
+        (be32(block, H_MAGIC) == MAGIC).then(|| Self {
+            kind: be32(block, H_BLOCKTYPE),
+            transaction: be32(block, H_SEQUENCE),
         })
     }
 }

@@ -4,9 +4,9 @@
 //! commit block. Versions 2 and 3 are a CRC-32C in each block of the log and in each tag; 2 keeps
 //! 16 bits of the latter, because of a mistake that 3 repairs.
 
-use super::block::be32;
-use crate::fs::ext4::csum::{self, Seed};
-use crate::fs::ext4::spec::low16;
+use crate::fs::ext4::format::checksum::Seed;
+use crate::fs::ext4::format::field::low16;
+use crate::fs::ext4::format::journal::be32;
 
 /// What is checksummed.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +19,6 @@ pub(super) enum Checksums {
     V2(Seed),
     /// Blocks.
     V3(Seed),
-}
-
-/// The checksum of a superblock but for the field it is kept in.
-pub(super) fn superblock(before: &[u8], behind: &[u8]) -> u32 {
-    csum::superblock(&[before, &[0; 4], behind].concat())
 }
 
 impl Checksums {
@@ -45,8 +40,8 @@ impl Checksums {
     /// Whether a descriptor or revoke block has the checksum that it says to have.
     pub(super) fn fit_tail(&self, block: &[u8]) -> bool {
         self.seed().is_none_or(|seed| {
-            let (bytes, tail) = block.split_at(block.len() - 4);
-            seed.over(&[bytes, &[0; 4]]) == be32(tail, 0)
+            let tail = block.len() - 4;
+            seed.over_without(block, &[tail..block.len()]) == be32(block, tail)
         })
     }
 

@@ -1,7 +1,7 @@
 //! The commit block, which makes a transaction one that happened.
 
-use super::block::{be32, be64};
 use super::checksum::{Checksums, TransactionSum};
+use crate::fs::ext4::format::journal::{be32, be64};
 
 /// Bytes of the fields; the rest of the block is zeros.
 const SIZE: usize = 60;
@@ -28,12 +28,11 @@ impl Commit {
             // A kernel that was told to stop checksumming leaves zeros.
             Checksums::V1 => kind == CRC32 && found == sum.value() || kind == [0, 0] && found == 0,
             Checksums::V2(seed) | Checksums::V3(seed) => {
-                let (before, behind) = (&bytes[..CHECKSUM], &bytes[CHECKSUM + 4..]);
-                let whole = seed.over(&[before, &[0; 4], behind]);
-                // Only the first sector may have reached the disk; what counts is in there.
-                let fields = &bytes[CHECKSUM + 4..SIZE];
-                let zeros = vec![0; bytes.len() - SIZE];
-                whole == found || seed.over(&[before, &[0; 4], fields, &zeros]) == found
+                let field = CHECKSUM..CHECKSUM + 4;
+                // Perhaps only the first sector reached the disk; all fields are in there.
+                let fields = [field.clone(), SIZE..bytes.len()];
+                seed.over_without(bytes, &[field]) == found
+                    || seed.over_without(bytes, &fields) == found
             }
         };
         Self {

@@ -8,7 +8,7 @@
 
 use super::ReadError;
 use super::block::Log;
-use crate::fs::ext4::csum::Seed;
+use crate::fs::ext4::format::checksum::Seed;
 use std::ops::Range;
 
 const TAIL: u16 = 8;

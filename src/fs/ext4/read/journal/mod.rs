@@ -23,124 +23,14 @@ mod scan;
 mod superblock;
 mod tag;
 
-use super::error::{Corrupt, ReadError, Unsupported};
+use super::error::{JournalFault, JournalLimit, ReadError};
 use crate::disk::device::Device;
+use crate::fs::ext4::format::journal::MAGIC;
 use block::Log;
 use revoke::Revoked;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use superblock::Superblock;
-
-/// What stands in a journal and is not replayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JournalLimit {
-    /// Features that this program does not know.
-    #[error("unknown features {incompat:#x} (incompat) and {ro_compat:#x} (ro_compat)")]
-    Features {
-        /// The unknown bits among those that nobody may ignore.
-        incompat: u32,
-        /// The unknown bits among those that no writer may ignore.
-        ro_compat: u32,
-    },
-    /// Changes in the form of feature `fast_commit`, which say what to do and not what to write.
-    #[error("`fast_commit` changes after transaction {transaction}")]
-    FastCommits {
-        /// The last whole transaction.
-        transaction: u32,
-    },
-    /// Checksums other than CRC-32C.
-    #[error("checksums of type {found}, expected 4 (crc32c)")]
-    ChecksumType {
-        /// The type.
-        found: u8,
-    },
-}
-
-/// What is wrong with a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JournalFault {
-    /// No superblock at its beginning.
-    #[error(
-        "its superblock has magic {magic:#010x} and type {kind}, expected 0xc03b3998 and 3 or 4"
-    )]
-    NoSuperblock {
-        /// The first word.
-        magic: u32,
-        /// The second word.
-        kind: u32,
-    },
-    /// Blocks of another size than the filesystem's.
-    #[error("its blocks have {found} bytes, the filesystem's have {expected}")]
-    BlockSize {
-        /// What the journal says.
-        found: u32,
-        /// What the filesystem says.
-        expected: u32,
-    },
-    /// More blocks than the inode has, or a log that begins outside of them.
-    #[error("it says to have {blocks} blocks with the log from {first} on, in an inode of {there}")]
-    Length {
-        /// What the journal says.
-        blocks: u32,
-        /// First block of the log.
-        first: u32,
-        /// Blocks of the inode.
-        there: u64,
-    },
-    /// A first transaction outside of the log.
-    #[error("its oldest transaction is at block {start}, the log at {first} to {end}")]
-    Start {
-        /// Where the transaction is said to be.
-        start: u32,
-        /// First block of the log.
-        first: u32,
-        /// The block behind the log.
-        end: u32,
-    },
-    /// Kinds of checksums that exclude each other.
-    #[error("it has checksums of several versions at once")]
-    ChecksumVersions,
-    /// A superblock with a wrong checksum.
-    #[error("its superblock has checksum {found:#010x}, expected {expected:#010x}")]
-    SuperblockChecksum {
-        /// As stored.
-        found: u32,
-        /// As computed.
-        expected: u32,
-    },
-    /// A transaction that was committed and is not what was committed.
-    #[error("transaction {transaction} has a wrong checksum")]
-    TransactionChecksum {
-        /// Its sequence number.
-        transaction: u32,
-    },
-    /// A copy of a block that is not what was committed.
-    #[error("the copy of block {block} in transaction {transaction} has a wrong checksum")]
-    CopyChecksum {
-        /// Sequence number of the transaction.
-        transaction: u32,
-        /// The block of the filesystem.
-        block: u64,
-    },
-    /// A copy of a block that the device has not.
-    #[error("transaction {transaction} writes block {block}, the device has {blocks}")]
-    BlockNumber {
-        /// Sequence number of the transaction.
-        transaction: u32,
-        /// The block of the filesystem.
-        block: u64,
-        /// Blocks of the device.
-        blocks: u64,
-    },
-    /// A list of revoked blocks that is longer than its block.
-    #[error("a list of revoked blocks in transaction {transaction} is {len} bytes long")]
-    RevokeLength {
-        /// Sequence number of the transaction.
-        transaction: u32,
-        /// The length it says to have.
-        len: u32,
-    },
-}
 
 /// The blocks of the filesystem that `log`, the content of the journal's inode, holds newer
 /// versions of. `block_size` is the filesystem's, 1024 or more; `n_blocks` is how many of them the
@@ -187,23 +77,11 @@ pub(super) fn replay(
             return Err(fault.into());
         }
         if copy.escaped {
-            bytes[..4].copy_from_slice(&block::MAGIC.to_be_bytes());
+            bytes[..4].copy_from_slice(&MAGIC.to_be_bytes());
         }
         newest.insert(block, bytes.into());
     }
     Ok(newest)
-}
-
-impl From<JournalLimit> for ReadError {
-    fn from(limit: JournalLimit) -> Self {
-        Unsupported::Replay(limit).into()
-    }
-}
-
-impl From<JournalFault> for ReadError {
-    fn from(fault: JournalFault) -> Self {
-        Corrupt::Replay(fault).into()
-    }
 }
 
 #[cfg(test)]

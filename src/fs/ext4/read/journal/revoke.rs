@@ -1,9 +1,9 @@
 //! Revoked blocks: copies of them up to the revoking transaction must not be replayed, because the
 //! block has become something that is not journaled.
 
-use super::block::{HEADER, be32, be64};
 use super::superblock::Superblock;
 use super::{JournalFault, ReadError};
+use crate::fs::ext4::format::journal::{HEADER, be32, be64};
 use std::collections::BTreeMap;
 
 /// Which transaction was the last one to revoke a block. Only blocks of which there are copies

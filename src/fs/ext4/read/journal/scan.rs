@@ -4,12 +4,13 @@
 //! blocks, and last its commit block. The log ends where a block is not of the transaction that
 //! has to come: one of the laps before, or one that was never written.
 
-use super::block::{COMMIT, DESCRIPTOR, Header, Log, REVOKE};
+use super::block::{Header, Log};
 use super::checksum::{Checksums, TransactionSum};
 use super::commit::Commit;
 use super::superblock::Superblock;
 use super::tag::tags;
 use super::{JournalFault, ReadError};
+use crate::fs::ext4::format::journal::{COMMIT, DESCRIPTOR, REVOKE};
 
 /// What is in the log.
 #[derive(Debug, Default)]

@@ -1,14 +1,15 @@
 //! The journal's superblock: where the log is, where it begins, and how it is written.
 
-use super::block::{HEADER, MAGIC, SUPERBLOCK_V1, SUPERBLOCK_V2, be32};
-use super::checksum::{self, Checksums};
+use super::checksum::Checksums;
 use super::{JournalFault, JournalLimit, ReadError};
 use crate::disk::device::Device;
+use crate::fs::ext4::format::checksum::Seed;
+use crate::fs::ext4::format::field::array;
+use crate::fs::ext4::format::journal::*;
 use std::ops::Range;
 
 /// Bytes of the superblock, whatever the size of blocks.
 const SIZE: usize = 1024;
-const CHECKSUM: usize = 0xfc;
 
 const COMPAT_CHECKSUM: u32 = 0x1;
 const INCOMPAT_64BIT: u32 = 0x2;
@@ -53,22 +54,22 @@ impl Superblock {
         let mut bytes = [0; SIZE];
         log.read_at(0, &mut bytes)
             .map_err(|source| ReadError::JournalIo { block: 0, source })?;
-        let (magic, kind) = (be32(&bytes, 0), be32(&bytes, 4));
+        let (magic, kind) = (be32(&bytes, H_MAGIC), be32(&bytes, H_BLOCKTYPE));
         if magic != MAGIC || !matches!(kind, SUPERBLOCK_V1 | SUPERBLOCK_V2) {
             return Err(JournalFault::NoSuperblock { magic, kind }.into());
         }
-        let found = be32(&bytes, HEADER);
+        let found = be32(&bytes, S_BLOCKSIZE);
         if found != block_size {
             let expected = block_size;
             return Err(JournalFault::BlockSize { found, expected }.into());
         }
         // Version 1 ends before the features.
         if kind == SUPERBLOCK_V1 {
-            bytes[0x24..].fill(0);
+            bytes[S_FEATURE_COMPAT..].fill(0);
         }
-        let incompat = be32(&bytes, 0x28);
+        let incompat = be32(&bytes, S_FEATURE_INCOMPAT);
         let checksums = checksums(&bytes)?;
-        let (first, n_blocks) = (be32(&bytes, 0x14), be32(&bytes, 0x10));
+        let (first, n_blocks) = (be32(&bytes, S_FIRST), be32(&bytes, S_MAXLEN));
         let there = log.len() / u64::from(block_size);
         if first == 0 || first >= n_blocks || u64::from(n_blocks) > there {
             let blocks = n_blocks;
@@ -80,12 +81,12 @@ impl Superblock {
             .into());
         }
         let fast_commits = (incompat & INCOMPAT_FAST_COMMIT != 0)
-            .then(|| fast_commit_area(n_blocks, be32(&bytes, 0x54)));
+            .then(|| fast_commit_area(n_blocks, be32(&bytes, S_NUM_FC_BLKS)));
         // One block between the log and the fast commits stays unused.
         let end = fast_commits
             .as_ref()
             .map_or(n_blocks, |area| area.start - 1);
-        let start = be32(&bytes, 0x1c);
+        let start = be32(&bytes, S_START);
         if start != 0 && !(first..end).contains(&start) {
             return Err(JournalFault::Start { start, first, end }.into());
         }
@@ -93,7 +94,7 @@ impl Superblock {
             first,
             end,
             start: (start != 0).then_some(start),
-            sequence: be32(&bytes, 0x18),
+            sequence: be32(&bytes, S_SEQUENCE),
             checksums,
             sixty_four_bit: incompat & INCOMPAT_64BIT != 0,
             async_commit: incompat & INCOMPAT_ASYNC_COMMIT != 0,
@@ -104,7 +105,8 @@ impl Superblock {
 
 /// Checks the features, and the superblock's own checksum where they ask for it.
 fn checksums(bytes: &[u8; SIZE]) -> Result<Checksums, ReadError> {
-    let (compat, incompat, ro_compat) = (be32(bytes, 0x24), be32(bytes, 0x28), be32(bytes, 0x2c));
+    let features = [S_FEATURE_COMPAT, S_FEATURE_INCOMPAT, S_FEATURE_RO_COMPAT];
+    let [compat, incompat, ro_compat] = features.map(|at| be32(bytes, at));
     if incompat & !INCOMPAT_KNOWN != 0 || ro_compat != 0 {
         let incompat = incompat & !INCOMPAT_KNOWN;
         return Err(JournalLimit::Features {
@@ -118,7 +120,7 @@ fn checksums(bytes: &[u8; SIZE]) -> Result<Checksums, ReadError> {
         incompat & INCOMPAT_CSUM_V2 != 0,
         incompat & INCOMPAT_CSUM_V3 != 0,
     ];
-    let uuid: &[u8; 16] = bytes[0x30..0x40].try_into().expect("16 bytes");
+    let uuid = &array(&bytes[S_UUID]);
     let checksums = match versions {
         [false, false, false] => return Ok(Checksums::None),
         [true, false, false] => return Ok(Checksums::V1),
@@ -126,11 +128,12 @@ fn checksums(bytes: &[u8; SIZE]) -> Result<Checksums, ReadError> {
         [false, false, true] => Checksums::v3(uuid),
         _ => return Err(JournalFault::ChecksumVersions.into()),
     };
-    if bytes[0x50] != CRC32C {
-        return Err(JournalLimit::ChecksumType { found: bytes[0x50] }.into());
+    let found = bytes[S_CHECKSUM_TYPE];
+    if found != CRC32C {
+        return Err(JournalLimit::ChecksumType { found }.into());
     }
-    let found = be32(bytes, CHECKSUM);
-    let expected = checksum::superblock(&bytes[..CHECKSUM], &bytes[CHECKSUM + 4..]);
+    let found = be32(bytes, S_CHECKSUM);
+    let expected = Seed::NONE.over_without(bytes, &[S_CHECKSUM..S_CHECKSUM + 4]);
     if found != expected {
         return Err(JournalFault::SuperblockChecksum { found, expected }.into());
     }

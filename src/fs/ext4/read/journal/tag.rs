@@ -1,8 +1,8 @@
 //! The tags of a descriptor block: of which blocks of the filesystem the copies behind it are.
 
-use super::block::{HEADER, be16, be32};
 use super::checksum::Checksums;
 use super::superblock::Superblock;
+use crate::fs::ext4::format::journal::{HEADER, be16, be32};
 
 const FLAG_ESCAPE: u16 = 1;
 const FLAG_SAME_UUID: u16 = 2;

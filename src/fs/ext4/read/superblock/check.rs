@@ -1,9 +1,9 @@
 //! What holds between the fields of a superblock, so that nobody doubts it afterwards.
 
-use super::fields::OLD_FIRST_INODE;
-use super::{Superblock, unfit};
+use super::values::{Superblock, unfit};
+use crate::fs::ext4::format::feature;
+use crate::fs::ext4::format::inode::FIRST_INO;
 use crate::fs::ext4::read::error::{Corrupt, ReadError};
-use crate::fs::ext4::read::feature;
 
 /// Refuses what does not fit together, or does not fit on a device of `device_len` bytes.
 pub(super) fn check(superblock: &Superblock, device_len: u64) -> Result<(), ReadError> {
@@ -94,7 +94,7 @@ fn inodes(superblock: &Superblock) -> Result<(), Corrupt> {
         "the inodes of all groups",
     )?;
     rule(
-        superblock.first_inode >= OLD_FIRST_INODE,
+        superblock.first_inode >= FIRST_INO,
         "s_first_ino",
         superblock.first_inode,
         "11 or more",

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fs::ext4::format::superblock::{OS_HURD, SIZE};
 use crate::fs::ext4::read::made::{
     METADATA_CSUM, N_BLOCKS, put16, put32, seal_superblock, superblock_bytes,
 };

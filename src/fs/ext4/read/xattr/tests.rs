@@ -1,6 +1,6 @@
 use super::*;
+use crate::fs::ext4::format::inode::EXT4_EXTENTS_FL;
 use crate::fs::ext4::read::made::{self, EA_INODE, block, leaf, node, put16, put32};
-use crate::fs::ext4::spec::EXT4_EXTENTS_FL;
 
 const WHAT: Place = Place::Inode(12);
 

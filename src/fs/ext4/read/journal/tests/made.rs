@@ -1,6 +1,7 @@
 //! A journal made by hand, block by block.
 
 use super::*;
+use crate::fs::ext4::read::error::{Corrupt, Unsupported};
 use crate::fs::ext4::read::journal::checksum::TransactionSum;
 
 pub(super) const BLOCK: usize = 1024;
