@@ -17,7 +17,7 @@ use crate::dpkg::{control, status};
 use crate::epoch::Epoch;
 use crate::fs::ext4::read as ext4;
 use crate::fs::ext4::{Difference, Params};
-use crate::fs::fat::{self, Kept};
+use crate::fs::fat;
 use crate::seed::uuid_text;
 use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreePath};
 use std::io;
@@ -61,7 +61,7 @@ pub enum Format {
         differences: Vec<Difference>,
     },
     /// FAT.
-    Fat(Box<Kept>),
+    Fat(Box<fat::Volume>),
 }
 
 /// Paths that make a filesystem the root of a Debian.
@@ -326,11 +326,11 @@ impl Reader<'_> {
         let failed = |source| OpenError::Fat { number, source };
         let filesystem = fat::read::Filesystem::open(part).map_err(failed)?;
         let tree = filesystem.tree(&self.place(partition)).map_err(failed)?;
-        let kept = Box::new(filesystem.kept().map_err(failed)?);
+        let volume = Box::new(filesystem.volume().map_err(failed)?);
         Ok(Volume {
             number,
             mount,
-            format: Format::Fat(kept),
+            format: Format::Fat(volume),
             tree,
         })
     }
@@ -344,7 +344,7 @@ impl Volume {
                 Some(uuid_text(&params.uuid)),
                 Some(String::from_utf8_lossy(&params.label).into_owned()),
             ),
-            Format::Fat(kept) => (kept.uuid(), kept.label_text()),
+            Format::Fat(volume) => (volume.uuid(), volume.label_text()),
         };
         match what {
             What::Uuid(wanted) => uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(wanted)),

@@ -78,8 +78,8 @@ fn sealed(
     reporter: &dyn Reporter,
 ) -> Result<Image, DiskError> {
     match &volume.format {
-        Format::Fat(kept) => {
-            let sealed = fat::reseal(tree, kept);
+        Format::Fat(fat_volume) => {
+            let sealed = fat::reseal(tree, fat_volume);
             sealed.map_err(|source| DiskError::Fat {
                 partition: volume.number.to_string(),
                 source,

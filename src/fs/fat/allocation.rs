@@ -1,16 +1,10 @@
-//! Which clusters belong to whom: one run each, without a gap, from the first cluster on.
+//! The clusters of each directory and file: one run each, without a gap, from the first cluster on.
 
 use super::FatError;
 use super::catalogue::{Catalogue, Target};
-use super::geometry::{FIRST_CLUSTER, Geometry};
+use super::format::{FIRST_CLUSTER, Run};
+use super::geometry::Geometry;
 use crate::units::Bytes;
-
-/// Clusters that follow each other; `first` is 0 where there are none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) first: u32,
-    pub(super) n_clusters: u32,
-}
 
 /// One run for each directory and each file of a catalogue.
 pub(super) struct Allocation {

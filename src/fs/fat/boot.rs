@@ -1,22 +1,23 @@
 //! The boot sector, and what FAT32 keeps beside it.
 
 use super::allocation::Allocation;
-use super::geometry::{FIRST_CLUSTER, Geometry};
-use super::shape::{Kept, Shape};
+use super::format::FIRST_CLUSTER;
+use super::geometry::Geometry;
+use super::shape::{Shape, Volume};
 use super::{FatBits, FatError};
 use crate::disk::image::Region;
 use crate::units::Lba;
 
 const SECTOR: usize = 512;
-/// Where FAT32 keeps FSInfo, and the copies of both sectors.
+/// The sector of FSInfo on FAT32, and the first of the copies of both sectors.
 const FSINFO_SECTOR: u16 = 1;
 const BACKUP_SECTOR: u16 = 6;
-/// A fixed disk, in boot sector and table.
+/// The media byte of a fixed disk, in boot sector and table.
 const MEDIA: u8 = 0xf8;
 /// Tells a BIOS to try the next disk, and stops if it comes back: int 0x18; hlt; jmp $-1.
 const BOOT_CODE: [u8; 5] = [0xcd, 0x18, 0xf4, 0xeb, 0xfd];
 
-/// `text` as it stands in the boot sector; nothing if it is empty.
+/// Returns `text` as the label of the boot sector, or `None` if it is empty.
 pub(super) fn label(text: &str) -> Result<Option<[u8; 11]>, FatError> {
     let allowed = |byte: u8| {
         (byte.is_ascii_graphic() || byte == b' ') && !b"\"*+,./:;<=>?[\\]|".contains(&byte)
@@ -29,7 +30,7 @@ pub(super) fn label(text: &str) -> Result<Option<[u8; 11]>, FatError> {
     Ok((!text.is_empty()).then_some(label))
 }
 
-/// What a filesystem of ours has in its boot sector.
+/// Returns the values of the boot sector of a filesystem that imgbuild lays out itself.
 pub(super) fn shape(geometry: Geometry, start: Lba) -> Shape {
     let fields = fields_end(geometry.bits);
     let mut code = vec![0; 510 - fields];
@@ -42,7 +43,7 @@ pub(super) fn shape(geometry: Geometry, start: Lba) -> Shape {
         // The geometry that BIOSes invent for a disk addressed by sector: 63 sectors, 255 heads.
         sectors_per_track: 63,
         heads: 255,
-        // A start beyond 2 TiB is nothing a reader of this field could use.
+        // No reader of this field can use a start beyond 2 TiB.
         hidden: u32::try_from(start.0).unwrap_or(u32::MAX),
         drive: 0x80,
         fsinfo: FSINFO_SECTOR,
@@ -53,7 +54,7 @@ pub(super) fn shape(geometry: Geometry, start: Lba) -> Shape {
     }
 }
 
-/// Where the code begins, behind the fields.
+/// Returns the offset of the boot code, which begins behind the fields.
 fn fields_end(bits: FatBits) -> usize {
     match bits {
         FatBits::Fat12 | FatBits::Fat16 => 62,
@@ -61,20 +62,21 @@ fn fields_end(bits: FatBits) -> usize {
     }
 }
 
-/// The reserved sectors.
-pub(super) fn regions(kept: &Kept, allocation: &Allocation) -> Vec<Region> {
+/// Returns the reserved sectors.
+pub(super) fn regions(volume: &Volume, allocation: &Allocation) -> Vec<Region> {
     let Shape {
         geometry,
         fsinfo: info,
         backup,
         ..
-    } = &kept.shape;
-    let boot = boot_sector(kept);
+    } = &volume.shape;
+    let boot = boot_sector(volume);
     let mut regions = vec![Region::bytes(0, boot)];
     let mut put = |sector: u64, bytes: [u8; SECTOR]| {
         regions.push(Region::bytes(sector * geometry.sector, bytes));
     };
-    // Neither is there where the number is 0, or one that lies behind: 0xffff.
+    // The numbers 0 and 0xffff, which is behind the reserved sectors, mean that there is no such
+    // sector.
     let is_there = |sector: u64| sector != 0 && sector < geometry.reserved;
     let (info, backup) = (u64::from(*info), u64::from(*backup));
     let has_info = geometry.bits == FatBits::Fat32 && is_there(info);
@@ -90,17 +92,17 @@ pub(super) fn regions(kept: &Kept, allocation: &Allocation) -> Vec<Region> {
     regions
 }
 
-fn boot_sector(kept: &Kept) -> [u8; SECTOR] {
-    let shape = &kept.shape;
+fn boot_sector(volume: &Volume) -> [u8; SECTOR] {
+    let shape = &volume.shape;
     let geometry = &shape.geometry;
     let byte = |n: u64| u8::try_from(n).expect("a geometry fits its fields");
-    let word = |n: u64| {
-        u16::try_from(n)
+    let long = |n: u64| {
+        u32::try_from(n)
             .expect("a geometry fits its fields")
             .to_le_bytes()
     };
-    let long = |n: u64| {
-        u32::try_from(n)
+    let word = |n: u64| {
+        u16::try_from(n)
             .expect("a geometry fits its fields")
             .to_le_bytes()
     };
@@ -114,7 +116,7 @@ fn boot_sector(kept: &Kept) -> [u8; SECTOR] {
     put(14, &word(geometry.reserved));
     put(16, &[byte(geometry.n_tables)]);
     put(17, &word(geometry.root_entries));
-    // The small field where the number fits and the width allows it, else the large one.
+    // The number is in the small field if it fits and the width allows it, else in the large one.
     if !is_fat32 && geometry.n_sectors < 0x1_0000 {
         put(19, &word(geometry.n_sectors));
     } else {
@@ -133,23 +135,24 @@ fn boot_sector(kept: &Kept) -> [u8; SECTOR] {
         put(22, &word(geometry.table_sectors));
     }
     let code = fields_end(geometry.bits);
-    put(code - 26, &identity(kept));
+    put(code - 26, &identity(volume));
     put(code, &shape.code);
     put(510, &[0x55, 0xaa]);
     sector
 }
 
-/// Drive number, and the mark of what follows it: an id, or id, label and width.
-fn identity(kept: &Kept) -> [u8; 26] {
+/// Returns the drive number, then a mark that says whether an id, or an id with label and width,
+/// follows, and these.
+fn identity(volume: &Volume) -> [u8; 26] {
     let mut bytes = [0; 26];
-    bytes[0] = kept.shape.drive;
-    if let Some(id) = kept.volume_id {
+    bytes[0] = volume.shape.drive;
+    if let Some(id) = volume.volume_id {
         bytes[2] = 0x28;
         bytes[3..7].copy_from_slice(&id.to_le_bytes());
-        if let Some(label) = kept.boot_label {
+        if let Some(label) = volume.boot_label {
             bytes[2] = 0x29;
             bytes[7..18].copy_from_slice(&label);
-            bytes[18..].copy_from_slice(match kept.shape.geometry.bits {
+            bytes[18..].copy_from_slice(match volume.shape.geometry.bits {
                 FatBits::Fat12 => b"FAT12   ",
                 FatBits::Fat16 => b"FAT16   ",
                 FatBits::Fat32 => b"FAT32   ",
@@ -159,7 +162,8 @@ fn identity(kept: &Kept) -> [u8; 26] {
     bytes
 }
 
-/// How many clusters are free, and the last one that is not: readers look for a free one behind it.
+/// Returns FSInfo: how many clusters are free, and the last used one, behind which readers look for
+/// a free one.
 fn fsinfo(geometry: &Geometry, allocation: &Allocation) -> [u8; SECTOR] {
     let used = u64::from(allocation.next - FIRST_CLUSTER);
     let free = u32::try_from(geometry.n_clusters - used).expect("clusters are 28-bit numbers");

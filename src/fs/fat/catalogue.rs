@@ -1,17 +1,15 @@
 //! The tree as a list of directories and files that FAT can hold, checked, with all names chosen.
 
-use super::geometry::{ENTRY_SIZE, Geometry};
-use super::name::{self, LongName, Short};
+use super::format::{ENTRY_SIZE, MAX_ENTRIES, Short};
+use super::geometry::Geometry;
+use super::name::{self, LongName};
 use super::{FatBits, FatError};
 use crate::epoch::Timestamp;
 use crate::tree::{Content, Kind, Name, NodeId, Tree, TreePath};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
-/// The most entries of a directory: its length is at most 2 MiB.
-const MAX_ENTRIES: usize = 65_536;
-
-/// What an entry leads to, by index in the catalogue.
+/// The directory or file of an entry, by its index in the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Directory(usize),
@@ -21,18 +19,18 @@ pub(super) enum Target {
 /// One name in a directory.
 pub(super) struct Entry {
     pub(super) short: Short,
-    /// Absent where the 8.3 name says it all.
+    /// `None` if the 8.3 name is the whole name.
     pub(super) long: Option<LongName>,
     pub(super) target: Target,
 }
 
 pub(super) struct Directory {
     pub(super) path: TreePath,
-    /// The directory above; the root is its own.
+    /// The index of the parent directory; the root is its own parent.
     pub(super) parent: usize,
     pub(super) mtime: Timestamp,
     pub(super) entries: Vec<Entry>,
-    /// How many slots of 32 bytes it takes.
+    /// Number of entries of 32 bytes; a long name takes several.
     pub(super) n_slots: usize,
 }
 
@@ -48,15 +46,14 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Lists `tree`, directory by directory, each by the bytes of its names.
+    /// Lists `tree`, directory by directory, each in the order of the bytes of its names.
     pub(super) fn of(tree: &Tree, has_label: bool) -> Result<Self, FatError> {
         let mut catalogue = Self {
             directories: Vec::new(),
             files: Vec::new(),
         };
         let mut nodes = vec![tree.root()];
-        let root = catalogue.directory(tree, TreePath::root(), tree.root(), 0);
-        catalogue.directories.push(root);
+        catalogue.add_directory(tree, TreePath::root(), tree.root(), 0);
         let mut index = 0;
         while index < nodes.len() {
             catalogue.list(tree, &mut nodes, index, has_label)?;
@@ -65,18 +62,17 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    fn directory(&self, tree: &Tree, path: TreePath, id: NodeId, parent: usize) -> Directory {
-        let mtime = tree.node(id).meta.mtime;
-        Directory {
+    fn add_directory(&mut self, tree: &Tree, path: TreePath, id: NodeId, parent: usize) {
+        self.directories.push(Directory {
             path,
             parent,
-            mtime,
+            mtime: tree.node(id).meta.mtime,
             entries: Vec::new(),
             n_slots: 0,
-        }
+        });
     }
 
-    /// Fills directory `index` and appends what it leads to.
+    /// Fills directory `index`, and appends its directories and files.
     fn list(
         &mut self,
         tree: &Tree,
@@ -125,8 +121,7 @@ impl Catalogue {
         let node = tree.node(id);
         let kind = match &node.kind {
             Kind::Directory(_) => {
-                let directory = self.directory(tree, path(), id, parent);
-                self.directories.push(directory);
+                self.add_directory(tree, path(), id, parent);
                 nodes.push(id);
                 return Ok(Target::Directory(nodes.len() - 1));
             }
@@ -159,7 +154,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// How many clusters everything takes.
+    /// Number of clusters of all directories and files.
     pub(super) fn clusters(&self, geometry: &Geometry) -> u128 {
         let directories = (0..self.directories.len()).map(|n| self.directory_clusters(n, geometry));
         let files = self
@@ -169,7 +164,7 @@ impl Catalogue {
         directories.chain(files).map(u128::from).sum()
     }
 
-    /// How many clusters directory `index` takes: none for a root that lies before them.
+    /// Number of clusters of directory `index`: 0 for a root that lies before the clusters.
     pub(super) fn directory_clusters(&self, index: usize, geometry: &Geometry) -> u64 {
         if index == 0 && geometry.bits != FatBits::Fat32 {
             return 0;

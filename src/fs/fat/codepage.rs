@@ -1,5 +1,5 @@
-//! Code page 437, in which Linux reads 8.3 names unless it is told otherwise: ASCII, and above it
-//! what the first PC had.
+//! Code page 437, by which Linux reads 8.3 names unless it is mounted with another one: ASCII, and
+//! above it the characters of the first PC.
 
 /// The characters of bytes 0x80 to 0xff.
 const UPPER: [char; 128] = [

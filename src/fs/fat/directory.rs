@@ -1,16 +1,11 @@
 //! The bytes of a directory.
 
-use super::allocation::{Allocation, Run};
+use super::allocation::Allocation;
 use super::catalogue::{Catalogue, Target};
-use super::geometry::ENTRY_SIZE;
-use super::name::Short;
+use super::format::*;
 use crate::epoch::{self, Timestamp};
 
-const ATTR_VOLUME_LABEL: u8 = 0x08;
-const ATTR_DIRECTORY: u8 = 0x10;
-const ATTR_ARCHIVE: u8 = 0x20;
-
-/// All entries of directory `index`; the root begins with the label.
+/// Returns all entries of directory `index`. The root begins with the label.
 pub(super) fn encode(
     catalogue: &Catalogue,
     allocation: &Allocation,
@@ -49,7 +44,7 @@ const NOWHERE: Run = Run {
     n_clusters: 0,
 };
 
-/// `.` and `..`. For the root, whatever its cluster, `..` says 0.
+/// Returns `.` and `..`. Where the root is the parent, `..` has cluster 0.
 fn dots(catalogue: &Catalogue, allocation: &Allocation, index: usize) -> Vec<u8> {
     let directory = &catalogue.directories[index];
     let up = match directory.parent {
@@ -59,8 +54,8 @@ fn dots(catalogue: &Catalogue, allocation: &Allocation, index: usize) -> Vec<u8>
     let up_mtime = catalogue.directories[directory.parent].mtime;
     let own = allocation.directories[index];
     [
-        entry(b".          ", ATTR_DIRECTORY, own, 0, directory.mtime),
-        entry(b"..         ", ATTR_DIRECTORY, up, 0, up_mtime),
+        entry(DOT, ATTR_DIRECTORY, own, 0, directory.mtime),
+        entry(DOT_DOT, ATTR_DIRECTORY, up, 0, up_mtime),
     ]
     .concat()
 }
@@ -71,11 +66,11 @@ fn entry(name: &Short, attributes: u8, run: Run, len: u32, mtime: Timestamp) -> 
     let mut entry = [0; ENTRY_SIZE];
     entry[..11].copy_from_slice(name);
     entry[11] = attributes;
-    // Creation: the one field that can say an odd second.
+    // The time of creation, the only one that can have an odd second.
     entry[13] = time.hundredths;
     entry[14..16].copy_from_slice(&time.time);
     entry[16..18].copy_from_slice(&time.date);
-    // Last access: a date only.
+    // The last access has a date only.
     entry[18..20].copy_from_slice(&time.date);
     entry[20..22].copy_from_slice(&first[2..]);
     entry[22..24].copy_from_slice(&time.time);
@@ -85,12 +80,12 @@ fn entry(name: &Short, attributes: u8, run: Run, len: u32, mtime: Timestamp) -> 
     entry
 }
 
-/// A time as FAT has it: in UTC, in steps of two seconds, from 1980 to 2107.
+/// A time in the form of FAT: in UTC, in steps of two seconds, from 1980 to 2107.
 #[derive(Debug, PartialEq, Eq)]
 struct DosTime {
     date: [u8; 2],
     time: [u8; 2],
-    /// What is above the two-second step.
+    /// Hundredths of a second above the step of two seconds: 0 or 100.
     hundredths: u8,
 }
 

@@ -1,4 +1,4 @@
-//! What a FAT cannot hold.
+//! Why a tree does not become a FAT filesystem.
 
 use super::FatBits;
 use crate::tree::TreePath;

@@ -1,5 +1,6 @@
 //! How a partition of a given length is divided into reserved sectors, tables and clusters.
 
+use super::format::{ENTRY_SIZE, FIRST_CLUSTER};
 use super::{FatBits, FatError};
 use crate::units::{Bytes, SECTOR_SIZE};
 
@@ -7,10 +8,6 @@ use crate::units::{Bytes, SECTOR_SIZE};
 const N_TABLES: u64 = 2;
 /// Entries of the root directory of FAT12 and FAT16, which cannot grow.
 const ROOT_ENTRIES: u64 = 512;
-/// Bytes of a directory entry.
-pub(super) const ENTRY_SIZE: usize = 32;
-/// Number of the first cluster; the table's first two entries mean something else.
-pub(super) const FIRST_CLUSTER: u32 = 2;
 
 /// Readers tell the width by the number of clusters alone: below 4,085, below 65,525, or more.
 /// Microsoft advises to stay 16 away from these borders, because readers count differently.
@@ -49,7 +46,7 @@ impl FatBits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub(super) bits: FatBits,
-    /// 512 where we choose it.
+    /// Bytes of a sector: 512, except in a filesystem that was read.
     pub(super) sector: u64,
     pub(super) n_sectors: u64,
     pub(super) sectors_per_cluster: u64,
@@ -84,29 +81,27 @@ impl Geometry {
 
     fn of_width(n_sectors: u64, bits: FatBits) -> Option<Self> {
         let (min, max) = bits.clusters();
-        // FAT32 takes the cluster that fits the size, and smaller ones while there are too few;
-        // the others the smallest that they can count.
+        // FAT32 gets the largest cluster size up to the usual one that gives enough clusters, the
+        // other widths the smallest that gives few enough.
         let mut sizes: Vec<u64> = (0..).map(|n| 1 << n).take_while(|n| *n <= 64).collect();
         if bits == FatBits::Fat32 {
             sizes.reverse();
             sizes.retain(|size| *size <= fat32_cluster(n_sectors));
         }
-        let divisions = sizes
+        let mut divisions = sizes
             .into_iter()
             .filter_map(|size| Self::divide(n_sectors, bits, size));
-        divisions
-            .into_iter()
-            .find(|it| (min..=max).contains(&it.n_clusters))
+        divisions.find(|it| (min..=max).contains(&it.n_clusters))
     }
 
     fn divide(n_sectors: u64, bits: FatBits, sectors_per_cluster: u64) -> Option<Self> {
-        // The table for all that could be clusters is at most a few sectors too long.
+        // A table for all sectors, not only those that become clusters, is a few sectors too long.
         let most = n_sectors / sectors_per_cluster;
         let table_sectors = bits.table_sectors(most.min(FAT32_END), SECTOR_SIZE);
         let tables = table_sectors * N_TABLES;
         let reserved = match bits {
             FatBits::Fat12 | FatBits::Fat16 => 1,
-            // Boot sector, FSInfo and their copies, as everybody has it; rounded up so that
+            // Room for boot sector, FSInfo and their copies, as usual; rounded up so that
             // clusters start at a multiple of their size and of 4 KiB, for flash and reflinks.
             FatBits::Fat32 => {
                 let unit = sectors_per_cluster.max(8);
@@ -168,18 +163,16 @@ impl Geometry {
         self.root_start() + self.root_len() + index * self.cluster()
     }
 
-    /// The length, in whole MiB, of a partition of this cluster size for `clusters` and `free` bytes.
+    /// The length, in whole MiB, of a partition of this cluster size for `clusters` and `free`
+    /// bytes.
     pub(super) fn len_for(&self, clusters: u128, free: Bytes) -> Result<Bytes, FatError> {
         let needed = clusters + u128::from(self.clusters_for(free.0));
         let n_clusters = u64::try_from(needed).unwrap_or(u64::MAX);
         let len = |n_clusters: u64| {
             let clusters = n_clusters.checked_mul(self.sectors_per_cluster)?;
             // One more than the tables need, since `divide` counts sectors before the clusters too.
-            let tables = (self
-                .bits
-                .table_sectors(n_clusters.min(FAT32_END), SECTOR_SIZE)
-                + 1)
-                * N_TABLES;
+            let n_entries = n_clusters.min(FAT32_END);
+            let tables = (self.bits.table_sectors(n_entries, SECTOR_SIZE) + 1) * N_TABLES;
             let sectors = clusters.checked_add(tables + 64 + self.sectors_per_cluster * 2)?;
             Bytes(sectors.checked_mul(SECTOR_SIZE)?).align_up(Bytes::MIB)
         };
@@ -192,7 +185,7 @@ impl Geometry {
     }
 }
 
-/// Sectors of a cluster by the table of Microsoft's formatter.
+/// Returns the sectors of a cluster that Microsoft's formatter chooses.
 fn fat32_cluster(n_sectors: u64) -> u64 {
     const GIB: u64 = (1 << 30) / SECTOR_SIZE;
     match n_sectors {

@@ -1,32 +1,33 @@
-//! Reads FAT12, FAT16 and FAT32 (`read`), and writes them with long names, in one go and always the
-//! same: as we choose, or in the shape of one that was read.
+//! Reads FAT12, FAT16 and FAT32 ([`read`]), and writes them with long names, in one pass and
+//! reproducibly: with a geometry that imgbuild chooses ([`seal`]), or with that of a filesystem
+//! that was read ([`reseal`]).
 //!
 //! ```text
 //! reserved sectors | FAT | FAT | root (FAT12/16) | directories | files
 //! ```
 //!
-//! Everything is decided before the first byte: directories come first, then files, each in one
-//! run of clusters, ascending. File content is passed on as it stands in the tree, never read.
-//! FAT has no owners, modes, links and devices: modes and owners are dropped, a file of two names
-//! becomes two files, and anything else is refused. Facts: Microsoft, "FAT: General Overview of
-//! On-Disk Format" 1.03, and what fsck.fat and mtools say of the result.
+//! Everything is decided before the first byte is written: directories come first, then files, each
+//! in one run of clusters, ascending. File content is passed on and never read. FAT has no owners,
+//! modes, links and devices: owners and modes are dropped, a file with two names becomes two files,
+//! and all other kinds of nodes are refused. Facts: Microsoft, "FAT: General Overview of On-Disk
+//! Format" 1.03, and what fsck.fat and mtools say of the result.
 
 mod allocation;
-mod bits;
 mod boot;
 mod catalogue;
 mod codepage;
 mod directory;
 mod error;
+mod format;
 mod geometry;
 mod name;
 pub mod read;
 mod shape;
 mod table;
 
-pub use bits::FatBits;
 pub use error::FatError;
-pub use shape::{Kept, Label, Shape};
+pub use format::FatBits;
+pub use shape::{Label, Shape, Volume};
 
 use crate::disk::image::{Image, Region};
 use crate::epoch::Epoch;
@@ -36,16 +37,16 @@ use allocation::Allocation;
 use catalogue::Catalogue;
 use geometry::Geometry;
 
-/// What decides a filesystem besides its files.
+/// The parameters of a filesystem besides its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
     /// Length of the partition.
     pub len: Bytes,
-    /// The width; without one, the largest that the length allows.
+    /// The width; if it is not set, the largest that the length allows.
     pub bits: Option<FatBits>,
     /// The volume id, shown as `XXXX-XXXX`: the filesystem UUID of a FAT.
     pub volume_id: u32,
-    /// The filesystem label: up to 11 bytes of ASCII; none if empty.
+    /// The filesystem label: up to 11 bytes of ASCII, or empty for no label.
     pub label: String,
     /// The time of the label; files have their own.
     pub epoch: Epoch,
@@ -53,29 +54,36 @@ pub struct Params {
     pub start: Lba,
 }
 
-/// The filesystem that holds `tree`, with offsets from the start of the partition.
+/// Returns the filesystem that holds `tree`, with offsets from the start of the partition.
+///
+/// # Errors
+/// Fails if FAT cannot hold a node of `tree`, or if `params` allow no filesystem that is large
+/// enough.
 pub fn seal(tree: &Tree, params: &Params) -> Result<Image, FatError> {
     let label = boot::label(&params.label)?;
     let geometry = Geometry::choose(params.len, params.bits)?;
     let time = params.epoch.into();
-    let kept = Kept {
+    let volume = Volume {
         shape: boot::shape(geometry, params.start),
         volume_id: Some(params.volume_id),
         boot_label: Some(label.unwrap_or(*b"NO NAME    ")),
         label: label.map(|bytes| Label { bytes, time }),
     };
-    reseal(tree, &kept)
+    reseal(tree, &volume)
 }
 
-/// The filesystem that holds `tree` and is for the rest as `kept` says: the one that was read, with
-/// other files. It is as long as that one.
-pub fn reseal(tree: &Tree, kept: &Kept) -> Result<Image, FatError> {
-    let geometry = &kept.shape.geometry;
-    let catalogue = Catalogue::of(tree, kept.label.is_some())?;
+/// Returns the filesystem that holds `tree` and is like `volume`, which was read, in everything
+/// else, also in its length.
+///
+/// # Errors
+/// Fails if FAT cannot hold a node of `tree`, or if the files do not fit.
+pub fn reseal(tree: &Tree, volume: &Volume) -> Result<Image, FatError> {
+    let geometry = &volume.shape.geometry;
+    let catalogue = Catalogue::of(tree, volume.label.is_some())?;
     let allocation = Allocation::of(&catalogue, geometry)?;
-    let mut regions = boot::regions(kept, &allocation);
-    regions.extend(table::regions(geometry, kept.shape.media, &allocation));
-    let label = kept.label.map(|label| (label.bytes, label.time));
+    let mut regions = boot::regions(volume, &allocation);
+    regions.extend(table::regions(geometry, volume.shape.media, &allocation));
+    let label = volume.label.map(|label| (label.bytes, label.time));
     for (index, run) in allocation.directories.iter().enumerate() {
         let bytes = directory::encode(&catalogue, &allocation, index, label);
         let start = match run.first {
@@ -94,14 +102,18 @@ pub fn reseal(tree: &Tree, kept: &Kept) -> Result<Image, FatError> {
     Ok(Image::new(geometry.end(), regions).expect("every run has its own clusters"))
 }
 
-/// The shortest partition, in whole MiB, that holds `tree` and leaves at least `free` bytes.
+/// Returns the length of the shortest partition, in whole MiB, that holds `tree` and leaves at
+/// least `free` bytes.
+///
+/// # Errors
+/// Fails if FAT cannot hold a node of `tree`, or if no filesystem of the width is large enough.
 pub fn measure(tree: &Tree, bits: Option<FatBits>, free: Bytes) -> Result<Bytes, FatError> {
     let catalogue = Catalogue::of(tree, true)?;
     let mut len = geometry::shortest(bits);
     loop {
         let geometry = Geometry::choose(len, bits)?;
         match catalogue.check_root(&geometry) {
-            // The root of a FAT32 grows: take the shortest one.
+            // The root of FAT32 can grow, so the shortest FAT32 is tried.
             Err(_) if bits.is_none() => {
                 len = geometry::shortest(Some(FatBits::Fat32));
                 continue;

@@ -1,24 +1,14 @@
 //! Long names, and the unique 8.3 names that stand beside them.
 
-use super::geometry::ENTRY_SIZE;
+use super::format::*;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// An 8.3 name as it stands in an entry: padded with spaces, without the dot.
-pub(super) type Short = [u8; 11];
-
-/// UTF-16 units in one entry of a long name.
-const UNITS: usize = 13;
-/// The attributes that mark an entry as part of a long name.
-const ATTR_LONG_NAME: u8 = 0x0f;
-/// Marks the entry with the end of a long name, which comes first.
-const LAST_LONG_ENTRY: u8 = 0x40;
 
 /// A name that FAT takes, as UTF-16.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LongName(Vec<u16>);
 
 impl LongName {
-    /// Checks `bytes`; the refusal says what is wrong.
+    /// Checks `bytes`. The error says what is wrong.
     pub(super) fn new(bytes: &[u8]) -> Result<(Self, &str), &'static str> {
         let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
         let forbidden = |c: char| c.is_ascii_control() || "\"*/:<>?\\|".contains(c);
@@ -42,22 +32,20 @@ impl LongName {
 
     /// The entries before the 8.3 entry `short`.
     pub(super) fn encode(&self, short: &Short) -> Vec<u8> {
-        let checksum = short
-            .iter()
-            .fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte));
         let parts: Vec<_> = self.0.chunks(UNITS).enumerate().collect();
         let last = parts.len() - 1;
         let mut bytes = Vec::with_capacity(parts.len() * ENTRY_SIZE);
         for (index, part) in parts.into_iter().rev() {
             let ordinal = u8::try_from(index + 1).expect("255 units are 20 entries");
             let mark = if index == last { LAST_LONG_ENTRY } else { 0 };
-            bytes.extend_from_slice(&long_entry(ordinal | mark, checksum, part));
+            bytes.extend_from_slice(&long_entry(ordinal | mark, checksum(short), part));
         }
         bytes
     }
 }
 
-/// One entry of a long name: what is left of its units is one 0, then all ones.
+/// Returns one entry of a long name. Behind the end of the name, one unit is 0 and the others
+/// 0xffff.
 fn long_entry(ordinal: u8, checksum: u8, part: &[u16]) -> [u8; ENTRY_SIZE] {
     let mut units = [0xffff; UNITS];
     units[..part.len()].copy_from_slice(part);
@@ -68,17 +56,13 @@ fn long_entry(ordinal: u8, checksum: u8, part: &[u16]) -> [u8; ENTRY_SIZE] {
     entry[0] = ordinal;
     entry[11] = ATTR_LONG_NAME;
     entry[13] = checksum;
-    let places = (1..11)
-        .step_by(2)
-        .chain((14..26).step_by(2))
-        .chain([28, 30]);
-    for (place, unit) in places.zip(units) {
-        entry[place..place + 2].copy_from_slice(&unit.to_le_bytes());
+    for (at, unit) in unit_offsets().zip(units) {
+        entry[at..at + 2].copy_from_slice(&unit.to_le_bytes());
     }
     entry
 }
 
-/// What two names have in common that FAT does not tell apart.
+/// Returns `text` in a form that is the same for all names that FAT does not tell apart.
 pub(super) fn folded(text: &str) -> String {
     let fold = |c: char| {
         let mut upper = c.to_uppercase();
@@ -88,7 +72,7 @@ pub(super) fn folded(text: &str) -> String {
     text.chars().map(fold).collect()
 }
 
-/// The 8.3 names of one directory. A name that is 8.3 but for its case keeps its own; the others
+/// The 8.3 names of one directory. A name that is 8.3 except for its case keeps it; the others
 /// get `~1`, `~2` and so on, in the order of the names.
 pub(super) fn short_names(names: &[&str]) -> Vec<Short> {
     let bases: Vec<_> = names.iter().map(|name| Basis::of(name)).collect();
@@ -106,7 +90,7 @@ pub(super) fn short_names(names: &[&str]) -> Vec<Short> {
 struct Basis {
     base: Vec<u8>,
     extension: Vec<u8>,
-    /// Whether nothing was lost but the case.
+    /// Whether only the case of the name was lost.
     exact: bool,
 }
 
@@ -115,8 +99,8 @@ impl Basis {
         let body = name.trim_start_matches('.');
         let (base, extension) = body.rsplit_once('.').unwrap_or((body, ""));
         let part = |text: &str| -> Vec<u8> {
-            let kept = text.chars().filter(|c| !matches!(c, ' ' | '.'));
-            kept.map(short_character).collect()
+            let characters = text.chars().filter(|c| !matches!(c, ' ' | '.'));
+            characters.map(short_character).collect()
         };
         let (base, mut extension) = (part(base), part(extension));
         let whole = match extension.as_slice() {
@@ -134,19 +118,20 @@ impl Basis {
         }
     }
 
-    /// The name with `tail` digits behind as much of the base as leaves room for `room` bytes.
+    /// Returns the name with `~` and `tail` behind the base, which is cut so that `room` bytes are
+    /// left.
     fn short(&self, room: usize, tail: Option<u32>) -> Short {
         let tail = tail.map(|n| format!("~{n}")).unwrap_or_default();
-        let kept = self.base.len().min(8 - room);
+        let len = self.base.len().min(8 - room);
         let mut short = [b' '; 11];
-        short[..kept].copy_from_slice(&self.base[..kept]);
-        short[kept..kept + tail.len()].copy_from_slice(tail.as_bytes());
+        short[..len].copy_from_slice(&self.base[..len]);
+        short[len..len + tail.len()].copy_from_slice(tail.as_bytes());
         short[8..8 + self.extension.len()].copy_from_slice(&self.extension);
         short
     }
 
-    /// The first free name with a tail. `next` remembers, for what stays of a base with so many
-    /// digits, where the search ended before: a directory of 20,000 like names stays quick.
+    /// Returns the first free name with a tail. `next` has the next number to try for each cut base
+    /// and number of digits, so that a directory of 20,000 similar names stays quick.
     fn tailed(&self, taken: &mut BTreeSet<Short>, next: &mut BTreeMap<(Short, u32), u32>) -> Short {
         for n_digits in 1..=6 {
             let room = n_digits as usize + 1;
@@ -165,8 +150,8 @@ impl Basis {
     }
 }
 
-/// The character as an 8.3 name has it. Which others are allowed depends on the code page of the
-/// reader, so everything else becomes an underscore.
+/// Returns the character for an 8.3 name. Which characters beyond ASCII are allowed depends on the
+/// code page of the reader, so all of them become an underscore.
 fn short_character(c: char) -> u8 {
     match u8::try_from(c) {
         Ok(byte) if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
@@ -175,7 +160,7 @@ fn short_character(c: char) -> u8 {
     }
 }
 
-/// Whether the 8.3 name says all that `name` says.
+/// Whether the 8.3 name is exactly `name`.
 pub(super) fn is_short(name: &str) -> bool {
     Basis::of(name).exact && !name.bytes().any(|byte| byte.is_ascii_lowercase())
 }

@@ -1,19 +1,19 @@
-//! What repacking keeps of a filesystem that was there: its geometry and its identity.
+//! A FAT volume apart from its files: its geometry and its identity.
 
 use super::FatBits;
 use super::codepage;
 use super::geometry::Geometry;
 use crate::epoch::Timestamp;
-use crate::units::Bytes;
 
-/// Everything but the files. Whoever wants another label or id changes it here.
+/// A FAT filesystem apart from its files. [`reseal`](super::reseal) writes it with other files; a
+/// caller that wants another label or id changes it here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct Volume {
     /// How the partition is divided, and what else the boot sector says.
     pub shape: Shape,
     /// The volume id: the filesystem UUID of a FAT. Old filesystems have none.
     pub volume_id: Option<u32>,
-    /// The label in the boot sector, padded with spaces; `NO NAME    ` where there is none.
+    /// The label in the boot sector, padded with spaces; `NO NAME    ` if the filesystem has none.
     pub boot_label: Option<[u8; 11]>,
     /// The label in the root directory: the one that systems show.
     pub label: Option<Label>,
@@ -28,7 +28,7 @@ pub struct Label {
     pub time: Timestamp,
 }
 
-impl Kept {
+impl Volume {
     /// The filesystem UUID as blkid and fstab spell it.
     pub fn uuid(&self) -> Option<String> {
         let id = self.volume_id?;
@@ -43,12 +43,12 @@ impl Kept {
     }
 }
 
-/// How a partition is divided, and what its boot sector says besides. It comes from the boot sector
-/// of a sound filesystem, or from a choice of ours, and cannot be changed.
+/// How a partition is divided, and the other values of its boot sector. They come from the boot
+/// sector of a sound filesystem, or imgbuild has chosen them, and they cannot be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     pub(super) geometry: Geometry,
-    /// The name of what formatted it.
+    /// The name of the program that formatted the partition.
     pub(super) oem_name: [u8; 8],
     pub(super) media: u8,
     /// Sectors of a track and heads, as a BIOS counts.
@@ -58,9 +58,9 @@ pub struct Shape {
     pub(super) hidden: u32,
     /// The BIOS's number of the drive.
     pub(super) drive: u8,
-    /// Where FSInfo is on FAT32; 0 or 0xffff if nowhere.
+    /// The sector of FSInfo on FAT32; 0 or 0xffff if there is none.
     pub(super) fsinfo: u16,
-    /// Where the copy of the boot sector is on FAT32; 0 or 0xffff if nowhere.
+    /// The sector of the copy of the boot sector on FAT32; 0 or 0xffff if there is none.
     pub(super) backup: u16,
     /// The jump to the code.
     pub(super) jump: [u8; 3],
@@ -72,20 +72,5 @@ impl Shape {
     /// Width of an entry of the allocation table.
     pub fn bits(&self) -> FatBits {
         self.geometry.bits
-    }
-
-    /// Bytes of a sector: 512, 1024, 2048 or 4096.
-    pub fn sector(&self) -> Bytes {
-        Bytes(self.geometry.sector)
-    }
-
-    /// Bytes of a cluster.
-    pub fn cluster(&self) -> Bytes {
-        Bytes(self.geometry.cluster())
-    }
-
-    /// Length of the filesystem: that of its partition, or less.
-    pub fn len(&self) -> Bytes {
-        Bytes(self.geometry.end())
     }
 }

@@ -6,7 +6,7 @@ use super::geometry::Geometry;
 use crate::disk::image::Region;
 use std::sync::Arc;
 
-/// All copies of the table. What is free is 0 and left to the image.
+/// Returns all copies of the table. Entries of free clusters are 0 and need no region.
 pub(super) fn regions(geometry: &Geometry, media: u8, allocation: &Allocation) -> Vec<Region> {
     let bytes: Arc<[u8]> = encode(geometry.bits, &entries(media, allocation)).into();
     let starts = (0..geometry.n_tables).map(|copy| geometry.table_start(copy));
@@ -15,7 +15,7 @@ pub(super) fn regions(geometry: &Geometry, media: u8, allocation: &Allocation) -
         .collect()
 }
 
-/// Entries as FAT32 has them; the others keep their low bits.
+/// Returns the entries for FAT32; the other widths use their low bits.
 fn entries(media: u8, allocation: &Allocation) -> Vec<u32> {
     const END: u32 = 0x0fff_ffff;
     // Entry 0 repeats the media byte; the high bits of entry 1 say that the volume is clean.
@@ -55,25 +55,14 @@ fn encode(bits: FatBits, entries: &[u32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::fat::allocation::Run;
+    use crate::fs::fat::format::Run;
 
     #[test]
     fn runs_become_chains_and_empty_files_have_none() {
+        let run = |first, n_clusters| Run { first, n_clusters };
         let allocation = Allocation {
-            directories: vec![Run {
-                first: 2,
-                n_clusters: 1,
-            }],
-            files: vec![
-                Run {
-                    first: 0,
-                    n_clusters: 0,
-                },
-                Run {
-                    first: 3,
-                    n_clusters: 3,
-                },
-            ],
+            directories: vec![run(2, 1)],
+            files: vec![run(0, 0), run(3, 3)],
             next: 6,
         };
         let end = 0x0fff_ffff;

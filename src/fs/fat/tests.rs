@@ -5,7 +5,7 @@ use crate::epoch::Timestamp;
 use crate::tree::{Kind, Meta, Node, Origin, Slice, TreePath};
 use std::collections::BTreeMap;
 
-const META: Meta = Meta {
+pub(super) const META: Meta = Meta {
     mode: 0o755,
     uid: 0,
     gid: 0,
@@ -32,11 +32,20 @@ fn directory() -> Kind {
     Kind::Directory(BTreeMap::new())
 }
 
+/// A file of `len` bytes that nobody reads.
+fn stored(len: u64) -> Kind {
+    Kind::File(Content::Stored(Slice {
+        object: Sha256::of(b"nowhere"),
+        offset: 100,
+        len,
+    }))
+}
+
 fn file(text: &str) -> Kind {
     Kind::File(Content::inline(text.as_bytes()))
 }
 
-fn params(mib: u64) -> Params {
+pub(super) fn params(mib: u64) -> Params {
     Params {
         len: Bytes::mib(mib),
         bits: None,
@@ -49,33 +58,17 @@ fn params(mib: u64) -> Params {
 
 #[test]
 fn content_is_passed_on_and_not_read() {
-    let slice = Slice {
-        object: Sha256::of(b"nowhere"),
-        offset: 100,
-        len: 5000,
-    };
-    let image = seal(
-        &tree(vec![("/a", Kind::File(Content::Stored(slice)))]),
-        &params(64),
-    )
-    .unwrap();
-    let found = image
-        .regions()
-        .iter()
-        .find_map(|region| match region.source {
-            Source::Object { object, offset } => Some((object, offset, region.len)),
-            _ => None,
-        });
-    assert_eq!(found, Some((slice.object, 100, 5000)));
+    let image = seal(&tree(vec![("/a", stored(5000))]), &params(64)).unwrap();
+    let mut regions = image.regions().iter();
+    let found = regions.find_map(|region| match region.source {
+        Source::Object { object, offset } => Some((object, offset, region.len)),
+        _ => None,
+    });
+    assert_eq!(found, Some((Sha256::of(b"nowhere"), 100, 5000)));
 }
 
 #[test]
 fn what_fat_cannot_hold_is_named() {
-    let long = Slice {
-        object: Sha256::of(b""),
-        offset: 0,
-        len: 1 << 32,
-    };
     for (entries, expected) in [
         (
             vec![("/d", directory()), ("/d/l", Kind::Symlink((*b"x").into()))],
@@ -95,7 +88,7 @@ fn what_fat_cannot_hold_is_named() {
         ),
         (vec![("/a:b", file(""))], "the name of `/a:b`"),
         (
-            vec![("/big", Kind::File(Content::Stored(long)))],
+            vec![("/big", stored(1 << 32))],
             "`/big` has 4294967296 bytes",
         ),
     ] {
@@ -106,25 +99,16 @@ fn what_fat_cannot_hold_is_named() {
 
 #[test]
 fn a_full_partition_says_what_is_needed() {
-    let slice = Slice {
-        object: Sha256::of(b""),
-        offset: 0,
-        len: 2 << 20,
-    };
-    let big = tree(vec![("/big", Kind::File(Content::Stored(slice)))]);
+    let big = tree(vec![("/big", stored(2 << 20))]);
     let refused = seal(&big, &params(1)).unwrap_err();
-    assert!(
-        matches!(refused, FatError::Full { needed: 4096, .. }),
-        "{refused}"
-    );
+    let is_full = matches!(refused, FatError::Full { needed: 4096, .. });
+    assert!(is_full, "{refused}");
 
     let names: Vec<String> = (0..512).map(|n| format!("/F{n}")).collect();
     let many = tree(names.iter().map(|name| (name.as_str(), file(""))).collect());
     let refused = seal(&many, &params(4)).unwrap_err().to_string();
-    assert!(
-        refused.starts_with("directory `/` needs 513 entries"),
-        "{refused}"
-    );
+    let expected = "directory `/` needs 513 entries";
+    assert!(refused.starts_with(expected), "{refused}");
     assert!(seal(&many, &params(33)).is_ok());
 }
 
@@ -138,17 +122,8 @@ fn the_measured_length_is_enough_and_little_more() {
         (3_000_000, 100),
     ] {
         let names: Vec<String> = (0..files).map(|n| format!("/some long name {n}")).collect();
-        let content = Kind::File(Content::Stored(Slice {
-            object: Sha256::of(b""),
-            offset: 0,
-            len,
-        }));
-        let tree = tree(
-            names
-                .iter()
-                .map(|name| (name.as_str(), content.clone()))
-                .collect(),
-        );
+        let entries = names.iter().map(|name| (name.as_str(), stored(len)));
+        let tree = tree(entries.collect());
         for bits in [None, Some(FatBits::Fat32)] {
             let measured = measure(&tree, bits, Bytes::mib(1)).unwrap();
             let all = Params {
@@ -156,13 +131,11 @@ fn the_measured_length_is_enough_and_little_more() {
                 bits,
                 ..params(0)
             };
-            assert!(
-                seal(&tree, &all).is_ok(),
-                "{len} {files} {bits:?} {measured}"
-            );
-            let floor =
-                geometry::shortest(bits).max(Bytes(len * files + (len * files / 20) + (4 << 20)));
-            assert!(measured <= floor, "{measured} for {files} times {len}");
+            let sealed = seal(&tree, &all);
+            assert!(sealed.is_ok(), "{len} {files} {bits:?} {measured}");
+            let enough = Bytes(len * files + (len * files / 20) + (4 << 20));
+            let most = geometry::shortest(bits).max(enough);
+            assert!(measured <= most, "{measured} for {files} times {len}");
         }
     }
 }

@@ -47,9 +47,9 @@ fn judge(image: &dyn Device, thorough: bool) {
     };
     let read = || {
         let filesystem = Filesystem::open(image)?;
-        Ok((filesystem.tree(&place)?, filesystem.kept()?))
+        Ok((filesystem.tree(&place)?, filesystem.volume()?))
     };
-    let (tree, kept) = match within(memory, read) {
+    let (tree, volume) = match within(memory, read) {
         Ok(read) => read,
         Err(error) => {
             let error: imgbuild::fs::fat::read::ReadError = error;
@@ -61,7 +61,7 @@ fn judge(image: &dyn Device, thorough: bool) {
     if thorough {
         let (again, _) = read().expect("what was read once is read again");
         assert_eq!(dump(&again), dump(&tree));
-        let _ = within(memory, || reseal(&tree, &kept));
+        let _ = within(memory, || reseal(&tree, &volume));
     }
 }
 

@@ -7,7 +7,7 @@ use imgbuild::disk::device::FileDevice;
 use imgbuild::disk::probe::Contents;
 use imgbuild::event::Silent;
 use imgbuild::fs::fat::read::{Corrupt, Filesystem, ReadError, Unsupported};
-use imgbuild::fs::fat::{FatBits, Kept, reseal};
+use imgbuild::fs::fat::{FatBits, Volume, reseal};
 use imgbuild::sink::{self, Digest};
 use imgbuild::tree::{Kind, Slice, Tree, TreePath};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Reads the filesystem in `image`, whose content is in the store.
-pub(super) fn read(fixture: &Fixture, image: &Path) -> Result<(Tree, Kept), ReadError> {
+pub(super) fn read(fixture: &Fixture, image: &Path) -> Result<(Tree, Volume), ReadError> {
     let object = fixture.store.insert(&fs_err::read(image).unwrap()).unwrap();
     let device = FileDevice::new(fs_err::File::open(image).unwrap()).unwrap();
     let len = fs_err::metadata(image).unwrap().len();
@@ -25,7 +25,7 @@ pub(super) fn read(fixture: &Fixture, image: &Path) -> Result<(Tree, Kept), Read
         offset: 0,
         len,
     };
-    Ok((filesystem.tree(&place)?, filesystem.kept()?))
+    Ok((filesystem.tree(&place)?, filesystem.volume()?))
 }
 
 /// Every path of `tree` with the time in two-second steps and the bytes of files.
@@ -126,21 +126,21 @@ fn what_mkfs_and_mtools_made_is_read_and_written_in_the_same_shape() {
     ] {
         let image = mkfs(&fixture, len, arguments);
         let files = fill(&fixture, &image);
-        let (tree, kept) = read(&fixture, &image).unwrap();
-        assert_eq!(kept.shape.bits(), bits, "{arguments}");
+        let (tree, volume) = read(&fixture, &image).unwrap();
+        assert_eq!(volume.shape.bits(), bits, "{arguments}");
         let found = contents(&fixture, &tree);
         for (at, bytes) in &files {
             let (_, read) = found[at].as_ref().unwrap();
             assert!(read == bytes, "{at} differs: {arguments}");
         }
         assert!(found == copied(&fixture, &image), "{arguments}");
-        let sealed = reseal(&tree, &kept).unwrap();
+        let sealed = reseal(&tree, &volume).unwrap();
         let again = fixture.folder.path().join("again.img");
         sink::write(&sealed, &fixture.store, &again, Digest::Skip, &Silent).unwrap();
         assert_clean(&again);
         assert_same(&fixture, &tree, &again);
         let (same_tree, same) = read(&fixture, &again).unwrap();
-        assert_eq!(same, kept, "{arguments}");
+        assert_eq!(same, volume, "{arguments}");
         assert!(contents(&fixture, &same_tree) == found, "{arguments}");
         // The whole boot sector is the same, except for the part that depends on the free space.
         assert!(head(&image) == head(&again), "{arguments}");
@@ -152,10 +152,10 @@ fn a_fat32_of_too_few_clusters_is_one_as_for_linux() {
     let fixture = fixture();
     // mtools takes this one for a FAT16, so it must be empty.
     let image = mkfs(&fixture, 16 * MIB, "-F 32 -s 4");
-    let (tree, kept) = read(&fixture, &image).unwrap();
-    assert_eq!(kept.shape.bits(), FatBits::Fat32);
+    let (tree, volume) = read(&fixture, &image).unwrap();
+    assert_eq!(volume.shape.bits(), FatBits::Fat32);
     assert_eq!(contents(&fixture, &tree), BTreeMap::new());
-    let sealed = reseal(&tree, &kept).unwrap();
+    let sealed = reseal(&tree, &volume).unwrap();
     sink::write(&sealed, &fixture.store, &image, Digest::Skip, &Silent).unwrap();
     let said = judge(Command::new("fsck.fat").arg("-n").arg(&image));
     let said = String::from_utf8(said.stdout).unwrap();
@@ -174,15 +174,15 @@ fn label_and_id_are_those_that_blkid_and_mtools_show() {
         ("-F 32 -i 1a2b3c4d", None),
     ] {
         let image = mkfs(&fixture, 40 * MIB, arguments);
-        let (_, kept) = read(&fixture, &image).unwrap();
-        assert_eq!(kept.label_text().as_deref(), label);
+        let (_, volume) = read(&fixture, &image).unwrap();
+        assert_eq!(volume.label_text().as_deref(), label);
         let said = judge(
             Command::new("blkid")
                 .args(["-p", "-o", "export"])
                 .arg(&image),
         );
         let said = String::from_utf8(said.stdout).unwrap();
-        let uuid = format!("UUID={}", kept.uuid().unwrap());
+        let uuid = format!("UUID={}", volume.uuid().unwrap());
         assert!(said.lines().any(|line| line == uuid), "{said}");
         let found = said.lines().find_map(|line| line.strip_prefix("LABEL="));
         assert_eq!(found, label, "{said}");

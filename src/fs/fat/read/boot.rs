@@ -7,14 +7,14 @@ use crate::fs::fat::FatBits;
 use crate::fs::fat::geometry::{FAT12_END, FAT16_END, FAT32_END, Geometry};
 use crate::fs::fat::shape::Shape;
 
-/// What the boot sector says, checked.
+/// The values of a boot sector that was checked.
 #[derive(Debug)]
 pub(super) struct Boot {
     pub(super) shape: Shape,
     pub(super) volume_id: Option<u32>,
-    /// The label that stands in the boot sector, where there is room for one.
+    /// The label in the boot sector, if the sector has room for one.
     pub(super) label: Option<[u8; 11]>,
-    /// First cluster of the root directory; 0 where it has its own place.
+    /// First cluster of the root directory; 0 on FAT12 and FAT16, where the root has its own place.
     pub(super) root_cluster: u32,
     /// Which of the tables is kept up to date.
     pub(super) active_table: u64,
@@ -29,15 +29,10 @@ pub(super) fn read(device: &dyn Device) -> Result<Boot, ReadError> {
     }
     let mut sector = [0; 512];
     device.read_at(0, &mut sector).map_err(io)?;
-    Ok(parse(&Fields(&sector), device.len())?)
+    Ok(parse(&sector, device.len())?)
 }
 
-#[cfg(test)]
-pub(super) fn parse_sector(sector: &[u8; 512], len: u64) -> Result<Boot, Corrupt> {
-    parse(&Fields(sector), len)
-}
-
-/// The boot sector by offset.
+/// The numbers of the boot sector by their offset.
 struct Fields<'a>(&'a [u8; 512]);
 
 impl Fields<'_> {
@@ -61,7 +56,12 @@ impl Fields<'_> {
         self.0[at..at + N].try_into().expect("N bytes")
     }
 
-    /// The number in the small field, or else in the large one.
+    /// FAT32 has a large field for the length of a table only, and no fixed root.
+    fn is_fat32(&self) -> bool {
+        self.word(22) == 0
+    }
+
+    /// The number in the small field or, if that is 0, in the large one.
     fn either(&self, small: usize, large: usize) -> u64 {
         match self.word(small) {
             0 => self.long(large).into(),
@@ -76,47 +76,46 @@ fn check(
     found: u64,
     expected: &'static str,
     is_sound: bool,
-) -> Result<u64, Corrupt> {
+) -> Result<(), Corrupt> {
     let wrong = Corrupt::Boot {
         field,
         found,
         expected,
     };
-    if is_sound { Ok(found) } else { Err(wrong) }
+    if is_sound { Ok(()) } else { Err(wrong) }
 }
 
-fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
-    let sector = fields.word(11);
-    let sizes = matches!(sector, 512 | 1024 | 2048 | 4096);
-    check("sector size", sector, "512, 1024, 2048 or 4096", sizes)?;
-    let per_cluster = fields.byte(13);
-    let power = per_cluster.is_power_of_two();
-    check("sectors per cluster", per_cluster, "a power of two", power)?;
-    let reserved = fields.word(14);
+/// The field that is checked twice.
+const ROOT_ENTRIES: &str = "entries of the root directory";
+
+/// The division of a partition of `len` bytes.
+fn geometry(fields: &Fields<'_>, len: u64) -> Result<Geometry, Corrupt> {
+    let (sector, per_cluster) = (fields.word(11), fields.byte(13));
+    let (reserved, n_tables, n_root) = (fields.word(14), fields.byte(16), fields.word(17));
+    let (table, n_sectors) = (fields.either(22, 36), fields.either(19, 32));
+    let (is_sector, is_power) = (
+        [512, 1024, 2048, 4096].contains(&sector),
+        per_cluster.is_power_of_two(),
+    );
+    let whole = (n_root * 32).is_multiple_of(sector);
+    check("sector size", sector, "512, 1024, 2048 or 4096", is_sector)?;
+    check(
+        "sectors per cluster",
+        per_cluster,
+        "a power of two",
+        is_power,
+    )?;
     check("reserved sectors", reserved, "at least 1", reserved > 0)?;
-    let n_tables = fields.byte(16);
     check(
         "number of tables",
         n_tables,
         "1 or 2",
         (1..=2).contains(&n_tables),
     )?;
-    // FAT32 has a large field for the length of a table only, and no fixed root.
-    let is_fat32 = fields.word(22) == 0;
-    let table = fields.either(22, 36);
     check("sectors of a table", table, "at least 1", table > 0)?;
-    let n_root = fields.word(17);
-    let whole = (n_root * 32).is_multiple_of(sector);
-    check(
-        "entries of the root directory",
-        n_root,
-        "whole sectors of them",
-        whole,
-    )?;
-    let n_sectors = fields.either(19, 32);
+    check(ROOT_ENTRIES, n_root, "whole sectors of them", whole)?;
     let before = reserved + n_tables * table + n_root * 32 / sector;
-    let data = n_sectors.checked_sub(before);
-    let n_clusters = data.unwrap_or(0) / per_cluster;
+    let n_clusters = n_sectors.saturating_sub(before) / per_cluster;
     check(
         "number of sectors",
         n_sectors,
@@ -128,24 +127,19 @@ fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
         return Err(Corrupt::Cut { expected, found });
     }
     let bits = match n_clusters {
-        _ if is_fat32 => FatBits::Fat32,
+        _ if fields.is_fat32() => FatBits::Fat32,
         n if n < FAT12_END => FatBits::Fat12,
         _ => FatBits::Fat16,
     };
-    let end = if is_fat32 { FAT32_END } else { FAT16_END };
-    check(
-        "number of clusters",
-        n_clusters,
-        "no more than its width counts",
-        n_clusters < end,
-    )?;
-    let has_root = is_fat32 == (n_root == 0);
-    check(
-        "entries of the root directory",
-        n_root,
-        "0 on FAT32 only",
-        has_root,
-    )?;
+    let end = if fields.is_fat32() {
+        FAT32_END
+    } else {
+        FAT16_END
+    };
+    let expected = "no more than its width counts";
+    check("number of clusters", n_clusters, expected, n_clusters < end)?;
+    let has_root = fields.is_fat32() == (n_root == 0);
+    check(ROOT_ENTRIES, n_root, "0 on FAT32 only", has_root)?;
     let expected = bits.table_sectors(n_clusters, sector);
     if table < expected {
         return Err(Corrupt::ShortTable {
@@ -154,7 +148,24 @@ fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
             n_clusters,
         });
     }
-    let root_cluster = if is_fat32 { fields.long(44) } else { 0 };
+    Ok(Geometry {
+        bits,
+        sector,
+        n_sectors,
+        sectors_per_cluster: per_cluster,
+        reserved,
+        n_tables,
+        table_sectors: table,
+        root_entries: n_root,
+        n_clusters,
+    })
+}
+
+/// The values of the boot sector of a partition of `len` bytes.
+pub(super) fn parse(sector: &[u8; 512], len: u64) -> Result<Boot, Corrupt> {
+    let fields = &Fields(sector);
+    let geometry = geometry(fields, len)?;
+    let is_fat32 = fields.is_fat32();
     let extended = if is_fat32 { 64 } else { 36 };
     // 0x28 says that an id follows, 0x29 that a label and the width do too.
     let mark = fields.byte(extended + 2);
@@ -163,25 +174,11 @@ fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
         flags if is_fat32 && flags & 0x80 != 0 => flags & 0xf,
         _ => 0,
     };
-    check(
-        "active table",
-        active_table,
-        "one that there is",
-        active_table < n_tables,
-    )?;
+    let is_there = active_table < geometry.n_tables;
+    check("active table", active_table, "one that there is", is_there)?;
     Ok(Boot {
         shape: Shape {
-            geometry: Geometry {
-                bits,
-                sector,
-                n_sectors,
-                sectors_per_cluster: per_cluster,
-                reserved,
-                n_tables,
-                table_sectors: table,
-                root_entries: n_root,
-                n_clusters,
-            },
+            geometry,
             oem_name: fields.bytes(3),
             media: fields.0[21],
             sectors_per_track: fields.short(24),
@@ -195,7 +192,7 @@ fn parse(fields: &Fields<'_>, len: u64) -> Result<Boot, Corrupt> {
         },
         volume_id: matches!(mark, 0x28 | 0x29).then(|| fields.long(extended + 3)),
         label: (mark == 0x29).then(|| fields.bytes(extended + 7)),
-        root_cluster,
+        root_cluster: if is_fat32 { fields.long(44) } else { 0 },
         active_table,
     })
 }

@@ -1,33 +1,26 @@
-//! The allocation table: follows the chain of a file, and sees to it that no cluster has two owners.
+//! The allocation table: it gives the chain of each file, in which no cluster may have two owners.
 
 use super::boot::Boot;
 use super::error::{Corrupt, ReadError, read_at};
 use crate::disk::device::Device;
 use crate::fs::fat::FatBits;
-use crate::fs::fat::geometry::FIRST_CLUSTER;
+use crate::fs::fat::format::{FIRST_CLUSTER, Run};
 use crate::tree::TreePath;
 use std::collections::BTreeMap;
 
-/// A part of the table that is read at once: entries of every width end where it ends.
+/// Bytes of the table that are read at once. An entry of any width ends with such a page.
 const PAGE: u64 = 3 * 4096;
 
-/// Clusters that follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) first: u32,
-    pub(super) n_clusters: u32,
-}
-
-/// The table of one filesystem. What was read of it stays in memory: at most the whole of it.
+/// The table of one filesystem. The pages that were read stay in memory.
 pub(super) struct Table<'a> {
     device: &'a dyn Device,
     bits: FatBits,
-    /// Where the table is, in bytes.
+    /// Offset of the table in bytes.
     start: u64,
     len: u64,
     last_cluster: u32,
     pages: BTreeMap<u64, Vec<u8>>,
-    /// One bit for each cluster, set when a chain has come by.
+    /// One bit for each cluster, set when it belongs to a chain.
     claimed: Vec<u64>,
 }
 
@@ -47,8 +40,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The clusters of `path` from `first` on, which now belong to it. Ends, because no cluster is
-    /// claimed twice.
+    /// Returns the clusters of `path` from `first` on, which now belong to it. A chain has an end
+    /// because no cluster is claimed twice.
     pub(super) fn claim(&mut self, path: &TreePath, first: u32) -> Result<Vec<Run>, ReadError> {
         let mut runs: Vec<Run> = Vec::new();
         let (mut from, mut to) = (0, first);
@@ -94,7 +87,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The largest number of an entry. It and the seven below it end a chain.
+    /// The largest value of an entry. It and the seven below it end a chain.
     fn top(&self) -> u32 {
         match self.bits {
             FatBits::Fat12 => 0xfff,
@@ -103,7 +96,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The entry of `cluster`, one that there is.
+    /// The entry of `cluster`, which the filesystem has.
     fn entry(&mut self, cluster: u32) -> Result<u32, ReadError> {
         let cluster = u64::from(cluster);
         let (offset, n_bytes) = match self.bits {
@@ -114,7 +107,7 @@ impl<'a> Table<'a> {
         let page = self.page(offset / PAGE)?;
         let at = usize::try_from(offset % PAGE).expect("within a page");
         let mut bytes = [0; 4];
-        // Of the last pair of FAT12 there may be only the first half.
+        // The last pair of FAT12 may have only its first half.
         let found = &page[at..page.len().min(at + n_bytes)];
         bytes[..found.len()].copy_from_slice(found);
         let entry = u32::from_le_bytes(bytes);

@@ -1,31 +1,26 @@
 //! The entries of a directory: 8.3 names, and the long names before them.
 //!
-//! Read as Linux does: long entries that do not lead up to their 8.3 entry are as if not there.
-//! Only the first entry of zeros ends a directory for us, as for Windows, mtools and firmware;
-//! Linux reads on, over what was never cleared.
+//! They are read as Linux reads them: long entries that do not belong to the 8.3 entry behind them
+//! are ignored. But the first entry of zeros ends a directory, as for Windows, mtools and firmware,
+//! where Linux reads on into entries that were never cleared.
 
 use crate::epoch::{self, Timestamp};
 use crate::fs::fat::codepage;
-use crate::fs::fat::geometry::ENTRY_SIZE;
+use crate::fs::fat::format::*;
 use crate::fs::fat::shape::Label;
 use crate::tree::Name;
 
-const ATTR_VOLUME_LABEL: u8 = 0x08;
-const ATTR_DIRECTORY: u8 = 0x10;
-const ATTR_READ_ONLY: u8 = 0x01;
-const ATTR_LONG_NAME: u8 = 0x0f;
+/// The first byte of a deleted entry.
 const DELETED: u8 = 0xe5;
-/// Marks the entry with the end of a long name, which comes first.
-const LAST_LONG_ENTRY: u8 = 0x40;
 const MAX_LONG_ENTRIES: u8 = 20;
-/// What Windows NT notes of an 8.3 name in lower case: of its base, of its extension.
+/// The bits by which Windows NT marks an 8.3 name with a base or an extension in lower case.
 const LOWER_BASE: u8 = 0x08;
 const LOWER_EXTENSION: u8 = 0x10;
 
 /// One file or directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The name, or how to show one that cannot be.
+    /// The name, or an escaped form of one that Linux cannot have.
     pub(super) name: Result<Name, String>,
     pub(super) is_directory: bool,
     pub(super) is_read_only: bool,
@@ -34,15 +29,15 @@ pub(super) struct Entry {
     pub(super) mtime: Timestamp,
 }
 
-/// What stands in a directory.
+/// The content of a directory.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     pub(super) entries: Vec<Entry>,
-    /// The first volume label; one in the root counts.
+    /// The first volume label, which has a meaning in the root only.
     pub(super) label: Option<Label>,
 }
 
-/// Reads the directory in `bytes`. The upper half of a cluster's number is there `on_fat32` only.
+/// Reads the directory in `bytes`. Numbers of clusters have an upper half `on_fat32` only.
 pub(super) fn list(bytes: &[u8], on_fat32: bool) -> Listing {
     let mut listing = Listing::default();
     let mut long: Option<Long> = None;
@@ -53,13 +48,13 @@ pub(super) fn list(bytes: &[u8], on_fat32: bool) -> Listing {
             (_, ATTR_LONG_NAME) => long = Long::next(long, slot),
             (_, attributes) if attributes & ATTR_VOLUME_LABEL != 0 => {
                 long = None;
-                let bytes = slot[..11].try_into().expect("11 bytes");
+                let bytes = *short(slot);
                 let time = time(slot);
                 listing.label = listing.label.or(Some(Label { bytes, time }));
             }
             _ => {
                 let units = long.take().and_then(|long| long.of(slot));
-                if !matches!(&slot[..11], b".          " | b"..         ") {
+                if ![DOT, DOT_DOT].contains(&short(slot)) {
                     listing.entries.push(entry(slot, units, on_fat32));
                 }
             }
@@ -68,9 +63,17 @@ pub(super) fn list(bytes: &[u8], on_fat32: bool) -> Listing {
     listing
 }
 
+/// The 8.3 name of an entry.
+fn short(slot: &[u8; ENTRY_SIZE]) -> &Short {
+    slot.first_chunk().expect("an entry has 32 bytes")
+}
+
+fn word(slot: &[u8; ENTRY_SIZE], at: usize) -> u16 {
+    u16::from_le_bytes([slot[at], slot[at + 1]])
+}
+
 fn entry(slot: &[u8; ENTRY_SIZE], units: Option<Vec<u16>>, on_fat32: bool) -> Entry {
-    let word = |at: usize| u16::from_le_bytes([slot[at], slot[at + 1]]);
-    let high = if on_fat32 { word(20) } else { 0 };
+    let high = if on_fat32 { word(slot, 20) } else { 0 };
     let text = match units {
         None => Ok(short_name(slot)),
         Some(units) => String::from_utf16(&units).map_err(|_| String::from_utf16_lossy(&units)),
@@ -81,7 +84,7 @@ fn entry(slot: &[u8; ENTRY_SIZE], units: Option<Vec<u16>>, on_fat32: bool) -> En
         name,
         is_directory: slot[11] & ATTR_DIRECTORY != 0,
         is_read_only: slot[11] & ATTR_READ_ONLY != 0,
-        first_cluster: u32::from(high) << 16 | u32::from(word(26)),
+        first_cluster: u32::from(high) << 16 | u32::from(word(slot, 26)),
         len: u32::from_le_bytes(slot[28..].try_into().expect("4 bytes")),
         mtime: time(slot),
     }
@@ -91,9 +94,9 @@ fn entry(slot: &[u8; ENTRY_SIZE], units: Option<Vec<u16>>, on_fat32: bool) -> En
 fn short_name(slot: &[u8; ENTRY_SIZE]) -> String {
     let half = |bytes: &[u8], lower: u8| -> String {
         let end = bytes.iter().rposition(|byte| *byte != b' ');
-        let kept = &bytes[..end.map_or(0, |last| last + 1)];
-        let decoded = kept.iter().take_while(|byte| **byte != 0);
-        let decoded = decoded.map(|byte| codepage::decode(*byte));
+        let bytes = &bytes[..end.map_or(0, |last| last + 1)];
+        let bytes = bytes.iter().take_while(|byte| **byte != 0);
+        let decoded = bytes.map(|byte| codepage::decode(*byte));
         match slot[12] & lower {
             0 => decoded.collect(),
             _ => decoded.map(codepage::lower).collect(),
@@ -101,7 +104,7 @@ fn short_name(slot: &[u8; ENTRY_SIZE]) -> String {
     };
     let mut base = [0; 8];
     base.copy_from_slice(&slot[..8]);
-    // A name that begins with the mark of deleted ones has this instead.
+    // 0x05 stands for the first byte 0xe5, which marks deleted entries.
     if base[0] == 0x05 {
         base[0] = DELETED;
     }
@@ -112,17 +115,17 @@ fn short_name(slot: &[u8; ENTRY_SIZE]) -> String {
     }
 }
 
-/// A long name of which the end has been read.
+/// A long name whose last part, which comes first, has been read.
 struct Long {
     /// Its parts, the last one first.
-    parts: Vec<[u16; 13]>,
+    parts: Vec<[u16; UNITS]>,
     /// How many entries are still to come.
     ahead: u8,
     checksum: u8,
 }
 
 impl Long {
-    /// The long name with the entry `slot`, if that continues it or begins a new one.
+    /// Returns the long name with the entry `slot`, if that entry continues it or begins a new one.
     fn next(before: Option<Self>, slot: &[u8; ENTRY_SIZE]) -> Option<Self> {
         let (ordinal, checksum) = (slot[0] & !LAST_LONG_ENTRY, slot[13]);
         if ordinal == 0 || ordinal > MAX_LONG_ENTRIES {
@@ -137,20 +140,18 @@ impl Long {
             Some(long) if long.ahead == ordinal && long.checksum == checksum => long,
             _ => return None,
         };
-        let places = (1..11).chain(14..26).chain(28..32).step_by(2);
-        let mut part = [0; 13];
-        for (unit, at) in part.iter_mut().zip(places) {
-            *unit = u16::from_le_bytes([slot[at], slot[at + 1]]);
+        let mut part = [0; UNITS];
+        for (unit, at) in part.iter_mut().zip(unit_offsets()) {
+            *unit = word(slot, at);
         }
         long.parts.push(part);
         long.ahead -= 1;
         Some(long)
     }
 
-    /// The whole name, if it belongs to the 8.3 entry `slot`.
+    /// Returns the units of the whole name, if it belongs to the 8.3 entry `slot`.
     fn of(self, slot: &[u8; ENTRY_SIZE]) -> Option<Vec<u16>> {
-        let sum = |sum: u8, byte: &u8| sum.rotate_right(1).wrapping_add(*byte);
-        let checksum = slot[..11].iter().fold(0, sum);
+        let checksum = checksum(short(slot));
         let parts = self.parts.into_iter().rev().flatten();
         let units: Vec<u16> = parts.take_while(|unit| *unit != 0).collect();
         let is_whole = self.ahead == 0 && self.checksum == checksum && !units.is_empty();
@@ -158,11 +159,10 @@ impl Long {
     }
 }
 
-/// The time of the last change. FAT knows no time zone: taken for UTC, as Debian's images are made
-/// in it. Fields beyond their range are brought into it, as Linux does.
+/// Returns the time of the last change. FAT has no time zone; the time is taken for UTC, in which
+/// Debian's images are made. Fields beyond their range are brought into it, as Linux does.
 fn time(slot: &[u8; ENTRY_SIZE]) -> Timestamp {
-    let word = |at: usize| u16::from_le_bytes([slot[at], slot[at + 1]]);
-    let (time, date) = (word(22), word(24));
+    let (time, date) = (word(slot, 22), word(slot, 24));
     let year = (1980 + (date >> 9)).cast_signed();
     let month = i8::try_from((date >> 5 & 15).clamp(1, 12)).expect("1 to 12");
     // A day that the month does not have is one of the next month.
@@ -222,8 +222,7 @@ mod tests {
         let mut slot = [0xff; 32];
         (slot[0], slot[11], slot[12], slot[13]) = (ordinal, ATTR_LONG_NAME, 0, checksum);
         (slot[26], slot[27]) = (0, 0);
-        let places = (1..11).chain(14..26).chain(28..32).step_by(2);
-        for (unit, at) in text.encode_utf16().chain([0]).zip(places) {
+        for (unit, at) in text.encode_utf16().chain([0]).zip(unit_offsets()) {
             slot[at..at + 2].copy_from_slice(&unit.to_le_bytes());
         }
         slot
@@ -232,9 +231,7 @@ mod tests {
     #[test]
     fn long_names_that_do_not_fit_their_entry_are_as_if_not_there() {
         let short = slot(b"LONGNA~1TXT", 0x20);
-        let sum = short[..11]
-            .iter()
-            .fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte));
+        let sum = checksum(b"LONGNA~1TXT");
         let (end, begin) = (long(0x42, sum, " name 🎉"), long(1, sum, "thirteenchars"));
         for (slots, expected) in [
             (vec![end, begin, short], "thirteenchars name 🎉"),

@@ -5,7 +5,7 @@ use crate::disk::probe::Contents;
 use crate::tree::TreePath;
 use std::io;
 
-/// What went wrong, in one of three families.
+/// Why a FAT filesystem cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The device cannot be read.
@@ -17,7 +17,7 @@ pub enum ReadError {
         #[source]
         source: io::Error,
     },
-    /// Sound, perhaps, but more than this program reads.
+    /// The filesystem may be sound, but this reader has a limit.
     #[error("this FAT filesystem is not supported: {0}")]
     Unsupported(#[from] Unsupported),
     /// The filesystem contradicts itself.
@@ -25,10 +25,10 @@ pub enum ReadError {
     Corrupt(#[from] Corrupt),
 }
 
-/// A limit of ours.
+/// A limit of this reader.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
-    /// Another filesystem, or none.
+    /// The partition has another filesystem or no filesystem.
     #[error("it is {}", .found.map_or("no filesystem that has a name".into(), |it| it.to_string()))]
     Other {
         /// What it is.
@@ -42,7 +42,7 @@ pub enum Unsupported {
         /// The limit.
         max: usize,
     },
-    /// More files than a boot partition ever had.
+    /// There are more files than on any boot partition.
     #[error("it has more than {max} files and directories")]
     Nodes {
         /// The limit.
@@ -58,10 +58,10 @@ pub enum Unsupported {
     },
 }
 
-/// What contradicts itself.
+/// A contradiction within the filesystem.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Corrupt {
-    /// A field of the boot sector that cannot be.
+    /// A field of the boot sector has an impossible value.
     #[error("its boot sector says {found} as {field}, expected {expected}")]
     Boot {
         /// Which field.
@@ -89,7 +89,7 @@ pub enum Corrupt {
         /// How many clusters there are.
         n_clusters: u64,
     },
-    /// A chain that leads to what is no cluster.
+    /// A chain leads to a number that is not a cluster.
     #[error(
         "the chain of `{path}` leads from cluster {from} to {to}, which is {what}; clusters are 2 to {last}"
     )]
@@ -100,7 +100,7 @@ pub enum Corrupt {
         from: u32,
         /// Where it leads.
         to: u32,
-        /// What that is.
+        /// What that number means.
         what: &'static str,
         /// The last cluster.
         last: u32,

@@ -1,16 +1,16 @@
-//! Reads FAT12, FAT16 and FAT32 that somebody else made, without trusting a number of it.
+//! Reads FAT12, FAT16 and FAT32 filesystems of any origin. No number in them is trusted.
 //!
 //! ```text
 //! boot sector → shape → directories, from the root down → chain of each file → pieces of the disk
 //! ```
 //!
-//! What is read is whole: every chain is as long as its file and leads to clusters that exist, each
-//! of which has one owner; anything else is refused with its numbers. No chain and no tree goes on
-//! without end, and memory is bounded by the filesystem's own size. Names are those that Linux
-//! shows: long ones as UTF-8, 8.3 ones in code page 437. Files belong to root and have mode 0755,
-//! as Debian mounts a boot partition. The width follows from the number of clusters, but for FAT32,
-//! which its boot sector names, as for Linux. FSInfo, the second table, the mark of an unclean
-//! unmount, hidden and system files are not looked at.
+//! A tree that was read is complete: every chain is as long as its file and leads to clusters that
+//! exist, each of which has one owner; any other filesystem is refused with the numbers that are
+//! wrong. Every chain and every tree has an end, and memory is bounded by the size of the
+//! filesystem. Names are those that Linux shows: long ones as UTF-8, 8.3 ones in code page 437.
+//! Files belong to root and have mode 0755, as Debian mounts a boot partition. The width follows
+//! from the number of clusters, except for FAT32, which the boot sector names, as for Linux. FSInfo,
+//! the second table, the mark of an unclean unmount, hidden and system files are not looked at.
 
 mod boot;
 mod chain;
@@ -20,22 +20,22 @@ mod error;
 pub use error::{Corrupt, ReadError, Unsupported};
 
 use super::FatBits;
-use super::geometry::ENTRY_SIZE;
-use super::shape::Kept;
+use super::format::{ENTRY_SIZE, MAX_ENTRIES, Run};
+use super::shape::Volume;
 use crate::disk::device::Device;
 use crate::epoch::Timestamp;
 use crate::tree::{Content, Kind, Meta, Node, Origin, Piece, Slice, Tree, TreePath};
 use boot::Boot;
-use chain::{Run, Table};
+use chain::Table;
 use directory::Entry;
 use error::read_at;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// What a directory can have at most: 65,536 entries.
-const MAX_DIRECTORY: u64 = 65_536 * ENTRY_SIZE as u64;
+/// Bytes of the largest directory.
+const MAX_DIRECTORY: u64 = (MAX_ENTRIES * ENTRY_SIZE) as u64;
 /// Windows goes 130 levels deep, in paths of 260 characters.
 const MAX_DEPTH: usize = 130;
-/// A boot partition has some hundred; more than this is an attack on the memory.
+/// A boot partition has some hundred files; more than this is an attack on the memory.
 const MAX_NODES: usize = 1 << 20;
 
 /// A FAT filesystem whose boot sector is sound.
@@ -46,16 +46,22 @@ pub struct Filesystem<'a> {
 
 impl<'a> Filesystem<'a> {
     /// Reads the boot sector of `device`, which is as long as the partition.
+    ///
+    /// # Errors
+    /// Fails if `device` cannot be read, or if it has no boot sector of a sound FAT filesystem.
     pub fn open(device: &'a dyn Device) -> Result<Self, ReadError> {
         let boot = boot::read(device)?;
         Ok(Self { device, boot })
     }
 
-    /// What repacking keeps besides the files.
-    pub fn kept(&self) -> Result<Kept, ReadError> {
+    /// Returns the filesystem apart from its files.
+    ///
+    /// # Errors
+    /// Fails if the root directory, which has the label, cannot be read.
+    pub fn volume(&self) -> Result<Volume, ReadError> {
         let mut table = Table::new(self.device, &self.boot);
         let root = self.directory(&mut table, &TreePath::root(), self.boot.root_cluster)?;
-        Ok(Kept {
+        Ok(Volume {
             shape: self.boot.shape.clone(),
             volume_id: self.boot.volume_id,
             boot_label: self.boot.label,
@@ -63,8 +69,11 @@ impl<'a> Filesystem<'a> {
         })
     }
 
-    /// All files; their content stays where it is, within `place`: where the device lies in a
-    /// stored object.
+    /// Returns all files. Their content is not read: it becomes slices of `place`, which is the
+    /// device's slice of a stored object.
+    ///
+    /// # Errors
+    /// Fails if the filesystem is not sound, or beyond the limits of this reader.
     pub fn tree(&self, place: &Slice) -> Result<Tree, ReadError> {
         let mut table = Table::new(self.device, &self.boot);
         let meta = Meta::root(0o755, Timestamp::default());
@@ -108,7 +117,7 @@ impl<'a> Filesystem<'a> {
         Ok(tree)
     }
 
-    /// Checks that the directory `entry` at `path` can be gone into.
+    /// Refuses the directory `entry` at `path` if it lies too deep or has no cluster.
     fn deeper(&self, path: &TreePath, entry: &Entry) -> Result<TreePath, ReadError> {
         let path = path.clone();
         if path.components().len() > MAX_DEPTH {
@@ -121,7 +130,7 @@ impl<'a> Filesystem<'a> {
         Ok(path)
     }
 
-    /// What stands in the directory at `cluster`; at 0 is the root of FAT12 and FAT16.
+    /// Reads the directory at `cluster`, which is 0 for the root of FAT12 and FAT16.
     fn directory(
         &self,
         table: &mut Table<'_>,
@@ -167,7 +176,7 @@ impl<'a> Filesystem<'a> {
             let path = path.clone();
             return Err(Corrupt::ShortChain { path, len, found }.into());
         }
-        // A chain may be longer than its file: room that somebody reserved.
+        // A chain may be longer than its file, if room was reserved.
         let mut left = len;
         let pieces = spans.into_iter().map(|(start, len)| {
             let len = len.min(left);
@@ -181,7 +190,7 @@ impl<'a> Filesystem<'a> {
         Ok(Content::from_pieces(pieces))
     }
 
-    /// Where `runs` lie on the device: offset and length of each.
+    /// Returns the offset and length of each of `runs` on the device.
     fn spans(&self, runs: &[Run]) -> Vec<(u64, u64)> {
         let geometry = &self.boot.shape.geometry;
         let span = |run: &Run| {

@@ -1,21 +1,11 @@
 use super::*;
 use crate::digest::Sha256;
 use crate::disk::image::{Image, Source};
-use crate::epoch::Epoch;
+use crate::fs::fat::tests::{self, META};
 use crate::fs::fat::{Params, seal};
-use crate::units::{Bytes, Lba};
+use crate::units::Bytes;
 use proptest::prelude::*;
 use std::sync::OnceLock;
-
-const META: Meta = Meta {
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    mtime: Timestamp {
-        seconds: 1_735_689_600,
-        nanoseconds: 0,
-    },
-};
 
 fn bytes(image: &Image) -> Vec<u8> {
     let mut disk = vec![0; usize::try_from(image.len()).unwrap()];
@@ -44,10 +34,7 @@ fn params(len: Bytes, bits: FatBits) -> Params {
     Params {
         len,
         bits: Some(bits),
-        volume_id: 0x1234_abcd,
-        label: "BOOT".into(),
-        epoch: Epoch(1_735_689_600),
-        start: Lba(8192),
+        ..tests::params(0)
     }
 }
 
@@ -92,7 +79,7 @@ fn place(len: usize) -> Slice {
 
 fn read(disk: &[u8]) -> Result<Tree, ReadError> {
     let filesystem = Filesystem::open(&disk)?;
-    filesystem.kept()?;
+    filesystem.volume()?;
     filesystem.tree(&place(disk.len()))
 }
 
@@ -167,7 +154,7 @@ fn a_field_of_the_boot_sector_that_cannot_be_is_named() {
         let mut disk = sound()[0].clone();
         disk[at] = value;
         let sector: &[u8; 512] = disk[..512].try_into().unwrap();
-        let refused = boot::parse_sector(sector, disk.len() as u64).unwrap_err();
+        let refused = boot::parse(sector, disk.len() as u64).unwrap_err();
         assert!(refused.to_string().ends_with(expected), "{refused}");
     }
 }
