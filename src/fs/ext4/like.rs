@@ -1,4 +1,4 @@
-//! Parameters that make a filesystem like another one, and what differs nevertheless.
+//! Parameters cloned from a filesystem, and the differences that remain.
 
 use super::read::{Filesystem, ReadError, Superblock};
 use super::write::params::{
@@ -10,28 +10,28 @@ use crate::fs::ext4::format::feature::{self, Feature};
 use crate::fs::ext4::format::superblock::DEFAULT_MOUNT_OPTIONS;
 use std::fmt;
 
-/// What says how a filesystem was left, not what it is like.
+/// Features that say in what state a filesystem was left, not what it is like.
 const STATES: [Feature; 2] = [feature::NEEDS_RECOVERY, feature::ORPHAN_PRESENT];
 
-/// Something of a base that a filesystem made like it has otherwise.
+/// A property in which a filesystem differs from the base that it is made like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// A feature that is not written. Where checksums started at a stored seed
-    /// (`metadata_csum_seed`), they start at the one that the UUID gives.
+    /// A feature of the base that imgbuild does not write. Without `metadata_csum_seed`, checksums
+    /// start at the seed that the UUID gives.
     Without(Feature),
-    /// A feature that all filesystems of ours have.
+    /// A feature that the base lacks and imgbuild always writes.
     With(Feature),
-    /// Bytes of its blocks; ours have 4096.
+    /// Bytes of the base's blocks; imgbuild writes blocks of 4096.
     BlockSize(u32),
-    /// Bytes of its inodes; ours have 256.
+    /// Bytes of the base's inodes; imgbuild writes inodes of 256.
     InodeSize(u16),
-    /// Blocks of 4096 bytes that its journal has, fewer than any kernel takes.
+    /// Blocks of 4096 bytes in the base's journal, which are fewer than any kernel takes.
     Journal(u64),
-    /// Bytes for each of its inodes, fewer than there can be.
+    /// Bytes for each inode of the base, which are too few for a filesystem of imgbuild.
     BytesPerInode(u64),
-    /// Percent of it that only root may use, more than there can be.
+    /// Percentage of the base that only root may use, which is too large for imgbuild.
     ReservedPercent(u8),
-    /// `s_default_mount_opts`, which are `user_xattr` and `acl` in ours.
+    /// `s_default_mount_opts` of the base; imgbuild writes `user_xattr` and `acl`.
     MountOptions(u32),
 }
 
@@ -77,7 +77,10 @@ impl fmt::Display for Difference {
 impl Params {
     /// Parameters for a filesystem of `len` bytes, made at `epoch`, that is like `base`: with its
     /// UUID, label, hash seed, reserved percentage, inode ratio, journal length, and those of
-    /// its features that [`Features`] names. What differs is told, in no order of weight.
+    /// its features that [`Features`] has. The second value lists the differences that remain.
+    ///
+    /// # Errors
+    /// Fails if the inode of the base's journal cannot be read.
     pub fn like(
         base: &Filesystem<'_>,
         len: u64,
@@ -106,49 +109,53 @@ impl Params {
     }
 }
 
-/// What a filesystem with `features` has otherwise than the one of `superblock`, whose journal would
-/// have `journal` blocks of ours.
+/// The differences between a filesystem with `features` and the one of `superblock`, whose journal
+/// has room for `journal` blocks of 4096 bytes.
 fn differences(
     superblock: &Superblock,
     journal: Option<u64>,
     features: Features,
 ) -> Vec<Difference> {
-    let has = |feature| superblock.features.has(feature);
     let written = features.set();
-    let mut differences: Vec<Difference> = superblock
-        .features
+    let without = superblock.features.iter();
+    let without = without.filter(|feature| !written.has(*feature) && !STATES.contains(feature));
+    let with = written
         .iter()
-        .filter(|feature| !written.has(*feature) && !STATES.contains(feature))
-        .map(Difference::Without)
-        .collect();
-    let added = written.iter().filter(|feature| !has(*feature));
-    differences.extend(added.map(Difference::With));
-    let mut tell = |differs: bool, difference| differs.then(|| differences.push(difference));
+        .filter(|feature| !superblock.features.has(*feature));
+    let journal = journal.unwrap_or(LEAST_JOURNAL.into());
+    let bytes_per_inode = superblock.bytes_per_inode();
+    let (percent, options) = (
+        superblock.reserved_percent(),
+        superblock.default_mount_options,
+    );
     let (block_size, inode_size) = (superblock.block_size, superblock.inode_size);
-    tell(
-        u64::from(block_size) != BLOCK_BYTES,
-        Difference::BlockSize(block_size),
-    );
-    tell(
-        usize::from(inode_size) != INODE_SIZE,
-        Difference::InodeSize(inode_size),
-    );
-    if let Some(blocks) = journal {
-        tell(blocks < LEAST_JOURNAL.into(), Difference::Journal(blocks));
-    }
-    let (bytes, percent) = (superblock.bytes_per_inode(), superblock.reserved_percent());
-    tell(
-        bytes < LEAST_BYTES_PER_INODE,
-        Difference::BytesPerInode(bytes),
-    );
-    tell(
-        percent > MOST_RESERVED_PERCENT,
-        Difference::ReservedPercent(percent),
-    );
-    let options = superblock.default_mount_options;
-    tell(
-        options != DEFAULT_MOUNT_OPTIONS,
-        Difference::MountOptions(options),
-    );
-    differences
+    let others = [
+        (
+            u64::from(block_size) != BLOCK_BYTES,
+            Difference::BlockSize(block_size),
+        ),
+        (
+            usize::from(inode_size) != INODE_SIZE,
+            Difference::InodeSize(inode_size),
+        ),
+        (journal < LEAST_JOURNAL.into(), Difference::Journal(journal)),
+        (
+            bytes_per_inode < LEAST_BYTES_PER_INODE,
+            Difference::BytesPerInode(bytes_per_inode),
+        ),
+        (
+            percent > MOST_RESERVED_PERCENT,
+            Difference::ReservedPercent(percent),
+        ),
+        (
+            options != DEFAULT_MOUNT_OPTIONS,
+            Difference::MountOptions(options),
+        ),
+    ];
+    let others = others.into_iter().filter(|(differs, _)| *differs);
+    without
+        .map(Difference::Without)
+        .chain(with.map(Difference::With))
+        .chain(others.map(|(_, difference)| difference))
+        .collect()
 }

@@ -1,5 +1,5 @@
-//! ext4: [`seal`] writes it from a tree, [`read::Filesystem`] reads it into one, and both have the
-//! [`format`] in common.
+//! ext4: [`seal`] writes a tree as a filesystem, [`read::Filesystem`] reads a filesystem as a tree,
+//! and both know the on-disk format from [`format`](mod@format).
 
 pub mod format;
 mod like;

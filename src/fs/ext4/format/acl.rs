@@ -1,4 +1,4 @@
-//! POSIX access control lists: the kernel's interface and the disk spell them differently.
+//! POSIX access control lists, which have one form in the kernel's interface and another on disk.
 //!
 //! ```text
 //! xattr value   version 2, then (tag u16, permissions u16, id u32) for every entry
@@ -10,7 +10,7 @@ use super::field::Le16;
 const XATTR_VERSION: u32 = 2;
 const DISK_VERSION: u32 = 1;
 
-/// What the kernel gives for the id of an entry that names nobody.
+/// The id that the kernel gives for an entry without one.
 const NOBODY: [u8; 4] = [0xff; 4];
 
 const USER_OBJ: u16 = 0x01;
@@ -20,8 +20,8 @@ const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 const OTHER: u16 = 0x20;
 
-/// The on-disk form of the xattr value `value`; nothing if it is no list that the kernel takes:
-/// owner, users, owning group, groups, mask (where there are users or groups), others.
+/// Returns the on-disk form of the xattr value `value`, or `None` if the kernel would not take that
+/// list: it has owner, users, owning group, groups, mask (if it has users or groups) and others.
 pub(crate) fn to_disk(value: &[u8]) -> Option<Vec<u8>> {
     let (version, entries) = value.split_at_checked(4)?;
     if version != XATTR_VERSION.to_le_bytes() || !entries.len().is_multiple_of(8) {
@@ -54,8 +54,8 @@ fn is_complete(tags: &[u16]) -> bool {
         && (!names_someone || tags.contains(&MASK))
 }
 
-/// The value that the kernel's xattr calls give for `disk`; nothing if it is no list that the
-/// kernel would have written.
+/// Returns the value that the kernel's xattr calls give for `disk`, or `None` if the kernel would
+/// not have written that list.
 pub(crate) fn from_disk(disk: &[u8]) -> Option<Vec<u8>> {
     let mut value = XATTR_VERSION.to_le_bytes().to_vec();
     let mut rest = disk.get(4..)?;

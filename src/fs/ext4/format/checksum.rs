@@ -7,7 +7,8 @@ use std::ops::Range;
 pub(crate) struct Seed(u32);
 
 impl Seed {
-    /// The seed of what belongs to no filesystem, such as a superblock, which holds the UUID itself.
+    /// The seed of what belongs to no filesystem, such as a superblock, which holds the UUID
+    /// itself.
     pub(crate) const NONE: Self = Self(!0);
 
     /// The seed of the filesystem with `uuid`.
@@ -15,7 +16,8 @@ impl Seed {
         Self(Self::NONE.over(&[uuid]))
     }
 
-    /// A seed that a superblock stores (`metadata_csum_seed`), or an earlier checksum to go on from.
+    /// A seed that a superblock stores (`metadata_csum_seed`), or an earlier checksum to go on
+    /// from.
     pub(crate) fn stored(seed: u32) -> Self {
         Self(seed)
     }

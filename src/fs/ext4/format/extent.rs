@@ -18,6 +18,8 @@ pub(crate) const EI_LEAF: Split = Split(4..8, 8..10);
 pub(crate) const MAGIC: u16 = 0xf30a;
 /// Bytes of a node before its entries.
 pub(crate) const HEADER: usize = 12;
+/// Blocks that a file can have: their numbers have 32 bits.
+pub(crate) const FILE_BLOCKS: u64 = 1 << 32;
 /// Bytes of an entry.
 pub(crate) const ENTRY: usize = 12;
 /// Blocks of one extent. `ee_len` is larger for blocks that are allocated but not written, which

@@ -1,15 +1,15 @@
-//! What a filesystem says that it uses: 96 flags, with the names that `dumpe2fs` gives them.
+//! The features of a filesystem: 96 flags, with the names that `dumpe2fs` gives them.
 
 use std::fmt;
 
-/// Which of the three words a flag stands in.
+/// The word of a flag, which says what software may do that does not know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Set {
-    /// Who does not know it can read and write.
+    /// Read and write.
     Compat,
-    /// Who does not know it cannot read.
+    /// Nothing.
     Incompat,
-    /// Who does not know it can read.
+    /// Read.
     RoCompat,
 }
 
@@ -77,58 +77,30 @@ impl fmt::Display for Feature {
         match NAMES.iter().find(|(feature, _)| feature == self) {
             Some((_, name)) => f.write_str(name),
             None => {
-                let letter = match self.set {
-                    Set::Compat => 'C',
-                    Set::Incompat => 'I',
-                    Set::RoCompat => 'R',
-                };
+                let letter = ['C', 'I', 'R'][self.set as usize];
                 write!(f, "FEATURE_{letter}{}", self.bit)
             }
         }
     }
 }
 
-/// Several flags, for an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeatureList(pub Vec<Feature>);
-
-impl fmt::Display for FeatureList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self
-            .0
-            .iter()
-            .map(|feature| format!("`{feature}`"))
-            .collect();
-        write!(f, "the feature {}", names.join(", "))
-    }
-}
-
-/// All flags of a filesystem.
+/// All flags of a filesystem: one word for each [`Set`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FeatureSet {
-    pub(crate) compat: u32,
-    pub(crate) incompat: u32,
-    pub(crate) ro_compat: u32,
-}
+pub struct FeatureSet(pub(crate) [u32; 3]);
 
 impl FeatureSet {
     /// Whether `feature` is among them.
     pub fn has(&self, feature: Feature) -> bool {
-        self.word(feature.set) >> feature.bit & 1 == 1
+        self.0[feature.set as usize] >> feature.bit & 1 == 1
     }
 
     /// The set of `features`.
     pub(crate) fn of(features: impl IntoIterator<Item = Feature>) -> Self {
-        let mut set = Self::default();
-        for Feature { set: word, bit } in features {
-            let word = match word {
-                Set::Compat => &mut set.compat,
-                Set::Incompat => &mut set.incompat,
-                Set::RoCompat => &mut set.ro_compat,
-            };
-            *word |= 1 << bit;
+        let mut words = [0; 3];
+        for Feature { set, bit } in features {
+            words[set as usize] |= 1 << bit;
         }
-        set
+        Self(words)
     }
 
     /// Every flag that is set.
@@ -138,14 +110,6 @@ impl FeatureSet {
         let this = *self;
         all.filter(move |feature| this.has(*feature))
     }
-
-    fn word(&self, set: Set) -> u32 {
-        match set {
-            Set::Compat => self.compat,
-            Set::Incompat => self.incompat,
-            Set::RoCompat => self.ro_compat,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -154,11 +118,7 @@ mod tests {
 
     #[test]
     fn features_have_the_names_of_dumpe2fs() {
-        let set = FeatureSet {
-            compat: 1 << 2,
-            incompat: 1 << 17 | 1 << 31 | 1 << 1,
-            ro_compat: 1 << 10 | 1 << 30,
-        };
+        let set = FeatureSet([1 << 2, 1 << 17 | 1 << 31 | 1 << 1, 1 << 10 | 1 << 30]);
         let names: Vec<String> = set.iter().map(|feature| feature.to_string()).collect();
         let expected = [
             "has_journal",

@@ -1,5 +1,5 @@
-//! Where a number stands in a record, and how it is read and written. All are little-endian, and every
-//! caller has checked how many bytes there are.
+//! Where a number stands in a record, and how it is read and written. All are little-endian, and
+//! every caller has checked how many bytes there are.
 
 use std::ops::Range;
 

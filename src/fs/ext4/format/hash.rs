@@ -6,9 +6,9 @@
 /// The hash of `name` under the filesystem's `seed`. Bit 0 is always clear: an index sets it where
 /// a run of equal hashes goes on in the next block.
 pub(crate) fn half_md4(name: &[u8], seed: &[u8; 16]) -> u32 {
-    /// What comes instead of a seed of zeros: MD4's own.
+    /// The initial state of MD4, which replaces a seed of zeros.
     const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-    /// Stands for the end of a directory in file positions.
+    /// The value that means the end of a directory in file positions.
     const END: u32 = 0xffff_fffe;
 
     let mut state = [0; 4];
@@ -29,7 +29,8 @@ pub(crate) fn half_md4(name: &[u8], seed: &[u8; 16]) -> u32 {
     }
 }
 
-/// The next 32 bytes of a name as numbers, filled up with what is left of its length.
+/// Returns the next 32 bytes of a name as numbers, padded with the length of what is left of the
+/// name.
 fn words(rest: &[u8]) -> [u32; 8] {
     let len = u32::try_from(rest.len()).expect("a name has at most 255 bytes");
     let pad = (len & 0xff) * 0x0101_0101;

@@ -62,7 +62,8 @@ pub(crate) const EXT4_VERITY_FL: u32 = 0x10_0000;
 pub(crate) const EXT4_EA_INODE_FL: u32 = 0x20_0000;
 pub(crate) const EXT4_INLINE_DATA_FL: u32 = 0x1000_0000;
 
-/// The checksum of `inode`, whose seed this is: 32 bits, or 16 where there is no room for the high part.
+/// The checksum of `inode`, whose seed this is: 32 bits, or 16 where there is no room for the high
+/// part.
 pub(crate) fn checksum(seed: Seed, inode: &[u8], has_high: bool) -> u32 {
     match has_high {
         true => seed.over_without(inode, &[I_CHECKSUM.0, I_CHECKSUM.1]),
@@ -70,9 +71,9 @@ pub(crate) fn checksum(seed: Seed, inode: &[u8], has_high: bool) -> u32 {
     }
 }
 
-/// A time as its two fields: the low 32 bits of the seconds; and nanoseconds above two more bits
-/// of the seconds. The range is 1901 to 2310; like the kernel, the nearest time is taken for one
-/// outside. ext4 goes on to 2446, but e2fsck takes 2310 to 2378 for times before 1970 that old
+/// Returns the two fields of a time: the low 32 bits of the seconds; and nanoseconds above two more
+/// bits of the seconds. The range is 1901 to 2310; a time outside becomes the nearest one, as in
+/// the kernel. ext4 goes on to 2446, but e2fsck takes 2310 to 2378 for times before 1970 that old
 /// kernels wrote wrongly, and offers to change them.
 pub(crate) fn time_fields(time: Timestamp) -> (u32, u32) {
     const FIRST: i64 = -(1 << 31);
@@ -84,13 +85,13 @@ pub(crate) fn time_fields(time: Timestamp) -> (u32, u32) {
     (low, time.nanoseconds << 2 | overflows)
 }
 
-/// The seconds that `low` and the extra field say.
+/// Returns the seconds of a time with these fields.
 pub(crate) fn seconds(low: u32, extra: u32) -> i64 {
     i64::from(low.cast_signed()) + (i64::from(extra & 3) << 32)
 }
 
-/// A device number as the kernel stores it: the old form where 8 bits suffice for both parts.
-/// Nothing where Linux has no such number.
+/// Returns a device number as the kernel stores it: in the old form if 8 bits suffice for both
+/// parts. `None` if Linux has no such number.
 pub(crate) fn device_field(major: u32, minor: u32) -> Option<[u8; I_BLOCK_LEN]> {
     if major > 0xfff || minor > 0xf_ffff {
         return None;

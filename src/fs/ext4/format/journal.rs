@@ -1,4 +1,5 @@
-//! The journal: its superblock, and what every block of the log begins with. Numbers are big-endian.
+//! The journal: its superblock, and what every block of the log begins with. Numbers are
+//! big-endian.
 
 use super::field::array;
 

@@ -2,8 +2,8 @@
 //! values mean, and what is checksummed.
 //!
 //! Names and values are those of the kernel's `Documentation/filesystems/ext4/` and
-//! `fs/ext4/ext4.h`, so that they can be searched for. Numbers are little-endian, those of the journal
-//! big-endian.
+//! `fs/ext4/ext4.h`, so that they can be searched for. Numbers are little-endian, those of the
+//! journal big-endian.
 
 pub(crate) mod acl;
 pub(crate) mod checksum;

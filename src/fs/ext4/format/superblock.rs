@@ -15,7 +15,6 @@ pub(crate) const S_LOG_CLUSTER_SIZE: Le32 = Le32(0x1c);
 pub(crate) const S_BLOCKS_PER_GROUP: Le32 = Le32(0x20);
 pub(crate) const S_CLUSTERS_PER_GROUP: Le32 = Le32(0x24);
 pub(crate) const S_INODES_PER_GROUP: Le32 = Le32(0x28);
-pub(crate) const S_MTIME: Split = Split(0x2c..0x30, 0x275..0x276);
 pub(crate) const S_WTIME: Split = Split(0x30..0x34, 0x274..0x275);
 pub(crate) const S_MAX_MNT_COUNT: Le16 = Le16(0x36);
 pub(crate) const S_MAGIC: Le16 = Le16(0x38);
@@ -27,12 +26,10 @@ pub(crate) const S_REV_LEVEL: Le32 = Le32(0x4c);
 pub(crate) const S_FIRST_INO: Le32 = Le32(0x54);
 pub(crate) const S_INODE_SIZE: Le16 = Le16(0x58);
 pub(crate) const S_BLOCK_GROUP_NR: Le16 = Le16(0x5a);
-pub(crate) const S_FEATURE_COMPAT: Le32 = Le32(0x5c);
-pub(crate) const S_FEATURE_INCOMPAT: Le32 = Le32(0x60);
-pub(crate) const S_FEATURE_RO_COMPAT: Le32 = Le32(0x64);
+/// `s_feature_compat`, `s_feature_incompat` and `s_feature_ro_compat`.
+pub(crate) const S_FEATURES: [Le32; 3] = [Le32(0x5c), Le32(0x60), Le32(0x64)];
 pub(crate) const S_UUID: Range<usize> = 0x68..0x78;
 pub(crate) const S_VOLUME_NAME: Range<usize> = 0x78..0x88;
-pub(crate) const S_LAST_MOUNTED: Range<usize> = 0x88..0xc8;
 pub(crate) const S_RESERVED_GDT_BLOCKS: Le16 = Le16(0xce);
 pub(crate) const S_JOURNAL_INUM: Le32 = Le32(0xe0);
 pub(crate) const S_HASH_SEED: Range<usize> = 0xec..0xfc;
@@ -50,12 +47,10 @@ pub(crate) const S_WANT_EXTRA_ISIZE: Le16 = Le16(0x15e);
 pub(crate) const S_FLAGS: Le32 = Le32(0x160);
 pub(crate) const S_LOG_GROUPS_PER_FLEX: usize = 0x174;
 pub(crate) const S_CHECKSUM_TYPE: usize = 0x175;
-pub(crate) const S_USR_QUOTA_INUM: Le32 = Le32(0x240);
-pub(crate) const S_GRP_QUOTA_INUM: Le32 = Le32(0x244);
 pub(crate) const S_BACKUP_BGS: [Le32; 2] = [Le32(0x24c), Le32(0x250)];
-pub(crate) const S_PRJ_QUOTA_INUM: Le32 = Le32(0x26c);
 pub(crate) const S_CHECKSUM_SEED: Le32 = Le32(0x270);
-pub(crate) const S_ORPHAN_FILE_INUM: Le32 = Le32(0x280);
+/// `s_usr_quota_inum`, `s_grp_quota_inum`, `s_prj_quota_inum` and `s_orphan_file_inum`.
+pub(crate) const S_HIDDEN_INUMS: [Le32; 4] = [Le32(0x240), Le32(0x244), Le32(0x26c), Le32(0x280)];
 pub(crate) const S_CHECKSUM: Le32 = Le32(0x3fc);
 
 /// The value of `s_magic`.
@@ -83,7 +78,8 @@ pub(crate) fn checksum(bytes: &[u8; SIZE]) -> u32 {
     Seed::NONE.over(&[&bytes[..S_CHECKSUM.0]])
 }
 
-/// Whether `group` has a copy of the superblock with `sparse_super`: 0, 1 and the powers of 3, 5 and 7.
+/// Whether `group` has a copy of the superblock with `sparse_super`: 0, 1 and the powers of 3, 5
+/// and 7.
 pub(crate) fn has_sparse_superblock(group: u64) -> bool {
     let is_power = |base: u64| {
         let mut power = base;

@@ -1,5 +1,5 @@
-//! Which block belongs to whom. Each has one owner, so what all files together can claim is bounded
-//! by the device, and no pointer leads back to where it came from.
+//! The owner of each block. A block has one owner, so all files together claim no more than the
+//! device has, and pointers cannot lead in a circle.
 
 use super::error::Corrupt;
 use super::group::{self, Group};
@@ -7,12 +7,12 @@ use super::place::Place;
 use super::superblock::Superblock;
 use std::collections::BTreeMap;
 
-/// Runs of blocks with their owners.
+/// Runs of blocks by their first block, each with its end and its owner.
 #[derive(Debug, Default)]
 pub(super) struct Claims(BTreeMap<u64, (u64, Place)>);
 
 impl Claims {
-    /// With all that belongs to the filesystem itself.
+    /// The claims of the filesystem's own tables.
     pub(super) fn of_tables(superblock: &Superblock, groups: &[Group]) -> Result<Self, Corrupt> {
         let mut claims = Self::default();
         for (start, len) in group::superblock_copies(superblock) {

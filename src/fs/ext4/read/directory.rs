@@ -1,7 +1,9 @@
-//! Directories: names and the inodes they stand for. `crate::fs::ext4::format::directory` draws the blocks.
+//! Directories: names with their inodes, in blocks as [`format::directory`] draws them.
 //!
-//! An index stands in blocks that look like unused entries, so all blocks are read in a row. Only
-//! checksums have another place there.
+//! Blocks of an index look like unused entries, so all blocks are read alike. Only their checksums
+//! have another place.
+//!
+//! [`format::directory`]: crate::fs::ext4::format::directory
 
 #[cfg(test)]
 mod tests;
@@ -25,8 +27,9 @@ pub(super) struct Entry {
     pub(super) ino: u32,
 }
 
-/// All names of directory `inode`, which stands in `parent`, without the dots; in byte order, and
-/// none of them twice. `rest` is the part of an inline directory that stands among its attributes.
+/// Returns all names of directory `inode`, whose parent is `parent`, in byte order and without the
+/// dots. A name that occurs twice is refused. `rest` is the part of an inline directory in its
+/// attribute.
 pub(super) fn read(
     inode: &Inode,
     parent: u32,
@@ -41,7 +44,7 @@ pub(super) fn read(
     if inode.is_inline() {
         reading.check_dot("..", parent, Le32(0).get(&inode.i_block))?;
         for bytes in [&inode.i_block[inline::ENTRIES..], rest] {
-            reading.block(Place::Inode(inode.ino), bytes)?;
+            reading.block(Place::Inode(inode.ino), bytes, 0)?;
         }
     } else {
         reading.blocks(inode, parent, volume)?;
@@ -81,12 +84,14 @@ impl Reading<'_> {
         let block_size = u64::from(self.superblock.block_size);
         if inode.size == 0 || !inode.size.is_multiple_of(block_size) {
             let expected = "one block or more";
-            return Err(inode.unfit("i_size", inode.size, expected).into());
+            return Err(Place::Inode(inode.ino)
+                .unfit("i_size", inode.size, expected)
+                .into());
         }
         let n_blocks = inode.size / block_size;
         let runs = volume.runs_without_holes(inode, n_blocks, "a directory")?;
         for run in runs {
-            // What lies behind its end is not read, but owned.
+            // Blocks behind the end of the directory belong to it, but are not read.
             let len = run.len.min(n_blocks.saturating_sub(run.file_block));
             let bytes = volume.read_blocks(run.start, len)?;
             let blocks = bytes.chunks_exact(self.superblock.block_size as usize);
@@ -101,28 +106,27 @@ impl Reading<'_> {
                 } else {
                     0
                 };
-                self.block_from(what, &block[..room], from)?;
+                self.block(what, &block[..room], from)?;
             }
         }
         Ok(())
     }
 
-    /// Checks `.` and `..`, which come first; gives where they end.
+    /// Checks `.` and `..`, which come first, and returns where they end.
     fn dots(&self, what: Place, block: &[u8], parent: u32) -> Result<usize, Corrupt> {
-        let dot = self.entry(what, block, 0)?;
-        let found = if dot.name == b"." { dot.ino } else { 0 };
-        self.check_dot(".", self.ino, found)?;
-        let dots = match dot.len < block.len() {
-            true => self.entry(what, block, dot.len)?,
-            false => Raw {
-                ino: 0,
-                len: 0,
-                name: b"",
-            },
-        };
-        let found = if dots.name == b".." { dots.ino } else { 0 };
-        self.check_dot("..", parent, found)?;
-        Ok(dot.len + dots.len)
+        let mut end = 0;
+        for (name, expected) in [(".", self.ino), ("..", parent)] {
+            let mut found = 0;
+            if end < block.len() {
+                let entry = self.entry(what, block, end)?;
+                end += entry.len;
+                if entry.name == name.as_bytes() {
+                    found = entry.ino;
+                }
+            }
+            self.check_dot(name, expected, found)?;
+        }
+        Ok(end)
     }
 
     fn check_dot(&self, name: &'static str, expected: u32, found: u32) -> Result<(), Corrupt> {
@@ -137,11 +141,8 @@ impl Reading<'_> {
         })
     }
 
-    fn block(&mut self, what: Place, bytes: &[u8]) -> Result<(), Corrupt> {
-        self.block_from(what, bytes, 0)
-    }
-
-    fn block_from(&mut self, what: Place, bytes: &[u8], mut at: usize) -> Result<(), Corrupt> {
+    /// Adds the entries from byte `at` on.
+    fn block(&mut self, what: Place, bytes: &[u8], mut at: usize) -> Result<(), Corrupt> {
         while at < bytes.len() {
             let Raw { ino, len, name } = self.entry(what, bytes, at)?;
             if ino != 0 {
@@ -191,7 +192,7 @@ impl Reading<'_> {
     }
 }
 
-/// Bytes of `block` in which entries stand. With checksums, these are verified.
+/// Verifies the checksum of `block`, if it has one, and returns how many bytes hold entries.
 fn room(what: Place, block: &[u8], is_first: bool, inode: &Inode) -> Result<usize, Corrupt> {
     let Some(seed) = inode.seed else {
         return Ok(block.len());

@@ -1,5 +1,4 @@
-//! Extent trees: which run of blocks holds which part of a file. `crate::fs::ext4::format::extent` draws
-//! the nodes.
+//! Extent trees: which run of blocks holds which part of a file.
 
 #[cfg(test)]
 mod tests;
@@ -16,10 +15,8 @@ use crate::fs::ext4::format::field::Le32;
 
 /// `EXT4_MAX_EXTENT_DEPTH`: five levels hold all of the 2^32 blocks.
 const MAX_DEPTH: u16 = 5;
-/// Blocks that an extent tree can number.
-const FILE_BLOCKS: u64 = 1 << 32;
 
-/// A run of a file's blocks that lie one after the other.
+/// Blocks of a file that follow each other on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     /// The first block, counted from the start of the file.
@@ -28,7 +25,7 @@ pub(super) struct Run {
     pub(super) len: u64,
     /// The first block, counted from the start of the filesystem.
     pub(super) start: u64,
-    /// Whether there is anything in them.
+    /// Whether they were written; otherwise they read as zeros.
     pub(super) is_written: bool,
 }
 
@@ -100,8 +97,8 @@ struct Node<'a> {
 }
 
 impl Node<'_> {
-    /// Reads a node of `depth`: its runs, or the nodes below it, of which the first will be taken
-    /// from `ahead` first.
+    /// Reads a node of `depth`: adds its runs to `runs`, or the nodes below it to `ahead`, the
+    /// first of them at the end.
     fn read(&self, depth: u16, runs: &mut Vec<Run>, ahead: &mut Vec<Ahead>) -> Result<(), Corrupt> {
         let entries = self.entries(depth)?;
         let before = ahead.len();
@@ -128,7 +125,7 @@ impl Node<'_> {
                 return Err(self.unfit(index, "ee_len", at, self.end));
             }
         }
-        // What is below an entry ends where the next one begins.
+        // The blocks below an entry end where the next one begins.
         let mut end = self.end;
         for child in ahead[before..].iter_mut().rev() {
             child.end = end;
@@ -176,7 +173,7 @@ impl Node<'_> {
         Ok(&self.bytes[HEADER..][..usize::from(entries) * ENTRY])
     }
 
-    /// Refuses a node with a wrong checksum, which stands behind as many entries as there can be.
+    /// Refuses a node with a wrong checksum. The checksum stands behind the room for entries.
     fn verify(&self, seed: Seed) -> Result<(), Corrupt> {
         let max = EH_MAX.get(self.bytes);
         let end = HEADER + usize::from(max) * ENTRY;

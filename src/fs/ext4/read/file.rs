@@ -1,4 +1,4 @@
-//! What a file holds: its runs, as bytes in memory, as a device, or as pieces of a stored object.
+//! The content of a file: its runs, as a device or as pieces of a stored object.
 
 use super::claims::Claims;
 use super::error::{Corrupt, ReadError};
@@ -6,14 +6,13 @@ use super::extent::{self, Run};
 use super::indirect;
 use super::inode::Inode;
 use super::patched::Patched;
+use super::place::Place;
 use super::superblock::Superblock;
 use crate::disk::device::Device;
+use crate::fs::ext4::format::extent::FILE_BLOCKS;
 use crate::tree::{Content, Piece, Slice};
 use std::io;
 use std::ops::Range;
-
-/// Blocks that a file can have: their numbers have 32 bits.
-const MAX_BLOCKS: u64 = 1 << 32;
 
 /// The runs of `inode` in the order of the file, all within the filesystem and claimed. It is not
 /// inline.
@@ -50,16 +49,16 @@ pub(super) fn check_whole(
     Err(Corrupt::Hole { ino, block, what })
 }
 
-/// Refuses a length that no file has.
+/// Refuses a length that no file can have.
 pub(super) fn check_size(inode: &Inode, block_size: u64) -> Result<(), Corrupt> {
-    match inode.size <= MAX_BLOCKS * block_size {
+    match inode.size <= FILE_BLOCKS * block_size {
         true => Ok(()),
-        false => Err(inode.unfit("i_size", inode.size, "at most 2^32 blocks")),
+        false => Err(Place::Inode(inode.ino).unfit("i_size", inode.size, "at most 2^32 blocks")),
     }
 }
 
 /// The content of the regular file `inode` in `runs`: slices of `place`, the stored object that the
-/// device is, but for what the journal changes.
+/// device is, except for blocks that the journal changes.
 pub(super) fn content(
     inode: &Inode,
     runs: &[Run],
@@ -119,7 +118,7 @@ fn add_stored(
     pieces.push(stored(at, bytes.end));
 }
 
-/// A file of the filesystem as a device. What no run covers is zeros.
+/// A file of the filesystem as a device. Blocks outside of its runs are zeros.
 pub(super) struct FileView<'a> {
     pub(super) device: &'a Patched<'a>,
     pub(super) block_size: u64,

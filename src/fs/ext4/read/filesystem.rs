@@ -1,4 +1,5 @@
-//! A filesystem that was opened: its superblock, its groups, and what only its journal has.
+//! A filesystem that was opened: its superblock, its groups, and the blocks that only its journal
+//! has.
 
 use super::claims::Claims;
 use super::error::{Corrupt, ReadError, Unsupported};
@@ -27,35 +28,41 @@ pub struct Filesystem<'a> {
 }
 
 impl<'a> Filesystem<'a> {
-    /// Reads the superblock and the descriptors of the filesystem that `device` begins with. What
-    /// only its journal has is put over the device in memory.
+    /// Reads the superblock and the group descriptors of the filesystem with which `device` begins.
+    /// Blocks that only its journal has replace those of the device in memory.
+    ///
+    /// # Errors
+    /// Fails if the device cannot be read, or if the filesystem is damaged or beyond this reader.
     pub fn open(device: &'a dyn Device) -> Result<Self, ReadError> {
-        let as_it_lies = Self::with(device, Changed::new())?;
-        as_it_lies.superblock.check_errors()?;
-        as_it_lies.superblock.check_clean()?;
-        if !as_it_lies.superblock.needs_recovery {
-            return Ok(as_it_lies);
+        let unreplayed = Self::with(device, Changed::new())?;
+        unreplayed.superblock.check_errors()?;
+        unreplayed.superblock.check_clean()?;
+        if !unreplayed.superblock.needs_recovery {
+            return Ok(unreplayed);
         }
-        let block_size = as_it_lies.superblock.block_size;
+        let block_size = unreplayed.superblock.block_size;
         let n_blocks = device.len() / u64::from(block_size);
-        let changed = journal::replay(&as_it_lies.journal()?, block_size, n_blocks)?;
+        let changed = journal::replay(&unreplayed.journal()?, block_size, n_blocks)?;
         let replayed = Self::with(device, changed)?;
         replayed.superblock.check_errors()?;
         Ok(replayed)
     }
 
-    /// What the filesystem is like.
+    /// The properties of the filesystem.
     pub fn superblock(&self) -> &Superblock {
         &self.superblock
     }
 
-    /// Blocks of the journal, where there is one in the filesystem.
+    /// Returns the number of blocks of the journal, if it is part of the filesystem.
+    ///
+    /// # Errors
+    /// Fails if the inode of the journal cannot be read, or is not one of a journal.
     pub fn journal_blocks(&self) -> Result<Option<u64>, ReadError> {
         let inode = self.journal_inode()?;
         Ok(inode.map(|inode| inode.size / u64::from(self.superblock.block_size)))
     }
 
-    /// The filesystem as it is when `changed` blocks are put over it.
+    /// Opens the filesystem with the blocks `changed` in place of its own.
     pub(super) fn with(device: &'a dyn Device, changed: Changed) -> Result<Self, ReadError> {
         let blocks = |size, changed| Patched::new(device, size, changed);
         // The superblock lies within a block of any size; only then is the size known.
@@ -77,7 +84,7 @@ impl<'a> Filesystem<'a> {
         })
     }
 
-    /// The journal's inode; where that is damaged, what the superblock keeps of it.
+    /// The journal's inode, or the copy in the superblock if the inode is damaged.
     fn journal_inode(&self) -> Result<Option<Inode>, ReadError> {
         let Some(ino) = self.superblock.journal_inode else {
             return Ok(None);

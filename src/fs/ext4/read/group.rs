@@ -46,7 +46,7 @@ pub(super) fn descriptor_block(superblock: &Superblock, table: u32, per_block: u
         return behind_superblock + u64::from(table);
     }
     let group = u64::from(table) * u64::from(per_block);
-    // With blocks of 1024 bytes and clusters, the superblock stands in the second block of group 0.
+    // With blocks of 1024 bytes and clusters, the superblock is the second block of group 0.
     if group == 0 {
         return behind_superblock;
     }
@@ -66,7 +66,8 @@ pub(super) fn has_superblock(superblock: &Superblock, group: u64) -> bool {
     }
 }
 
-/// Where the superblock and its copies stand, with the descriptors behind each.
+/// Returns first block and number of blocks of the superblock and of each copy, with the
+/// descriptors behind it.
 pub(super) fn superblock_copies(superblock: &Superblock) -> Vec<(u64, u64)> {
     let per_block = superblock.block_size / u32::from(superblock.descriptor_size);
     let n_tables = superblock.n_groups.div_ceil(per_block);
@@ -91,7 +92,7 @@ impl Group {
     fn parse(bytes: &[u8], number: u32, superblock: &Superblock) -> Result<Self, Corrupt> {
         verify(bytes, number, superblock)?;
         let is_wide = bytes.len() >= 64;
-        // Only with checksums are these two trusted by anybody.
+        // Linux uses these two fields only if descriptors have checksums.
         let has_counts = superblock.features.has(feature::METADATA_CSUM)
             || superblock.features.has(feature::UNINIT_BG);
         let n_inodes = if !has_counts {

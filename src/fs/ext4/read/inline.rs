@@ -1,5 +1,5 @@
-//! Content that stands in the inode itself: the 60 bytes of `i_block`, then the value of an attribute
-//! without a user's name, which takes what is left of the inode.
+//! Content that stands in the inode itself: in the 60 bytes of `i_block`, then in the value of the
+//! attribute `system.data`, which takes the rest of the inode.
 
 use super::error::Corrupt;
 use super::file;
@@ -9,8 +9,9 @@ use crate::tree::{Content, Piece};
 /// Where the entries of a directory begin in `i_block`: behind the number of its parent.
 pub(super) const ENTRIES: usize = 4;
 
-/// The content of the regular file `inode`; `rest` is the part among its attributes. What is longer
-/// than its room ends in a hole: as for the kernel, and mke2fs makes such files of nothing but hole.
+/// Returns the content of the regular file `inode`; `rest` is the part in its attribute. A file
+/// that is longer than this room ends in a hole, as for the kernel; mke2fs makes such files that
+/// are only a hole.
 pub(super) fn content(inode: &Inode, rest: &[u8], block_size: u64) -> Result<Content, Corrupt> {
     file::check_size(inode, block_size)?;
     let bytes = [&inode.i_block, rest].concat();

@@ -17,7 +17,7 @@ use crate::fs::ext4::format::inode::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// What an inode says, as far as a tree holds it.
+/// The fields of an inode that a tree needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Inode {
     pub(super) ino: u32,
@@ -28,17 +28,17 @@ pub(super) struct Inode {
     pub(super) mtime: Timestamp,
     pub(super) links: u16,
     pub(super) size: u64,
-    /// What it occupies, in units of 512 bytes.
+    /// The space that it occupies, in units of 512 bytes.
     pub(super) n_sectors: u64,
     flags: u32,
     pub(super) i_block: [u8; I_BLOCK_LEN],
     /// The block of extended attributes; 0 without.
     pub(super) file_acl: u64,
-    /// What lies behind the fields: extended attributes, perhaps.
+    /// The bytes behind the fields, which may be extended attributes.
     pub(super) rest: Vec<u8>,
     /// Where the checksums of its own blocks start.
     pub(super) seed: Option<Seed>,
-    /// The fields in which an inode that holds an attribute's value keeps its hash.
+    /// The hash of the value, in an inode that holds the value of an attribute.
     pub(super) value_hash: u32,
 }
 
@@ -64,7 +64,7 @@ impl Inode {
         }
         let mode = I_MODE.get(bytes);
         let has = |feature| superblock.features.has(feature);
-        // In directories without `large_dir` the upper half was once something else.
+        // In directories without `large_dir`, the upper half was another field once.
         let long = mode & S_IFMT == S_IFREG || has(feature::LARGE_DIR);
         let unit = if flags & EXT4_HUGE_FILE_FL != 0 {
             u64::from(superblock.block_size / 512)
@@ -89,7 +89,7 @@ impl Inode {
         })
     }
 
-    /// The journal's, as the superblock keeps it.
+    /// The journal's inode, from its copy in the superblock.
     pub(super) fn of_journal(ino: u32, backup: &JournalBackup, superblock: &Superblock) -> Self {
         let has_extents = EH_MAGIC.get(&backup.i_block) == MAGIC;
         Self {
@@ -149,25 +149,6 @@ impl Inode {
     pub(super) fn device(&self) -> (u32, u32) {
         device(&self.i_block)
     }
-
-    /// An error about one of its fields.
-    pub(super) fn unfit(
-        &self,
-        field: &'static str,
-        found: impl Into<u64>,
-        expected: &'static str,
-    ) -> Corrupt {
-        unfit(self.ino, field, found, expected)
-    }
-}
-
-fn unfit(ino: u32, field: &'static str, found: impl Into<u64>, expected: &'static str) -> Corrupt {
-    Corrupt::Inode {
-        ino,
-        field,
-        found: found.into(),
-        expected,
-    }
 }
 
 /// Bytes of the fields behind the first 128.
@@ -179,7 +160,7 @@ fn extra_len(ino: u32, bytes: &[u8]) -> Result<usize, Corrupt> {
     let fits = OLD_SIZE + usize::from(extra) <= bytes.len() && extra.is_multiple_of(4);
     let expected = "a multiple of 4, within the inode";
     fits.then_some(usize::from(extra))
-        .ok_or_else(|| unfit(ino, "i_extra_isize", extra, expected))
+        .ok_or_else(|| Place::Inode(ino).unfit("i_extra_isize", extra, expected))
 }
 
 /// Refuses an inode with a wrong checksum. Its upper half has a place in large inodes only.
@@ -201,7 +182,7 @@ fn mtime(ino: u32, bytes: &[u8], extra: usize) -> Result<Timestamp, Corrupt> {
     let nanoseconds = field >> 2;
     if nanoseconds > 999_999_999 {
         let expected = "fewer than 10^9 nanoseconds";
-        return Err(unfit(ino, "i_mtime_extra", field, expected));
+        return Err(Place::Inode(ino).unfit("i_mtime_extra", field, expected));
     }
     Ok(Timestamp {
         seconds: seconds(I_MTIME.get(bytes), field),
@@ -211,9 +192,9 @@ fn mtime(ino: u32, bytes: &[u8], extra: usize) -> Result<Timestamp, Corrupt> {
 
 /// Bytes of inode tables that are read at once.
 const WINDOW: u64 = 32 << 10;
-/// Windows that are kept: a tree is read directory by directory, and what lies in one directory
-/// lies mostly in one group.
-const KEPT: usize = 256;
+/// Windows in memory: a tree is read directory by directory, and the inodes of a directory are
+/// mostly in one group.
+const MAX_WINDOWS: usize = 256;
 
 /// The inode tables, read in windows.
 pub(super) struct InodeTables<'a> {
@@ -240,7 +221,8 @@ impl<'a> InodeTables<'a> {
         }
     }
 
-    /// Inode `ino`, which the filesystem has; nothing where its group says that it was never used.
+    /// Reads inode `ino`, which the filesystem has. `None` if its group says that it was never
+    /// used.
     pub(super) fn read(&mut self, ino: u32) -> Result<Option<Inode>, ReadError> {
         let (number, index) = (
             (ino - 1) / self.superblock.inodes_per_group,
@@ -268,7 +250,7 @@ impl<'a> InodeTables<'a> {
         }
         let len = usize::try_from(len).expect("a window is small");
         let bytes: Arc<[u8]> = self.device.read(start, len)?.into();
-        if self.oldest.len() == KEPT
+        if self.oldest.len() == MAX_WINDOWS
             && let Some(oldest) = self.oldest.pop_front()
         {
             self.windows.remove(&oldest);

@@ -75,7 +75,7 @@ pub(super) fn superblock(incompat: u32, ro_compat: u32) -> Superblock {
 
 const LEN: u64 = (N_BLOCKS * BLOCK) as u64;
 
-/// All blocks, with nothing in them.
+/// All blocks, empty.
 pub(super) fn blocks() -> Vec<u8> {
     vec![0; N_BLOCKS * BLOCK]
 }

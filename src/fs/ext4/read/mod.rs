@@ -1,4 +1,4 @@
-//! ext4, read from any device, into a tree. Nothing that stands there is trusted.
+//! ext4, read from any device into a tree. Nothing on the device is trusted.
 //!
 //! ```text
 //! Device → Superblock → groups → journal replayed → inodes, from the root down → Tree
@@ -9,9 +9,10 @@
 //! are bounded by the length of the device, whatever is on it. Content is not read: files become
 //! slices of the stored object that the device is.
 //!
-//! What a tree does not hold is not kept: access, change and creation times, inode flags such as
-//! `immutable`, project ids. Inodes that were open when the machine stopped (orphans) have no name
-//! and are left out; of those that were being truncated, `i_size` says the new length already.
+//! A tree has no access, change and creation times, no inode flags such as `immutable` and no
+//! project ids, so these are lost. Inodes that were open when the machine stopped (orphans) have no
+//! name and are left out; inodes that were being truncated have their new length in `i_size`
+//! already.
 
 mod claims;
 mod directory;

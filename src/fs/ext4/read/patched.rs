@@ -1,4 +1,4 @@
-//! A device under the blocks that the journal changes.
+//! A device on which the journal replaces blocks.
 
 use super::error::ReadError;
 use crate::disk::device::Device;

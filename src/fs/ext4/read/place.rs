@@ -15,7 +15,7 @@ pub enum Place {
     Inode(u32),
     /// A block of extents, indirection or a directory.
     Block {
-        /// Whose.
+        /// The inode that owns it.
         ino: u32,
         /// Number in the filesystem.
         block: u64,

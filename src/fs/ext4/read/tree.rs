@@ -6,50 +6,48 @@ use super::file;
 use super::filesystem::Filesystem;
 use super::inline;
 use super::inode::Inode;
+use super::place::Place;
 use super::volume::Volume;
 use super::xattr::Xattrs;
 use crate::fs::ext4::format::inode::*;
 use crate::tree::{Content, Kind, Meta, Name, Node, NodeId, Origin, Slice, Tree};
 use std::collections::BTreeMap;
 
-/// Bytes of the longest path that Linux can name, without the NUL.
+/// Bytes of the longest path that Linux can name, and of the longest target of a symlink:
+/// `PATH_MAX` without the NUL.
 const MAX_PATH: usize = 4095;
-/// Bytes of the longest target of a symlink.
-const MAX_TARGET: u64 = 4095;
 
 impl Filesystem<'_> {
-    /// Everything that has a name, with origin `Base`. `place` is the slice of a stored object that
-    /// the device is.
+    /// Returns everything that has a name, with origin `Base`. Content is not read: it becomes
+    /// slices of `place`, which is the device's slice of a stored object.
+    ///
+    /// # Errors
+    /// Fails if the device cannot be read, or if the filesystem is damaged or beyond this reader.
     pub fn tree(&self, place: &Slice) -> Result<Tree, ReadError> {
-        read(self, place)
+        let mut volume = Volume::new(self)?;
+        let root = volume.inode(ROOT_INO)?;
+        let root = root.filter(|root| root.file_type() == S_IFDIR);
+        let root = root.ok_or(Corrupt::Root)?;
+        let mut xattrs = Xattrs::default();
+        let attributes = xattrs.of(&root, &mut volume)?;
+        let mut tree = Tree::new(meta(&root));
+        let id = tree.root();
+        tree.node_mut(id).xattrs = attributes.named;
+        tree.node_mut(id).origin = Origin::Base;
+        let mut walk = Walk {
+            volume,
+            place: *place,
+            xattrs,
+            tree,
+            seen: BTreeMap::new(),
+            ahead: Vec::new(),
+        };
+        walk.see(root, attributes.inline, id, ROOT_INO, 0);
+        while let Some(directory) = walk.ahead.pop() {
+            walk.directory(&directory)?;
+        }
+        Ok(walk.tree)
     }
-}
-
-/// Everything that has a name.
-fn read(filesystem: &Filesystem<'_>, place: &Slice) -> Result<Tree, ReadError> {
-    let mut volume = Volume::new(filesystem)?;
-    let root = volume.inode(ROOT_INO)?;
-    let root = root.filter(|root| root.file_type() == S_IFDIR);
-    let root = root.ok_or(Corrupt::Root)?;
-    let mut xattrs = Xattrs::default();
-    let attributes = xattrs.of(&root, &mut volume)?;
-    let mut tree = Tree::new(meta(&root));
-    let id = tree.root();
-    tree.node_mut(id).xattrs = attributes.named;
-    tree.node_mut(id).origin = Origin::Base;
-    let mut walk = Walk {
-        volume,
-        place: *place,
-        xattrs,
-        tree,
-        seen: BTreeMap::new(),
-        ahead: Vec::new(),
-    };
-    walk.see(root, attributes.inline, id, ROOT_INO, 0);
-    while let Some(directory) = walk.ahead.pop() {
-        walk.directory(&directory)?;
-    }
-    Ok(walk.tree)
 }
 
 struct Walk<'a> {
@@ -73,7 +71,7 @@ struct Seen {
 struct Directory {
     id: NodeId,
     inode: Inode,
-    /// What of an inline directory stands among its attributes.
+    /// The part of an inline directory in its attribute.
     inline: Vec<u8>,
     parent: u32,
     path_len: usize,
@@ -161,7 +159,11 @@ impl Walk<'_> {
             }
             S_IFIFO => Kind::Fifo,
             S_IFSOCK => Kind::Socket,
-            _ => return Err(inode.unfit("i_mode", inode.mode, "a file type").into()),
+            _ => {
+                return Err(Place::Inode(inode.ino)
+                    .unfit("i_mode", inode.mode, "a file type")
+                    .into());
+            }
         })
     }
 
@@ -180,7 +182,7 @@ impl Walk<'_> {
             ino: inode.ino,
             len: inode.size,
         };
-        if !(1..=MAX_TARGET).contains(&inode.size) {
+        if !(1..=MAX_PATH as u64).contains(&inode.size) {
             return Err(wrong.into());
         }
         let target = if inode.is_inline() {

@@ -1,4 +1,4 @@
-//! What every step of reading a tree works on: the filesystem's tables, and who owns which block.
+//! A filesystem while its tree is read: its tables, and the owner of each block.
 
 use super::claims::Claims;
 use super::error::{Corrupt, ReadError};
@@ -26,13 +26,14 @@ impl<'a> Volume<'a> {
         })
     }
 
-    /// Inode `ino`, which the filesystem has; nothing where it is not in use.
+    /// Reads inode `ino`, which the filesystem has. `None` if it is not in use.
     pub(super) fn inode(&mut self, ino: u32) -> Result<Option<Inode>, ReadError> {
         let inode = self.inodes.read(ino)?;
         Ok(inode.filter(|inode| inode.links > 0 && inode.mode != 0))
     }
 
-    /// The runs of `inode`, which is not inline. Whoever asks twice finds the blocks taken.
+    /// Returns the runs of `inode`, which is not inline. This claims its blocks, so a second call
+    /// fails.
     pub(super) fn runs(&mut self, inode: &Inode) -> Result<Vec<Run>, ReadError> {
         file::runs(inode, self.device, self.superblock, &mut self.claims)
     }

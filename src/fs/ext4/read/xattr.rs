@@ -1,5 +1,5 @@
-//! Extended attributes: in an inode, in a block of their own that inodes may share, and values in
-//! inodes of their own. `crate::fs::ext4::format::xattr` draws the entries.
+//! Extended attributes: in an inode, in a block that inodes may share, and with values in other
+//! inodes.
 
 #[cfg(test)]
 mod tests;
@@ -16,10 +16,10 @@ use crate::fs::ext4::format::xattr::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The name index and name of what an inline file's inode has no room for.
+/// Name index and name of `system.data`, which has the end of inline content.
 const INLINE: (u8, &[u8]) = (7, b"data");
 
-/// What hangs on an inode.
+/// The attributes of an inode.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
     /// By full name, with values as the kernel's xattr calls give them.
@@ -28,7 +28,7 @@ pub(super) struct Attributes {
     pub(super) inline: Vec<u8>,
 }
 
-/// An attribute as it stands on disk.
+/// An attribute as it is stored.
 #[derive(Debug)]
 struct Raw {
     index: u8,
@@ -44,12 +44,12 @@ enum Value {
     Inode { ino: u32, size: u32 },
 }
 
-/// Attributes that were read. Shared ones are read once.
+/// The attributes that were read. Shared ones are read once.
 #[derive(Debug, Default)]
 pub(super) struct Xattrs {
     blocks: BTreeMap<u64, Arc<[Raw]>>,
     values: BTreeMap<u32, Arc<[u8]>>,
-    /// Bytes of all attributes that do not stand in an inode, each time they are used.
+    /// Bytes of all attributes outside of inodes, counted each time that they are used.
     n_bytes: u64,
 }
 
@@ -167,17 +167,11 @@ impl Xattrs {
             return Err(wrong(ino as usize, "0 without the feature ea_inode").into());
         }
         if let Some(value) = self.values.get(&ino) {
-            let fits = value.len() == size as usize;
-            return fits.then(|| value.clone()).ok_or_else(|| {
-                unfit(
-                    what,
-                    at,
-                    "e_value_size",
-                    size as usize,
-                    "the size of its inode",
-                )
-                .into()
-            });
+            let expected = "the size of its inode";
+            return match value.len() == size as usize {
+                true => Ok(value.clone()),
+                false => Err(unfit(what, at, "e_value_size", size as usize, expected).into()),
+            };
         }
         volume.superblock.check_inode(what, ino)?;
         let inode = volume.inode(ino)?;
@@ -196,8 +190,8 @@ impl Xattrs {
         Ok(value)
     }
 
-    /// Sharing makes little space on disk to much in memory: a bound that filesystems with a block
-    /// for each inode do not reach.
+    /// Counts `n_bytes`. Shared attributes can take much more memory than space on disk;
+    /// filesystems with a block for each inode do not reach this bound.
     fn count(&mut self, n_bytes: usize, volume: &Volume<'_>) -> Result<(), Unsupported> {
         let limit = volume.superblock.n_bytes();
         self.n_bytes = self.n_bytes.saturating_add(n_bytes as u64);
@@ -244,7 +238,7 @@ impl<'a> Space<'a> {
         Ok(entries)
     }
 
-    /// The entry at byte `at` with its name; nothing at the end.
+    /// The entry at byte `at` with its name; `None` at the end.
     fn entry(&self, at: usize) -> Result<Option<&'a [u8]>, Corrupt> {
         let rest = &self.bytes[at..];
         let unfit = |found, expected| unfit(self.what, at, "e_name_len", found, expected);
@@ -268,7 +262,7 @@ impl<'a> Space<'a> {
             return Ok(Value::Inode { ino, size });
         }
         let len = size as usize;
-        // An empty value lies nowhere.
+        // An empty value has no place.
         let offset = if len == 0 {
             0
         } else {

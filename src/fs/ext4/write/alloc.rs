@@ -1,23 +1,23 @@
-//! Hands out blocks in ascending order, around what is reserved.
+//! Hands out blocks in ascending order, except reserved ones.
 
 use std::ops::Range;
 
-/// The rest of a filesystem that is not handed out yet.
+/// The blocks of a filesystem that are not handed out yet.
 #[derive(Debug)]
 pub(super) struct Allocator<'a> {
-    /// Ascending; those behind `at`.
+    /// The reserved blocks that end behind `at`, ascending.
     reserved: &'a [Range<u64>],
     at: u64,
 }
 
 impl<'a> Allocator<'a> {
-    /// All blocks but `reserved`, which is ascending.
+    /// All blocks except `reserved`, which is ascending.
     pub(super) fn new(reserved: &'a [Range<u64>]) -> Self {
         Self { reserved, at: 0 }
     }
 
-    /// The next `n` blocks, in as few runs as what is reserved allows. They may lie behind the end
-    /// of the filesystem: see [`Allocator::end`].
+    /// Returns the next `n` blocks, in as few runs as the reserved blocks allow. They may lie
+    /// behind the end of the filesystem: see [`Allocator::end`].
     pub(super) fn take(&mut self, mut n: u64) -> Vec<Range<u64>> {
         let mut runs = Vec::new();
         while n > 0 {

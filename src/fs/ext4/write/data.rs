@@ -10,17 +10,17 @@ use crate::disk::image::Region;
 use crate::tree::{Content, Piece};
 use std::ops::Range;
 
-/// Blocks that lie in a row, and which part of the content they hold.
+/// Blocks that follow each other, and the part of the content that they hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     /// The number of the first block within the content.
     pub(super) file_block: u64,
-    /// Where it lies.
+    /// The blocks on the disk.
     pub(super) blocks: Range<u64>,
 }
 
 impl Run {
-    /// The first byte of the content that is not before the run, and the first behind it.
+    /// The bytes of the content that the run holds.
     fn bytes(&self) -> Range<u64> {
         let start = self.file_block * BLOCK_BYTES;
         start..start + (self.blocks.end - self.blocks.start) * BLOCK_BYTES

@@ -1,14 +1,13 @@
 //! Group descriptors.
 
+use super::geometry::Group;
 use crate::fs::ext4::format::checksum::Seed;
 use crate::fs::ext4::format::descriptor::*;
 
 /// The descriptor of one group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Descriptor {
-    pub(super) block_bitmap: u64,
-    pub(super) inode_bitmap: u64,
-    pub(super) inode_table: u64,
+    pub(super) place: Group,
     pub(super) free_blocks: u32,
     pub(super) free_inodes: u32,
     pub(super) used_dirs: u32,
@@ -20,12 +19,12 @@ pub(super) struct Descriptor {
 }
 
 impl Descriptor {
-    /// The bytes; the upper halves of numbers are kept in descriptors of 64 bytes only.
+    /// Returns the bytes. Only descriptors of 64 bytes have the upper halves of numbers.
     pub(super) fn write(&self, group: u32, size: usize, seed: Option<Seed>) -> Vec<u8> {
         let mut bytes = vec![0; 64];
-        BG_BLOCK_BITMAP.put(&mut bytes, self.block_bitmap);
-        BG_INODE_BITMAP.put(&mut bytes, self.inode_bitmap);
-        BG_INODE_TABLE.put(&mut bytes, self.inode_table);
+        BG_BLOCK_BITMAP.put(&mut bytes, self.place.block_bitmap);
+        BG_INODE_BITMAP.put(&mut bytes, self.place.inode_bitmap);
+        BG_INODE_TABLE.put(&mut bytes, self.place.inode_table);
         BG_FREE_BLOCKS_COUNT.put(&mut bytes, self.free_blocks);
         BG_FREE_INODES_COUNT.put(&mut bytes, self.free_inodes);
         BG_USED_DIRS_COUNT.put(&mut bytes, self.used_dirs);

@@ -7,7 +7,7 @@ use crate::fs::ext4::format::checksum::Seed;
 use crate::fs::ext4::format::directory::{FT_DIRECTORY, SHORTEST, TAIL_CHECKSUM, TAIL_MARK};
 use crate::fs::ext4::format::inode::FIRST_INO;
 
-/// Blocks of a fresh `lost+found`: e2fsck uses it where it can no longer allocate.
+/// Blocks of a new `lost+found`. e2fsck uses them when it can no longer allocate blocks.
 const LOST_FOUND_BLOCKS: u64 = 4;
 
 /// A directory with its entries in the order of the disk.
@@ -28,7 +28,7 @@ enum Shape {
 }
 
 impl<'a> Directory<'a> {
-    /// Decides the shape; nothing where there are more entries than an index of two levels holds.
+    /// Decides the shape. `None` if there are more entries than an index of two levels holds.
     pub(super) fn new(
         ino: u32,
         parent: u32,
@@ -59,7 +59,7 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// Whether its inode has to say that there is an index.
+    /// Whether it has an index, which its inode has to say.
     pub(super) fn is_indexed(&self) -> bool {
         matches!(self.shape, Shape::Indexed(_))
     }

@@ -1,4 +1,4 @@
-//! One name of a directory on its way to the disk.
+//! The entries of directories.
 
 use super::sizes::BLOCK_SIZE;
 use crate::fs::ext4::format::directory::{FILE_TYPE, INODE, NAME, NAME_LEN, REC_LEN, TAIL};

@@ -7,7 +7,7 @@ use crate::tree::TreePath;
 /// A tree that ext4 cannot hold, or that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ext4Error {
-    /// More content than partition.
+    /// The content does not fit into the partition.
     #[error(
         "the tree needs a filesystem of {needed} bytes and the partition has {len}; enlarge the partition or take packages out"
     )]
@@ -111,7 +111,7 @@ pub enum Ext4Error {
         /// Which attribute, and why.
         source: XattrError,
     },
-    /// The writer contradicts itself.
+    /// The writer placed two things at the same bytes.
     #[error("the filesystem's regions overlap; this is a bug, please report it")]
     Regions(#[from] ImageError),
 }

@@ -1,7 +1,7 @@
 //! Extent trees: which run of blocks holds which part of a file.
 //!
-//! File blocks that no leaf names are holes. The root has room for four entries and lies in the inode. With checksums, other nodes end in
-//! one.
+//! File blocks that no leaf names are holes. The root has room for four entries and lies in the
+//! inode. With checksums, each other node ends in its checksum.
 
 use super::data::Run;
 use super::sizes::BLOCK_SIZE;

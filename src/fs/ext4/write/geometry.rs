@@ -20,7 +20,7 @@ use std::ops::Range;
 
 /// Groups whose tables stand together: 2 to this power.
 pub(super) const LOG_GROUPS_PER_FLEX: u8 = 4;
-/// A last group with fewer blocks for content than this is left out, as mke2fs does.
+/// A last group with fewer blocks for content than this is left out, as by mke2fs.
 const MIN_CONTENT: u64 = 50;
 /// As many reserved descriptor blocks as one block of the resize inode can name.
 const MAX_RESERVED_DESCRIPTOR_BLOCKS: u64 = 1024;
@@ -44,13 +44,13 @@ pub(super) struct Geometry {
     pub(super) n_descriptor_blocks: u64,
     pub(super) n_reserved_descriptor_blocks: u64,
     pub(super) groups: Vec<Group>,
-    /// What is not for content, ascending.
+    /// The blocks that are not for content, ascending.
     pub(super) reserved: Vec<Range<u64>>,
 }
 
 impl Geometry {
-    /// The groups of at most `n_blocks` blocks, with inodes up to `last_ino`; or, where not even
-    /// the tables fit, a number of blocks with which to try again.
+    /// Returns the groups of at most `n_blocks` blocks, with inodes up to `last_ino`; or, if not
+    /// even the tables fit, a number of blocks with which to try again.
     pub(super) fn new(
         n_blocks: u64,
         last_ino: u32,
@@ -190,7 +190,7 @@ impl Geometry {
     }
 }
 
-/// How many inodes each group has; nothing where the groups are too few for what is needed.
+/// Returns how many inodes each group has, or `None` if the groups are too few.
 fn inodes_per_group(
     n_blocks: u64,
     n_groups: u64,

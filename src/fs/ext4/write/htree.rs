@@ -16,7 +16,7 @@ use std::ops::Range;
 pub(super) struct Index {
     leaves: Vec<Leaf>,
     n_entries: usize,
-    /// How many leaves a node of the second level names; nothing where the root names them all.
+    /// How many leaves a node of the second level names; `None` if the root names all leaves.
     node_limit: Option<usize>,
 }
 
@@ -28,7 +28,7 @@ struct Leaf {
 }
 
 impl Index {
-    /// Sorts `entries` by hash and cuts them into leaves; nothing where two levels do not suffice.
+    /// Sorts `entries` by hash and cuts them into leaves. `None` if two levels do not suffice.
     pub(super) fn new(entries: &mut Vec<Entry<'_>>, style: &Style) -> Option<Self> {
         let mut hashed: Vec<_> = entries
             .iter()

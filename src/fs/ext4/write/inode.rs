@@ -6,7 +6,7 @@ use crate::fs::ext4::format::checksum::Seed;
 use crate::fs::ext4::format::inode::*;
 use crate::tree::Meta;
 
-/// An inode before it is bytes.
+/// The values of an inode.
 pub(super) struct Inode {
     pub(super) ino: u32,
     /// Type and permissions.
@@ -23,7 +23,7 @@ pub(super) struct Inode {
 }
 
 impl Inode {
-    /// The bytes; `write_rest` fills what lies behind the fields. `seed` is the filesystem's.
+    /// Returns the bytes. `write_rest` fills the part behind the fields. `seed` is the filesystem's.
     pub(super) fn write(
         &self,
         born: Timestamp,

@@ -1,8 +1,8 @@
-//! What a tree asks of the filesystem: numbered inodes, counted links, the shape of every
-//! directory and the place of every attribute. Everything that cannot be stored is found here.
+//! The inodes that a tree needs: their numbers and links, the shape of every directory and the
+//! place of every attribute. Everything that ext4 cannot store is refused here.
 //!
-//! Numbers follow the tree: the root is 2, `lost+found` and what is in it begin at 11, then come
-//! all others, a directory before its entries, entries in byte order.
+//! Numbers follow the tree: the root is 2, `lost+found` and all in it begin at 11, then all others
+//! follow, a directory before its entries, entries in byte order.
 
 use super::data::data_blocks;
 use super::dir::Directory;
@@ -19,17 +19,17 @@ use crate::tree::{Content, Kind, Meta, Name, Node, NodeId, Tree, TreePath};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// From this length on a symlink target takes a block: a NUL belongs behind it.
+/// From this length on, a symlink target takes a block, because a NUL must follow it.
 const LONG_SYMLINK: usize = I_BLOCK_LEN;
 /// Linux' `PATH_MAX`, with its NUL.
 const PATH_MAX: usize = 4096;
-/// Blocks are numbered with 32 bits within a file too.
+/// The blocks of a file are numbered with 32 bits.
 const MAX_FILE_BLOCKS: u64 = 0xffff_ffff;
 /// Without `huge_file` an inode counts its sectors with 32 bits: 2^29 blocks, of which 2^21 are for
 /// attributes and extents, of which a block holds 340.
 const MAX_DATA_WITHOUT_HUGE_FILE: u64 = (1 << 29) - (1 << 21);
 
-/// Everything that gets an inode, ascending by number.
+/// All inodes, in ascending order.
 #[derive(Debug)]
 pub(super) struct Inventory<'a> {
     pub(super) items: Vec<Item<'a>>,
@@ -37,7 +37,7 @@ pub(super) struct Inventory<'a> {
     pub(super) style: Style,
 }
 
-/// What becomes one inode.
+/// One inode.
 #[derive(Debug)]
 pub(super) struct Item<'a> {
     pub(super) ino: u32,
@@ -50,7 +50,7 @@ pub(super) struct Item<'a> {
     pub(super) body: Body<'a>,
 }
 
-/// What an inode stands for.
+/// The kind of an inode, with its content.
 #[derive(Debug)]
 pub(super) enum Body<'a> {
     Directory(Directory<'a>),
@@ -89,7 +89,7 @@ impl Body<'_> {
 }
 
 impl<'a> Inventory<'a> {
-    /// Looks at every node of `tree`. `lost_found` stands in where the tree has no such directory.
+    /// Lists every node of `tree`. `lost_found` is used if the tree has no such directory.
     pub(super) fn new(
         tree: &'a Tree,
         lost_found: &'a Node,
@@ -126,7 +126,7 @@ impl<'a> Inventory<'a> {
     }
 }
 
-/// A node as it was met, with the first of its names.
+/// A node of the tree with the first of its names.
 struct Found<'a> {
     node: &'a Node,
     parent: usize,
@@ -150,7 +150,7 @@ impl<'a> Found<'a> {
 
 const LOST_FOUND: &[u8] = b"lost+found";
 
-/// All nodes, `lost+found` at index 1.
+/// Returns all nodes, with `lost+found` at index 1.
 fn find<'a>(tree: &'a Tree, lost_found: &'a Node) -> Result<Vec<Found<'a>>, Ext4Error> {
     let root = tree.root();
     let mut walk = Walk {
@@ -183,13 +183,13 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Meets `entries` of the node at index `directory`, and all below them.
+    /// Adds `entries` of the node at index `directory`, and all nodes below them.
     fn below(
         &mut self,
         directory: usize,
         entries: Vec<(&'a Name, NodeId)>,
     ) -> Result<(), Ext4Error> {
-        // The directories on the way down. A loop, so that no depth exhausts the stack.
+        // The directories on the way down. This is a loop so that no depth exhausts the stack.
         let mut open = vec![(directory, entries.into_iter())];
         while let Some((directory, entries)) = open.last_mut() {
             let directory = *directory;
@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
                 open.pop();
                 continue;
             };
-            let (index, is_new) = self.meet(directory, name, id)?;
+            let (index, is_new) = self.add(directory, name, id)?;
             self.found[directory].entries.push((name.as_bytes(), index));
             if is_new && self.tree.node(id).is_directory() {
                 let entries: Vec<_> = self.tree.entries(id).collect();
@@ -207,8 +207,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The index of node `id`, which has the name `name`, and whether it is met for the first time.
-    fn meet(
+    /// Returns the index of node `id`, which has the name `name`, and whether this is its first
+    /// name.
+    fn add(
         &mut self,
         parent: usize,
         name: &'a Name,
@@ -280,7 +281,8 @@ fn item<'a>(
     })
 }
 
-/// The name in its parent, `.`, and `..` in every directory below. More than can be counted is 1.
+/// Counts the name in the parent, `.`, and `..` in every directory below. A number that is too
+/// large for the field becomes 1.
 fn directory_links(found: &[Found<'_>], index: usize) -> u16 {
     let entries = found[index].entries.iter();
     let n_below = entries

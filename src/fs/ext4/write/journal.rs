@@ -1,4 +1,4 @@
-//! The journal: an inode with one block that says that nothing waits to be replayed.
+//! The journal: an inode whose first block says that there is nothing to replay.
 
 use super::sizes::BLOCK_SIZE;
 use crate::fs::ext4::format::journal::*;

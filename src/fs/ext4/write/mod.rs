@@ -7,7 +7,7 @@
 //!
 //! ext4 has no checksums over file data, so all metadata is known before any content is. Equal
 //! trees and parameters give equal bytes. Modification times are the tree's; the other times of
-//! an inode are the same, but for its creation, which is the epoch.
+//! an inode are the same, except for its creation, which is the epoch.
 //!
 //! The filesystem grows online: descriptors for its later groups are reserved (`resize_inode`), so
 //! that no kernel turns it to `meta_bg`, which U-Boot does not read.
@@ -48,8 +48,11 @@ use plan::Plan;
 use sizes::BLOCK_BYTES;
 use std::collections::BTreeMap;
 
-/// The least length of a partition in bytes that holds `tree`, whatever `params.len` says.
-/// Nothing is left for later files; the caller adds to it.
+/// Returns the least length in bytes of a partition that holds `tree`, whatever `params.len` is. It
+/// has no room for later files; the caller adds to it.
+///
+/// # Errors
+/// Fails if ext4 cannot hold a node of `tree`, or if `params` allow no filesystem.
 pub fn measure(tree: &Tree, params: &Params) -> Result<u64, Ext4Error> {
     check(params)?;
     let lost_found = lost_found(params);
@@ -58,6 +61,9 @@ pub fn measure(tree: &Tree, params: &Params) -> Result<u64, Ext4Error> {
 }
 
 /// Decides every byte of a filesystem of `params.len` bytes that holds `tree`.
+///
+/// # Errors
+/// Fails as [`measure`] does, or if `tree` does not fit.
 pub fn seal(tree: &Tree, params: &Params) -> Result<Image, Ext4Error> {
     check(params)?;
     if !params.len.is_multiple_of(BLOCK_BYTES) {
@@ -78,7 +84,7 @@ pub fn seal(tree: &Tree, params: &Params) -> Result<Image, Ext4Error> {
     }
 }
 
-/// Tries lengths, each at least as much larger as the one before was too small.
+/// Tries lengths, each larger by at least as much as the one before was too small.
 fn smallest(inventory: &Inventory<'_>, params: &Params) -> Result<u64, Ext4Error> {
     let mut n_blocks = inventory.n_blocks();
     loop {
@@ -125,7 +131,7 @@ fn check(params: &Params) -> Result<(), Ext4Error> {
     Ok(())
 }
 
-/// The directory that e2fsck wants to find, for trees that have none.
+/// The directory `lost+found`, which e2fsck expects, for trees without one.
 fn lost_found(params: &Params) -> Node {
     let meta = Meta::root(0o700, Timestamp::from(params.epoch));
     Node::new(Kind::Directory(BTreeMap::new()), meta, Origin::Builtin)

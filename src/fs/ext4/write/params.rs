@@ -1,4 +1,4 @@
-//! What a filesystem is to be like, apart from what is in it.
+//! The parameters of a filesystem apart from its content.
 
 use crate::epoch::Epoch;
 use crate::fs::ext4::format::feature::{self, Feature, FeatureSet};
@@ -8,7 +8,7 @@ pub(crate) const LEAST_JOURNAL: u32 = 1024;
 pub(crate) const MOST_RESERVED_PERCENT: u8 = 50;
 pub(crate) const LEAST_BYTES_PER_INODE: u64 = 1024;
 
-/// What all filesystems of ours have, whatever they are made like.
+/// The features of every filesystem that imgbuild writes.
 const ALWAYS: [Feature; 10] = [
     feature::EXT_ATTR,
     feature::RESIZE_INODE,
@@ -22,11 +22,11 @@ const ALWAYS: [Feature; 10] = [
     feature::EXTRA_ISIZE,
 ];
 
-/// What a filesystem is to be like, apart from what is in it.
+/// The parameters of a filesystem apart from its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// Bytes of the partition: a multiple of 4096. The filesystem fills it, but for a last group
-    /// that would hold little more than its own tables.
+    /// Bytes of the partition: a multiple of 4096. The filesystem fills it, except for a last
+    /// group that would hold little more than its own tables.
     pub len: u64,
     /// The filesystem UUID, in text order.
     pub uuid: [u8; 16],
@@ -36,7 +36,7 @@ pub struct Params {
     pub hash_seed: [u8; 16],
     /// When the filesystem was made.
     pub epoch: Epoch,
-    /// What older readers have to know.
+    /// The features that may differ.
     pub features: Features,
     /// Blocks that only root may use, in percent: 0 to 50.
     pub reserved_percent: u8,
@@ -49,7 +49,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// What Debian's `mke2fs` would choose, for growth up to 1 TiB.
+    /// The parameters that Debian's `mke2fs` would choose, for growth up to 1 TiB.
     pub fn new(len: u64, uuid: [u8; 16], hash_seed: [u8; 16], epoch: Epoch) -> Self {
         Self {
             len,
@@ -66,10 +66,11 @@ impl Params {
     }
 }
 
-/// What may differ between filesystems. Always there: extents, flex_bg, dir_index, resize_inode,
-/// sparse_super, filetype, ext_attr, large_file, dir_nlink and extra_isize, which Linux 4.9, U-Boot
-/// and GRUB 2 all read. Never: `metadata_csum_seed` and `orphan_file`, which GRUB reads since 2.12
-/// only; the kernel needs neither, and e2fsck adds a file of orphans to no filesystem.
+/// The features that may differ between filesystems. Always written are extents, flex_bg,
+/// dir_index, resize_inode, sparse_super, filetype, ext_attr, large_file, dir_nlink and
+/// extra_isize, which Linux 4.9, U-Boot and GRUB 2 all read. Never written are `metadata_csum_seed`
+/// and `orphan_file`, which GRUB reads since 2.12 only; the kernel needs neither, and e2fsck adds a
+/// file of orphans to no filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
     /// Checksums over all metadata.
@@ -79,7 +80,7 @@ pub struct Features {
     /// Files of 2 TiB and more. Kernels of 32 bits without large block devices mount a filesystem
     /// with it read-only.
     pub huge_file: bool,
-    /// Blocks of the journal: 1024 or more; no journal without.
+    /// Blocks of the journal: 1024 or more, or `None` for no journal.
     pub journal_blocks: Option<u32>,
 }
 
@@ -104,7 +105,7 @@ impl Features {
             (self.huge_file, feature::HUGE_FILE),
             (self.metadata_csum, feature::METADATA_CSUM),
         ];
-        let there = optional.into_iter().filter(|(there, _)| *there);
-        FeatureSet::of(ALWAYS.into_iter().chain(there.map(|(_, feature)| feature)))
+        let chosen = optional.into_iter().filter(|(is_chosen, _)| *is_chosen);
+        FeatureSet::of(ALWAYS.into_iter().chain(chosen.map(|(_, feature)| feature)))
     }
 }

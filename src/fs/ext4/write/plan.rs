@@ -1,11 +1,11 @@
-//! Which block holds what.
+//! The content of every block.
 //!
 //! ```text
 //! group tables │ resize inode │ journal │ directories │ symlinks │ attributes │ files
 //! ```
 //!
-//! Everything is laid in this order, ascending, without gaps; within a kind in the order of the
-//! tree. So what lies behind the last file is free, but for the tables of later groups.
+//! Everything is placed in this order, ascending, without gaps, and within a kind in the order of
+//! the tree. So all blocks behind the last file are free, except for the tables of later groups.
 
 use super::alloc::Allocator;
 use super::data::Run;
@@ -25,7 +25,7 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// How many there are. The block of its attributes, which others may have too, is none of them.
+    /// How many there are, without the block of its attributes, which other inodes may share.
     pub(super) fn len(&self) -> u64 {
         let content = self.runs.iter().map(|run| &run.blocks);
         let all = content.chain(&self.nodes);
@@ -40,19 +40,19 @@ pub(super) struct Plan {
     /// The double-indirect block of the resize inode.
     pub(super) resize: u64,
     pub(super) journal: Blocks,
-    /// As the items of the inventory.
+    /// The blocks of each item of the inventory.
     pub(super) items: Vec<Blocks>,
-    /// As the blocks of attributes of the inventory.
+    /// Where each block of attributes of the inventory lies.
     pub(super) xattr_blocks: Vec<u64>,
-    /// The first block that is free but for reserved ones.
+    /// The block from which on all blocks are free or reserved.
     pub(super) end: u64,
 }
 
 impl Plan {
-    /// Places everything, if need be behind the end: see [`Plan::excess`].
+    /// Places everything, even behind the end of the filesystem: see [`Plan::excess`].
     pub(super) fn new(inventory: &Inventory<'_>, geometry: Geometry, params: &Params) -> Self {
         let mut free = Allocator::new(&geometry.reserved);
-        let resize = take_one(&mut free);
+        let resize = free.take(1)[0].start;
         let n_journal = params.features.journal_blocks.map_or(0, u64::from);
         let journal = take_content(&mut free, [0..n_journal]);
         let mut items: Vec<Blocks> = Vec::new();
@@ -86,11 +86,7 @@ impl Plan {
     }
 }
 
-fn take_one(free: &mut Allocator<'_>) -> u64 {
-    free.take(1)[0].start
-}
-
-/// Places what holds data of one inode's content, then the nodes of its extent tree.
+/// Places the `data` blocks of one inode's content, then the nodes of its extent tree.
 fn take_content(free: &mut Allocator<'_>, data: impl IntoIterator<Item = Range<u64>>) -> Blocks {
     let mut runs = Vec::new();
     for part in data {

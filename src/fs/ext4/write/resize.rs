@@ -1,5 +1,5 @@
-//! The resize inode: it owns the blocks behind the descriptors, so that more descriptors find
-//! place when the filesystem grows.
+//! The resize inode: it owns the blocks behind the descriptors, so that there is room for more of
+//! them when the filesystem grows.
 //!
 //! ```text
 //! inode 7 ─ double-indirect block ─ entry i ─ reserved block i of group 0 ─ entry j ─ the same
@@ -14,7 +14,8 @@ use crate::fs::ext4::format::field::{Le32, low32};
 
 /// Block numbers in a block.
 const PER_BLOCK: u64 = 1024;
-/// What the kernel and e2fsck expect: all that direct, indirect and double-indirect blocks reach.
+/// The size that the kernel and e2fsck expect: all that direct, indirect and double-indirect blocks
+/// reach.
 pub(super) const SIZE: u64 = (12 + PER_BLOCK + PER_BLOCK * PER_BLOCK) * BLOCK_BYTES;
 
 /// Blocks of the inode, its double-indirect block among them.

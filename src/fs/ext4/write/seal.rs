@@ -1,5 +1,5 @@
-//! From a plan to regions: inodes, directories, content; then bitmaps and descriptors, which count
-//! what is there; at last the superblocks.
+//! From a plan to regions: inodes, directories and content; then bitmaps and descriptors, which
+//! count them; last the superblocks.
 
 use super::bitmap::Bitmap;
 use super::data::{self, Run};
@@ -81,12 +81,12 @@ impl Writer<'_> {
         self.regions.push(Region::bytes(block * BLOCK_BYTES, bytes));
     }
 
-    /// Lays the data of `content` into `runs`; what is left of the last block stays zero.
+    /// Writes the data of `content` into `runs`. The rest of the last block stays zero.
     fn content(&mut self, content: &Content, runs: &[Run]) {
         data::regions(content, runs, |region| self.regions.push(region));
     }
 
-    /// The root of the extents of `blocks`; nodes below it become regions.
+    /// Returns the root of the extents of `blocks`. The nodes below it become regions.
     fn extents(&mut self, ino: u32, blocks: &Blocks) -> [u8; I_BLOCK_LEN] {
         let seed = self.seed.map(|seed| seed.inode(ino, 0));
         let node_blocks = blocks.nodes.iter().cloned().flatten();
@@ -159,7 +159,7 @@ impl Writer<'_> {
         self.inode(&inode, |rest| item.xattrs.write_inode(rest));
     }
 
-    /// An inode that no directory names.
+    /// An inode without a name.
     fn hidden(&self, ino: u32) -> Inode {
         let meta = Meta::root(0o600, Timestamp::from(self.params.epoch));
         Inode {
@@ -238,16 +238,14 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes the bitmaps of a group, but for those that say no more than the geometry does, and
-    /// describes it.
+    /// Writes the bitmaps of a group, except those that the kernel makes from the geometry, and
+    /// returns the descriptor of the group.
     fn group(&mut self, group: u32) -> Descriptor {
         let place = self.geometry.groups[group as usize];
         let (blocks, only_tables) = self.block_bitmap(group);
         let (inodes, n_used) = self.inode_bitmap(group);
         let mut descriptor = Descriptor {
-            block_bitmap: place.block_bitmap,
-            inode_bitmap: place.inode_bitmap,
-            inode_table: place.inode_table,
+            place,
             free_blocks: blocks.n_free(),
             free_inodes: inodes.n_free(),
             used_dirs: self.used_dirs[group as usize],
@@ -256,7 +254,7 @@ impl Writer<'_> {
             block_bitmap_csum: 0,
             inode_bitmap_csum: 0,
         };
-        // What was never written can only be told apart where descriptors have checksums.
+        // The kernel relies on these fields only if descriptors have checksums.
         if self.seed.is_some() {
             descriptor.flags = BG_INODE_ZEROED;
             descriptor.itable_unused = self.geometry.inodes_per_group - n_used;
@@ -281,8 +279,9 @@ impl Writer<'_> {
         descriptor
     }
 
-    /// The bitmap, and whether the kernel can make it from the geometry: that is so where nothing
-    /// but the copies of the superblock is used. The last group has a tail and is always written.
+    /// Returns the bitmap, and whether the kernel can make it from the geometry: it can if only the
+    /// copies of the superblock are used. The last group has a tail, so its bitmap is always
+    /// written.
     fn block_bitmap(&self, group: u32) -> (Bitmap, bool) {
         let blocks = self.geometry.group_blocks(group.into());
         let within = |range: &Range<u64>| {
@@ -307,7 +306,7 @@ impl Writer<'_> {
         (bitmap, !is_last && n_used == n_copies)
     }
 
-    /// The bitmap, and how many inodes of the table are used: all up to the last.
+    /// Returns the bitmap, and how many inodes of the table are used: all up to the last.
     fn inode_bitmap(&self, group: u32) -> (Bitmap, u32) {
         let per_group = self.geometry.inodes_per_group;
         let before = u64::from(group) * u64::from(per_group);

@@ -28,7 +28,7 @@ impl XattrBlocks {
         self.blocks.len()
     }
 
-    /// Which block one more inode with `attributes` has: none where there are none.
+    /// Returns the block for one more inode with `attributes`, or `None` if it has no attributes.
     pub(super) fn add(&mut self, attributes: Vec<Attribute>) -> Option<usize> {
         if attributes.is_empty() {
             return None;
@@ -42,7 +42,7 @@ impl XattrBlocks {
         }
         let index = self.blocks.len();
         let attributes: Arc<[Attribute]> = attributes.into();
-        // The kernel takes a block without a hash for one that is not to be shared.
+        // The kernel never shares a block without a hash.
         if block_hash(&attributes) != 0 {
             self.last.insert(attributes.clone(), index);
         }
@@ -53,22 +53,17 @@ impl XattrBlocks {
         Some(index)
     }
 
-    /// The bytes of every block; block i will be number `places[i]`.
+    /// Returns the number and the bytes of every block; block i gets number `places[i]`.
     pub(super) fn write(
         &self,
         places: &[u64],
         seed: Option<Seed>,
     ) -> impl Iterator<Item = (u64, Vec<u8>)> {
-        let blocks = places.iter().zip(&self.blocks);
-        blocks.map(
-            move |(
-                place,
-                XattrBlock {
-                    attributes,
-                    n_inodes,
-                },
-            )| { (*place, write_block(attributes, *n_inodes, *place, seed)) },
-        )
+        let write = move |(place, block): (&u64, &XattrBlock)| {
+            let bytes = write_block(&block.attributes, block.n_inodes, *place, seed);
+            (*place, bytes)
+        };
+        places.iter().zip(&self.blocks).map(write)
     }
 }
 

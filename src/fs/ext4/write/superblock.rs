@@ -8,14 +8,14 @@ use crate::fs::ext4::format::field::{low16, low32};
 use crate::fs::ext4::format::inode::{FIRST_INO, I_BLOCK_LEN, JOURNAL_INO};
 use crate::fs::ext4::format::superblock::*;
 
-/// What is counted over all groups.
+/// The free blocks and inodes of all groups.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Free {
     pub(super) blocks: u64,
     pub(super) inodes: u32,
 }
 
-/// The journal's root of blocks and its size, of which the superblock keeps a copy.
+/// `i_block` and size of the journal's inode, of which the superblock has a copy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct JournalCopy {
     pub(super) i_block: [u8; I_BLOCK_LEN],
@@ -32,10 +32,9 @@ pub(super) fn write(
 ) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     write_counts(&mut bytes, geometry, free, params.reserved_percent);
-    let features = params.features.set();
-    S_FEATURE_COMPAT.put(&mut bytes, features.compat);
-    S_FEATURE_INCOMPAT.put(&mut bytes, features.incompat);
-    S_FEATURE_RO_COMPAT.put(&mut bytes, features.ro_compat);
+    for (field, word) in S_FEATURES.into_iter().zip(params.features.set().0) {
+        field.put(&mut bytes, word);
+    }
     // Made, written and checked at the epoch; never mounted.
     for field in [S_MKFS_TIME, S_WTIME, S_LASTCHECK] {
         field.put(&mut bytes, params.epoch.0);

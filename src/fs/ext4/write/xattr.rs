@@ -14,7 +14,7 @@ const IN_INODE: usize = INODE_SIZE - OLD_SIZE - EXTRA_ISIZE as usize;
 /// Why the attributes of a node cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum XattrError {
-    /// A name that Linux has no place for on ext4.
+    /// A name that ext4 cannot store.
     #[error(
         "attribute `{}` has no known prefix: expected user., trusted., security. or a POSIX ACL, and up to 255 bytes behind it",
         .name.escape_ascii()
@@ -31,7 +31,7 @@ pub enum XattrError {
         /// Length of its value.
         len: usize,
     },
-    /// More than an inode and a block hold.
+    /// More attributes than an inode and a block hold.
     #[error(
         "attribute `{}` of {len} bytes does not fit: an inode and one block hold at most about 4 KiB of attributes",
         .name.escape_ascii()
@@ -51,7 +51,7 @@ pub(super) struct Xattrs {
     in_block: Vec<Attribute>,
 }
 
-/// As they are compared: blocks are sorted like this.
+/// One attribute. Attributes are sorted on the disk in the order of these fields.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Attribute {
     index: u8,
@@ -80,7 +80,7 @@ impl Attribute {
                 name: name.to_vec(),
                 len: value.len(),
             };
-            // What new entries inherit has a meaning for directories only.
+            // Only directories have a list that new entries inherit.
             let in_place = index == ACL_ACCESS || is_directory;
             acl::to_disk(value)
                 .filter(|_| in_place)
@@ -123,44 +123,35 @@ impl Attribute {
 }
 
 impl Xattrs {
-    /// Decides what goes where: as much as fits into the inode, in the order of the disk, the
-    /// rest into a block.
+    /// Puts every attribute, in the order of names, into the inode if it fits, else into the block.
     pub(super) fn new(
         xattrs: &BTreeMap<Vec<u8>, Vec<u8>>,
         is_directory: bool,
     ) -> Result<Self, XattrError> {
-        // The magic number and the end mark; the header and the end mark.
+        // Magic number and end mark, or header and end mark, take room too.
         let mut inode_room = IN_INODE - 4 - 4;
         let mut block_room = BLOCK_SIZE - HEADER - 4;
-        let mut all = Vec::new();
+        let mut all = Self::default();
         for (name, value) in xattrs {
             let attribute = Attribute::new(name, value, is_directory)?;
             let len = attribute.len();
-            let in_inode = len <= inode_room;
-            let room = if in_inode {
-                &mut inode_room
-            } else {
-                &mut block_room
+            let (room, attributes) = match len <= inode_room {
+                true => (&mut inode_room, &mut all.in_inode),
+                false => (&mut block_room, &mut all.in_block),
             };
             let too_large = || XattrError::TooLarge {
                 name: name.clone(),
                 len: value.len(),
             };
             *room = room.checked_sub(len).ok_or_else(too_large)?;
-            all.push((attribute, in_inode));
+            attributes.push(attribute);
         }
-        all.sort();
-        let mut sorted = Self::default();
-        for (attribute, in_inode) in all {
-            match in_inode {
-                true => sorted.in_inode.push(attribute),
-                false => sorted.in_block.push(attribute),
-            }
-        }
-        Ok(sorted)
+        all.in_inode.sort();
+        all.in_block.sort();
+        Ok(all)
     }
 
-    /// Those that need a block; empty where the inode holds all.
+    /// Removes and returns the attributes that need a block.
     pub(super) fn take_in_block(&mut self) -> Vec<Attribute> {
         std::mem::take(&mut self.in_block)
     }
@@ -176,7 +167,7 @@ impl Xattrs {
     }
 }
 
-/// `ext4_xattr_rehash`: an entry without a hash makes the block one that is never shared.
+/// `ext4_xattr_rehash`: a block with an entry without a hash is never shared.
 pub(super) fn block_hash(attributes: &[Attribute]) -> u32 {
     let hashes: Vec<u32> = attributes.iter().map(Attribute::hash).collect();
     if hashes.contains(&0) {
@@ -217,7 +208,7 @@ fn write_entries(
     let mut values = space.len();
     for attribute in attributes {
         values -= attribute.value_len();
-        // An empty value lies nowhere.
+        // An empty value has offset 0.
         let offset = if attribute.value.is_empty() {
             0
         } else {

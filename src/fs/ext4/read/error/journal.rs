@@ -1,14 +1,14 @@
-//! What is wrong with a journal, or beyond this reader.
+//! Why a journal cannot be replayed.
 
-/// What stands in a journal and is not replayed.
+/// A property of a journal that this reader does not replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalLimit {
-    /// Features that this program does not know.
+    /// Features that this reader does not know.
     #[error("unknown features {incompat:#x} (incompat) and {ro_compat:#x} (ro_compat)")]
     Features {
-        /// The unknown bits among those that nobody may ignore.
+        /// The unknown bits of `s_feature_incompat`.
         incompat: u32,
-        /// The unknown bits among those that no writer may ignore.
+        /// The unknown bits of `s_feature_ro_compat`.
         ro_compat: u32,
     },
     /// Changes in the form of feature `fast_commit`, which say what to do and not what to write.
@@ -41,15 +41,15 @@ pub enum JournalFault {
     /// Blocks of another size than the filesystem's.
     #[error("its blocks have {found} bytes, the filesystem's have {expected}")]
     BlockSize {
-        /// What the journal says.
+        /// The value in the journal.
         found: u32,
-        /// What the filesystem says.
+        /// The value in the filesystem.
         expected: u32,
     },
     /// More blocks than the inode has, or a log that begins outside of them.
     #[error("it says to have {blocks} blocks with the log from {first} on, in an inode of {there}")]
     Length {
-        /// What the journal says.
+        /// The value in the journal.
         blocks: u32,
         /// First block of the log.
         first: u32,
@@ -59,7 +59,7 @@ pub enum JournalFault {
     /// A first transaction outside of the log.
     #[error("its oldest transaction is at block {start}, the log at {first} to {end}")]
     Start {
-        /// Where the transaction is said to be.
+        /// `s_start` of the journal.
         start: u32,
         /// First block of the log.
         first: u32,
@@ -91,7 +91,7 @@ pub enum JournalFault {
         /// The block of the filesystem.
         block: u64,
     },
-    /// A copy of a block that the device has not.
+    /// A copy of a block that the device does not have.
     #[error("transaction {transaction} writes block {block}, the device has {blocks}")]
     BlockNumber {
         /// Sequence number of the transaction.
@@ -106,7 +106,7 @@ pub enum JournalFault {
     RevokeLength {
         /// Sequence number of the transaction.
         transaction: u32,
-        /// The length it says to have.
+        /// Its length, as it stands in its header.
         len: u32,
     },
 }

@@ -1,11 +1,11 @@
-//! The blocks of the log: where they are, in a ring, and what the log's own begin with.
+//! The blocks of the log, which form a ring, and the header of those that are not copies.
 
 use super::ReadError;
 use crate::disk::device::Device;
 use crate::fs::ext4::format::journal::{H_BLOCKTYPE, H_MAGIC, H_SEQUENCE, MAGIC, be32};
 use std::ops::Range;
 
-/// What a block of the log is, and of which transaction.
+/// The type of a block of the log, and its transaction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub(super) kind: u32,

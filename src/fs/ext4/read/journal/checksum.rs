@@ -8,10 +8,10 @@ use crate::fs::ext4::format::checksum::Seed;
 use crate::fs::ext4::format::field::low16;
 use crate::fs::ext4::format::journal::be32;
 
-/// What is checksummed.
+/// The parts of a log that have checksums.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Checksums {
-    /// Nothing.
+    /// No part.
     None,
     /// Transactions.
     V1,
@@ -22,16 +22,6 @@ pub(super) enum Checksums {
 }
 
 impl Checksums {
-    /// Version 2 for the journal with `uuid`.
-    pub(super) fn v2(uuid: &[u8; 16]) -> Self {
-        Self::V2(Seed::filesystem(uuid))
-    }
-
-    /// Version 3 for the journal with `uuid`.
-    pub(super) fn v3(uuid: &[u8; 16]) -> Self {
-        Self::V3(Seed::filesystem(uuid))
-    }
-
     /// Bytes at the end of descriptors and revoke blocks that hold their checksum.
     pub(super) fn tail(&self) -> usize {
         self.seed().map_or(0, |_| 4)
@@ -55,7 +45,7 @@ impl Checksums {
         }
     }
 
-    /// From where the checksums of blocks go on, if there are any.
+    /// The seed of the checksums of blocks, if there are any.
     pub(super) fn seed(&self) -> Option<Seed> {
         match self {
             Self::None | Self::V1 => None,
@@ -70,10 +60,10 @@ impl Checksums {
 pub(super) struct TransactionSum(u32);
 
 impl TransactionSum {
-    /// Of nothing.
+    /// The checksum of no block.
     pub(super) const EMPTY: Self = Self(!0);
 
-    /// With `block` added.
+    /// The checksum with `block` added.
     pub(super) fn with(self, block: &[u8]) -> Self {
         Self(block.iter().fold(self.0, |sum, byte| {
             let [high, ..] = sum.to_be_bytes();
@@ -87,7 +77,7 @@ impl TransactionSum {
     }
 }
 
-/// What one byte leaves behind.
+/// The checksum of each byte.
 static TABLE: [u32; 256] = table();
 
 const fn table() -> [u32; 256] {

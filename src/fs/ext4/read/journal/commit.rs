@@ -1,4 +1,4 @@
-//! The commit block, which makes a transaction one that happened.
+//! The commit block, which completes a transaction.
 
 use super::checksum::{Checksums, TransactionSum};
 use crate::fs::ext4::format::journal::{be32, be64};
@@ -12,7 +12,7 @@ const CHECKSUM: usize = 16;
 /// A commit block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Commit {
-    /// When, in seconds since 1970.
+    /// The time of the commit, in seconds since 1970.
     pub(super) seconds: u64,
     /// Whether its checksum is right.
     pub(super) fits: bool,
@@ -25,7 +25,7 @@ impl Commit {
         let kind = &bytes[12..14];
         let fits = match checksums {
             Checksums::None => true,
-            // A kernel that was told to stop checksumming leaves zeros.
+            // A kernel on which checksums were switched off writes zeros.
             Checksums::V1 => kind == CRC32 && found == sum.value() || kind == [0, 0] && found == 0,
             Checksums::V2(seed) | Checksums::V3(seed) => {
                 let field = CHECKSUM..CHECKSUM + 4;

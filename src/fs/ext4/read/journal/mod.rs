@@ -1,18 +1,18 @@
-//! The journal of a filesystem that nobody unmounted, replayed in memory: which blocks of the
-//! filesystem the log holds newer versions of, and those versions. Nothing is written.
+//! The journal of a filesystem that was not unmounted, replayed in memory: it gives the newer
+//! versions of blocks of the filesystem that the log has. Nothing is written.
 //!
 //! ```text
 //! superblock → scan: transactions up to the end of the log, each a list of copies and revokes
 //!                └→ replay: the last copy of each block that no later transaction revoked
 //! ```
 //!
-//! A log ends before the first transaction without a commit block. What tells an interrupted
-//! transaction from a damaged log is taken from the kernel's `fs/jbd2/recovery.c`, so that what
-//! the kernel would refuse to mount is refused here. The format is that of the kernel's
+//! A log ends before the first transaction without a commit block. An interrupted transaction is
+//! told from a damaged log as in the kernel's `fs/jbd2/recovery.c`, so that a filesystem that the
+//! kernel would refuse to mount is refused here. The format is that of the kernel's
 //! `Documentation/filesystems/ext4/journal.rst`; its integers are big-endian.
 //!
-//! Every block of the log is read at most twice, nothing is kept but blocks that the device has
-//! room for, and a log that leads around in a circle ends after one lap.
+//! Every block of the log is read at most twice, only blocks within the device stay in memory, and
+//! a log that leads in a circle ends after one lap.
 
 mod block;
 mod checksum;
@@ -32,9 +32,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use superblock::Superblock;
 
-/// The blocks of the filesystem that `log`, the content of the journal's inode, holds newer
-/// versions of. `block_size` is the filesystem's, 1024 or more; `n_blocks` is how many of them the
-/// *device* has: the filesystem may have grown within the log.
+/// Returns the blocks of the filesystem of which `log`, the content of the journal's inode, has
+/// newer versions. `block_size` is the filesystem's, 1024 or more; `n_blocks` is how many of them
+/// the *device* has: the filesystem may have grown within the log.
 pub(super) fn replay(
     log: &dyn Device,
     block_size: u32,

@@ -6,13 +6,13 @@ use super::{JournalFault, ReadError};
 use crate::fs::ext4::format::journal::{HEADER, be32, be64};
 use std::collections::BTreeMap;
 
-/// Which transaction was the last one to revoke a block. Only blocks of which there are copies
-/// are kept, so that no log can ask for more memory than it has tags.
+/// The last transaction that revoked a block. Only blocks with copies are recorded, so that no log
+/// can take more memory than it has tags.
 #[derive(Debug, Default)]
 pub(super) struct Revoked(BTreeMap<u64, Option<u32>>);
 
 impl Revoked {
-    /// None of `blocks`.
+    /// No revocation of any of `blocks`.
     pub(super) fn among(blocks: impl Iterator<Item = u64>) -> Self {
         Self(blocks.map(|block| (block, None)).collect())
     }

@@ -1,8 +1,8 @@
-//! Where the log ends, and what the transactions before hold.
+//! The end of the log, and the content of the transactions before it.
 //!
 //! A transaction is its descriptors, each with the copies it describes behind it, and revoke
-//! blocks, and last its commit block. The log ends where a block is not of the transaction that
-//! has to come: one of the laps before, or one that was never written.
+//! blocks, and last its commit block. The log ends at a block that does not belong to the
+//! expected transaction: it is of an earlier lap, or was never written.
 
 use super::block::{Header, Log};
 use super::checksum::{Checksums, TransactionSum};
@@ -12,14 +12,14 @@ use super::tag::tags;
 use super::{JournalFault, ReadError};
 use crate::fs::ext4::format::journal::{COMMIT, DESCRIPTOR, REVOKE};
 
-/// What is in the log.
+/// The content of a log.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     /// In the order in which they were written.
     pub(super) copies: Vec<Copy>,
     /// Revoke blocks: transaction and block of the journal.
     pub(super) revokes: Vec<(u32, u32)>,
-    /// The sequence number of the transaction that did not happen.
+    /// The sequence number of the first transaction that was not completed.
     pub(super) end: u32,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn scan(
         superblock,
         transaction: superblock.sequence,
         open: Scanned::default(),
-        happened: Scanned::default(),
+        committed: Scanned::default(),
         suspect: false,
         sum: TransactionSum::EMPTY,
         last_commit: 0,
@@ -74,20 +74,20 @@ pub(super) fn scan(
             break;
         }
     }
-    scan.happened.end = scan.failed.unwrap_or(scan.transaction);
-    Ok(scan.happened)
+    scan.committed.end = scan.failed.unwrap_or(scan.transaction);
+    Ok(scan.committed)
 }
 
-/// On the way through the log.
+/// The state of the scan.
 struct Scan<'a> {
     log: &'a Log<'a>,
     superblock: &'a Superblock,
-    /// The transaction that has to come.
+    /// The transaction that is expected.
     transaction: u32,
-    /// What it holds as far as it was read.
+    /// The content of this transaction, as far as it was read.
     open: Scanned,
-    /// What those before it hold.
-    happened: Scanned,
+    /// The content of the transactions before it.
+    committed: Scanned,
     /// Whether a block of the open transaction has a wrong checksum.
     suspect: bool,
     /// The open transaction's.
@@ -151,8 +151,8 @@ impl Scan<'_> {
         match self.failed {
             Some(failed) => return Err(self.wrong(failed)),
             None if commit.fits => {
-                self.happened.copies.append(&mut self.open.copies);
-                self.happened.revokes.append(&mut self.open.revokes);
+                self.committed.copies.append(&mut self.open.copies);
+                self.committed.revokes.append(&mut self.open.revokes);
             }
             None => self.failed = Some(self.transaction),
         }

@@ -27,18 +27,18 @@ const MIN_LOG: u32 = 1024;
 /// The kernel's `JBD2_DEFAULT_FAST_COMMIT_BLOCKS`.
 const DEFAULT_FAST_COMMITS: u32 = 256;
 
-/// What the superblock says.
+/// The values of the superblock.
 #[derive(Clone, Debug)]
 pub(super) struct Superblock {
     /// First block of the log.
     pub(super) first: u32,
     /// The block behind the log.
     pub(super) end: u32,
-    /// Where the oldest transaction is; nothing in an empty log.
+    /// Where the oldest transaction is; `None` in an empty log.
     pub(super) start: Option<u32>,
     /// The sequence number of the oldest transaction.
     pub(super) sequence: u32,
-    /// What is checksummed, and how.
+    /// Which parts have checksums.
     pub(super) checksums: Checksums,
     /// Whether block numbers have 64 bits.
     pub(super) sixty_four_bit: bool,
@@ -120,12 +120,12 @@ fn checksums(bytes: &[u8; SIZE]) -> Result<Checksums, ReadError> {
         incompat & INCOMPAT_CSUM_V2 != 0,
         incompat & INCOMPAT_CSUM_V3 != 0,
     ];
-    let uuid = &array(&bytes[S_UUID]);
+    let seed = Seed::filesystem(&array(&bytes[S_UUID]));
     let checksums = match versions {
         [false, false, false] => return Ok(Checksums::None),
         [true, false, false] => return Ok(Checksums::V1),
-        [false, true, false] => Checksums::v2(uuid),
-        [false, false, true] => Checksums::v3(uuid),
+        [false, true, false] => Checksums::V2(seed),
+        [false, false, true] => Checksums::V3(seed),
         _ => return Err(JournalFault::ChecksumVersions.into()),
     };
     let found = bytes[S_CHECKSUM_TYPE];
@@ -140,8 +140,8 @@ fn checksums(bytes: &[u8; SIZE]) -> Result<Checksums, ReadError> {
     Ok(checksums)
 }
 
-/// Where fast commits are in a journal of `n_blocks`, at its end. As in the kernel they get
-/// nothing where too little would be left for the log.
+/// Where fast commits are in a journal of `n_blocks`, at its end. As in the kernel, they
+/// get no block if too few would be left for the log.
 fn fast_commit_area(n_blocks: u32, wanted: u32) -> Range<u32> {
     let wanted = match wanted {
         0 => DEFAULT_FAST_COMMITS,

@@ -1,4 +1,5 @@
-//! The tags of a descriptor block: of which blocks of the filesystem the copies behind it are.
+//! The tags of a descriptor block, which name the blocks of the filesystem that are copied behind
+//! it.
 
 use super::checksum::Checksums;
 use super::superblock::Superblock;

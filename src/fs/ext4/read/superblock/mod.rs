@@ -1,4 +1,4 @@
-//! The superblock: what a filesystem is like, checked once so that nobody doubts it afterwards.
+//! The superblock: the properties of a filesystem, which are checked once, when they are read.
 
 mod check;
 mod parse;

@@ -1,11 +1,11 @@
-//! Reading a superblock: first what says whether it can be read at all, then its fields, then whether
-//! they fit together.
+//! Reading a superblock: first what says whether it can be read at all, then its fields, then
+//! whether they fit together.
 
 use super::check;
-use super::values::{JournalBackup, Superblock, unfit};
+use super::values::{JournalBackup, Superblock};
 use crate::disk::device::Device;
 use crate::fs::ext4::format::checksum::Seed;
-use crate::fs::ext4::format::feature::{self, FeatureList, FeatureSet};
+use crate::fs::ext4::format::feature::{self, FeatureSet};
 use crate::fs::ext4::format::field::array;
 use crate::fs::ext4::format::inode::{FIRST_INO, OLD_SIZE};
 use crate::fs::ext4::format::superblock::*;
@@ -47,16 +47,12 @@ impl Superblock {
 fn features(bytes: &[u8; SIZE]) -> Result<FeatureSet, Unsupported> {
     let features = match S_REV_LEVEL.get(bytes) {
         0 => FeatureSet::default(),
-        1 => FeatureSet {
-            compat: S_FEATURE_COMPAT.get(bytes),
-            incompat: S_FEATURE_INCOMPAT.get(bytes),
-            ro_compat: S_FEATURE_RO_COMPAT.get(bytes),
-        },
+        1 => FeatureSet(S_FEATURES.map(|field| field.get(bytes))),
         found => return Err(Unsupported::Revision { found }),
     };
     let unread = unread(features);
     if !unread.is_empty() {
-        return Err(Unsupported::Features(FeatureList(unread)));
+        return Err(Unsupported::Features(unread));
     }
     match S_CREATOR_OS.get(bytes) {
         OS_HURD => Err(Unsupported::Hurd),
@@ -68,7 +64,7 @@ fn features(bytes: &[u8; SIZE]) -> Result<FeatureSet, Unsupported> {
 fn verify(bytes: &[u8; SIZE]) -> Result<(), Corrupt> {
     let kind = bytes[S_CHECKSUM_TYPE];
     if kind != CRC32C {
-        return Err(unfit("s_checksum_type", kind, "1, CRC-32C"));
+        return Err(Place::Superblock.unfit("s_checksum_type", kind, "1, CRC-32C"));
     }
     Place::Superblock.verify(S_CHECKSUM.get(bytes), checksum(bytes))
 }
@@ -83,21 +79,24 @@ fn fields(bytes: &[u8; SIZE], features: FeatureSet) -> Result<Superblock, ReadEr
     if has(feature::METADATA_CSUM) {
         verify(bytes)?;
     }
-    let (is_wide, is_old) = (has(feature::SIXTY_FOUR_BIT), S_REV_LEVEL.get(bytes) == 0);
+    let (inode_size, first_inode) = match S_REV_LEVEL.get(bytes) {
+        0 => (OLD_SIZE as u16, FIRST_INO),
+        _ => (S_INODE_SIZE.get(bytes), S_FIRST_INO.get(bytes)),
+    };
+    let is_wide = has(feature::SIXTY_FOUR_BIT);
     let n_blocks = S_BLOCKS_COUNT.get(bytes, is_wide);
     let first_block = u64::from(S_FIRST_DATA_BLOCK.get(bytes));
     let blocks_per_group = S_BLOCKS_PER_GROUP.get(bytes);
     let log_block_size = S_LOG_BLOCK_SIZE.get(bytes);
-    let log_cluster_ratio = S_LOG_CLUSTER_SIZE.get(bytes).wrapping_sub(log_block_size);
+    let log_cluster_ratio = match has(feature::BIGALLOC) {
+        true => S_LOG_CLUSTER_SIZE.get(bytes).wrapping_sub(log_block_size),
+        false => 0,
+    };
+    let label = bytes[S_VOLUME_NAME].iter();
     let journal = Some(S_JOURNAL_INUM.get(bytes));
     let journal_inode = journal.filter(|ino| *ino != 0 && has(feature::HAS_JOURNAL));
-    let own_inodes = [
-        S_USR_QUOTA_INUM,
-        S_GRP_QUOTA_INUM,
-        S_PRJ_QUOTA_INUM,
-        S_ORPHAN_FILE_INUM,
-    ]
-    .map(|field| field.get(bytes));
+    let own_inodes = S_HIDDEN_INUMS.map(|field| field.get(bytes)).into_iter();
+    let own_inodes = own_inodes.chain(journal_inode).filter(|ino| *ino != 0);
     Ok(Superblock {
         block_size: block_size(log_block_size)?,
         n_blocks,
@@ -106,32 +105,15 @@ fn fields(bytes: &[u8; SIZE], features: FeatureSet) -> Result<Superblock, ReadEr
         n_groups: n_groups(n_blocks, first_block, blocks_per_group)?,
         inodes_per_group: S_INODES_PER_GROUP.get(bytes),
         n_inodes: S_INODES_COUNT.get(bytes),
-        inode_size: if is_old {
-            OLD_SIZE as u16
-        } else {
-            S_INODE_SIZE.get(bytes)
-        },
+        inode_size,
         descriptor_size: if is_wide { S_DESC_SIZE.get(bytes) } else { 32 },
-        first_inode: if is_old {
-            FIRST_INO
-        } else {
-            S_FIRST_INO.get(bytes)
-        },
+        first_inode,
         reserved_blocks: S_R_BLOCKS_COUNT.get(bytes, is_wide),
-        free_blocks: S_FREE_BLOCKS_COUNT.get(bytes, is_wide),
-        free_inodes: S_FREE_INODES_COUNT.get(bytes),
         features,
         uuid: array(&bytes[S_UUID]),
-        label: text(&bytes[S_VOLUME_NAME]),
-        last_mounted: text(&bytes[S_LAST_MOUNTED]),
+        label: label.copied().take_while(|byte| *byte != 0).collect(),
         hash_seed: array(&bytes[S_HASH_SEED]),
-        hash_version: bytes[S_DEF_HASH_VERSION],
         default_mount_options: S_DEFAULT_MOUNT_OPTS.get(bytes),
-        reserved_descriptor_blocks: S_RESERVED_GDT_BLOCKS.get(bytes),
-        made: S_MKFS_TIME.get(bytes, true),
-        written: S_WTIME.get(bytes, true),
-        mounted: S_MTIME.get(bytes, true),
-        checked: S_LASTCHECK.get(bytes, true),
         journal_inode,
         journal_backup: (bytes[S_JNL_BACKUP_TYPE] == 1).then(|| JournalBackup {
             i_block: array(&bytes[S_JNL_BLOCKS]),
@@ -139,20 +121,12 @@ fn fields(bytes: &[u8; SIZE], features: FeatureSet) -> Result<Superblock, ReadEr
         }),
         needs_recovery: has(feature::NEEDS_RECOVERY),
         state: S_STATE.get(bytes),
-        log_cluster_ratio: if has(feature::BIGALLOC) {
-            log_cluster_ratio
-        } else {
-            0
-        },
+        log_cluster_ratio,
         value_seed,
         seed: has(feature::METADATA_CSUM).then_some(value_seed),
         first_meta_bg: S_FIRST_META_BG.get(bytes),
         backup_groups: S_BACKUP_BGS.map(|field| field.get(bytes)),
-        own_inodes: own_inodes
-            .into_iter()
-            .chain(journal_inode)
-            .filter(|ino| *ino != 0)
-            .collect(),
+        own_inodes: own_inodes.collect(),
     })
 }
 
@@ -168,14 +142,6 @@ fn block_size(log: u32) -> Result<u32, Unsupported> {
 fn n_groups(n_blocks: u64, first_block: u64, blocks_per_group: u32) -> Result<u32, Corrupt> {
     let blocks = n_blocks.saturating_sub(first_block);
     let n_groups = blocks.div_ceil(u64::from(blocks_per_group.max(1)));
-    u32::try_from(n_groups).map_err(|_| unfit("s_blocks_count", n_blocks, "fewer than 2^32 groups"))
-}
-
-/// The bytes before the first NUL.
-fn text(bytes: &[u8]) -> Vec<u8> {
-    bytes
-        .iter()
-        .copied()
-        .take_while(|byte| *byte != 0)
-        .collect()
+    u32::try_from(n_groups)
+        .map_err(|_| Place::Superblock.unfit("s_blocks_count", n_blocks, "fewer than 2^32 groups"))
 }

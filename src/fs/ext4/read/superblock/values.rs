@@ -1,4 +1,4 @@
-//! What a superblock says, and what follows from it.
+//! The values of a superblock, and what follows from them.
 
 use crate::fs::ext4::format::checksum::Seed;
 use crate::fs::ext4::format::feature::{self, FeatureSet};
@@ -7,7 +7,7 @@ use crate::fs::ext4::format::superblock::{STATE_ERRORS, STATE_VALID};
 use crate::fs::ext4::read::error::Corrupt;
 use crate::fs::ext4::read::place::Place;
 
-/// What a filesystem is like.
+/// The properties of a filesystem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superblock {
     /// Bytes in a block: a power of two from 1024 to 65536.
@@ -32,39 +32,21 @@ pub struct Superblock {
     pub first_inode: u32,
     /// Blocks that only root may use.
     pub reserved_blocks: u64,
-    /// Blocks that are free.
-    pub free_blocks: u64,
-    /// Inodes that are free.
-    pub free_inodes: u32,
     /// All features.
     pub features: FeatureSet,
     /// The filesystem UUID, in text order.
     pub uuid: [u8; 16],
     /// The filesystem label: at most 16 bytes.
     pub label: Vec<u8>,
-    /// Where it was mounted last.
-    pub last_mounted: Vec<u8>,
     /// Seeds the hashes of names in large directories.
     pub hash_seed: [u8; 16],
-    /// Which hash: `s_def_hash_version`.
-    pub hash_version: u8,
     /// Mount options that are on by default: `s_default_mount_opts`.
     pub default_mount_options: u32,
-    /// Blocks into which the group descriptors can grow.
-    pub reserved_descriptor_blocks: u16,
-    /// When it was made, in seconds since 1970.
-    pub made: u64,
-    /// When it was written to last.
-    pub written: u64,
-    /// When it was mounted last.
-    pub mounted: u64,
-    /// When it was checked last.
-    pub checked: u64,
-    /// The inode of the journal; nothing without a journal, or where that is another device.
+    /// The inode of the journal; `None` without a journal, or if it is on another device.
     pub journal_inode: Option<u32>,
-    /// The journal's root of blocks and its size as they were when it was made.
+    /// The copy of `i_block` and size of the journal's inode.
     pub(in crate::fs::ext4::read) journal_backup: Option<JournalBackup>,
-    /// Where changes stand that only the journal has.
+    /// Whether the journal has changes that the rest of the filesystem lacks.
     pub needs_recovery: bool,
     pub(super) state: u16,
     /// How many blocks a cluster has, as a power of two.
@@ -106,12 +88,6 @@ impl Superblock {
         self.n_blocks * u64::from(self.block_size)
     }
 
-    /// Whether the `len` blocks from `start` on lie within the filesystem.
-    pub(in crate::fs::ext4::read) fn holds(&self, start: u64, len: u64) -> bool {
-        let end = start.checked_add(len);
-        start >= self.first_block && end.is_some_and(|end| end <= self.n_blocks)
-    }
-
     /// Refuses block numbers outside the filesystem; `what` names them.
     pub(in crate::fs::ext4::read) fn check_blocks(
         &self,
@@ -119,7 +95,8 @@ impl Superblock {
         start: u64,
         len: u64,
     ) -> Result<(), Corrupt> {
-        if self.holds(start, len) {
+        let end = start.checked_add(len);
+        if start >= self.first_block && end.is_some_and(|end| end <= self.n_blocks) {
             return Ok(());
         }
         Err(Corrupt::BlockNumber {
@@ -158,14 +135,5 @@ impl Superblock {
             true => Ok(()),
             false => Err(Corrupt::Unclean),
         }
-    }
-}
-
-/// An error about one of the fields.
-pub(super) fn unfit(field: &'static str, found: impl Into<u64>, expected: &'static str) -> Corrupt {
-    Corrupt::Superblock {
-        field,
-        found: found.into(),
-        expected,
     }
 }
