@@ -159,7 +159,7 @@ impl Content {
         })
     }
 
-    /// Its first `len` bytes, or all where it is shorter.
+    /// Its first `len` bytes, or all if it is shorter.
     pub fn head(&self, len: u64) -> Self {
         self.range(0, len)
     }

@@ -1,25 +1,25 @@
-//! Copies nodes from one tree into another, and keeps hard links together: names of one node in the first
-//! tree become names of one node in the second.
+//! Copies nodes from one tree into another and keeps hard links: the names of one node in the first tree
+//! become names of one node in the second.
 
 use super::{Kind, NodeId, Tree, TreeError, TreePath};
 use std::collections::BTreeMap;
 
-/// A copy under way from one tree to another.
+/// Copies nodes of one tree.
 pub struct Copier<'a> {
     from: &'a Tree,
-    /// The node of the other tree that each node is there.
+    /// The copy of each node in the other tree.
     copies: BTreeMap<NodeId, NodeId>,
 }
 
 impl<'a> Copier<'a> {
-    /// Copies from `from`; the other tree has none of its nodes yet.
+    /// Copies nodes of `from` into a tree that has none of them yet.
     pub fn new(from: &'a Tree) -> Self {
         let copies = BTreeMap::new();
         Self { from, copies }
     }
 
-    /// Copies from `from` to `to`, which has changed since it was a copy of `from`: a node that `to` still
-    /// has unchanged under one of its paths is not made a second time, but gets its further names there.
+    /// Copies nodes of `from` into `to`, which was a copy of `from` and has changed since. A node that is
+    /// unchanged in `to` under one of its paths is not copied again, but gets its further names there.
     pub fn between(from: &'a Tree, to: &Tree) -> Self {
         let mut copier = Self::new(from);
         for (path, id) in from.walk() {

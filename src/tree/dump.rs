@@ -193,10 +193,13 @@ fn parse_line(line: &str) -> Option<(TreePath, Entry)> {
         "d" => Kind::Directory(BTreeMap::new()),
         "f" => Kind::File(parse_content(fields.next()?)?),
         "l" => Kind::Symlink(unescape(fields.next()?)?.into()),
-        "b" => {
-            pair(fields.next()?, ':').map(|(major, minor)| Kind::BlockDevice { major, minor })?
+        "b" | "c" => {
+            let (major, minor) = pair(fields.next()?, ':')?;
+            match letter {
+                "b" => Kind::BlockDevice { major, minor },
+                _ => Kind::CharDevice { major, minor },
+            }
         }
-        "c" => pair(fields.next()?, ':').map(|(major, minor)| Kind::CharDevice { major, minor })?,
         "p" => Kind::Fifo,
         "s" => Kind::Socket,
         _ => return None,
@@ -271,49 +274,34 @@ mod tests {
     use crate::digest::Sha256;
 
     fn sample() -> Tree {
-        let meta = Meta::root(
-            0o755,
-            Timestamp {
-                seconds: -1,
-                nanoseconds: 5,
-            },
-        );
+        let (seconds, nanoseconds) = (-1, 5);
+        let mtime = Timestamp {
+            seconds,
+            nanoseconds,
+        };
+        let meta = Meta::root(0o755, mtime);
         let mut tree = Tree::new(meta);
         let mut put = |path: &[u8], kind: Kind, origin: Origin| {
             let node = Node::new(kind, meta, origin);
             tree.insert(&TreePath::parse(path).unwrap(), node).unwrap()
         };
         put(b"/d", Kind::Directory(BTreeMap::new()), Origin::Base);
-        put(
-            b"/d/\xff a%\"",
-            Kind::Symlink(b"x y\0".as_slice().into()),
-            Origin::Script,
-        );
+        let symlink = Kind::Symlink(b"x y\0".as_slice().into());
+        put(b"/d/\xff a%\"", symlink, Origin::Script);
         let slice = Slice {
             object: Sha256::of(b"x"),
             offset: 7,
             len: 9,
         };
-        let stored = put(
-            b"/s",
-            Kind::File(Content::Stored(slice)),
-            Origin::Package("tor".into()),
-        );
+        let stored = Kind::File(Content::Stored(slice));
+        let stored = put(b"/s", stored, Origin::Package("tor".into()));
         let empty = Kind::File(Content::inline(b""));
         put(b"/empty", empty, Origin::Overlay("base".into()));
-        put(
-            b"/i",
-            Kind::File(Content::inline(b"a=b\n")),
-            Origin::Builtin,
-        );
-        put(
-            b"/b",
-            Kind::BlockDevice {
-                major: 259,
-                minor: 70_000,
-            },
-            Origin::Builtin,
-        );
+        let inline = Kind::File(Content::inline(b"a=b\n"));
+        put(b"/i", inline, Origin::Builtin);
+        let (major, minor) = (259, 70_000);
+        let device = Kind::BlockDevice { major, minor };
+        put(b"/b", device, Origin::Builtin);
         put(b"/p", Kind::Fifo, Origin::Builtin);
         let bytes = Piece::Bytes((*b",~=").into());
         let pieces = [Piece::Hole(4096), Piece::Stored(slice), bytes];

@@ -1,10 +1,21 @@
 //! Generated trees for tests: nodes of every kind, some of them with several names at several depths.
 
-use super::{Content, Kind, Meta, Name, Node, NodeId, Origin, Tree, TreePath};
+use super::{Content, Kind, Meta, Name, Node, NodeId, Objects, Origin, Tree, TreePath};
+use crate::digest::Sha256;
 use crate::epoch::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::io;
+
+/// A store without objects, for trees whose content is all inline.
+pub(crate) struct NoObjects;
+
+impl Objects for NoObjects {
+    fn open(&self, _: &Sha256) -> io::Result<fs_err::File> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
 
 /// One name that is added to a tree. Numbers choose among what the tree has already.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! Looks up paths of a tree. Symlinks are followed inside the tree only, and `..` stops at its
 //! root.
 
-use super::{Kind, Name, NodeId, Tree, TreePath};
+use super::{Content, Kind, Name, NodeId, Tree, TreePath};
 
 /// The number of symlinks that Linux follows in one path before it gives up.
-const MAX_SYMLINKS: usize = 40;
+pub(crate) const MAX_SYMLINKS: usize = 40;
 
 impl Tree {
     /// The node at `path`. Symlinks in its parents are followed, a final symlink is not.
@@ -15,6 +15,14 @@ impl Tree {
     /// The node at `path`, with a final symlink followed too.
     pub fn resolve(&self, path: &TreePath) -> Option<NodeId> {
         self.find(path.names(), true)
+    }
+
+    /// The content of the file at `path`, with a final symlink followed too.
+    pub fn file(&self, path: &TreePath) -> Option<&Content> {
+        match &self.node(self.resolve(path)?).kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
     }
 
     /// The path of the node that [`Tree::resolve`] finds for `path`, with every symlink replaced by

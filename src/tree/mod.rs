@@ -16,6 +16,7 @@ mod path;
 pub use content::{Content, LastOpen, Objects, Piece, Slice};
 pub use copy::Copier;
 pub use dump::{DumpError, dump, parse_dump};
+pub(crate) use lookup::MAX_SYMLINKS;
 pub use node::{Kind, Meta, Node, NodeId, Origin};
 pub use path::{BadName, Name, TreePath};
 
@@ -237,8 +238,7 @@ impl Tree {
             _ => None,
         };
         let contents = self.walk().into_iter().filter_map(content);
-        let objects = contents.flat_map(Content::objects);
-        objects.collect()
+        contents.flat_map(Content::objects).collect()
     }
 
     fn walk_into(&self, id: NodeId, path: &TreePath, found: &mut Vec<(TreePath, NodeId)>) {
@@ -267,28 +267,24 @@ mod tests {
         Meta::root(0o755, Timestamp::default())
     }
 
+    fn node(kind: Kind) -> Node {
+        Node::new(kind, meta(), Origin::Builtin)
+    }
+
     fn directory() -> Node {
-        Node::new(Kind::Directory(BTreeMap::new()), meta(), Origin::Builtin)
+        node(Kind::Directory(BTreeMap::new()))
     }
 
     fn file(text: &str) -> Node {
-        Node::new(
-            Kind::File(Content::inline(text.as_bytes())),
-            meta(),
-            Origin::Builtin,
-        )
+        node(Kind::File(Content::inline(text.as_bytes())))
     }
 
     fn symlink(target: &str) -> Node {
-        Node::new(
-            Kind::Symlink(target.as_bytes().into()),
-            meta(),
-            Origin::Builtin,
-        )
+        node(Kind::Symlink(target.as_bytes().into()))
     }
 
     fn path(text: &str) -> TreePath {
-        TreePath::parse(text.as_bytes()).unwrap()
+        TreePath::constant(text)
     }
 
     fn merged_usr() -> Tree {
@@ -327,25 +323,16 @@ mod tests {
     #[test]
     fn a_directory_is_never_replaced_by_a_file() {
         let mut tree = merged_usr();
-        let refused = tree.insert(&path("/usr/bin"), file(""));
-        assert_eq!(
-            refused,
-            Err(TreeError::IsADirectory {
-                path: path("/usr/bin")
-            })
-        );
+        let path = path("/usr/bin");
+        let refused = tree.insert(&path, file(""));
+        assert_eq!(refused, Err(TreeError::IsADirectory { path }));
     }
 
     #[test]
     fn a_directory_over_a_directory_keeps_the_entries() {
         let mut tree = merged_usr();
-        let private = Node {
-            meta: Meta {
-                mode: 0o700,
-                ..meta()
-            },
-            ..directory()
-        };
+        let mut private = directory();
+        private.meta.mode = 0o700;
         let id = tree.insert(&path("/usr/bin"), private).unwrap();
         assert_eq!(tree.node(id).meta.mode, 0o700);
         assert!(tree.at(&path("/usr/bin/sh")).is_some());
@@ -373,19 +360,12 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let mut tree = merged_usr();
-        let refused = tree.insert(&path("/no/where"), file(""));
-        assert_eq!(
-            refused,
-            Err(TreeError::NoParent {
-                path: path("/no/where")
-            })
-        );
-        assert_eq!(
-            tree.remove(&path("/none")),
-            Err(TreeError::Missing {
-                path: path("/none")
-            })
-        );
+        let (path, missing) = (path("/no/where"), path("/none"));
+        let refused = tree.insert(&path, file(""));
+        assert_eq!(refused, Err(TreeError::NoParent { path }));
+        let refused = tree.remove(&missing);
+        let path = missing;
+        assert_eq!(refused, Err(TreeError::Missing { path }));
     }
 
     proptest::proptest! {

@@ -35,6 +35,15 @@ impl Name {
         }
     }
 
+    /// A name that is spelled out in the source code.
+    ///
+    /// # Panics
+    ///
+    /// `text` is not a name.
+    pub fn constant(text: &str) -> Self {
+        Self::new(text.as_bytes()).expect("a name in the source is sound")
+    }
+
     /// The bytes of the name.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -84,6 +93,15 @@ impl TreePath {
             .map(Name::new)
             .collect::<Result<_, _>>()
             .map(Self)
+    }
+
+    /// A path that is spelled out in the source code.
+    ///
+    /// # Panics
+    ///
+    /// `text` is not a path that [`TreePath::parse`] takes.
+    pub fn constant(text: &str) -> Self {
+        Self::parse(text.as_bytes()).expect("a path in the source has no `..` and no NUL")
     }
 
     /// The path of `names` below the root.
