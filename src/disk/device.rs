@@ -1,15 +1,18 @@
-//! What can be read at any offset: an image file, an object of the store, a part of either.
+//! Devices that can be read at any offset: an image file, an object of the store, a part of either.
 
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Bytes that can be read at any offset, as a disk's. Nothing is trusted to lie within its length:
-/// reading past the end is an error of kind `UnexpectedEof`.
+/// Bytes that can be read at any offset, such as those of a disk.
 pub trait Device: Sync {
     /// Length in bytes.
     fn len(&self) -> u64;
 
     /// Fills `into` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot be read. The kind is `UnexpectedEof` if they end behind the device.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
 
     /// Whether there is nothing on it.
@@ -40,6 +43,10 @@ pub struct FileDevice {
 
 impl FileDevice {
     /// The whole of `file`.
+    ///
+    /// # Errors
+    ///
+    /// The file has no metadata.
     pub fn new(file: fs_err::File) -> io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self { file, len })
@@ -56,7 +63,7 @@ impl Device for FileDevice {
     }
 }
 
-/// A part of a device, as a partition is.
+/// A part of a device, such as a partition.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
     whole: &'a dyn Device,
@@ -65,7 +72,7 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// `len` bytes of `whole` from `start` on; nothing where they do not lie within it.
+    /// `len` bytes of `whole` from `start` on, or `None` if they end behind `whole`.
     pub fn new(whole: &'a dyn Device, start: u64, len: u64) -> Option<Self> {
         let end = start.checked_add(len)?;
         (end <= whole.len()).then_some(Self { whole, start, len })

@@ -4,31 +4,29 @@
 //! 0 protective MBR | 1 header | entries | … partitions … | entries | header in the last sector
 //! ```
 //!
-//! Our own few lines, because the `gpt` crate moves partitions up over unused entries, which would
-//! renumber those of a base image; in tests it checks what stands here. Nothing is checked here:
-//! `table` has refused overlaps and partitions behind the end.
+//! The `gpt` crate is not used for this, because it closes gaps between entries, which would renumber the
+//! partitions of a base image; tests compare this module with it. This module does not check its input:
+//! `table` has refused overlaps and partitions behind the end of the disk.
 
-use super::Extent;
 use super::image::Region;
 use crate::units::{Bytes, Lba};
 use std::ops::Range;
 
-/// How many entries a table has.
+/// The number of entries of a table.
 pub const MAX_PARTITIONS: usize = 128;
-/// How many UTF-16 units a label holds.
+/// The number of UTF-16 units that a label holds.
 pub const MAX_LABEL: usize = 36;
-/// Sectors of one copy: the header, and 128 entries of 128 bytes.
-pub const TABLE_SECTORS: u64 = 33;
-/// The first sector that a partition can have: behind protective MBR and first copy.
-pub const FIRST_USABLE: Lba = Lba(1 + TABLE_SECTORS);
+/// The first sector that a partition can have: behind the protective MBR, the header, and 32 sectors with
+/// 128 entries of 128 bytes.
+pub const FIRST_USABLE: Lba = Lba(34);
 
 const ENTRY_LEN: usize = 128;
 const HEADER_LEN: u32 = 92;
 
-/// What an entry says besides where the partition lies. GUIDs are in text order.
+/// The fields of an entry besides the address. GUIDs are in text order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What the partition is for; never all zero, which means unused.
+    /// The partition type GUID; never all zero, which means unused.
     pub type_guid: [u8; 16],
     /// The PARTUUID.
     pub guid: [u8; 16],
@@ -39,7 +37,7 @@ pub struct Entry {
     pub attributes: u64,
 }
 
-/// A disk with room for both copies. All counts are in its own sectors.
+/// A disk with room for both copies. All counts are in sectors of this disk.
 pub(super) struct Disk {
     sector: u64,
     n_sectors: u64,
@@ -62,7 +60,7 @@ impl Disk {
         }
     }
 
-    /// First and last sector of what partitions may use.
+    /// The first and the last sector that partitions may use.
     fn bounds(&self) -> (u64, u64) {
         let first = 2 + self.entry_sectors;
         (first, self.n_sectors.saturating_sub(first))
@@ -79,11 +77,11 @@ impl Disk {
         first * self.sector..(last + 1) * self.sector
     }
 
-    /// Both copies; extents are in the disk's own sectors.
+    /// Both copies of the table with the partitions `placed`: number, range of sectors and entry.
     pub(super) fn copies(
         &self,
         disk_guid: &[u8; 16],
-        placed: &[(u32, Extent, &Entry)],
+        placed: &[(u32, Range<u64>, &Entry)],
     ) -> [Region; 2] {
         let entries = self.entries(placed);
         let last = self.n_sectors.saturating_sub(1);
@@ -97,32 +95,27 @@ impl Disk {
         ]
     }
 
-    fn entries(&self, placed: &[(u32, Extent, &Entry)]) -> Vec<u8> {
+    fn entries(&self, placed: &[(u32, Range<u64>, &Entry)]) -> Vec<u8> {
         let mut bytes = vec![0; self.n_entries as usize * ENTRY_LEN];
-        for (number, extent, entry) in placed {
+        for (number, sectors, entry) in placed {
             let at = (*number as usize - 1) * ENTRY_LEN;
             let mut put = |offset: usize, value: &[u8]| {
                 bytes[at + offset..][..value.len()].copy_from_slice(value);
             };
-            let (first, last) = (extent.start.0, extent.start.0 + extent.n_sectors - 1);
             put(0, &mixed_guid(&entry.type_guid));
             put(16, &mixed_guid(&entry.guid));
-            put(32, &first.to_le_bytes());
-            put(40, &last.to_le_bytes());
+            put(32, &sectors.start.to_le_bytes());
+            put(40, &(sectors.end - 1).to_le_bytes());
             put(48, &entry.attributes.to_le_bytes());
-            for (unit, offset) in entry
-                .label
-                .encode_utf16()
-                .take(MAX_LABEL)
-                .zip((56..).step_by(2))
-            {
+            let units = entry.label.encode_utf16().take(MAX_LABEL);
+            for (unit, offset) in units.zip((56..).step_by(2)) {
                 put(offset, &unit.to_le_bytes());
             }
         }
         bytes
     }
 
-    /// The header in sector `places[0]`, whose other copy is in `places[1]`; a whole sector.
+    /// The sector of a header: it lies in sector `places[0]`, and its other copy in `places[1]`.
     fn header(
         &self,
         disk_guid: &[u8; 16],
@@ -151,14 +144,14 @@ impl Disk {
     }
 }
 
-/// A GUID on the disk from one in text order, or the reverse: its first three fields are
-/// little-endian there.
+/// Converts a GUID from text order to its form on the disk, whose first three fields are little-endian,
+/// or back.
 pub(super) fn mixed_guid(guid: &[u8; 16]) -> [u8; 16] {
     const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
     ORDER.map(|index| guid[index])
 }
 
-/// The CRC of Ethernet and zip over `parts` one after the other.
+/// The CRC-32 of Ethernet and zip over the concatenated `parts`.
 pub(super) fn crc32(parts: &[&[u8]]) -> u32 {
     let mut crc = flate2::Crc::new();
     parts.iter().for_each(|part| crc.update(part));

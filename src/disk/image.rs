@@ -7,12 +7,12 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Where the bytes of a region come from.
+/// The source of the bytes of a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Bytes in memory; as many as the region is long.
     Bytes(Arc<[u8]>),
-    /// A slice of a stored object that starts at `offset`.
+    /// The bytes of a stored object from `offset` on.
     Object {
         /// The object.
         object: Sha256,
@@ -57,7 +57,7 @@ impl Region {
         Self { start, len, source }
     }
 
-    /// The part of it that is the bytes `range` of the image.
+    /// The part of the region in the bytes `range` of the image.
     fn part(&self, range: Range<u64>) -> Self {
         let skipped = range.start - self.start;
         let len = range.end - range.start;
@@ -79,17 +79,6 @@ impl Region {
         }
     }
 
-    /// The same region `by` bytes further on.
-    pub fn shifted(self, by: u64) -> Self {
-        Self {
-            start: self
-                .start
-                .checked_add(by)
-                .expect("an image is smaller than 2^64"),
-            ..self
-        }
-    }
-
     /// The first offset behind the region.
     pub fn end(&self) -> u64 {
         self.start
@@ -98,7 +87,7 @@ impl Region {
     }
 }
 
-/// Regions that overlap or lie outside the image: a mistake of the layout, found before writing.
+/// An error of a layout: regions overlap, or lie outside the image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// Two regions claim the same byte.
@@ -121,7 +110,7 @@ pub enum ImageError {
     },
 }
 
-/// A sealed image: every byte is decided, none is written yet.
+/// A sealed image: every byte is decided, and none is written yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     regions: Vec<Region>,
@@ -129,12 +118,21 @@ pub struct Image {
 }
 
 impl Image {
-    /// Orders `regions`, checks that they fit into `len` bytes without overlap, and fills what
-    /// they leave out with zeros.
+    /// Orders `regions`, checks that they fit into `len` bytes without overlap, and fills the gaps
+    /// between them with zeros.
+    ///
+    /// # Errors
+    ///
+    /// Regions overlap, or one ends behind `len`.
     pub fn new(len: u64, mut regions: Vec<Region>) -> Result<Self, ImageError> {
         regions.retain(|region| region.len > 0);
         regions.sort_by_key(|region| region.start);
         let mut covered = Vec::with_capacity(regions.len() * 2 + 1);
+        let zeros = |range: Range<u64>| Region {
+            start: range.start,
+            len: range.end - range.start,
+            source: Source::Zeros,
+        };
         let mut at = 0;
         let mut previous = 0;
         for region in regions {
@@ -152,22 +150,14 @@ impl Image {
                 });
             }
             if region.start > at {
-                covered.push(Region {
-                    start: at,
-                    len: region.start - at,
-                    source: Source::Zeros,
-                });
+                covered.push(zeros(at..region.start));
             }
             previous = region.start;
             at = region.end();
             covered.push(region);
         }
         if at < len {
-            covered.push(Region {
-                start: at,
-                len: len - at,
-                source: Source::Zeros,
-            });
+            covered.push(zeros(at..len));
         }
         Ok(Self {
             regions: covered,
@@ -175,7 +165,11 @@ impl Image {
         })
     }
 
-    /// The bytes of the stored `object`, which `file` holds; its holes are zeros.
+    /// The image of the stored `object`, which `file` holds. Holes of the file are zeros.
+    ///
+    /// # Errors
+    ///
+    /// The file has no metadata.
     pub fn of_object(object: Sha256, file: &fs_err::File) -> io::Result<Self> {
         let len = file.metadata()?.len();
         let mut regions = Vec::new();
@@ -183,9 +177,9 @@ impl Image {
         while at < len {
             let data = match rustix::fs::seek(file, SeekFrom::Data(at)) {
                 Ok(data) => data.min(len),
-                // All that is left is a hole.
+                // The rest is a hole.
                 Err(rustix::io::Errno::NXIO) => break,
-                // This filesystem does not know of holes.
+                // This filesystem has no holes.
                 Err(_) => at,
             };
             let hole = rustix::fs::seek(file, SeekFrom::Hole(data)).unwrap_or(len);
@@ -203,7 +197,7 @@ impl Image {
         Ok(Self::new(len, regions).expect("the kernel gives data in ascending order"))
     }
 
-    /// What is no zeros of the bytes `range`, as regions that begin at `to`.
+    /// The regions of the bytes `range` without those of zeros, moved so that the range begins at `to`.
     pub fn slice(&self, range: Range<u64>, to: u64) -> Vec<Region> {
         let first = self.regions.partition_point(|it| it.end() <= range.start);
         let within = self.regions[first..].iter();
@@ -220,7 +214,7 @@ impl Image {
             .collect()
     }
 
-    /// The stored objects that it is made of, some perhaps several times.
+    /// The stored objects of its regions. One object may come several times.
     pub fn objects(&self) -> impl Iterator<Item = Sha256> + '_ {
         self.regions
             .iter()
@@ -244,11 +238,6 @@ impl Image {
     pub fn regions(&self) -> &[Region] {
         &self.regions
     }
-
-    /// The regions, to be placed in a larger image.
-    pub fn into_regions(self) -> Vec<Region> {
-        self.regions
-    }
 }
 
 #[cfg(test)]
@@ -266,21 +255,10 @@ mod tests {
     #[test]
     fn overlap_and_overrun_are_refused() {
         let overlap = Image::new(10, vec![Region::bytes(0, *b"abc"), Region::bytes(2, *b"x")]);
-        assert_eq!(
-            overlap,
-            Err(ImageError::Overlap {
-                first: 0,
-                second: 2
-            })
-        );
+        let (first, second) = (0, 2);
+        assert_eq!(overlap, Err(ImageError::Overlap { first, second }));
         let overrun = Image::new(2, vec![Region::bytes(0, *b"abc")]);
-        assert_eq!(
-            overrun,
-            Err(ImageError::OutOfRange {
-                start: 0,
-                end: 3,
-                len: 2
-            })
-        );
+        let (start, end, len) = (0, 3, 2);
+        assert_eq!(overrun, Err(ImageError::OutOfRange { start, end, len }));
     }
 }

@@ -1,22 +1,22 @@
 //! Writes the classic partition table: the last 72 bytes of sector 0.
 //!
 //! ```text
-//! 0..440    boot code; belongs to whoever supplies it, never to the table
+//! 0..440    boot code; belongs to the boot loader, never to the table
 //! 440..444  disk id       446..510  four entries of 16 bytes       510..512  55 aa
 //! ```
 
-use super::Extent;
 use super::image::Region;
 use crate::units::Lba;
+use std::ops::Range;
 
-/// First byte of the disk that the table owns; what lies before is boot code.
+/// First byte of the table; the bytes before it are boot code.
 pub const TABLE_START: u64 = 440;
-/// How many primary partitions there can be. Extended partitions are not made.
+/// The most primary partitions. imgbuild makes no extended partitions.
 pub const MAX_PARTITIONS: usize = 4;
 /// The first sector that no entry can reach: 32-bit addresses end at 2 TiB.
 pub const END: Lba = Lba(1 << 32);
 
-/// What an entry says besides where the partition lies.
+/// The fields of an entry besides the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Partition type: 0x0c is FAT32 by LBA, 0x83 Linux.
@@ -25,17 +25,17 @@ pub struct Entry {
     pub active: bool,
 }
 
-/// One of the four entries of a table, as it stands there.
+/// The bytes of one of the four entries of a table.
 #[derive(Clone, Copy)]
 pub(super) struct Slot([u8; 16]);
 
 impl Slot {
-    /// The entry for `extent` in a table that counts from sector `from`; none where 32 bits do not
-    /// reach. The addresses of BIOSes count from 0 always.
-    pub(super) fn new(extent: Extent, from: u64, entry: Entry) -> Option<Self> {
-        let first = extent.start.0;
+    /// The entry for the partition in `sectors`, in a table whose addresses count from sector `from`.
+    /// `None` if an address does not fit 32 bits. Addresses for BIOSes always count from 0.
+    pub(super) fn new(sectors: Range<u64>, from: u64, entry: Entry) -> Option<Self> {
+        let first = sectors.start;
         let start = u32::try_from(first.checked_sub(from)?).ok()?;
-        let n_sectors = u32::try_from(extent.n_sectors).ok()?;
+        let n_sectors = u32::try_from(sectors.end.saturating_sub(first)).ok()?;
         let mut slot = [0; 16];
         slot[0] = if entry.active { 0x80 } else { 0 };
         slot[1..4].copy_from_slice(&chs(first));
@@ -46,25 +46,22 @@ impl Slot {
         Some(Self(slot))
     }
 
-    /// The entry that keeps tools without GPT off a disk of so many sectors. UEFI wants all ones
-    /// as its last BIOS address.
+    /// The entry that protects a GPT, on a disk of `n_sectors`, from tools that know only MBRs. UEFI
+    /// requires its last BIOS address to be all ones.
     pub(super) fn protective(n_sectors: u64, active: bool) -> Self {
         let n_sectors = u32::try_from(n_sectors.saturating_sub(1)).unwrap_or(u32::MAX);
-        let extent = Extent {
-            start: Lba(1),
-            n_sectors: n_sectors.into(),
-        };
         let entry = Entry {
             type_byte: 0xee,
             active,
         };
-        let mut slot = Self::new(extent, 0, entry).expect("32 bits").0;
+        let sectors = 1..1 + u64::from(n_sectors);
+        let mut slot = Self::new(sectors, 0, entry).expect("32 bits").0;
         slot[5..8].copy_from_slice(&[0xff; 3]);
         Self(slot)
     }
 }
 
-/// What stands in sector 0 behind the boot code.
+/// The bytes of sector 0 behind the boot code.
 pub(super) fn region(disk_id: u32, slots: &[Option<Slot>; MAX_PARTITIONS]) -> Region {
     let table = entries(slots);
     let bytes = [&disk_id.to_le_bytes(), [0, 0].as_slice(), &table].concat();
@@ -95,11 +92,8 @@ fn chs(lba: u64) -> [u8; 3] {
     if cylinder > 1023 {
         return [0xfe, 0xff, 0xff];
     }
-    [
-        byte(head),
-        byte(sector | cylinder >> 8 << 6),
-        byte(cylinder),
-    ]
+    let sector = sector | cylinder >> 8 << 6;
+    [byte(head), byte(sector), byte(cylinder)]
 }
 
 #[cfg(test)]
@@ -109,15 +103,11 @@ mod tests {
 
     #[test]
     fn a_table_holds_id_entries_and_signature_and_no_boot_code() {
-        let extent = Extent {
-            start: Lba(8192),
-            n_sectors: 16384,
-        };
         let entry = Entry {
             type_byte: 0x0c,
             active: true,
         };
-        let slot = Slot::new(extent, 0, entry);
+        let slot = Slot::new(8192..24576, 0, entry);
         let region = region(0x1234_5678, &[slot, None, None, None]);
         let Source::Bytes(bytes) = &region.source else {
             panic!("a table is bytes")

@@ -1,22 +1,22 @@
-//! Tells by their magic numbers what a disk or a partition holds, so that a refusal can name it.
+//! Finds out by magic numbers what a disk or a partition holds, so that a refusal can name it.
 //!
-//! Nothing is verified beyond the magic: whoever reads the filesystem does that. Places and values
-//! are those of each format's own documentation, as blkid knows them.
+//! Only the magic numbers are compared; the readers of filesystems verify the rest. Offsets and values
+//! are from the documentation of each format, and those that blkid uses.
 
 use super::device::Device;
 use std::fmt;
 use std::io;
 
-/// What begins at a device's first byte.
+/// The filesystem or other data that begins at the first byte of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contents {
     /// ext2: no journal.
     Ext2,
-    /// ext3: a journal, and nothing that came with ext4.
+    /// ext3: a journal, and no feature of ext4.
     Ext3,
     /// ext4.
     Ext4,
-    /// The journal of an ext filesystem that lies elsewhere.
+    /// The external journal of an ext filesystem.
     ExtJournal,
     /// FAT12, FAT16 or FAT32.
     Fat,
@@ -73,7 +73,7 @@ impl fmt::Display for Contents {
     }
 }
 
-/// Magic numbers that stand alone.
+/// Magic numbers that identify a format alone: offset, bytes, format.
 const MAGICS: &[(u64, &[u8], Contents)] = &[
     (0, b"LUKS\xba\xbe\x00\x01", Contents::Luks1),
     (0, b"LUKS\xba\xbe\x00\x02", Contents::Luks2),
@@ -82,7 +82,7 @@ const MAGICS: &[(u64, &[u8], Contents)] = &[
     (1024, &0xe0f5_e1e2_u32.to_le_bytes(), Contents::Erofs),
     (1024, &0xf2f5_2010_u32.to_le_bytes(), Contents::F2fs),
     (0x1_0040, b"_BHRfS_M", Contents::Btrfs),
-    // The first is of today's bcachefs, the second of bcache and of bcachefs before 2023.
+    // The first is that of bcachefs since 2023, the second that of bcache and of older bcachefs.
     (
         4096 + 24,
         b"\xc6\x85\x73\xf6\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef",
@@ -96,41 +96,45 @@ const MAGICS: &[(u64, &[u8], Contents)] = &[
     (0x8001, b"CD001", Contents::Iso9660),
 ];
 
-/// What `device` holds, if its magic number is a known one.
+/// The content of `device`, if it has a known magic number.
+///
+/// # Errors
+///
+/// The device cannot be read.
 pub fn probe(device: &dyn Device) -> io::Result<Option<Contents>> {
     for (offset, magic, contents) in MAGICS {
         if has(device, *offset, magic)? {
             return Ok(Some(*contents));
         }
     }
-    // LVM's label stands in one of the first four sectors.
+    // The label of LVM is in one of the first four sectors.
     for sector in 0..4 {
         let at = sector * 512;
         if has(device, at, b"LABELONE")? && has(device, at + 24, b"LVM2 001")? {
             return Ok(Some(Contents::Lvm2));
         }
     }
-    // Swap has its magic at the end of the first page, as large as the machine's pages are.
+    // Swap has its magic number at the end of the first page; the size of a page depends on the machine.
     for page in [4096, 8192, 16_384, 32_768, 65_536] {
         if has(device, page - 10, b"SWAPSPACE2")? || has(device, page - 10, b"SWAP-SPACE")? {
             return Ok(Some(Contents::Swap));
         }
     }
-    // ext leaves the first sector alone, where an old FAT may still be seen.
+    // ext does not use the first sector, which may still have the boot sector of an earlier FAT.
     match ext(device)? {
         Some(contents) => Ok(Some(contents)),
         None => boot_sector(device),
     }
 }
 
-/// Whether `bytes` stand at `offset`; not where the device ends before.
+/// Whether `bytes` are at `offset`; false if the device is too short.
 fn has(device: &dyn Device, offset: u64, bytes: &[u8]) -> io::Result<bool> {
     let mut found = [0; 16];
     let found = &mut found[..bytes.len()];
     Ok(read(device, offset, found)? && found == bytes)
 }
 
-/// Fills `into`; false where the device ends before.
+/// Fills `into`; false if the device is too short.
 fn read(device: &dyn Device, offset: u64, into: &mut [u8]) -> io::Result<bool> {
     if device.len().saturating_sub(offset) < into.len() as u64 {
         return Ok(false);
@@ -138,7 +142,7 @@ fn read(device: &dyn Device, offset: u64, into: &mut [u8]) -> io::Result<bool> {
     device.read_at(offset, into).map(|()| true)
 }
 
-/// Which of the ext family it is, by the features that came with each.
+/// Which ext filesystem it is, by its features.
 fn ext(device: &dyn Device) -> io::Result<Option<Contents>> {
     let mut superblock = [0; 0x68];
     if !read(device, 1024, &mut superblock)? || superblock[0x38..0x3a] != [0x53, 0xef] {
@@ -158,7 +162,7 @@ fn ext(device: &dyn Device) -> io::Result<Option<Contents>> {
     }))
 }
 
-/// What has a boot sector of Microsoft's kind.
+/// The filesystem of a boot sector in Microsoft's format.
 fn boot_sector(device: &dyn Device) -> io::Result<Option<Contents>> {
     let mut sector = [0; 512];
     if !read(device, 0, &mut sector)? || sector[510..] != [0x55, 0xaa] {

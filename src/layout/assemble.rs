@@ -1,4 +1,4 @@
-//! Puts tables, blobs and partition contents where a layout says.
+//! Puts tables, blobs and the contents of partitions at the addresses of a layout.
 
 use super::Layout;
 use super::request::Existing;
@@ -8,7 +8,7 @@ use crate::units::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Contents that do not fit the layout they are for.
+/// Why contents do not fit their layout.
 #[derive(Debug, thiserror::Error)]
 pub enum AssembleError {
     /// A blob has no content.
@@ -35,9 +35,13 @@ pub enum AssembleError {
     Image(#[from] ImageError),
 }
 
-/// The whole disk. `contents` are by the number of their partition. A partition without content keeps what it
-/// had on an existing disk, and is zeros on a new one, as is the rest of one whose content is shorter; every
-/// blob must have its source, of which the layout's length is used.
+/// Makes the whole disk. `contents` are by the number of their partition. A partition without content keeps
+/// its bytes on an existing disk, and is zeros on a new one. If a content is shorter than its partition, zeros
+/// follow it. Every blob must have a source, of which as many bytes are used as the layout says.
+///
+/// # Errors
+///
+/// A blob has no source, a content fits no partition, or the table cannot be written.
 pub fn assemble(
     layout: &Layout,
     mut contents: BTreeMap<u32, Image>,
@@ -78,7 +82,7 @@ pub fn assemble(
     Ok(Image::new(layout.len.0, regions)?)
 }
 
-/// The regions of `content` where `partition` lies.
+/// The regions of `content`, moved to `partition`.
 fn fitted(partition: &Partition, content: Image) -> Result<Vec<Region>, AssembleError> {
     let (found, room) = (Bytes(content.len()), partition.len);
     if found > room {
@@ -108,7 +112,7 @@ fn gaps(mut decided: Vec<Range<u64>>, end: u64) -> Vec<Range<u64>> {
 }
 
 impl Existing {
-    /// What partition `number` held before, as regions from `to` on.
+    /// The old content of partition `number`, as regions from `to` on.
     fn content(&self, number: u32, to: u64) -> Vec<Region> {
         let mut partitions = self.table.partitions.iter();
         let before = partitions.find(|partition| partition.number == number);
@@ -117,8 +121,8 @@ impl Existing {
         })
     }
 
-    /// Everything of the disk that lies before this stays where it is: the first partition that is longer
-    /// in `layout` starts here.
+    /// Where the first partition starts that is longer in `layout`. Everything before this byte stays in its
+    /// place.
     fn fixed(&self, layout: &Layout) -> u64 {
         let longer = |before: &&Partition| {
             let mut partitions = layout.table.partitions.iter();

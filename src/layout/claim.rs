@@ -1,14 +1,14 @@
-//! Spans of the disk and who claims them.
+//! Spans of the disk, each claimed by a table, a blob or a partition.
 
 use super::request::{BlobRequest, PartitionRequest};
 use crate::disk::mbr;
-use crate::disk::table::{Entry, Kind, Table};
+use crate::disk::table::{Kind, Table};
 use crate::units::{Bytes, SECTOR_SIZE};
 use std::fmt;
 
-/// Who claims a span of the disk.
+/// The part of the disk that claims a span.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Claimant {
+pub(super) enum Claimant {
     /// Disk id, partition entries and signature in sector 0.
     MbrTable,
     /// The first copy of a GPT.
@@ -30,15 +30,20 @@ impl fmt::Display for Claimant {
     }
 }
 
-/// A span of the disk that somebody claims.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Who.
-    pub by: Claimant,
-    /// First byte.
-    pub start: Bytes,
-    /// First byte behind.
-    pub end: Bytes,
+/// A claimed span of the disk.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    pub(super) by: Claimant,
+    /// The first byte.
+    pub(super) start: Bytes,
+    /// The first byte behind the span.
+    pub(super) end: Bytes,
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (bytes {} to {})", self.by, self.start.0, self.end.0)
+    }
 }
 
 impl Claim {
@@ -48,11 +53,8 @@ impl Claim {
     }
 
     pub(super) fn of_partition(partition: &PartitionRequest, start: Bytes) -> Self {
-        Self::new(
-            Claimant::Partition(partition.name.clone()),
-            start,
-            partition.size,
-        )
+        let name = Claimant::Partition(partition.name.clone());
+        Self::new(name, start, partition.size)
     }
 
     pub(super) fn of_blob(blob: &BlobRequest) -> Self {
@@ -60,11 +62,10 @@ impl Claim {
         Self::new(Claimant::Blob(blob.id.clone()), blob.offset, len)
     }
 
-    /// What the partitions of an existing disk claim. Logical ones lie within an extended one, which claims
-    /// their span for all of them.
+    /// The claims of the partitions of an existing disk. Logical partitions lie within an extended one,
+    /// which claims their span for all of them.
     pub(super) fn of_existing(table: &Table) -> Vec<Self> {
-        let partitions = table.partitions.iter();
-        let primary = partitions.filter(|it| !matches!(it.entry, Entry::Logical { .. }));
+        let primary = table.partitions.iter().filter(|it| !it.is_logical());
         primary
             .map(|it| Self::new(Claimant::Partition(it.number.to_string()), it.start, it.len))
             .collect()

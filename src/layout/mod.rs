@@ -1,9 +1,9 @@
-//! Where every table, blob and partition lies.
+//! Decides where every table, blob and partition of a disk lies.
 //!
-//! [`solve`] starts from a new disk or from one that is there already, places what has no fixed address, moves
-//! what lies behind a partition that has grown, and checks everything at once: tables, blobs and partitions
-//! claim spans of the disk, and no two claims may meet. [`assemble`] then puts the contents where the layout
-//! says, and leaves what an existing disk keeps. Nothing else in the project decides an address on the disk.
+//! [`solve`] starts from a new or an existing disk. It gives an address to each partition that has no fixed one,
+//! moves the partitions behind one that has grown, and checks everything at once: tables, blobs and partitions
+//! claim spans of the disk, and no two claims may overlap. [`assemble`] then puts the contents at these
+//! addresses, and copies the rest from an existing disk. Nothing else in the project decides an address on the disk.
 
 mod assemble;
 mod check;
@@ -12,14 +12,14 @@ mod request;
 mod show;
 
 pub use assemble::{AssembleError, assemble};
-pub use check::{LayoutErrors, Violation};
-pub use claim::{Claim, Claimant};
+pub use check::LayoutErrors;
 pub use request::{BlobRequest, Existing, PartitionRequest, Request, Start};
 
 use crate::disk::gpt;
 use crate::disk::table::{Partition, Table};
 use crate::units::{Bytes, SECTOR_SIZE};
 use check::Checker;
+use claim::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every address on a disk, free of overlap.
@@ -29,35 +29,38 @@ pub struct Layout {
     pub len: Bytes,
     /// The table, with every partition.
     pub table: Table,
-    /// What the new partitions are called in the definition, by number.
+    /// The names of the new partitions in the definition, by number.
     pub names: BTreeMap<u32, String>,
     /// The blobs, as requested.
     pub blobs: Vec<BlobRequest>,
-    /// The disk that was there before.
+    /// The disk from which the layout started.
     pub existing: Option<Existing>,
 }
 
 impl Layout {
-    /// Whether the disk that was there before keeps its table, byte for byte.
+    /// Whether an existing disk keeps its table, byte for byte.
     fn keeps_table(&self) -> bool {
         let existing = self.existing.as_ref();
         existing.is_some_and(|existing| existing.table == self.table)
     }
 }
 
-/// Places everything, or says everything that stands against it.
+/// Gives everything in `request` its address.
+///
+/// # Errors
+///
+/// The request breaks rules; all violations are reported together.
 pub fn solve(request: &Request) -> Result<Layout, LayoutErrors> {
     let mut checker = Checker::new(request);
     let growth = Growth::of(request);
     let mut table = growth.applied(request);
-    // A table that stays as it is claims nothing that it did not have before.
+    // An unchanged table claims no span: it may overlap parts of the disk that it overlapped before.
     let keeps_table = request.partitions.is_empty()
         && request.start.existing().is_some_and(|it| it.table == table);
-    let tables = match keeps_table {
+    let mut fixed = match keeps_table {
         true => Vec::new(),
         false => Claim::of_tables(&table),
     };
-    let mut fixed = tables;
     fixed.extend(request.blobs.iter().map(Claim::of_blob));
     fixed.extend(Claim::of_existing(&table));
     let placed = place(request, &fixed);
@@ -71,7 +74,7 @@ pub fn solve(request: &Request) -> Result<Layout, LayoutErrors> {
     checker.finish()?;
     let names = add(&mut table, request, &placed);
     Ok(Layout {
-        len: len.expect("the checker refuses what has no length"),
+        len: len.expect("the checker refuses a disk whose length does not fit 64 bits"),
         table,
         names,
         blobs: request.blobs.clone(),
@@ -79,7 +82,7 @@ pub fn solve(request: &Request) -> Result<Layout, LayoutErrors> {
     })
 }
 
-/// Adds the new partitions to `table`, where they were `placed`; gives their names.
+/// Adds the new partitions to `table` at the addresses of `placed`, and gives their names by number.
 fn add(table: &mut Table, request: &Request, placed: &[Claim]) -> BTreeMap<u32, String> {
     let taken: BTreeSet<u32> = table.partitions.iter().map(|it| it.number).collect();
     let free = (1..).filter(|number| !taken.contains(number));
@@ -97,9 +100,9 @@ fn add(table: &mut Table, request: &Request, placed: &[Claim]) -> BTreeMap<u32, 
     names
 }
 
-/// How far the partitions of an existing disk move, because others before them have grown.
+/// How far the partitions of an existing disk move because partitions before them have grown.
 struct Growth {
-    /// Where a partition that has grown ended before, and by how much what lies behind it moves.
+    /// For each partition that has grown: where it ended before, and how far everything behind it moves.
     steps: Vec<(Bytes, Bytes)>,
 }
 
@@ -116,13 +119,13 @@ impl Growth {
         Self { steps }
     }
 
-    /// By how much what was at `at` moves.
+    /// How far a partition moves that started at `at`.
     fn behind(&self, at: Bytes) -> Bytes {
         let before = self.steps.iter().filter(|(end, _)| *end <= at);
         Bytes(before.fold(0, |sum, (_, by)| sum.saturating_add(by.0)))
     }
 
-    /// The table of the disk of `request` with longer partitions, and those behind them further back.
+    /// The table of the disk of `request`, with longer partitions and with those behind them moved.
     fn applied(&self, request: &Request) -> Table {
         let mut table = request.start.table();
         for partition in &mut table.partitions {
@@ -135,8 +138,8 @@ impl Growth {
     }
 }
 
-/// One claim for each new partition, in order. Sums that leave 64 bits stop at the last number, which
-/// the checker refuses as too long.
+/// One claim for each new partition, in order. Sums that do not fit 64 bits become `u64::MAX`, and the
+/// checker refuses that as too long.
 fn place(request: &Request, fixed: &[Claim]) -> Vec<Claim> {
     let mut fixed = fixed.to_vec();
     let with_start = request.partitions.iter().filter_map(|partition| {
@@ -157,19 +160,19 @@ fn place(request: &Request, fixed: &[Claim]) -> Vec<Claim> {
     placed
 }
 
-/// The first aligned place at or behind `from` where `partition` meets nothing that is fixed.
+/// The first aligned address at or behind `from` where `partition` overlaps no fixed claim.
 fn first_gap(
     partition: &PartitionRequest,
     from: Bytes,
     alignment: Bytes,
     fixed: &[Claim],
 ) -> Claim {
-    // An alignment of 0 is refused by the checker; here it only must not divide.
+    // The checker refuses an alignment of 0; here it must only not be a divisor.
     let alignment = Bytes(alignment.0.max(1));
     let aligned = |bytes: Bytes| bytes.align_up(alignment).unwrap_or(Bytes(u64::MAX));
-    // At 0 lies the table's own sector, whatever the alignment.
+    // Sector 0 holds the table, whatever the alignment is.
     let mut claim = Claim::of_partition(partition, aligned(from.max(Bytes(SECTOR_SIZE))));
-    // Each round passes at least one fixed claim for good, so the rounds are bounded.
+    // Each round moves behind at least one fixed claim, so the number of rounds is bounded.
     while let Some(obstacle) = fixed.iter().find(|other| other.meets(&claim)) {
         if claim.end.0 == u64::MAX {
             break;
@@ -179,8 +182,9 @@ fn first_gap(
     claim
 }
 
-/// The length of the disk: everything up to `end` and the second copy of a GPT. An existing disk becomes
-/// no shorter than it was, and longer by what has grown.
+/// The length of the disk: everything up to `end`, and the second copy of a GPT. An existing disk does
+/// not become shorter, and it becomes longer by the growth of its partitions. `None` if the length does
+/// not fit 64 bits.
 fn disk_len(request: &Request, table: &Table, growth: &Growth, end: Bytes) -> Option<Bytes> {
     let needed = end
         .max(gpt::FIRST_USABLE.bytes())

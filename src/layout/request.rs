@@ -1,20 +1,20 @@
-//! What has to find its place on a disk, and what is on that disk before.
+//! The partitions and blobs that need an address on a disk, and the disk as it is before.
 
 use crate::disk::image::Image;
 use crate::disk::table::{Entry, Kind, Table};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
-/// What a layout starts from.
+/// The disk that a layout starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// A new disk, which gets a table of this kind.
     New(Kind),
-    /// A disk that is there already.
+    /// A disk with content.
     Existing(Existing),
 }
 
-/// A disk that is there already. Its table and everything on it stay, but for what is replaced.
+/// A disk with content. Its table and everything on it stay, except for what the request replaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Existing {
     /// Its table, with its partitions.
@@ -32,7 +32,7 @@ impl Start {
         }
     }
 
-    /// The disk that is there already, if there is one.
+    /// The existing disk, if the layout starts from one.
     pub(super) fn existing(&self) -> Option<&Existing> {
         match self {
             Self::New(_) => None,
@@ -46,38 +46,38 @@ impl Start {
 pub struct PartitionRequest {
     /// The name in the definition, for messages.
     pub name: String,
-    /// What the table says of it.
+    /// Its entry in the table.
     pub entry: Entry,
-    /// Offset on the disk; without one, the first aligned gap behind the partition before.
+    /// Offset on the disk. A partition without one comes into the first aligned gap behind the partition before it.
     pub start: Option<Bytes>,
     /// Final length, as measured.
     pub size: Bytes,
 }
 
-/// Raw bytes at a fixed offset: a boot loader. What fills a whole partition, as GRUB's core does
-/// its BIOS boot partition, is that partition's content and no blob. Bytes 440 to 512 of the disk
-/// are never a blob's: a boot loader that lies across them is two blobs.
+/// Raw bytes at a fixed offset, such as a boot loader. Bytes that fill a whole partition, as GRUB's core
+/// image fills the BIOS boot partition, are the content of that partition and not a blob. Bytes 440 to 512
+/// of the disk belong to the table: a boot loader that lies across them is two blobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobRequest {
     /// The name in the definition; for messages and [`assemble`](super::assemble).
     pub id: String,
     /// Offset on the disk.
     pub offset: Bytes,
-    /// Length of the bytes at hand.
+    /// Length of its bytes.
     pub len: Bytes,
-    /// Room that is kept for it, and the longest that it may be.
+    /// Room that is kept for it, which is also its greatest length.
     pub max_len: Option<Bytes>,
 }
 
-/// Everything that has to find its place on a disk.
+/// Everything that needs an address on a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The disk before.
+    /// The disk as it is before.
     pub start: Start,
-    /// Every new partition starts at a multiple of this, existing ones move by multiples of it, and a new
-    /// disk ends at one.
+    /// Every new partition starts at a multiple of this number, existing partitions move by multiples of it,
+    /// and a new disk ends at one.
     pub alignment: Bytes,
-    /// Partitions of the existing disk that have to be longer, by number, with their new lengths.
+    /// New lengths of partitions of the existing disk that have to be longer, by number.
     pub grown: BTreeMap<u32, Bytes>,
     /// The new partitions, by number.
     pub partitions: Vec<PartitionRequest>,

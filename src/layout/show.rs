@@ -1,13 +1,14 @@
-//! A layout as text: the map of the disk, for people, snapshots and diffs.
+//! A layout as text: a map of the disk, for people, snapshots and diffs.
 
-use super::{Claim, Layout};
+use super::Layout;
+use super::claim::Claim;
 use crate::disk::table::{Entry, Kind};
 use crate::seed::uuid_text;
 use crate::units::{Bytes, SECTOR_SIZE};
 use std::fmt;
 
 impl fmt::Display for Layout {
-    /// One line for the table, then one for each span, ascending: first byte, length, what.
+    /// Writes a line for the table, then one for each span in ascending order: first byte, length, content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.table.kind {
             Kind::Gpt { disk_guid, .. } => writeln!(f, "gpt {}", uuid_text(disk_guid))?,
@@ -16,13 +17,7 @@ impl fmt::Display for Layout {
         let mut lines: Vec<(Bytes, Bytes, String)> = Claim::of_tables(&self.table)
             .into_iter()
             .chain(self.blobs.iter().map(Claim::of_blob))
-            .map(|claim| {
-                (
-                    claim.start,
-                    Bytes(claim.end.0 - claim.start.0),
-                    claim.by.to_string(),
-                )
-            })
+            .map(|it| (it.start, Bytes(it.end.0 - it.start.0), it.by.to_string()))
             .collect();
         for partition in &self.table.partitions {
             let number = partition.number;
@@ -44,7 +39,7 @@ impl fmt::Display for Layout {
     }
 }
 
-/// An address: the sector where there is one, else the byte.
+/// An address as sector, with the byte in it if the address is not the start of the sector.
 fn at(start: Bytes) -> String {
     match start.sectors() {
         Some(lba) => format!("{lba}s"),

@@ -1,5 +1,4 @@
-//! Whether the partitions of a table can all be there: the same for a table that was read and for
-//! one that is to be written.
+//! Checks the partitions of a table, both of one that was read and of one that is to be written.
 
 use super::{Entry, Partition, Sector, TableError};
 use std::ops::Range;
@@ -14,78 +13,67 @@ pub(super) fn partitions(
     for partition in partitions {
         within(partition, sector, &usable)?;
     }
-    let is_logical = |it: &&Partition| matches!(it.entry, Entry::Logical { .. });
-    let (logical, primary): (Vec<&Partition>, Vec<&Partition>) =
-        partitions.iter().partition(is_logical);
-    let extended: Vec<_> = primary.iter().filter(|it| it.is_extended()).collect();
-    let mut spans: Vec<(u32, Range<u64>)> = Vec::new();
-    for partition in logical {
+    let mut logical = Vec::new();
+    let mut primary = Vec::new();
+    for partition in partitions {
+        let number = partition.number;
+        let (start, end) = (partition.start.0, partition.end().0);
         let Entry::Logical { link, .. } = partition.entry else {
-            unreachable!("only logical ones are here")
+            primary.push((number, start..end));
+            continue;
         };
-        let (number, link) = (partition.number, link.0);
-        let (start, end) = (link, partition.end().0);
-        if partition.start.0 <= link {
-            let start = partition.start.0;
-            return Err(TableError::BeforeLink {
-                number,
-                start,
-                link,
-            });
+        let link = link.0;
+        if start <= link {
+            return Err(TableError::Unusable(format!(
+                "logical partition {number} starts at byte {start}, not behind its table at byte {link}"
+            )));
         }
-        let contains = |it: &&&Partition| it.start.0 <= start && end <= it.end().0;
-        if !extended.iter().any(contains) {
-            return Err(TableError::NotInExtended { number, start, end });
+        let mut extended = partitions.iter().filter(|it| it.is_extended());
+        if !extended.any(|it| it.start.0 <= link && end <= it.end().0) {
+            return Err(TableError::Unusable(format!(
+                "logical partition {number}, from byte {link} to {end}, does not lie within the extended partition"
+            )));
         }
-        spans.push((number, partition.start.0..end));
-        spans.push((number, link..link + sector.bytes()));
+        logical.push((number, start..end));
+        logical.push((number, link..link + sector.bytes()));
     }
-    disjoint(spans)?;
-    disjoint(
-        primary
-            .iter()
-            .map(|it| (it.number, it.start.0..it.end().0))
-            .collect(),
-    )
+    disjoint(logical)?;
+    disjoint(primary)
 }
 
 fn within(partition: &Partition, sector: Sector, usable: &Range<u64>) -> Result<(), TableError> {
     let (number, start, len) = (partition.number, partition.start.0, partition.len.0);
-    let sector = sector.bytes();
-    if len == 0 || !start.is_multiple_of(sector) || !len.is_multiple_of(sector) {
-        return Err(TableError::Sectors {
-            number,
-            start,
-            len,
-            sector,
-        });
-    }
+    let size = sector.bytes();
     let (end, limit) = (start.saturating_add(len), usable.end);
-    if end > limit {
-        return Err(TableError::Outside { number, end, limit });
-    }
-    let limit = usable.start;
-    if start < limit {
-        return Err(TableError::InTable {
-            number,
-            start,
-            limit,
-        });
-    }
-    Ok(())
+    Err(TableError::Unusable(
+        if len == 0 || !start.is_multiple_of(size) || !len.is_multiple_of(size) {
+            format!(
+                "partition {number} at byte {start} of {len} bytes is not one or more whole sectors of {size} bytes"
+            )
+        } else if end > limit {
+            format!(
+                "partition {number} ends at byte {end}, behind the usable end of the disk at byte {limit}; \
+                 is the image cut off?"
+            )
+        } else if start < usable.start {
+            format!(
+                "partition {number} starts at byte {start}, in the partition table, which ends at byte {}",
+                usable.start
+            )
+        } else {
+            return Ok(());
+        },
+    ))
 }
 
 fn disjoint(mut spans: Vec<(u32, Range<u64>)>) -> Result<(), TableError> {
     spans.sort_by_key(|(number, span)| (span.start, *number));
-    match spans
-        .windows(2)
-        .find(|pair| pair[1].1.start < pair[0].1.end)
-    {
+    let overlaps = |pair: &&[(u32, Range<u64>)]| pair[1].1.start < pair[0].1.end;
+    match spans.windows(2).find(overlaps) {
         None => Ok(()),
-        Some(pair) => Err(TableError::Overlap {
-            first: pair[0].0,
-            second: pair[1].0,
-            at: pair[1].1.start,
-        }),
+        Some(pair) => Err(TableError::Unusable(format!(
+            "partition {} starts at byte {}, inside partition {}",
+            pair[1].0, pair[1].1.start, pair[0].0
+        ))),
     }
 }

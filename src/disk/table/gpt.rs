@@ -1,4 +1,4 @@
-//! Reads a GPT: the first copy, or the last one where the first is broken.
+//! Reads a GPT: its first copy, or the last one if the first is broken.
 
 use super::{
     CopyError, Damaged, Entry, Hybrid, Kind, Partition, Protective, Sector, Table, TableError,
@@ -8,19 +8,19 @@ use crate::disk::device::Device;
 use crate::disk::gpt::{self, MAX_LABEL, crc32, mixed_guid};
 use crate::units::Bytes;
 
-/// The sectors that disks have.
+/// The sizes of sectors that disks have.
 const SECTORS: [Sector; 2] = [Sector::Of512, Sector::Of4096];
 const SIGNATURE: &[u8; 8] = b"EFI PART";
-/// The bytes of a header that mean something.
+/// The length of the fields of a header in bytes; the rest of its sector is reserved.
 const HEADER: usize = 92;
-/// More than this nobody writes: 128 entries of 128 bytes are 16 KiB.
+/// The most bytes of entries that are read. The usual 128 entries of 128 bytes are 16 KiB.
 const MAX_ENTRIES: u64 = 1 << 20;
 
-/// A sound copy.
+/// A copy without faults.
 #[derive(Debug, PartialEq, Eq)]
 struct Sound {
     disk_guid: [u8; 16],
-    /// Where the other copy's header is.
+    /// The sector of the other copy's header.
     alternate: u64,
     /// First and last sector that partitions may use.
     usable: (u64, u64),
@@ -29,19 +29,14 @@ struct Sound {
 }
 
 impl Sound {
-    /// Whether this copy says the same as the other one.
+    /// Whether both copies describe the same partitions.
     fn agrees(&self, other: &Self) -> bool {
-        let own = (&self.disk_guid, self.usable, self.entry_len, &self.entries);
-        own == (
-            &other.disk_guid,
-            other.usable,
-            other.entry_len,
-            &other.entries,
-        )
+        let fields = |it: &Self| (it.disk_guid, it.usable, it.entry_len);
+        fields(self) == fields(other) && self.entries == other.entries
     }
 }
 
-/// A copy, or what is wrong with it; a disk that cannot be read is neither.
+/// A copy or its fault. An error of the disk itself is neither.
 type Copy = Result<Sound, CopyError>;
 
 /// Reads the table behind the protective MBR in `sector`.
@@ -54,12 +49,15 @@ pub(super) fn read(disk: &dyn Device, sector: &[u8; 512]) -> Result<Table, Table
         let backup = copy(disk, size, other)?;
         let (sound, damaged) = match (primary, backup) {
             (Ok(sound), Ok(backup)) if sound.agrees(&backup) => (sound, None),
-            (Ok(sound), Ok(_)) => (sound, Some(Damaged::Backup(CopyError::Differs))),
+            (Ok(sound), Ok(_)) => {
+                let fault = CopyError::Unsound("it differs from the first one".to_owned());
+                (sound, Some(Damaged::Backup(fault)))
+            }
             (Ok(sound), Err(error)) => (sound, Some(Damaged::Backup(error))),
             (Err(error), Ok(sound)) => (sound, Some(Damaged::Primary(error))),
             (Err(primary), Err(backup)) => {
-                // What has a header tells more than what has none.
-                if broken.is_none() || !matches!(primary, CopyError::Signature { .. }) {
+                // The fault of a header says more than that there is no header.
+                if broken.is_none() || !matches!(primary, CopyError::NoHeader(_)) {
                     broken = Some(TableError::Gpt { primary, backup });
                 }
                 continue;
@@ -70,7 +68,7 @@ pub(super) fn read(disk: &dyn Device, sector: &[u8; 512]) -> Result<Table, Table
     Err(broken.expect("a sector size was tried"))
 }
 
-/// Refuses a disk that has a header of a GPT, where no MBR announced it.
+/// Refuses a disk that has the header of a GPT although its MBR has no protective entry.
 pub(super) fn refuse_unprotected(disk: &dyn Device) -> Result<(), TableError> {
     for sector in SECTORS.map(Sector::bytes) {
         let mut found = [0; 8];
@@ -78,7 +76,10 @@ pub(super) fn refuse_unprotected(disk: &dyn Device) -> Result<(), TableError> {
             read_at(disk, sector, &mut found)?;
         }
         if &found == SIGNATURE {
-            return Err(TableError::Unprotected { sector });
+            return Err(TableError::Unusable(format!(
+                "there is a GPT of {sector}-byte sectors, but the MBR before it has no entry of type 0xee \
+                 that protects it; `sgdisk` makes a new one"
+            )));
         }
     }
     Ok(())
@@ -88,10 +89,11 @@ pub(super) fn refuse_unprotected(disk: &dyn Device) -> Result<(), TableError> {
 fn copy(disk: &dyn Device, sector: Sector, lba: u64) -> Result<Copy, TableError> {
     let size = sector.bytes();
     let len = disk.len();
+    let cut = |end| CopyError::Unsound(format!("it reaches to byte {end} of a disk of {len}"));
     let at = lba.saturating_mul(size);
     let end = at.saturating_add(size);
     if end > len {
-        return Ok(Err(CopyError::Cut { end, len }));
+        return Ok(Err(cut(end)));
     }
     let mut header = [0; 4096];
     let header = &mut header[..size as usize];
@@ -103,14 +105,14 @@ fn copy(disk: &dyn Device, sector: Sector, lba: u64) -> Result<Copy, TableError>
     let start = header.entries.saturating_mul(size);
     let end = start.saturating_add(header.entries_len as u64);
     if end > len {
-        return Ok(Err(CopyError::Cut { end, len }));
+        return Ok(Err(cut(end)));
     }
     let mut entries = vec![0; header.entries_len];
     read_at(disk, start, &mut entries)?;
     Ok(header.with(entries))
 }
 
-/// The fields of a header, checked as far as they can be without the entries.
+/// The fields of a header, with all checks that do not need the entries.
 struct Header {
     sound: Sound,
     /// First sector of the entries.
@@ -124,41 +126,52 @@ impl Header {
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
         let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         if &bytes[..8] != SIGNATURE {
-            return Err(CopyError::Signature { lba });
+            return Err(CopyError::NoHeader(lba));
         }
+        let unsound = |fault: String| Err(CopyError::Unsound(fault));
         let found = word(12);
         let header = match usize::try_from(found) {
             Ok(len) if (HEADER..=bytes.len()).contains(&len) => &bytes[..len],
-            _ => return Err(CopyError::HeaderLen { found, sector }),
+            _ => {
+                return unsound(format!(
+                    "its header has {found} bytes, expected 92 to {sector}"
+                ));
+            }
         };
         // The CRC is over the header with zeros in its own place.
         let crc = crc32(&[&header[..16], &[0; 4], &header[20..]]);
         if crc != word(16) {
-            let (found, expected) = (crc, word(16));
-            return Err(CopyError::HeaderCrc { found, expected });
+            return unsound(format!(
+                "its header has CRC {crc:#010x}, expected {:#010x}",
+                word(16)
+            ));
         }
         if long(24) != lba {
-            let (found, expected) = (lba, long(24));
-            return Err(CopyError::Place { found, expected });
+            return unsound(format!(
+                "its header in sector {lba} says that it is in sector {}",
+                long(24)
+            ));
         }
         let (n_entries, entry_len) = (word(80), word(84));
         if !(128..=4096).contains(&entry_len) || !entry_len.is_power_of_two() {
-            return Err(CopyError::EntrySize { found: entry_len });
+            return unsound(format!(
+                "its entries have {entry_len} bytes, expected 128, 256, 512, 1024, 2048 or 4096"
+            ));
         }
         let entries_len = u64::from(n_entries) * u64::from(entry_len);
         if entries_len > MAX_ENTRIES {
-            let (found, size) = (n_entries, entry_len);
-            return Err(CopyError::Entries { found, size });
+            return unsound(format!(
+                "it has {n_entries} entries of {entry_len} bytes; at most 1 MiB of them is supported"
+            ));
         }
         let (entries, first, last) = (long(72), long(40), long(48));
         let entries_end = entries.saturating_add(entries_len.div_ceil(sector));
         let apart = entries_end <= first || entries > last;
         if first > last || entries == 0 || first <= 1 || !apart {
-            return Err(CopyError::Bounds {
-                entries,
-                first,
-                last,
-            });
+            return unsound(format!(
+                "its entries at sector {entries} and its partitions, from sector {first} to {last}, \
+                 are in each other's way"
+            ));
         }
         Ok(Self {
             sound: Sound {
@@ -177,8 +190,10 @@ impl Header {
     fn with(mut self, entries: Vec<u8>) -> Copy {
         let crc = crc32(&[&entries]);
         if crc != self.entries_crc {
-            let (found, expected) = (crc, self.entries_crc);
-            return Err(CopyError::EntriesCrc { found, expected });
+            return Err(CopyError::Unsound(format!(
+                "its entries have CRC {crc:#010x}, expected {:#010x}",
+                self.entries_crc
+            )));
         }
         self.sound.entries = entries;
         Ok(self.sound)
@@ -218,15 +233,10 @@ fn partition(bytes: &[u8], number: u32, sector: u64) -> Result<Partition, TableE
     let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
     let guid = |at: usize| mixed_guid(bytes[at..at + 16].try_into().expect("16 bytes"));
     let (first, last) = (long(32), long(40));
-    let n_sectors = match last.checked_sub(first) {
-        Some(n) => n.saturating_add(1),
-        None => {
-            return Err(TableError::Reversed {
-                number,
-                first,
-                last,
-            });
-        }
+    let Some(n_sectors) = last.checked_sub(first).map(|n| n.saturating_add(1)) else {
+        return Err(TableError::Unusable(format!(
+            "partition {number} starts at sector {first} and ends before, at sector {last}"
+        )));
     };
     let units: Vec<u16> = bytes[56..56 + 2 * MAX_LABEL]
         .as_chunks()
@@ -242,7 +252,7 @@ fn partition(bytes: &[u8], number: u32, sector: u64) -> Result<Partition, TableE
         entry: Entry::Gpt(gpt::Entry {
             type_guid: guid(0),
             guid: guid(16),
-            // Units that are no text become U+FFFD, each one.
+            // Each unit that is not part of a valid text becomes U+FFFD.
             label: String::from_utf16_lossy(&units),
             attributes: long(48),
         }),
@@ -251,11 +261,9 @@ fn partition(bytes: &[u8], number: u32, sector: u64) -> Result<Partition, TableE
 
 fn protective(first_sector: &[u8; 512], sector: u64) -> Protective {
     let slots = mbr::slots(first_sector);
-    let entries = slots
-        .iter()
-        .zip(1..)
-        .filter(|(slot, _)| slot.type_byte != 0);
-    let entries: Vec<Hybrid> = entries
+    let slots = slots.iter().zip(1..);
+    let entries: Vec<Hybrid> = slots
+        .filter(|(slot, _)| slot.type_byte != 0)
         .map(|(slot, number)| Hybrid {
             slot: number,
             start: Bytes(u64::from(slot.start) * sector),
@@ -263,17 +271,15 @@ fn protective(first_sector: &[u8; 512], sector: u64) -> Protective {
             entry: slot.entry(),
         })
         .collect();
-    let is_cover = |it: &&Hybrid| it.entry.type_byte == mbr::PROTECTIVE;
+    let mut protective = entries
+        .iter()
+        .filter(|it| it.entry.type_byte == mbr::PROTECTIVE);
     Protective {
         disk_id: mbr::disk_id(first_sector),
-        active: entries
-            .iter()
-            .find(is_cover)
-            .is_some_and(|it| it.entry.active),
-        hybrid: if entries.len() > 1 {
-            entries
-        } else {
-            Vec::new()
+        active: protective.next().is_some_and(|it| it.entry.active),
+        hybrid: match entries.len() {
+            0 | 1 => Vec::new(),
+            _ => entries,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Reads an MBR, and the chain of tables of its logical partitions.
+//! Reads an MBR, and the chain of tables that describe its logical partitions.
 
 use super::{Entry, Kind, Partition, Sector, Table, TableError, check, read_at};
 use crate::disk::device::Device;
@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 /// The type of the entry that covers a GPT.
 pub(super) const PROTECTIVE: u8 = 0xee;
-/// An MBR does not say how large a sector is.
+/// The size of a sector. An MBR does not say it.
 const SECTOR: u64 = 512;
-/// Linux has 256 minor numbers for a disk; nobody has half as many partitions.
-pub(super) const MAX_LOGICAL: usize = 128;
+/// The most logical partitions of a disk. Linux has 256 minor numbers for a disk and its partitions.
+const MAX_LOGICAL: usize = 128;
 
-/// One of the four entries of a table, as it stands there.
+/// One of the four entries of a table, with its fields as they are on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) mark: u8,
@@ -59,18 +59,21 @@ pub(super) fn disk_id(sector: &[u8; 512]) -> u32 {
     u32::from_le_bytes(sector[440..444].try_into().expect("4 bytes"))
 }
 
-/// What belongs to the boot loader.
+/// The boot code, which belongs to the boot loader.
 pub(super) fn boot_code(sector: &[u8; 512]) -> Box<[u8; 440]> {
     Box::new(sector[..440].try_into().expect("440 bytes"))
 }
 
-/// Reads the table that begins with `sector`.
+/// Reads the table whose first sector is `sector`.
 pub(super) fn read(disk: &dyn Device, sector: &[u8; 512]) -> Result<Table, TableError> {
     let mut partitions = Vec::new();
     for (slot, number) in slots(sector).into_iter().zip(1..) {
         if slot.mark & 0x7f != 0 {
-            let (slot, found) = (number as usize, slot.mark);
-            return Err(TableError::BootMark { slot, found });
+            return Err(TableError::Unusable(format!(
+                "slot {number} of the MBR has the boot mark {:#04x}, expected 0x00 or 0x80: \
+                 this is no partition table",
+                slot.mark
+            )));
         }
         if slot.is_used() {
             let (start, len) = (u64::from(slot.start), u64::from(slot.n_sectors));
@@ -82,15 +85,10 @@ pub(super) fn read(disk: &dyn Device, sector: &[u8; 512]) -> Result<Table, Table
             });
         }
     }
-    // Before the chain is followed, its bounds have to be right.
+    // The bounds of the extended partitions have to be right before their chains are followed.
     check::partitions(&partitions, Sector::Of512, SECTOR..disk.len())?;
-    let extended: Vec<Partition> = partitions
-        .iter()
-        .filter(|partition| partition.is_extended())
-        .cloned()
-        .collect();
     let mut logical = Vec::new();
-    for container in &extended {
+    for container in partitions.iter().filter(|it| it.is_extended()) {
         follow(disk, container, &mut logical)?;
     }
     partitions.extend(logical);
@@ -105,8 +103,9 @@ pub(super) fn read(disk: &dyn Device, sector: &[u8; 512]) -> Result<Table, Table
     })
 }
 
-/// Appends the logical partitions of `container`. Every table of the chain describes one, from
-/// where it lies itself, and leads to the next one, from the container's start.
+/// Appends the logical partitions of `container` to `logical`. Each table of the chain describes one
+/// partition, whose address counts from that table, and refers to the next table, whose address counts
+/// from the start of the container.
 fn follow(
     disk: &dyn Device,
     container: &Partition,
@@ -116,28 +115,37 @@ fn follow(
     let mut link = container.start.0;
     loop {
         if !seen.insert(link) {
-            return Err(TableError::Circle { at: link });
+            return Err(TableError::Unusable(format!(
+                "the chain of logical partitions leads in a circle, back to byte {link}"
+            )));
         }
         if seen.len() > MAX_LOGICAL || logical.len() >= MAX_LOGICAL {
-            return Err(TableError::TooManyLogical { max: MAX_LOGICAL });
+            return Err(TableError::Unusable(format!(
+                "there are more than {MAX_LOGICAL} logical partitions, which is not supported"
+            )));
         }
         let mut sector = [0; 512];
         read_at(disk, link, &mut sector)?;
         if sector[510..] != [0x55, 0xaa] {
-            // An extended partition that nobody has used yet.
+            // An extended partition that was never used has no table yet.
             if link == container.start.0 {
                 return Ok(());
             }
-            let found = [sector[510], sector[511]];
-            return Err(TableError::BadLink { at: link, found });
+            return Err(TableError::Unusable(format!(
+                "the chain of logical partitions leads to byte {link}, where no table is: \
+                 it ends with {:02x} {:02x}, expected 55 aa",
+                sector[510], sector[511]
+            )));
         }
         let (links, data): (Vec<Slot>, Vec<Slot>) = slots(&sector)
             .into_iter()
             .filter(Slot::is_used)
             .partition(|slot| is_extended(slot.type_byte));
         if data.len() > 1 {
-            let found = data.len();
-            return Err(TableError::LinkEntries { at: link, found });
+            return Err(TableError::Unusable(format!(
+                "the table at byte {link} describes {} logical partitions, expected at most 1",
+                data.len()
+            )));
         }
         for slot in data {
             let number = 5 + u32::try_from(logical.len()).expect("at most 128");
@@ -156,11 +164,12 @@ fn follow(
         };
         link = container.start.0 + u64::from(next.start) * SECTOR;
         if link + SECTOR > container.end().0 {
-            return Err(TableError::LinkOutside {
-                at: link,
-                container: container.number,
-                end: container.end().0,
-            });
+            return Err(TableError::Unusable(format!(
+                "the chain of logical partitions leads to byte {link}, out of the extended partition {} \
+                 that ends at byte {}",
+                container.number,
+                container.end().0
+            )));
         }
     }
 }

@@ -1,15 +1,15 @@
-//! A partition table: read from a disk that somebody else made, laid out by `layout`, and written.
+//! A partition table, as it is read from an existing disk, laid out by `layout`, and written.
 //!
 //! ```text
 //! MBR   sector 0 | partitions …            logical ones: a chain of further tables, each a sector
 //! GPT   protective MBR | header, entries | partitions … | entries, header
 //! ```
 //!
-//! A table that was read is sound: every partition is one or more whole sectors on the disk, and no
-//! two share one. What repacking needs is kept: disk id or GUID, numbers with their gaps, types,
-//! names, attributes, boot code. Writing what was read and reading it again gives an equal value.
-//! No number is trusted, and no more is read or held than 1 MiB of a GPT's entries or 128 logical
-//! partitions.
+//! A table that was read is sound: every partition is one or more whole sectors on the disk, and no two
+//! share a sector. The value has everything that repacking needs: disk id or GUID, numbers with their
+//! gaps, types, names, attributes, boot code. A table that is written and read again gives an equal value.
+//! No number on the disk is trusted, and at most 1 MiB of a GPT's entries or 128 logical partitions are
+//! read.
 
 mod check;
 mod error;
@@ -25,23 +25,23 @@ use super::{gpt as gpt_writer, mbr as mbr_writer};
 use crate::seed::uuid_text;
 use crate::units::Bytes;
 
-/// What a disk holds.
+/// The content of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnDisk {
     /// Partitions.
     Partitions(Table),
-    /// No partition table, but a filesystem or the like that begins at the first byte.
+    /// A filesystem or similar data that begins at the first byte, without a partition table.
     Bare(Contents),
 }
 
 /// A partition table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// What addresses count. An MBR does not say; its sectors are taken to have 512 bytes.
+    /// The unit of addresses. An MBR does not say it, and is read as one of 512-byte sectors.
     pub sector: Sector,
     /// Bytes 0 to 440 of the disk, which belong to the boot loader.
     pub boot_code: Box<[u8; 440]>,
-    /// Which kind of table it is, and what it says of the whole disk.
+    /// The kind of the table, with the fields about the whole disk.
     pub kind: Kind,
     /// Ascending by number.
     pub partitions: Vec<Partition>,
@@ -80,27 +80,26 @@ pub enum Kind {
         disk_guid: [u8; 16],
         /// The MBR before it.
         mbr: Protective,
-        /// A copy that is broken, while the other one is sound and was read: worth a warning.
+        /// The copy that is broken, if the other one is sound and was read.
         damaged: Option<Damaged>,
     },
 }
 
-/// The MBR before a GPT; by default an ordinary one.
+/// The MBR before a GPT. The default has a single entry over the whole disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Protective {
     /// Its disk id, usually 0.
     pub disk_id: u32,
-    /// Whether its entry is marked active, which some BIOSes want before they boot.
+    /// Whether its entry is marked active, which some BIOSes require before they boot.
     pub active: bool,
-    /// For a hybrid MBR: all its entries, those of type 0xee too. Empty for an ordinary one, which
-    /// has a single entry over the whole disk.
+    /// All entries of a hybrid MBR, also those of type 0xee. An MBR with a single entry has none here.
     pub hybrid: Vec<Hybrid>,
 }
 
 /// An entry of a hybrid MBR: a partition for firmware that reads no GPT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hybrid {
-    /// Which of the four slots, from 1.
+    /// The number of its slot, 1 to 4.
     pub slot: u8,
     /// First byte.
     pub start: Bytes,
@@ -110,41 +109,41 @@ pub struct Hybrid {
     pub entry: mbr_writer::Entry,
 }
 
-/// Which copy of a GPT is broken.
+/// The broken copy of a GPT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damaged {
-    /// The one behind the MBR: the one at the end of the disk was read.
+    /// The copy behind the MBR; the one at the end of the disk was read.
     Primary(CopyError),
-    /// The one at the end of the disk.
+    /// The copy at the end of the disk.
     Backup(CopyError),
 }
 
 /// A partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// As Linux counts: the slot in the table, and from 5 on for logical ones.
+    /// The number that Linux gives it: the slot in the table, or 5 and more for logical partitions.
     pub number: u32,
     /// First byte; a whole number of sectors.
     pub start: Bytes,
     /// Length; a whole number of sectors, never 0.
     pub len: Bytes,
-    /// What the table says of it.
+    /// Its other fields in the table.
     pub entry: Entry,
 }
 
-/// What a table says of a partition besides where it lies.
+/// The fields of a partition besides its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// One of the four of an MBR; also an extended one, which contains the logical ones.
+    /// One of the four entries of an MBR; also of an extended partition, which contains the logical ones.
     Primary(mbr_writer::Entry),
-    /// One in an extended partition of an MBR.
+    /// A logical partition, which lies in an extended partition of an MBR.
     Logical {
         /// Type and boot mark.
         entry: mbr_writer::Entry,
-        /// Offset of the sector in the chain that describes it.
+        /// Offset of the sector in the chain that holds its entry.
         link: Bytes,
     },
-    /// One of a GPT.
+    /// An entry of a GPT.
     Gpt(gpt_writer::Entry),
 }
 
@@ -158,15 +157,23 @@ impl Partition {
     pub fn is_extended(&self) -> bool {
         matches!(&self.entry, Entry::Primary(entry) if mbr::is_extended(entry.type_byte))
     }
+
+    /// Whether it lies in an extended partition.
+    pub fn is_logical(&self) -> bool {
+        matches!(self.entry, Entry::Logical { .. })
+    }
 }
 
 impl OnDisk {
-    /// Reads what is on `disk`.
+    /// Reads the table or the kind of the content of `disk`.
+    ///
+    /// # Errors
+    ///
+    /// The disk cannot be read, has neither a table nor known content, or has an unsound table.
     pub fn read(disk: &dyn Device) -> Result<Self, TableError> {
         let mut sector = [0; 512];
         if disk.len() < sector.len() as u64 {
-            let len = Bytes(disk.len());
-            return Err(TableError::TooShort { len });
+            return Err(TableError::too_short(disk.len()));
         }
         read_at(disk, 0, &mut sector)?;
         let has_mark = sector[510..] == [0x55, 0xaa];
@@ -174,7 +181,7 @@ impl OnDisk {
         if has_mark && slots.iter().any(|slot| slot.type_byte == mbr::PROTECTIVE) {
             return gpt::read(disk, &sector).map(Self::Partitions);
         }
-        // A boot sector of FAT or NTFS has the mark of an MBR too, and code where its entries are.
+        // The boot sector of a FAT or NTFS also has the mark of an MBR, and boot code instead of entries.
         let read = match has_mark && slots.iter().any(mbr::Slot::is_used) {
             true => Some(mbr::read(disk, &sector)),
             false => None,
@@ -190,16 +197,17 @@ impl OnDisk {
         match (read, has_mark) {
             (Some(read), _) => read.map(Self::Partitions),
             (None, true) => mbr::read(disk, &sector).map(Self::Partitions),
-            (None, false) => {
-                let found = [sector[510], sector[511]];
-                Err(TableError::Nothing { found })
-            }
+            (None, false) => Err(TableError::Unusable(format!(
+                "there is neither a partition table nor a known filesystem: sector 0 ends with \
+                 {:02x} {:02x}, expected 55 aa; is it a disk image?",
+                sector[510], sector[511]
+            ))),
         }
     }
 }
 
 impl Kind {
-    /// A GPT as it is made anew.
+    /// A new GPT.
     pub fn gpt(disk_guid: [u8; 16]) -> Self {
         Self::Gpt {
             disk_guid,

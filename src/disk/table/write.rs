@@ -1,17 +1,18 @@
-//! Writes a table as it was read, or as somebody changed it since.
+//! Writes a table, new or as it was read from a disk.
 
 use super::mbr::PROTECTIVE;
 use super::{Entry, Kind, Partition, Protective, Table, TableError, check};
 use crate::disk::image::Region;
-use crate::disk::{Extent, gpt, mbr};
-use crate::units::{Bytes, Lba};
+use crate::disk::{gpt, mbr};
+use crate::units::Bytes;
+use std::ops::Range;
 
-/// As many entries as 1 MiB holds, which is what is read.
+/// The number of entries in 1 MiB, the most that is read again.
 const MAX_GPT: u32 = 8192;
 
 impl Table {
-    /// Bytes of one copy of a GPT with these partitions: as many lie behind sector 0, and at the end of
-    /// the disk. None for an MBR.
+    /// Length of one copy of a GPT with these partitions. One copy lies behind sector 0, the other at the end
+    /// of the disk. An MBR has length 0.
     pub fn copy_len(&self) -> Bytes {
         match self.kind {
             Kind::Mbr { .. } => Bytes(0),
@@ -25,8 +26,11 @@ impl Table {
         gpt::Disk::new(len, self.sector.bytes(), highest)
     }
 
-    /// The boot code and the table for a disk of `len`, ascending. What they leave out is zeros, or
-    /// the partitions.
+    /// The boot code and the table for a disk of `len`, as regions in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// The partitions do not fit the disk, or an entry cannot be written.
     pub fn regions(&self, len: Bytes) -> Result<Vec<Region>, TableError> {
         let numbers = self.partitions.iter().map(|it| it.number);
         if let Some((_, number)) = numbers.clone().zip(numbers.skip(1)).find(|(a, b)| a >= b) {
@@ -78,12 +82,11 @@ impl Table {
     /// The logical partitions in `container`.
     fn members(&self, container: &Partition) -> Vec<&Partition> {
         let within = container.start..container.end();
-        let logical = |it: &&Partition| matches!(it.entry, Entry::Logical { .. });
-        let all = self.partitions.iter().filter(logical);
+        let all = self.partitions.iter().filter(|it| it.is_logical());
         all.filter(|it| within.contains(&it.start)).collect()
     }
 
-    /// The tables that describe `members`, each of which leads to the next one.
+    /// The tables that describe `members`. Each table refers to the next one.
     fn chain(
         &self,
         container: &Partition,
@@ -96,7 +99,7 @@ impl Table {
                 links.push((link, Some((*member, entry))));
             }
         }
-        // The chain begins where the container does, if need be with nothing but a link.
+        // The chain begins at the start of the container, if necessary with a table that has only a link.
         if links.first().is_none_or(|(link, _)| *link != start) {
             let taken = |it: &&&Partition| it.start.0 < start.0 + self.sector.bytes();
             if let Some(member) = members.iter().find(taken) {
@@ -111,7 +114,7 @@ impl Table {
                 slots[0] = Some(self.slot(partition, link.0, *entry)?);
             }
             if let Some((next, Some((partition, _)))) = links.get(index + 1) {
-                // A link spans the next table and its partition.
+                // A link covers the next table and its partition.
                 let span = Partition {
                     start: *next,
                     len: Bytes(partition.end().0.saturating_sub(next.0)),
@@ -140,7 +143,7 @@ impl Table {
         }
         let disk = self.gpt_disk(len);
         if disk.usable().is_empty() {
-            return Err(TableError::TooShort { len });
+            return Err(TableError::too_short(len.0));
         }
         check::partitions(&self.partitions, self.sector, disk.usable())?;
         let mut placed = Vec::new();
@@ -159,7 +162,7 @@ impl Table {
             if units > gpt::MAX_LABEL || entry.label.contains('\0') {
                 return wrong(number, "its label has more than 36 UTF-16 units, or a NUL");
             }
-            placed.push((number, self.extent(partition), entry));
+            placed.push((number, self.sectors(partition), entry));
         }
         let mut regions = vec![self.protective(protective, len)?];
         regions.extend(disk.copies(disk_guid, &placed));
@@ -169,10 +172,8 @@ impl Table {
     fn protective(&self, protective: &Protective, len: Bytes) -> Result<Region, TableError> {
         let mut slots = [None; 4];
         if protective.hybrid.is_empty() {
-            slots[0] = Some(mbr::Slot::protective(
-                len.0 / self.sector.bytes(),
-                protective.active,
-            ));
+            let n_sectors = len.0 / self.sector.bytes();
+            slots[0] = Some(mbr::Slot::protective(n_sectors, protective.active));
         }
         for hybrid in &protective.hybrid {
             let number = u32::from(hybrid.slot);
@@ -198,7 +199,7 @@ impl Table {
         Ok(mbr::region(protective.disk_id, &slots))
     }
 
-    /// The entry of `partition` in a table that counts from byte `from`.
+    /// The entry of `partition` in a table whose addresses count from byte `from`.
     fn slot(
         &self,
         partition: &Partition,
@@ -206,27 +207,24 @@ impl Table {
         entry: mbr::Entry,
     ) -> Result<mbr::Slot, TableError> {
         let from = from / self.sector.bytes();
-        let slot = mbr::Slot::new(self.extent(partition), from, entry);
-        slot.map_or_else(
-            || {
-                wrong(
-                    partition.number,
-                    "an MBR counts sectors with 32 bits, from where it is",
-                )
-            },
-            Ok,
-        )
+        match mbr::Slot::new(self.sectors(partition), from, entry) {
+            Some(slot) => Ok(slot),
+            None => wrong(
+                partition.number,
+                "an MBR counts sectors with 32 bits, from where it is",
+            ),
+        }
     }
 
-    fn extent(&self, partition: &Partition) -> Extent {
+    fn sectors(&self, partition: &Partition) -> Range<u64> {
         let size = self.sector.bytes();
-        Extent {
-            start: Lba(partition.start.0 / size),
-            n_sectors: partition.len.0 / size,
-        }
+        let start = partition.start.0 / size;
+        start..start + partition.len.0 / size
     }
 }
 
 fn wrong<T>(number: u32, reason: &'static str) -> Result<T, TableError> {
-    Err(TableError::Entry { number, reason })
+    Err(TableError::Unusable(format!(
+        "partition {number} cannot be written: {reason}"
+    )))
 }
