@@ -102,6 +102,7 @@ pub mod epoch;
 pub mod event;
 mod glob;
 pub mod listing;
+mod per_device;
 pub mod removal;
 pub mod seed;
 pub mod unfinished;

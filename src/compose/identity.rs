@@ -1,58 +1,56 @@
-//! What no two devices may share is taken away; what this image calls itself is written.
+//! Removes what no two devices may share, and writes the name, time zone and locale of this image.
 
 use super::layer::{Layer, LayerError};
+use crate::per_device::{
+    HOST_KEY_PREFIX, HOST_KEYS, IDENTITIES, MACHINE_ID, SSH_FOLDER, UNINITIALIZED,
+};
 use crate::specification::SystemSettings;
-use crate::specification::system::Choice;
 
-/// Made by the device itself, at its first boot or later; never part of an image.
-const PER_DEVICE: [&str; 9] = [
-    "/var/lib/dbus/machine-id",
-    "/var/lib/systemd/random-seed",
-    "/etc/ssh/ssh_host_rsa_key",
-    "/etc/ssh/ssh_host_rsa_key.pub",
-    "/etc/ssh/ssh_host_ecdsa_key",
-    "/etc/ssh/ssh_host_ecdsa_key.pub",
-    "/etc/ssh/ssh_host_ed25519_key",
-    "/etc/ssh/ssh_host_ed25519_key.pub",
-    "/var/lib/systemd/credential.secret",
-];
-
-const MACHINE_ID: &str = "/etc/machine-id";
 const HOSTS: &str = "/etc/hosts";
 
-/// Takes every per-device secret and identifier away.
+/// Removes the secrets and identifiers that each device makes for itself, at its first boot or later.
+///
+/// # Errors
+///
+/// The machine-id cannot be read.
 pub fn wipe(layer: &mut Layer<'_>) -> Result<(), LayerError> {
-    for path in PER_DEVICE {
+    for path in IDENTITIES {
         layer.remove(path)?;
     }
-    // A base may say by this word that its first boot is still to come (machine-id(5)).
-    if layer.text(MACHINE_ID)? == "uninitialized\n" {
-        return Ok(());
+    for key in HOST_KEYS {
+        layer.remove(&format!("{SSH_FOLDER}/{HOST_KEY_PREFIX}{key}"))?;
+        layer.remove(&format!("{SSH_FOLDER}/{HOST_KEY_PREFIX}{key}.pub"))?;
     }
-    // Empty, not missing: systemd then fills it in without treating the boot as a first one, so
-    // that no preset is applied and systemd-firstboot asks nothing on the console (machine-id(5)).
-    layer.file(MACHINE_ID, "", 0o444)?;
+    if layer.text(MACHINE_ID)? != UNINITIALIZED {
+        // The file is empty and not missing: systemd then fills it in without treating the boot as a
+        // first one, so that it applies no preset and systemd-firstboot asks nothing on the console
+        // (machine-id(5)).
+        layer.file(MACHINE_ID, "", 0o444)?;
+    }
     Ok(())
 }
 
-/// Writes what `system` says; for what is not set, nothing is written.
+/// Writes the settings in `system`. A setting that is not given leaves its files as they are.
+///
+/// # Errors
+///
+/// A file cannot be read, or the tree does not take one.
 pub fn write(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), LayerError> {
     if let Some(hostname) = &system.host_name {
         if layer.has(CLOUD_INIT) {
             layer.file(&format!("{CLOUD_INIT}/99-imgbuild.cfg"), KEEP_NAME, 0o644)?;
         }
-        call(layer, hostname)?;
+        set_host_name(layer, hostname)?;
     }
-    if let Some(Choice {
-        value: time_zone, ..
-    }) = &system.time_zone
-    {
+    if let Some(time_zone) = &system.time_zone {
+        let time_zone = &time_zone.value;
         let target = format!("/usr/share/zoneinfo/{time_zone}");
         layer.symlink("/etc/localtime", &target)?;
         layer.file("/etc/timezone", format!("{time_zone}\n"), 0o644)?;
     }
-    if let Some(Choice { value: locale, .. }) = &system.locale {
-        layer.file("/etc/locale.conf", format!("LANG={locale}\n"), 0o644)?;
+    if let Some(locale) = &system.locale {
+        let text = format!("LANG={}\n", locale.value);
+        layer.file("/etc/locale.conf", text, 0o644)?;
         layer.symlink("/etc/default/locale", "../locale.conf")?;
     }
     if layer.has(RESOLVED) {
@@ -61,8 +59,12 @@ pub fn write(layer: &mut Layer<'_>, system: &SystemSettings) -> Result<(), Layer
     Ok(())
 }
 
-/// Writes what a root needs that has nothing of its own yet: who answers names, and the time that a board without
-/// a clock starts from.
+/// Writes what a root filesystem made of packages needs: the link to the resolver's configuration, and
+/// the time that a board without a clock starts from.
+///
+/// # Errors
+///
+/// The tree does not take a file.
 pub fn write_defaults(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     link_resolver(layer)?;
     // PID 1 starts no earlier than the time of this file, which Debian does not ship.
@@ -70,14 +72,22 @@ pub fn write_defaults(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     Ok(())
 }
 
-/// Leads whoever asks for names to systemd-resolved. Scripts look there for the domain of the machine.
+/// Makes programs ask systemd-resolved for names and for the domain of the device.
+///
+/// # Errors
+///
+/// The tree does not take the link.
 pub fn link_resolver(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     layer.symlink("/etc/resolv.conf", STUB)?;
     Ok(())
 }
 
-/// Calls the device by its name. Of an /etc/hosts that is there, only the line about the name changes.
-pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
+/// Writes the host name. In an /etc/hosts that exists, only the line for the host name changes.
+///
+/// # Errors
+///
+/// /etc/hosts cannot be read, or the tree does not take a file.
+pub fn set_host_name(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
     layer.file("/etc/hostname", format!("{hostname}\n"), 0o644)?;
     let own = format!("127.0.1.1\t{hostname}\n");
     let text = match layer.has(HOSTS) {
@@ -88,8 +98,8 @@ pub fn call(layer: &mut Layer<'_>, hostname: &str) -> Result<(), LayerError> {
     Ok(())
 }
 
-/// The lines of `hosts` with the line `own` in the place of the first one about the device's name, and without any
-/// other of that kind.
+/// The lines of `hosts`, in which the line `own` replaces the first line for 127.0.1.1 and all others
+/// for this address are left out.
 fn renamed(hosts: &str, own: &str) -> String {
     let is_own = |line: &str| line.split_whitespace().next() == Some("127.0.1.1");
     let mut own = Some(own.to_owned());
@@ -103,7 +113,7 @@ fn renamed(hosts: &str, own: &str) -> String {
     text + &own.unwrap_or_default()
 }
 
-/// An /etc/hosts as Debian's installer writes it, with the line `own` about the device's name.
+/// An /etc/hosts as Debian's installer writes it, with the line `own` for the host name.
 fn hosts(own: &str) -> String {
     format!(
         "127.0.0.1\tlocalhost\n{own}\n::1\t\tlocalhost ip6-localhost ip6-loopback\n\
@@ -111,9 +121,9 @@ fn hosts(own: &str) -> String {
     )
 }
 
-/// Where cloud-init reads settings, the last file's words last but for those of the user's data.
+/// The folder from which cloud-init reads settings. Those of the last file win, except over the user-data.
 const CLOUD_INIT: &str = "/etc/cloud/cloud.cfg.d";
-/// Without this text cloud-init calls the device what its metadata say, or `localhost`.
+/// Without these settings cloud-init sets the host name from its metadata, or to `localhost`.
 const KEEP_NAME: &str = "\
 # Written by imgbuild, which has set the name of this device. Who names it in user-data says there
 # `preserve_hostname: false` too.
@@ -121,29 +131,22 @@ preserve_hostname: true
 manage_etc_hosts: false
 ";
 
-/// The service that answers names, where it is installed.
+/// The program of the resolver, where it is installed.
 const RESOLVED: &str = "/usr/lib/systemd/systemd-resolved";
-/// The file in which it says that it does.
+/// The resolver's own resolv.conf, which names it as the only server.
 const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha256;
     use crate::epoch::{Epoch, Timestamp};
-    use crate::tree::{Meta, Objects, Origin, Tree};
+    use crate::tree::generated::NoObjects;
+    use crate::tree::{Meta, Origin, Tree};
 
-    struct Nothing;
-    impl Objects for Nothing {
-        fn open(&self, digest: &Sha256) -> std::io::Result<fs_err::File> {
-            fs_err::File::open(digest.to_string())
-        }
-    }
-
-    /// What is written of the name where a base has the directory `folder`.
+    /// /etc/hosts and the settings of cloud-init after a base with the directory `folder` was named.
     fn named(folder: &str) -> (String, String) {
         let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
-        let mut layer = Layer::new(&mut tree, &Nothing, Epoch(0), Origin::Builtin);
+        let mut layer = Layer::new(&mut tree, &NoObjects, Epoch(0), Origin::Builtin);
         layer.directory(folder, 0o755).unwrap();
         let hosts = "127.0.0.1 localhost\n127.0.1.1 vendor\n";
         layer.file("/etc/hosts", hosts, 0o644).unwrap();
@@ -181,11 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn for_what_is_not_set_nothing_is_written() {
+    fn a_setting_that_is_not_given_writes_nothing() {
         let none = SystemSettings::default();
         for is_new in [false, true] {
             let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
-            let mut layer = Layer::new(&mut tree, &Nothing, Epoch(0), Origin::Builtin);
+            let mut layer = Layer::new(&mut tree, &NoObjects, Epoch(0), Origin::Builtin);
             layer.directory(CLOUD_INIT, 0o755).unwrap();
             layer.file("/etc/hosts", "127.0.0.1 mine\n", 0o644).unwrap();
             write(&mut layer, &none).unwrap();

@@ -6,6 +6,7 @@
 //! an image does not need.
 
 use crate::epoch::Epoch;
+use crate::per_device::{HOST_KEY_PREFIX, IDENTITIES, MACHINE_ID, SSH_FOLDER, UNINITIALIZED};
 use crate::tree::{Content, Kind, Node, NodeId, Objects, Origin, Tree, TreePath};
 use std::io;
 
@@ -29,10 +30,6 @@ const REMOVED: &[&str] = &[
     "/var/cache/apt/pkgcache.bin",
     "/var/cache/apt/srcpkgcache.bin",
     "/var/cache/ldconfig/aux-cache",
-    // Secrets and names of one device.
-    "/var/lib/dbus/machine-id",
-    "/var/lib/systemd/credential.secret",
-    "/var/lib/systemd/random-seed",
 ];
 
 /// Gives `tree`, which is `before` after scripts have run, in the form that every run gives.
@@ -43,7 +40,7 @@ pub(super) fn normalized(
     epoch: Epoch,
 ) -> io::Result<Tree> {
     let mut tree = tree.clone();
-    for path in REMOVED {
+    for path in REMOVED.iter().chain(&IDENTITIES) {
         let path = fixed(path);
         // debconf makes a backup by renaming the file, so the backup is a file of the base under a
         // new name.
@@ -59,9 +56,9 @@ pub(super) fn normalized(
 }
 
 fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result<()> {
-    remove_below(tree, "/etc/ssh", |path, _| {
+    remove_below(tree, SSH_FOLDER, |path, _| {
         let name = path.components().next_back();
-        name.is_some_and(|name| name.as_bytes().starts_with(b"ssh_host_"))
+        name.is_some_and(|name| name.as_bytes().starts_with(HOST_KEY_PREFIX.as_bytes()))
     });
     // No two devices may have the same key of Debian's self-signed certificate (package ssl-cert).
     // The certificate also has a symlink that is named after its contents.
@@ -83,16 +80,15 @@ fn normalize(tree: &mut Tree, objects: &dyn Objects, epoch: Epoch) -> io::Result
     clamp_password_days(tree, objects, epoch)
 }
 
-/// Empties the machine-id, which is then filled at the next boot. `uninitialized` stays: with it a
-/// base image says that its first boot is still to come (machine-id(5), ConditionFirstBoot).
+/// Empties the machine-id, which is then filled at the next boot, unless it is [`UNINITIALIZED`].
 fn forget_machine_id(tree: &mut Tree, objects: &dyn Objects) -> io::Result<()> {
-    let Some(id) = file(tree, "/etc/machine-id") else {
+    let Some(id) = file(tree, MACHINE_ID) else {
         return Ok(());
     };
     let Kind::File(content) = &tree.node(id).kind else {
         return Ok(());
     };
-    if content.read(objects)?.trim_ascii_end() != b"uninitialized" {
+    if content.read(objects)?.trim_ascii_end() != UNINITIALIZED.trim_end().as_bytes() {
         tree.node_mut(id).kind = Kind::File(Content::inline(b""));
     }
     Ok(())
@@ -170,16 +166,9 @@ fn fixed(path: &str) -> TreePath {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha256;
     use crate::epoch::Timestamp;
     use crate::tree::Meta;
-
-    struct Nothing;
-    impl Objects for Nothing {
-        fn open(&self, _: &Sha256) -> io::Result<fs_err::File> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-    }
+    use crate::tree::generated::NoObjects;
 
     fn normal(files: &[(&str, &str, Origin)]) -> Tree {
         let of_base = |file: &&(&str, &str, Origin)| file.2 == Origin::Base;
@@ -189,7 +178,7 @@ mod tests {
 
     fn after(before: &Tree, tree: &Tree) -> Tree {
         let epoch = Epoch(20_000 * 86_400 + 5);
-        normalized(before, tree, &Nothing, epoch).unwrap()
+        normalized(before, tree, &NoObjects, epoch).unwrap()
     }
 
     fn tree(files: &[(&str, &str, Origin)]) -> Tree {

@@ -97,7 +97,7 @@ pub(super) fn called(
     if name != NAMELESS {
         let store = context.store;
         let mut layer = Layer::new(&mut tree, store, plan.epoch(), Origin::Builtin);
-        identity::call(&mut layer, name).map_err(NameError::from)?;
+        identity::set_host_name(&mut layer, name).map_err(NameError::from)?;
         if !context.base.preserved(&plan.spec.board).identity {
             identity::link_resolver(&mut layer).map_err(NameError::from)?;
         }
