@@ -1,8 +1,9 @@
-//! A tree whose files can be read, and the way single paths go from one tree to another.
+//! A tree whose files can be read, and the copying of single paths from one tree to another.
 
 use crate::epoch::Timestamp;
 use crate::tree::{
-    Content, Kind, Meta, Name, Node, NodeId, Objects, Origin, Tree, TreeError, TreePath,
+    Content, Kind, MAX_SYMLINKS, Meta, Name, Node, NodeId, Objects, Origin, Tree, TreeError,
+    TreePath,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -11,28 +12,25 @@ use std::sync::Arc;
 /// The largest file that is read into memory here; the largest real one is an arm64 kernel of 38 MB.
 const MAX_FILE: u64 = 256 << 20;
 
-/// As many symlinks as Linux follows in one path before it gives up.
-const MAX_SYMLINKS: usize = 40;
-
 /// A tree together with the store that holds the content of its files.
 #[derive(Clone, Copy)]
 pub struct Contents<'a> {
     /// The nodes.
     pub tree: &'a Tree,
-    /// Where their content lies.
+    /// The store that holds the content of files.
     pub objects: &'a dyn Objects,
 }
 
-/// Why a file that a boot flow needs cannot be had.
+/// Why a file that a boot flow needs cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentsError {
-    /// Nothing is there, or a directory.
+    /// The path does not exist, or is a directory.
     #[error("`{path}` is not a file of the root filesystem; add the package that ships it")]
     Missing {
-        /// The path looked at.
+        /// The path.
         path: TreePath,
     },
-    /// Larger than anything that boots.
+    /// The file is larger than any file that is needed to boot.
     #[error(
         "`{path}` has {len} bytes, expected at most {MAX_FILE} of a file that is needed to boot"
     )]
@@ -47,16 +45,16 @@ pub enum ContentsError {
     Read {
         /// The file.
         path: TreePath,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The path leads nowhere, or in a circle.
+    /// The path has too many symlinks, or a symlink with an impossible target.
     #[error("`{path}` cannot be followed: expected a path of at most {MAX_SYMLINKS} symlinks")]
     Unfollowable {
         /// The path.
         path: TreePath,
     },
-    /// Two files at one place.
+    /// The tree does not take the file.
     #[error(transparent)]
     Tree(#[from] TreeError),
 }
@@ -64,35 +62,50 @@ pub enum ContentsError {
 impl<'a> Contents<'a> {
     /// The file at `path`, symlinks followed.
     pub fn file(&self, path: &TreePath) -> Option<&'a Content> {
-        match &self.tree.node(self.tree.resolve(path)?).kind {
-            Kind::File(content) => Some(content),
-            _ => None,
-        }
+        self.tree.file(path)
+    }
+
+    /// The file at `path`, symlinks followed, which has to exist.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file.
+    pub fn needed(&self, path: &TreePath) -> Result<&'a Content, ContentsError> {
+        let missing = || ContentsError::Missing { path: path.clone() };
+        self.file(path).ok_or_else(missing)
     }
 
     /// All bytes of the file at `path`, symlinks followed.
+    ///
+    /// # Errors
+    ///
+    /// The file is missing, too large or unreadable.
     pub fn bytes(&self, path: &TreePath) -> Result<Arc<[u8]>, ContentsError> {
-        let content = self
-            .file(path)
-            .ok_or_else(|| ContentsError::Missing { path: path.clone() })?;
-        self.read(path, content)
+        self.read(path, self.needed(path)?)
     }
 
-    /// All bytes of `content`, which lies at `path`.
+    /// All bytes of `content`, the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// The file is too large or unreadable.
     pub fn read(&self, path: &TreePath, content: &Content) -> Result<Arc<[u8]>, ContentsError> {
         if content.len() > MAX_FILE {
             let (path, len) = (path.clone(), content.len());
             return Err(ContentsError::TooLarge { path, len });
         }
-        content
-            .read(self.objects)
-            .map_err(|source| ContentsError::Read {
-                path: path.clone(),
-                source,
-            })
+        let read = content.read(self.objects);
+        read.map_err(|source| {
+            let path = path.clone();
+            ContentsError::Read { path, source }
+        })
     }
 
-    /// The text of the file at `path`; bytes that are no UTF-8 become replacement characters.
+    /// The text of the file at `path`. Bytes that are not UTF-8 become replacement characters.
+    ///
+    /// # Errors
+    ///
+    /// The file is missing, too large or unreadable.
     pub fn text(&self, path: &TreePath) -> Result<String, ContentsError> {
         Ok(String::from_utf8_lossy(&self.bytes(path)?).into_owned())
     }
@@ -107,24 +120,24 @@ impl<'a> Contents<'a> {
         names.filter(wanted).collect()
     }
 
-    /// Copies `path` into `target` together with every symlink that leads to it; directories on the
-    /// way get mode 0755, a directory at the end stays empty.
+    /// Copies `path` into `target`, together with every symlink and directory on the way to it. If `path`
+    /// is a directory, it is copied without its entries.
+    ///
+    /// # Errors
+    ///
+    /// A part of the path is missing, or its symlinks cannot be followed.
     pub fn copy_into(&self, target: &mut Tree, path: &TreePath) -> Result<(), ContentsError> {
         let unfollowable = || ContentsError::Unfollowable { path: path.clone() };
         let mut real = TreePath::root();
-        let mut ahead: Vec<Vec<u8>> = path
-            .components()
-            .rev()
-            .map(|n| n.as_bytes().to_vec())
-            .collect();
+        let names = path.components().rev();
+        let mut ahead: Vec<Vec<u8>> = names.map(|name| name.as_bytes().to_vec()).collect();
         let mut n_symlinks = 0;
         while let Some(component) = ahead.pop() {
             match component.as_slice() {
                 b"" | b"." => continue,
                 b".." => {
-                    real = real
-                        .split_last()
-                        .map_or(TreePath::root(), |(parent, _)| parent);
+                    let parent = real.split_last().map(|(parent, _)| parent);
+                    real = parent.unwrap_or(TreePath::root());
                     continue;
                 }
                 _ => {}
@@ -160,12 +173,12 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// A path that the source spells out and that is therefore well formed.
+/// A path that is spelled out in the source code.
 pub(crate) fn path(text: &str) -> TreePath {
-    TreePath::parse(text.as_bytes()).expect("a path in the source has no `..` and no NUL")
+    TreePath::constant(text)
 }
 
-/// A file of imgbuild's own, owned by root.
+/// A file that imgbuild makes, owned by root.
 pub fn builtin_file(bytes: &[u8], mode: u16, mtime: Timestamp) -> Node {
     Node::new(
         Kind::File(Content::inline(bytes)),
@@ -174,13 +187,13 @@ pub fn builtin_file(bytes: &[u8], mode: u16, mtime: Timestamp) -> Node {
     )
 }
 
-/// A symlink of imgbuild's own.
+/// A symlink that imgbuild makes.
 pub fn builtin_symlink(target: &str, mtime: Timestamp) -> Node {
     let kind = Kind::Symlink(target.as_bytes().into());
     Node::new(kind, Meta::root(0o777, mtime), Origin::Builtin)
 }
 
-/// Puts `node` at `path` of `tree`, with the parents it needs.
+/// Puts `node` at `path` of `tree`, and makes missing parents with mode 0755.
 pub(crate) fn put(tree: &mut Tree, path: &TreePath, node: Node) -> Result<NodeId, TreeError> {
     if let Some((parent, _)) = path.split_last() {
         let meta = Meta::root(0o755, node.meta.mtime);

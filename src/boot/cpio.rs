@@ -1,14 +1,14 @@
-//! Writes a tree as a `newc` cpio archive, the form in which the kernel takes an initramfs
+//! Writes a tree as a `newc` cpio archive, the format of an initramfs
 //! (Documentation/driver-api/early-userspace/buffer-format.rst in the kernel's source).
 //!
-//! The bytes depend on the tree and the epoch only: entries in the order of the tree, numbered from
-//! one, owned by root, all of one time.
+//! The bytes depend only on the tree and the epoch: entries are in the order of the tree, numbered from
+//! one, owned by root, and have one time.
 
 use super::contents::{Contents, ContentsError};
 use crate::epoch::Epoch;
-use crate::tree::{Kind, Node, NodeId, TreePath};
+use crate::tree::{Kind, Node, TreePath};
 
-/// `newc` has 32-bit fields.
+/// The largest number in a field of `newc`, which has 32 bits.
 const MAX_FIELD: u64 = u32::MAX as u64;
 
 /// Why a tree cannot be written.
@@ -22,41 +22,42 @@ pub enum CpioError {
     TooLarge {
         /// The node.
         path: TreePath,
-        /// Which field.
+        /// The field.
         what: &'static str,
         /// The number.
         value: u64,
     },
 }
 
-/// Writes every node of the tree but the root itself. Each name of a hard link becomes a file.
+/// Writes every node of the tree except the root. Each name of a hard link becomes a file.
+///
+/// # Errors
+///
+/// A file cannot be read, or a number does not fit its field.
 pub fn write(contents: Contents<'_>, epoch: Epoch) -> Result<Vec<u8>, CpioError> {
     let mut archive = Vec::new();
     for (serial, (path, id)) in contents.tree.walk().into_iter().enumerate().skip(1) {
-        let body = body(contents, &path, id)?;
+        let node = contents.tree.node(id);
+        let body = match &node.kind {
+            Kind::File(content) => contents.read(&path, content)?,
+            Kind::Symlink(target) => target.clone(),
+            _ => [].into(),
+        };
         let name = path.to_bytes();
         let header = Header {
-            inode: field(&path, "number", u64::try_from(serial).unwrap_or(u64::MAX))?,
-            mode: mode(contents.tree.node(id)),
-            n_links: if contents.tree.node(id).is_directory() {
-                2
-            } else {
-                1
-            },
+            inode: field(&path, "number", serial as u64)?,
+            mode: mode(node),
+            n_links: if node.is_directory() { 2 } else { 1 },
             mtime: field(&path, "time", epoch.0)?,
-            size: field(
-                &path,
-                "length",
-                u64::try_from(body.len()).unwrap_or(u64::MAX),
-            )?,
-            device: device(contents.tree.node(id)),
+            size: field(&path, "length", body.len() as u64)?,
+            device: device(node),
         };
         header.write(&mut archive, name.strip_prefix(b"/").unwrap_or(&name));
         archive.extend_from_slice(&body);
         pad(&mut archive, 4);
     }
     Header::default().write(&mut archive, b"TRAILER!!!");
-    // GNU cpio and the kernel both take any end; 512 is what cpio writes.
+    // GNU cpio pads an archive to 512 bytes; the kernel accepts any length.
     pad(&mut archive, 512);
     Ok(archive)
 }
@@ -99,24 +100,15 @@ impl Header {
     }
 }
 
-fn body(contents: Contents<'_>, path: &TreePath, id: NodeId) -> Result<Vec<u8>, ContentsError> {
-    match &contents.tree.node(id).kind {
-        Kind::File(content) => Ok(contents.read(path, content)?.to_vec()),
-        Kind::Symlink(target) => Ok(target.to_vec()),
-        _ => Ok(Vec::new()),
-    }
-}
-
 fn field(path: &TreePath, what: &'static str, value: u64) -> Result<u32, CpioError> {
-    let too_large = || CpioError::TooLarge {
+    u32::try_from(value).map_err(|_| CpioError::TooLarge {
         path: path.clone(),
         what,
         value,
-    };
-    u32::try_from(value).map_err(|_| too_large())
+    })
 }
 
-/// `st_mode`: the type bits of POSIX over the permissions.
+/// `st_mode`: the type of the node and its permissions.
 fn mode(node: &Node) -> u32 {
     let kind = match node.kind {
         Kind::Directory(_) => 0o040_000,

@@ -1,21 +1,21 @@
-//! The little of an ELF file that decides whether a program can run and which libraries it needs:
+//! Reads the fields of an ELF file that decide whether a program can run and which libraries it needs:
 //! machine, interpreter, needed libraries, search path.
 //!
-//! The object crate is seen here alone. It checks every offset, and reads the structures where they stand.
-//! Little-endian only, as every architecture here is.
+//! Only this module uses the object crate, which checks every offset and reads structures without a copy.
+//! Files have to be little-endian, as all supported architectures are.
 
 use object::LittleEndian;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::StringTable;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 
-/// Why bytes that start like an ELF file are none that can be used.
+/// Why an ELF file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
-    /// Another kind of file.
+    /// The file is not an ELF file.
     #[error("this is no ELF file")]
     NotElf,
-    /// Big-endian, or neither 32 nor 64 bit.
+    /// The file is big-endian, or neither 32-bit nor 64-bit.
     #[error(
         "ELF class {class} and data encoding {encoding} are unknown: expected 1 or 2, and 1 (little-endian)"
     )]
@@ -31,12 +31,12 @@ pub enum ElfError {
     /// A part lies outside the file.
     #[error("the {what} of this ELF file lies at {place:#x}, outside the file")]
     OutOfBounds {
-        /// Which part.
+        /// The part.
         what: &'static str,
         /// Its offset or, of the string table, its address.
         place: u64,
     },
-    /// Many names that are the same long one.
+    /// Many entries have the same long name.
     #[error("the dynamic section of this ELF file has names of more than its {len} bytes together")]
     Names {
         /// Length of the file.
@@ -44,7 +44,7 @@ pub enum ElfError {
     },
 }
 
-/// What an ELF file says about itself.
+/// The fields of an ELF file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elf {
     /// `e_machine`, as [`crate::architecture::Architecture::elf_machine`] gives it.
@@ -53,7 +53,7 @@ pub struct Elf {
     pub linked: bool,
     /// The interpreter (`PT_INTERP`), such as `/lib/ld-linux-aarch64.so.1`.
     pub interpreter: Option<Vec<u8>>,
-    /// Names of needed libraries, in their order.
+    /// The names of needed libraries, in their order.
     pub needed: Vec<Vec<u8>>,
     /// `DT_RUNPATH`, or else `DT_RPATH`: folders separated by colons, with `$ORIGIN` unexpanded.
     pub search_path: Option<Vec<u8>>,
@@ -64,15 +64,15 @@ pub struct Elf {
 /// A loadable segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Where it starts in the file.
+    /// Its offset in the file.
     pub offset: u64,
     /// Its address in memory.
     pub address: u64,
-    /// How many bytes of it stand in the file.
+    /// The number of its bytes in the file.
     pub file_size: u64,
 }
 
-/// Whether `bytes` start like an ELF file, and its machine; for a first look at the header alone.
+/// The machine of the ELF file with this `header`, and whether it is linked; `None` for another file.
 pub fn machine_of(header: &[u8]) -> Option<(u16, bool)> {
     fn read<H: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Option<(u16, bool)> {
         let header = H::parse(bytes).ok()?;
@@ -94,7 +94,7 @@ impl Elf {
     ///
     /// # Errors
     ///
-    /// It is another kind of file, an ELF file of another byte order, or a damaged one.
+    /// The file is not an ELF file, has another byte order, or is damaged.
     pub fn parse(bytes: &[u8]) -> Result<Self, ElfError> {
         if !bytes.starts_with(&elf::ELFMAG) {
             return Err(ElfError::NotElf);
@@ -118,7 +118,7 @@ fn read<H: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Result<Elf, ElfEr
         let headers = headers.clone();
         headers.filter(move |header| header.p_type(LittleEndian) == wanted)
     };
-    // Not `ProgramHeader::interpreter`, which refuses the files that only hold debugging information.
+    // `ProgramHeader::interpreter` would refuse files that have only debugging information.
     let interpreter = of_type(elf::PT_INTERP).next().map(|header| {
         let (what, place) = ("interpreter", header.p_offset(LittleEndian).into());
         let bytes = header.data(LittleEndian, bytes);
@@ -145,14 +145,14 @@ fn read<H: FileHeader<Endian = LittleEndian>>(bytes: &[u8]) -> Result<Elf, ElfEr
     })
 }
 
-/// What the dynamic section names.
+/// The names in the dynamic section.
 #[derive(Default)]
 struct Names {
     needed: Vec<Vec<u8>>,
     search_path: Option<Vec<u8>>,
 }
 
-/// Reads the names from the string table, which one of the segments `loaded` holds.
+/// Reads the names from the string table, which is in one of the segments `loaded`.
 fn names<'b, H: FileHeader<Endian = LittleEndian>>(
     bytes: &'b [u8],
     dynamic: &'b [H::Dyn],
@@ -175,7 +175,7 @@ fn names<'b, H: FileHeader<Endian = LittleEndian>>(
     let mut left = bytes.len();
     let mut name = |entry: &H::Dyn| {
         let name = entry.string(LittleEndian, strings)?;
-        // Every entry could name the whole table, which would be quadratic.
+        // If every entry named the whole table, the names would have quadratic length.
         let len = bytes.len();
         left = left
             .checked_sub(name.len())
@@ -210,11 +210,7 @@ mod tests {
         assert_eq!(Some(elf.machine), machine);
         assert!(elf.linked);
         assert!(elf.interpreter.unwrap().starts_with(b"/lib"));
-        assert!(
-            elf.needed.contains(&b"libc.so.6".to_vec()),
-            "{:?}",
-            elf.needed
-        );
+        assert!(elf.needed.contains(&b"libc.so.6".to_vec()), "{elf:?}");
     }
 
     #[test]
@@ -233,7 +229,7 @@ mod tests {
         }
     }
 
-    /// A library that is nothing but `n_names` times the same name of `len` bytes.
+    /// A library with `n_names` entries that all have the same name of `len` bytes.
     fn repeating(n_names: u64, len: u64) -> Vec<u8> {
         let (dynamic, strings) = (176, 176 + (n_names + 3) * 16);
         let end = strings + len + 1;
@@ -274,12 +270,8 @@ mod tests {
     fn what_is_no_elf_file_is_refused() {
         assert_eq!(Elf::parse(b"#!/bin/sh\n"), Err(ElfError::NotElf));
         let big_endian = [b"\x7fELF\x02\x02".as_slice(), &[0; 60]].concat();
-        assert_eq!(
-            Elf::parse(&big_endian),
-            Err(ElfError::Format {
-                class: 2,
-                encoding: 2
-            })
-        );
+        let (class, encoding) = (2, 2);
+        let refused = Err(ElfError::Format { class, encoding });
+        assert_eq!(Elf::parse(&big_endian), refused);
     }
 }

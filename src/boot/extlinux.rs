@@ -1,54 +1,58 @@
-//! The menu of U-Boot and of what else reads syslinux's format: `/boot/extlinux/extlinux.conf`.
+//! The menu of U-Boot and of other boot loaders that read syslinux's format: `/boot/extlinux/extlinux.conf`.
 //!
-//! On the device, Debian's u-boot-menu writes this file anew after every kernel upgrade, from settings
-//! below `/etc/u-boot-menu/conf.d`. They are written here too, and the file as u-boot-update(8) 4.2
-//! would write it with them, byte for byte: what the device writes later differs in the kernel only.
+//! On the device, Debian's u-boot-menu writes this file again after every kernel upgrade, from settings
+//! below `/etc/u-boot-menu/conf.d`. This module writes the settings, and the same bytes of the file that
+//! u-boot-update(8) 4.2 writes from them: the file that the device writes later differs only in the kernel.
 
 use super::contents::{Contents, builtin_file, path};
 use crate::epoch::Epoch;
 use crate::tree::{BadName, Name, Node, TreePath};
 
-/// Where U-Boot looks for it.
+/// The path at which U-Boot looks for the menu.
 pub const MENU: &str = "/boot/extlinux/extlinux.conf";
-/// No conffile of u-boot-menu, so that its upgrades ask no question.
+/// The settings. The file is not a conffile of u-boot-menu, so that upgrades of the package ask no question.
 const SETTINGS: &str = "/etc/u-boot-menu/conf.d/imgbuild.conf";
 
-/// What the menu calls the system; without it u-boot-update takes the point release's name.
+/// The name of the system in the menu. Without it u-boot-update would use the name of the point release.
 const LABEL: &str = "Debian";
-/// Tenths of a second that the menu waits for a key at the console.
+/// The time that the menu waits for a key at the console, in tenths of a second.
 const TIMEOUT: &str = "20";
 
-/// What the board, the disk and the profile decide.
+/// The settings that come from the board, the disk and the profile.
 #[derive(Clone, Debug)]
 pub struct ExtlinuxSettings {
     /// The root filesystem: `PARTUUID=…`.
     pub root: String,
     /// Consoles in their order; the last one is `/dev/console`.
     pub consoles: Vec<String>,
-    /// The other words of the kernel's command line.
+    /// The other words of the kernel command line.
     pub command_line: Vec<String>,
-    /// The device tree below `/usr/lib/linux-image-<version>`; without, U-Boot looks for the one it
-    /// knows the board by.
+    /// The device tree, as a path below `/usr/lib/linux-image-<version>`. Without it U-Boot takes the one
+    /// that it has for the board.
     pub device_tree: Option<String>,
 }
 
-/// Why there is no menu.
+/// Why the menu cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExtlinuxError {
-    /// A word would be read as something else by U-Boot or by the shell that u-boot-update runs in.
+    /// A word has a character that is syntax for U-Boot, or for the shell script u-boot-update.
     #[error(
         "`{0}` has a line break, a quote, `$`, `\\` or a backquote, which U-Boot's menu cannot hold"
     )]
     Word(String),
-    /// The kernel does not know the board.
+    /// The kernel does not have the device tree.
     #[error("the kernel has no device tree `{0}`; correct `device-tree`, or take another kernel")]
     NoDeviceTree(TreePath),
-    /// A definition names no file.
+    /// The definition's `device-tree` is not a path.
     #[error("the board's `device-tree` is no path")]
     Path(#[from] BadName),
 }
 
-/// The menu and the settings of u-boot-menu for `kernels`, the newest last.
+/// The menu and the settings of u-boot-menu for `kernels`, of which the newest is the last.
+///
+/// # Errors
+///
+/// A setting has a character that is syntax, or the kernel does not have the device tree.
 pub fn files(
     contents: Contents<'_>,
     kernels: &[Name],
@@ -65,14 +69,9 @@ pub fn files(
         menu += &settings.entries(contents, number, kernel)?;
     }
     menu.push('\n');
-    let file = |at: &str, text: &str| {
-        let node = builtin_file(text.as_bytes(), 0o644, epoch.into());
-        (path(at), node)
-    };
-    Ok(vec![
-        file(MENU, &menu),
-        file(SETTINGS, &settings.of_u_boot_menu()),
-    ])
+    let texts = [(MENU, menu), (SETTINGS, settings.of_u_boot_menu())];
+    let file = |text: &str| builtin_file(text.as_bytes(), 0o644, epoch.into());
+    Ok(texts.map(|(at, text)| (path(at), file(&text))).into())
 }
 
 impl ExtlinuxSettings {
@@ -86,19 +85,19 @@ impl ExtlinuxSettings {
         }
     }
 
-    /// The command line without its root.
+    /// The command line without `root=`.
     fn parameters(&self) -> String {
         let consoles = self.consoles.iter();
         let consoles = consoles.map(|console| format!("console={console}"));
         let words: Vec<String> = consoles.chain(self.command_line.iter().cloned()).collect();
         match words.is_empty() {
-            // Without any, u-boot-update would take `ro quiet`.
+            // u-boot-update replaces empty parameters with `ro quiet`.
             true => "rw".to_owned(),
             false => words.join(" "),
         }
     }
 
-    /// One kernel, as it is and for repairs.
+    /// The two entries of one kernel: for use, and for repairs.
     fn entries(
         &self,
         contents: Contents<'_>,
@@ -113,8 +112,8 @@ impl ExtlinuxSettings {
         };
         let device_tree = self.device_tree_of(contents, kernel)?;
         let (root, parameters) = (&self.root, self.parameters());
-        // u-boot-update leaves an empty line, of which only the tab remains, for overlays of the
-        // device tree; and a shell's command substitution ends what it prints.
+        // u-boot-update leaves a line that has only a tab where overlays of the device tree would be. Its
+        // command substitution removes line breaks at the end.
         Ok(format!(
             "\n\nlabel l{number}\n\tmenu label {LABEL} {version}\n\tlinux /boot/vmlinuz-{version}\n\
              \t{initramfs}\n\t{device_tree}\n\t\n\tappend root={root} {parameters}\n\n\
@@ -168,8 +167,8 @@ mod tests {
     use super::*;
     use crate::boot::contents::put;
     use crate::epoch::Timestamp;
-    use crate::store::Store;
-    use crate::tree::{Meta, Tree};
+    use crate::tree::generated::NoObjects;
+    use crate::tree::{Content, Kind, Meta, Tree};
 
     fn settings() -> ExtlinuxSettings {
         ExtlinuxSettings {
@@ -181,8 +180,6 @@ mod tests {
     }
 
     fn menu(settings: &ExtlinuxSettings) -> Result<Vec<String>, ExtlinuxError> {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
         let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
         let files = [
             "/boot/vmlinuz-6.12.9-arm64",
@@ -196,24 +193,12 @@ mod tests {
         }
         let contents = Contents {
             tree: &tree,
-            objects: &store,
+            objects: &NoObjects,
         };
-        let kernels = ["6.12.9-arm64", "6.12.10-arm64"];
-        let kernels = kernels.map(|name| Name::new(name.as_bytes()).unwrap());
-        let files = files_of(contents, &kernels, settings)?;
-        Ok(files)
-    }
-
-    fn files_of(
-        contents: Contents<'_>,
-        kernels: &[Name],
-        settings: &ExtlinuxSettings,
-    ) -> Result<Vec<String>, ExtlinuxError> {
-        let files = files(contents, kernels, settings, Epoch(0))?;
+        let kernels = ["6.12.9-arm64", "6.12.10-arm64"].map(Name::constant);
+        let files = files(contents, &kernels, settings, Epoch(0))?;
         let text = |(_, node): (TreePath, Node)| match node.kind {
-            crate::tree::Kind::File(content) => {
-                String::from_utf8(content.read(contents.objects).unwrap().to_vec()).unwrap()
-            }
+            Kind::File(Content::Inline(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
             _ => panic!("not a file"),
         };
         Ok(files.into_iter().map(text).collect())
@@ -230,11 +215,8 @@ mod tests {
     fn a_device_tree_must_be_the_kernels() {
         let mut settings = settings();
         settings.device_tree = Some("rockchip/none.dtb".to_owned());
-        let missing = "/usr/lib/linux-image-6.12.10-arm64/rockchip/none.dtb";
-        assert_eq!(
-            menu(&settings),
-            Err(ExtlinuxError::NoDeviceTree(path(missing)))
-        );
+        let missing = path("/usr/lib/linux-image-6.12.10-arm64/rockchip/none.dtb");
+        assert_eq!(menu(&settings), Err(ExtlinuxError::NoDeviceTree(missing)));
     }
 
     #[test]

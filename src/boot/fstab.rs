@@ -1,22 +1,22 @@
-//! The text of `/etc/fstab`: filesystems by UUID, so that any slot, stick or bus may hold the disk.
+//! The text of `/etc/fstab`, which names filesystems by UUID, so that the disk may be on any bus or in any slot.
 
 use std::fmt::Write;
 
-/// A line of the table.
+/// A line of fstab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// What is mounted: `UUID=…`.
+    /// The filesystem: `UUID=…`.
     pub source: String,
-    /// Where: `/boot/firmware`.
+    /// The mount point, such as `/boot/firmware`.
     pub at: String,
     /// `ext4` or `vfat`.
     pub filesystem: &'static str,
-    /// Mount options in their order; none stand for `defaults`.
+    /// Mount options in their order. An empty list becomes `defaults`.
     pub options: Vec<String>,
 }
 
-/// The table of `mounts`, parents first. Everything but `/` gets `nofail`: a boot partition that is
-/// slow or damaged must not keep a device without a keyboard from starting.
+/// The text for `mounts`, of which parents come first. All filesystems except `/` get `nofail`: a boot
+/// partition that is slow or damaged must not keep a device without a keyboard from starting.
 pub fn text(mounts: &[Mount]) -> String {
     let mut text = String::from("# source mountpoint type options dump pass\n");
     for mount in mounts {
@@ -36,12 +36,12 @@ pub fn text(mounts: &[Mount]) -> String {
     text
 }
 
-/// The UUID by which Linux knows a FAT filesystem with this volume id: `1A2B-3C4D`.
+/// The UUID that Linux shows for a FAT filesystem with this volume id: `1A2B-3C4D`.
 pub fn fat_uuid(volume_id: u32) -> String {
     format!("{:04X}-{:04X}", volume_id >> 16, volume_id & 0xffff)
 }
 
-/// Blanks end a field, so they are written in octal (fstab(5)).
+/// Spaces and tabs end a field, so they are written in octal (fstab(5)).
 fn escaped(field: &str) -> String {
     field
         .replace('\\', "\\134")

@@ -1,9 +1,9 @@
 //! Growth of the root filesystem over the whole disk in the first boot, without a restart.
 //!
-//! One script extends the partition, in MBR and GPT alike; systemd-growfs then extends the mounted
-//! filesystem, because `/` has the option `x-systemd.growfs` in [`super::fstab`]. Both can be cut short
-//! at any point: what is left is done at the next boot. Nothing happens on a disk that is full.
-//! Needs the packages fdisk and util-linux.
+//! A script extends the partition, in an MBR or a GPT. systemd-growfs then extends the mounted
+//! filesystem, because `/` has the option `x-systemd.growfs` in [`super::fstab`]. Both may be interrupted
+//! at any point, and the next boot does the rest. They change nothing if the partition fills the disk.
+//! The script needs the packages fdisk and util-linux.
 
 use super::contents::{builtin_file, builtin_symlink, path};
 use crate::epoch::Epoch;
@@ -12,7 +12,7 @@ use crate::tree::{Node, TreePath};
 const SCRIPT: &[u8] = include_bytes!("files/grow-root.sh");
 const UNIT: &[u8] = include_bytes!("files/imgbuild-grow-root.service");
 
-/// The script, its unit and the link that enables it.
+/// The script, its unit and the link that enables the unit.
 pub fn files(epoch: Epoch) -> Vec<(TreePath, Node)> {
     let mtime = epoch.into();
     let wanted = "/etc/systemd/system/local-fs.target.wants/imgbuild-grow-root.service";

@@ -1,8 +1,8 @@
-//! Our own initramfs: a shell script, the target's own programs and the kernel's modules.
+//! Makes the initramfs of an image: a shell script, programs of the target and kernel modules.
 //!
-//! It replaces the one that initramfs-tools would make, in a second instead of minutes of emulation,
-//! and is small because it needs no udev. initramfs-tools stays installed: a later kernel upgrade on
-//! the device writes Debian's own initramfs under the same name. Equal trees give equal bytes.
+//! initramfs-tools would need minutes in emulation for this; here it takes a second, and the initramfs is
+//! small because it needs no udev. initramfs-tools stays installed: a later kernel upgrade on the device
+//! writes Debian's own initramfs under the same name. Equal trees give equal bytes.
 
 use super::contents::{Contents, ContentsError, builtin_file, builtin_symlink, path, put};
 use super::cpio::{self, CpioError};
@@ -13,15 +13,16 @@ use crate::tree::{Content, Kind, Meta, Name, Node, Origin, Tree, TreeError, Tree
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// Raised when [`pack`] gives other bytes for the same tree; part of the caller's memo key.
+/// The version of the format, which is a part of the caller's memo key. It rises whenever [`pack`] gives
+/// other bytes for the same tree.
 pub const VERSION: u32 = 1;
 
 const INIT: &[u8] = include_bytes!("files/initramfs-init.sh");
 
-/// A board without a clock starts in 1970, and every filesystem seems to come from the future.
+/// On a board without a clock, which starts in 1970, all times of a filesystem lie in the future.
 const E2FSCK_CONF: &[u8] = b"[options]\nbroken_system_clock = true\n";
 
-/// Packages: busybox, kmod, util-linux, e2fsprogs.
+/// Programs of the packages busybox, kmod, util-linux and e2fsprogs.
 const PROGRAMS: [&str; 5] = [
     "/usr/bin/busybox",
     "/usr/sbin/modprobe",
@@ -30,7 +31,7 @@ const PROGRAMS: [&str; 5] = [
     "/usr/sbin/e2fsck",
 ];
 
-/// What the script calls, and what a person at its shell needs. busybox looks at its own name.
+/// Names of busybox for the commands that the script calls, and that a person needs at its shell.
 const APPLETS: [&str; 38] = [
     "[",
     "cat",
@@ -75,10 +76,10 @@ const APPLETS: [&str; 38] = [
 /// Empty folders that the script mounts on.
 const FOLDERS: [&str; 6] = ["/dev", "/proc", "/root", "/run", "/sys", "/tmp"];
 
-/// zstd's level: modules are compressed already, so more effort gains nothing.
+/// The level of zstd. A higher one gains nothing, because modules are compressed already.
 const ZSTD_LEVEL: i32 = 9;
 
-/// Why no initramfs can be made.
+/// Why an initramfs cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum InitramfsError {
     /// A file is missing or unreadable.
@@ -90,7 +91,7 @@ pub enum InitramfsError {
     /// The kernel's modules cannot be chosen.
     #[error(transparent)]
     Modules(#[from] ModulesError),
-    /// Two files at one place.
+    /// The tree of the initramfs does not take a file.
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The archive cannot be written.
@@ -101,21 +102,23 @@ pub enum InitramfsError {
     Compress(#[source] std::io::Error),
 }
 
-/// The bytes of `/boot/initrd.img-<kernel>` that hold the tree of `contents`, as made by [`tree`].
+/// The bytes of `/boot/initrd.img-<kernel>` with the tree of `contents`, which [`tree`] made.
+///
+/// # Errors
+///
+/// A file cannot be read, or does not fit the format.
 pub fn pack(contents: Contents<'_>, epoch: Epoch) -> Result<Vec<u8>, InitramfsError> {
     let archive = cpio::write(contents, epoch)?;
     zstd::bulk::compress(&archive, ZSTD_LEVEL).map_err(InitramfsError::Compress)
 }
 
-/// Where the initramfs goes, and the links by which boot loaders and Debian's kernel packages know the
-/// kernel to start. The packages' own scripts leave `/initrd.img` out while no initramfs is there.
+/// The file of the initramfs, and the links that tell boot loaders and Debian's kernel packages which kernel
+/// to start. The scripts of these packages do not make `/initrd.img` while there is no initramfs.
 pub fn root_changes(kernel: &Name, initramfs: &Content, epoch: Epoch) -> Vec<(TreePath, Node)> {
     let mtime = epoch.into();
     let version = String::from_utf8_lossy(kernel.as_bytes());
-    let (image, archive) = (
-        format!("boot/vmlinuz-{version}"),
-        format!("boot/initrd.img-{version}"),
-    );
+    let image = format!("boot/vmlinuz-{version}");
+    let archive = format!("boot/initrd.img-{version}");
     let file = Kind::File(initramfs.clone());
     let file = Node::new(file, Meta::root(0o644, mtime), Origin::Builtin);
     vec![
@@ -125,7 +128,11 @@ pub fn root_changes(kernel: &Name, initramfs: &Content, epoch: Epoch) -> Vec<(Tr
     ]
 }
 
-/// What the initramfs holds.
+/// The tree of the initramfs.
+///
+/// # Errors
+///
+/// A program, a library or a file of depmod is missing.
 pub fn tree(contents: Contents<'_>, kernel: &Name, epoch: Epoch) -> Result<Tree, InitramfsError> {
     let mtime = epoch.into();
     let mut tree = Tree::new(Meta::root(0o755, mtime));
@@ -136,10 +143,7 @@ pub fn tree(contents: Contents<'_>, kernel: &Name, epoch: Epoch) -> Result<Tree,
     for file in modules::choose(contents, kernel)? {
         contents.copy_into(&mut tree, &file)?;
     }
-    let index = modules::folder(kernel).join(&Name::new(b"modules.dep.bin").expect("a name"));
-    if contents.file(&index).is_none() {
-        return Err(ContentsError::Missing { path: index }.into());
-    }
+    contents.needed(&modules::folder(kernel).join(&Name::constant("modules.dep.bin")))?;
     for file in module_settings(contents, kernel) {
         contents.copy_into(&mut tree, &file)?;
     }
@@ -147,7 +151,7 @@ pub fn tree(contents: Contents<'_>, kernel: &Name, epoch: Epoch) -> Result<Tree,
         contents.copy_into(&mut tree, &link)?;
     }
     for applet in APPLETS {
-        let at = path("/usr/bin").join(&Name::new(applet.as_bytes()).expect("a constant name"));
+        let at = path(&format!("/usr/bin/{applet}"));
         put(&mut tree, &at, builtin_symlink("busybox", mtime))?;
     }
     for folder in FOLDERS {
@@ -155,25 +159,21 @@ pub fn tree(contents: Contents<'_>, kernel: &Name, epoch: Epoch) -> Result<Tree,
         let node = Node::new(kind, Meta::root(0o755, mtime), Origin::Builtin);
         put(&mut tree, &path(folder), node)?;
     }
-    // The kernel opens it for /init before /init can mount /dev.
+    // The kernel opens the console for /init before /init can mount /dev.
     let console = Kind::CharDevice { major: 5, minor: 1 };
     let console = Node::new(console, Meta::root(0o600, mtime), Origin::Builtin);
     put(&mut tree, &path("/dev/console"), console)?;
-    put(
-        &mut tree,
-        &path("/etc/e2fsck.conf"),
-        builtin_file(E2FSCK_CONF, 0o644, mtime),
-    )?;
+    let settings = builtin_file(E2FSCK_CONF, 0o644, mtime);
+    put(&mut tree, &path("/etc/e2fsck.conf"), settings)?;
     put(&mut tree, &path("/init"), builtin_file(INIT, 0o755, mtime))?;
     Ok(tree)
 }
 
-/// modprobe's indexes and its configuration, as far as they exist.
+/// The indexes and the configuration of modprobe, as far as they exist.
 fn module_settings(contents: Contents<'_>, kernel: &Name) -> Vec<TreePath> {
-    let indexes = INDEXES.iter().map(|name| {
-        let name = Name::new(name.as_bytes()).expect("a constant name");
-        modules::folder(kernel).join(&name)
-    });
+    let indexes = INDEXES
+        .iter()
+        .map(|name| modules::folder(kernel).join(&Name::constant(name)));
     let folders = ["/etc/modprobe.d", "/usr/lib/modprobe.d"].map(path);
     let configuration = folders.iter().flat_map(|folder| {
         let names = contents.names(folder, "").into_iter();
@@ -184,7 +184,7 @@ fn module_settings(contents: Contents<'_>, kernel: &Name) -> Vec<TreePath> {
     all.filter(|file| contents.file(file).is_some()).collect()
 }
 
-/// The kernels installed in `/boot`, the newest last, by the version in `vmlinuz-<version>`.
+/// The versions of the kernels in `/boot`, from the names `vmlinuz-<version>`; the newest is the last.
 pub fn kernels(contents: Contents<'_>) -> Vec<Name> {
     const PREFIX: &str = "vmlinuz-";
     let names = contents.names(&path("/boot"), PREFIX);
@@ -196,29 +196,17 @@ pub fn kernels(contents: Contents<'_>) -> Vec<Name> {
     versions
 }
 
-/// Orders as `sort -V` does, on which Debian's kernel hooks rely: runs of digits count as numbers.
+/// Orders versions as `sort -V` does, which Debian's kernel hooks use: runs of digits are compared as numbers.
 fn by_number(a: &[u8], b: &[u8]) -> Ordering {
-    let runs = |bytes: &[u8]| -> Vec<Vec<u8>> {
-        bytes
-            .chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit())
-            .map(<[u8]>::to_vec)
-            .collect()
-    };
-    let key = |run: &Vec<u8>| {
-        let digits: Vec<u8> = run
-            .iter()
-            .copied()
-            .skip_while(|byte| *byte == b'0')
-            .collect();
-        let is_number = run[0].is_ascii_digit();
-        (is_number, is_number.then_some(digits.len()), digits)
-    };
-    let (a_runs, b_runs) = (runs(a), runs(b));
-    a_runs
-        .iter()
-        .map(key)
-        .cmp(b_runs.iter().map(key))
-        .then_with(|| a.cmp(b))
+    fn keys(version: &[u8]) -> impl Iterator<Item = (bool, Option<usize>, &[u8])> {
+        let runs = version.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+        runs.map(|run| {
+            let n_zeros = run.iter().take_while(|byte| **byte == b'0').count();
+            let (is_number, digits) = (run[0].is_ascii_digit(), &run[n_zeros..]);
+            (is_number, is_number.then_some(digits.len()), digits)
+        })
+    }
+    keys(a).cmp(keys(b)).then_with(|| a.cmp(b))
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! Shared libraries inside a tree: which files a program needs so that it can start, and which
-//! programs are for another machine.
+//! Finds the shared libraries that a program of a tree needs, and the programs that are for another machine.
 
 use super::contents::{Contents, ContentsError, path};
 use super::elf::{self, Elf, ElfError};
@@ -7,34 +6,39 @@ use crate::architecture::Architecture;
 use crate::tree::{Content, Kind, Name, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Why the libraries of a program cannot be named.
+/// Why the libraries of a program cannot be found.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
     /// The program or a library cannot be read.
     #[error(transparent)]
     Contents(#[from] ContentsError),
-    /// It is damaged.
+    /// The file is damaged.
     #[error("`{path}` cannot be used")]
     Elf {
         /// The file.
         path: TreePath,
-        /// What is wrong with it.
+        /// The fault of the file.
         source: ElfError,
     },
-    /// No folder has the library.
+    /// A library is in no folder.
     #[error(
         "`{program}` needs `{library}`, which no library folder of the root filesystem has; add the package that ships it"
     )]
     NotFound {
-        /// Who needs it.
+        /// The program that needs it.
         program: TreePath,
         /// The name in `DT_NEEDED`.
         library: String,
     },
 }
 
-/// The programs `paths`, their interpreters and every library they need, directly or not: paths as
-/// the dynamic loader would open them, symlinks not yet followed. Scripts need nothing.
+/// The programs `paths`, their interpreters, and every library that they need directly or indirectly.
+/// These are the paths that the dynamic loader would open, with symlinks not followed. Scripts need no
+/// libraries.
+///
+/// # Errors
+///
+/// A file cannot be read or is damaged, or a library is missing.
 pub fn closure(
     contents: Contents<'_>,
     paths: &[TreePath],
@@ -70,34 +74,28 @@ pub fn closure(
     Ok(found)
 }
 
-/// Where the loader looks, in its order: the file's own search path, the multiarch folder, the rest.
+/// The folders in which the dynamic loader searches, in its order: the search path of the file, the multiarch
+/// folder, the others.
 fn folders(contents: Contents<'_>, program: &TreePath, elf: &Elf) -> Vec<TreePath> {
     let real = contents.tree.real_path(program);
-    let origin = real
-        .and_then(|real| real.split_last())
-        .map(|(parent, _)| parent);
-    let origin = origin.unwrap_or(TreePath::root()).to_string();
-    let own = elf
-        .search_path
-        .iter()
-        .flat_map(|list| list.split(|byte| *byte == b':'));
+    let parent = real.and_then(|real| Some(real.split_last()?.0));
+    let origin = parent.unwrap_or(TreePath::root()).to_string();
+    let lists = elf.search_path.iter();
+    let own = lists.flat_map(|list| list.split(|byte| *byte == b':'));
     let own = own.filter_map(|folder| {
         let folder = String::from_utf8_lossy(folder);
-        let folder = folder
-            .replace("${ORIGIN}", &origin)
-            .replace("$ORIGIN", &origin);
-        lexical(&folder)
+        let folder = folder.replace("${ORIGIN}", &origin);
+        without_dots(&folder.replace("$ORIGIN", &origin))
     });
-    let machine = Architecture::ALL
-        .into_iter()
-        .find(|known| known.elf_machine() == elf.machine);
+    let mut machines = Architecture::ALL.into_iter();
+    let machine = machines.find(|known| known.elf_machine() == elf.machine);
     let multiarch = machine.map(|known| path(&format!("/usr/lib/{}", known.triplet())));
     let rest = ["/usr/lib", "/usr/lib64", "/lib", "/lib64"].map(path);
     own.chain(multiarch).chain(rest).collect()
 }
 
-/// `folder` with `..` taken away by name, as `$ORIGIN/../lib` needs it.
-fn lexical(folder: &str) -> Option<TreePath> {
+/// `folder` without `..`, as in `$ORIGIN/../lib`: each `..` removes the name before it.
+fn without_dots(folder: &str) -> Option<TreePath> {
     let mut names: Vec<Name> = Vec::new();
     for component in folder.split('/') {
         match component {
@@ -118,17 +116,16 @@ fn find(
     machine: u16,
 ) -> Option<TreePath> {
     let name = Name::new(library).ok()?;
-    folders.iter().map(|folder| folder.join(&name)).find(|at| {
-        let content = contents.file(at);
-        let header = content.and_then(|content| header(contents, at, content).ok());
-        header
-            .and_then(|header| elf::machine_of(&header))
-            .is_some_and(|(found, _)| found == machine)
-    })
+    let fits = |at: &TreePath| {
+        let header = header(contents, at, contents.file(at)?).ok()?;
+        Some(elf::machine_of(&header)?.0 == machine)
+    };
+    let mut files = folders.iter().map(|folder| folder.join(&name));
+    files.find(|at| fits(at) == Some(true))
 }
 
-/// Folders whose ELF files are not for the CPU that runs the system: firmware for other processors,
-/// boot loaders and their modules.
+/// Folders whose ELF files the CPU of the system does not run: firmware for other processors, boot
+/// loaders and their modules.
 const FOREIGN: [&str; 7] = [
     "/usr/lib/firmware",
     "/usr/lib/grub",
@@ -139,16 +136,21 @@ const FOREIGN: [&str; 7] = [
     "/usr/share",
 ];
 
-/// Machine number of programs for the kernel's own virtual machine (System V ABI, `EM_BPF`).
+/// Machine number of programs for the kernel's BPF virtual machine (System V ABI, `EM_BPF`).
 const EM_BPF: u16 = 247;
 
-/// Every executable, shared object and kernel module that is not for `architecture`. After packages
-/// were configured with programs of the building machine beside them, none may have stayed.
+/// All executables and shared objects that are not for `architecture`. Packages are configured with the help
+/// of programs of the building machine, none of which may stay in the image.
+///
+/// # Errors
+///
+/// A file cannot be read.
 pub fn wrong_machine(
     contents: Contents<'_>,
     architecture: Architecture,
 ) -> Result<Vec<TreePath>, ContentsError> {
     let foreign = FOREIGN.map(path);
+    let fits = |machine| machine == architecture.elf_machine() || machine == EM_BPF;
     let mut seen: BTreeMap<_, bool> = BTreeMap::new();
     let mut wrong = Vec::new();
     for (at, id) in contents.tree.walk() {
@@ -163,7 +165,6 @@ pub fn wrong_machine(
             None => {
                 let header = header(contents, &at, content)?;
                 let linked = elf::machine_of(&header).filter(|(_, linked)| *linked);
-                let fits = |machine| machine == architecture.elf_machine() || machine == EM_BPF;
                 linked.is_some_and(|(machine, _)| !fits(machine))
             }
         };

@@ -1,7 +1,7 @@
-//! Boot flows: what must lie where so that a board finds its kernel.
+//! Boot flows: the files and blobs that a board needs to find and start its kernel.
 //!
-//! Everything here is a value made from the files of a tree: nodes for the root filesystem, the tree
-//! of a FAT partition, blobs. No program of the host and none of the target runs.
+//! The modules here make values from the files of a tree: nodes for the root filesystem, the tree
+//! of a FAT partition, blobs. They run no programs, neither of the host nor of the target.
 
 pub mod contents;
 pub mod cpio;

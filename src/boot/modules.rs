@@ -1,17 +1,17 @@
-//! Kernel modules: which ones an initramfs needs so that it finds its root filesystem, whatever
-//! board it starts on.
+//! Chooses the kernel modules that an initramfs needs to find its root filesystem on any board.
 //!
-//! Chosen by folder, as initramfs-tools does with `MODULES=most`, then closed over the dependencies
-//! that depmod wrote: `modules.dep` for symbols, `modules.softdep` for what a module asks for by name.
+//! Modules are chosen by folder, as initramfs-tools does with `MODULES=most`. The modules that these need
+//! are added from the files that depmod wrote: `modules.dep` has the needed symbols, `modules.softdep` the
+//! modules that are named.
 
 use super::contents::{Contents, ContentsError, path};
 use crate::tree::{Name, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Folders and single modules below `kernel/` that lead to a disk, a memory card, a USB stick or a
-/// keyboard. A folder stands for everything below it.
+/// Folders and single modules below `kernel/` that are needed for a disk, a memory card, a USB stick or a
+/// keyboard. A folder includes everything below it.
 const WANTED: [&str; 67] = [
-    // What reads the root filesystem.
+    // Filesystems, and the checksums of ext4.
     "fs/ext4/",
     "fs/jbd2/",
     "fs/mbcache",
@@ -59,7 +59,7 @@ const WANTED: [&str; 67] = [
     "drivers/usb/phy/",
     "drivers/usb/roles/",
     "drivers/usb/storage/",
-    // What a system on a chip must bring up before its card slot or USB answers.
+    // The parts of a system on a chip that its card slot or USB depends on.
     "drivers/bus/",
     "drivers/clk/",
     "drivers/dma/",
@@ -84,8 +84,8 @@ const WANTED: [&str; 67] = [
     "drivers/soc/samsung/",
 ];
 
-/// What the folders above hold too, and no board here needs: network storage adapters of servers, and
-/// makers of chips that no board has. They would double the size.
+/// Modules in these folders that no board needs: adapters for network storage of servers, and drivers for
+/// chips that no board has. They would double the size of the initramfs.
 const UNWANTED: [&str; 38] = [
     "drivers/scsi/aic94xx/",
     "drivers/scsi/be2iscsi/",
@@ -142,20 +142,20 @@ pub enum ModulesError {
 }
 
 /// The modules of one kernel that go into an initramfs: paths in the tree, in byte order.
+///
+/// # Errors
+///
+/// A file of depmod is missing, or lists no module that is wanted.
 pub fn choose(contents: Contents<'_>, kernel: &Name) -> Result<BTreeSet<TreePath>, ModulesError> {
     let folder = folder(kernel);
-    let index = |name: &str| folder.join(&Name::new(name.as_bytes()).expect("a constant name"));
+    let index = |name: &str| folder.join(&Name::constant(name));
     let (dep, alias) = (index("modules.dep"), index("modules.alias"));
     let (dep_text, alias_text) = (contents.text(&dep)?, contents.text(&alias)?);
     let modules = Modules::parse(&dep_text);
     let soft = soft_dependencies(&contents.text(&index("modules.softdep"))?);
     let aliases = exact_aliases(&alias_text);
-    let mut ahead: Vec<&str> = modules
-        .dependencies
-        .keys()
-        .copied()
-        .filter(|m| wanted(m))
-        .collect();
+    let all = modules.dependencies.keys().copied();
+    let mut ahead: Vec<&str> = all.filter(|module| wanted(module)).collect();
     if ahead.is_empty() {
         return Err(ModulesError::NoModules { path: dep });
     }
@@ -172,16 +172,13 @@ pub fn choose(contents: Contents<'_>, kernel: &Name) -> Result<BTreeSet<TreePath
         }
     }
     let existing = chosen.into_iter().filter_map(|module| {
-        let relative = TreePath::parse(module.as_bytes()).ok()?;
-        let at = relative
-            .components()
-            .fold(folder.clone(), |at, name| at.join(name));
+        let at = folder.append(&TreePath::parse(module.as_bytes()).ok()?);
         contents.file(&at).is_some().then_some(at)
     });
     Ok(existing.collect())
 }
 
-/// The index files that modprobe reads; it has no use for their text forms.
+/// The index files that modprobe reads. It does not read their text forms.
 pub const INDEXES: [&str; 8] = [
     "modules.alias.bin",
     "modules.builtin.alias.bin",
@@ -193,7 +190,7 @@ pub const INDEXES: [&str; 8] = [
     "modules.weakdep",
 ];
 
-/// Where the modules of `kernel` lie.
+/// The folder of the modules of `kernel`.
 pub fn folder(kernel: &Name) -> TreePath {
     path("/usr/lib/modules").join(kernel)
 }
@@ -202,13 +199,13 @@ fn wanted(module: &str) -> bool {
     let Some(inside) = module.strip_prefix("kernel/") else {
         return false;
     };
-    // Faster code for a checksum lies under the architecture: `arch/x86/crypto/crc32c-intel`.
+    // Faster code for a checksum is in a folder of the architecture: `arch/x86/crypto/crc32c-intel`.
     let is_checksum = inside.starts_with("arch/") && inside.contains("/crc");
     let matches = |list: &[&str]| list.iter().any(|prefix| inside.starts_with(prefix));
     (matches(&WANTED) || is_checksum) && !matches(&UNWANTED)
 }
 
-/// `modules.dep`: each module and what it needs, as paths relative to the folder.
+/// `modules.dep`: each module and the modules that it needs, as paths relative to the folder.
 struct Modules<'a> {
     dependencies: BTreeMap<&'a str, Vec<&'a str>>,
     by_name: BTreeMap<String, &'a str>,
@@ -230,7 +227,7 @@ impl<'a> Modules<'a> {
     }
 }
 
-/// `softdep ext4 pre: crypto-crc32c post: x` → ext4 wants both.
+/// The modules that each module names: with `softdep ext4 pre: crypto-crc32c post: x`, ext4 names both.
 fn soft_dependencies(text: &str) -> BTreeMap<String, Vec<String>> {
     let mut wanted = BTreeMap::new();
     for line in text.lines() {
@@ -245,7 +242,7 @@ fn soft_dependencies(text: &str) -> BTreeMap<String, Vec<String>> {
     wanted
 }
 
-/// `alias NAME MODULE` without the patterns that match hardware.
+/// The lines `alias NAME MODULE`, without those whose NAME is a pattern that matches hardware.
 fn exact_aliases(text: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut aliases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for line in text.lines() {
@@ -260,7 +257,7 @@ fn exact_aliases(text: &str) -> BTreeMap<&str, Vec<&str>> {
     aliases
 }
 
-/// The kernel's name of a module file: no folder, no suffix, `_` for `-`.
+/// The kernel's name of a module file: without folder and suffix, and with `_` for `-`.
 fn module_name(path: &str) -> String {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.split_once(".ko").map_or(file, |(stem, _)| stem);

@@ -1,12 +1,12 @@
-//! GRUB's core image for a BIOS, put together from the files of grub-pc-bin as grub-mkimage would.
+//! Makes GRUB's core image for a BIOS from the files of grub-pc-bin, as grub-mkimage does.
 //!
 //! ```text
-//! sector 0      diskboot.img: loads the rest; where it lies stands in its last 12 bytes
+//! sector 0      diskboot.img: loads the rest, whose address is in its last 12 bytes
 //! sector 1 …    lzma_decompress.img, with both sizes at byte 8
-//!               raw LZMA1 of: kernel | module table: modules in order of need, configuration, prefix
+//!               raw LZMA1 of: kernel | module table: modules in order of dependency, configuration, prefix
 //! ```
 //!
-//! grub-mkimage itself is a program for the building machine, which may be another one.
+//! grub-mkimage itself is a program of the target, which the building machine may be unable to run.
 
 use super::super::contents::{Contents, ContentsError, path};
 use super::super::elf::{Elf, ElfError};
@@ -16,15 +16,15 @@ use liblzma::stream::{Action, Filters, LzmaOptions, Status, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Where the packaged files lie.
+/// The folder of the packaged files.
 const FOLDER: &str = "/usr/lib/grub/i386-pc";
 
 const SECTOR: usize = SECTOR_SIZE as usize;
 
-/// The BIOS loads the core image at 0x8200, and memory from 0x80000 on may be the firmware's.
+/// The most bytes of a core image: it is loaded at 0x8200, and memory from 0x80000 on may belong to the BIOS.
 const MAX_CORE: usize = 0x7_0000;
 
-/// Raw kernel and modules may not grow beyond what the decompressor unpacks at 1 MiB with room to spare.
+/// The most bytes of kernel and modules, which the decompressor unpacks at the address 1 MiB.
 const MAX_RAW: usize = 8 << 20;
 
 // Offsets in diskboot.img: include/grub/i386/pc/boot.h of GRUB.
@@ -41,7 +41,7 @@ const OBJECT_ELF: u32 = 0;
 const OBJECT_CONFIG: u32 = 2;
 const OBJECT_PREFIX: u32 = 3;
 
-/// Why no core image can be made.
+/// Why a core image cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CoreError {
     /// A file of grub-pc-bin is missing or unreadable.
@@ -50,25 +50,25 @@ pub enum CoreError {
     /// kernel.img is damaged.
     #[error("`{FOLDER}/kernel.img` cannot be used")]
     Kernel(#[from] ElfError),
-    /// A file is not what this code knows how to patch.
+    /// A file has another structure than this code can patch.
     #[error(
         "`{path}` has {found}, expected {expected}; this release of grub-pc-bin needs a newer imgbuild"
     )]
     Unknown {
         /// The file.
         path: TreePath,
-        /// What it should be.
+        /// The expected structure.
         expected: &'static str,
-        /// What it is.
+        /// The structure of the file.
         found: String,
     },
-    /// A module needs one that is not listed.
+    /// A module depends on one that is not listed.
     #[error("GRUB's module `{module}` is not in `{FOLDER}/moddep.lst`")]
     NoModule {
         /// Its name.
         module: String,
     },
-    /// The result does not fit.
+    /// The core image is too large.
     #[error("GRUB's core image has {len} bytes, expected at most {max}")]
     TooLarge {
         /// Its length.
@@ -76,14 +76,18 @@ pub enum CoreError {
         /// The most that the BIOS can load.
         max: usize,
     },
-    /// The compressor refused.
+    /// The compressor failed.
     #[error("cannot compress GRUB's kernel")]
     Compress(#[source] liblzma::stream::Error),
 }
 
-/// The core image for sector `core` and up: whole sectors. It holds `modules` and all they depend
-/// on, and runs `configuration` first; nothing is loaded later, so the root filesystem needs no
-/// modules.
+/// The core image, in whole sectors, for a partition that starts at sector `core`. It has `modules` and
+/// all modules on which these depend, and runs `configuration` first. It loads no modules later, so the
+/// root filesystem needs none.
+///
+/// # Errors
+///
+/// A file of grub-pc-bin is missing or has an unknown structure, or the core image is too large.
 pub fn core_image(
     inputs: Contents<'_>,
     core: Lba,
@@ -93,40 +97,29 @@ pub fn core_image(
     let raw = raw_kernel(inputs, modules, configuration)?;
     let mut image = decompressor(inputs)?;
     let compressed = compress(&raw)?;
-    patch(
-        &mut image,
-        COMPRESSED_SIZE,
-        &length(compressed.len()).to_le_bytes(),
-    );
+    let compressed_size = length(compressed.len()).to_le_bytes();
+    patch(&mut image, COMPRESSED_SIZE, &compressed_size);
     patch(&mut image, RAW_SIZE, &length(raw.len()).to_le_bytes());
     image.extend_from_slice(&compressed);
     image.resize(image.len().next_multiple_of(SECTOR), 0);
-    if image.len() > MAX_CORE {
-        return Err(CoreError::TooLarge {
-            len: image.len(),
-            max: MAX_CORE,
-        });
-    }
+    check_len(image.len(), MAX_CORE)?;
     let mut first = sector(inputs, "diskboot.img")?;
     let n_sectors = u16::try_from(image.len() / SECTOR).expect("a core image is below 448 KiB");
-    patch(
-        &mut first,
-        DISKBOOT_LIST_START,
-        &core.0.saturating_add(1).to_le_bytes(),
-    );
+    let start = core.0.saturating_add(1).to_le_bytes();
+    patch(&mut first, DISKBOOT_LIST_START, &start);
     patch(&mut first, DISKBOOT_LIST_LEN, &n_sectors.to_le_bytes());
     first.extend_from_slice(&image);
     Ok(first)
 }
 
-/// What is compressed: GRUB's kernel as it lies in memory, and behind it the table of modules.
+/// The bytes that are compressed: GRUB's kernel as it is in memory, and the table of modules behind it.
 fn raw_kernel(
     inputs: Contents<'_>,
     modules: &[String],
     configuration: &str,
 ) -> Result<Vec<u8>, CoreError> {
     let mut objects = Vec::new();
-    for module in in_order_of_need(modules, &read(inputs, "moddep.lst")?)? {
+    for module in in_order(modules, &read(inputs, "moddep.lst")?)? {
         let bytes = read(inputs, &format!("{module}.mod"))?;
         push_object(&mut objects, OBJECT_ELF, &bytes);
     }
@@ -140,13 +133,15 @@ fn raw_kernel(
         raw.extend_from_slice(&field.to_le_bytes());
     }
     raw.append(&mut objects);
-    if raw.len() > MAX_RAW {
-        return Err(CoreError::TooLarge {
-            len: raw.len(),
-            max: MAX_RAW,
-        });
-    }
+    check_len(raw.len(), MAX_RAW)?;
     Ok(raw)
+}
+
+fn check_len(len: usize, max: usize) -> Result<(), CoreError> {
+    match len <= max {
+        true => Ok(()),
+        false => Err(CoreError::TooLarge { len, max }),
+    }
 }
 
 fn push_object(objects: &mut Vec<u8>, kind: u32, bytes: &[u8]) {
@@ -182,8 +177,8 @@ fn kernel_segment(inputs: Contents<'_>) -> Result<Vec<u8>, CoreError> {
     kernel.map(<[u8]>::to_vec).ok_or_else(|| unknown(found))
 }
 
-/// `modules` and all they depend on, each behind those it needs.
-fn in_order_of_need(modules: &[String], moddep: &[u8]) -> Result<Vec<String>, CoreError> {
+/// `modules` and all modules on which they depend, each behind its own dependencies.
+fn in_order(modules: &[String], moddep: &[u8]) -> Result<Vec<String>, CoreError> {
     let text = String::from_utf8_lossy(moddep);
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     let needs: BTreeMap<&str, Vec<&str>> = lines
@@ -191,12 +186,9 @@ fn in_order_of_need(modules: &[String], moddep: &[u8]) -> Result<Vec<String>, Co
         .collect();
     let mut order = Vec::new();
     let mut seen = BTreeSet::new();
-    // A module stands on the stack twice: once to look at what it needs, once to be put in order.
-    let mut stack: Vec<(&str, bool)> = modules
-        .iter()
-        .rev()
-        .map(|name| (name.as_str(), false))
-        .collect();
+    // A module is put on the stack twice: first its dependencies are looked up, then it is put in order.
+    let names = modules.iter().rev();
+    let mut stack: Vec<(&str, bool)> = names.map(|name| (name.as_str(), false)).collect();
     while let Some((module, needs_done)) = stack.pop() {
         if needs_done {
             order.push(module.to_owned());
@@ -264,7 +256,7 @@ fn read(inputs: Contents<'_>, name: &str) -> Result<Arc<[u8]>, CoreError> {
     Ok(inputs.bytes(&file(name))?)
 }
 
-/// A file of grub-pc-bin. Module names come from moddep.lst, and anything can stand there.
+/// The path of a file of grub-pc-bin. A name from moddep.lst that cannot be one gives the folder.
 fn file(name: &str) -> TreePath {
     let folder = path(FOLDER);
     Name::new(name.as_bytes()).map_or(folder.clone(), |name| folder.join(&name))
@@ -290,13 +282,13 @@ mod tests {
     fn a_module_stands_behind_what_it_needs() {
         let modules = ["search", "linux"].map(str::to_owned);
         let list = b"search:\next2: fshelp\nfshelp:\nlinux: boot ext2\nboot:\n";
-        let order = in_order_of_need(&modules, list).unwrap();
+        let order = in_order(&modules, list).unwrap();
         assert_eq!(order, ["search", "boot", "fshelp", "ext2", "linux"]);
     }
 
     #[test]
     fn a_module_that_nobody_lists_is_named() {
-        let refused = in_order_of_need(&["biosdisk".to_owned()], b"biosdisk: magic\n").unwrap_err();
+        let refused = in_order(&["biosdisk".to_owned()], b"biosdisk: magic\n").unwrap_err();
         assert!(matches!(refused, CoreError::NoModule { module } if module == "magic"));
     }
 }

@@ -1,57 +1,48 @@
 //! GRUB on a disk that starts under BIOS, UEFI and UEFI with Secure Boot.
 //!
-//! Under UEFI, Debian's signed shim and GRUB lie on the EFI system partition. Under BIOS, the boot
-//! code of the first sector loads a core image from the BIOS boot partition. Both end in one static
-//! `/boot/grub/grub.cfg`, which names `/vmlinuz` and `/initrd.img`: links that Debian's kernel packages
-//! keep up to date, so that no kernel upgrade needs GRUB's own tools on the device.
+//! Under UEFI, Debian's signed shim and GRUB are on the EFI system partition. Under BIOS, the boot
+//! code of the first sector loads a core image from the BIOS boot partition. Both then read one static
+//! `/boot/grub/grub.cfg`, which starts `/vmlinuz` and `/initrd.img`. Debian's kernel packages keep these
+//! links up to date, so that no kernel upgrade needs GRUB's tools on the device.
 //!
-//! The board's definition says which files of shim and GRUB go where; here are the configurations
+//! The board's definition says where the files of shim and GRUB go; this module makes the configurations
 //! and the core image.
 
 mod core;
 
 pub use self::core::{CoreError, core_image};
 
-/// What the disk and the definitions decide.
+/// The settings that come from the disk and the definitions.
 #[derive(Clone, Debug)]
 pub struct GrubSettings {
     /// UUID of the root filesystem, as text.
     pub root_uuid: String,
     /// The whole kernel command line, with `root=`.
     pub command_line: String,
-    /// Whether menu and messages also go to the first serial port.
+    /// Whether the menu and messages also appear on the first serial port.
     pub serial: bool,
 }
 
-/// A setting would be read as something else by GRUB's parser.
+/// The kernel command line has a character that is syntax for GRUB.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the kernel command line `{0}` has a character that GRUB's configuration would take for syntax; leave out quotes, `$`, `\\`, `;`, `{{`, `}}`, `|`, `&`, `<`, `>`, `#` and line breaks"
 )]
 pub struct NotACommandLine(pub String);
 
-/// Where Debian's signed GRUB looks for its configuration on the EFI system partition.
+/// The configuration that Debian's signed GRUB reads from the EFI system partition.
 pub const ESP_CONFIGURATION: &str = "EFI/debian/grub.cfg";
 
 /// The menu, `/boot/grub/grub.cfg` of the root filesystem.
+///
+/// # Errors
+///
+/// The kernel command line has a character that is syntax.
 pub fn menu(settings: &GrubSettings) -> Result<String, NotACommandLine> {
     let syntax = |c: char| c.is_control() || "\"'$\\;{}|&<>#`".contains(c);
     if settings.command_line.contains(syntax) {
         return Err(NotACommandLine(settings.command_line.clone()));
     }
-    Ok(menu_text(settings))
-}
-
-/// What finds the root filesystem and goes on with the menu there: [`ESP_CONFIGURATION`], and
-/// what the core image runs first.
-pub fn find_menu(settings: &GrubSettings) -> String {
-    let uuid = &settings.root_uuid;
-    format!(
-        "search.fs_uuid {uuid} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
-    )
-}
-
-fn menu_text(settings: &GrubSettings) -> String {
     let command_line = settings.command_line.trim();
     let entry = |title: &str, suffix: &str, words: &str| {
         format!(
@@ -81,7 +72,16 @@ fn menu_text(settings: &GrubSettings) -> String {
         "",
         " break=bottom",
     ));
-    text
+    Ok(text)
+}
+
+/// The configuration that finds the root filesystem and opens its menu. It is the content of
+/// [`ESP_CONFIGURATION`], and is built into the core image.
+pub fn find_menu(settings: &GrubSettings) -> String {
+    let uuid = &settings.root_uuid;
+    format!(
+        "search.fs_uuid {uuid} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
+    )
 }
 
 #[cfg(test)]

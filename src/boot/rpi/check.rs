@@ -1,69 +1,25 @@
-//! Reads a Raspberry Pi's boot partition the way its firmware does and says what would keep the board
-//! from starting. No emulator runs that firmware, so this is the only judge before real hardware.
+//! Reads a Raspberry Pi's boot partition as its firmware does, and finds the faults that would keep the
+//! board from starting. No emulator runs this firmware, so nothing else tests the partition before real
+//! hardware does.
 
 use crate::architecture::Architecture;
 use crate::boot::contents::{Contents, path};
 use crate::tree::TreePath;
 use std::collections::BTreeMap;
 
-/// The firmware reads no more of a line of config.txt (Raspberry Pi documentation, config.txt).
+/// The most characters that the firmware reads of a line of config.txt (Raspberry Pi documentation, config.txt).
 const MAX_CONFIG_LINE: usize = 98;
-/// The kernel's `COMMAND_LINE_SIZE` is 1024 on 32-bit ARM and 2048 on arm64; the smaller counts.
+/// The most characters of the command line. The kernel's `COMMAND_LINE_SIZE` is 1024 on 32-bit ARM, and 2048
+/// on arm64.
 const MAX_COMMAND_LINE: usize = 1023;
 
-/// Something that keeps the board from starting.
+/// A fault that keeps the board from starting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FirmwareFault {
-    /// A file that the firmware opens is not there.
-    #[error("the boot partition has no `{name}`, which {needed_by} asks for")]
-    NoFile {
-        /// Its name.
-        name: String,
-        /// Who opens it.
-        needed_by: &'static str,
-    },
-    /// A line is cut off.
-    #[error(
-        "line {number} of config.txt has {len} characters, and the firmware reads {MAX_CONFIG_LINE}"
-    )]
-    LongLine {
-        /// Counted from one.
-        number: usize,
-        /// Its length.
-        len: usize,
-    },
-    /// A setting has another value than this image needs.
-    #[error("config.txt has `{key}` = `{found}`, expected `{expected}`")]
-    Setting {
-        /// Its name.
-        key: &'static str,
-        /// What it should be.
-        expected: &'static str,
-        /// What it is; empty where it is missing.
-        found: String,
-    },
-    /// cmdline.txt is not one line of bearable length.
-    #[error(
-        "cmdline.txt has {n_lines} lines and {len} characters, expected one line of at most {MAX_COMMAND_LINE}"
-    )]
-    CommandLine {
-        /// Lines that are not empty.
-        n_lines: usize,
-        /// Characters in all.
-        len: usize,
-    },
-    /// The kernel is told of another root filesystem.
-    #[error("cmdline.txt has `root={found}`, expected `root={expected}`")]
-    Root {
-        /// What it should be.
-        expected: String,
-        /// What it is; empty where it is missing.
-        found: String,
-    },
-}
+#[error("{0}")]
+pub struct FirmwareFault(String);
 
-/// Everything wrong with the boot partition `firmware` of an image whose root filesystem is `root`.
-/// An empty answer is a good one.
+/// All faults of the boot partition `firmware` of an image whose root filesystem is `root`. A sound
+/// partition has none.
 pub fn check(
     firmware: Contents<'_>,
     architecture: Architecture,
@@ -73,10 +29,11 @@ pub fn check(
     let mut faults = Vec::new();
     let has =
         |name: &str| TreePath::parse(name.as_bytes()).is_ok_and(|at| firmware.file(&at).is_some());
-    let mut need = |name: &str, needed_by| {
+    let mut need = |name: &str, needed_by: &str| {
         if !has(name) {
-            let name = name.to_owned();
-            faults.push(FirmwareFault::NoFile { name, needed_by });
+            faults.push(format!(
+                "the boot partition has no `{name}`, which {needed_by} asks for"
+            ));
         }
     };
     for name in needed_files {
@@ -95,30 +52,32 @@ pub fn check(
         Architecture::Armhf | Architecture::Amd64 => &[("upstream_kernel", "1")],
     };
     for (key, expected) in wanted {
-        let found = config.get(*key).cloned().unwrap_or_default();
+        let found = config.get(*key).map_or("", String::as_str);
         if found != *expected {
-            faults.push(FirmwareFault::Setting {
-                key,
-                expected,
-                found,
-            });
+            faults.push(format!(
+                "config.txt has `{key}` = `{found}`, expected `{expected}`"
+            ));
         }
     }
     faults.extend(check_command_line(firmware, root));
-    faults
+    faults.into_iter().map(FirmwareFault).collect()
 }
 
-fn long_lines(text: &str) -> impl Iterator<Item = FirmwareFault> {
-    text.lines().enumerate().filter_map(|(index, line)| {
-        let (number, len) = (index + 1, line.chars().count());
+fn long_lines(text: &str) -> impl Iterator<Item = String> {
+    text.lines().zip(1..).filter_map(|(line, number)| {
+        let len = line.chars().count();
         // A comment may be cut off.
         let harmful = len > MAX_CONFIG_LINE && !line.starts_with('#');
-        harmful.then_some(FirmwareFault::LongLine { number, len })
+        harmful.then(|| {
+            format!(
+                "line {number} of config.txt has {len} characters, and the firmware reads {MAX_CONFIG_LINE}"
+            )
+        })
     })
 }
 
-/// Settings that hold for every model: `key=value`, and `initramfs file` with its blank. The last
-/// one wins; sections such as `[pi4]` are passed over up to the next `[all]`.
+/// The settings for all models: `key=value`, and `initramfs file` with a space. The last of several
+/// wins. Sections such as `[pi4]` are left out up to the next `[all]`.
 fn effective(text: &str) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     let mut applies = true;
@@ -126,39 +85,35 @@ fn effective(text: &str) -> BTreeMap<String, String> {
         if line.starts_with('[') {
             applies = line == "[all]";
         } else if applies && !line.starts_with('#') {
-            let rest = line.strip_prefix("initramfs ");
-            let setting = match rest {
-                Some(files) => files
-                    .split_whitespace()
-                    .next()
-                    .map(|file| ("initramfs", file)),
+            let setting = match line.strip_prefix("initramfs ") {
+                Some(files) => files.split_whitespace().next().map(|it| ("initramfs", it)),
                 None => line.split_once('='),
             };
-            settings.extend(
-                setting.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())),
-            );
+            if let Some((key, value)) = setting {
+                settings.insert(key.trim().to_owned(), value.trim().to_owned());
+            }
         }
     }
     settings
 }
 
-fn check_command_line(firmware: Contents<'_>, root: &str) -> Vec<FirmwareFault> {
+fn check_command_line(firmware: Contents<'_>, root: &str) -> Vec<String> {
     let text = firmware.text(&path("/cmdline.txt")).unwrap_or_default();
     let mut faults = Vec::new();
     let n_lines = text.lines().filter(|line| !line.trim().is_empty()).count();
     if n_lines != 1 || text.len() > MAX_COMMAND_LINE {
-        faults.push(FirmwareFault::CommandLine {
-            n_lines,
-            len: text.len(),
-        });
+        faults.push(format!(
+            "cmdline.txt has {n_lines} lines and {} characters, expected one line of at most {MAX_COMMAND_LINE}",
+            text.len()
+        ));
     }
     let mut words = text.lines().next().unwrap_or_default().split_whitespace();
-    let found = words
-        .find_map(|word| word.strip_prefix("root="))
-        .unwrap_or_default();
+    let found = words.find_map(|word| word.strip_prefix("root="));
+    let found = found.unwrap_or_default();
     if found != root {
-        let (expected, found) = (root.to_owned(), found.to_owned());
-        faults.push(FirmwareFault::Root { expected, found });
+        faults.push(format!(
+            "cmdline.txt has `root={found}`, expected `root={root}`"
+        ));
     }
     faults
 }
@@ -169,14 +124,8 @@ mod tests {
     use crate::boot::contents::{builtin_file, put};
     use crate::boot::rpi::tests::settings;
     use crate::epoch::Timestamp;
-    use crate::tree::{Meta, Objects, Tree};
-
-    struct Nothing;
-    impl Objects for Nothing {
-        fn open(&self, _: &crate::digest::Sha256) -> std::io::Result<fs_err::File> {
-            Err(std::io::ErrorKind::NotFound.into())
-        }
-    }
+    use crate::tree::generated::NoObjects;
+    use crate::tree::{Meta, Tree};
 
     fn partition(config: &str, command_line: &str) -> Tree {
         let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
@@ -194,24 +143,22 @@ mod tests {
         tree
     }
 
-    fn faults(config: &str, command_line: &str) -> Vec<FirmwareFault> {
+    fn faults(config: &str, command_line: &str) -> String {
         let tree = partition(config, command_line);
         let contents = Contents {
             tree: &tree,
-            objects: &Nothing,
+            objects: &NoObjects,
         };
-        check(
-            contents,
-            Architecture::Arm64,
-            "UUID=0f1e",
-            &["start4.elf".to_owned()],
-        )
+        let needed = ["start4.elf".to_owned()];
+        let faults = check(contents, Architecture::Arm64, "UUID=0f1e", &needed);
+        faults.iter().map(|fault| format!("{fault}\n")).collect()
     }
 
     #[test]
     fn what_we_write_starts() {
         let settings = settings();
-        assert_eq!(faults(&settings.config_txt(), &settings.cmdline_txt()), []);
+        let found = faults(&settings.config_txt(), &settings.cmdline_txt());
+        assert_eq!(found, "");
     }
 
     #[test]
@@ -219,34 +166,13 @@ mod tests {
         let settings = settings();
         let config = settings.config_txt().replace("arm_64bit=1", "arm_64bit=0");
         let config = config.replace("initrd.img-6", "initrd.img-7") + &"x".repeat(99);
-        let found = faults(&config, "root=/dev/sda\nquiet\n");
-        let long = config.lines().count();
-        assert_eq!(
-            found,
-            [
-                FirmwareFault::NoFile {
-                    name: "initrd.img-7.12.1-arm64".to_owned(),
-                    needed_by: "config.txt"
-                },
-                FirmwareFault::LongLine {
-                    number: long,
-                    len: 99
-                },
-                FirmwareFault::Setting {
-                    key: "arm_64bit",
-                    expected: "1",
-                    found: "0".to_owned()
-                },
-                FirmwareFault::CommandLine {
-                    n_lines: 2,
-                    len: 20
-                },
-                FirmwareFault::Root {
-                    expected: "UUID=0f1e".to_owned(),
-                    found: "/dev/sda".to_owned()
-                },
-            ]
-        );
+        insta::assert_snapshot!(faults(&config, "root=/dev/sda\nquiet\n"), @r"
+        the boot partition has no `initrd.img-7.12.1-arm64`, which config.txt asks for
+        line 11 of config.txt has 99 characters, and the firmware reads 98
+        config.txt has `arm_64bit` = `0`, expected `1`
+        cmdline.txt has 2 lines and 20 characters, expected one line of at most 1023
+        cmdline.txt has `root=/dev/sda`, expected `root=UUID=0f1e`
+        ");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The boot partition of a Raspberry Pi, as the firmware in its chip and its EEPROM reads it.
 //!
-//! Debian's raspi-firmware writes this partition anew after every kernel upgrade on the device
-//! (`/etc/kernel/postinst.d/z50-raspi-firmware`). What it would write by itself depends on the machine
-//! it runs on, so its settings under `/etc/default` are written here too: the hook and this module then
-//! agree on every effective line of config.txt and every word of cmdline.txt.
+//! Debian's raspi-firmware writes this partition again after every kernel upgrade on the device
+//! (`/etc/kernel/postinst.d/z50-raspi-firmware`). Its defaults depend on the machine on which it runs, so
+//! this module also writes its settings below `/etc/default`. The hook and this module then agree on every
+//! effective line of config.txt and every word of cmdline.txt.
 
 mod check;
 
@@ -14,28 +14,28 @@ use crate::architecture::Architecture;
 use crate::epoch::Epoch;
 use crate::tree::{BadName, Content, Kind, Meta, Name, Node, Origin, Tree, TreeError, TreePath};
 
-/// What the board, the disk and the profile decide.
+/// The settings that come from the board, the disk and the profile.
 #[derive(Clone, Debug)]
 pub struct RpiSettings {
     /// Architecture of kernel and packages.
     pub architecture: Architecture,
-    /// Version of the kernel to start.
+    /// Version of the kernel that is started.
     pub kernel: Name,
     /// The root filesystem: `UUID=…`.
     pub root: String,
     /// Consoles in their order; the last one is `/dev/console`.
     pub consoles: Vec<String>,
-    /// Size of the memory pool for devices; a Pi 4 does not start with the default of the older ones.
+    /// Size of the memory pool for devices (CMA). A Pi 4 does not start with the default of older models.
     pub cma: Option<String>,
-    /// More words for the kernel command line.
+    /// Further words of the kernel command line.
     pub command_line: String,
-    /// More lines for config.txt; empty for none.
+    /// Further lines of config.txt; may be empty.
     pub config: String,
-    /// Files of raspi-firmware that this model needs; none for a Pi 5.
+    /// Files of raspi-firmware that this model needs. A Pi 5 needs none.
     pub firmware_files: Vec<String>,
 }
 
-/// What a Raspberry Pi needs on the disk.
+/// The files that a Raspberry Pi needs on the disk.
 #[derive(Clone, Debug)]
 pub struct RpiBoot {
     /// Content of the FAT partition.
@@ -44,30 +44,30 @@ pub struct RpiBoot {
     pub root_changes: Vec<(TreePath, Node)>,
 }
 
-/// Why the partition cannot be filled.
+/// Why the boot partition cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RpiError {
     /// A file of a package is missing or unreadable.
     #[error(transparent)]
     Contents(#[from] ContentsError),
-    /// Two files at one place.
+    /// The tree does not take a file.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// A definition names no file.
+    /// A name in the board's list of firmware files cannot be a file name.
     #[error("the board's list of firmware files has a name that is none")]
     FileName(#[from] BadName),
     /// The kernel package has no device tree for any Raspberry Pi.
     #[error("`{folder}` has no `bcm*.dtb`; choose a kernel that supports this board")]
     NoDeviceTree {
-        /// Where they should be.
+        /// The folder of device trees.
         folder: TreePath,
     },
-    /// A setting would end its line, or leave its quotes.
+    /// A setting has a line break, or a character that is syntax.
     #[error(
         "{what} `{text}` has a line break, a quote, `$`, `\\` or a backquote, which the firmware's settings cannot hold"
     )]
     Setting {
-        /// Which setting.
+        /// The setting.
         what: &'static str,
         /// Its text.
         text: String,
@@ -76,7 +76,11 @@ pub enum RpiError {
 
 const PACKAGED_FILES: &str = "/usr/lib/raspi-firmware";
 
-/// Fills the partition from the configured tree and its `initramfs`.
+/// Makes the boot partition from the configured tree and its `initramfs`.
+///
+/// # Errors
+///
+/// A file is missing, or a setting cannot be written.
 pub fn prepare(
     contents: Contents<'_>,
     settings: &RpiSettings,
@@ -88,25 +92,22 @@ pub fn prepare(
     for name in &settings.firmware_files {
         let name = Name::new(name.as_bytes())?;
         let source = path(PACKAGED_FILES).join(&name);
-        files.push((name, content(contents, &source)?));
+        files.push((name, contents.needed(&source)?.clone()));
     }
     files.extend(device_trees(contents, settings)?);
     let kernel = settings.kernel_file()?;
     let source = path("/boot").join(&kernel);
-    files.push((kernel, content(contents, &source)?));
+    files.push((kernel, contents.needed(&source)?.clone()));
     files.push((settings.initramfs_file()?, initramfs.clone()));
-    let own = |name: &str, text: String| (name_of(name), Content::inline(text.as_bytes()));
+    let own = |name: &str, text: String| (Name::constant(name), Content::inline(text.as_bytes()));
     files.push(own("config.txt", settings.config_txt()));
     files.push(own("cmdline.txt", settings.cmdline_txt()));
 
     let mtime = epoch.into();
     let mut firmware = Tree::new(Meta::root(0o755, mtime));
     for (name, content) in files {
-        let node = Node::new(
-            Kind::File(content),
-            Meta::root(0o755, mtime),
-            Origin::Builtin,
-        );
+        let meta = Meta::root(0o755, mtime);
+        let node = Node::new(Kind::File(content), meta, Origin::Builtin);
         put(&mut firmware, &TreePath::root().join(&name), node)?;
     }
     let change = |at: &str, text: String| (path(at), builtin_file(text.as_bytes(), 0o644, mtime));
@@ -118,10 +119,8 @@ pub fn prepare(
         ),
     ];
     if !settings.config.trim().is_empty() {
-        root_changes.push(change(
-            "/etc/default/raspi-firmware-custom",
-            line(&settings.config),
-        ));
+        let custom = line(&settings.config);
+        root_changes.push(change("/etc/default/raspi-firmware-custom", custom));
     }
     Ok(RpiBoot {
         firmware,
@@ -129,8 +128,8 @@ pub fn prepare(
     })
 }
 
-/// Every device tree of the family, as the hook copies them: one card then starts in any model that
-/// the firmware files on it suit.
+/// All device trees of the family, which the hook copies too, so that one card starts in every model for
+/// which it has firmware files.
 fn device_trees(
     contents: Contents<'_>,
     settings: &RpiSettings,
@@ -142,8 +141,8 @@ fn device_trees(
     };
     let folder = path(&format!("/usr/lib/linux-image-{version}{vendor}"));
     let names = contents.names(&folder, "bcm").into_iter();
+    let names = names.filter(|name| name.as_bytes().ends_with(b".dtb"));
     let found: Vec<(Name, Content)> = names
-        .filter(|name| name.as_bytes().ends_with(b".dtb"))
         .filter_map(|name| Some((name.clone(), contents.file(&folder.join(&name))?.clone())))
         .collect();
     if found.is_empty() {
@@ -163,10 +162,8 @@ impl RpiSettings {
         let syntax = |c: char| c.is_control() || "\"'$\\`".contains(c);
         for (what, text) in consoles.chain(cma).chain(others) {
             if text.contains(syntax) {
-                return Err(RpiError::Setting {
-                    what,
-                    text: text.clone(),
-                });
+                let text = text.clone();
+                return Err(RpiError::Setting { what, text });
             }
         }
         Ok(())
@@ -190,7 +187,7 @@ impl RpiSettings {
             text.push_str("arm_64bit=1\n");
         }
         text.push_str("enable_uart=1\n");
-        // The firmware then looks for device trees under the names of the mainline kernel.
+        // The firmware then uses the names of device trees of the mainline kernel.
         text.push_str("upstream_kernel=1\n");
         text.push_str(&format!(
             "kernel=vmlinuz-{kernel}\ninitramfs initrd.img-{kernel}\n"
@@ -201,12 +198,10 @@ impl RpiSettings {
         text
     }
 
-    /// One line, with the words of the hook in the hook's order.
+    /// One line with the same words as that of the hook, in the same order.
     fn cmdline_txt(&self) -> String {
-        let consoles = self
-            .consoles
-            .iter()
-            .map(|console| format!("console={console}"));
+        let consoles = self.consoles.iter();
+        let consoles = consoles.map(|console| format!("console={console}"));
         let fixed = [
             format!("root={}", self.root),
             "rw fsck.repair=yes net.ifnames=0".to_owned(),
@@ -232,15 +227,6 @@ fn line(text: &str) -> String {
     format!("{}\n", text.trim())
 }
 
-fn name_of(text: &str) -> Name {
-    Name::new(text.as_bytes()).expect("a constant name")
-}
-
-fn content(contents: Contents<'_>, at: &TreePath) -> Result<Content, ContentsError> {
-    let content = contents.file(at).cloned();
-    content.ok_or_else(|| ContentsError::Missing { path: at.clone() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,7 +234,7 @@ mod tests {
     pub(super) fn settings() -> RpiSettings {
         RpiSettings {
             architecture: Architecture::Arm64,
-            kernel: name_of("6.12.1-arm64"),
+            kernel: Name::constant("6.12.1-arm64"),
             root: "UUID=0f1e".to_owned(),
             consoles: vec!["tty0".to_owned(), "ttyS1,115200".to_owned()],
             cma: None,
