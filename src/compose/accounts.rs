@@ -1,28 +1,34 @@
-//! The account of the person who runs the device, written into the account files as data.
+//! Writes the account of the person who runs the device into the account files.
 //!
-//! No password leaves this place: root's stays locked, or is locked on a base image that has one, and the
+//! An image has no password: root's stays locked, or is locked on a base image that has one, and the
 //! administrator's is `!` until the first boot makes one.
 
 use super::layer::{Layer, LayerError};
+use crate::epoch::Epoch;
 use crate::specification::system::Administrator;
 
-/// The ids that Debian gives to persons.
+/// The ids that Debian gives to the accounts of people.
 pub(super) const PERSONS: std::ops::Range<u32> = 1000..60_000;
-/// Days of validity that `useradd` writes into /etc/shadow by default.
+/// The fields about validity, in days, that `useradd` writes into /etc/shadow by default.
 const NEVER_EXPIRES: &str = "0:99999:7:::";
-/// What an administrator may do: act as root, and read every log.
+/// The groups of an administrator, who may act as root and read all logs.
 const GROUPS: [&str; 3] = ["sudo", "adm", "systemd-journal"];
 const SECONDS_A_DAY: u64 = 86_400;
 
-/// Accounts that some base images have a password for which everybody can read in their makers' manuals: Armbian's root has `1234`, DietPi's root and `dietpi` have `dietpi`.
+/// Accounts that have a published password on some base images: root has `1234` on Armbian, root and `dietpi`
+/// have `dietpi` on DietPi.
 const WELL_KNOWN: [&str; 2] = ["root", "dietpi"];
 
-/// Adds `administrator` to the account files and makes the home directory from /etc/skel. Someone of
-/// that name who is there already, on a base image, keeps password, id and home.
+/// Adds `administrator` to the account files and makes the home directory from /etc/skel. If a base image
+/// has an account of that name, it keeps its password, id and home.
+///
+/// # Errors
+///
+/// An account file cannot be read, or the tree does not take a file.
 pub fn add(
     layer: &mut Layer<'_>,
     administrator: &Administrator,
-    epoch: crate::epoch::Epoch,
+    epoch: Epoch,
 ) -> Result<(), LayerError> {
     let name = &administrator.name;
     let known = layer.text("/etc/passwd")?;
@@ -35,16 +41,10 @@ pub fn add(
     }
     let id = free_id(layer)?;
     let today = epoch.0 / SECONDS_A_DAY;
-    append(
-        layer,
-        "/etc/passwd",
-        &format!("{name}:x:{id}:{id}::/home/{name}:/bin/bash"),
-    )?;
-    append(
-        layer,
-        "/etc/shadow",
-        &format!("{name}:!:{today}:{NEVER_EXPIRES}"),
-    )?;
+    let account = format!("{name}:x:{id}:{id}::/home/{name}:/bin/bash");
+    append(layer, "/etc/passwd", &account)?;
+    let password = format!("{name}:!:{today}:{NEVER_EXPIRES}");
+    append(layer, "/etc/shadow", &password)?;
     append(layer, "/etc/group", &format!("{name}:x:{id}:"))?;
     append(layer, "/etc/gshadow", &format!("{name}:!::"))?;
     for group in GROUPS {
@@ -53,9 +53,13 @@ pub fn add(
     home(layer, administrator, id)
 }
 
-/// Locks the accounts whose password everybody knows; what is locked already, as all accounts that Debian's
-/// packages make, stays as it is. The hash goes, for `passwd --unlock` would bring it back. What a family asks for when root logs in
-/// for the first time, it asks as before, of whoever becomes root by sudo.
+/// Locks the accounts that have a published password. Locked accounts, such as those that Debian's packages make,
+/// stay as they are. The hash is removed, because `passwd --unlock` would make it valid again. A base image that
+/// asks questions when root logs in for the first time still asks them, of the person who becomes root by sudo.
+///
+/// # Errors
+///
+/// /etc/shadow cannot be read.
 pub fn lock_well_known(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     let before = layer.text("/etc/shadow")?;
     let after: String = before.lines().map(|line| locked(line) + "\n").collect();
@@ -65,7 +69,7 @@ pub fn lock_well_known(layer: &mut Layer<'_>) -> Result<(), LayerError> {
     }
 }
 
-/// A line of /etc/shadow without a password that everybody knows. An empty password is one, too.
+/// A line of /etc/shadow with published passwords locked. An empty password is also locked.
 fn locked(line: &str) -> String {
     let mut fields: Vec<&str> = line.split(':').collect();
     match fields[..] {
@@ -77,7 +81,7 @@ fn locked(line: &str) -> String {
     }
 }
 
-/// The home of the account in `line` of /etc/passwd, with its user and group, if that is `name`'s.
+/// The home directory, user id and group id in `line` of /etc/passwd, if it is the account `name`.
 fn home_of(line: &str, name: &str) -> Option<(String, (u32, u32))> {
     let fields: Vec<&str> = line.split(':').collect();
     let [user, _, uid, gid, _, home, ..] = fields[..] else {
@@ -87,15 +91,13 @@ fn home_of(line: &str, name: &str) -> Option<(String, (u32, u32))> {
     (user == name).then(|| (home.to_owned(), owner))
 }
 
-/// The first id of a person that neither a user nor a group has.
+/// The first of the ids for people that neither a user nor a group has.
 fn free_id(layer: &Layer<'_>) -> Result<u32, LayerError> {
     let mut taken: Vec<u32> = Vec::new();
     for path in ["/etc/passwd", "/etc/group"] {
         let text = layer.text(path)?;
-        let ids = text
-            .lines()
-            .filter_map(|line| line.split(':').nth(2)?.parse::<u32>().ok());
-        taken.extend(ids);
+        let ids = text.lines().filter_map(|line| line.split(':').nth(2));
+        taken.extend(ids.filter_map(|id| id.parse::<u32>().ok()));
     }
     let mut persons = PERSONS;
     let free = persons.find(|id| !taken.contains(id));
@@ -110,11 +112,8 @@ fn append(layer: &mut Layer<'_>, path: &str, line: &str) -> Result<(), LayerErro
 /// Adds `user` to the members of `group` in both group files, where the group exists.
 fn join_group(layer: &mut Layer<'_>, group: &str, user: &str) -> Result<(), LayerError> {
     for path in ["/etc/group", "/etc/gshadow"] {
-        let joined: String = layer
-            .text(path)?
-            .lines()
-            .map(|line| member(line, group, user))
-            .collect();
+        let text = layer.text(path)?;
+        let joined: String = text.lines().map(|line| member(line, group, user)).collect();
         layer.rewrite(path, &joined)?;
     }
     Ok(())
@@ -142,7 +141,7 @@ fn home(layer: &mut Layer<'_>, administrator: &Administrator, id: u32) -> Result
     authorize(layer, &home, &administrator.ssh_keys, (id, id))
 }
 
-/// Lets who has one of `keys` log in as the `owner` of `home`, beside those who could before.
+/// Adds `keys` to the SSH keys that may log in to the account with the directory `home`.
 fn authorize(
     layer: &mut Layer<'_>,
     home: &str,
@@ -170,23 +169,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_that_everybody_knows_is_none() {
+    fn a_published_password_is_locked() {
         for (line, expected) in [
-            (
-                "root:$y$j9T$a$b:20000:0:99999:7:::",
-                "root:!:20000:0:99999:7:::",
-            ),
-            ("root::20000:0:99999:7:::", "root:!:20000:0:99999:7:::"),
-            ("root:*:20000:0:99999:7:::", "root:*:20000:0:99999:7:::"),
+            ("root:$y$j9T$a$b:20000:0:", "root:!:20000:0:"),
+            ("root::20000:0:", "root:!:20000:0:"),
+            ("root:*:20000:0:", "root:*:20000:0:"),
             ("root:!$6$a$b:0::::::", "root:!$6$a$b:0::::::"),
-            (
-                "dietpi:$6$a$b:20000:0:99999:7:::",
-                "dietpi:!:20000:0:99999:7:::",
-            ),
-            (
-                "ada:$6$a$b:20000:0:99999:7:::",
-                "ada:$6$a$b:20000:0:99999:7:::",
-            ),
+            ("dietpi:$6$a$b:20000:0:", "dietpi:!:20000:0:"),
+            ("ada:$6$a$b:20000:0:", "ada:$6$a$b:20000:0:"),
         ] {
             assert_eq!(locked(line), expected);
         }
@@ -194,11 +184,12 @@ mod tests {
 
     #[test]
     fn a_member_joins_its_group_and_no_other() {
-        assert_eq!(member("sudo:x:27:", "sudo", "ada"), "sudo:x:27:ada\n");
-        assert_eq!(
-            member("sudo:x:27:bob", "sudo", "ada"),
-            "sudo:x:27:bob,ada\n"
-        );
-        assert_eq!(member("sudoers:x:28:", "sudo", "ada"), "sudoers:x:28:\n");
+        for (line, expected) in [
+            ("sudo:x:27:", "sudo:x:27:ada\n"),
+            ("sudo:x:27:bob", "sudo:x:27:bob,ada\n"),
+            ("sudoers:x:28:", "sudoers:x:28:\n"),
+        ] {
+            assert_eq!(member(line, "sudo", "ada"), expected);
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! The text file on the boot partition in which a person sets what is to change, before the first boot
-//! and later. Any editor of any system can write it; `Imgbuild::BootFile` reads it.
+//! The text file on the boot partition in which a person changes settings, before the first boot or
+//! later. Any text editor can write it. The Perl module `Imgbuild::BootFile` reads it on the device.
 
 use super::device;
 use super::layer::{Layer, LayerError};
@@ -10,8 +10,12 @@ use crate::specification::Spec;
 /// Its name on the boot partition.
 pub const NAME: &str = "imgbuild.txt";
 
-/// Writes it into the folder `mount`, where the image has what reads it. Where no partition is a FAT, that is a
-/// folder on a filesystem of Linux: a computer with Linux can read it, and the device does.
+/// Writes the file into the folder `mount`, if the image has the command that reads it. Without a FAT partition the
+/// folder is on the root filesystem, which only a computer with Linux can read.
+///
+/// # Errors
+///
+/// The tree does not take the file.
 pub fn write(layer: &mut Layer<'_>, spec: &Spec, mount: &str) -> Result<(), LayerError> {
     if layer.has(device::DEFINITIONS) {
         let path = format!("{}/{NAME}", mount.trim_end_matches('/'));
@@ -20,8 +24,8 @@ pub fn write(layer: &mut Layer<'_>, spec: &Spec, mount: &str) -> Result<(), Laye
     Ok(())
 }
 
-/// Its text for `spec`, with every setting that can change and without any secret. Lines end as on
-/// Windows, whose older editors show anything else as one line.
+/// The text for `spec`, with all settings that can change on the device, and without secrets. Lines end with
+/// CR LF, because older editors of Windows show any other text as one line.
 fn text(spec: &Spec) -> String {
     let mut lines = vec![
         format!("# Settings of this device: {} on {}.", spec.profile.name, spec.board.name),
@@ -46,17 +50,17 @@ fn text(spec: &Spec) -> String {
     lines.into_iter().map(|line| line + "\r\n").collect()
 }
 
-/// What may stand there, for a person.
+/// A description of the values that `setting` can have.
 pub(crate) fn expected(setting: &Setting) -> String {
     let mut text = match (&setting.values[..], &setting.items) {
         ([], Some(items)) if items.kind.is("table") => {
             "a list [{ field = value, … }, …], on one line or between lines with [ and ], with the fields"
                 .to_owned()
         }
-        ([], Some(items)) => format!(
-            "several, with commas between; each {}",
-            items.kind.expected()
-        ),
+        ([], Some(items)) => {
+            let each = items.kind.expected();
+            format!("several, with commas between; each {each}")
+        }
         ([], None) => setting.kind.expected().to_owned(),
         (values, _) => format!("one of {}", values.join(", ")),
     };
@@ -69,7 +73,7 @@ pub(crate) fn expected(setting: &Setting) -> String {
     text.replace('`', "")
 }
 
-/// A field of a list's tables, for a person.
+/// A description of `field`, which is one of the fields of a list's tables.
 pub(crate) fn described(field: &Setting) -> String {
     let otherwise = match &field.default {
         _ if field.required => "needed".to_owned(),

@@ -1,12 +1,12 @@
-//! Services that would fight with those of the profile over one thing: a network interface, a port. A base image
-//! may have them, or a package bring them. The profile's word counts; the others are masked, not removed.
+//! Masks services that need the same network interface or port as a service of the profile. They come from a base
+//! image or a package; they are not removed.
 
 use super::layer::Layer;
 use super::units::{self, UnitError};
 
-/// A unit that a profile enables, and those that cannot run beside it.
+/// A unit that a profile enables, and the units that cannot run beside it.
 const CONFLICTING: [(&str, &[&str]); 2] = [
-    // Each of these configures every interface that it sees.
+    // Each of these configures all network interfaces.
     (
         "systemd-networkd.service",
         &[
@@ -20,13 +20,17 @@ const CONFLICTING: [(&str, &[&str]); 2] = [
     ("ssh.service", &["dropbear.service"]),
 ];
 
-/// Masks what is there and would fight with `enabled`.
+/// Masks the units of the image that conflict with those in `enabled`.
+///
+/// # Errors
+///
+/// A unit cannot be read, or a link cannot be written.
 pub fn mask(layer: &mut Layer<'_>, enabled: &[String]) -> Result<(), UnitError> {
     let wanted = |unit: &str| enabled.iter().any(|name| name == unit);
     for (unit, conflicting) in CONFLICTING.iter().filter(|(unit, _)| wanted(unit)) {
         debug_assert!(!conflicting.contains(unit), "no unit conflicts with itself");
         for other in conflicting.iter().filter(|other| !wanted(other)) {
-            if units::is_there(layer, other) {
+            if units::exists(layer, other) {
                 units::mask(layer, other)?;
             }
         }

@@ -1,10 +1,8 @@
-//! What the image carries so that settings can be changed on the device: definitions and values,
-//! the files that depend on them, and the text file on the boot partition in which a person sets them
-//! before the first boot. `Imgbuild::Store` reads it there.
+//! The files with which settings are changed on the device: definitions and values of settings, and the
+//! templates of the files that depend on them. The Perl module `Imgbuild::Store` reads them.
 
 use super::layer::{Layer, LayerError};
 use super::template_syntax::{self, SyntaxError};
-use crate::define::Overlay;
 use crate::define::condition::{Condition, Test};
 use crate::define::overlay::OverlayFile;
 use crate::specification::Spec;
@@ -12,20 +10,20 @@ use crate::tree::TreePath;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What reads all of it; an image without it carries nothing.
+/// The command that reads these files. An image without it does not get them.
 const COMMAND: &str = "/usr/sbin/imgbuild-config";
-/// Everybody may read it: no secret is in it.
+/// Definitions, values and templates. Everybody may read this file, because it has no secrets.
 pub(super) const DEFINITIONS: &str = "/usr/lib/imgbuild/settings/settings.json";
-/// The secrets that were given to the build; for root only.
+/// The secrets that were given to the build. Only root may read this file.
 const SECRETS: &str = "/usr/lib/imgbuild/settings/secrets.json";
 
-/// Why the image cannot carry its settings.
+/// Why the settings cannot be changed on the device.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// A template cannot be rendered on the device.
     #[error(transparent)]
     Template(#[from] SyntaxError),
-    /// A file that depends on a setting is no text.
+    /// A file that depends on a setting is not text.
     #[error("`{0}` depends on a setting that can change on the device, and is not UTF-8 text")]
     NotText(String),
     /// The tree does not take it.
@@ -33,8 +31,12 @@ pub enum DeviceError {
     Layer(#[from] LayerError),
 }
 
-/// Writes definitions, values and templates of `spec` into the tree; `image` is what templates see as
-/// such. Where no overlay brings the command that reads them, nothing is written.
+/// Writes definitions, values and templates of `spec` into the tree, if it has the command that reads them.
+/// `image` is the value with this name in templates.
+///
+/// # Errors
+///
+/// A template cannot be rendered on the device, or the tree does not take a file.
 pub fn write(layer: &mut Layer<'_>, spec: &Spec, image: Value) -> Result<(), DeviceError> {
     if !layer.has(COMMAND) {
         return Ok(());
@@ -47,7 +49,11 @@ pub fn write(layer: &mut Layer<'_>, spec: &Spec, image: Value) -> Result<(), Dev
     Ok(())
 }
 
-/// What the device knows of its settings, but for secrets.
+/// The definitions, values and templates for the device, without secrets.
+///
+/// # Errors
+///
+/// A template cannot be rendered on the device.
 pub fn carried(spec: &Spec, image: Value) -> Result<Value, DeviceError> {
     let mut carried = spec.definitions();
     carried["context"] = spec.surroundings(image);
@@ -55,15 +61,11 @@ pub fn carried(spec: &Spec, image: Value) -> Result<Value, DeviceError> {
     Ok(carried)
 }
 
-/// The files that depend on a setting that can change, in the order in which they are written over each
-/// other: the last one at a path wins.
+/// The files that depend on a setting that can change, in the order of the overlays: the last file at a path
+/// wins.
 fn files(spec: &Spec) -> Result<Vec<Value>, DeviceError> {
     let changeable = spec.changeable();
-    let every = || {
-        spec.overlays
-            .iter()
-            .flat_map(|overlay: &Overlay| &overlay.files)
-    };
+    let every = || spec.overlays.iter().flat_map(|overlay| &overlay.files);
     let depends = |file: &&OverlayFile| !file.settings().is_disjoint(&changeable);
     let paths: BTreeSet<&TreePath> = every().filter(depends).map(|file| &file.path).collect();
     let carried = every().filter(|file| paths.contains(&file.path));

@@ -1,4 +1,4 @@
-//! Writes files into a tree: everything that one layer makes has the same origin and the same time.
+//! Writes files into a tree. All nodes that one layer makes have the same origin and time.
 
 use crate::epoch::{Epoch, Timestamp};
 use crate::tree::{
@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-/// Why a file could not be written into the tree.
+/// Why a file cannot be written into the tree.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
-    /// The path is no path.
+    /// A path is not valid.
     #[error(transparent)]
     Path(#[from] BadName),
-    /// The tree does not take it.
+    /// The tree does not take the node.
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// A file of the tree cannot be read from the store.
@@ -22,10 +22,10 @@ pub enum LayerError {
     Read {
         /// The file.
         path: TreePath,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file that must be text is not.
+    /// A file is not text.
     #[error("`{path}` in the tree is not UTF-8 text")]
     NotText {
         /// The file.
@@ -42,7 +42,7 @@ pub struct Layer<'a> {
 }
 
 impl<'a> Layer<'a> {
-    /// A layer of `origin`; what it makes is dated `epoch` and belongs to root.
+    /// A layer whose nodes have `origin` and the time `epoch`, and belong to root.
     pub fn new(tree: &'a mut Tree, objects: &'a dyn Objects, epoch: Epoch, origin: Origin) -> Self {
         Self {
             tree,
@@ -57,12 +57,12 @@ impl<'a> Layer<'a> {
         self.tree
     }
 
-    /// Whether something is at `path`, a dangling symlink included.
+    /// Whether `path` exists. A dangling symlink does.
     pub fn has(&self, path: &str) -> bool {
         TreePath::parse(path.as_bytes()).is_ok_and(|path| self.tree.at(&path).is_some())
     }
 
-    /// The names in the folder `path`, those of folders left out; none where there is no such folder.
+    /// The names in the folder `path`, except those of folders. A folder that is missing has none.
     pub fn files(&self, path: &str) -> Vec<String> {
         let path = TreePath::parse(path.as_bytes()).ok();
         let Some(folder) = path.and_then(|path| self.tree.resolve(&path)) else {
@@ -73,12 +73,16 @@ impl<'a> Layer<'a> {
         files.map(|(name, _)| name.to_string()).collect()
     }
 
-    /// Owner and times of what is made here.
+    /// The metadata of a node that this layer makes.
     fn meta(&self, mode: u16) -> Meta {
         Meta::root(mode, Timestamp::from(self.epoch))
     }
 
-    /// Puts `kind` at `path`, making missing parents with mode 755.
+    /// Puts `kind` at `path`, and makes missing parents with mode 0755.
+    ///
+    /// # Errors
+    ///
+    /// The tree does not take the node.
     pub fn put(&mut self, path: &TreePath, kind: Kind, mode: u16) -> Result<NodeId, LayerError> {
         if let Some((parent, _)) = path.split_last() {
             self.tree
@@ -89,33 +93,38 @@ impl<'a> Layer<'a> {
     }
 
     /// Puts a file with `bytes` at `path`.
+    ///
+    /// # Errors
+    ///
+    /// The path is not valid, or the tree does not take the file.
     pub fn file(
         &mut self,
         path: &str,
         bytes: impl AsRef<[u8]>,
         mode: u16,
     ) -> Result<NodeId, LayerError> {
-        let content = Content::inline(bytes.as_ref());
-        self.put(
-            &TreePath::parse(path.as_bytes())?,
-            Kind::File(content),
-            mode,
-        )
+        let file = Kind::File(Content::inline(bytes.as_ref()));
+        self.put(&TreePath::parse(path.as_bytes())?, file, mode)
     }
 
     /// Puts a symlink to `target` at `path`.
+    ///
+    /// # Errors
+    ///
+    /// The path is not valid, or the tree does not take the symlink.
     pub fn symlink(&mut self, path: &str, target: &str) -> Result<NodeId, LayerError> {
         let target = Kind::Symlink(Arc::from(target.as_bytes()));
         self.put(&TreePath::parse(path.as_bytes())?, target, 0o777)
     }
 
-    /// Makes the directory `path`, or changes the mode of the one that is there.
+    /// Makes the directory `path`, or gives an existing one the mode, time and owner of this layer.
+    ///
+    /// # Errors
+    ///
+    /// The path is not valid, or the tree does not take the directory.
     pub fn directory(&mut self, path: &str, mode: u16) -> Result<NodeId, LayerError> {
-        self.put(
-            &TreePath::parse(path.as_bytes())?,
-            Kind::Directory(BTreeMap::new()),
-            mode,
-        )
+        let directory = Kind::Directory(BTreeMap::new());
+        self.put(&TreePath::parse(path.as_bytes())?, directory, mode)
     }
 
     /// Gives node `id` to `uid` and `gid`.
@@ -124,7 +133,11 @@ impl<'a> Layer<'a> {
         (meta.uid, meta.gid) = (uid, gid);
     }
 
-    /// Takes `path` away if it is there, with everything below it.
+    /// Removes `path` with everything below it, if it exists.
+    ///
+    /// # Errors
+    ///
+    /// The path is not valid.
     pub fn remove(&mut self, path: &str) -> Result<(), LayerError> {
         let path = TreePath::parse(path.as_bytes())?;
         if self.tree.at(&path).is_some() {
@@ -133,32 +146,39 @@ impl<'a> Layer<'a> {
         Ok(())
     }
 
-    /// The bytes of the file that `path` leads to, if it leads to one.
+    /// The bytes of the file at `path`, symlinks followed, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The path is not valid, or the file cannot be read.
     pub fn bytes(&self, path: &str) -> Result<Option<Arc<[u8]>>, LayerError> {
         let path = TreePath::parse(path.as_bytes())?;
-        let node = self.tree.resolve(&path).map(|id| &self.tree.node(id).kind);
-        let Some(Kind::File(content)) = node else {
-            return Ok(None);
-        };
-        let read = content.read(self.objects);
-        let bytes = read.map_err(|source| LayerError::Read { path, source })?;
-        Ok(Some(bytes))
+        let content = self.tree.file(&path);
+        let bytes = content.map(|content| content.read(self.objects));
+        let bytes = bytes.transpose();
+        bytes.map_err(|source| LayerError::Read { path, source })
     }
 
-    /// The text of the file at `path`; empty if there is no such file.
+    /// The text of the file at `path`, which is empty if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// The path is not valid, or the file cannot be read or is not text.
     pub fn text(&self, path: &str) -> Result<String, LayerError> {
         let bytes = self.bytes(path)?.unwrap_or_default();
         let path = TreePath::parse(path.as_bytes())?;
         String::from_utf8(bytes.to_vec()).map_err(|_| LayerError::NotText { path })
     }
 
-    /// Replaces the content of the file at `path`, whose owner and mode stay.
+    /// Replaces the content of the file at `path`, and keeps its owner and mode.
+    ///
+    /// # Errors
+    ///
+    /// The path is not valid, or does not exist.
     pub fn rewrite(&mut self, path: &str, text: &str) -> Result<(), LayerError> {
         let path = TreePath::parse(path.as_bytes())?;
-        let id = self
-            .tree
-            .resolve(&path)
-            .ok_or(TreeError::Missing { path })?;
+        let id = self.tree.resolve(&path);
+        let id = id.ok_or(TreeError::Missing { path })?;
         let mtime = Timestamp::from(self.epoch);
         let node = self.tree.node_mut(id);
         node.kind = Kind::File(Content::inline(text.as_bytes()));

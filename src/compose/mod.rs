@@ -1,4 +1,4 @@
-//! Overlays, units, accounts and identity, written into the configured tree.
+//! Writes overlays, units, accounts and identity into the configured tree.
 
 pub mod accounts;
 pub mod archives;
@@ -26,46 +26,47 @@ use overlays::{Accounts, OverlayError, Overlayer};
 use serde_json::json;
 use units::UnitError;
 
-/// Why the tree could not be composed.
+/// Why the tree cannot be composed.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
-    /// A file could not be written into it.
+    /// A file cannot be written.
     #[error(transparent)]
     Layer(#[from] LayerError),
-    /// Settings name what the image does not have.
+    /// A setting has the name of something that the image does not have.
     #[error(transparent)]
     Name(#[from] named::NameError),
-    /// An overlay could not.
+    /// An overlay cannot be written.
     #[error("cannot lay overlay `{overlay}` over the tree")]
     Overlay {
         /// The overlay.
         overlay: String,
-        /// Why.
+        /// The error of the overlay.
         source: OverlayError,
     },
-    /// The settings that can change on the device could not be written into it.
+    /// The settings that can change on the device cannot be written.
     #[error(transparent)]
     Device(#[from] device::DeviceError),
-    /// A unit could not be enabled.
+    /// A unit cannot be enabled.
     #[error(transparent)]
     Unit(#[from] UnitError),
 }
 
-/// What is to be known of a composed tree.
+/// Facts about a composed tree.
 #[derive(Debug)]
 pub struct Composed {
-    /// What belongs to accounts that the device is still to make.
+    /// The files of accounts that are made on the device.
     pub unowned: Vec<Unowned>,
-    /// What overlays have written.
+    /// The files that overlays have written.
     pub overlay_files: OverlayFiles,
 }
 
-/// Writes everything that `plan` asks for into `tree`, whose packages are configured: accounts first,
-/// for files of overlays may belong to them; identity last, for nothing may bring it back. What the tree had of
-/// its own before the build, and keeps, is said by `preserved`.
+/// Writes accounts, overlays, units and identity of `plan` into `tree`, whose packages are configured. Accounts
+/// come first, because files of overlays may belong to them. Identity comes last, so that no other step makes the
+/// removed files again. `preserved` says which properties of a base image stay.
 ///
 /// # Errors
-/// Where a setting, an overlay or a unit does not go with the tree.
+///
+/// A setting, an overlay or a unit does not fit the tree.
 pub fn compose(
     plan: &Plan,
     preserved: &Preserved,
@@ -96,8 +97,8 @@ pub fn compose(
     Ok(composed)
 }
 
-/// The settings of the system that are to be written: a root that has a time zone and a locale of its own keeps
-/// them, unless somebody gave others than the profile's defaults.
+/// The settings of the system that are written. A base image keeps its time zone and locale, unless a person gave
+/// other values than the defaults of the profile.
 fn system_settings(plan: &Plan, preserved: &Preserved) -> SystemSettings {
     match preserved.identity {
         true => plan.spec.system.chosen(),
@@ -106,18 +107,15 @@ fn system_settings(plan: &Plan, preserved: &Preserved) -> SystemSettings {
 }
 
 fn apply_units(layer: &mut Layer<'_>, wanted: &Units) -> Result<(), UnitError> {
-    wanted
-        .disable
-        .iter()
-        .try_for_each(|unit| units::disable(layer, unit))?;
-    wanted
-        .mask
-        .iter()
-        .try_for_each(|unit| units::mask(layer, unit))?;
-    wanted
-        .enable
-        .iter()
-        .try_for_each(|unit| units::enable(layer, unit))?;
+    type Change = fn(&mut Layer<'_>, &str) -> Result<(), UnitError>;
+    let changes: [(&[String], Change); 3] = [
+        (&wanted.disable, units::disable),
+        (&wanted.mask, units::mask),
+        (&wanted.enable, units::enable),
+    ];
+    for (names, change) in changes {
+        names.iter().try_for_each(|unit| change(layer, unit))?;
+    }
     conflicting::mask(layer, &wanted.enable)
 }
 
@@ -156,7 +154,7 @@ fn write_overlays(
     })
 }
 
-/// What templates see as `image`.
+/// The value `image` of templates.
 fn image_context(plan: &Plan, mount: &str) -> serde_json::Value {
     json!({
         "name": format!("{} on {}", plan.spec.profile.name, plan.spec.board.name),
@@ -166,7 +164,7 @@ fn image_context(plan: &Plan, mount: &str) -> serde_json::Value {
     })
 }
 
-/// The unit that mounts at `mount`: systemd-escape(1) of a path without special characters.
+/// The mount unit of `mount`, as systemd-escape(1) names it for a path without special characters.
 pub fn mount_unit(mount: &str) -> String {
     format!("{}.mount", mount.trim_start_matches('/').replace('/', "-"))
 }

@@ -1,12 +1,12 @@
-//! Values that name what the image has: an account, a time zone, a locale, a keyboard's layout.
+//! Checks settings whose values are names from the image: an account, a time zone, a locale, a keyboard layout.
 //!
-//! The truth is in the image's own files, so this is known once its packages are unpacked, and no earlier. A name
-//! that is not there is refused with the nearest one that is: a zone that dangles, a locale that no program
-//! finds, or a service that becomes an administrator would be seen by nobody before the device starts. Where the
-//! image has no list of the kind, nothing is refused here, and its programs decide (`verify`).
+//! The names are in files of the image, so the check runs after its packages are unpacked. An unknown name is
+//! refused with the most similar known one. Without the check, a missing zone, a missing locale, or a service account
+//! that becomes the administrator would only be found on the device. If the image has no list of such names, this
+//! check refuses none, and the programs of the image decide (`verify`).
 //!
-//! Zones and locales are looked up for every setting of their kind, in anybody's profile. An account and a
-//! keyboard are known by the settings of the system.
+//! Zones and locales are checked for all settings of these kinds, in any profile. Account and keyboard come from
+//! the settings of the system.
 
 mod keyboard;
 
@@ -18,47 +18,47 @@ use crate::specification::SystemSettings;
 use crate::specification::system::{self, BUILT_IN_LOCALE, Keyboard, without_charset};
 use std::fmt;
 
-/// Where zones lie, each as a file of its name.
+/// The folder of time zones, which has a file for each.
 const ZONES: &str = "/usr/share/zoneinfo";
-/// Which locales Debian's package `locales` makes, a line for each with its charset; where it is not installed, there is no
-/// such file.
+/// The locales that Debian's package `locales` can make, a line for each with its charset. The file is missing if
+/// the package is not installed.
 const LOCALES: &str = "/usr/share/i18n/SUPPORTED";
 
-/// Where packages say which accounts are to be made.
+/// The folder in which packages declare accounts (sysusers.d(5)).
 const SYSUSERS: &str = "/usr/lib/sysusers.d";
-/// What has the name that a person is to have.
+/// The owners of names that an administrator cannot have, in messages.
 const SYSTEM: &str = "an account of the system";
 const GROUP: &str = "a group";
 
-/// A value of a setting, and what it is the name of.
+/// A value of a setting that is a name, and the kind of the name.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
     /// The setting.
     pub setting: &'a str,
-    /// Where a person gave it.
+    /// The place where a person gave the value.
     pub place: Option<&'a str>,
-    /// Its value.
+    /// The value.
     pub value: &'a str,
-    /// What that names.
-    pub thing: Thing<'a>,
+    /// The kind of the name.
+    pub kind: NameKind<'a>,
 }
 
-/// What a value names.
+/// The kind of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing<'a> {
-    /// A person's account, which is made where it is missing.
+pub enum NameKind<'a> {
+    /// The account of a person, which is made if it is missing.
     Person,
     /// A zone of the time zone database.
     TimeZone,
     /// A locale.
     Locale,
-    /// A keyboard's layout.
+    /// A keyboard layout.
     Layout,
-    /// A variant of this layout.
+    /// A variant of this keyboard layout.
     VariantOf(&'a str),
 }
 
-/// A value that names nothing of the image, or what it must not name.
+/// A value that names nothing in the image, or something that it must not name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misnamed {
     setting: String,
@@ -77,40 +77,37 @@ impl fmt::Display for Misnamed {
     }
 }
 
-/// Why names of the image cannot be used.
+/// Why the names in settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum NameError {
-    /// Some are not there.
-    #[error("settings name what the image does not have, or has for itself\n{}", lines(.0))]
+    /// The image does not have some names, or uses them itself.
+    #[error(
+        "settings name what the image does not have, or has for itself{}",
+        .0.iter().map(|it| format!("\n  {it}")).collect::<String>()
+    )]
     Misnamed(Vec<Misnamed>),
     /// The image's files cannot be read.
     #[error(transparent)]
     Layer(#[from] LayerError),
 }
 
-/// A line for each.
-fn lines(found: &[Misnamed]) -> String {
-    let lines: Vec<String> = found.iter().map(|found| format!("  {found}")).collect();
-    lines.join("\n")
-}
-
-/// Everything that settings of `plan` name, of which `system` is what is written into the image.
+/// All names in the settings of `plan`, of which those in `system` are written into the image.
 pub fn names<'a>(plan: &'a Plan, system: &'a SystemSettings) -> Vec<Named<'a>> {
     let spec = &plan.spec;
-    let named = |setting, value, thing| Named {
+    let named = |setting, value, kind| Named {
         setting,
         place: spec.given.get(setting).map(String::as_str),
         value,
-        thing,
+        kind,
     };
     let mut names = Vec::new();
     if let Some(administrator) = &system.administrator {
-        names.push(named(system::USER, &administrator.name, Thing::Person));
+        names.push(named(system::USER, &administrator.name, NameKind::Person));
     }
     if let Some(Keyboard { layout, variant }) = &system.keyboard {
-        names.push(named(system::KEYBOARD, layout, Thing::Layout));
+        names.push(named(system::KEYBOARD, layout, NameKind::Layout));
         let variant = variant.iter();
-        let of_layout = Thing::VariantOf(layout);
+        let of_layout = NameKind::VariantOf(layout);
         names.extend(variant.map(|name| named(system::KEYBOARD_VARIANT, name, of_layout)));
     }
     for (name, setting) in &spec.profile.settings {
@@ -124,26 +121,21 @@ pub fn names<'a>(plan: &'a Plan, system: &'a SystemSettings) -> Vec<Named<'a>> {
         };
         let mut found = Vec::new();
         collect(setting, value, &mut found);
-        names.extend(
-            found
-                .into_iter()
-                .map(|(value, thing)| named(name, value, thing)),
-        );
+        let found = found.into_iter();
+        names.extend(found.map(|(value, kind)| named(name, value, kind)));
     }
     names
 }
 
-/// Zones and locales in `value` of `setting`.
-fn collect<'p>(setting: &Setting, value: &'p Value, found: &mut Vec<(&'p str, Thing<'p>)>) {
+/// Collects the zones and locales in `value` of `setting`.
+fn collect<'p>(setting: &Setting, value: &'p Value, found: &mut Vec<(&'p str, NameKind<'p>)>) {
     match (setting.kind.name(), value) {
-        ("time-zone", Value::Text(text)) => found.push((text, Thing::TimeZone)),
-        ("locale", Value::Text(text)) => found.push((text, Thing::Locale)),
+        ("time-zone", Value::Text(text)) => found.push((text, NameKind::TimeZone)),
+        ("locale", Value::Text(text)) => found.push((text, NameKind::Locale)),
         (_, Value::List(values)) => {
-            let items = setting.items.as_deref();
-            let pairs = items
-                .into_iter()
-                .flat_map(|items| values.iter().map(move |it| (items, it)));
-            pairs.for_each(|(items, value)| collect(items, value, found));
+            if let Some(items) = &setting.items {
+                values.iter().for_each(|value| collect(items, value, found));
+            }
         }
         (_, Value::Table(values)) => {
             for (name, value) in values {
@@ -156,16 +148,20 @@ fn collect<'p>(setting: &Setting, value: &'p Value, found: &mut Vec<(&'p str, Th
     }
 }
 
-/// Refuses what among `names` the image of `layer` does not have, or has for itself.
+/// Checks `names` against the image of `layer`.
+///
+/// # Errors
+///
+/// The image does not have some names, or uses them itself, or its files cannot be read.
 pub fn check(layer: &Layer<'_>, names: &[Named<'_>]) -> Result<(), NameError> {
     let mut misnamed = Vec::new();
     for name in names {
-        let reason = match name.thing {
-            Thing::Person => person(layer, name.value)?,
-            Thing::TimeZone => time_zone(layer, name.value)?,
-            Thing::Locale => locale(layer, name.value)?,
-            Thing::Layout => keyboard::layout(layer, name.value)?,
-            Thing::VariantOf(layout) => keyboard::variant(layer, layout, name.value)?,
+        let reason = match name.kind {
+            NameKind::Person => person(layer, name.value)?,
+            NameKind::TimeZone => time_zone(layer, name.value)?,
+            NameKind::Locale => locale(layer, name.value)?,
+            NameKind::Layout => keyboard::layout(layer, name.value)?,
+            NameKind::VariantOf(layout) => keyboard::variant(layer, layout, name.value)?,
         };
         misnamed.extend(reason.map(|reason| Misnamed {
             setting: name.setting.to_owned(),
@@ -180,8 +176,8 @@ pub fn check(layer: &Layer<'_>, names: &[Named<'_>]) -> Result<(), NameError> {
     }
 }
 
-/// An account of the system must not become a person's: it has no password, or a service runs by it. Nor can a
-/// person have the name of a group that is somebody else's, for the own group has it too.
+/// The fault of the account `name`. A system account must not become that of a person, because it has no password,
+/// or a service runs as it. A group of this name must not exist either, because the person's own group gets it.
 fn person(layer: &Layer<'_>, name: &str) -> Result<Option<String>, LayerError> {
     let of_name = |line: &str| {
         let mut fields = line.split(':');
@@ -203,7 +199,8 @@ fn person(layer: &Layer<'_>, name: &str) -> Result<Option<String>, LayerError> {
     )))
 }
 
-/// What sysusers.d(5) of the image makes of `name`, when its packages are configured or when it starts.
+/// The owner of `name` by a file of sysusers.d(5), from which accounts are made when packages are configured or the
+/// device starts.
 fn declared(layer: &Layer<'_>, name: &str) -> Result<Option<&'static str>, LayerError> {
     for file in layer.files(SYSUSERS) {
         let text = layer.text(&format!("{SYSUSERS}/{file}"))?;
@@ -220,8 +217,8 @@ fn declared(layer: &Layer<'_>, name: &str) -> Result<Option<&'static str>, Layer
     Ok(None)
 }
 
-/// Whether the image has `zone`: a file of zic(8), as systemd and the C library ask for it. Names that begin with a
-/// small letter are links for programs of old.
+/// Whether the image has `zone`, as a file of zic(8), which systemd and the C library need. Names that begin with a
+/// lower-case letter are links for old programs.
 fn has_zone(layer: &Layer<'_>, zone: &str) -> bool {
     let bytes = layer.bytes(&format!("{ZONES}/{zone}"));
     let is_zone = bytes.is_ok_and(|bytes| bytes.is_some_and(|bytes| bytes.starts_with(b"TZif")));
@@ -233,21 +230,19 @@ fn time_zone(layer: &Layer<'_>, zone: &str) -> Result<Option<String>, LayerError
         return Ok(None);
     }
     let data = layer.text(&format!("{ZONES}/tzdata.zi"))?;
-    // zic(8): `L TARGET NAME` is a link, of which Debian has those of old in tzdata-legacy alone; `Z NAME` is a zone.
+    // zic(8): `L TARGET NAME` is a link, and `Z NAME` is a zone. Debian has old links only in tzdata-legacy.
     let links = data.lines().filter_map(|line| {
         let mut words = line.strip_prefix("L ")?.split(' ');
         Some((words.next()?, words.next()?))
     });
     let links: Vec<(&str, &str)> = links.collect();
-    let zones = data
-        .lines()
-        .filter_map(|line| line.strip_prefix("Z ")?.split(' ').next());
+    let zones = data.lines().filter_map(|line| line.strip_prefix("Z "));
+    let zones = zones.filter_map(|zone| zone.split(' ').next());
     let known: Vec<&str> = links.iter().map(|(_, name)| *name).chain(zones).collect();
-    // `Berlin` and `europe/berlin` are names of a zone that is written in another way.
+    // `Berlin` and `europe/berlin` are other spellings of a zone.
     let city = |name: &str| {
-        name.rsplit('/')
-            .next()
-            .is_some_and(|city| city.eq_ignore_ascii_case(zone))
+        let city = name.rsplit('/').next();
+        city.is_some_and(|city| city.eq_ignore_ascii_case(zone))
     };
     let near = (known.iter().find(|name| name.eq_ignore_ascii_case(zone)))
         .or_else(|| known.iter().find(|name| city(name)))
@@ -265,19 +260,18 @@ fn time_zone(layer: &Layer<'_>, zone: &str) -> Result<Option<String>, LayerError
     }))
 }
 
-/// Debian makes what it lists, some without a charset in their names: `de_DE.UTF-8 UTF-8`, `hi_IN UTF-8`, `ca_ES@valencia UTF-8`.
-/// `C.UTF-8` is part of the C library.
+/// The fault of `locale`. Debian's list has names with and without a charset: `de_DE.UTF-8 UTF-8`, `hi_IN UTF-8`,
+/// `ca_ES@valencia UTF-8`. `C.UTF-8` is part of the C library.
 fn locale(layer: &Layer<'_>, locale: &str) -> Result<Option<String>, LayerError> {
     let list = layer.text(LOCALES)?;
-    let names = list
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(" UTF-8"));
+    let lines = list.lines().map(str::trim);
+    let names = lines.filter_map(|line| line.strip_suffix(" UTF-8"));
     let known: Vec<String> = names.map(without_charset).collect();
     let wanted = without_charset(locale);
     if locale == BUILT_IN_LOCALE || known.is_empty() || known.contains(&wanted) {
         return Ok(None);
     }
-    // The language comes first, for it is what a person reads.
+    // A locale of the same language is preferred, because a person has to read its messages.
     let language = |name: &str| name.split(['_', '@']).next().map(str::to_owned);
     let plain = known.iter().map(String::as_str);
     let plain = plain.filter(|name| !name.contains('@'));

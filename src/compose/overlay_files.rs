@@ -1,8 +1,8 @@
-//! What overlays have written into a tree, to be compared with what is there when the tree is finished.
+//! The files that overlays have written into a tree, for a comparison with the finished tree.
 //!
-//! Behind overlays come units, the image's identity and the board's boot files. What one of these writes over, takes
-//! away or mounts over would be lost without a word. The law: **a file of an overlay is in the image as the
-//! overlay has it, or the build ends.** It is held by comparing, and not by a list of what the build writes.
+//! After the overlays, the build writes units, the identity of the image and the boot files of the board. Any of these
+//! could replace, remove or hide a file of an overlay without a message. The rule is: **a file of an overlay is in the
+//! image as the overlay has it, or the build fails.** The comparison needs no list of the files that the build writes.
 
 use crate::specification::Spec;
 use crate::tree::{Content, Kind, NodeId, Origin, Tree, TreePath};
@@ -18,12 +18,12 @@ pub struct OverlayFiles {
 #[derive(Clone, Debug)]
 struct Item {
     kind: Kind,
-    /// What the path leads to, symlinks followed.
+    /// The node of the path, with symlinks followed.
     leads_to: Option<NodeId>,
 }
 
 impl OverlayFiles {
-    /// What the overlays of `spec` have in `tree`, into which they were written just now.
+    /// The files of the overlays of `spec` in `tree`, into which they were just written.
     pub(super) fn of(spec: &Spec, tree: &Tree) -> Self {
         let mut items = BTreeMap::new();
         for overlay in &spec.overlays {
@@ -42,7 +42,7 @@ impl OverlayFiles {
         Self { items }
     }
 
-    /// The paths at which `tree`, the same when it is finished, has something else, or nothing.
+    /// The paths at which `tree`, which is finished now, has another file or none.
     pub fn displaced(&self, tree: &Tree) -> Vec<&TreePath> {
         let lost = |(path, item): &(&TreePath, &Item)| {
             let now = tree.at(path).map(|id| &tree.node(id).kind);
@@ -54,13 +54,13 @@ impl OverlayFiles {
 }
 
 impl Item {
-    /// Whether it still is what it was, with `now` in its place, which leads to `leads_to`.
+    /// Whether the node `now` has the content of this item. With symlinks followed, its path leads to `leads_to`.
     fn is_preserved(&self, now: &Kind, leads_to: Option<NodeId>) -> bool {
         match (&self.kind, now) {
             (before, after) if before == after => true,
-            // The build links a unit that is enabled, and may lead to the same file by another way.
+            // The build writes the link of an enabled unit, whose target may be another path of the same file.
             (Kind::Symlink(_), Kind::Symlink(_)) => leads_to.is_some() && leads_to == self.leads_to,
-            // Lines were added, as the name of the device is to /etc/hosts.
+            // The build adds lines, such as the host name in /etc/hosts.
             (Kind::File(Content::Inline(before)), Kind::File(Content::Inline(after))) => {
                 let lines = |bytes: &Arc<[u8]>| -> BTreeSet<Vec<u8>> {
                     let lines = bytes.split(|byte| *byte == b'\n');

@@ -1,8 +1,9 @@
-//! Overlays, laid over the tree in their order: templates rendered, owners looked up.
+//! Writes overlays into the tree in their order, with rendered templates and the ids of owners.
 
 use super::layer::{Layer, LayerError};
-use super::template::{TemplateError, Templates};
+use super::template::{self, TemplateError};
 use crate::define::Overlay;
+use crate::define::condition::Condition;
 use crate::define::overlay::{OverlayFile, Ownership};
 use crate::diag::nearest;
 use crate::specification::Settings;
@@ -10,28 +11,28 @@ use crate::tree::{Content, Kind, NodeId, TreePath};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Why an overlay could not be laid over the tree.
+/// Why an overlay cannot be written into the tree.
 #[derive(Debug, thiserror::Error)]
 pub enum OverlayError {
     /// A template cannot be rendered.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// A template is no text.
+    /// A template is not text.
     #[error("template `{0}` is not UTF-8 text")]
     NotText(String),
-    /// A file is to belong to somebody whom no package makes.
+    /// The owner of a file is an account that no package makes.
     #[error(
         "`{source_file}` is to belong to {role} `{name}`, who is not in the image's account files{}",
         .near.as_ref().map_or_else(String::new, |near| format!("; there is `{near}`"))
     )]
     NoSuchOwner {
-        /// File of the overlay.
+        /// The file of the overlay.
         source_file: String,
         /// `user` or `group`.
         role: &'static str,
-        /// The name.
+        /// The name of the owner.
         name: String,
-        /// The nearest that is there.
+        /// The most similar name in the account files.
         near: Option<String>,
     },
     /// The tree does not take it.
@@ -39,13 +40,13 @@ pub enum OverlayError {
     Layer(#[from] LayerError),
 }
 
-/// What is to belong to somebody whom the scripts of packages are still to make; until then it is
-/// root's.
+/// A file or directory whose owner the scripts of packages make on the device; until then it belongs to
+/// root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unowned {
-    /// Where it is.
+    /// Its path.
     pub path: TreePath,
-    /// Whose it will be.
+    /// Its owner and mode.
     pub ownership: Ownership,
 }
 
@@ -58,14 +59,18 @@ impl Unowned {
     }
 }
 
-/// The names of users and groups of a tree, with their ids.
+/// The users and groups of a tree by name, with their ids.
 pub struct Accounts {
     users: BTreeMap<String, u32>,
     groups: BTreeMap<String, u32>,
 }
 
 impl Accounts {
-    /// Reads the account files under `layer`.
+    /// Reads the account files of the tree of `layer`.
+    ///
+    /// # Errors
+    ///
+    /// An account file cannot be read.
     pub fn read(layer: &Layer<'_>) -> Result<Self, LayerError> {
         let ids = |text: &str| text.lines().filter_map(id_of_line).collect();
         Ok(Self {
@@ -75,41 +80,40 @@ impl Accounts {
     }
 }
 
-/// Name and id: the first and the third field in both files.
+/// Name and id, the first and the third field in passwd and group.
 fn id_of_line(line: &str) -> Option<(String, u32)> {
     let mut fields = line.split(':');
     let name = fields.next()?;
     Some((name.to_owned(), fields.nth(1)?.parse().ok()?))
 }
 
-/// Lays overlays over a tree.
+/// Writes overlays into a tree.
 pub struct Overlayer<'a> {
-    /// What the conditions of files ask about.
+    /// The settings to which the conditions of files refer.
     pub settings: &'a Settings,
-    /// What templates see.
+    /// The values that templates can use.
     pub context: &'a serde_json::Value,
-    /// Whom files may belong to.
+    /// The owners that files can have.
     pub accounts: &'a Accounts,
-    /// Whether scripts of packages are still to run, and may make more of them.
+    /// Whether scripts of packages run on the device, and may make more accounts there.
     pub accounts_to_come: bool,
 }
 
 impl Overlayer<'_> {
-    /// Lays directories, files and symlinks of `overlay` over the tree under `layer`; gives
-    /// back what nobody owns yet.
+    /// Writes directories, files and symlinks of `overlay` into the tree of `layer`, and gives those whose
+    /// owner does not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// A template cannot be rendered, an owner is unknown, or the tree does not take a file.
     pub fn write(
         &self,
         layer: &mut Layer<'_>,
         overlay: &Overlay,
     ) -> Result<Vec<Unowned>, OverlayError> {
-        let templates = Templates::new();
         let mut unowned = Vec::new();
-        let wanted = |when| self.wanted(when);
-        for directory in overlay
-            .directories
-            .iter()
-            .filter(|directory| wanted(&directory.when))
-        {
+        let directories = overlay.directories.iter();
+        for directory in directories.filter(|it| self.wanted(&it.when)) {
             let kind = Kind::Directory(BTreeMap::new());
             let id = layer.put(&directory.path, kind, directory.ownership.mode)?;
             let (path, ownership) = (&directory.path, &directory.ownership);
@@ -117,44 +121,35 @@ impl Overlayer<'_> {
                 unowned.push(Unowned::new(path, ownership));
             }
         }
-        for file in overlay.files.iter().filter(|file| wanted(&file.when)) {
-            let content = Kind::File(Content::Inline(self.content(&templates, file)?));
+        for file in overlay.files.iter().filter(|it| self.wanted(&it.when)) {
+            let content = Kind::File(Content::Inline(self.content(file)?));
             let id = layer.put(&file.path, content, file.ownership.mode)?;
             if !self.own(layer, id, &file.ownership, &file.source)? {
                 unowned.push(Unowned::new(&file.path, &file.ownership));
             }
         }
-        for symlink in overlay
-            .symlinks
-            .iter()
-            .filter(|symlink| wanted(&symlink.when))
-        {
+        for symlink in overlay.symlinks.iter().filter(|it| self.wanted(&it.when)) {
             let target = Kind::Symlink(symlink.target.as_bytes().into());
             layer.put(&symlink.path, target, 0o777)?;
         }
         Ok(unowned)
     }
 
-    fn wanted(&self, when: &Option<crate::define::condition::Condition>) -> bool {
-        when.as_ref()
-            .is_none_or(|condition| self.settings.holds(condition))
+    fn wanted(&self, when: &Option<Condition>) -> bool {
+        when.as_ref().is_none_or(|it| self.settings.holds(it))
     }
 
-    fn content(
-        &self,
-        templates: &Templates,
-        file: &OverlayFile,
-    ) -> Result<Arc<[u8]>, OverlayError> {
+    fn content(&self, file: &OverlayFile) -> Result<Arc<[u8]>, OverlayError> {
         if !file.template {
             return Ok(file.bytes.clone());
         }
         let text = std::str::from_utf8(&file.bytes);
         let text = text.map_err(|_| OverlayError::NotText(file.source.clone()))?;
-        let rendered = templates.render(&file.source, text, self.context)?;
+        let rendered = template::render(&file.source, text, self.context)?;
         Ok(rendered.into_bytes().into())
     }
 
-    /// Gives node `id` to whom it is to belong to; says whether they exist.
+    /// Gives node `id` to its owner and group. False if these do not exist yet.
     fn own(
         &self,
         layer: &mut Layer<'_>,
@@ -163,18 +158,15 @@ impl Overlayer<'_> {
         source_file: &str,
     ) -> Result<bool, OverlayError> {
         let Ownership { owner, group, .. } = ownership;
-        let (uid, gid) = (
-            self.accounts.users.get(owner),
-            self.accounts.groups.get(group),
-        );
-        let (role, name, known) = match (uid, gid) {
+        let Accounts { users, groups } = self.accounts;
+        let (role, name, known) = match (users.get(owner), groups.get(group)) {
             (Some(uid), Some(gid)) => {
                 layer.own(id, *uid, *gid);
                 return Ok(true);
             }
             _ if self.accounts_to_come => return Ok(false),
-            (None, _) => ("user", owner, &self.accounts.users),
-            (_, None) => ("group", group, &self.accounts.groups),
+            (None, _) => ("user", owner, users),
+            (_, None) => ("group", group, groups),
         };
         let near = nearest(name, known.keys().map(String::as_str));
         Err(OverlayError::NoSuchOwner {
@@ -192,14 +184,12 @@ mod tests {
 
     #[test]
     fn passwd_and_group_lines_both_have_the_id_third() {
-        assert_eq!(
-            id_of_line("tor:x:101:104::/:"),
-            Some(("tor".to_owned(), 101))
-        );
-        assert_eq!(
-            id_of_line("haproxy:x:105:"),
-            Some(("haproxy".to_owned(), 105))
-        );
+        for (line, name, id) in [
+            ("tor:x:101:104::/:", "tor", 101),
+            ("haproxy:x:105:", "haproxy", 105),
+        ] {
+            assert_eq!(id_of_line(line), Some((name.to_owned(), id)));
+        }
         assert_eq!(id_of_line("+::::::"), None);
     }
 }

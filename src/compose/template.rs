@@ -1,6 +1,6 @@
 //! Templates of overlays: handlebars in strict mode, where an unknown name is an error and not an
-//! empty text. Nothing is escaped; whoever writes into a quoted place uses the helper for it.
-//! `overlays/README.md` lists the helpers and the names that templates see.
+//! empty text. Values are not escaped; a template calls a helper where it needs quotes.
+//! `overlays/README.md` lists the helpers and the names that templates can use.
 
 mod bounds;
 
@@ -19,36 +19,29 @@ use serde_json::Value;
 pub struct TemplateError {
     /// The file.
     pub template: String,
-    /// Line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// Column, from 1.
+    /// The column, counted from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// The fault.
     pub reason: String,
 }
 
-/// The engine with its helpers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Templates;
-
-impl Templates {
-    /// Knows every helper.
-    pub fn new() -> Self {
-        Self
-    }
-
-    /// What `text`, the template of file `name`, makes of `context`; refused where that takes too much.
-    pub fn render(&self, name: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
-        let template = bounds::parse(text).map_err(|refused| refusal(name, &refused))?;
-        let budget = Budget::new();
-        let mut engine = engine(&budget);
-        engine.register_template(name, bounds::counted(template));
-        let mut rendered = Rendered::default();
-        let written = engine.render_to_write(name, context, &mut rendered);
-        written.map_err(|error| failure(name, &error))?;
-        // It is made of texts.
-        Ok(String::from_utf8_lossy(&rendered.0).into_owned())
-    }
+/// Renders `text`, the template in the file `name`, with the values of `context`.
+///
+/// # Errors
+///
+/// The template has a fault, uses an unknown name, or exceeds a bound.
+pub fn render(name: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
+    let template = bounds::parse(text).map_err(|refused| refusal(name, &refused))?;
+    let budget = Budget::new();
+    let mut engine = engine(&budget);
+    engine.register_template(name, bounds::counted(template));
+    let mut rendered = Rendered::default();
+    let written = engine.render_to_write(name, context, &mut rendered);
+    written.map_err(|error| failure(name, &error))?;
+    // All parts of it are UTF-8.
+    Ok(String::from_utf8_lossy(&rendered.0).into_owned())
 }
 
 fn engine(budget: &Budget) -> Handlebars<'static> {
@@ -57,24 +50,29 @@ fn engine(budget: &Budget) -> Handlebars<'static> {
     engine.register_escape_fn(no_escape);
     budget.install(&mut engine);
     for (name, convert, expected) in CONVERSIONS {
-        let helper = Conversion {
-            name,
-            convert,
-            expected,
-            budget: budget.clone(),
-        };
-        engine.register_helper(name, Box::new(helper));
+        let budget = budget.clone();
+        let helper = function(move |helper| {
+            let value = argument(helper, name, 0)?;
+            // Some helpers make several letters of one, and they may be nested.
+            budget.take_text(value.as_str().map_or(0, str::len))?;
+            let text = convert(value).ok_or_else(|| wrong(name, expected, value))?;
+            budget.take_text(text.len())?;
+            Ok(Value::String(text))
+        });
+        engine.register_helper(name, helper);
     }
     let budget = budget.clone();
-    engine.register_helper("join", Box::new(Join { budget }));
+    engine.register_helper("join", function(move |helper| join(helper, &budget)));
     engine.register_helper("if", Box::new(If { wanted: true }));
     engine.register_helper("unless", Box::new(If { wanted: false }));
-    engine.register_helper("and", Box::new(Junction { all: true }));
-    engine.register_helper("or", Box::new(Junction { all: false }));
+    let all = function(|helper| Ok(truths(helper, "and")?.iter().all(|it| *it).into()));
+    engine.register_helper("and", all);
+    let any = function(|helper| Ok(truths(helper, "or")?.iter().any(|it| *it).into()));
+    engine.register_helper("or", any);
     engine
 }
 
-/// Why the file `name` is not a template.
+/// The error about the file `name`, which is not a template or exceeds a bound.
 pub(super) fn refusal(name: &str, refused: &Refused) -> TemplateError {
     let ((line, column), reason) = match refused {
         Refused::Syntax(error) => (error.pos().unwrap_or((1, 1)), error.reason().to_string()),
@@ -111,7 +109,7 @@ fn explain(reason: &RenderErrorReason) -> String {
     }
 }
 
-/// A helper's name, what it does, and what it expects.
+/// The name of a helper, its function, and the argument that it expects.
 type ConversionRow = (&'static str, fn(&Value) -> Option<String>, &'static str);
 
 const CONVERSIONS: [ConversionRow; 7] = [
@@ -128,7 +126,7 @@ fn hex(value: &Value) -> Option<String> {
     value.as_str().map(hex::encode)
 }
 
-/// Text between the tags of a page.
+/// Escapes text for HTML, between tags and in attributes.
 fn html(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
@@ -139,7 +137,7 @@ fn json(value: &Value) -> Option<String> {
     Some(value.to_string())
 }
 
-/// One word of a POSIX shell.
+/// Quotes a text as one word of a POSIX shell.
 fn shell_quote(value: &Value) -> Option<String> {
     let text = plain(value)?;
     Some(format!("'{}'", text.replace('\'', r"'\''")))
@@ -151,14 +149,14 @@ fn address(value: &Value) -> Option<String> {
     Some(address.to_owned())
 }
 
-/// What nftables calls the protocol of an address or network: `ip` or `ip6`.
+/// The family of an address or network in nftables: `ip` or `ip6`.
 fn family(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     let address = text.split('/').next()?.parse::<std::net::IpAddr>().ok()?;
     Some(if address.is_ipv4() { "ip" } else { "ip6" }.to_owned())
 }
 
-/// A host as URLs and the header `Host` of HTTP have it (RFC 3986 §3.2.2): an address of IPv6 in brackets.
+/// A host for URLs and for the header `Host` of HTTP (RFC 3986 §3.2.2): an IPv6 address is in brackets.
 fn url_host(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     Some(match text.contains(':') {
@@ -176,15 +174,20 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// A helper that makes a text of one value.
-struct Conversion {
-    name: &'static str,
-    convert: fn(&Value) -> Option<String>,
-    expected: &'static str,
-    budget: Budget,
+/// A helper that makes a value of its arguments.
+struct Function<F>(F);
+
+fn function<F>(make: F) -> Box<dyn HelperDef + Send + Sync>
+where
+    F: Fn(&Helper<'_>) -> Result<Value, RenderErrorReason> + Send + Sync + 'static,
+{
+    Box::new(Function(make))
 }
 
-impl HelperDef for Conversion {
+impl<F> HelperDef for Function<F>
+where
+    F: Fn(&Helper<'_>) -> Result<Value, RenderErrorReason>,
+{
     fn call_inner<'reg: 'rc, 'rc>(
         &self,
         helper: &Helper<'rc>,
@@ -192,42 +195,31 @@ impl HelperDef for Conversion {
         _: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
-        let value = argument(helper, self.name, 0)?;
-        // Some of them make several letters of one, and they may be given what another made.
-        self.budget.take_text(value.as_str().map_or(0, str::len))?;
-        let text = (self.convert)(value);
-        let text = text.ok_or_else(|| wrong(self.name, self.expected, value))?;
-        self.budget.take_text(text.len())?;
-        Ok(ScopedJson::Derived(Value::String(text)))
+        Ok(ScopedJson::Derived((self.0)(helper)?))
     }
 }
 
 /// `join LIST SEPARATOR`.
-struct Join {
-    budget: Budget,
+fn join(helper: &Helper<'_>, budget: &Budget) -> Result<Value, RenderErrorReason> {
+    let (list, separator) = (argument(helper, "join", 0)?, argument(helper, "join", 1)?);
+    let items = list.as_array().map(|items| items.iter().map(plain));
+    let items: Option<Vec<String>> = items.and_then(Iterator::collect);
+    let items = items.ok_or_else(|| wrong("join", "a list of plain values", list))?;
+    let separator = separator.as_str();
+    let separator = separator.ok_or_else(|| wrong("join", "a text to join with", list))?;
+    let len = items.iter().map(|item| item.len() + separator.len());
+    budget.take_text(len.sum())?;
+    Ok(Value::String(items.join(separator)))
 }
 
-impl HelperDef for Join {
-    fn call_inner<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
-        let (list, separator) = (argument(helper, "join", 0)?, argument(helper, "join", 1)?);
-        let items = list.as_array().map(|items| items.iter().map(plain));
-        let items: Option<Vec<String>> = items.and_then(Iterator::collect);
-        let items = items.ok_or_else(|| wrong("join", "a list of plain values", list))?;
-        let separator = separator.as_str();
-        let separator = separator.ok_or_else(|| wrong("join", "a text to join with", list))?;
-        let len = items.iter().map(|item| item.len() + separator.len());
-        self.budget.take_text(len.sum())?;
-        Ok(ScopedJson::Derived(Value::String(items.join(separator))))
-    }
+/// Whether each argument of `and` or `or` is true. The engine's own helpers take an unknown name for
+/// false, also in strict mode.
+fn truths(helper: &Helper<'_>, name: &'static str) -> Result<Vec<bool>, RenderErrorReason> {
+    let values = (0..helper.params().len()).map(|index| argument(helper, name, index));
+    values.map(|value| Ok(value?.is_truthy(false))).collect()
 }
 
-/// `if` and `unless`. The engine's own take a name that nobody knows for false, also in strict mode.
+/// `if` and `unless`. The engine's own helpers take an unknown name for false, also in strict mode.
 struct If {
     wanted: bool,
 }
@@ -250,31 +242,6 @@ impl HelperDef for If {
     }
 }
 
-/// `and` and `or` of any number of values, for the same reason as [`If`].
-struct Junction {
-    all: bool,
-}
-
-impl HelperDef for Junction {
-    fn call_inner<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
-        let name = if self.all { "and" } else { "or" };
-        let values = (0..helper.params().len()).map(|index| argument(helper, name, index));
-        let values = values.collect::<Result<Vec<_>, _>>()?;
-        let mut truths = values.iter().map(|value| value.is_truthy(false));
-        let holds = match self.all {
-            true => truths.all(|truth| truth),
-            false => truths.any(|truth| truth),
-        };
-        Ok(ScopedJson::Derived(Value::Bool(holds)))
-    }
-}
-
 fn argument<'h>(
     helper: &'h Helper<'_>,
     name: &'static str,
@@ -289,7 +256,7 @@ fn argument<'h>(
     Ok(found.value())
 }
 
-/// The value itself is not named: it may be a secret.
+/// The error about an argument of the wrong type. It does not have the value, which may be a secret.
 fn wrong(helper: &str, expected: &str, found: &Value) -> RenderErrorReason {
     let kind = match found {
         Value::Null => "nothing",

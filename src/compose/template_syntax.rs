@@ -1,5 +1,5 @@
-//! The syntax tree of a template, as the device renders it: what handlebars parsed, as JSON that needs no parser
-//! of its own there. Where text is cut at the ends of lines is thereby decided once, by the engine.
+//! The syntax tree of a template for the device, which renders it: the result of handlebars' parser as JSON.
+//! So the device needs no parser, and only the engine decides where text is trimmed at the ends of lines.
 //!
 //! ```text
 //! part        "text"
@@ -12,20 +12,20 @@
 //!             {"call": "eq", "of": [value…]}
 //! ```
 //!
-//! Perl's `Imgbuild::Template` runs it; what it could not run is refused here.
+//! The Perl module `Imgbuild::Template` renders it. A template that it could not render is refused here.
 
 use super::template::{self, TemplateError};
 use handlebars::Path;
 use handlebars::template::{HelperTemplate, Parameter, Subexpression, Template, TemplateElement};
 use serde_json::{Value, json};
 
-/// Why a template cannot be carried to the device.
+/// Why a template cannot be rendered on the device.
 #[derive(Debug, thiserror::Error)]
 pub enum SyntaxError {
-    /// It is no template, or one that is not taken.
+    /// It is not a template, or exceeds a bound.
     #[error(transparent)]
     Parse(#[from] TemplateError),
-    /// The device has no such part.
+    /// The device cannot render a part of it.
     #[error(
         "template `{template}` depends on a setting that can change on the device, where {what} is not \
          known; `overlays/README.md` lists what is"
@@ -33,12 +33,12 @@ pub enum SyntaxError {
     Unknown {
         /// The file.
         template: String,
-        /// What stands there.
+        /// The part.
         what: String,
     },
 }
 
-/// The helpers that make a value of values; all of them are in `Imgbuild::Template`.
+/// The helpers that make a value of values, all of which `Imgbuild::Template` has.
 const CALLS: [&str; 18] = [
     "address",
     "and",
@@ -60,7 +60,11 @@ const CALLS: [&str; 18] = [
     "url-host",
 ];
 
-/// The parts of `text`, the template of file `name`.
+/// The parts of `text`, the template in the file `name`.
+///
+/// # Errors
+///
+/// The template cannot be parsed, or has a part that the device cannot render.
 pub fn of(name: &str, text: &str) -> Result<Value, SyntaxError> {
     let parsed = template::parse(text).map_err(|refused| template::refusal(name, &refused))?;
     Compiler { template: name }.parts(Some(&parsed))
@@ -143,19 +147,14 @@ impl Compiler<'_> {
             (rest, up) = (outer, up + 1);
         }
         // `[0]` is the first item of a list.
-        let plain_name = |name| -> &str {
-            let index: Option<&str> = str::strip_prefix(name, '[');
-            index
-                .and_then(|index| index.strip_suffix(']'))
-                .unwrap_or(name)
-        };
+        fn index(name: &str) -> Option<&str> {
+            name.strip_prefix('[')?.strip_suffix(']')
+        }
         let names = rest.split('.').filter(|name| *name != "this");
-        let names: Vec<&str> = names.map(plain_name).collect();
+        let names: Vec<&str> = names.map(|name| index(name).unwrap_or(name)).collect();
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        if names
-            .iter()
-            .any(|name| name.is_empty() || !name.chars().all(plain))
-        {
+        let is_plain = |name: &&str| !name.is_empty() && name.chars().all(plain);
+        if !names.iter().all(is_plain) {
             return Err(self.unknown(&format!("the name `{raw}`")));
         }
         Ok(json!({ "path": names, "up": up }))

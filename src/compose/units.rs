@@ -1,4 +1,4 @@
-//! systemd units, enabled and masked by writing the links that `systemctl` would write.
+//! Enables, disables and masks systemd units by the links that `systemctl` would write.
 
 use super::layer::{Layer, LayerError};
 
@@ -7,10 +7,10 @@ const UNIT_FOLDERS: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system
 /// Why a unit could not be enabled.
 #[derive(Debug, thiserror::Error)]
 pub enum UnitError {
-    /// No package and no overlay brought it.
+    /// Neither a package nor an overlay has the unit.
     #[error("unit `{0}` is to be enabled, but no package and no overlay brings it")]
     Missing(String),
-    /// It says nothing about when it is wanted.
+    /// The unit has no [Install] section.
     #[error("unit `{0}` is to be enabled, but has no [Install] section that says for what")]
     NotInstallable(String),
     /// A link could not be written.
@@ -18,7 +18,7 @@ pub enum UnitError {
     Layer(#[from] LayerError),
 }
 
-/// What the `[Install]` section of a unit asks for.
+/// The `[Install]` section of a unit.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Install {
     wanted_by: Vec<String>,
@@ -53,13 +53,24 @@ impl Install {
         install
     }
 
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// The links that enable a unit of this name.
+    fn links(&self, name: &str) -> Vec<String> {
+        let folder = "/etc/systemd/system";
+        let in_folder = |kind: &str, targets: &[String]| -> Vec<String> {
+            let targets = targets.iter();
+            let links = targets.map(|target| format!("{folder}/{target}.{kind}/{name}"));
+            links.collect()
+        };
+        let mut links = in_folder("wants", &self.wanted_by);
+        links.extend(in_folder("requires", &self.required_by));
+        let alias = self.alias.iter().filter(|alias| *alias != name);
+        links.extend(alias.map(|alias| format!("{folder}/{alias}")));
+        links
     }
 }
 
-/// Whether a package or an overlay has brought `unit`.
-pub fn is_there(layer: &Layer<'_>, unit: &str) -> bool {
+/// Whether a package or an overlay has `unit`.
+pub fn exists(layer: &Layer<'_>, unit: &str) -> bool {
     unit_file(layer, unit).is_some()
 }
 
@@ -70,14 +81,16 @@ fn unit_file(layer: &Layer<'_>, unit: &str) -> Option<String> {
         Some(format!("{name}@.{kind}"))
     });
     let names = [Some(unit.to_owned()), template];
-    let mut paths = names
-        .iter()
-        .flatten()
-        .flat_map(|name| UNIT_FOLDERS.map(|f| format!("{f}/{name}")));
+    let names = names.iter().flatten();
+    let mut paths = names.flat_map(|name| UNIT_FOLDERS.map(|folder| format!("{folder}/{name}")));
     paths.find(|path| layer.has(path))
 }
 
-/// Enables `unit`: links it where its `[Install]` section says, and everything it names in `Also=`.
+/// Enables `unit` by the links of its `[Install]` section, and all units that it names in `Also=`.
+///
+/// # Errors
+///
+/// The unit is missing, has no `[Install]` section, or a link cannot be written.
 pub fn enable(layer: &mut Layer<'_>, unit: &str) -> Result<(), UnitError> {
     let mut done: Vec<String> = Vec::new();
     let mut ahead = vec![unit.to_owned()];
@@ -87,61 +100,40 @@ pub fn enable(layer: &mut Layer<'_>, unit: &str) -> Result<(), UnitError> {
         }
         let file = unit_file(layer, &unit).ok_or_else(|| UnitError::Missing(unit.clone()))?;
         let install = Install::parse(&layer.text(&file)?);
-        if install.is_empty() && done.is_empty() {
+        if install == Install::default() && done.is_empty() {
             return Err(UnitError::NotInstallable(unit));
         }
-        link(layer, &unit, &file, &install)?;
+        let name = match (unit.split_once("@."), &install.default_instance) {
+            (Some((name, kind)), Some(instance)) => format!("{name}@{instance}.{kind}"),
+            _ => unit.clone(),
+        };
+        for link in install.links(&name) {
+            layer.symlink(&link, &file)?;
+        }
         ahead.extend(install.also);
         done.push(unit);
     }
     Ok(())
 }
 
-fn link(layer: &mut Layer<'_>, unit: &str, file: &str, install: &Install) -> Result<(), UnitError> {
-    let name = match (unit.split_once("@."), &install.default_instance) {
-        (Some((name, kind)), Some(instance)) => format!("{name}@{instance}.{kind}"),
-        _ => unit.to_owned(),
-    };
-    let folders = [
-        ("wants", &install.wanted_by),
-        ("requires", &install.required_by),
-    ];
-    for (folder, targets) in folders {
-        for target in targets {
-            layer.symlink(
-                &format!("/etc/systemd/system/{target}.{folder}/{name}"),
-                file,
-            )?;
-        }
-    }
-    for alias in install.alias.iter().filter(|alias| **alias != name) {
-        layer.symlink(&format!("/etc/systemd/system/{alias}"), file)?;
-    }
-    Ok(())
-}
-
-/// Takes away every link that enabled `unit`.
+/// Removes all links that enable `unit`.
+///
+/// # Errors
+///
+/// The file of the unit cannot be read.
 pub fn disable(layer: &mut Layer<'_>, unit: &str) -> Result<(), UnitError> {
     let Some(file) = unit_file(layer, unit) else {
         return Ok(());
     };
-    let install = Install::parse(&layer.text(&file)?);
-    let folders = [
-        ("wants", &install.wanted_by),
-        ("requires", &install.required_by),
-    ];
-    for (folder, targets) in folders {
-        for target in targets {
-            layer.remove(&format!("/etc/systemd/system/{target}.{folder}/{unit}"))?;
-        }
-    }
-    for alias in install.alias.iter().filter(|alias| *alias != unit) {
-        layer.remove(&format!("/etc/systemd/system/{alias}"))?;
-    }
-    Ok(())
+    let links = Install::parse(&layer.text(&file)?).links(unit);
+    Ok(links.iter().try_for_each(|link| layer.remove(link))?)
 }
 
-/// Makes `unit` impossible to start, whether or not it is there.
+/// Makes `unit` impossible to start, also if a package brings it later.
+///
+/// # Errors
+///
+/// The file of the unit cannot be read, or the link cannot be written.
 pub fn mask(layer: &mut Layer<'_>, unit: &str) -> Result<(), UnitError> {
     disable(layer, unit)?;
     layer.symlink(&format!("/etc/systemd/system/{unit}"), "/dev/null")?;
@@ -151,16 +143,9 @@ pub fn mask(layer: &mut Layer<'_>, unit: &str) -> Result<(), UnitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha256;
     use crate::epoch::{Epoch, Timestamp};
-    use crate::tree::{Kind, Meta, Objects, Origin, Tree, TreePath};
-
-    struct Nothing;
-    impl Objects for Nothing {
-        fn open(&self, digest: &Sha256) -> std::io::Result<fs_err::File> {
-            fs_err::File::open(digest.to_string())
-        }
-    }
+    use crate::tree::generated::NoObjects;
+    use crate::tree::{Kind, Meta, Origin, Tree, TreePath};
 
     fn links(tree: &Tree) -> Vec<String> {
         let linked = |(path, id): (TreePath, _)| match &tree.node(id).kind {
@@ -172,11 +157,10 @@ mod tests {
 
     fn after(units: &[(&str, &str)], change: impl FnOnce(&mut Layer<'_>)) -> Vec<String> {
         let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
-        let mut layer = Layer::new(&mut tree, &Nothing, Epoch(0), Origin::Builtin);
+        let mut layer = Layer::new(&mut tree, &NoObjects, Epoch(0), Origin::Builtin);
         for (name, text) in units {
-            layer
-                .file(&format!("/usr/lib/systemd/system/{name}"), text, 0o644)
-                .unwrap();
+            let path = format!("/usr/lib/systemd/system/{name}");
+            layer.file(&path, text, 0o644).unwrap();
         }
         change(&mut layer);
         links(&tree)

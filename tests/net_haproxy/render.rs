@@ -1,6 +1,6 @@
 //! The files of an image's overlays, rendered by imgbuild as a build does.
 
-use imgbuild::compose::template::Templates;
+use imgbuild::compose::template;
 use imgbuild::define::Definitions;
 use imgbuild::specification::{GivenSecret, Secret, SettingsFile, Spec, UserSettings, check};
 use std::collections::BTreeMap;
@@ -45,7 +45,6 @@ impl Wish<'_> {
         let spec = self.spec();
         // What only a build knows, which no file of these overlays asks for.
         let context = spec.context(serde_json::Value::Null);
-        let templates = Templates::new();
         let mut files = BTreeMap::new();
         let overlays = spec.overlays.iter();
         for overlay in overlays.filter(|overlay| overlay.name.starts_with("haproxy")) {
@@ -59,7 +58,7 @@ impl Wish<'_> {
                 }
                 let text = std::str::from_utf8(&file.bytes).unwrap();
                 let text = match file.template {
-                    true => templates.render(&file.source, text, &context).unwrap(),
+                    true => template::render(&file.source, text, &context).unwrap(),
                     false => text.to_owned(),
                 };
                 files.insert(file.path.to_string(), text);

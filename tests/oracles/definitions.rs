@@ -6,7 +6,7 @@
 #[path = "definitions/near.rs"]
 mod near;
 
-use imgbuild::compose::template::Templates;
+use imgbuild::compose::template;
 use imgbuild::define::{Board, Definitions, Keys, ProfileFile, board, overlay, profile};
 use imgbuild::diag::Diagnostics;
 use imgbuild::listing;
@@ -117,7 +117,7 @@ fn render(spec: &Spec) {
     let files = spec.overlays.iter().flat_map(|overlay| &overlay.files);
     for file in files.filter(|file| file.template) {
         let text = std::str::from_utf8(&file.bytes).unwrap();
-        let rendered = Templates::new().render(&file.source, text, &context);
+        let rendered = template::render(&file.source, text, &context);
         rendered.unwrap_or_else(|error| panic!("{}: {error}", spec.profile.name));
     }
 }

@@ -20,7 +20,7 @@ use super::support::judge;
 use super::values::{kinds, ssh, tor};
 use imgbuild::compose::device::carried;
 use imgbuild::compose::setting_syntax;
-use imgbuild::compose::template::Templates;
+use imgbuild::compose::template;
 use imgbuild::define::kind::Form;
 use imgbuild::define::{Definitions, Raw, Setting};
 use imgbuild::diag::{Diagnostics, Located, Span};
@@ -117,9 +117,7 @@ fn files(spec: &Spec, carried: &Value, secrets: &serde_json::Map<String, Value>)
         }
         let text = std::str::from_utf8(&file.bytes).unwrap();
         let text = match file.template {
-            true => Templates::new()
-                .render(&file.source, text, &context)
-                .unwrap(),
+            true => template::render(&file.source, text, &context).unwrap(),
             false => text.to_owned(),
         };
         files.insert(path, text.into());

@@ -17,7 +17,7 @@ pub(crate) mod tor;
 mod wifi;
 
 use super::support::judge;
-use imgbuild::compose::template::Templates;
+use imgbuild::compose::template;
 use imgbuild::define::{Definitions, Kind};
 use imgbuild::diag::Diagnostics;
 use imgbuild::specification::{self, GivenSecret, Secret, Spec, UserSettings};
@@ -179,9 +179,7 @@ fn write(spec: &Spec, folder: &Path) {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             let text = std::str::from_utf8(&file.bytes).unwrap();
             let text = match file.template {
-                true => Templates::new()
-                    .render(&file.source, text, &context)
-                    .unwrap(),
+                true => template::render(&file.source, text, &context).unwrap(),
                 false => text.to_owned(),
             };
             fs_err::write(&path, text).unwrap();

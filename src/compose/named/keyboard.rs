@@ -1,20 +1,20 @@
-//! Layouts of keyboards and their variants, as xkb-data has them.
+//! Keyboard layouts and their variants in the package xkb-data.
 //!
-//! Its lists have names and English words for most, but not for the rarer ones, which are symbols all the same.
+//! Its list has the names of most layouts with English descriptions. Rare layouts are only in the files of symbols.
 
 use super::super::layer::{Layer, LayerError};
 use crate::diag::nearest;
 
-/// Layouts and variants with what they are called in English.
+/// Layouts and variants with their English descriptions.
 const LIST: &str = "/usr/share/X11/xkb/rules/base.lst";
-/// What each layout does, in a file of its name.
+/// The folder of symbols, which has a file for each layout.
 const SYMBOLS: &str = "/usr/share/X11/xkb/symbols";
-/// The first keys of the rows of letters: who says what they do is a layout, and not a part of one.
+/// The first keys of the rows of letters. A file of symbols that defines one is a layout, and not a part of one.
 const LETTERS: [&str; 2] = ["<AD01>", "<AC01>"];
-/// As many variants as a line of help lists.
+/// The most variants that a message lists.
 const FEW: usize = 12;
 
-/// What is wrong with `layout`.
+/// The fault of `layout`.
 pub(super) fn layout(layer: &Layer<'_>, layout: &str) -> Result<Option<String>, LayerError> {
     let list = layer.text(LIST)?;
     let layouts = section(&list, "layout");
@@ -29,7 +29,7 @@ pub(super) fn layout(layer: &Layer<'_>, layout: &str) -> Result<Option<String>, 
         let words = format!("give the layout `{first}` with `keyboard-variant={second}`");
         return Ok(Some(words));
     }
-    // The list has a few, such as `custom`, that somebody is to write first.
+    // The list has a few layouts, such as `custom`, whose symbols a person has to write first.
     let mut there = Vec::new();
     for entry in &layouts {
         if !symbols(layer, entry.0)?.is_empty() {
@@ -42,7 +42,7 @@ pub(super) fn layout(layer: &Layer<'_>, layout: &str) -> Result<Option<String>, 
     }))
 }
 
-/// What is wrong with `variant` of `layout`; nothing where the layout is what is wrong.
+/// The fault of `variant` of `layout`. There is none if the layout itself has a fault.
 pub(super) fn variant(
     layer: &Layer<'_>,
     layout: &str,
@@ -59,12 +59,7 @@ pub(super) fn variant(
     }
     let there = match nearest(variant, known.iter().copied()) {
         Some(near) => near.to_owned(),
-        None => known
-            .iter()
-            .take(FEW)
-            .copied()
-            .collect::<Vec<_>>()
-            .join("`, `"),
+        None => known[..known.len().min(FEW)].join("`, `"),
     };
     Ok(Some(match there.is_empty() {
         true => format!("the layout `{layout}` has no variants"),
@@ -89,25 +84,21 @@ fn has_variant(
     Ok(known.contains(&variant) || symbols(layer, layout)?.lines().any(defines))
 }
 
-/// The text of the symbols `name`; empty where there are none.
+/// The text of the symbols `name`, which is empty if there are none.
 fn symbols(layer: &Layer<'_>, name: &str) -> Result<String, LayerError> {
     let bytes = layer.bytes(&format!("{SYMBOLS}/{name}"))?;
-    Ok(bytes.map_or_else(String::new, |bytes| {
-        String::from_utf8_lossy(&bytes).into_owned()
-    }))
+    Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
 }
 
-/// The variants of `layout` that the list has: `de: German (no dead keys)`.
+/// The variants of `layout` in the list, which have descriptions such as `de: German (no dead keys)`.
 fn variants_of<'t>(list: &'t str, layout: &str) -> Vec<&'t str> {
     let variants = section(list, "variant").into_iter();
-    let own = variants.filter(|(_, about)| {
-        let of = about.split_once(':').map(|(of, _)| of);
-        of == Some(layout)
-    });
+    let own = variants
+        .filter(|(_, about)| matches!(about.split_once(':'), Some((of, _)) if of == layout));
     own.map(|(name, _)| name).collect()
 }
 
-/// The layout that is called so in English, by its whole name or by a word of it, or whose name is nearest.
+/// The layout whose English description, or a word of it, is `wanted`, or else the one with the most similar name.
 fn near_layout<'t>(wanted: &str, layouts: &[(&'t str, &str)]) -> Option<&'t str> {
     let by = |fits: &dyn Fn(&str) -> bool| {
         let found = layouts.iter().find(|(_, about)| fits(about));
@@ -122,7 +113,7 @@ fn near_layout<'t>(wanted: &str, layouts: &[(&'t str, &str)]) -> Option<&'t str>
         .or_else(|| nearest(wanted, layouts.iter().map(|(name, _)| *name)))
 }
 
-/// The names of a section `! NAME` with what they stand for.
+/// The names in the section `! NAME`, with their descriptions.
 fn section<'t>(text: &'t str, name: &str) -> Vec<(&'t str, &'t str)> {
     let head = format!("! {name}");
     let lines = text.lines().skip_while(|line| *line != head).skip(1);

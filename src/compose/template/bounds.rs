@@ -1,49 +1,49 @@
-//! What a template may cost. Whoever writes one must not be able to keep a build busy, or to end it: the
-//! engine itself follows partials that name themselves until the stack is used up, and lists in lists
-//! without end.
+//! Bounds for templates. The author of a template must not be able to keep a build busy or to crash it: the
+//! engine itself follows partials that include themselves until the stack overflows, and renders nested lists
+//! for any length of time.
 //!
-//! A template is therefore small, nests little, and has no partials or decorators; that is looked at before
-//! the engine's own parser, which calls itself for each level, and exactly after it. What rendering costs is
-//! counted: each part that is rendered, and each letter that a helper makes, takes from a budget.
+//! Therefore a template is small, has few nested levels, and no partials or decorators. This is checked roughly
+//! before the engine's parser, which is recursive, and exactly after it. The cost of rendering is counted: each
+//! part that is rendered, and each letter that a helper makes, takes from a budget.
 
 use handlebars::template::{HelperTemplate, Parameter, Template, TemplateElement};
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError,
     RenderErrorReason,
 };
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The longest template, in bytes. The longest that is shipped has 8,000.
+/// The longest template, in bytes. The longest template of a shipped overlay has 8,000.
 const MAX_LEN: usize = 256 << 10;
-/// How deep blocks and parentheses nest. Four levels are shipped.
+/// The most nested levels of blocks and parentheses. Shipped overlays have four.
 const MAX_DEPTH: usize = 32;
-/// As many tags as begin a block or a branch, and as many open parentheses between two tags, as the
-/// parser is given. Text has parentheses too, so that this is only what no text has.
+/// The most tags that begin a block or a branch, and the most open parentheses between two tags, with which
+/// the parser is called. Text has parentheses too, so the limit is higher than any text needs.
 const MAX_BLOCKS: usize = 500;
 const MAX_OPEN: usize = 200;
-/// As much as one rendering may make.
+/// The most bytes of a rendered template.
 const MAX_OUTPUT: usize = 16 << 20;
-/// As many parts as one rendering may render: HAProxy with a thousand servers takes 20,000.
+/// The most parts that are rendered for one template. HAProxy with a thousand servers needs 20,000.
 const MAX_PARTS: u64 = 100_000;
-/// As long as what a helper is given may be, and as many letters of it as cost one part.
-pub(super) const MAX_VALUE: usize = 1 << 20;
+/// The longest argument of a helper in bytes, and the number of its letters that cost one part.
+const MAX_VALUE: usize = 1 << 20;
 const LETTERS_PER_PART: usize = 64;
 
-/// The helper that counts; a template cannot write its name.
+/// The name of the helper that counts. A template cannot have this name.
 const COUNT: &str = "\u{1}count";
 
 /// Why a template is refused.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// It is no template.
+    /// The parser refuses it.
     Syntax(Box<handlebars::TemplateError>),
-    /// It is one that is not taken.
+    /// It exceeds a bound.
     Bound(String),
 }
 
-/// The template `text`, which nests little and has neither partials nor decorators.
+/// Parses the template `text`, and checks its size and levels, and that it has no partials or decorators.
 pub(crate) fn parse(text: &str) -> Result<Template, Refused> {
     if text.len() > MAX_LEN {
         let words = format!("it has {} bytes, expected {MAX_LEN} at most", text.len());
@@ -61,7 +61,7 @@ fn too_deep() -> String {
     format!("blocks or parentheses nest too deep; expected {MAX_DEPTH} levels at most")
 }
 
-/// Whether the parser might have to nest deeper than its stack.
+/// Whether the recursion of the parser could overflow the stack.
 fn is_overloaded(text: &str) -> bool {
     let mut blocks = 0;
     for part in text.split("{{").skip(1) {
@@ -89,10 +89,8 @@ fn check(template: &Template, depth: usize) -> Result<(), String> {
     if depth > MAX_DEPTH {
         return Err(too_deep());
     }
-    template
-        .elements
-        .iter()
-        .try_for_each(|element| check_element(element, depth))
+    let mut elements = template.elements.iter();
+    elements.try_for_each(|element| check_element(element, depth))
 }
 
 fn check_element(element: &TemplateElement, depth: usize) -> Result<(), String> {
@@ -115,13 +113,11 @@ fn check_part(part: &HelperTemplate, depth: usize) -> Result<(), String> {
             check_element(&inner.element, depth + 1)?;
         }
     }
-    let bodies = [&part.template, &part.inverse].into_iter().flatten();
-    bodies
-        .into_iter()
-        .try_for_each(|body| check(body, depth + 1))
+    let mut bodies = [&part.template, &part.inverse].into_iter().flatten();
+    bodies.try_for_each(|body| check(body, depth + 1))
 }
 
-/// `template` with a counter at the start of each body, which can be rendered many times.
+/// `template` with a counter at the start of each body, because a body can be rendered many times.
 pub(super) fn counted(mut template: Template) -> Template {
     count_bodies(&mut template);
     template
@@ -135,7 +131,7 @@ fn count_bodies(template: &mut Template) {
         let bodies = [&mut block.template, &mut block.inverse];
         for body in bodies.into_iter().flatten() {
             count_bodies(body);
-            // A place of it own for errors, which it makes only where the budget is used up.
+            // The engine needs a line and column for each element; the counter has those of the body.
             let (Some(counter), Some(place)) =
                 (counter(body.elements.len()), body.mapping.first().cloned())
             else {
@@ -147,7 +143,7 @@ fn count_bodies(template: &mut Template) {
     }
 }
 
-/// A part that counts itself and the `parts` of its body.
+/// An element that counts itself and the `parts` of its body.
 fn counter(parts: usize) -> Option<TemplateElement> {
     let template = Template::compile(&format!("{{{{count {}}}}}", parts + 1)).ok()?;
     let mut element = template.elements.into_iter().next()?;
@@ -157,7 +153,7 @@ fn counter(parts: usize) -> Option<TemplateElement> {
     Some(element)
 }
 
-/// What is left to one rendering.
+/// The number of parts that may still be rendered.
 #[derive(Clone, Debug)]
 pub(super) struct Budget(Arc<AtomicU64>);
 
@@ -166,13 +162,23 @@ impl Budget {
         Self(Arc::new(AtomicU64::new(MAX_PARTS)))
     }
 
-    /// Lets templates of `engine` take from it.
+    /// Makes the templates of `engine` take from this budget.
     pub(super) fn install(&self, engine: &mut Handlebars<'static>) {
-        engine.register_helper(COUNT, Box::new(Count(self.clone())));
+        let budget = self.clone();
+        let count = move |helper: &Helper<'_>,
+                          _: &Handlebars<'_>,
+                          _: &Context,
+                          _: &mut RenderContext<'_, '_>,
+                          _: &mut dyn Output|
+              -> HelperResult {
+            let parts = helper.param(0).and_then(|parts| parts.value().as_u64());
+            budget.take(parts.unwrap_or(1)).map_err(RenderError::from)
+        };
+        engine.register_helper(COUNT, Box::new(count));
     }
 
-    /// Takes `parts` away.
-    pub(super) fn take(&self, parts: u64) -> Result<(), RenderErrorReason> {
+    /// Takes `parts` from the budget.
+    fn take(&self, parts: u64) -> Result<(), RenderErrorReason> {
         let take = |left: u64| left.checked_sub(parts);
         let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
         match self.0.fetch_update(set, get, take) {
@@ -183,7 +189,7 @@ impl Budget {
         }
     }
 
-    /// Takes what a text of `len` bytes costs, which a helper is given or makes.
+    /// Takes the cost of a text of `len` bytes, which is an argument or the result of a helper.
     pub(super) fn take_text(&self, len: usize) -> Result<(), RenderErrorReason> {
         if len > MAX_VALUE {
             let words = format!("a helper's value has {len} bytes, expected {MAX_VALUE} at most");
@@ -193,23 +199,7 @@ impl Budget {
     }
 }
 
-struct Count(Budget);
-
-impl HelperDef for Count {
-    fn call<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut RenderContext<'reg, 'rc>,
-        _: &mut dyn Output,
-    ) -> HelperResult {
-        let parts = helper.param(0).and_then(|parts| parts.value().as_u64());
-        self.0.take(parts.unwrap_or(1)).map_err(RenderError::from)
-    }
-}
-
-/// What is rendered, as far as it is not too long.
+/// The rendered text. Writing more than [`MAX_OUTPUT`] fails.
 #[derive(Default)]
 pub(super) struct Rendered(pub(super) Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! What templates make, and what they are refused for.
+//! Tests of rendered templates, and of templates that are refused.
 
 use super::*;
 use serde_json::json;
@@ -8,8 +8,7 @@ fn render(text: &str) -> Result<String, String> {
         "ssid": "a'b", "cidr": "192.168.42.1/24", "on": true, "off": false, "none": null,
         "list": ["a", "b"], "port": 80, "big": (0..1000).collect::<Vec<_>>(),
     }});
-    let rendered = Templates::new().render("x.hbs", text, &context);
-    rendered.map_err(|error| error.to_string())
+    super::render("x.hbs", text, &context).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -73,7 +72,7 @@ fn errors_name_file_and_line() {
     );
 }
 
-/// Each is refused with the reason; without bounds each aborts the process or takes minutes.
+/// Each template is refused with its reason. Without bounds it would crash the process or take minutes.
 #[test]
 fn a_template_can_neither_keep_a_build_busy_nor_end_it() {
     let nested = |open: &str, inner: &str, close: &str, n: usize| {

@@ -4,7 +4,7 @@
 
 use super::{build, files, image};
 use imgbuild::compose::device::carried;
-use imgbuild::compose::template::Templates;
+use imgbuild::compose::template;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -47,9 +47,7 @@ impl Device {
             }
             let text = std::str::from_utf8(&file.bytes).unwrap();
             let text = match file.template {
-                true => Templates::new()
-                    .render(&file.source, text, &context)
-                    .unwrap(),
+                true => template::render(&file.source, text, &context).unwrap(),
                 false => text.to_owned(),
             };
             device.write(&path, &text);

@@ -2,7 +2,7 @@
 
 use super::{Case, build, image};
 use crate::support::judge;
-use imgbuild::compose::template::Templates;
+use imgbuild::compose::template;
 use imgbuild::define::Definitions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -29,9 +29,7 @@ fn shellcheck_has_nothing_to_say_about_the_scripts_of_all_profiles() {
                 continue;
             };
             let text = match file.template {
-                true => Templates::new()
-                    .render(&file.source, text, &context)
-                    .unwrap(),
+                true => template::render(&file.source, text, &context).unwrap(),
                 false => text.to_owned(),
             };
             let path = file.path.to_string();

@@ -3,7 +3,7 @@
 
 use super::PROGRAMS;
 use imgbuild::compose::layer::Layer;
-use imgbuild::compose::named::{Named, Thing, check};
+use imgbuild::compose::named::{NameKind, Named, check};
 use imgbuild::digest::Sha256;
 use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::tree::{Meta, Objects, Origin, Tree};
@@ -69,13 +69,13 @@ fn copy(layer: &mut Layer<'_>, path: &str) {
 }
 
 /// The message of an image for each name.
-fn said<'a>(tree: &mut Tree, names: &[(&'a str, Thing<'a>)]) -> Vec<String> {
+fn said<'a>(tree: &mut Tree, names: &[(&'a str, NameKind<'a>)]) -> Vec<String> {
     let layer = Layer::new(tree, &Nothing, Epoch(0), Origin::Builtin);
-    let named = |&(value, thing)| Named {
+    let named = |&(value, kind)| Named {
         setting: "x",
         place: None,
         value,
-        thing,
+        kind,
     };
     let check = |name| match check(&layer, &[named(name)]) {
         Ok(()) => String::new(),
@@ -86,7 +86,7 @@ fn said<'a>(tree: &mut Tree, names: &[(&'a str, Thing<'a>)]) -> Vec<String> {
 
 #[test]
 fn what_an_image_does_not_have_is_refused_with_the_nearest_that_it_has() {
-    use Thing::{Layout, Locale, Person, TimeZone, VariantOf};
+    use NameKind::{Layout, Locale, Person, TimeZone, VariantOf};
     let cases = [
         ("admin", Person, ""),
         ("ada", Person, ""),
@@ -161,14 +161,14 @@ fn what_an_image_does_not_have_is_refused_with_the_nearest_that_it_has() {
         // Then the layout is wrong and not the variant.
         ("nodeadkeys", VariantOf("uk"), ""),
     ];
-    let names = cases.map(|(value, thing, _)| (value, thing));
+    let names = cases.map(|(value, kind, _)| (value, kind));
     let answers = said(&mut image(), &names);
-    for ((value, thing, expected), found) in cases.iter().zip(answers) {
-        assert!(found.contains(expected), "{value} {thing:?}: {found}");
+    for ((value, kind, expected), found) in cases.iter().zip(answers) {
+        assert!(found.contains(expected), "{value} {kind:?}: {found}");
         assert_eq!(
             found.is_empty(),
             expected.is_empty(),
-            "{value} {thing:?}: {found}"
+            "{value} {kind:?}: {found}"
         );
     }
 }
@@ -177,11 +177,11 @@ fn what_an_image_does_not_have_is_refused_with_the_nearest_that_it_has() {
 fn an_image_without_lists_leaves_it_to_its_programs() {
     let mut empty = Tree::new(Meta::root(0o755, Timestamp::default()));
     let names = [
-        ("root", Thing::Person),
-        ("Nowhere", Thing::TimeZone),
-        ("xx_XX.UTF-8", Thing::Locale),
-        ("nothing", Thing::Layout),
-        ("nothing", Thing::VariantOf("nothing")),
+        ("root", NameKind::Person),
+        ("Nowhere", NameKind::TimeZone),
+        ("xx_XX.UTF-8", NameKind::Locale),
+        ("nothing", NameKind::Layout),
+        ("nothing", NameKind::VariantOf("nothing")),
     ];
     assert_eq!(said(&mut empty, &names).concat(), "");
 }
