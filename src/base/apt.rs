@@ -1,13 +1,13 @@
-//! The archives that a base image fetches its packages from, and the keys it trusts for them.
+//! The archives from which a base image fetches its packages, and the keys that it trusts for them.
 //!
 //! ```text
 //! /etc/apt/sources.list, sources.list.d/*.list, *.sources    archives
-//! /etc/apt/trusted.gpg, trusted.gpg.d/*.gpg, *.asc           keys for those without Signed-By
-//! /etc/apt/preferences, preferences.d/*                      which versions it prefers
+//! /etc/apt/trusted.gpg, trusted.gpg.d/*.gpg, *.asc           keys for archives without Signed-By
+//! /etc/apt/preferences, preferences.d/*                      preferences for versions
 //! ```
 //!
-//! The base was verified, so its keys are trusted. A mirror that the person names is asked in the
-//! place of Debian's own addresses; the base keeps its sources as they are.
+//! The base image was verified, so its keys are trusted. If a person names a mirror, it replaces Debian's own
+//! addresses during the build; the sources in the image stay as they are.
 
 use crate::apt::keyring::{Keyring, KeyringError};
 use crate::apt::mirrors::{self, DebianMirrors};
@@ -15,13 +15,14 @@ use crate::apt::preferences::{Preferences, PreferencesError};
 use crate::apt::repository::{Freshness, Repository};
 use crate::apt::sources::{self, SourceEntry, SourcesError};
 use crate::fetch::Url;
-use crate::tree::{Kind, Objects, Tree, TreePath};
+use crate::tree::{Objects, Tree, TreePath};
 use std::io;
+use std::sync::Arc;
 
 /// Why the archives of a base image cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AptError {
-    /// No archive at all.
+    /// There is no archive.
     #[error(
         "the base image's apt has no archive of packages in /etc/apt/sources.list or sources.list.d"
     )]
@@ -31,23 +32,23 @@ pub enum AptError {
     Read {
         /// The file.
         path: String,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A sources file that apt would refuse too.
+    /// A sources file that apt would also refuse.
     #[error("cannot understand `{path}` of the base image")]
     Sources {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The fault of the file.
         source: SourcesError,
     },
-    /// Preferences that we cannot follow, so that other versions would come than with apt.
+    /// Preferences that imgbuild does not support: it would choose other versions than apt.
     #[error("cannot follow `{path}` of the base image")]
     Preferences {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The fault of the file.
         source: PreferencesError,
     },
     /// An address that only apt can use.
@@ -66,7 +67,7 @@ pub enum AptError {
     Flat {
         /// Its address.
         uri: String,
-        /// What stands in the place of the suite.
+        /// The field with the suite.
         suite: String,
     },
     /// The keys of an archive cannot be used.
@@ -74,21 +75,21 @@ pub enum AptError {
     Keys {
         /// The archive.
         uri: String,
-        /// What Signed-By says.
+        /// The field Signed-By.
         keys: String,
-        /// Why not.
+        /// The fault of the keys.
         source: Box<KeyringError>,
     },
 }
 
-/// What a person puts in the place of the base's own.
+/// What a person gives instead of the base image's mirrors, keys and dates.
 #[derive(Clone, Copy, Debug)]
 pub struct Instead<'a> {
     /// Mirrors of Debian's archives.
     pub mirrors: Option<&'a DebianMirrors>,
     /// Keys of Debian's archives.
     pub keyring: Option<&'a Keyring>,
-    /// Whether archives may be older than they say.
+    /// Whether archives may be out of date.
     pub freshness: Freshness,
 }
 
@@ -99,6 +100,10 @@ struct Files<'a> {
 }
 
 /// The archives of the base image whose root is `tree`.
+///
+/// # Errors
+///
+/// There is no archive, or one cannot be used.
 pub fn repositories(
     tree: &Tree,
     objects: &dyn Objects,
@@ -108,7 +113,7 @@ pub fn repositories(
     let mut entries = files.entries()?;
     sources::expand_mirror_lists(&mut entries, |path| {
         let text = files.bytes(path.to_str()?).ok()??;
-        String::from_utf8(text).ok()
+        String::from_utf8(text.to_vec()).ok()
     });
     let mut found: Vec<Repository> = Vec::new();
     for entry in entries {
@@ -127,11 +132,15 @@ pub fn repositories(
     Ok(found)
 }
 
-/// Which versions the apt of the base image whose root is `tree` prefers.
+/// The preferences for versions of the apt of the base image whose root is `tree`.
+///
+/// # Errors
+///
+/// A file cannot be read, or has preferences that are not supported.
 pub fn preferences(tree: &Tree, objects: &dyn Objects) -> Result<Preferences, AptError> {
     let files = Files { tree, objects };
     let mut paths = vec!["/etc/apt/preferences".to_owned()];
-    // Other names are backups and the like (apt_preferences(5)).
+    // apt ignores other names, such as those of backups (apt_preferences(5)).
     let parts = files.in_folder("/etc/apt/preferences.d", &[""]);
     let counts = |path: &String| {
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -156,7 +165,7 @@ pub fn preferences(tree: &Tree, objects: &dyn Objects) -> Result<Preferences, Ap
     Ok(preferences)
 }
 
-/// What a line of apt.conf(5) sets `APT::Default-Release` to.
+/// The value of `APT::Default-Release` in a line of apt.conf(5).
 fn default_release(line: &str) -> Option<&str> {
     const OPTION: &str = "APT::Default-Release";
     let (option, value) = line.trim().split_at_checked(OPTION.len())?;
@@ -164,7 +173,7 @@ fn default_release(line: &str) -> Option<&str> {
     (option.eq_ignore_ascii_case(OPTION) && !value.is_empty()).then_some(value)
 }
 
-/// Adds `repository`, or its components if it is there already.
+/// Adds `repository`, or only its components if `found` has it already.
 fn add(found: &mut Vec<Repository>, repository: Repository) {
     match found.iter_mut().find(|known| known.name == repository.name) {
         None => found.push(repository),
@@ -179,29 +188,20 @@ fn add(found: &mut Vec<Repository>, repository: Repository) {
 }
 
 impl Files<'_> {
-    /// The content of the file at `path`, if it is there.
-    fn bytes(&self, path: &str) -> Result<Option<Vec<u8>>, AptError> {
-        let Some(id) = TreePath::parse(path.as_bytes())
-            .ok()
-            .and_then(|path| self.tree.resolve(&path))
-        else {
-            return Ok(None);
-        };
-        let Kind::File(content) = &self.tree.node(id).kind else {
-            return Ok(None);
-        };
-        let read = content.read(self.objects);
-        let read = read.map_err(|source| AptError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Some(read.to_vec()))
+    /// The content of the file at `path`, if it exists.
+    fn bytes(&self, path: &str) -> Result<Option<Arc<[u8]>>, AptError> {
+        let parsed = TreePath::parse(path.as_bytes()).ok();
+        let content = parsed.and_then(|path| self.tree.file(&path));
+        let read = content.map(|content| content.read(self.objects));
+        read.transpose().map_err(|source| {
+            let path = path.to_owned();
+            AptError::Read { path, source }
+        })
     }
 
     /// The paths of the files in `folder` whose names end in one of `endings`, in their order.
     fn in_folder(&self, folder: &str, endings: &[&str]) -> Vec<String> {
-        let path = TreePath::parse(folder.as_bytes()).expect("a plain path");
-        let Some(id) = self.tree.resolve(&path) else {
+        let Some(id) = self.tree.resolve(&TreePath::constant(folder)) else {
             return Vec::new();
         };
         let names = self.tree.entries(id).map(|(name, _)| name.to_string());
@@ -273,56 +273,37 @@ impl Files<'_> {
             source: Box::new(error),
         };
         if signed_by.contains("BEGIN PGP") {
-            // Lines of a field: a single dot stands for an empty one (deb822(5)).
+            // A line with a single dot is an empty line of the field (deb822(5)).
             let lines = signed_by.lines().map(str::trim);
-            let block: String = lines
-                .map(|line| {
-                    if line == "." {
-                        "\n".to_owned()
-                    } else {
-                        format!("{line}\n")
-                    }
-                })
-                .collect();
+            let lines = lines.map(|line| if line == "." { "" } else { line });
+            let block: String = lines.flat_map(|line| [line, "\n"]).collect();
             return Keyring::parse(block.as_bytes()).map_err(failed);
         }
         let words = signed_by.split([',', ' ', '\t', '\n']);
-        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-        let mut ring: Option<Keyring> = None;
-        for word in words {
-            let more = match word.starts_with('/') {
-                true => Keyring::parse(&self.bytes(word)?.unwrap_or_default()).map_err(failed)?,
-                // A trailing `!` forbids subkeys, which no archive relies on.
-                false => self
-                    .trusted(uri)?
-                    .only(word.trim_end_matches('!'))
-                    .map_err(failed)?,
+        let mut rings = Vec::new();
+        for word in words.filter(|word| !word.is_empty()) {
+            let ring = match word.starts_with('/') {
+                true => Keyring::parse(&self.bytes(word)?.unwrap_or_default()),
+                // A trailing `!` forbids subkeys; no archive depends on that.
+                false => self.trusted(uri)?.only(word.trim_end_matches('!')),
             };
-            ring = Some(match ring {
-                Some(ring) => ring.joined(more),
-                None => more,
-            });
+            rings.push(ring.map_err(failed)?);
         }
-        ring.ok_or_else(|| failed(KeyringError::Empty))
+        let joined = rings.into_iter().reduce(Keyring::joined);
+        joined.ok_or_else(|| failed(KeyringError::Empty))
     }
 
-    /// The keys for every archive that names none.
+    /// The keys for archives without Signed-By.
     fn trusted(&self, uri: &str) -> Result<Keyring, AptError> {
         let mut paths = vec!["/etc/apt/trusted.gpg".to_owned()];
         paths.extend(self.in_folder("/etc/apt/trusted.gpg.d", &[".gpg", ".asc"]));
-        let mut ring: Option<Keyring> = None;
+        let mut rings = Vec::new();
         for path in paths {
-            let bytes = self.bytes(&path)?.unwrap_or_default();
-            // As apt does: what is no keyring vouches for nothing.
-            let Ok(more) = Keyring::parse(&bytes) else {
-                continue;
-            };
-            ring = Some(match ring {
-                Some(ring) => ring.joined(more),
-                None => more,
-            });
+            // apt ignores a file that is not a keyring.
+            rings.extend(Keyring::parse(&self.bytes(&path)?.unwrap_or_default()).ok());
         }
-        ring.ok_or_else(|| AptError::Keys {
+        let joined = rings.into_iter().reduce(Keyring::joined);
+        joined.ok_or_else(|| AptError::Keys {
             uri: uri.to_owned(),
             keys: "/etc/apt/trusted.gpg.d".to_owned(),
             source: Box::new(KeyringError::Empty),
@@ -330,7 +311,7 @@ impl Files<'_> {
     }
 }
 
-/// An address without scheme, password and end slash: `archive.raspberrypi.com/debian`.
+/// An address without scheme, user name, password and slash at the end: `archive.raspberrypi.com/debian`.
 fn short(uri: &str) -> &str {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let (host, _) = rest.split_once('/').unwrap_or((rest, ""));

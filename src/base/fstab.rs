@@ -1,30 +1,30 @@
-//! Which partition a base mounts where: its own /etc/fstab, read as mount(8) reads it.
+//! Reads the /etc/fstab of a base image as mount(8) does.
 
-/// What a line of fstab mounts.
+/// A line of fstab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What is mounted.
+    /// The partition that is mounted.
     pub what: What,
-    /// Where: an absolute path.
+    /// The mount point, an absolute path.
     pub at: String,
-    /// The first field as it stands there.
+    /// The first field of the line.
     pub source: String,
-    /// Whether the system starts without it: `nofail`, `noauto`.
+    /// Whether the system starts without the partition: `nofail` or `noauto`.
     pub optional: bool,
 }
 
-/// How a line names a partition.
+/// The name of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// By the filesystem UUID.
+    /// The filesystem UUID.
     Uuid(String),
-    /// By the filesystem label.
+    /// The filesystem label.
     Label(String),
-    /// By the partition GUID, or by disk id and number in an MBR.
+    /// The partition GUID, or the disk id and number in an MBR.
     Partuuid(String),
-    /// By the partition label of a GPT.
+    /// The partition label of a GPT.
     Partlabel(String),
-    /// As the partition of this number of the disk that the device starts from.
+    /// The number of the partition on the disk from which the device starts.
     Number(u32),
 }
 
@@ -52,7 +52,7 @@ fn line(line: &str) -> Option<Line> {
     })
 }
 
-/// What the first field of a line, or the kernel's word `root=`, names.
+/// The partition that the first field of a line, or `root=` of the kernel command line, names.
 pub fn what(source: &str) -> Option<What> {
     let Some((tag, value)) = source.split_once('=') else {
         return number(source).map(What::Number);
@@ -67,18 +67,15 @@ pub fn what(source: &str) -> Option<What> {
     })
 }
 
-/// The number of a partition behind a device's name: `/dev/mmcblk0p1`, `/dev/sda2`.
+/// The number of a partition in the name of its device: `/dev/mmcblk0p1`, `/dev/sda2`.
 fn number(source: &str) -> Option<u32> {
     let name = source.strip_prefix("/dev/")?;
     let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
     let end = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let text = &name[end.len()..];
-    let numbered_disk = ["mmcblk", "nvme", "loop"]
-        .iter()
-        .any(|it| name.starts_with(it));
-    let plain_disk = ["sd", "vd", "xvd", "hd"]
-        .iter()
-        .any(|it| name.starts_with(it));
+    let is_one_of = |kinds: &[&str]| kinds.iter().any(|kind| name.starts_with(kind));
+    let numbered_disk = is_one_of(&["mmcblk", "nvme", "loop"]);
+    let plain_disk = is_one_of(&["sd", "vd", "xvd", "hd"]);
     let sound = match (numbered_disk, plain_disk) {
         (true, _) => end.ends_with('p'),
         (_, true) => digits == text,
@@ -87,7 +84,7 @@ fn number(source: &str) -> Option<u32> {
     text.parse().ok().filter(|_| sound)
 }
 
-/// Blanks are written in octal (fstab(5)).
+/// Replaces the octal escapes of spaces, tabs and backslashes (fstab(5)).
 fn unescaped(field: &str) -> String {
     field
         .replace("\\040", " ")
@@ -122,14 +119,10 @@ mod tests {
             (What::Number(12), "/a"),
             (What::Partlabel("esp".into()), "/boot/efi"),
         ];
-        let seen = found
-            .iter()
-            .map(|line| (line.what.clone(), line.at.as_str()));
-        assert_eq!(seen.collect::<Vec<_>>(), expected);
-        let optional = found.iter().filter(|line| line.optional);
-        assert_eq!(
-            optional.map(|line| line.at.as_str()).collect::<Vec<_>>(),
-            ["/srv"]
-        );
+        let lines = found.iter();
+        let mounts: Vec<_> = lines.map(|it| (it.what.clone(), it.at.as_str())).collect();
+        assert_eq!(mounts, expected);
+        let optional: Vec<_> = found.iter().filter(|line| line.optional).collect();
+        assert_eq!(optional, [&found[2]]);
     }
 }

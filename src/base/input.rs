@@ -1,7 +1,7 @@
-//! A file that a base image is read from: opened once, and hashed by the bytes that are used.
+//! The file from which a base image is read. It is opened once, and the bytes that are used are hashed.
 //!
-//! Between two openings of a path, or two readings of a file, anybody may put other bytes there. So there
-//! is one descriptor, each byte is read once, and what was read is what the digest is of.
+//! Another process may change a file between two times that it is opened or read. So there is one
+//! descriptor, each byte is read once, and the digest is that of the bytes that were read.
 
 use crate::digest::{Hasher, Sha256};
 use crate::store::object::describe;
@@ -10,10 +10,10 @@ use rustix::io::Errno;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A file under way.
+/// A file that is being read.
 pub struct Input {
     file: fs_err::File,
-    /// Its length when it was opened. What is appended later is not read, so that reading ends.
+    /// Its length when it was opened. Bytes that are appended later are not read, so that reading ends.
     len: u64,
     left: u64,
     hasher: Option<Hasher>,
@@ -22,13 +22,13 @@ pub struct Input {
 /// Why a file cannot be an input.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    /// It is something else.
+    /// It is not a regular file.
     #[error("it is {0}, expected a regular file; copy what it gives to a file first")]
     NotAFile(&'static str),
     /// It is a folder.
     #[error("it is a folder, expected the file of a disk image")]
     Folder,
-    /// It is longer than any.
+    /// It is longer than any base image.
     #[error("it has {len} bytes, and no base image has more than {max}")]
     TooLong {
         /// Its length.
@@ -36,13 +36,17 @@ pub enum InputError {
         /// The limit.
         max: u64,
     },
-    /// The system says no.
+    /// It cannot be opened.
     #[error(transparent)]
     Open(#[from] io::Error),
 }
 
 impl Input {
-    /// Opens the file at `path` without waiting for anything, as a pipe would let us.
+    /// Opens the file at `path`, of at most `max` bytes. It does not wait for the writer of a named pipe.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, is not a regular file, or is too long.
     pub fn open(path: &Path, max: u64) -> Result<Self, InputError> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -63,7 +67,11 @@ impl Input {
         }
     }
 
-    /// A file that is known to be a regular one, at its start.
+    /// Reads `file`, which is a regular file at its start.
+    ///
+    /// # Errors
+    ///
+    /// The file has no metadata.
     pub fn new(file: fs_err::File) -> io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self {
@@ -79,17 +87,21 @@ impl Input {
         self.len
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the file has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Stops hashing: somebody else hashes the same bytes.
+    /// Stops hashing, for a caller that hashes the same bytes.
     pub fn stop_hashing(&mut self) {
         self.hasher = None;
     }
 
-    /// Reads what is left and gives the digest of the whole file; none where hashing was stopped.
+    /// Reads the rest, and gives the digest of the whole file, or `None` if hashing was stopped.
+    ///
+    /// # Errors
+    ///
+    /// The rest cannot be read.
     pub fn digest(mut self) -> io::Result<Option<Sha256>> {
         io::copy(&mut self, &mut io::sink())?;
         Ok(self.hasher.map(Hasher::finish))

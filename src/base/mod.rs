@@ -1,13 +1,13 @@
-//! Where a build begins: with packages alone, with packages and the boot loader of an image, or with an image.
+//! The start of a build: packages alone, packages and the boot loader of an image, or an image.
 //!
-//! [`Base`] is made before the lock, and holds everything that differs between them. The rest of this module is
-//! about images, foreign disks from which a build starts:
+//! [`Base`] is made before the lock, and has everything in which the three differ. The modules here read base
+//! images, which are disks that somebody else made:
 //!
 //! ```text
 //! source (input, packing, sparse)   the file: fetched or local, verified, unpacked into the store
-//! open (fstab)               the disk: its partitions, its root filesystem, what that mounts
+//! open (fstab)               the disk: its partitions, its root filesystem, and the filesystems mounted there
 //! apt                        the root: its archives and keys
-//! regulatory                 the root: the rules of radio that its kernel believes
+//! regulatory                 the root: the database of radio regulations that its kernel accepts
 //! ```
 
 pub mod apt;
@@ -32,31 +32,31 @@ use crate::apt::repository::Repository;
 use crate::disk::device::FileDevice;
 use crate::lock::LockedBase;
 
-/// Where a build begins.
+/// The start of a build.
 #[derive(Debug)]
 pub struct Base {
-    /// What the root filesystem and the boot loader come from.
+    /// The origin of the root filesystem and the boot loader.
     pub kind: BaseKind,
     /// The archives of packages.
     pub repositories: Vec<Repository>,
-    /// The archives of tools that run on this machine; none where `repositories` have them.
+    /// The archives of tools that run on this machine. It is empty if `repositories` have them.
     pub tools: Vec<Repository>,
-    /// The archives of files for the board's blobs, with keys of their own.
+    /// The archives of files for the board's blobs, which have their own keys.
     pub third_party_archives: Vec<Repository>,
 }
 
-/// What the root filesystem and the boot loader come from.
+/// The origin of the root filesystem and the boot loader.
 #[derive(Debug)]
 pub enum BaseKind {
     /// Packages alone.
     Packages,
-    /// Packages, and an image for the boot loader alone.
+    /// Packages, and an image for the boot loader only.
     PackagesAndLoader(Loader),
-    /// An image, and packages on top of it.
+    /// An image, on which packages are installed.
     Image(Box<BaseImage>),
 }
 
-/// An image that only the boot loader is taken from.
+/// An image of which only the boot loader is used.
 #[derive(Debug)]
 pub struct Loader {
     /// The file that holds it.
@@ -65,19 +65,19 @@ pub struct Loader {
     pub disk: FileDevice,
 }
 
-/// An image that packages are installed on.
+/// An image on which packages are installed.
 #[derive(Debug)]
 pub struct BaseImage {
     /// The file that holds it.
     pub locked: LockedBase,
-    /// What is in it.
+    /// Its content.
     pub opened: Opened,
-    /// Which versions of packages its apt prefers.
+    /// The preferences of its apt for versions of packages.
     pub preferences: Preferences,
 }
 
 impl Base {
-    /// The image that packages are installed on, if it is one.
+    /// The image on which packages are installed, if there is one.
     pub fn image(&self) -> Option<&BaseImage> {
         match &self.kind {
             BaseKind::Image(image) => Some(image),
@@ -85,7 +85,7 @@ impl Base {
         }
     }
 
-    /// The image that only the boot loader is taken from, if there is one.
+    /// The image of which only the boot loader is used, if there is one.
     pub fn loader(&self) -> Option<&Loader> {
         match &self.kind {
             BaseKind::PackagesAndLoader(loader) => Some(loader),
@@ -97,10 +97,10 @@ impl Base {
 /// Why a base image cannot be built on.
 #[derive(Debug, thiserror::Error)]
 pub enum BaseError {
-    /// It cannot be had.
+    /// It cannot be fetched, verified or unpacked.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// It cannot be read, or holds nothing that could be built on.
+    /// It cannot be read, or has no root filesystem on which packages can be installed.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// Its archives cannot be used.

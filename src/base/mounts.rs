@@ -1,8 +1,7 @@
-//! The filesystems of a disk as one tree, as the system shows them that mounts them, and each of them alone
-//! again.
+//! Separates the mounted filesystems of a base image again, after the build has changed them as one tree.
 //!
-//! A filesystem hides what the directory holds at which it is mounted. Both ways keep every hard link, so that
-//! a filesystem in which nothing was changed is the same tree as before.
+//! A mounted filesystem hides the content of its mount point. Mounting and unmounting keep every hard link,
+//! so that a filesystem without changes is the same tree as before.
 
 use super::open::Opened;
 use crate::tree::{Copier, Tree, TreeError, TreePath};
@@ -11,12 +10,11 @@ use crate::tree::{Copier, Tree, TreeError, TreePath};
 type Mount<'a> = (&'a TreePath, &'a Tree);
 
 impl Opened {
-    /// What each of the volumes holds in `root`, which is the tree of this image with changes, in the order
-    /// of the volumes.
+    /// The trees of the volumes, in their order, in `root`, which is the changed tree of this image.
     ///
     /// # Errors
     ///
-    /// The directory has vanished in which a volume is mounted.
+    /// A mount point is missing in `root`.
     pub fn unmount(&self, root: Tree) -> Result<Vec<Tree>, TreeError> {
         let volumes = self.volumes.iter();
         let mounts: Vec<_> = volumes.map(|it| (&it.mount, &it.tree)).collect();
@@ -24,14 +22,14 @@ impl Opened {
     }
 }
 
-/// What each of `mounts` holds in `root`, the tree in which they were mounted in this order, the root first.
+/// The trees of `mounts` in `root`, in which they were mounted in this order, the root first.
 ///
 /// # Errors
 ///
 /// A mount point is missing in `root`.
 fn unmount(mut root: Tree, mounts: &[Mount<'_>]) -> Result<Vec<Tree>, TreeError> {
     let mut trees = Vec::with_capacity(mounts.len());
-    // The deepest mounts come first: what is mounted below a filesystem is no part of it.
+    // The deepest mounts come first, because a filesystem does not contain those mounted below it.
     for (at, _) in mounts.iter().rev() {
         let path = (*at).clone();
         let id = root.at(at).ok_or(TreeError::Missing { path })?;
@@ -53,7 +51,7 @@ fn unmount(mut root: Tree, mounts: &[Mount<'_>]) -> Result<Vec<Tree>, TreeError>
     Ok(trees)
 }
 
-/// Puts the directory `mount_point` with what it held in `before`, when it was hidden, back into `tree`.
+/// Puts the directory `mount_point` with its hidden content, which is in `before`, back into `tree`.
 fn uncover(mount_point: &TreePath, before: &Tree, tree: &mut Tree) -> Result<(), TreeError> {
     let mut copier = Copier::between(before, tree);
     for (path, id) in before.walk() {

@@ -1,7 +1,7 @@
-//! A base image, read: its partition table, its root filesystem, and what that mounts from the disk.
+//! Opens a base image: its partition table, its root filesystem, and the filesystems of the disk that it mounts.
 //!
-//! The root is found by what is in it, everything else by the root's own fstab. Nothing is written;
-//! files stay slices of the stored disk.
+//! The root filesystem is found by its files, the others by its fstab. The disk is not changed, and the content
+//! of files stays in slices of the stored disk.
 
 mod error;
 
@@ -19,10 +19,10 @@ use crate::fs::ext4::read as ext4;
 use crate::fs::ext4::{Difference, Params};
 use crate::fs::fat;
 use crate::seed::uuid_text;
-use crate::tree::{Content, Kind, NodeId, Objects, Slice, Tree, TreePath};
+use crate::tree::{Objects, Slice, Tree, TreePath};
 use std::io;
 
-/// A base image that was read.
+/// An open base image.
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// The disk, an object of the store.
@@ -31,46 +31,50 @@ pub struct Opened {
     pub len: u64,
     /// Its partitions.
     pub table: Table,
-    /// Those that are mounted, the root first.
+    /// The mounted filesystems, the root first.
     pub volumes: Vec<Volume>,
-    /// The root, with everything else where it is mounted.
+    /// The root, with the other filesystems mounted.
     pub tree: Tree,
 }
 
-/// A filesystem that the root mounts.
+/// A mounted filesystem.
 #[derive(Clone, Debug)]
 pub struct Volume {
     /// The number of its partition.
     pub number: u32,
-    /// Where it is mounted.
+    /// The mount point.
     pub mount: TreePath,
-    /// What repacking keeps.
+    /// The format, with the parameters that repacking keeps.
     pub format: Format,
-    /// What is in it.
+    /// Its content.
     pub tree: Tree,
 }
 
-/// A filesystem that can be repacked.
+/// The format of a filesystem that can be repacked.
 #[derive(Clone, Debug)]
 pub enum Format {
-    /// ext4 or an older one.
+    /// ext4, ext3 or ext2.
     Ext4 {
-        /// What makes another one like it.
+        /// The parameters for a new filesystem like it.
         params: Box<Params>,
-        /// In what the other one will differ.
+        /// The differences of the new filesystem.
         differences: Vec<Difference>,
     },
     /// FAT.
     Fat(Box<fat::Volume>),
 }
 
-/// Paths that make a filesystem the root of a Debian.
+/// The paths of os-release, which a root filesystem has.
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
-/// Programs without which nothing can be installed.
+/// The programs that a base image needs for packages to be installed.
 const PROGRAMS: [&str; 2] = ["/usr/bin/dpkg", "/usr/bin/apt-get"];
 
 impl Opened {
-    /// Reads the object `disk`, a base for machines of `architecture` on which something can be built.
+    /// Opens the object `disk`, and checks that it has dpkg and apt and is for `architecture`.
+    ///
+    /// # Errors
+    ///
+    /// The disk cannot be read, or packages for `architecture` cannot be installed on it.
     pub fn read(
         objects: &dyn Objects,
         disk: Sha256,
@@ -81,7 +85,11 @@ impl Opened {
         Ok(opened)
     }
 
-    /// Reads the object `disk`, whatever it is for.
+    /// Opens the object `disk` without these checks.
+    ///
+    /// # Errors
+    ///
+    /// The disk cannot be read, or has no root filesystem that can be written.
     pub fn parse(objects: &dyn Objects, disk: Sha256) -> Result<Self, OpenError> {
         let device = FileDevice::new(objects.open(&disk)?)?;
         let table = match OnDisk::read(&device)? {
@@ -113,7 +121,11 @@ impl Opened {
         })
     }
 
-    /// Debian's name of the processors that it is for, by its dpkg.
+    /// The Debian architecture of its package dpkg.
+    ///
+    /// # Errors
+    ///
+    /// dpkg's status file cannot be read, or does not have dpkg.
     pub fn architecture(&self, objects: &dyn Objects) -> Result<String, OpenError> {
         let status = self.status(objects)?;
         let stanzas = control::parse(&status).filter_map(Result::ok);
@@ -123,6 +135,10 @@ impl Opened {
     }
 
     /// The text of dpkg's status file.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
     pub fn status(&self, objects: &dyn Objects) -> io::Result<String> {
         status::text(&self.tree, objects)
     }
@@ -134,12 +150,16 @@ impl Opened {
         found.expect("volumes are made of the table's partitions")
     }
 
-    /// The root's own volume.
+    /// The volume of the root filesystem.
     pub fn root(&self) -> &Volume {
         self.volumes.first().expect("the root is the first")
     }
 
-    /// Whether it is a Debian, and not one of those that are made of it for other machines.
+    /// Whether it is Debian itself and not a derivative.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
     pub fn is_debian(&self, objects: &dyn Objects) -> io::Result<bool> {
         for path in OS_RELEASE {
             if let Some(text) = text(&self.tree, objects, path)? {
@@ -150,7 +170,7 @@ impl Opened {
         Ok(false)
     }
 
-    /// Where the partition is mounted that any computer can read.
+    /// The mount point of the FAT partition, which any computer can read, or `/boot` if there is none.
     pub fn boot_mount(&self) -> String {
         let fat = |volume: &&Volume| matches!(volume.format, Format::Fat(_));
         let mount = self.volumes.iter().find(fat).map(|volume| &volume.mount);
@@ -158,22 +178,18 @@ impl Opened {
     }
 
     fn check(&self, objects: &dyn Objects, expected: Architecture) -> Result<(), OpenError> {
-        let path = |text: &str| TreePath::parse(text.as_bytes()).expect("a plain path");
-        if let Some(missing) = PROGRAMS
-            .into_iter()
-            .find(|program| self.tree.resolve(&path(program)).is_none())
-        {
+        let is_missing = |path: &&str| !exists(&self.tree, path);
+        if let Some(missing) = PROGRAMS.into_iter().find(is_missing) {
             return Err(OpenError::NoApt(missing));
         }
-        let found = self.architecture(objects)?;
-        match found == expected.debian() {
-            true => Ok(()),
-            false => Err(OpenError::Architecture { expected, found }),
+        match self.architecture(objects)? {
+            found if found == expected.debian() => Ok(()),
+            found => Err(OpenError::Architecture { expected, found }),
         }
     }
 }
 
-/// A disk whose table is known.
+/// A disk whose table was read.
 struct Reader<'a> {
     device: &'a dyn Device,
     disk: Sha256,
@@ -190,7 +206,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The filesystem that holds a Debian.
+    /// The root filesystem.
     fn root(&self) -> Result<Volume, OpenError> {
         let mut found = Vec::new();
         let mut foreign = None;
@@ -199,10 +215,8 @@ impl Reader<'_> {
         for (partition, part) in self.parts() {
             let number = partition.number;
             let contents = probe::probe(&part)?;
-            found.push(match contents {
-                Some(contents) => format!("{number} is {contents}"),
-                None => format!("{number} is nothing known"),
-            });
+            let name = contents.map_or("nothing known".to_owned(), |it| it.to_string());
+            found.push(format!("{number} is {name}"));
             match contents {
                 Some(Contents::Ext2 | Contents::Ext3 | Contents::Ext4) => {}
                 Some(what) if may_be_root(what) => {
@@ -222,8 +236,7 @@ impl Reader<'_> {
                 continue;
             }
             if let Some(first) = root.replace(volume) {
-                let first = first.number;
-                let second = number;
+                let (first, second) = (first.number, number);
                 return Err(OpenError::TwoRoots { first, second });
             }
         }
@@ -235,7 +248,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What the root's fstab mounts from this disk, beside the root, parents first.
+    /// The other filesystems of this disk that the fstab of the root mounts, parents first.
     fn mounted(&self, root: &Tree, objects: &dyn Objects) -> Result<Vec<Volume>, OpenError> {
         let text = text(root, objects, "/etc/fstab")?.unwrap_or_default();
         let mut volumes: Vec<Volume> = Vec::new();
@@ -245,7 +258,7 @@ impl Reader<'_> {
             };
             // mount(8) follows symlinks.
             let mount = root.real_path(&mount).unwrap_or(mount);
-            // Of two lines for one place, systemd-fstab-generator(8) takes the first.
+            // Of two lines for one mount point, systemd-fstab-generator(8) takes the first.
             let again = volumes.iter().any(|volume| volume.mount == mount);
             if again || mount == TreePath::root() {
                 continue;
@@ -272,7 +285,7 @@ impl Reader<'_> {
         Ok(volumes)
     }
 
-    /// Whether the table says that `partition` is `what`, or says nothing about it.
+    /// Whether `partition` can be `what`. Filesystem UUIDs and labels are not in the table and are compared later.
     fn may_be(&self, partition: &Partition, what: &What) -> bool {
         match what {
             What::Partuuid(id) => self.table.partuuid(partition).eq_ignore_ascii_case(id),
@@ -302,7 +315,7 @@ impl Reader<'_> {
         let failed = |source| OpenError::Ext4 { number, source };
         let filesystem = ext4::Filesystem::open(part).map_err(failed)?;
         let tree = filesystem.tree(&self.place(partition)).map_err(failed)?;
-        // When it is made anew is said by whoever does that.
+        // The time of a new filesystem is set when it is made.
         let like = Params::like(&filesystem, partition.len.0, Epoch(0));
         let (params, differences) = like.map_err(failed)?;
         Ok(Volume {
@@ -337,7 +350,7 @@ impl Reader<'_> {
 }
 
 impl Volume {
-    /// Whether the filesystem says that it is `what`; names of its partition were looked at before.
+    /// Whether the filesystem is `what`. Names of its partition are in the table and were compared before.
     pub fn is(&self, what: &What) -> bool {
         let (uuid, label) = match &self.format {
             Format::Ext4 { params, .. } => (
@@ -354,7 +367,7 @@ impl Volume {
     }
 }
 
-/// What a root filesystem may lie on, and cannot be built on.
+/// Whether a root filesystem can have this format, which imgbuild cannot write.
 fn may_be_root(what: Contents) -> bool {
     matches!(
         what,
@@ -371,25 +384,16 @@ fn may_be_root(what: Contents) -> bool {
 }
 
 fn is_root(tree: &Tree) -> bool {
-    let has = |text: &str| {
-        let path = TreePath::parse(text.as_bytes()).expect("a plain path");
-        tree.resolve(&path).is_some()
-    };
-    OS_RELEASE.into_iter().any(has) && has(status::PATH)
+    OS_RELEASE.iter().any(|path| exists(tree, path)) && exists(tree, status::PATH)
 }
 
-/// The text of the file at `path`, if it is there.
+fn exists(tree: &Tree, path: &str) -> bool {
+    tree.resolve(&TreePath::constant(path)).is_some()
+}
+
+/// The text of the file at `path`, if it exists.
 fn text(tree: &Tree, objects: &dyn Objects, path: &str) -> io::Result<Option<String>> {
-    let path = TreePath::parse(path.as_bytes()).expect("a plain path");
-    let content = |id: NodeId| -> Option<&Content> {
-        match &tree.node(id).kind {
-            Kind::File(content) => Some(content),
-            _ => None,
-        }
-    };
-    let Some(content) = tree.resolve(&path).and_then(content) else {
-        return Ok(None);
-    };
-    let bytes = content.read(objects)?;
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    let content = tree.file(&TreePath::constant(path));
+    let bytes = content.map(|content| content.read(objects)).transpose()?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -1,8 +1,7 @@
-//! How a base image is packed: told by its first bytes, never by its name.
+//! Unpacks base images. Their format is recognized by the first bytes, never by the name.
 //!
-//! liblzma, flate2, zstd, bzip2 and zip are seen here for base images. Their traps that are fenced:
-//! a decoder that asks for any amount of memory, and one that stops at the end of the first of
-//! several streams.
+//! Only this module uses liblzma, flate2, zstd, bzip2 and zip for base images. It limits the memory of
+//! decoders, and continues after the end of a stream, because a file may have several.
 
 mod archive;
 
@@ -11,25 +10,24 @@ use crate::digest::Sha256;
 use crate::disk::probe::{self, Contents};
 use archive::{names, unzip};
 use liblzma::bufread::XzDecoder;
-use std::fmt::Write;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
-/// What an xz stream may ask for to be decoded; `xz -9` needs 65 MiB.
+/// The most memory for an xz stream, in bytes. `xz -9` needs 65 MiB.
 const MAX_XZ_MEMORY: u64 = 1 << 30;
-/// What the threads of one xz stream may take together; liblzma starts fewer where a block needs more.
+/// The most memory for all threads of one xz stream. liblzma starts fewer threads if a block needs more.
 const XZ_THREADS_MEMORY: u64 = 512 << 20;
-/// `zstd --ultra --long=27`.
+/// The largest window of zstd, that of `zstd --ultra --long=27`.
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
-/// Enough to know every packing and every filesystem by.
+/// The number of bytes by which every format and filesystem can be recognized.
 const HEAD: u64 = 128 << 10;
 
-/// A packing that can be opened.
+/// The format of a packed base image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
-    /// None: the disk itself.
+    /// The disk itself, not packed.
     Raw,
-    /// xz, on several threads where it has several blocks.
+    /// xz, which is decoded on several threads if it has several blocks.
     Xz,
     /// gzip.
     Gzip,
@@ -44,18 +42,18 @@ pub enum Packing {
 /// Why a base image cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum PackingError {
-    /// Something that is known, and not supported.
+    /// It has a format that is known and not supported.
     #[error(
         "it is {what} (it begins with {head}), expected a disk image, as it is or in xz, gzip, zstd, \
          bzip2 or zip; convert it first"
     )]
     Foreign {
-        /// Its name.
+        /// The name of the format.
         what: &'static str,
         /// Its first bytes.
         head: String,
     },
-    /// Neither packed nor a disk.
+    /// It is neither packed nor a disk.
     #[error(
         "it begins with {head} and has no partition table, expected a disk image, as it is or in xz, \
          gzip, zstd, bzip2 or zip"
@@ -64,7 +62,7 @@ pub enum PackingError {
         /// Its first bytes.
         head: String,
     },
-    /// A filesystem without a disk around it.
+    /// It is the filesystem of a partition, and not a disk.
     #[error(
         "it is the {what} of a single partition, expected the image of a whole disk with its partition table; \
          copy it from the whole disk (/dev/sda, not /dev/sda1), or take the maker's image"
@@ -73,16 +71,16 @@ pub enum PackingError {
         /// The filesystem.
         what: Contents,
     },
-    /// A zip archive of several disks, or of none.
+    /// The zip archive has several disks, or none.
     #[error(
         "the zip archive holds {}, expected one disk image (*.img, *.raw); unpack it and give the disk itself",
         names(.found)
     )]
     Entries {
-        /// The files that may be meant.
+        /// The names of the files that could be the disk.
         found: Vec<String>,
     },
-    /// A zip archive that cannot be read.
+    /// The zip archive cannot be read.
     #[error("the zip archive cannot be read")]
     Zip(#[from] zip::result::ZipError),
     /// It cannot be read.
@@ -90,7 +88,7 @@ pub enum PackingError {
     Read(#[from] io::Error),
 }
 
-/// What is known by its first bytes and cannot be used: offset, bytes, name.
+/// Formats that are known and not supported: offset, bytes, name.
 const FOREIGN: [(usize, &[u8], &str); 12] = [
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (0, b"Rar!", "a RAR archive"),
@@ -106,6 +104,7 @@ const FOREIGN: [(usize, &[u8], &str); 12] = [
     (0, b"!<arch>\n", "an ar archive, such as a .deb"),
 ];
 
+/// The first bytes of the formats.
 const PACKED: [(&[u8], Packing); 5] = [
     (b"\xfd7zXZ\0", Packing::Xz),
     (b"\x1f\x8b\x08", Packing::Gzip),
@@ -115,12 +114,16 @@ const PACKED: [(&[u8], Packing); 5] = [
 ];
 
 impl Packing {
-    /// By the first bytes of a file.
+    /// The format of a file with these first bytes.
+    ///
+    /// # Errors
+    ///
+    /// The file has another format.
     pub fn of(head: &[u8]) -> Result<Self, PackingError> {
         if let Some((_, packing)) = PACKED.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Ok(*packing);
         }
-        // The boot signature of every MBR, also of the protective one of a GPT.
+        // The boot signature of an MBR, also of the protective one before a GPT.
         if head.get(510..512) == Some(b"\x55\xaa") {
             return Ok(Self::Raw);
         }
@@ -138,17 +141,20 @@ impl Packing {
     }
 }
 
-/// What came of a file.
+/// The result of unpacking a file.
 pub struct Unpacked<T> {
-    /// What was made of the disk.
+    /// The result for the disk.
     pub disk: T,
-    /// The digest of the file; none where the file is the disk.
+    /// The digest of the file, or `None` if the file is the disk.
     pub file: Option<Sha256>,
 }
 
-/// Gives the disk that `input` holds to `take`, as it is unpacked, and says what the digest of the input
-/// was. Every byte of it is read once; a zip archive, which is read from its end, is copied to `scratch`
-/// for that.
+/// Unpacks `input` for `take`, which reads the disk, and gives the digest of the input. Every byte of the
+/// input is read once. A zip archive has to be read from its end, so it is copied to `scratch`.
+///
+/// # Errors
+///
+/// The format is unknown, the input cannot be read or unpacked, or `take` fails.
 pub fn unpack<T>(
     mut input: Input,
     n_threads: u32,
@@ -192,10 +198,10 @@ fn decoder<'r>(
     })
 }
 
-/// One xz stream after the other, as `pxz` and `cat` make them; liblzma's decoder on several threads
-/// stops behind the first.
+/// Concatenated xz streams, as `pxz` and `cat` make them. liblzma's decoder on several threads stops behind
+/// the first stream.
 struct XzStreams<R> {
-    /// None at the end.
+    /// The decoder, or `None` at the end.
     decoder: Option<XzDecoder<R>>,
     n_threads: u32,
 }
@@ -216,7 +222,7 @@ impl<R: BufRead> Read for XzStreams<R> {
     }
 }
 
-/// `input` from its next byte on that is no padding between streams (zeros); nothing at its end.
+/// `input` behind the padding between streams, which is zeros, or `None` at its end.
 fn behind_padding<R: BufRead>(mut input: R) -> io::Result<Option<R>> {
     loop {
         let buffer = input.fill_buf()?;
@@ -242,18 +248,14 @@ fn xz<R: BufRead>(input: R, n_threads: u32) -> io::Result<XzDecoder<R>> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        let space = if text.is_empty() { "" } else { " " };
-        write!(text, "{space}{byte:02x}").expect("a String takes all");
-    }
-    text
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
+    use std::io::Write;
 
     /// A disk of some sectors, with the signature of a partition table.
     fn disk() -> Vec<u8> {
@@ -271,11 +273,7 @@ mod tests {
             let mut bytes = Vec::new();
             disk.read_to_end(&mut bytes).map(|_| bytes)
         })?;
-        assert!(
-            unpacked
-                .file
-                .is_none_or(|digest| digest == Sha256::of(bytes))
-        );
+        assert!(unpacked.file.is_none_or(|it| it == Sha256::of(bytes)));
         Ok(unpacked.disk)
     }
 
@@ -330,13 +328,8 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_is_no_disk() {
-        for bytes in [
-            &b"\xfd7zXZ\0"[..],
-            b"\x1f\x8b\x08\0",
-            b"BZh9",
-            b"PK\x03\x04",
-        ] {
-            assert!(unpacked(bytes).is_err(), "{bytes:x?}");
+        for (head, _) in PACKED {
+            assert!(unpacked(head).is_err(), "{head:x?}");
         }
     }
 

@@ -1,23 +1,23 @@
-//! What a root filesystem has of its own when a build begins, as far as composing has to know it.
+//! The properties that the root filesystem of a base image keeps, which `compose` has to know.
 
 use super::Base;
 use crate::define::Board;
 use crate::define::board::{Filesystem, Partition};
 
-/// What a root filesystem has of its own, and keeps.
+/// The properties that a root filesystem keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preserved {
-    /// Whether its apt has sources.
+    /// Whether it keeps the sources of its apt.
     pub apt_sources: bool,
-    /// Whether it has a time zone, a locale, a way to resolve names, and a time that its clock starts from. What
-    /// the profile leaves at its default stays as it is then.
+    /// Whether it has a time zone, a locale, a resolver, and a time from which its clock starts. It then keeps
+    /// them, unless a person gave a setting.
     pub identity: bool,
-    /// The mount point of the partition that any computer can read, or `/boot` if the base has no such partition.
+    /// The mount point of the FAT partition, which any computer can read, or `/boot` if there is none.
     pub boot_mount: String,
 }
 
 impl Base {
-    /// What the root filesystem on `board` keeps.
+    /// The properties that the root filesystem on `board` keeps.
     pub fn preserved(&self, board: &Board) -> Preserved {
         let image = self.image();
         Preserved {
@@ -31,7 +31,7 @@ impl Base {
     }
 }
 
-/// Where `board` mounts a FAT.
+/// The mount point of the first FAT of `board`.
 fn boot_mount(board: &Board) -> Option<&str> {
     let fat = |partition: &&Partition| partition.filesystem == Filesystem::Fat32;
     let mut fats = board.partitions.iter().filter(fat);

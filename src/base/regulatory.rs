@@ -1,29 +1,29 @@
-//! The rules of radio that a base's kernel believes.
+//! Chooses the database of radio regulations that the kernel of a base image accepts.
 //!
-//! wireless-regdb has each of them twice, signed by Debian and by those who wrote them, and offers
-//! Debian's by default. A kernel takes what is signed by a key that is built into its cfg80211: those
-//! of Linux itself, to which Debian adds its own. Any other kernel given Debian's file stays in the
-//! world domain "00", in which no access point starts at 5 GHz.
+//! The package wireless-regdb has the database twice, signed by Debian and by its authors, and uses Debian's
+//! by default. A kernel accepts signatures by the keys that are built into its cfg80211: those of Linux
+//! itself, to which Debian adds its own. With Debian's file, any other kernel stays in the world domain
+//! "00", in which no access point starts at 5 GHz.
 
 use crate::dpkg::alternatives::{Alternative, AlternativesError};
 use crate::epoch::Epoch;
-use crate::tree::{Kind, NodeId, Objects, Tree, TreePath};
+use crate::tree::{Objects, Tree, TreePath};
 use std::io::{self, Read};
 
-/// Both the name of the alternative and of the file that a kernel asks for.
+/// The name of the alternative, and of the file that a kernel loads.
 pub const NAME: &str = "regulatory.db";
-/// The file that every kernel takes, as Debian's package offers it.
+/// The file of Debian's package that every kernel accepts.
 pub const UPSTREAM: &str = "/lib/firmware/regulatory.db-upstream";
-/// In the name of Debian's key, which its certificate holds as text.
+/// A part of the name of Debian's key, which the certificate has as text.
 const DEBIAN: &[u8] = b"@debian.org";
-/// Where the kernels' modules lie.
+/// The folder of the modules of all kernels.
 const MODULES: &str = "/usr/lib/modules";
-/// Before /usr was merged.
+/// The same folder on a system without merged /usr.
 const OLD_MODULES: &str = "/lib/modules";
-/// The largest cfg80211 with all its symbols has less.
+/// The most bytes of a module. A cfg80211 with all its symbols has less.
 const MAX_MODULE: u64 = 64 << 20;
 
-/// Why the rules cannot be chosen.
+/// Why the database cannot be chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum RegulatoryError {
     /// A module cannot be read.
@@ -31,47 +31,48 @@ pub enum RegulatoryError {
     Module {
         /// The module.
         path: TreePath,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The alternatives.
+    /// The alternative cannot be read or set.
     #[error("cannot choose the regulatory database of the base image")]
     Alternatives(#[from] AlternativesError),
 }
 
-/// A kernel of the base that does not believe what Debian signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VendorKernel {
-    /// Its version, as its folder of modules is called.
-    pub version: String,
-}
-
-/// The first kernel in `tree` that does not know Debian's key.
+/// The version of the first kernel in `tree` that does not have Debian's key.
+///
+/// # Errors
+///
+/// A module cannot be read.
 pub fn vendor_kernel(
     tree: &Tree,
     objects: &dyn Objects,
-) -> Result<Option<VendorKernel>, RegulatoryError> {
-    let folder = [MODULES, OLD_MODULES].into_iter().find_map(|path| {
-        let path = fixed(path);
-        Some((tree.resolve(&path)?, path))
-    });
-    let Some((id, folder)) = folder else {
+) -> Result<Option<String>, RegulatoryError> {
+    let mut folders = [MODULES, OLD_MODULES].map(TreePath::constant).into_iter();
+    let found = folders.find_map(|path| Some((tree.resolve(&path)?, path)));
+    let Some((id, folder)) = found else {
         return Ok(None);
     };
-    for (version, id) in tree.entries(id) {
-        let path = folder.join(version);
-        let kernel = Kernel { tree, objects, id };
-        let believes = kernel.believes_debian();
-        if !believes.map_err(|source| RegulatoryError::Module { path, source })? {
-            let version = version.to_string();
-            return Ok(Some(VendorKernel { version }));
+    let versions = tree
+        .entries(id)
+        .filter(|(_, id)| tree.node(*id).is_directory());
+    for (version, _) in versions {
+        let folder = folder.join(version);
+        let accepts = accepts_debian(tree, objects, &folder);
+        let path = folder;
+        if !accepts.map_err(|source| RegulatoryError::Module { path, source })? {
+            return Ok(Some(version.to_string()));
         }
     }
     Ok(None)
 }
 
-/// Lets `tree` use the rules that every kernel takes, if it can choose. Says whether that is another
-/// choice than before.
+/// Makes `tree` use the database that every kernel accepts, if the alternative exists. Gives whether this
+/// changes the choice.
+///
+/// # Errors
+///
+/// The alternative cannot be read or set.
 pub fn choose_upstream(
     tree: &mut Tree,
     objects: &dyn Objects,
@@ -86,46 +87,22 @@ pub fn choose_upstream(
     Ok(alternative.set(tree, path, epoch)?)
 }
 
-/// The folder of one kernel's modules.
-struct Kernel<'a> {
-    tree: &'a Tree,
-    objects: &'a dyn Objects,
-    id: NodeId,
-}
-
-impl Kernel<'_> {
-    /// Whether it takes what Debian signed, or has nothing to do with radio.
-    fn believes_debian(&self) -> io::Result<bool> {
-        for ending in ["", ".xz", ".zst", ".gz"] {
-            let name = format!("/kernel/net/wireless/cfg80211.ko{ending}");
-            if let Some(bytes) = self.bytes(&name)? {
-                let module = decompressed(&bytes, ending)?;
-                return Ok(module.windows(DEBIAN.len()).any(|part| part == DEBIAN));
-            }
-        }
-        // In Debian's kernels it is a module.
-        let builtin = self.bytes("/modules.builtin")?.unwrap_or_default();
-        let builtin = String::from_utf8_lossy(&builtin).contains("/cfg80211.ko");
-        Ok(!builtin)
-    }
-
-    /// The file `name` of the folder.
-    fn bytes(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        let mut id = self.id;
-        for part in fixed(name).components() {
-            let next = self.tree.entries(id).find(|(entry, _)| *entry == part);
-            match next {
-                Some((_, next)) => id = next,
-                None => return Ok(None),
-            }
-        }
-        match &self.tree.node(id).kind {
-            Kind::File(content) if content.len() <= MAX_MODULE => {
-                Ok(Some(content.read(self.objects)?.to_vec()))
-            }
-            _ => Ok(None),
+/// Whether the kernel with its modules in `folder` accepts Debian's signature, or has no support for radio.
+fn accepts_debian(tree: &Tree, objects: &dyn Objects, folder: &TreePath) -> io::Result<bool> {
+    let bytes = |name: &str| match tree.file(&folder.append(&TreePath::constant(name))) {
+        Some(content) if content.len() <= MAX_MODULE => content.read(objects).map(Some),
+        _ => Ok(None),
+    };
+    for ending in ["", ".xz", ".zst", ".gz"] {
+        let name = format!("/kernel/net/wireless/cfg80211.ko{ending}");
+        if let Some(bytes) = bytes(&name)? {
+            let module = decompressed(&bytes, ending)?;
+            return Ok(module.windows(DEBIAN.len()).any(|part| part == DEBIAN));
         }
     }
+    // Debian's kernels have cfg80211 as a module.
+    let builtin = bytes("/modules.builtin")?.unwrap_or_default();
+    Ok(!String::from_utf8_lossy(&builtin).contains("/cfg80211.ko"))
 }
 
 fn decompressed(bytes: &[u8], ending: &str) -> io::Result<Vec<u8>> {
@@ -140,35 +117,27 @@ fn decompressed(bytes: &[u8], ending: &str) -> io::Result<Vec<u8>> {
     Ok(plain)
 }
 
-fn fixed(text: &str) -> TreePath {
-    TreePath::parse(text.as_bytes()).expect("a plain path")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::epoch::Timestamp;
-    use crate::store::Store;
-    use crate::tree::{Content, Meta, Node, Origin};
+    use crate::tree::generated::NoObjects;
+    use crate::tree::{Content, Kind, Meta, Node, Origin};
     use std::io::Write;
 
-    /// Whether a base with these files has a kernel that does not know Debian's key.
+    /// The kernel without Debian's key of a base with these files.
     fn vendor(files: &[(&str, &[u8])]) -> Option<String> {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
         let meta = Meta::root(0o755, Timestamp::default());
         let mut tree = Tree::new(meta);
         for (name, bytes) in files {
-            let path = fixed(&format!("/usr/lib/modules/{name}"));
+            let path = TreePath::constant(&format!("/usr/lib/modules/{name}"));
             let (parent, _) = path.split_last().unwrap();
             tree.make_directories(&parent, meta, &Origin::Base).unwrap();
             let file = Kind::File(Content::inline(bytes));
             tree.insert(&path, Node::new(file, meta, Origin::Base))
                 .unwrap();
         }
-        vendor_kernel(&tree, &store)
-            .unwrap()
-            .map(|kernel| kernel.version)
+        vendor_kernel(&tree, &NoObjects).unwrap()
     }
 
     fn xz(bytes: &[u8]) -> Vec<u8> {

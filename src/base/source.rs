@@ -1,7 +1,7 @@
-//! The file that holds a base image: found, verified, and its disk in the store.
+//! Finds and verifies the file of a base image, and unpacks its disk into the store.
 //!
-//! What is genuine stands in the board's definition, on the command line or in the lock: a digest, or
-//! the fingerprints of the keys that sign. A digest that lies beside a file proves nothing alone.
+//! A genuine file has the digest in the board's definition, on the command line or in the lock, or a signature
+//! by a key with a given fingerprint. A digest that is published beside the file proves nothing alone.
 
 mod error;
 mod keys;
@@ -15,7 +15,7 @@ use crate::define::board::{Base, Proof};
 use crate::digest::{Hasher, Sha256};
 use crate::epoch::Epoch;
 use crate::event::Reporter;
-use crate::fetch::{BadUrl, Client, Downloaded, Network, UnverifiedDownload, Url};
+use crate::fetch::{BadUrl, Client, Downloaded, FetchError, Network, UnverifiedDownload, Url};
 use crate::lock::LockedBase;
 use crate::specification::ImageBase;
 use crate::store::Store;
@@ -23,36 +23,41 @@ use crate::tree::Objects;
 use std::io;
 use std::path::Path;
 
-/// Changes whenever the same file gives another disk.
+/// The memo from the digest of a file to that of its disk. Its number rises whenever the same file gives another disk.
 const DISK: &str = "base-disk-1";
-/// From a signature to the file that it was found good for.
+/// The memo from a signature to the file for which it was valid.
 const SIGNED: &str = "base-signed-1";
-/// From an address to the small file that it gave last.
+/// The memo from an address to the small file that was last fetched from it.
 const SMALL: &str = "base-small-1";
 
-/// No packed image is longer: the longest of today has 2 GiB.
+/// The longest packed image, in bytes. Those of today have at most 2 GiB.
 const MAX_FILE: u64 = 64 << 30;
-/// No disk of an image is longer.
+/// The longest disk of an image.
 const MAX_DISK: u64 = 256 << 30;
-/// Keys, signatures and lists of sums.
+/// The longest file of keys, signature or list of sums.
 const MAX_SMALL: u64 = 4 << 20;
-/// Where base images come from and go to.
+
+/// The network and the store for base images.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// Over which network.
+    /// Fetches files.
     pub client: &'a Client,
-    /// Into which store.
+    /// Keeps files and disks.
     pub store: &'a Store,
-    /// When signatures are judged.
+    /// The time at which signatures have to be valid.
     pub now: Epoch,
-    /// The file of keys that a person gives instead of those that a board has addresses of.
+    /// The file of keys that a person gives instead of the keys at the addresses of the board.
     pub keys: Option<&'a [u8]>,
-    /// Who hears of it.
+    /// Receives events.
     pub reporter: &'a dyn Reporter,
 }
 
 impl Source<'_> {
-    /// Which file `base` is: it is fetched and verified.
+    /// Finds the file of `base` for the lock. It is fetched and verified.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be fetched or read, or is not genuine.
     pub fn lock(&self, base: &ImageBase) -> Result<LockedBase, SourceError> {
         let name = base.name();
         match base {
@@ -72,15 +77,26 @@ impl Source<'_> {
         }
     }
 
-    /// The disk that the file `locked` of `base` holds, as an object of the store.
+    /// The disk in the file `locked` of `base`, as an object of the store.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be fetched, read or unpacked, or is not that of the lock.
     pub fn disk(&self, base: &ImageBase, locked: &LockedBase) -> Result<Sha256, SourceError> {
         if let Some(disk) = self.store.memo(DISK, &locked.sha256) {
             return Ok(disk);
         }
+        let urls: &[String] = match base {
+            ImageBase::File { .. } => &[],
+            ImageBase::Address { url, .. } => std::slice::from_ref(url),
+            ImageBase::Named(named) => &named.urls,
+        };
         let input = match base {
             ImageBase::File { path, .. } => open(path)?,
-            ImageBase::Address { url, .. } => self.fetched(locked, std::slice::from_ref(url))?,
-            ImageBase::Named(named) => self.fetched(locked, &named.urls)?,
+            _ => {
+                self.fetch(locked, urls)?;
+                Input::new(self.store.open(&locked.sha256)?)?
+            }
         };
         let disk = self.unpack(locked, input)?;
         self.store.set_memo(DISK, &locked.sha256, &disk)?;
@@ -99,7 +115,7 @@ impl Source<'_> {
             path: path.to_owned(),
             source: source.into(),
         })?;
-        let sha256 = hashed.expect("nobody stopped it");
+        let sha256 = hashed.expect("hashing was not stopped");
         if let Some(expected) = expected.filter(|expected| *expected != sha256) {
             let found = sha256;
             return Err(SourceError::Digest {
@@ -116,7 +132,7 @@ impl Source<'_> {
         })
     }
 
-    /// A file that is known by its digest, but not by its length.
+    /// Locks a file whose digest is known, but not its length.
     fn lock_pinned(
         &self,
         name: String,
@@ -124,7 +140,7 @@ impl Source<'_> {
         sha256: Sha256,
     ) -> Result<LockedBase, SourceError> {
         if !self.store.contains(&sha256) {
-            self.arrive(&name, urls, &|downloaded| match downloaded.sha256 {
+            self.download(&name, urls, &|downloaded| match downloaded.sha256 {
                 found if found == sha256 => Ok(()),
                 found => Err(SourceError::Digest {
                     name: name.clone(),
@@ -144,7 +160,7 @@ impl Source<'_> {
             checksums,
         } = &base.proof
         else {
-            unreachable!("the caller looked")
+            unreachable!("the caller has matched the proof")
         };
         let name = &base.name;
         let keyring = self.keyring(name, fingerprints, &addresses(keys)?)?;
@@ -168,16 +184,16 @@ impl Source<'_> {
             return self.lock_pinned(name.clone(), &base.urls, sha256);
         }
         let mut hasher = Hasher::new();
-        fingerprints
-            .iter()
-            .for_each(|fingerprint| hasher.field(fingerprint.as_bytes()));
+        for fingerprint in fingerprints {
+            hasher.field(fingerprint.as_bytes());
+        }
         hasher.field(&signature);
         let statement = hasher.finish();
         let sha256 = match self.store.memo(SIGNED, &statement) {
             Some(sha256) => sha256,
             None => {
-                let judge = |downloaded: &Downloaded| good(&|| downloaded.open()).map(|_| ());
-                let sha256 = self.arrive(name, &base.urls, &judge)?;
+                let verify = |downloaded: &Downloaded| good(&|| downloaded.open()).map(|_| ());
+                let sha256 = self.download(name, &base.urls, &verify)?;
                 self.store.set_memo(SIGNED, &statement, &sha256)?;
                 sha256
             }
@@ -192,24 +208,22 @@ impl Source<'_> {
         sha256: Sha256,
     ) -> Result<LockedBase, SourceError> {
         let size = self.store.len_of(&sha256)?;
+        let urls = urls.iter().map(|url| without_login(url).into_owned());
         Ok(LockedBase {
             name,
-            urls: urls
-                .iter()
-                .map(|url| without_login(url).into_owned())
-                .collect(),
+            urls: urls.collect(),
             size,
             sha256,
         })
     }
 
-    /// Fetches a file that `judge` accepts, into the store. What an earlier run had begun may be of
-    /// another version of the file, and is tried once only.
-    fn arrive(
+    /// Downloads a file into the store if `verify` accepts it. The partial download of an earlier run may be of
+    /// another version of the file, so a resumed download that is refused is repeated once from the start.
+    fn download(
         &self,
         name: &str,
         urls: &[String],
-        judge: &dyn Fn(&Downloaded) -> Result<(), SourceError>,
+        verify: &dyn Fn(&Downloaded) -> Result<(), SourceError>,
     ) -> Result<Sha256, SourceError> {
         let wanted = UnverifiedDownload {
             name: name.to_owned(),
@@ -217,14 +231,10 @@ impl Source<'_> {
             limit: MAX_FILE,
         };
         loop {
-            let downloaded = self
-                .client
-                .download_unverified(self.store, &wanted, self.reporter);
-            let downloaded = downloaded.map_err(|source| SourceError::Fetch {
-                name: name.to_owned(),
-                source,
-            })?;
-            match judge(&downloaded) {
+            let client = self.client;
+            let downloaded = client.download_unverified(self.store, &wanted, self.reporter);
+            let downloaded = downloaded.map_err(|source| failed(name, source))?;
+            match verify(&downloaded) {
                 Ok(()) => {
                     let sha256 = downloaded.sha256;
                     downloaded.keep(self.store)?;
@@ -239,24 +249,21 @@ impl Source<'_> {
         }
     }
 
-    /// A small file, as an object; offline, what came from there last.
+    /// Fetches a small file into the store. Offline, it is the file that was last fetched from these addresses.
     fn small(&self, name: &str, what: &str, urls: &[Url]) -> Result<Sha256, SourceError> {
         let mut hasher = Hasher::new();
-        urls.iter()
-            .for_each(|url| hasher.field(url.to_string().as_bytes()));
+        for url in urls {
+            hasher.field(url.to_string().as_bytes());
+        }
         let key = hasher.finish();
         if self.client.network() == Network::Offline
             && let Some(known) = self.store.memo(SMALL, &key)
         {
             return Ok(known);
         }
-        let got = self
-            .client
-            .get(&format!("{what} of {name}"), urls, MAX_SMALL);
-        let bytes = got.map_err(|source| SourceError::Fetch {
-            name: name.to_owned(),
-            source,
-        })?;
+        let what = format!("{what} of {name}");
+        let bytes = self.client.get(&what, urls, MAX_SMALL);
+        let bytes = bytes.map_err(|source| failed(name, source))?;
         let object = self.store.insert(&bytes)?;
         self.store.set_memo(SMALL, &key, &object)?;
         Ok(object)
@@ -265,6 +272,11 @@ impl Source<'_> {
     fn bytes(&self, object: &Sha256) -> io::Result<Vec<u8>> {
         self.store.read(object)
     }
+}
+
+fn failed(name: &str, source: FetchError) -> SourceError {
+    let name = name.to_owned();
+    SourceError::Fetch { name, source }
 }
 
 fn open(path: &Path) -> Result<Input, SourceError> {
@@ -279,8 +291,8 @@ fn addresses(urls: &[String]) -> Result<Vec<Url>, SourceError> {
     Ok(parsed?)
 }
 
-/// The addresses of `word` beside each of `urls`: `.sig` is appended, any other word is a name in the
-/// same folder.
+/// The addresses of a file beside each of `urls`. If `word` begins with a dot, such as `.sig`, it is appended to
+/// the address; otherwise it is a name in the same folder.
 fn beside(urls: &[String], word: &str) -> Result<Vec<Url>, SourceError> {
     let beside = |url: &String| match word.starts_with('.') {
         true => format!("{url}{word}"),
@@ -297,7 +309,7 @@ fn file_name(urls: &[String]) -> &str {
     first.rsplit('/').next().unwrap_or(first)
 }
 
-/// The sum of the file of `urls` in a list in the form of sha256sum(1).
+/// The digest of the file of `urls` in a list in the format of sha256sum(1).
 fn listed(list: &[u8], urls: &[String]) -> Option<Sha256> {
     let text = std::str::from_utf8(list).ok()?;
     let line = |line: &str| {

@@ -1,4 +1,4 @@
-//! Takes a disk into the store: zeros take no room there, and no disk is larger than there is room.
+//! Copies a disk into the store as a sparse file. A disk that is too long or does not fit is refused.
 
 use crate::digest::{Hasher, Sha256};
 use crate::store::Store;
@@ -8,46 +8,50 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-/// What becomes a hole or not as a whole; a multiple of any filesystem's block.
+/// The unit of holes, a multiple of the block size of any filesystem.
 const BLOCK: usize = 64 << 10;
 static ZEROS: [u8; BLOCK] = [0; BLOCK];
-/// As much as is read at once.
+/// The most bytes that are read at once.
 const CHUNK: usize = 16 * BLOCK;
-/// Chunks that may wait for their hash.
+/// The most chunks that wait to be hashed.
 const QUEUE: usize = 8;
 
-/// Where a disk that is longer, or has more than zeros in it than there is room for, is refused.
+/// The limits of a disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The longest disk.
+    /// The length of the disk.
     pub len: u64,
-    /// Bytes that are not zeros.
+    /// The bytes of blocks that are not zeros.
     pub room: u64,
 }
 
-/// The disk is beyond its [`Bounds`].
+/// A disk exceeds its [`Bounds`].
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Beyond {
-    /// Longer than any base image of its kind.
+    /// The disk is longer than any base image of its size.
     #[error(
         "it unpacks to more than {0} bytes, which no base image of its size does; if it really is one, \
          unpack it and give the disk itself"
     )]
     Len(u64),
-    /// The store's disk would be full.
+    /// The filesystem of the store would be full.
     #[error("it unpacks to more than the {0} bytes that are free in the store")]
     Room(u64),
 }
 
-/// A disk that is in the store's scratch space, and is gone unless it is kept.
-pub struct Taken {
+/// A disk in the scratch space of the store. It is removed when it is dropped.
+pub struct Scratched {
     scratch: Scratch,
     /// Digest of the whole disk.
     pub digest: Sha256,
 }
 
-impl Taken {
-    /// Makes it an object of `store`.
+impl Scratched {
+    /// Makes the disk an object of `store`.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
     pub fn keep(self, store: &Store) -> io::Result<Sha256> {
         if !store.contains(&self.digest) {
             store.adopt(&self.scratch.0, &self.digest)?;
@@ -56,13 +60,17 @@ impl Taken {
     }
 }
 
-/// Takes everything that `disk` gives into the scratch space of `store`; `advance` hears of every piece.
-pub fn take(
+/// Copies `disk` into the scratch space of `store`. `advance` is called with the length of each chunk.
+///
+/// # Errors
+///
+/// The disk cannot be read, exceeds `bounds`, or cannot be written.
+pub fn copy(
     store: &Store,
     disk: &mut dyn Read,
     bounds: Bounds,
     advance: &mut dyn FnMut(u64),
-) -> io::Result<Taken> {
+) -> io::Result<Scratched> {
     let scratch = Scratch(store.scratch_path());
     let file = fs_err::File::create(&scratch.0)?;
     let (sender, receiver) = sync_channel::<Arc<[u8]>>(QUEUE);
@@ -88,9 +96,9 @@ pub fn take(
                     break;
                 }
             };
-            copied = copy.take(&chunk);
+            copied = copy.append(&chunk);
             advance(chunk.len() as u64);
-            // The other end lives as long as this scope.
+            // The receiver lives as long as this scope.
             let _ = sender.send(chunk);
         }
         drop(sender);
@@ -98,26 +106,17 @@ pub fn take(
         copied.map(|()| (copy.len, digest))
     })?;
     file.set_len(len)?;
-    Ok(Taken { scratch, digest })
+    Ok(Scratched { scratch, digest })
 }
 
-/// The next bytes of `disk`; none at its end.
+/// The next bytes of `disk`, which are empty at its end.
 fn chunk(disk: &mut dyn Read) -> io::Result<Arc<[u8]>> {
-    let mut chunk = vec![0; CHUNK];
-    let mut filled = 0;
-    while filled < CHUNK {
-        match disk.read(&mut chunk[filled..]) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    chunk.truncate(filled);
+    let mut chunk = Vec::with_capacity(CHUNK);
+    disk.take(CHUNK as u64).read_to_end(&mut chunk)?;
     Ok(chunk.into())
 }
 
-/// A file that is filled from its start to its end, but for zeros.
+/// A file that is written from its start to its end, except for blocks of zeros.
 struct Copy<'a> {
     file: &'a fs_err::File,
     bounds: Bounds,
@@ -126,13 +125,13 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
+    fn append(&mut self, chunk: &[u8]) -> io::Result<()> {
         for block in chunk.chunks(BLOCK) {
             let len = block.len() as u64;
             if self.len.saturating_add(len) > self.bounds.len {
                 return Err(io::Error::other(Beyond::Len(self.bounds.len)));
             }
-            // Compared as a whole, which the C library does sixteen bytes at a time or more.
+            // Slices are compared as a whole, because memcmp(3) compares sixteen bytes or more at a time.
             if *block != ZEROS[..block.len()] {
                 self.data += len;
                 if self.data > self.bounds.room {
@@ -147,12 +146,12 @@ impl Copy<'_> {
     }
 }
 
-/// A file that is gone unless it was adopted.
+/// A file that is removed when it is dropped, unless the store has adopted it.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nothing can be done about a failure here, and scratch is swept anyway.
+        // A failure is ignored, because the store removes old scratch files anyway.
         let _ = fs_err::remove_file(&self.0);
     }
 }
@@ -181,8 +180,8 @@ mod tests {
         disk[3 * BLOCK] = 1;
         disk[30 * BLOCK..31 * BLOCK].fill(2);
         let mut advanced = 0;
-        let taken = take(&store, &mut &disk[..], WIDE, &mut |n| advanced += n).unwrap();
-        let digest = taken.keep(&store).unwrap();
+        let copied = copy(&store, &mut &disk[..], WIDE, &mut |n| advanced += n).unwrap();
+        let digest = copied.keep(&store).unwrap();
         assert_eq!(digest, Sha256::of(&disk));
         assert_eq!(advanced, disk.len() as u64);
         let path = store.object_path(&digest);
@@ -196,8 +195,8 @@ mod tests {
         let (_folder, store) = store();
         let refused = |bounds, byte| {
             let mut endless = io::repeat(byte);
-            let taken = take(&store, &mut endless, bounds, &mut |_| {});
-            taken.err().unwrap().to_string()
+            let copied = copy(&store, &mut endless, bounds, &mut |_| {});
+            copied.err().unwrap().to_string()
         };
         let long = Bounds {
             len: 1 << 24,

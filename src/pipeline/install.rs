@@ -36,8 +36,7 @@ pub(super) fn configured(
         && regulatory::choose_upstream(&mut tree, store, plan.epoch())?
     {
         context.reporter.report(Event::Note(format!(
-            "kernel {} does not know Debian's key: regulatory.db is the upstream one",
-            kernel.version
+            "kernel {kernel} does not know Debian's key: regulatory.db is the upstream one"
         )));
     }
     Ok(tree)

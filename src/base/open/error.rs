@@ -1,4 +1,4 @@
-//! Why a base image cannot be built on.
+//! The errors of opening a base image.
 
 use crate::architecture::Architecture;
 use crate::disk::probe::Contents;
@@ -8,31 +8,31 @@ use crate::fs::fat;
 use crate::tree::TreeError;
 use std::io;
 
-/// Why a base image cannot be built on.
+/// Why packages cannot be installed on a base image.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The partition table cannot be used.
     #[error("cannot read the base image's partition table")]
     Table(#[from] TableError),
-    /// There is none.
+    /// There is no partition table.
     #[error(
         "the base image has no partition table, it is {what}: expected the image of a whole disk; copy it \
          from the whole disk (/dev/sda, not /dev/sda1), or take the maker's image"
     )]
     Bare {
-        /// What begins at its first byte.
+        /// The content of the disk.
         what: Contents,
     },
-    /// No partition holds a system.
+    /// No partition has a root filesystem.
     #[error(
         "no partition of the base image holds a root filesystem with /etc/os-release and \
          /var/lib/dpkg/status: {}", .found.join(", ")
     )]
     NoRoot {
-        /// What each partition holds.
+        /// The content of each partition.
         found: Vec<String>,
     },
-    /// The root is on a filesystem that cannot be written.
+    /// The root filesystem has a format that cannot be written.
     #[error(
         "partition {number} of the base image is {what}, and no other one holds a root filesystem: \
          only a root on ext4 can be built on"
@@ -40,17 +40,17 @@ pub enum OpenError {
     Foreign {
         /// Number of the partition.
         number: u32,
-        /// What it holds.
+        /// Its content.
         what: Contents,
     },
-    /// Two systems.
+    /// Two partitions have a root filesystem.
     #[error(
         "partitions {first} and {second} of the base image both hold a root filesystem, expected one"
     )]
     TwoRoots {
-        /// Number of one.
+        /// Number of the first partition.
         first: u32,
-        /// Number of the other.
+        /// Number of the second.
         second: u32,
     },
     /// An ext4 cannot be read.
@@ -58,7 +58,7 @@ pub enum OpenError {
     Ext4 {
         /// Number of the partition.
         number: u32,
-        /// Why not.
+        /// The error of the filesystem.
         source: ext4::ReadError,
     },
     /// A FAT cannot be read.
@@ -66,28 +66,28 @@ pub enum OpenError {
     Fat {
         /// Number of the partition.
         number: u32,
-        /// Why not.
+        /// The error of the filesystem.
         source: fat::read::ReadError,
     },
-    /// A filesystem is mounted where nothing can be.
+    /// A mount point cannot be used.
     #[error("the base image's fstab mounts partition {number} where nothing can be mounted")]
     Mount {
         /// Number of the partition.
         number: u32,
-        /// Why not.
+        /// The error of the filesystem.
         source: TreeError,
     },
-    /// It is for another machine.
+    /// The base image has another architecture than the board.
     #[error(
         "the base image is for {found}, but the board needs {expected}; take another base or board"
     )]
     Architecture {
-        /// What the board is.
+        /// The architecture of the board.
         expected: Architecture,
-        /// What the base says.
+        /// The architecture of the base image.
         found: String,
     },
-    /// It has no package manager, or one that nothing is known about.
+    /// The base image has no dpkg or no apt.
     #[error("the base image has no `{0}`: only systems with dpkg and apt can be built on")]
     NoApt(&'static str),
     /// The disk cannot be read from the store.

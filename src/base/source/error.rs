@@ -1,4 +1,4 @@
-//! Why a base image cannot be had.
+//! The errors of fetching, verifying and unpacking a base image.
 
 use crate::apt::keyring::{DetachedError, KeyringError};
 use crate::base::input::InputError;
@@ -9,24 +9,24 @@ use crate::fetch::{BadUrl, FetchError};
 use std::io;
 use std::path::PathBuf;
 
-/// Why a base image cannot be had.
+/// Why a base image cannot be fetched, verified or unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// An address is not a URL.
     #[error(transparent)]
     Address(#[from] BadUrl),
-    /// Nothing says what the file must be.
+    /// There is neither a digest nor a signature of the file.
     #[error("nothing says what must lie at {url}; give its digest with --base-sha256")]
     NoProof {
         /// The address.
         url: String,
     },
-    /// It did not come.
+    /// It cannot be fetched.
     #[error("cannot fetch base image `{name}`")]
     Fetch {
-        /// The base.
+        /// The name of the base image.
         name: String,
-        /// Why not.
+        /// The cause.
         source: FetchError,
     },
     /// A local file cannot be read.
@@ -34,50 +34,50 @@ pub enum SourceError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: InputError,
     },
-    /// It is another file.
+    /// It has another digest than expected.
     #[error("base image `{name}` is not genuine: expected sha256:{expected}, found sha256:{found}")]
     Digest {
-        /// The base.
+        /// The name of the base image.
         name: String,
-        /// What it must be.
+        /// The expected digest.
         expected: Sha256,
-        /// What it is.
+        /// The digest of the file.
         found: Sha256,
     },
-    /// Nobody said where the key is.
+    /// There is neither a file nor an address of the key.
     #[error(
         "base image `{name}` is signed by {}, and the board has no address of that key; give it in a file \
          with --base-key", .fingerprints.join(" or ")
     )]
     NoKey {
-        /// The base.
+        /// The name of the base image.
         name: String,
-        /// Whose signature counts.
+        /// The fingerprints of the keys that may sign it.
         fingerprints: Vec<String>,
     },
-    /// The key that came is another one.
+    /// The key cannot be used, or is another one.
     #[error("cannot use the key that signs base image `{name}`")]
     Key {
-        /// The base.
+        /// The name of the base image.
         name: String,
-        /// Why not.
+        /// The cause.
         source: Box<KeyringError>,
     },
     /// The signature is not good.
     #[error("base image `{name}` is not genuine")]
     Signature {
-        /// The base.
+        /// The name of the base image.
         name: String,
-        /// Why not.
+        /// The cause.
         source: Box<DetachedError>,
     },
-    /// The signed list of sums does not speak of the file.
+    /// The signed list of sums does not have the file.
     #[error("the signed list of sums of base image `{name}` has no SHA-256 of `{file}`")]
     NotListed {
-        /// The base.
+        /// The name of the base image.
         name: String,
         /// The file.
         file: String,
@@ -85,17 +85,17 @@ pub enum SourceError {
     /// It cannot be unpacked.
     #[error("cannot unpack base image `{name}`")]
     Packing {
-        /// The base.
+        /// The name of the base image.
         name: String,
-        /// Why not.
+        /// The cause.
         source: PackingError,
     },
-    /// It is larger than it can be.
+    /// It exceeds a limit of size.
     #[error("cannot unpack base image `{name}`")]
     Beyond {
-        /// The base.
+        /// The name of the base image.
         name: String,
-        /// How much too large.
+        /// The limit.
         source: Beyond,
     },
     /// The store failed.

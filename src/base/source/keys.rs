@@ -1,12 +1,12 @@
-//! The keys that may sign a base image, from wherever they come: only fingerprints count.
+//! Finds the keys that may sign a base image. They are trusted by their fingerprints, not by their address.
 
 use super::{Source, SourceError};
 use crate::apt::keyring::Keyring;
 use crate::fetch::Url;
 
 impl Source<'_> {
-    /// Those keys of base `name` that have one of `fingerprints`: of the file that was given, or else of
-    /// what lies at `addresses`, one after the other until none is missing.
+    /// The keys with `fingerprints` for base `name`. They come from the file that a person gave, or else from
+    /// `addresses`, which are tried one after the other until no key is missing.
     pub(super) fn keyring(
         &self,
         name: &str,

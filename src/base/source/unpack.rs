@@ -1,6 +1,6 @@
-//! From the file of a base image to its disk in the store.
+//! Unpacks the file of a base image into the store.
 
-use super::{MAX_DISK, Source, SourceError, addresses};
+use super::{MAX_DISK, Source, SourceError, addresses, failed};
 use crate::base::input::Input;
 use crate::base::packing::{self, Packing, PackingError};
 use crate::base::sparse::{self, Beyond, Bounds};
@@ -8,19 +8,18 @@ use crate::digest::Sha256;
 use crate::event::{Event, Stage, Work};
 use crate::fetch::Download;
 use crate::lock::LockedBase;
-use crate::tree::Objects;
 
-/// How many times as long as its file a packed disk is at most, if it is longer than [`SMALL_DISK`]:
-/// Armbian's and Raspberry Pi OS's have 4 to 12 times the length, and a bomb of zeros thousands.
+/// The most that a disk of more than [`SMALL_DISK`] may be longer than its packed file. The disks of Armbian
+/// and Raspberry Pi OS are 4 to 12 times as long, a decompression bomb thousands of times.
 const MAX_RATIO: u64 = 256;
-/// A disk that may be as empty as it likes: hashing it takes a second or two.
+/// The length up to which any ratio is accepted: hashing such a disk takes a second or two.
 const SMALL_DISK: u64 = 1 << 30;
-/// Is left free on the disk of the store.
+/// The bytes that stay free on the filesystem of the store.
 const RESERVE: u64 = 64 << 20;
 
 impl Source<'_> {
-    /// The disk in `input`, which must be the file `locked`: what is unpacked is what is hashed, and it
-    /// is kept only if its digest is the right one.
+    /// Unpacks the disk in `input`, which must be the file `locked`, into the store. The same bytes are
+    /// unpacked and hashed, and the disk is kept only if the digest is that of the lock.
     pub(super) fn unpack(&self, locked: &LockedBase, input: Input) -> Result<Sha256, SourceError> {
         let name = &locked.name;
         self.reporter.report(Event::Started {
@@ -44,12 +43,12 @@ impl Source<'_> {
         let n_threads = u32::try_from(n_threads).expect("at most sixteen");
         let scratch = self.store.scratch_path();
         let unpacked = packing::unpack(input, n_threads, scratch, |packing, disk| {
-            sparse::take(self.store, disk, bounds(packing), &mut advance)
+            sparse::copy(self.store, disk, bounds(packing), &mut advance)
         });
         let unpacked = unpacked.map_err(|source| refused(name, source))?;
         let found = unpacked.file.unwrap_or(unpacked.disk.digest);
         if found != locked.sha256 {
-            // It may be an object that is not what it should be.
+            // The input may be a damaged object of the store, which this check finds.
             self.store.prove_used()?;
             return Err(SourceError::Digest {
                 name: name.clone(),
@@ -65,27 +64,15 @@ impl Source<'_> {
         Ok(disk)
     }
 
-    /// The file `locked`, which is brought into the store from `urls` or, failing these, from where the
-    /// lock says.
-    pub(super) fn fetched(
-        &self,
-        locked: &LockedBase,
-        urls: &[String],
-    ) -> Result<Input, SourceError> {
-        self.fetch(locked, urls)?;
-        Ok(Input::new(self.store.open(&locked.sha256)?)?)
-    }
-
-    fn fetch(&self, locked: &LockedBase, urls: &[String]) -> Result<(), SourceError> {
+    /// Fetches the file `locked` into the store from `urls` or, if these fail, from the addresses in the lock.
+    pub(super) fn fetch(&self, locked: &LockedBase, urls: &[String]) -> Result<(), SourceError> {
         if self.store.contains(&locked.sha256) {
             return Ok(());
         }
         let mut urls = addresses(urls)?;
         for url in addresses(&locked.urls)? {
-            if !urls
-                .iter()
-                .any(|known| known.to_string() == url.to_string())
-            {
+            let address = url.to_string();
+            if !urls.iter().any(|known| known.to_string() == address) {
                 urls.push(url);
             }
         }
@@ -100,10 +87,7 @@ impl Source<'_> {
             work: Work::Bytes(Some(locked.size)),
         });
         let fetched = self.client.download(self.store, &download, self.reporter);
-        fetched.map_err(|source| SourceError::Fetch {
-            name: locked.name.clone(),
-            source,
-        })?;
+        fetched.map_err(|source| failed(&locked.name, source))?;
         self.reporter.report(Event::Finished {
             stage: Stage::Fetch,
             memoized: false,
@@ -112,14 +96,11 @@ impl Source<'_> {
     }
 }
 
-/// What unpacking failed of, with what is wrong about its size taken out of its wrapping.
+/// The error of unpacking. A limit of size is found inside the I/O error that carries it.
 fn refused(name: &str, source: PackingError) -> SourceError {
     let name = name.to_owned();
-    let beyond = match &source {
-        PackingError::Read(error) => error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<Beyond>())
-            .copied(),
+    let beyond: Option<Beyond> = match &source {
+        PackingError::Read(error) => error.get_ref().and_then(|it| it.downcast_ref().copied()),
         _ => None,
     };
     match beyond {
