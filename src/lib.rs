@@ -92,7 +92,7 @@
 //! - [`cli`] is the command; it alone knows arguments, environment, clock and terminal.
 //! - [`event`] has what a build says while it runs.
 //!
-//! What all of them use: [`address`], [`architecture`], [`configuration`], [`digest`], [`listing`], [`removal`], [`unfinished`] and [`units`].
+//! What all of them use: [`address`], [`architecture`], [`configuration`], [`digest`], [`listing`], `parallel`, [`removal`], [`unfinished`] and [`units`].
 
 pub mod address;
 pub mod architecture;
@@ -103,6 +103,7 @@ pub mod event;
 mod glob;
 pub mod listing;
 mod per_device;
+mod parallel;
 pub mod removal;
 pub mod seed;
 pub mod unfinished;

@@ -5,7 +5,7 @@
 //! environment unless it is told not to, and its errors print the address with the password in it.
 
 use super::Url;
-use super::error::{FetchError, Trouble, transfer};
+use super::error::{AttemptError, FetchError};
 use super::pace::{Pace, Watch};
 use super::proxy::{self, Proxies};
 use reqwest::StatusCode;
@@ -132,7 +132,7 @@ impl Client {
                 watch.advance(url, count)?;
                 bytes.extend_from_slice(&buffer[..count]);
                 if bytes.len() as u64 > limit {
-                    return Err(Trouble::Lasting(FetchError::TooLarge {
+                    return Err(AttemptError::Permanent(FetchError::TooLarge {
                         url: url.clone(),
                         limit,
                     }));
@@ -146,17 +146,14 @@ impl Client {
         &self,
         name: &str,
         urls: &[Url],
-        mut action: impl FnMut(&Url) -> Result<T, Trouble>,
+        mut action: impl FnMut(&Url) -> Result<T, AttemptError>,
     ) -> Result<T, FetchError> {
         let online = self.options.network == Network::Online;
-        let mut error = FetchError::NoAddress {
-            name: name.to_owned(),
+        let name = name.to_owned();
+        let mut error = match self.options.network {
+            Network::Online => FetchError::NoAddress { name },
+            Network::Offline => FetchError::Offline { name },
         };
-        if !online {
-            error = FetchError::Offline {
-                name: name.to_owned(),
-            };
-        }
         for url in urls
             .iter()
             .filter(|url| online || url.file_path().is_some())
@@ -165,23 +162,23 @@ impl Client {
             while failures < self.options.attempts.max(1) {
                 match action(url) {
                     Ok(value) => return Ok(value),
-                    Err(Trouble::Advanced(passing)) => {
-                        error = passing;
+                    Err(AttemptError::Progressed(transient)) => {
+                        error = transient;
                         failures = 0;
                         self.back_off(1);
                     }
-                    Err(Trouble::Passing(passing)) => {
-                        error = passing;
+                    Err(AttemptError::Transient(transient)) => {
+                        error = transient;
                         failures += 1;
                         if failures < self.options.attempts {
                             self.back_off(failures);
                         }
                     }
-                    Err(Trouble::Lasting(lasting)) => {
-                        error = lasting;
+                    Err(AttemptError::Permanent(permanent)) => {
+                        error = permanent;
                         break;
                     }
-                    Err(Trouble::Ours(ours)) => return Err(FetchError::File(ours)),
+                    Err(AttemptError::Local(local)) => return Err(FetchError::File(local)),
                 }
             }
         }
@@ -189,9 +186,10 @@ impl Client {
     }
 
     /// Starts to read `url` at `offset`, or from its start if the server does not support ranges.
-    pub(super) fn open(&self, url: &Url, offset: u64) -> Result<Body, Trouble> {
+    pub(super) fn open(&self, url: &Url, offset: u64) -> Result<Body, AttemptError> {
         if let Some(path) = url.file_path() {
-            return open_file(&path, offset).map_err(|e| Trouble::Lasting(FetchError::File(e)));
+            return open_file(&path, offset)
+                .map_err(|e| AttemptError::Permanent(FetchError::File(e)));
         }
         let mut request = self
             .http
@@ -201,8 +199,8 @@ impl Client {
             request = request.header(RANGE, format!("bytes={offset}-"));
         }
         let response = request.send();
-        let response =
-            response.map_err(|error| transfer(url, io::Error::other(error.without_url())))?;
+        let response = response
+            .map_err(|error| AttemptError::transfer(url, io::Error::other(error.without_url())))?;
         let status = response.status();
         if status == StatusCode::RANGE_NOT_SATISFIABLE && offset > 0 {
             return self.open(url, 0);
@@ -215,10 +213,10 @@ impl Client {
                     url: url.clone(),
                     status,
                 };
-                return Err(if may_pass(status) {
-                    Trouble::Passing(error)
+                return Err(if is_transient(status) {
+                    AttemptError::Transient(error)
                 } else {
-                    Trouble::Lasting(error)
+                    AttemptError::Permanent(error)
                 });
             }
         };
@@ -244,11 +242,11 @@ pub(super) struct Body {
 
 impl Body {
     /// Reads the next bytes and gives their number, which is 0 at the end.
-    pub(super) fn read(&mut self, url: &Url, buffer: &mut [u8]) -> Result<usize, Trouble> {
+    pub(super) fn read(&mut self, url: &Url, buffer: &mut [u8]) -> Result<usize, AttemptError> {
         loop {
             match self.reader.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read.map_err(|error| transfer(url, error)),
+                read => return read.map_err(|error| AttemptError::transfer(url, error)),
             }
         }
     }
@@ -256,7 +254,7 @@ impl Body {
 
 /// Says whether the server may answer otherwise later: overload, time-outs and failing gateways
 /// pass, every other status is final.
-fn may_pass(status: StatusCode) -> bool {
+fn is_transient(status: StatusCode) -> bool {
     status.is_server_error()
         || status == StatusCode::REQUEST_TIMEOUT
         || status == StatusCode::TOO_MANY_REQUESTS

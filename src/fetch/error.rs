@@ -105,22 +105,24 @@ pub enum FetchError {
     File(#[from] io::Error),
 }
 
-/// What an error means for further attempts.
-pub(super) enum Trouble {
+/// Why an attempt to fetch from one address failed, by what that means for further attempts.
+pub(super) enum AttemptError {
     /// The address got further than in every earlier attempt, and may do so again.
-    Advanced(FetchError),
+    Progressed(FetchError),
     /// The address may work later.
-    Passing(FetchError),
+    Transient(FetchError),
     /// The address will not work, another one may.
-    Lasting(FetchError),
+    Permanent(FetchError),
     /// The store failed, so no address helps.
-    Ours(io::Error),
+    Local(io::Error),
 }
 
-/// What a failed transfer of `url` means.
-pub(super) fn transfer(url: &Url, source: io::Error) -> Trouble {
-    Trouble::Passing(FetchError::Transfer {
-        url: url.clone(),
-        source,
-    })
+impl AttemptError {
+    /// The error of a transfer from `url` that broke off.
+    pub(super) fn transfer(url: &Url, source: io::Error) -> Self {
+        Self::Transient(FetchError::Transfer {
+            url: url.clone(),
+            source,
+        })
+    }
 }

@@ -11,6 +11,7 @@ mod error;
 mod pace;
 mod partial;
 mod proxy;
+mod transfer;
 mod unverified;
 mod url;
 

@@ -5,7 +5,7 @@
 //! included.
 
 use super::Url;
-use super::error::{FetchError, Trouble};
+use super::error::{AttemptError, FetchError};
 use std::time::Duration;
 
 /// The slowest transfer that is not given up.
@@ -46,8 +46,14 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Begins a new window.
+    pub(super) fn restart(&mut self) {
+        self.since = (self.clock)();
+        self.bytes = 0;
+    }
+
     /// Counts `count` further bytes from `url`, and fails if the transfer is too slow.
-    pub(super) fn advance(&mut self, url: &Url, count: usize) -> Result<(), Trouble> {
+    pub(super) fn advance(&mut self, url: &Url, count: usize) -> Result<(), AttemptError> {
         let Pace { bytes, window } = self.pace;
         self.bytes = self.bytes.saturating_add(count as u64);
         let now = (self.clock)();
@@ -59,7 +65,7 @@ impl<'a> Watch<'a> {
         if received >= bytes {
             return Ok(());
         }
-        Err(Trouble::Lasting(FetchError::TooSlow {
+        Err(AttemptError::Permanent(FetchError::TooSlow {
             url: url.clone(),
             received,
             seconds: window.as_secs(),

@@ -1,6 +1,6 @@
 //! A download in progress: the locked file in which it grows, and the hash of its content so far.
 
-use super::error::Trouble;
+use super::error::AttemptError;
 use crate::digest::Hasher;
 use crate::removal;
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -15,6 +15,8 @@ pub(super) struct Partial {
     file: fs_err::File,
     pub(super) hasher: Hasher,
     pub(super) len: u64,
+    /// Whether an earlier run has left a part of it.
+    pub(super) resumed: bool,
     /// The greatest length that the file has had in this process.
     furthest: u64,
 }
@@ -31,12 +33,12 @@ impl Partial {
             let ours = file.metadata()?;
             let current = fs_err::metadata(path).is_ok_and(|at_path| at_path.ino() == ours.ino());
             if current && !is_there() {
-                let hasher = Hasher::new();
                 return Ok(Some(Self {
                     path: path.to_owned(),
                     file,
-                    hasher,
+                    hasher: Hasher::new(),
                     len: 0,
+                    resumed: false,
                     furthest: 0,
                 }));
             }
@@ -61,17 +63,18 @@ impl Partial {
             self.hasher.update(&buffer[..count]);
         }
         self.len = self.file.stream_position()?;
+        self.resumed = self.len > 0;
         self.furthest = self.len;
         Ok(())
     }
 
-    /// Decides what `trouble` means in view of the length that the file has reached. Only a file
+    /// Decides what `error` means in view of the length that the file has reached. Only a file
     /// that is longer than ever before counts as an advance, so that the attempts end.
-    pub(super) fn judge(&mut self, trouble: Trouble) -> Trouble {
+    pub(super) fn classify(&mut self, error: AttemptError) -> AttemptError {
         let advanced = self.len > self.furthest;
         self.furthest = self.furthest.max(self.len);
-        match trouble {
-            Trouble::Passing(error) if advanced => Trouble::Advanced(error),
+        match error {
+            AttemptError::Transient(error) if advanced => AttemptError::Progressed(error),
             other => other,
         }
     }

@@ -3,11 +3,11 @@
 
 use super::Url;
 use super::client::Client;
-use super::error::{FetchError, Trouble};
-use super::pace::Watch;
+use super::error::FetchError;
 use super::partial::Partial;
+use super::transfer::{Expected, Progress};
 use crate::digest::{Hasher, Sha256};
-use crate::event::{Event, Reporter, Stage, Work};
+use crate::event::Reporter;
 use crate::store::Store;
 use std::io;
 
@@ -81,78 +81,17 @@ impl Client {
         wanted: &UnverifiedDownload,
         reporter: &dyn Reporter,
     ) -> Result<Downloaded, FetchError> {
-        let mut partial = claim(store, wanted)?;
-        partial.resume(wanted.limit)?;
-        let resumed = partial.len > 0;
-        let mut progress = Progress {
-            reporter,
-            reported: None,
-            watch: self.watch(),
-        };
-        let fetched = self.try_each(&wanted.name, &wanted.urls, |url| {
-            let result = self.append_all(wanted, &mut partial, url, &mut progress);
-            result.map_err(|trouble| partial.judge(trouble))
-        });
-        match fetched {
-            Ok(()) => {
-                progress.end();
-                let sha256 = partial.hasher.clone().finish();
-                Ok(Downloaded {
-                    partial,
-                    sha256,
-                    resumed,
-                })
-            }
-            Err(error) => {
-                partial.leave();
-                Err(error)
-            }
-        }
-    }
-
-    fn append_all(
-        &self,
-        wanted: &UnverifiedDownload,
-        partial: &mut Partial,
-        url: &Url,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Trouble> {
-        let limit = wanted.limit;
-        let too_large = || {
-            let url = url.clone();
-            Trouble::Lasting(FetchError::TooLarge { url, limit })
-        };
-        progress.watch.advance(url, 0)?;
-        let mut body = self.open(url, partial.len)?;
-        if body.total.is_some_and(|total| total > limit) {
-            return Err(too_large());
-        }
-        if body.start != partial.len {
-            partial.restart().map_err(Trouble::Ours)?;
-        }
-        progress.begin(body.total, partial.len);
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            let count = body.read(url, &mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            if partial.len.saturating_add(count as u64) > limit {
-                partial.restart().map_err(Trouble::Ours)?;
-                return Err(too_large());
-            }
-            partial.append(&buffer[..count]).map_err(Trouble::Ours)?;
-            progress.reach(partial.len);
-            progress.watch.advance(url, count)?;
-        }
-        match body.total {
-            Some(expected) if partial.len < expected => Err(Trouble::Passing(FetchError::CutOff {
-                url: url.clone(),
-                expected,
-                received: partial.len,
-            })),
-            _ => Ok(()),
-        }
+        let mut progress = Progress::new(self, reporter);
+        let named = (wanted.name.as_str(), &*wanted.urls);
+        let partial = claim(store, wanted)?;
+        let partial =
+            self.complete(named, Expected::Limit(wanted.limit), partial, &mut progress)?;
+        progress.finish();
+        Ok(Downloaded {
+            sha256: partial.hasher.clone().finish(),
+            resumed: partial.resumed,
+            partial,
+        })
     }
 }
 
@@ -165,45 +104,4 @@ fn claim(store: &Store, wanted: &UnverifiedDownload) -> io::Result<Partial> {
     }
     let claimed = Partial::claim(&store.partial_path(&hasher.finish()), || false)?;
     Ok(claimed.expect("it is claimed unless it is there, and it never is"))
-}
-
-/// Reports each byte once, even if a download starts again, and watches the pace of the transfer.
-struct Progress<'a> {
-    reporter: &'a dyn Reporter,
-    watch: Watch<'a>,
-    /// The number of reported bytes; `None` until the transfer begins.
-    reported: Option<u64>,
-}
-
-impl Progress<'_> {
-    fn begin(&mut self, total: Option<u64>, have: u64) {
-        if self.reported.is_none() {
-            self.reporter.report(Event::Started {
-                stage: Stage::Fetch,
-                work: Work::Bytes(total),
-            });
-            self.reported = Some(0);
-        }
-        self.reach(have);
-    }
-
-    fn reach(&mut self, total: u64) {
-        let amount = total.saturating_sub(self.reported.unwrap_or(0));
-        if amount > 0 {
-            self.reported = Some(total);
-            self.reporter.report(Event::Advanced {
-                stage: Stage::Fetch,
-                amount,
-            });
-        }
-    }
-
-    fn end(&self) {
-        if self.reported.is_some() {
-            self.reporter.report(Event::Finished {
-                stage: Stage::Fetch,
-                memoized: false,
-            });
-        }
-    }
 }

@@ -75,11 +75,8 @@ impl Url {
 
     /// The path of the file, if this is a `file:` address.
     pub(super) fn file_path(&self) -> Option<PathBuf> {
-        if self.0.scheme() == "file" {
-            self.0.to_file_path().ok()
-        } else {
-            None
-        }
+        let is_file = self.0.scheme() == "file";
+        is_file.then(|| self.0.to_file_path().ok())?
     }
 
     pub(super) fn inner(&self) -> &reqwest::Url {

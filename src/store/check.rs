@@ -5,13 +5,13 @@ use super::memo::read_note;
 use super::object::Known;
 use super::{Store, object};
 use crate::digest::Sha256;
+use crate::parallel;
 use crate::removal;
 use crate::tree::Objects;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
 /// The number of times that an object is hashed again because its file was changed meanwhile.
 const N_READS: usize = 8;
@@ -81,23 +81,8 @@ impl Store {
         let digests = digests.into_iter().filter(|digest| !is_proven(digest));
         let digests: Vec<Sha256> = digests.collect::<BTreeSet<_>>().into_iter().collect();
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
-        let work = || {
-            while let Some(digest) = digests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = self.prove_one(digest) {
-                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    failed.get_or_insert(error);
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..n_cores.min(digests.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failed.map_or(Ok(()), Err)
+        let results = parallel::map(&digests, n_cores, |digest| self.prove_one(digest));
+        results.into_iter().collect()
     }
 
     /// Proves, as [`Store::prove`] does, every object that was opened so far.
