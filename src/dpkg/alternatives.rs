@@ -1,10 +1,10 @@
-//! Links of update-alternatives(1), one of several files under a common name.
+//! The symlinks of update-alternatives(1), which give one of several files a common name.
 //!
 //! ```text
 //! /var/lib/dpkg/alternatives/NAME   "auto" or "manual"
 //!                                   the link, then each slave's name and link, then an empty line
 //!                                   each choice: path, priority, the slaves' paths (or nothing)
-//! /etc/alternatives/NAME            leads to the choice, and so do the names of the slaves
+//! /etc/alternatives/NAME            a symlink to the choice; the slaves have such symlinks too
 //! ```
 
 use super::database::FOLDER;
@@ -12,7 +12,7 @@ use crate::epoch::Epoch;
 use crate::tree::{Content, Kind, Meta, Node, Objects, Origin, Tree, TreeError, TreePath};
 use std::io;
 
-/// Where the links lead through.
+/// The folder of the symlinks to the choices.
 const LINKS: &str = "/etc/alternatives";
 /// The mode of a symlink.
 const LINK: u16 = 0o777;
@@ -21,22 +21,12 @@ const LINK: u16 = 0o777;
 #[derive(Debug, thiserror::Error)]
 pub enum AlternativesError {
     /// The file cannot be read.
-    #[error("cannot read `{path}`")]
-    Read {
-        /// The file.
-        path: TreePath,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The file is not as update-alternatives writes it.
-    #[error("`{path}` is damaged: line {line} is missing or out of place")]
-    Damaged {
-        /// The file.
-        path: TreePath,
-        /// The line, from 1 on.
-        line: usize,
-    },
-    /// The tree takes no link there.
+    #[error("cannot read `{0}`")]
+    Read(TreePath, #[source] io::Error),
+    /// A line of the file, counted from 1, is not as update-alternatives writes it.
+    #[error("`{0}` is damaged: line {1} is missing or out of place")]
+    Damaged(TreePath, usize),
+    /// A symlink cannot be put into the tree.
     #[error(transparent)]
     Tree(#[from] TreeError),
 }
@@ -44,7 +34,7 @@ pub enum AlternativesError {
 /// One name with its choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alternative {
-    /// Whether a person chose.
+    /// Whether the administrator has chosen.
     manual: bool,
     name: String,
     link: String,
@@ -57,32 +47,31 @@ pub struct Alternative {
 struct Choice {
     path: String,
     priority: String,
-    /// One path for each slave; empty where this choice has none.
+    /// One path for each slave; empty if this choice has no such file.
     slaves: Vec<String>,
 }
 
 impl Alternative {
     /// The alternative `name` of the system in `tree`, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// The file of the alternative is damaged or cannot be read.
     pub fn read(
         tree: &Tree,
         objects: &dyn Objects,
         name: &str,
     ) -> Result<Option<Self>, AlternativesError> {
         let path = database(name);
-        let Some(id) = tree.resolve(&path) else {
+        let Some(content) = tree.content(&path) else {
             return Ok(None);
         };
-        let Kind::File(content) = &tree.node(id).kind else {
-            return Ok(None);
-        };
-        let bytes = content.read(objects).map_err(|source| {
-            let path = path.clone();
-            AlternativesError::Read { path, source }
-        })?;
-        let parsed = parse(name, &String::from_utf8_lossy(&bytes));
-        match parsed {
-            Ok(found) => Ok(Some(found)),
-            Err(line) => Err(AlternativesError::Damaged { path, line }),
+        match content.read(objects) {
+            Ok(bytes) => match parse(name, &String::from_utf8_lossy(&bytes)) {
+                Ok(found) => Ok(Some(found)),
+                Err(line) => Err(AlternativesError::Damaged(path, line)),
+            },
+            Err(error) => Err(AlternativesError::Read(path, error)),
         }
     }
 
@@ -92,8 +81,12 @@ impl Alternative {
         paths.find(|path| path.ends_with(ending))
     }
 
-    /// Makes `tree` what `update-alternatives --set NAME PATH` makes of it; says whether it was not so
-    /// already.
+    /// Changes `tree` as `update-alternatives --set NAME PATH` would. The result is whether
+    /// anything has changed.
+    ///
+    /// # Errors
+    ///
+    /// A symlink or file cannot be put into the tree.
     pub fn set(
         &self,
         tree: &mut Tree,
@@ -109,7 +102,7 @@ impl Alternative {
                 return Ok(());
             };
             let old = tree.at(&at).map(|id| &tree.node(id).kind);
-            // What is no link in the place of one stays: it was put there by hand.
+            // A file at the path of a symlink was put there by the administrator, and stays.
             let replaceable =
                 mode != LINK || old.is_none_or(|kind| matches!(kind, Kind::Symlink(_)));
             if old != Some(&kind) && replaceable {
@@ -167,7 +160,7 @@ fn symlink(target: &str) -> Kind {
     Kind::Symlink(target.as_bytes().into())
 }
 
-/// Reads the file of `name`; the number of the line that is wrong otherwise.
+/// Parses the file of `name`. The error is the number of the malformed line.
 fn parse(name: &str, text: &str) -> Result<Alternative, usize> {
     let mut lines = text.lines().enumerate();
     let end = text.lines().count();

@@ -1,62 +1,61 @@
-//! Stanzas of `Field: value` lines: the form of Packages, Release, status, control and .sources
+//! Stanzas of `Field: value` lines, the format of Packages, Release, status, control and .sources
 //! files (deb-control(5), deb822(5)).
 //!
-//! Nothing is copied: names and values are slices of the text. Field names are compared without
-//! regard to ASCII case, fields keep their order, and no text makes the parser panic. A line that
-//! starts with `#` is a comment, as apt and dpkg have it. Signatures around the text are not
-//! understood here.
+//! Names and values are slices of the text. Field names are compared without regard to ASCII case,
+//! fields keep their order, and no text makes the parser panic. As in apt and dpkg, a line that
+//! starts with `#` is a comment. Signatures around the text are not parsed here.
 
 use std::borrow::Cow;
 
 /// The most fields a stanza may have; the largest in Debian has about 40.
 const MAX_FIELDS: usize = 256;
 
-/// A text that is no sequence of stanzas. Lines count from 1.
+/// Why a text is not a sequence of stanzas. Lines count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
-    /// A line that is neither a field, nor the continuation of one, nor blank.
+    /// A line is neither a field, nor a continuation, nor blank.
     #[error("line {line}: expected `Field: value`, found `{found}`")]
     NoColon {
-        /// Where.
+        /// The line.
         line: usize,
         /// The start of the line.
         found: String,
     },
-    /// A field name with characters that none may have.
+    /// A field name has forbidden characters.
     #[error(
         "line {line}: `{name}` is no field name: expected visible ASCII characters that do not \
          start with `-`"
     )]
     BadName {
-        /// Where.
+        /// The line.
         line: usize,
         /// The start of the name.
         name: String,
     },
-    /// A continuation line with no field above it.
+    /// A continuation line has no field above it.
     #[error("line {line}: starts with a space but continues no field; remove the space")]
     NothingToContinue {
-        /// Where.
+        /// The line.
         line: usize,
     },
-    /// A field that its stanza already has.
+    /// The stanza already has this field.
     #[error("line {line}: field `{name}` stands in this stanza already; remove one of them")]
     Duplicate {
-        /// Where.
+        /// The line.
         line: usize,
         /// The field.
         name: String,
     },
-    /// More fields than any real stanza has.
+    /// The stanza has more fields than any real one.
     #[error("line {line}: more than {MAX_FIELDS} fields in one stanza; is a blank line missing?")]
     TooManyFields {
-        /// Where.
+        /// The line.
         line: usize,
     },
-    /// A stanza without a field that it must have.
+    /// The stanza lacks a field that it must have.
     #[error("the stanza at line {line} lacks the field `{name}`")]
     Missing {
-        /// Where the stanza starts.
+        /// The first line of the stanza.
         line: usize,
         /// The field.
         name: &'static str,
@@ -75,8 +74,8 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The value's lines without the space around them and without comments. The first one is
-    /// empty where the value starts on the line below the name.
+    /// The value's lines without the space around them and without comments. The first one is empty
+    /// if the value starts on the line below the name.
     pub fn lines(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let lines = self.value.split('\n');
         lines.filter(|line| !line.starts_with('#')).map(str::trim)
@@ -92,14 +91,14 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The fields between two blank lines; at least one.
+/// One or more fields between two blank lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stanza<'a> {
     fields: Vec<Field<'a>>,
 }
 
 impl<'a> Stanza<'a> {
-    /// The fields as they follow each other.
+    /// The fields in their order.
     pub fn fields(&self) -> &[Field<'a>] {
         &self.fields
     }
@@ -125,7 +124,17 @@ impl<'a> Stanza<'a> {
         self.field(name).map(Field::folded)
     }
 
+    /// The words of the field `name`; none if the stanza lacks it.
+    pub fn words(&self, name: &str) -> Vec<String> {
+        let value = self.folded(name).unwrap_or_default();
+        value.split_whitespace().map(str::to_owned).collect()
+    }
+
     /// The value of the field `name`, which this kind of stanza must have.
+    ///
+    /// # Errors
+    ///
+    /// The stanza lacks the field.
     pub fn required(&self, name: &'static str) -> Result<&'a str, ControlError> {
         let line = self.line();
         self.get(name).ok_or(ControlError::Missing { line, name })
@@ -145,7 +154,7 @@ pub fn parse(text: &str) -> Stanzas<'_> {
 #[derive(Clone, Debug)]
 pub struct Stanzas<'a> {
     text: &'a str,
-    /// Where the next line starts.
+    /// The offset of the next line.
     position: usize,
     /// The number of the line before `position`.
     line: usize,
@@ -166,7 +175,7 @@ impl<'a> Iterator for Stanzas<'a> {
 impl<'a> Stanzas<'a> {
     fn stanza(&mut self) -> Result<Option<Stanza<'a>>, ControlError> {
         let mut fields: Vec<Field<'a>> = Vec::new();
-        // Where the value of the last field started.
+        // The offset of the value of the last field.
         let mut value_start = 0;
         while let Some((start, line)) = self.next_line() {
             match line.as_bytes().first() {
@@ -197,7 +206,7 @@ impl<'a> Stanzas<'a> {
         Ok((!fields.is_empty()).then_some(Stanza { fields }))
     }
 
-    /// The next line without its end, and where it starts.
+    /// The next line without its end, and its offset.
     fn next_line(&mut self) -> Option<(usize, &'a str)> {
         let start = self.position;
         let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
@@ -238,7 +247,7 @@ impl<'a> Stanzas<'a> {
     }
 }
 
-/// Enough of `text` to recognize it in a message.
+/// The start of `text`, for a message.
 fn beginning(text: &str) -> String {
     text.chars().take(60).collect()
 }

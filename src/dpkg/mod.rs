@@ -1,7 +1,7 @@
-//! dpkg's formats and database: versions, control files, relations between packages, `.deb` archives,
-//! what lies under `/var/lib/dpkg`, and the unpacking of packages into a tree.
+//! dpkg's formats and database: versions, control files, relations between packages, `.deb`
+//! archives, the files of `/var/lib/dpkg`, and the unpacking of packages into a tree.
 //!
-//! What archives of packages say, and which packages are chosen from them, is [`apt`](crate::apt)'s.
+//! Archives of packages, and the choice of packages from them, are in [`apt`](crate::apt).
 
 pub mod alternatives;
 pub mod control;

@@ -1,42 +1,42 @@
-//! Relations between packages: the values of Depends, Conflicts, Provides and their like (Debian
-//! policy, chapter 7).
+//! Relations between packages: the values of Depends, Conflicts, Provides and similar fields
+//! (Debian policy, chapter 7).
 //!
-//! `libc6 (>= 2.41), python3:any | perl, foo [amd64 linux-any]` is a list of alternatives of
-//! relations. Nothing is copied; what is shown reads back as the same value.
+//! `libc6 (>= 2.41), python3:any | perl, foo [amd64 linux-any]` is a list, each element of which
+//! has one or more alternative relations. Values are slices of the text. The text that `Display`
+//! makes is parsed to the same value.
 
 use super::version;
 use crate::architecture::Architecture;
-use std::cmp::Ordering;
 use std::fmt;
 
-/// A text that is no list of relations.
+/// The error for a text that is not a list of relations.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no relation between packages: {problem}")]
 pub struct RelationError {
     /// The part that cannot be read.
     pub text: String,
-    /// Why not.
+    /// The mistake.
     pub problem: &'static str,
 }
 
-/// Relations of which one must hold: `a | b`. At least one.
+/// One or more relations, of which one must hold: `a | b`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alternatives<'a>(pub Vec<Relation<'a>>);
 
-/// A package, perhaps of certain versions and architectures.
+/// A package, possibly limited to certain versions and architectures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation<'a> {
-    /// The name of a package, or one that packages provide.
+    /// The name of a package, or a name that packages provide.
     pub name: &'a str,
-    /// What follows `:` after the name: `any`, `native` or an architecture.
+    /// The word after `name:`: `any`, `native` or an architecture.
     pub qualifier: Option<&'a str>,
-    /// Which versions.
+    /// The versions that satisfy the relation.
     pub constraint: Option<Constraint<'a>>,
-    /// The terms in `[…]`; without any, the relation holds on every architecture.
+    /// The terms in `[…]`. If there are none, the relation holds on every architecture.
     pub architectures: Vec<&'a str>,
 }
 
-/// Which versions: `(>= 2.41)`.
+/// A set of versions: `(>= 2.41)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Constraint<'a> {
     /// How a version must compare to this one.
@@ -45,7 +45,7 @@ pub struct Constraint<'a> {
     pub version: &'a str,
 }
 
-/// How two versions compare.
+/// A comparison of two versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
     /// `<<`
@@ -60,7 +60,7 @@ pub enum Operator {
     Later,
 }
 
-/// Longest first; `<` and `>` are old spellings that include equality.
+/// The spellings of operators, longest first. `<` and `>` are old spellings that include equality.
 const OPERATORS: [(&str, Operator); 7] = [
     ("<<", Operator::Earlier),
     ("<=", Operator::EarlierOrEqual),
@@ -71,7 +71,11 @@ const OPERATORS: [(&str, Operator); 7] = [
     (">", Operator::LaterOrEqual),
 ];
 
-/// The alternatives between the commas of `text`.
+/// Parses `text`, a list of alternatives that are separated by commas.
+///
+/// # Errors
+///
+/// A part of `text` is not a relation.
 pub fn parse(text: &str) -> Result<Vec<Alternatives<'_>>, RelationError> {
     let parts = text.split(',').map(str::trim_ascii);
     parts
@@ -81,28 +85,29 @@ pub fn parse(text: &str) -> Result<Vec<Alternatives<'_>>, RelationError> {
         .collect()
 }
 
-/// Whether `text` may be the name of a package. Archives outside Debian have capitals and `_`.
+/// Whether `text` can be the name of a package. Names in archives outside Debian have capitals and
+/// `_`.
 pub fn is_name(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || b"+-._".contains(&b);
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(inner)
 }
 
 impl Constraint<'_> {
-    /// Whether `version` is one of these.
+    /// Whether `version` is in the set.
     pub fn admits(&self, version: &str) -> bool {
         let order = version::compare(version, self.version);
         match self.operator {
-            Operator::Earlier => order == Ordering::Less,
-            Operator::EarlierOrEqual => order != Ordering::Greater,
-            Operator::Equal => order == Ordering::Equal,
-            Operator::LaterOrEqual => order != Ordering::Less,
-            Operator::Later => order == Ordering::Greater,
+            Operator::Earlier => order.is_lt(),
+            Operator::EarlierOrEqual => order.is_le(),
+            Operator::Equal => order.is_eq(),
+            Operator::LaterOrEqual => order.is_ge(),
+            Operator::Later => order.is_gt(),
         }
     }
 }
 
 impl Relation<'_> {
-    /// Whether the relation counts on `architecture`, by its `[…]`.
+    /// Whether the `[…]` of the relation includes `architecture`.
     pub fn applies_to(&self, architecture: Architecture) -> bool {
         let names = |term: &str| {
             let cpu = term.strip_prefix("any-").or(term.strip_prefix("linux-"));
@@ -121,7 +126,11 @@ impl Relation<'_> {
     }
 }
 
-/// The one relation that `text` is, without `,` and `|`.
+/// Parses `text`, a single relation without `,` and `|`.
+///
+/// # Errors
+///
+/// `text` is not a relation.
 pub fn parse_one(text: &str) -> Result<Relation<'_>, RelationError> {
     let refuse = |problem| RelationError {
         text: text.trim_ascii().chars().take(100).collect(),
@@ -164,7 +173,7 @@ pub fn parse_one(text: &str) -> Result<Relation<'_>, RelationError> {
     })
 }
 
-/// What stands between `open` and `close` at the front of `text`, and what follows.
+/// The text between `open` and `close` at the start of `text`, and the text after `close`.
 fn enclosed(text: &str, open: char, close: char) -> Option<(&str, &str)> {
     text.trim_ascii_start()
         .strip_prefix(open)?
@@ -199,13 +208,9 @@ fn restriction(text: &str) -> Result<Vec<&str>, &'static str> {
 
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Earlier => "<<",
-            Self::EarlierOrEqual => "<=",
-            Self::Equal => "=",
-            Self::LaterOrEqual => ">=",
-            Self::Later => ">>",
-        })
+        let mut spellings = OPERATORS.iter();
+        let found = spellings.find(|(_, operator)| operator == self);
+        f.write_str(found.expect("every operator has a spelling").0)
     }
 }
 

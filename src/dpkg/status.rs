@@ -1,30 +1,30 @@
-//! dpkg's list of packages, `/var/lib/dpkg/status`, and what its field `Status` says of one (dpkg(1)).
+//! dpkg's list of packages, `/var/lib/dpkg/status`, and its field `Status` (dpkg(1)).
 
 use super::control::Stanza;
-use crate::tree::{Kind, Objects, Tree, TreePath};
+use crate::tree::{Objects, Tree, TreePath};
 use std::io;
 
-/// Where the list is.
+/// The path of the list.
 pub const PATH: &str = "/var/lib/dpkg/status";
 
-/// How far dpkg has come with a package, in the order of its work.
+/// The state of a package, in the order of dpkg's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// It is known by its name alone.
+    /// Only its name is known.
     NotInstalled,
-    /// It was removed; its configuration is left.
+    /// It was removed, and its configuration files are left.
     ConfigFiles,
-    /// Its unpacking began.
+    /// Its unpacking has begun.
     HalfInstalled,
-    /// Its files are there.
+    /// Its files are in place.
     Unpacked,
-    /// Its configuring began.
+    /// Its configuration has begun.
     HalfConfigured,
     /// It waits for triggers of other packages.
     TriggersAwaited,
-    /// Triggers of its own are to run.
+    /// Its own triggers are pending.
     TriggersPending,
-    /// Everything is done.
+    /// It is unpacked and configured.
     Installed,
 }
 
@@ -40,7 +40,7 @@ impl State {
         ("installed", Self::Installed),
     ];
 
-    /// Whether the package is there, be it unconfigured.
+    /// Whether the package is installed, even if it is not configured yet.
     pub fn is_there(self) -> bool {
         self >= Self::HalfInstalled
     }
@@ -51,17 +51,17 @@ impl State {
     }
 }
 
-/// What the field `Status` says: `install ok installed`.
+/// The value of the field `Status`: `install ok installed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Whether the package shall stay at its version.
+    /// Whether the package must stay at its version (`hold`).
     pub held: bool,
-    /// How far dpkg has come with it.
+    /// Its state.
     pub state: State,
 }
 
 impl Status {
-    /// Reads the value of the field; nothing where dpkg would not read it.
+    /// Reads the value of the field; `None` if dpkg would refuse it.
     pub fn parse(value: &str) -> Option<Self> {
         let mut words = value.split_ascii_whitespace();
         let held = words.next()? == "hold";
@@ -80,11 +80,9 @@ impl Status {
 ///
 /// # Errors
 ///
-/// If `objects` cannot be read.
+/// `objects` cannot be read.
 pub fn text(tree: &Tree, objects: &dyn Objects) -> io::Result<String> {
-    let path = TreePath::parse(PATH.as_bytes()).expect("a plain path");
-    let node = tree.resolve(&path).map(|id| tree.node(id));
-    let Some(Kind::File(content)) = node.map(|node| &node.kind) else {
+    let Some(content) = tree.content(&TreePath::literal(PATH)) else {
         return Ok(String::new());
     };
     let bytes = content.read(objects)?;

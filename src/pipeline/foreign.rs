@@ -1,7 +1,8 @@
 //! A single file out of a .deb that no archive's index vouches for: the board names its digest.
 
 use crate::digest::Sha256;
-use crate::dpkg::deb::{self, DebError, EntryKind, ReadAt, TarError, tar};
+use crate::disk::device::{Device, FileDevice};
+use crate::dpkg::deb::{self, DebError, EntryKind, TarError, tar};
 use crate::store::Store;
 use crate::tree::Objects;
 use std::io;
@@ -38,9 +39,8 @@ pub enum ForeignError {
 pub(super) fn file(store: &Store, deb: &Sha256, path: &str) -> Result<Vec<u8>, ForeignError> {
     let opened = deb::open_all(store, &[*deb], &|_| ());
     let opened = opened.into_iter().next().expect("one .deb was asked for")?;
-    let archive = store.open(&opened.data)?;
-    let len = archive.metadata()?.len();
-    for entry in tar::entries(&archive, len) {
+    let archive = FileDevice::new(store.open(&opened.data)?)?;
+    for entry in tar::entries(&archive) {
         let entry = entry?;
         if entry.kind != EntryKind::File || absolute(&entry.name) != path.as_bytes() {
             continue;
@@ -50,7 +50,7 @@ pub(super) fn file(store: &Store, deb: &Sha256, path: &str) -> Result<Vec<u8>, F
             return Err(ForeignError::TooLarge { path, size });
         }
         let mut bytes = vec![0; usize::try_from(entry.size).expect("64 MiB fit memory")];
-        archive.read_exact_at(&mut bytes, entry.offset)?;
+        archive.read_at(entry.offset, &mut bytes)?;
         return Ok(bytes);
     }
     Err(ForeignError::Missing(path.to_owned()))

@@ -1,4 +1,5 @@
-//! The root filesystem of configured packages, and beside it the trees of file packages and of tools.
+//! The root filesystem of configured packages, and beside it the trees of file packages and of
+//! tools.
 
 use super::context::BuildContext;
 use super::error::SystemError;
@@ -10,7 +11,7 @@ use crate::compose::layer::Layer;
 use crate::compose::named;
 use crate::configure::{self, ConfigureRequest, Tools};
 use crate::digest::Hasher;
-use crate::dpkg::unpack::{self, Unpackable};
+use crate::dpkg::unpack;
 use crate::event::{Event, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
@@ -48,7 +49,8 @@ pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree
     let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
     fetch::fetch(&needed, context)?;
     let mut unpacked = unpack(&plan.lock.packages, architecture, plan, context)?;
-    // What is known now is said before scripts take their minutes; `compose` sees the accounts as well.
+    // What is known now is said before scripts take their minutes; `compose` sees the accounts as
+    // well.
     let layer = Layer::new(&mut unpacked, store, plan.epoch(), Origin::Builtin);
     named::check(&layer, &named::names(plan, &plan.spec.system))?;
     let tools = tools(plan, host, context)?;
@@ -118,10 +120,9 @@ fn unpack(
     plan: &Plan,
     context: &BuildContext<'_>,
 ) -> Result<Tree, SystemError> {
-    let packages = unpackable(packages);
     let (store, reporter) = (context.store, context.reporter);
     Ok(unpack::unpack(
-        &packages,
+        packages,
         store,
         architecture,
         plan.epoch(),
@@ -137,20 +138,12 @@ pub(crate) fn unpack_onto(
 ) -> Result<Tree, SystemError> {
     Ok(unpack::unpack_onto(
         tree,
-        &unpackable(&plan.lock.packages),
+        &plan.lock.packages,
         context.store,
         plan.spec.board.architecture,
         plan.epoch(),
         context.reporter,
     )?)
-}
-
-fn unpackable(packages: &[LockedPackage]) -> Vec<Unpackable> {
-    let unpackable = |locked: &LockedPackage| Unpackable {
-        locked: locked.clone(),
-        deb: locked.sha256,
-    };
-    packages.iter().map(unpackable).collect()
 }
 
 /// Everything that decides the tree of `packages`: not the profile's files, which come later.

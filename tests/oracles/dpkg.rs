@@ -171,8 +171,8 @@ fn apt_knows_which_packages_are_automatic() {
     bench.build("base-files", "", "-Zxz", frame);
     bench.build("needed", "Multi-Arch: same\n", "-Zxz", |_| {});
     bench.build("wanted", "Depends: needed\n", "-Zxz", |_| {});
-    bench.packages[0].1.locked.automatic = true;
-    bench.packages[1].1.locked.automatic = true;
+    bench.packages[0].1.automatic = true;
+    bench.packages[1].1.automatic = true;
     let tree = bench.ours().unwrap();
     let folder = bench.folder.path();
     let mut apt = Command::new("apt-mark");
@@ -207,13 +207,13 @@ fn apt_knows_which_packages_are_automatic() {
 fn a_package_that_is_not_what_was_locked_is_refused() {
     let mut bench = Bench::new();
     bench.build("one", "", "-Zxz", |_| {});
-    bench.packages[0].1.locked.version = "1.1".to_owned();
+    bench.packages[0].1.version = "1.1".to_owned();
     let message = bench.ours().unwrap_err().to_string();
     assert!(
         message.contains("Version `1.0`") && message.contains("`1.1`"),
         "{message}"
     );
-    bench.packages[0].1.locked.version = "1.0".to_owned();
+    bench.packages[0].1.version = "1.0".to_owned();
     let again = bench.packages[0].clone();
     bench.packages.push(again);
     assert!(matches!(bench.ours(), Err(UnpackError::Twice { package }) if package == "one"));
@@ -317,10 +317,7 @@ fn pax_headers_are_refused_as_by_dpkg() {
     assert!(
         matches!(
             &error,
-            UnpackError::Tar {
-                source: TarError::Type { found: b'x', .. },
-                ..
-            }
+            UnpackError::Tar(_, TarError::Type { found: b'x', .. })
         ),
         "{error}"
     );
@@ -338,7 +335,7 @@ fn nothing_is_written_through_a_symlink_that_leads_out() {
     raw_deb(&mut bench, "two", &through.0, &["./d/x"]);
     let error = bench.ours().unwrap_err();
     assert!(
-        matches!(&error, UnpackError::Place { package, .. } if package == "two"),
+        matches!(&error, UnpackError::Place(package, _) if package == "two"),
         "{error}"
     );
     assert!(!outside.exists());

@@ -1,8 +1,8 @@
-//! Configuration files: what a package declares, and the field `Conffiles` of `status`.
+//! Configuration files of packages: the member `conffiles`, and the field `Conffiles` of `status`.
 
 use crate::dpkg::control::Field;
 
-/// A line of conffiles, or of the field of that name, that cannot be read.
+/// The error for a malformed line of the member `conffiles` or of the field of that name.
 #[derive(Debug, thiserror::Error)]
 #[error("conffile line `{line}`: expected an absolute path, perhaps after `remove-on-upgrade`")]
 pub struct NotAConffile {
@@ -15,21 +15,18 @@ pub struct NotAConffile {
 pub struct Conffile {
     /// Its path, with a leading slash.
     pub path: Vec<u8>,
-    /// MD5 of the version that was configured last, or `newconffile`.
+    /// MD5 of the version that was configured last, or `newconffile` if none was.
     pub hash: String,
-    /// Whether it is in the package's list only because it was once.
+    /// Whether the package no longer has it.
     pub obsolete: bool,
-    /// Whether an upgrade shall remove it.
+    /// Whether an upgrade removes it.
     pub remove_on_upgrade: bool,
 }
 
 impl Conffile {
     /// Appends its line of the field `Conffiles`.
     pub(super) fn show(&self, bytes: &mut Vec<u8>) {
-        bytes.push(b' ');
-        bytes.extend(&self.path);
-        bytes.push(b' ');
-        bytes.extend(self.hash.bytes());
+        bytes.extend([b" ", &*self.path, b" ", self.hash.as_bytes()].concat());
         if self.obsolete {
             bytes.extend(b" obsolete");
         }
@@ -44,7 +41,7 @@ impl Conffile {
 ///
 /// # Errors
 ///
-/// If a line has no absolute path.
+/// A line has no absolute path.
 pub fn declared_conffiles(bytes: &[u8]) -> Result<Vec<Conffile>, NotAConffile> {
     let lines = bytes
         .split(|byte| *byte == b'\n')

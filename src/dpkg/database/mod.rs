@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! status              a stanza per package, sorted by name (record)
-//! info/<name>.list    the paths of a package, `/.` first; other members of its control.tar beside
+//! info/<name>.list    the paths of a package, `/.` first; beside it, members of its control.tar
 //! info/format         1: the names of Multi-Arch: same packages carry `:<architecture>`
-//! triggers/           who wants to know what (triggers)
-//! diversions          paths that others must use instead (redirect)
-//! statoverride        owners and modes that hold instead (redirect)
+//! triggers/           the interests of packages (triggers)
+//! diversions          files that are installed at other paths (redirect)
+//! statoverride        owners and modes that replace those of packages (redirect)
 //! ```
 //!
-//! What is written after packages were unpacked is byte for byte what `dpkg --unpack` leaves, but
-//! for what depends on the moment: locks are empty, and there is no log and no backup.
+//! The files that are written after packages were unpacked have the same bytes as those of `dpkg
+//! --unpack`, but without its log and its backups.
 
 mod conffile;
 mod record;
@@ -25,31 +25,31 @@ pub use triggers::{Triggers, TriggersError};
 
 use crate::dpkg::control;
 use crate::dpkg::deb::ControlMember;
-use crate::tree::{Kind, Objects, Tree, TreePath};
+use crate::tree::{Objects, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// The folder.
+/// The folder of the database.
 pub const FOLDER: &str = "/var/lib/dpkg";
 
 /// Name and architecture, in the order of `status`.
 pub type PackageKey = (String, String);
 
-/// A package that is unpacked or more.
+/// A package of the database.
 #[derive(Clone, Debug)]
 pub struct Package {
     /// Its stanza of `status`.
     pub record: Record,
-    /// The paths it owns, as `<name>.list` has them.
+    /// Its paths, as in `<name>.list`.
     pub list: Vec<Vec<u8>>,
-    /// Members of its control.tar that are new in `info`.
+    /// The members of its control.tar that are to be added to `info`.
     pub info: BTreeMap<String, ControlMember>,
-    /// Whether `list` is other than in the tree.
+    /// Whether `list` differs from the file in the tree.
     pub list_is_new: bool,
 }
 
 impl Package {
-    /// Where the database files it.
+    /// Its key in the database.
     pub fn key(&self) -> PackageKey {
         (
             self.record.name().to_owned(),
@@ -58,22 +58,16 @@ impl Package {
     }
 }
 
-/// A database of dpkg or apt that cannot be used.
+/// Why a database of dpkg or apt cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// A file cannot be read.
-    #[error("cannot read `{path}`")]
-    Read {
-        /// The file within the tree.
-        path: TreePath,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// A stanza of `status` that cannot be read.
+    #[error("cannot read `{0}`")]
+    Read(TreePath, #[source] io::Error),
+    /// A stanza of `status` cannot be parsed.
     #[error("/var/lib/dpkg/status is damaged")]
     Status(#[source] RecordError),
-    /// Diversions or overrides.
+    /// The diversions or overrides cannot be parsed.
     #[error(transparent)]
     Redirect(#[from] RedirectError),
 }
@@ -81,18 +75,22 @@ pub enum DatabaseError {
 /// The database in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Database {
-    /// Every package of `status`, also those of which only configuration is left.
+    /// Every package of `status`, including those of which only the configuration files are left.
     pub packages: BTreeMap<PackageKey, Package>,
-    /// Interests in files and names.
+    /// The interests in files and in named triggers.
     pub triggers: Triggers,
-    /// Diverted paths.
+    /// The diversions.
     pub diversions: Diversions,
-    /// Overridden owners and modes by path.
+    /// The overridden owners and modes by path.
     pub overrides: BTreeMap<Vec<u8>, Override>,
 }
 
 impl Database {
-    /// Reads the database that `tree` holds; an empty one if the tree has no database.
+    /// Reads the database of `tree`. It is empty if the tree has none.
+    ///
+    /// # Errors
+    ///
+    /// A file of the database is damaged or cannot be read.
     pub fn read(tree: &Tree, objects: &dyn Objects) -> Result<Self, DatabaseError> {
         let file = |name: &str| read_file(tree, objects, &format!("{FOLDER}/{name}"));
         let mut database = Self {
@@ -105,21 +103,19 @@ impl Database {
             .map_err(|_| DatabaseError::Status(RecordError::NotText))?;
         for stanza in control::parse(text) {
             let stanza = stanza.map_err(|error| DatabaseError::Status(error.into()))?;
-            // Remembered selections of packages that are not installed have no version.
+            // A package that was never installed, and is only selected, has no version.
             if stanza.get("Version").is_none() {
                 continue;
             }
             let record = Record::new(&stanza).map_err(DatabaseError::Status)?;
             let list = file(&format!("info/{}.list", record.info_name()))?;
-            let list = list
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty());
-            let list = list.map(<[u8]>::to_vec).collect();
-            let info = BTreeMap::new();
+            let lines = list.split(|byte| *byte == b'\n');
             let package = Package {
                 record,
-                list,
-                info,
+                list: (lines.filter(|line| !line.is_empty()))
+                    .map(<[u8]>::to_vec)
+                    .collect(),
+                info: BTreeMap::new(),
                 list_is_new: false,
             };
             database.packages.insert(package.key(), package);
@@ -144,7 +140,8 @@ impl Database {
         configured.map(Record::info_name).collect()
     }
 
-    /// Activates the triggers of those of `configured` that want to know of files of `packages`.
+    /// Activates the triggers of the `configured` packages that have an interest in files of
+    /// `packages`.
     pub fn activate_files_of<'a>(
         &mut self,
         packages: impl Iterator<Item = &'a str>,
@@ -163,17 +160,15 @@ impl Database {
 /// The content of the file at `path`; empty if there is no such file.
 fn read_file(tree: &Tree, objects: &dyn Objects, path: &str) -> Result<Vec<u8>, DatabaseError> {
     let path = at(path);
-    let node = tree.resolve(&path).map(|id| tree.node(id));
-    let Some(Kind::File(content)) = node.map(|node| &node.kind) else {
+    let Some(content) = tree.content(&path) else {
         return Ok(Vec::new());
     };
-    let bytes = content
-        .read(objects)
-        .map_err(|source| DatabaseError::Read { path, source })?;
+    let bytes = content.read(objects);
+    let bytes = bytes.map_err(|error| DatabaseError::Read(path, error))?;
     Ok(bytes.to_vec())
 }
 
-/// A path of the database. Names of packages and members were checked before they came here.
+/// A path of the database. The names of packages and members were checked before.
 fn at(path: &str) -> TreePath {
     TreePath::parse(path.as_bytes()).expect("a path of the database has sound names")
 }

@@ -1,15 +1,15 @@
-//! One package in the form in which dpkg keeps it: a stanza of `/var/lib/dpkg/status`.
+//! One package as dpkg records it: a stanza of `/var/lib/dpkg/status`.
 //!
-//! dpkg parses a stanza into typed fields and writes them again in its own order and spelling
-//! (`lib/dpkg/parse.c` and `dump.c`): relations are normalized, an epoch of 0 is dropped, empty and
-//! default values vanish, and what it does not know follows in the order of the control file.
+//! dpkg parses a stanza into typed fields and writes them in its own order and spelling
+//! (`lib/dpkg/parse.c` and `dump.c`): relations are normalized, an epoch of 0 is dropped, and empty
+//! and default values are left out. Fields that dpkg does not know follow in the order of the
+//! control file.
 
 use super::conffile::{Conffile, NotAConffile, known_conffiles};
 use crate::dpkg::control::{ControlError, Stanza};
-use crate::dpkg::relation::{self, RelationError};
+use crate::dpkg::relation::{self, Constraint, Relation, RelationError};
 use crate::dpkg::status::Status;
 use crate::dpkg::version::{self, NotAVersion};
-use std::fmt::Write;
 
 /// The fields that dpkg knows, in the order in which it writes them.
 const FIELDS: [(&str, Form); 28] = [
@@ -43,15 +43,15 @@ const FIELDS: [(&str, Form); 28] = [
     ("Triggers-Awaited", Form::Text),
 ];
 
-/// Fields of an archive's index that dpkg takes out of a package's own stanza.
+/// Fields of an archive's index that dpkg removes from the stanza of a package.
 const DROPPED: [&str; 4] = ["Filename", "Size", "MD5sum", "MSDOS-Filename"];
 
-/// How dpkg spells a value.
+/// The spelling that dpkg gives to a value.
 #[derive(Clone, Copy)]
 enum Form {
     Text,
     Lower,
-    /// `yes`, or nothing.
+    /// `yes`; any other value is left out.
     Flag,
     Priority,
     MultiArch,
@@ -60,31 +60,25 @@ enum Form {
     Conffiles,
 }
 
-/// Why a stanza cannot be a package's.
+/// Why a stanza is not that of a package.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// No stanza at all, or a malformed one.
+    /// The stanza is malformed, or lacks a field.
     #[error(transparent)]
     Control(#[from] ControlError),
-    /// Not in UTF-8, which Debian policy asks for.
+    /// The text is not UTF-8, which Debian policy demands.
     #[error("the control file is not UTF-8 text")]
     NotText,
     /// There is no stanza.
     #[error("the control file is empty")]
     Empty,
-    /// Relations that cannot be read.
-    #[error("field `{field}`")]
-    Relation {
-        /// The field.
-        field: &'static str,
-        /// What is wrong.
-        #[source]
-        source: RelationError,
-    },
-    /// A version that cannot be one.
+    /// A field of relations cannot be parsed.
+    #[error("field `{0}`")]
+    Relation(&'static str, #[source] RelationError),
+    /// The version is invalid.
     #[error("field `Version`")]
     Version(#[from] NotAVersion),
-    /// A line of conffiles that cannot be read.
+    /// A line of conffiles cannot be parsed.
     #[error(transparent)]
     Conffile(#[from] NotAConffile),
 }
@@ -92,8 +86,10 @@ pub enum RecordError {
 /// A package of the database.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Values by their index in [`FIELDS`], as dpkg writes them; without Conffiles.
+    /// The values of [`FIELDS`], at the same indices and in dpkg's spelling; Conffiles has none
+    /// here.
     known: Vec<Option<String>>,
+    /// The fields that dpkg does not know.
     others: Vec<(String, String)>,
     /// Its configuration files.
     pub conffiles: Vec<Conffile>,
@@ -101,9 +97,13 @@ pub struct Record {
 
 impl Record {
     /// Reads the stanza of a control file or of `status`.
+    ///
+    /// # Errors
+    ///
+    /// A field that dpkg needs is missing, empty or malformed.
     pub fn new(stanza: &Stanza<'_>) -> Result<Self, RecordError> {
         for name in ["Package", "Version", "Architecture"] {
-            // dpkg has no package without them, and writes no empty field.
+            // dpkg knows no package without these fields, and writes no empty field.
             if stanza.required(name)?.is_empty() {
                 let line = stanza.line();
                 return Err(ControlError::Missing { line, name }.into());
@@ -164,16 +164,12 @@ impl Record {
         status.is_some_and(|status| status.state.is_configured())
     }
 
-    /// Whether builds for several architectures may be installed at once.
-    pub fn is_same(&self) -> bool {
-        self.get("Multi-Arch") == Some("same")
-    }
-
-    /// The name under which info files and triggers know it: `libc6:arm64`, `tor`.
+    /// The package's name in info files and triggers: `libc6:arm64` for a package that may be
+    /// installed for several architectures at once, else `tor`.
     pub fn info_name(&self) -> String {
-        match self.is_same() {
-            true => format!("{}:{}", self.name(), self.architecture()),
-            false => self.name().to_owned(),
+        match self.get("Multi-Arch") {
+            Some("same") => format!("{}:{}", self.name(), self.architecture()),
+            _ => self.name().to_owned(),
         }
     }
 
@@ -185,13 +181,12 @@ impl Record {
             .iter()
             .flat_map(|alternatives| &alternatives.0)
             .any(|relation| {
-                let admits =
-                    |constraint: relation::Constraint<'_>| constraint.admits(other.version());
+                let admits = |constraint: Constraint<'_>| constraint.admits(other.version());
                 relation.name == other.name() && relation.constraint.is_none_or(admits)
             })
     }
 
-    /// The stanza, as bytes because paths of conffiles are.
+    /// The text of the stanza. It is in bytes, because paths of conffiles need not be UTF-8.
     pub fn show(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for ((name, _), value) in FIELDS.iter().zip(&self.known) {
@@ -212,7 +207,7 @@ impl Record {
     }
 }
 
-/// `value` as dpkg writes it; nothing where it leaves the field out.
+/// `value` in dpkg's spelling; `None` if dpkg leaves the field out.
 fn spelled(
     (field, form): (&'static str, Form),
     value: &str,
@@ -231,33 +226,31 @@ fn spelled(
             _ => Some(value.to_owned()),
         },
         Form::Relations => {
-            let relations =
-                relations(value).map_err(|source| RecordError::Relation { field, source })?;
+            let relations = relations(value);
+            let relations = relations.map_err(|error| RecordError::Relation(field, error))?;
             (!relations.is_empty()).then_some(relations)
         }
     })
 }
 
 fn relations(value: &str) -> Result<String, RelationError> {
-    let mut text = String::new();
-    for alternatives in relation::parse(value)? {
-        text.push_str(if text.is_empty() { "" } else { ", " });
-        for (n, relation) in alternatives.0.iter().enumerate() {
-            text.push_str(if n == 0 { "" } else { " | " });
-            text.push_str(&relation.name.to_ascii_lowercase());
-            if let Some(qualifier) = relation.qualifier {
-                write!(text, ":{qualifier}").expect("a String takes all");
-            }
-            if let Some(constraint) = relation.constraint {
-                let version = spelled_version(constraint.version);
-                write!(text, " ({} {version})", constraint.operator).expect("a String takes all");
-            }
-        }
-    }
-    Ok(text)
+    let spelled = |relation: &Relation<'_>| {
+        let qualifier = relation.qualifier.map(|word| format!(":{word}"));
+        let constraint = relation.constraint.map(|Constraint { operator, version }| {
+            format!(" ({operator} {})", spelled_version(version))
+        });
+        let name = relation.name.to_ascii_lowercase();
+        name + &qualifier.unwrap_or_default() + &constraint.unwrap_or_default()
+    };
+    let parsed = relation::parse(value)?.into_iter();
+    let alternatives = parsed.map(|group| {
+        let spelled: Vec<String> = group.0.iter().map(spelled).collect();
+        spelled.join(" | ")
+    });
+    Ok(alternatives.collect::<Vec<_>>().join(", "))
 }
 
-/// An epoch of 0 is not written, and others without leading zeros.
+/// The version as dpkg writes it: without an epoch of 0, and without leading zeros of the epoch.
 fn spelled_version(text: &str) -> String {
     match text
         .split_once(':')

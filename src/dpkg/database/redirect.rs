@@ -1,18 +1,18 @@
-//! Paths that the administrator or a package sends elsewhere: diversions (dpkg-divert(1)) and
-//! overridden owners and modes (dpkg-statoverride(1)).
+//! Diversions of files to other paths (dpkg-divert(1)), and overridden owners and modes
+//! (dpkg-statoverride(1)).
 
 use std::collections::BTreeMap;
 
-/// A file of the database that cannot be understood.
+/// Why the file of diversions or overrides cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectError {
-    /// Records of three lines: path, path to use instead, package.
+    /// The number of lines is wrong. A diversion has three: path, path to use instead, package.
     #[error("/var/lib/dpkg/diversions has {found} lines, expected three per diversion")]
     Diversions {
         /// Number of lines.
         found: usize,
     },
-    /// Lines of user, group, mode and path.
+    /// A line does not have user, group, mode and path.
     #[error("/var/lib/dpkg/statoverride has the line `{line}`, expected `user group mode path`")]
     Override {
         /// The line.
@@ -20,14 +20,14 @@ pub enum RedirectError {
     },
 }
 
-/// Where the files of other packages go instead.
+/// A diversion: a path to which the files of other packages are moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diversion {
-    /// The path that everybody but `package` is kept away from.
+    /// The path that only `package` may use.
     pub from: Vec<u8>,
-    /// The path that they get instead.
+    /// The path that other packages use instead.
     pub to: Vec<u8>,
-    /// The package that may use `from`; `:` where none may.
+    /// The package that may use `from`; `:` if no package may.
     pub package: Vec<u8>,
 }
 
@@ -37,6 +37,10 @@ pub struct Diversions(Vec<Diversion>);
 
 impl Diversions {
     /// Reads the file `diversions`.
+    ///
+    /// # Errors
+    ///
+    /// The number of lines is not a multiple of three.
     pub fn parse(bytes: &[u8]) -> Result<Self, RedirectError> {
         let lines: Vec<&[u8]> = lines(bytes).collect();
         let records = lines.chunks_exact(3);
@@ -61,7 +65,7 @@ impl Diversions {
         self.0.iter().find(|diversion| diversion.to == path)
     }
 
-    /// The path at which `package` finds what it calls `path`.
+    /// The path at which the file `path` of `package` is installed.
     pub fn target<'a>(&'a self, path: &'a [u8], package: &str) -> &'a [u8] {
         match self.of(path) {
             Some(diversion) if diversion.package != package.as_bytes() => &diversion.to,
@@ -70,7 +74,7 @@ impl Diversions {
     }
 }
 
-/// Owner and mode that hold instead of the package's.
+/// An owner and a mode that replace those of the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// Name of a user, or `#` and a number.

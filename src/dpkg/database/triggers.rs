@@ -1,17 +1,17 @@
-//! Which packages want to be told when which files or names change (deb-triggers(5)).
+//! The interests of packages in files and in named triggers (deb-triggers(5)).
 //!
 //! ```text
 //! triggers/File     "/usr/share/man man-db/noawait"   one line per path and package
 //! triggers/<name>   "initramfs-tools"                 one line per package
-//! triggers/Unincorp "/usr/share/man -"                what was activated and dpkg has not yet noted
+//! triggers/Unincorp "/usr/share/man -"                activated triggers that dpkg has not processed
 //! ```
 //!
-//! A package that is only unpacked is never triggered, so unpacking fresh packages leaves nothing
-//! pending but for packages that were configured before.
+//! A package that is only unpacked is never triggered. So after packages were unpacked, triggers
+//! are pending only for packages that were configured before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A line of a `triggers` member that dpkg would not understand.
+/// The error for a line of a `triggers` member that dpkg would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "triggers line `{line}`: expected `interest` or `activate`, with `-await` or `-noawait` or \
@@ -22,10 +22,10 @@ pub struct TriggersError {
     pub line: String,
 }
 
-/// One package that wants to know.
+/// The interest of one package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Interest {
-    /// As [`super::Record::info_name`] gives it.
+    /// Its name, as [`super::Record::info_name`] gives it.
     package: String,
     noawait: bool,
 }
@@ -59,7 +59,11 @@ pub struct Triggers {
 }
 
 impl Triggers {
-    /// Takes in what the member `triggers` of `package` declares.
+    /// Adds the interests that the member `triggers` of `package` declares.
+    ///
+    /// # Errors
+    ///
+    /// dpkg would refuse a line.
     pub fn declare(&mut self, member: &str, package: &str) -> Result<(), TriggersError> {
         let lines = member.lines().map(|line| line.trim_matches([' ', '\t']));
         for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -68,7 +72,7 @@ impl Triggers {
             };
             let (directive, trigger) = line.split_once([' ', '\t']).ok_or_else(wrong)?;
             let trigger = trigger.trim_matches([' ', '\t']);
-            // A named trigger is the name of a file, and must not be another one's.
+            // A named trigger has a file of its name, which must not be one of these files.
             let named = !trigger.contains('/') && !["File", "Unincorp", "Lock"].contains(&trigger);
             let sound = trigger.bytes().all(|byte| byte.is_ascii_graphic());
             if !sound || trigger.is_empty() || !(named || trigger.starts_with('/')) {
@@ -113,7 +117,7 @@ impl Triggers {
         for (interest, known) in &self.files {
             let below = path.strip_prefix(interest.as_bytes());
             let within = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
-            // Nobody waits for it: whoever configures the one configures the other.
+            // No package awaits the trigger (`-`), because all packages are configured together.
             let line = format!("{interest} -");
             if within && configured.contains(&known.package) && !self.activated.contains(&line) {
                 self.activated.push(line);
@@ -121,7 +125,7 @@ impl Triggers {
         }
     }
 
-    /// Reads one file of the folder `triggers`; what cannot be understood is left out.
+    /// Reads one file of the folder `triggers`. Malformed lines are left out.
     pub fn read(&mut self, name: &str, content: &str) {
         let mut lines = content.lines();
         match name {
@@ -141,7 +145,7 @@ impl Triggers {
         }
     }
 
-    /// The files of the folder `triggers` that hold something, by name.
+    /// The files of the folder `triggers` that are not empty, by name.
     pub fn files(&self) -> BTreeMap<&str, String> {
         let lines = |interests: &[Interest]| {
             interests

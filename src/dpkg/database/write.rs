@@ -4,10 +4,10 @@ use super::{Database, FOLDER, Package, at};
 use crate::epoch::Epoch;
 use crate::tree::{Content, Kind, Meta, Node, Origin, Tree, TreeError};
 
-/// Folders that dpkg's own package ships; they are needed also where it is not installed.
+/// Folders that dpkg's own package has. They are needed even if that package is not installed.
 const FOLDERS: [&str; 5] = ["alternatives", "info", "parts", "triggers", "updates"];
 
-/// Files that exist in every database, empty at first. Modes as dpkg creates them.
+/// Files that are in every database and empty at first, with the modes that dpkg gives them.
 const EMPTY: [(&str, u16); 7] = [
     ("available", 0o644),
     ("diversions", 0o644),
@@ -19,7 +19,11 @@ const EMPTY: [(&str, u16); 7] = [
 ];
 
 impl Database {
-    /// Writes what differs from the database that `tree` holds; new files are dated `epoch`.
+    /// Writes the changed files of the database into `tree`, with the time `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// The tree has other nodes at the paths of the database.
     pub fn write(&self, tree: &mut Tree, epoch: Epoch) -> Result<(), TreeError> {
         let meta = |mode| Meta::root(mode, epoch.into());
         for folder in FOLDERS {
@@ -32,7 +36,11 @@ impl Database {
             tree.insert(&path, Node::new(kind, meta(mode), Origin::Builtin))
                 .map(|_| ())
         };
-        put("status", 0o644, &self.status())?;
+        let stanzas = self.packages.values().map(|package| package.record.show());
+        let status: Vec<u8> = stanzas
+            .flat_map(|stanza| [&*stanza, b"\n"].concat())
+            .collect();
+        put("status", 0o644, &status)?;
         put("info/format", 0o644, b"1\n")?;
         for package in self.packages.values() {
             write_info(package, &mut put)?;
@@ -48,15 +56,6 @@ impl Database {
             }
         }
         Ok(())
-    }
-
-    fn status(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for package in self.packages.values() {
-            bytes.extend(package.record.show());
-            bytes.push(b'\n');
-        }
-        bytes
     }
 }
 

@@ -8,15 +8,16 @@
 //! ```
 //!
 //! A member's header is 60 bytes of ASCII: name 16, mtime 12, uid 6, gid 6, mode 8, size 10 and the
-//! two bytes `` `\n ``; content is padded to an even length. Members that start with `_` may stand
-//! before the last two and are skipped, as dpkg does.
+//! two bytes `` `\n ``; content is padded to an even length. Members whose names start with `_`
+//! may come before the last two. They are skipped, as dpkg does.
 
+use super::DebError;
 use super::compression::Compression;
-use super::{DebError, ReadAt};
+use crate::disk::device::Device;
 
 const MAGIC: &[u8; 8] = b"!<arch>\n";
 const HEADER: u64 = 60;
-/// dpkg writes 3 members and tolerates a few more; nothing real has this many.
+/// dpkg writes 3 members and accepts a few more; no real .deb has this many.
 const MAX_MEMBERS: usize = 16;
 
 /// One compressed tar within the .deb.
@@ -30,17 +31,18 @@ pub(super) struct Member {
     pub(super) compression: Compression,
 }
 
-/// Where the control and the data archive lie.
+/// The places of control.tar and data.tar in the .deb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shell {
     pub(super) control: Member,
     pub(super) data: Member,
 }
 
-/// Finds the two archives in `file` of `len` bytes.
-pub(super) fn shell(file: &dyn ReadAt, len: u64) -> Result<Shell, DebError> {
+/// Finds the two archives in `file`.
+pub(super) fn shell(file: &dyn Device) -> Result<Shell, DebError> {
+    let len = file.len();
     let mut magic = [0; MAGIC.len()];
-    if len < 8 || file.read_exact_at(&mut magic, 0).is_err() || magic != *MAGIC {
+    if len < 8 || file.read_at(0, &mut magic).is_err() || magic != *MAGIC {
         return Err(DebError::NotADeb);
     }
     let mut at = 8;
@@ -69,12 +71,11 @@ pub(super) fn shell(file: &dyn ReadAt, len: u64) -> Result<Shell, DebError> {
 }
 
 /// Name and size of the member whose header is at `at`; the content ends within `len`.
-fn header(file: &dyn ReadAt, at: u64, len: u64) -> Result<(String, u64), DebError> {
+fn header(file: &dyn Device, at: u64, len: u64) -> Result<(String, u64), DebError> {
     let mut header = [0; HEADER as usize];
     let behind = at.checked_add(HEADER).filter(|end| *end <= len);
     let start = behind.ok_or(DebError::Truncated { len })?;
-    file.read_exact_at(&mut header, at)
-        .map_err(DebError::Read)?;
+    file.read_at(at, &mut header).map_err(DebError::Read)?;
     let damaged = DebError::MemberHeader { offset: at };
     let text = std::str::from_utf8(&header).map_err(|_| DebError::MemberHeader { offset: at })?;
     if !text.is_ascii() || !text.ends_with("`\n") {
@@ -89,14 +90,14 @@ fn header(file: &dyn ReadAt, at: u64, len: u64) -> Result<(String, u64), DebErro
 }
 
 /// Checks the member that names the format: `2.` and a minor version that does not matter.
-fn version(file: &dyn ReadAt, name: &str, offset: u64, size: u64) -> Result<(), DebError> {
+fn version(file: &dyn Device, name: &str, offset: u64, size: u64) -> Result<(), DebError> {
     if name != "debian-binary" {
         return Err(DebError::Member {
             found: name.to_owned(),
         });
     }
     let mut text = [0; 2];
-    if size < 4 || file.read_exact_at(&mut text, offset).is_err() || text != *b"2." {
+    if size < 4 || file.read_at(offset, &mut text).is_err() || text != *b"2." {
         return Err(DebError::Format {
             found: String::from_utf8_lossy(&text).into_owned(),
         });
@@ -133,8 +134,7 @@ mod tests {
     }
 
     fn read(members: &[(&str, &str)]) -> Result<Shell, DebError> {
-        let bytes = ar(members);
-        shell(&bytes.as_slice(), bytes.len() as u64)
+        shell(&ar(members).as_slice())
     }
 
     #[test]
@@ -173,15 +173,14 @@ mod tests {
             "{}",
             refused(&[version, control])
         );
-        assert!(matches!(shell(&&b"!<arch>"[..], 7), Err(DebError::NotADeb)));
+        assert!(matches!(shell(&&b"!<arch>"[..]), Err(DebError::NotADeb)));
     }
 
     #[test]
     fn a_member_that_claims_to_pass_the_end_is_refused() {
         let mut bytes = ar(&[("debian-binary", "2.0\n"), ("control.tar", "x")]);
-        let len = bytes.len();
         bytes[8 + 64 + 48..8 + 64 + 58].copy_from_slice(b"9999999999");
-        let refused = shell(&bytes.as_slice(), len as u64);
+        let refused = shell(&bytes.as_slice());
         assert!(matches!(refused, Err(DebError::Truncated { .. })));
     }
 }

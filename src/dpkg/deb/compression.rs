@@ -2,19 +2,20 @@
 
 use std::io::{self, Read};
 
-/// What a xz or zstd stream may ask for to be decoded: `xz -9` and `zstd -19` of Debian need 65 MiB.
+/// The most memory for the decoder of an xz stream, in bytes; `xz -9` needs 65 MiB.
 const MAX_DECODER_MEMORY: u64 = 512 << 20;
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
 
-/// Above this compressed length the blocks of one xz stream are decoded on several threads: below
-/// it a member has one or two blocks (dpkg-deb makes them 24 MiB) and other packages fill the CPUs.
+/// From this compressed length on, the blocks of one xz stream are decoded on several threads. A
+/// shorter member has one or two blocks (dpkg-deb makes them 24 MiB), and other packages keep the
+/// CPUs busy.
 const PARALLEL_FROM: u64 = 16 << 20;
-/// What such threads may take together; liblzma starts fewer where a block needs more.
+/// The most memory for such threads together, in bytes; liblzma starts fewer if a block needs more.
 const PARALLEL_MEMORY: u64 = 128 << 20;
 
 /// How a member of a .deb is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(crate) enum Compression {
     None,
     Gzip,
     Xz,
@@ -22,7 +23,7 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// By what follows `control.tar` or `data.tar`.
+    /// The compression of a member with this text after `control.tar` or `data.tar`.
     pub(super) fn of_extension(extension: &str) -> Option<Self> {
         Some(match extension {
             "" => Self::None,
@@ -34,7 +35,7 @@ impl Compression {
     }
 
     /// Decodes `input`, which is `len` bytes long, on up to `n_threads` threads.
-    pub(super) fn decode<'a>(
+    pub(crate) fn decode<'a>(
         self,
         input: impl Read + 'a,
         len: u64,

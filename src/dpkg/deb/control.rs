@@ -1,14 +1,15 @@
-//! The members of control.tar, in memory: `control`, `conffiles`, maintainer scripts …
+//! Reads the members of control.tar into memory: `control`, `conffiles`, maintainer scripts and
+//! others.
 
 use super::entry::EntryKind;
 use super::error::DebError;
-use super::read_at::ReadAt;
 use super::tar;
+use crate::disk::device::Device;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// control.tar may hold this much; Debian's largest (a few MB) list the files of big packages.
+/// The greatest length of a decompressed control.tar; Debian's largest ones have a few MB.
 pub(super) const MAX_CONTROL: u64 = 64 << 20;
 
 /// One file of control.tar.
@@ -27,9 +28,8 @@ pub type ControlFiles = BTreeMap<String, ControlMember>;
 pub(super) fn read(reader: impl Read) -> Result<ControlFiles, DebError> {
     let archive = read_limited(reader)?;
     let archive = archive.as_slice();
-    let len = u64::try_from(archive.len()).expect("a length fits 64 bits");
     let mut files = ControlFiles::new();
-    for entry in tar::entries(&archive, len) {
+    for entry in tar::entries(&archive) {
         let entry = entry.map_err(DebError::ControlTar)?;
         let name = String::from_utf8_lossy(&entry.name).into_owned();
         let short = name.strip_prefix("./").unwrap_or(&name);
@@ -39,9 +39,8 @@ pub(super) fn read(reader: impl Read) -> Result<ControlFiles, DebError> {
             _ => return Err(DebError::ControlMember { name }),
         }
         let mut bytes = vec![0; usize::try_from(entry.size).expect("it lies in memory")];
-        archive
-            .read_exact_at(&mut bytes, entry.offset)
-            .map_err(DebError::Read)?;
+        let read = archive.read_at(entry.offset, &mut bytes);
+        read.map_err(DebError::Read)?;
         let member = ControlMember {
             mode: entry.mode,
             bytes: bytes.into(),

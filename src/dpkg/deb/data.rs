@@ -1,22 +1,22 @@
 //! Opens many .debs at once: control members in memory, `data.tar` decompressed into the store.
 //!
-//! Decompression is the expensive part of unpacking (an image's packages are hundreds of MB of
-//! xz), so it runs on all cores, the largest packages first, and never twice for the same .deb.
+//! Decompression is the slowest part of unpacking (the packages of an image are hundreds of MB of
+//! xz), so it runs on all cores, with the largest packages first, and only once for a .deb.
 
 use super::ar::{self, Member};
-use super::{ControlFiles, DebError, ReadAt, control};
+use super::{ControlFiles, DebError, control};
 use crate::digest::Sha256;
+use crate::disk::device::{Device, FileDevice};
+use crate::parallel;
 use crate::store::Store;
 use crate::tree::Objects;
 use std::io::{self, Read, Write};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The stage of the memo that leads from a .deb to its decompressed data.tar.
 const STAGE: &str = "data-tar";
-/// data.tar may hold this much; Debian's largest packages are game data of about 4 GiB.
+/// The greatest length of a decompressed data.tar; Debian's largest are game data of about 4 GiB.
 const MAX_DATA: u64 = 16 << 30;
-/// More threads than this only take more memory: a dictionary of 8 MiB each.
+/// The most threads. More would only take more memory: a dictionary of 8 MiB each.
 const MAX_THREADS: usize = 8;
 const BUFFER: usize = 128 << 10;
 
@@ -38,51 +38,37 @@ pub fn open_all(
 ) -> Vec<Result<OpenDeb, DebError>> {
     let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
     let n_threads = n_cores.min(MAX_THREADS);
-    let queue = largest_first(store, debs);
-    let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<_>>> = debs.iter().map(|_| Mutex::new(None)).collect();
-    let work = || {
-        while let Some(index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = open(store, &debs[*index], n_threads);
-            *results[*index].lock().expect("no thread panicked") = Some(result);
-            opened(*index);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..n_threads.min(debs.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let done = |slot: Mutex<Option<_>>| slot.into_inner().expect("no thread panicked");
-    results
-        .into_iter()
-        .map(|slot| done(slot).expect("every .deb was opened"))
-        .collect()
-}
-
-/// The largest file started last would keep one core busy while all others wait.
-fn largest_first(store: &Store, debs: &[Sha256]) -> Vec<usize> {
-    let len =
-        |index: &usize| fs_err::metadata(store.object_path(&debs[*index])).map_or(0, |m| m.len());
+    // If the largest file were started last, it would keep one core busy while all others wait.
+    let path = |index: &usize| store.object_path(&debs[*index]);
+    let len = |index: &usize| fs_err::metadata(path(index)).map_or(0, |found| found.len());
     let mut queue: Vec<usize> = (0..debs.len()).collect();
     queue.sort_by_key(|index| std::cmp::Reverse(len(index)));
-    queue
+    let mut results = parallel::map(&queue, n_threads, |index| {
+        let result = open(store, &debs[*index], n_threads);
+        opened(*index);
+        (*index, result)
+    });
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// The control members of the object `deb` alone.
+/// Reads only the control members of the object `deb`.
+///
+/// # Errors
+///
+/// The object cannot be read, or is not a .deb.
 pub fn control_of(store: &Store, deb: &Sha256) -> Result<ControlFiles, DebError> {
-    let file = store.open(deb).map_err(DebError::Read)?;
-    let len = file.metadata().map_err(DebError::Read)?.len();
-    let shell = ar::shell(&file, len)?;
+    let file = store.open(deb).and_then(FileDevice::new);
+    let file = file.map_err(DebError::Read)?;
+    let shell = ar::shell(&file)?;
     control::read(decoder(&file, shell.control, "control.tar", 1)?)
 }
 
 fn open(store: &Store, deb: &Sha256, n_threads: usize) -> Result<OpenDeb, DebError> {
     store.prove([*deb]).map_err(DebError::Store)?;
-    let file = store.open(deb).map_err(DebError::Read)?;
-    let len = file.metadata().map_err(DebError::Read)?.len();
-    let shell = ar::shell(&file, len)?;
+    let file = store.open(deb).and_then(FileDevice::new);
+    let file = file.map_err(DebError::Read)?;
+    let shell = ar::shell(&file)?;
     let control = control::read(decoder(&file, shell.control, "control.tar", 1)?)?;
     let known = store.memo(STAGE, deb);
     let data = match known.filter(|data| store.prove([*data]).is_ok()) {
@@ -100,7 +86,7 @@ fn open(store: &Store, deb: &Sha256, n_threads: usize) -> Result<OpenDeb, DebErr
 }
 
 fn decoder<'a>(
-    file: &'a fs_err::File,
+    file: &'a FileDevice,
     at: Member,
     member: &'static str,
     n_threads: usize,
@@ -139,9 +125,9 @@ fn copy(mut data: Box<dyn Read + '_>, store: &Store) -> Result<Sha256, DebError>
     }
 }
 
-/// The stored bytes of one member, without moving the file's position.
+/// Reads the stored bytes of one member.
 struct MemberReader<'a> {
-    file: &'a fs_err::File,
+    file: &'a FileDevice,
     at: u64,
     left: u64,
 }
@@ -151,7 +137,7 @@ impl Read for MemberReader<'_> {
         let len = buffer
             .len()
             .min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        self.file.read_exact_at(&mut buffer[..len], self.at)?;
+        self.file.read_at(self.at, &mut buffer[..len])?;
         let read = u64::try_from(len).expect("a length fits 64 bits");
         self.at += read;
         self.left -= read;

@@ -2,7 +2,7 @@
 
 use crate::epoch::Timestamp;
 
-/// What an entry makes.
+/// The type of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// A regular file.
@@ -11,7 +11,7 @@ pub enum EntryKind {
     Directory,
     /// A symbolic link to these bytes.
     Symlink(Vec<u8>),
-    /// A further name of the member with this name.
+    /// A hard link to the member with this name.
     HardLink(Vec<u8>),
     /// A character device.
     CharDevice {
@@ -36,7 +36,7 @@ pub enum EntryKind {
 pub struct Entry {
     /// The name as it is written, without a directory's trailing slash.
     pub name: Vec<u8>,
-    /// What it makes.
+    /// Its type.
     pub kind: EntryKind,
     /// Permission bits, 0 to 0o7777.
     pub mode: u16,
@@ -44,14 +44,14 @@ pub struct Entry {
     pub uid: u32,
     /// Numeric group.
     pub gid: u32,
-    /// Name of the owner, perhaps empty.
+    /// Name of the owner; may be empty.
     pub user: Vec<u8>,
-    /// Name of the group, perhaps empty.
+    /// Name of the group; may be empty.
     pub group: Vec<u8>,
     /// Time of modification.
     pub mtime: Timestamp,
-    /// Where the content starts in the archive.
+    /// Offset of the content in the archive.
     pub offset: u64,
-    /// Length of the content; 0 for what is no file.
+    /// Length of the content; 0 if the entry is not a file.
     pub size: u64,
 }

@@ -1,8 +1,8 @@
-//! Why a .deb, or a tar archive in it, cannot be read.
+//! The errors of reading a .deb, or a tar archive in it.
 
 use std::io;
 
-/// A path longer than this cannot be opened on Linux (PATH_MAX is 4096), so none is stored.
+/// The longest long name. It is above PATH_MAX (4096), the longest path that Linux opens.
 pub(super) const MAX_LONG_NAME: u64 = 1 << 16;
 /// The largest packages of Debian hold about 100,000 files.
 pub(super) const MAX_ENTRIES: u64 = 2_000_000;
@@ -22,13 +22,13 @@ pub enum DebError {
         /// Its length.
         len: u64,
     },
-    /// A header of an ar member cannot be understood.
+    /// The header of an ar member is malformed.
     #[error("the ar header at byte {offset} of the .deb is damaged")]
     MemberHeader {
-        /// Where it is.
+        /// Its offset.
         offset: u64,
     },
-    /// A member where another one must be.
+    /// A member is in the place of another one.
     #[error(
         "the .deb has a member `{found}` out of place, expected debian-binary, control.tar, data.tar"
     )]
@@ -36,19 +36,19 @@ pub enum DebError {
         /// Its name.
         found: String,
     },
-    /// A format of another time.
+    /// The version of the format is unknown.
     #[error("the .deb has a format that starts with `{found}`, expected 2.0")]
     Format {
         /// The start of debian-binary.
         found: String,
     },
-    /// A compression that cannot be undone here.
+    /// The compression of a member is unknown.
     #[error("the .deb's member `{member}` is compressed as nothing known: expected gz, xz or zst")]
     Compression {
         /// The member.
         member: String,
     },
-    /// A member that decodes to more than allowed.
+    /// A member is too large when decompressed.
     #[error("the .deb's {member} is larger than {max} bytes when decompressed")]
     TooLarge {
         /// control.tar or data.tar.
@@ -56,30 +56,30 @@ pub enum DebError {
         /// The limit.
         max: u64,
     },
-    /// A member that cannot be decompressed.
+    /// A member cannot be decompressed.
     #[error("cannot decompress the .deb's {member}")]
     Decompress {
         /// control.tar or data.tar.
         member: &'static str,
-        /// What the decoder says.
+        /// The error of the decoder.
         #[source]
         source: io::Error,
     },
-    /// A member of control.tar that is no file.
+    /// A member of control.tar is not a file.
     #[error("the .deb's control.tar holds `{name}`, expected plain files only")]
     ControlMember {
         /// Its name.
         name: String,
     },
-    /// control.tar is no tar archive.
+    /// control.tar is not a tar archive.
     #[error("cannot read the .deb's control.tar")]
     ControlTar(#[source] TarError),
-    /// The store cannot take what was unpacked.
+    /// The unpacked files cannot be stored.
     #[error("cannot store the files of the .deb")]
     Store(#[source] io::Error),
 }
 
-/// Bytes that are no tar archive, or one with more than packages may have.
+/// Why a tar archive cannot be read, or is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum TarError {
     /// The archive cannot be read.
@@ -88,26 +88,26 @@ pub enum TarError {
     /// The archive ends within an entry.
     #[error("the tar archive ends at byte {len}, within the entry at byte {offset}")]
     Truncated {
-        /// Where the entry starts.
+        /// The offset of the entry.
         offset: u64,
         /// Length of the archive.
         len: u64,
     },
-    /// A header whose checksum does not fit.
+    /// The checksum of a header is wrong.
     #[error("the tar header at byte {offset} has a wrong checksum: the archive is damaged")]
     Checksum {
-        /// Where the header starts.
+        /// The offset of the header.
         offset: u64,
     },
-    /// A field of a header that should hold a number and does not.
+    /// A field of a header is not a number, or is out of range.
     #[error("the field `{field}` of the tar header at byte {offset} is no number in range")]
     Number {
-        /// Which field.
+        /// The field.
         field: &'static str,
-        /// Where the header starts.
+        /// The offset of the header.
         offset: u64,
     },
-    /// A type of entry that no package may have.
+    /// The type of an entry is not supported.
     #[error("tar member `{}` has type `{}`, which is not supported", .name.escape_ascii(), .found.escape_ascii())]
     Type {
         /// The entry.
@@ -115,17 +115,17 @@ pub enum TarError {
         /// The byte in the header.
         found: u8,
     },
-    /// Longer than any path can be.
+    /// A name is longer than any path can be.
     #[error(
         "the tar entry at byte {offset} has a name of {len} bytes, expected up to {MAX_LONG_NAME}"
     )]
     LongName {
-        /// Where the entry starts.
+        /// The offset of the entry.
         offset: u64,
         /// Length of the name.
         len: u64,
     },
-    /// More entries than any package has.
+    /// There are more entries than in any package.
     #[error("the tar archive has more than {MAX_ENTRIES} entries")]
     TooManyEntries,
 }

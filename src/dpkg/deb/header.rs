@@ -7,6 +7,7 @@
 //!
 //! Numbers are octal text or, with the top bit of the first byte set, base 256.
 
+use super::entry::{Entry, EntryKind};
 use super::error::TarError;
 use crate::epoch::Timestamp;
 use std::ops::Range;
@@ -17,7 +18,7 @@ pub(super) const BLOCK: u64 = 512;
 /// A header whose checksum fits.
 pub(super) struct Header {
     bytes: [u8; Header::LEN],
-    /// Where it lies in the archive.
+    /// Its offset in the archive.
     pub(super) offset: u64,
 }
 
@@ -25,13 +26,13 @@ impl Header {
     /// Length in bytes.
     pub(super) const LEN: usize = 512;
 
-    /// Checks `bytes`, which lie at `offset`; nothing where they are zeros, the end's mark.
+    /// Checks `bytes`, the block at `offset`. The result is `None` for zeros, which mark the end.
     pub(super) fn read(bytes: [u8; Self::LEN], offset: u64) -> Result<Option<Self>, TarError> {
         let header = Self { bytes, offset };
         if header.bytes == [0; Self::LEN] {
             return Ok(None);
         }
-        // The checksum is the sum of all bytes, its own field taken as spaces.
+        // The checksum is the sum of all bytes, with spaces in its own field.
         let sum = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
         let own = &header.bytes[148..156];
         let expected = sum(&header.bytes) - sum(own) + sum(&[b' '; 8]);
@@ -45,7 +46,7 @@ impl Header {
         self.bytes[156]
     }
 
-    pub(super) fn name(&self) -> Vec<u8> {
+    fn name(&self) -> Vec<u8> {
         let name = until_nul(&self.bytes[..100]);
         // GNU's magic is `ustar  `; its headers have no prefix.
         if self.bytes[257..263] == *b"ustar\0" && self.bytes[345] != 0 {
@@ -54,49 +55,70 @@ impl Header {
         name.to_vec()
     }
 
-    pub(super) fn link(&self) -> Vec<u8> {
-        until_nul(&self.bytes[157..257]).to_vec()
-    }
-
-    pub(super) fn mode(&self) -> Result<u16, TarError> {
-        let mode: u32 = self.number("mode", 100..108)?;
-        Ok(u16::try_from(mode & 0o7777).expect("12 bits fit 16"))
-    }
-
-    pub(super) fn uid(&self) -> Result<u32, TarError> {
-        self.number("uid", 108..116)
-    }
-
-    pub(super) fn gid(&self) -> Result<u32, TarError> {
-        self.number("gid", 116..124)
-    }
-
     pub(super) fn size(&self) -> Result<u64, TarError> {
         self.number("size", 124..136)
     }
 
-    pub(super) fn mtime(&self) -> Result<Timestamp, TarError> {
-        let seconds = self.number("mtime", 136..148)?;
-        Ok(Timestamp {
-            seconds,
-            nanoseconds: 0,
+    /// The entry that this header describes, without the offset of its content. `name` and `link`
+    /// are long names that replace those of the header.
+    pub(super) fn entry(
+        &self,
+        name: Option<Vec<u8>>,
+        link: Option<Vec<u8>>,
+    ) -> Result<Entry, TarError> {
+        let mut name = name.unwrap_or_else(|| self.name());
+        let link = link.unwrap_or_else(|| self.text(157..257));
+        let kind = match self.kind() {
+            // Before POSIX, a directory was a file whose name ends with a slash.
+            0 | b'0' if !name.ends_with(b"/") => EntryKind::File,
+            0 | b'0' | b'5' => EntryKind::Directory,
+            b'1' => EntryKind::HardLink(link),
+            b'2' => EntryKind::Symlink(link),
+            b'3' => {
+                let (major, minor) = self.device()?;
+                EntryKind::CharDevice { major, minor }
+            }
+            b'4' => {
+                let (major, minor) = self.device()?;
+                EntryKind::BlockDevice { major, minor }
+            }
+            b'6' => EntryKind::Fifo,
+            found => return Err(TarError::Type { name, found }),
+        };
+        if kind == EntryKind::Directory && name.ends_with(b"/") {
+            name.pop();
+        }
+        // Only files have content. Like dpkg, this ignores the size of other entries.
+        let size = match kind {
+            EntryKind::File => self.size()?,
+            _ => 0,
+        };
+        let mode: u32 = self.number("mode", 100..108)?;
+        Ok(Entry {
+            name,
+            kind,
+            mode: u16::try_from(mode & 0o7777).expect("12 bits fit 16"),
+            uid: self.number("uid", 108..116)?,
+            gid: self.number("gid", 116..124)?,
+            user: self.text(265..297),
+            group: self.text(297..329),
+            mtime: Timestamp {
+                seconds: self.number("mtime", 136..148)?,
+                nanoseconds: 0,
+            },
+            offset: 0,
+            size,
         })
     }
 
-    pub(super) fn user(&self) -> Vec<u8> {
-        until_nul(&self.bytes[265..297]).to_vec()
-    }
-
-    pub(super) fn group(&self) -> Vec<u8> {
-        until_nul(&self.bytes[297..329]).to_vec()
-    }
-
     /// Major and minor number.
-    pub(super) fn device(&self) -> Result<(u32, u32), TarError> {
-        Ok((
-            self.number("major", 329..337)?,
-            self.number("minor", 337..345)?,
-        ))
+    fn device(&self) -> Result<(u32, u32), TarError> {
+        let major = self.number("major", 329..337)?;
+        Ok((major, self.number("minor", 337..345)?))
+    }
+
+    fn text(&self, at: Range<usize>) -> Vec<u8> {
+        until_nul(&self.bytes[at]).to_vec()
     }
 
     fn number<T: TryFrom<i64>>(
@@ -122,7 +144,7 @@ pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or(bytes)
 }
 
-/// Octal digits with spaces before, and spaces or NULs behind; an empty field is 0.
+/// Parses octal digits that spaces precede, and spaces or NULs follow; an empty field is 0.
 fn octal(bytes: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(bytes).ok()?;
     match text.trim_matches(['\0', ' ']) {
@@ -132,8 +154,8 @@ fn octal(bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// Two's complement, big endian; the first byte is 0x80 for a number above and 0xff for one below
-/// zero.
+/// Parses two's complement, big endian. The first byte is 0x80 for a positive number and 0xff for a
+/// negative one.
 fn base256(bytes: &[u8]) -> Option<i64> {
     let (first, digits) = bytes.split_first()?;
     let start = if *first == 0x80 { 0 } else { -1 };

@@ -1,19 +1,19 @@
-//! Walks the headers of a tar archive: what dpkg reads of it, thus ustar and GNU long names.
+//! Reads the headers of a tar archive in the formats that dpkg knows: ustar and GNU long names.
 //!
-//! A pax header is refused, as dpkg refuses it ("unsupported PAX tar header type"); deb(5) lists the formats.
-//! Only headers are read; what a file holds stays where it is, and the entry says where. An
-//! archive ends at a block of zeros or at the end of the file.
+//! A pax header is refused, as dpkg refuses it ("unsupported PAX tar header type"); deb(5) lists
+//! the formats. Only headers are read. The content of a file is not copied: its entry has the
+//! offset in the archive. An archive ends at a block of zeros or at the end of the file.
 
-use super::entry::{Entry, EntryKind};
+use super::entry::Entry;
 use super::error::{MAX_ENTRIES, MAX_LONG_NAME, TarError};
 use super::header::{BLOCK, Header, until_nul};
-use super::read_at::ReadAt;
+use crate::disk::device::Device;
 
-/// The entries of the archive that `file` holds, in their order. The first mistake ends it.
-pub fn entries(file: &dyn ReadAt, len: u64) -> Entries<'_> {
+/// The entries of the archive that `file` holds, in their order. The first mistake ends the
+/// iteration.
+pub fn entries(file: &dyn Device) -> Entries<'_> {
     Entries {
         file,
-        len,
         at: 0,
         n_entries: 0,
         ended: false,
@@ -22,9 +22,8 @@ pub fn entries(file: &dyn ReadAt, len: u64) -> Entries<'_> {
 
 /// Iterates over the entries of an archive; see [`entries`].
 pub struct Entries<'a> {
-    file: &'a dyn ReadAt,
-    len: u64,
-    /// Where the next header is.
+    file: &'a dyn Device,
+    /// The offset of the next header.
     at: u64,
     n_entries: u64,
     ended: bool,
@@ -43,37 +42,33 @@ impl Iterator for Entries<'_> {
     }
 }
 
-/// What the headers in front of a member say about it.
-#[derive(Default)]
-struct LongNames {
-    name: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-}
-
 impl Entries<'_> {
     fn entry(&mut self) -> Result<Option<Entry>, TarError> {
-        let mut long = LongNames::default();
+        let (mut long_name, mut long_link) = (None, None);
         while let Some(header) = self.header()? {
             match header.kind() {
-                b'L' => long.name = Some(self.long_name(&header)?),
-                b'K' => long.link = Some(self.long_name(&header)?),
-                _ => return self.member(&header, long).map(Some),
+                b'L' => long_name = Some(self.long_name(&header)?),
+                b'K' => long_link = Some(self.long_name(&header)?),
+                _ => {
+                    let mut entry = header.entry(long_name, long_link)?;
+                    entry.offset = self.skip(entry.size)?;
+                    return Ok(Some(entry));
+                }
             }
         }
         Ok(None)
     }
 
-    /// The next header; nothing at the end of the archive.
+    /// The next header; `None` at the end of the archive.
     fn header(&mut self) -> Result<Option<Header>, TarError> {
         let offset = self.at;
-        if offset == self.len {
+        if offset == self.file.len() {
             return Ok(None);
         }
         let end = self.behind(offset, BLOCK)?;
         let mut bytes = [0; Header::LEN];
-        self.file
-            .read_exact_at(&mut bytes, offset)
-            .map_err(TarError::Read)?;
+        let read = self.file.read_at(offset, &mut bytes);
+        read.map_err(TarError::Read)?;
         let Some(header) = Header::read(bytes, offset)? else {
             return Ok(None);
         };
@@ -85,21 +80,19 @@ impl Entries<'_> {
         Ok(Some(header))
     }
 
-    /// The first byte behind `len` bytes at `start`, which must lie within the archive.
+    /// The end of `len` bytes at `start`, which must be within the archive.
     fn behind(&self, start: u64, len: u64) -> Result<u64, TarError> {
-        let end = start.checked_add(len).filter(|end| *end <= self.len);
-        end.ok_or(TarError::Truncated {
-            offset: self.at,
-            len: self.len,
-        })
+        let (offset, whole) = (self.at, self.file.len());
+        let end = start.checked_add(len).filter(|end| *end <= whole);
+        end.ok_or(TarError::Truncated { offset, len: whole })
     }
 
-    /// Steps over content of `size` bytes; gives where it starts. The padding of the very last
-    /// entry may be missing.
+    /// Skips content of `size` bytes, and gives its offset. The padding of the last entry may be
+    /// missing.
     fn skip(&mut self, size: u64) -> Result<u64, TarError> {
         let start = self.at;
         let end = self.behind(start, size)?;
-        self.at = end.next_multiple_of(BLOCK).min(self.len);
+        self.at = end.next_multiple_of(BLOCK).min(self.file.len());
         Ok(start)
     }
 
@@ -111,57 +104,15 @@ impl Entries<'_> {
         }
         let start = self.skip(len)?;
         let mut name = vec![0; usize::try_from(len).expect("the limit is small")];
-        self.file
-            .read_exact_at(&mut name, start)
-            .map_err(TarError::Read)?;
+        let read = self.file.read_at(start, &mut name);
+        read.map_err(TarError::Read)?;
         Ok(until_nul(&name).to_vec())
-    }
-
-    fn member(&mut self, header: &Header, long: LongNames) -> Result<Entry, TarError> {
-        let mut name = long.name.unwrap_or_else(|| header.name());
-        let link = long.link.unwrap_or_else(|| header.link());
-        let kind = match header.kind() {
-            // Before POSIX a directory was a file whose name ends with a slash.
-            0 | b'0' if !name.ends_with(b"/") => EntryKind::File,
-            0 | b'0' | b'5' => EntryKind::Directory,
-            b'1' => EntryKind::HardLink(link),
-            b'2' => EntryKind::Symlink(link),
-            b'3' => {
-                let (major, minor) = header.device()?;
-                EntryKind::CharDevice { major, minor }
-            }
-            b'4' => {
-                let (major, minor) = header.device()?;
-                EntryKind::BlockDevice { major, minor }
-            }
-            b'6' => EntryKind::Fifo,
-            found => return Err(TarError::Type { name, found }),
-        };
-        if kind == EntryKind::Directory && name.ends_with(b"/") {
-            name.pop();
-        }
-        // Only files have content, whatever the headers of others claim; dpkg ignores that too.
-        let size = match kind {
-            EntryKind::File => header.size()?,
-            _ => 0,
-        };
-        Ok(Entry {
-            name,
-            kind,
-            mode: header.mode()?,
-            uid: header.uid()?,
-            gid: header.gid()?,
-            user: header.user(),
-            group: header.group(),
-            mtime: header.mtime()?,
-            offset: self.skip(size)?,
-            size,
-        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::EntryKind;
     use super::*;
     use crate::epoch::Timestamp;
 
@@ -192,7 +143,7 @@ mod tests {
     }
 
     fn read(archive: &[u8]) -> Result<Vec<Entry>, TarError> {
-        entries(&archive, archive.len() as u64).collect()
+        entries(&archive).collect()
     }
 
     fn entry(name: &[u8], kind: EntryKind, offset: u64, size: u64) -> Entry {

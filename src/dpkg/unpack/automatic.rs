@@ -1,5 +1,5 @@
-//! `/var/lib/apt/extended_states`: which packages are there only because others need them, so that
-//! `apt autoremove` on the device keeps what was asked for.
+//! `/var/lib/apt/extended_states`: the packages that are installed only because others need them,
+//! so that `apt autoremove` on the device keeps the packages that were asked for.
 
 use super::UnpackError;
 use crate::architecture::Architecture;
@@ -11,7 +11,11 @@ use crate::tree::{Content, Kind, Meta, Node, Objects, Origin, Tree, TreePath};
 const FOLDER: &str = "/var/lib/apt";
 const FILE: &str = "/var/lib/apt/extended_states";
 
-/// Marks the automatic ones of `packages`, behind what the tree's file says already.
+/// Appends the automatic ones of `packages` to the tree's list.
+///
+/// # Errors
+///
+/// The list cannot be read or written.
 pub fn write(
     tree: &mut Tree,
     packages: &[LockedPackage],
@@ -26,20 +30,21 @@ pub fn write(
     if automatic.peek().is_none() {
         return Ok(());
     }
-    let path = |text: &str| TreePath::parse(text.as_bytes()).expect("a sound path");
-    let mut bytes = match tree.resolve(&path(FILE)).map(|id| &tree.node(id).kind) {
-        Some(Kind::File(content)) => {
-            let unreadable = |source| DatabaseError::Read {
-                path: path(FILE),
-                source,
-            };
-            content.read(objects).map_err(unreadable)?.to_vec()
+    let path = TreePath::literal(FILE);
+    let mut bytes = match tree.content(&path) {
+        Some(content) => {
+            let read = content.read(objects);
+            let unreadable = |error| DatabaseError::Read(path.clone(), error);
+            read.map_err(unreadable)?.to_vec()
         }
-        _ => Vec::new(),
+        None => Vec::new(),
     };
     for package in automatic {
         // apt files packages of architecture `all` under the native one.
-        bytes.extend(stanza(&package.name, architecture.debian()).bytes());
+        let (name, architecture) = (&package.name, architecture.debian());
+        let stanza =
+            format!("Package: {name}\nArchitecture: {architecture}\nAuto-Installed: 1\n\n");
+        bytes.extend(stanza.bytes());
     }
     let meta = |mode| Meta::root(mode, epoch.into());
     let file = Node::new(
@@ -47,12 +52,8 @@ pub fn write(
         meta(0o644),
         Origin::Builtin,
     );
-    tree.make_directories(&path(FOLDER), meta(0o755), &Origin::Builtin)
-        .and_then(|_| tree.insert(&path(FILE), file))
+    tree.make_directories(&TreePath::literal(FOLDER), meta(0o755), &Origin::Builtin)
+        .and_then(|_| tree.insert(&path, file))
         .map(|_| ())
-        .map_err(|source| UnpackError::Database { source })
-}
-
-fn stanza(name: &str, architecture: &str) -> String {
-    format!("Package: {name}\nArchitecture: {architecture}\nAuto-Installed: 1\n\n")
+        .map_err(UnpackError::Database)
 }

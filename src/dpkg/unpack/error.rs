@@ -5,37 +5,19 @@ use crate::dpkg::deb::{DebError, TarError};
 use crate::tree::{TreeError, TreePath};
 use std::io;
 
-/// Why packages cannot be unpacked. Every error names its package.
+/// Why packages cannot be unpacked. A `String` is the name of the package.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// The .deb cannot be opened.
-    #[error("cannot open package `{package}`")]
-    Deb {
-        /// The package.
-        package: String,
-        /// Why not.
-        #[source]
-        source: DebError,
-    },
+    #[error("cannot open package `{0}`")]
+    Deb(String, #[source] DebError),
     /// data.tar cannot be read.
-    #[error("cannot read the files of package `{package}`")]
-    Tar {
-        /// The package.
-        package: String,
-        /// Why not.
-        #[source]
-        source: TarError,
-    },
+    #[error("cannot read the files of package `{0}`")]
+    Tar(String, #[source] TarError),
     /// The store does not give back what was put there.
-    #[error("cannot read the stored files of package `{package}`")]
-    Store {
-        /// The package.
-        package: String,
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// The .deb holds another package than the lock says.
+    #[error("cannot read the stored files of package `{0}`")]
+    Store(String, #[source] io::Error),
+    /// The .deb is not the package of the lock.
     #[error(
         "the .deb of `{package}` has {field} `{found}`, but the lock says `{expected}`; \
          lock the packages again"
@@ -45,37 +27,31 @@ pub enum UnpackError {
         package: String,
         /// Which field differs.
         field: &'static str,
-        /// What the lock says.
+        /// The value in the lock.
         expected: String,
-        /// What the .deb says.
+        /// The value in the .deb.
         found: String,
     },
-    /// A package for another machine.
+    /// The package is for another architecture.
     #[error("package `{package}` is built for `{found}`, expected `{expected}` or `all`")]
     Architecture {
         /// The package.
         package: String,
-        /// The tree's architecture.
+        /// The architecture of the tree.
         expected: &'static str,
-        /// The package's.
+        /// The architecture of the package.
         found: String,
     },
-    /// The same package twice.
+    /// The package is there twice.
     #[error("package `{package}` is listed twice, or installed already; remove one of them")]
     Twice {
         /// The package.
         package: String,
     },
-    /// A .deb without control file, or with a bad one.
-    #[error("cannot understand the control file of package `{package}`")]
-    Control {
-        /// The package.
-        package: String,
-        /// Why not.
-        #[source]
-        source: RecordError,
-    },
-    /// A control member that the database cannot hold.
+    /// The .deb has no control file, or a malformed one.
+    #[error("cannot understand the control file of package `{0}`")]
+    Control(String, #[source] RecordError),
+    /// The name of a control member is too long for the database.
     #[error("package `{package}` has a control member `{member}`, whose name is too long")]
     Member {
         /// The package.
@@ -83,16 +59,10 @@ pub enum UnpackError {
         /// The member.
         member: String,
     },
-    /// Triggers that dpkg would refuse.
-    #[error("cannot understand the triggers of package `{package}`")]
-    Triggers {
-        /// The package.
-        package: String,
-        /// Why not.
-        #[source]
-        source: TriggersError,
-    },
-    /// A name that leads out of the tree or can be no file's.
+    /// dpkg would refuse the triggers.
+    #[error("cannot understand the triggers of package `{0}`")]
+    Triggers(String, #[source] TriggersError),
+    /// A name leads out of the tree, or cannot be that of a file.
     #[error(
         "package `{package}` has a member `{}`, expected a relative path without `..`, newline or \
          over-long name", .member.escape_ascii()
@@ -100,31 +70,25 @@ pub enum UnpackError {
     Name {
         /// The package.
         package: String,
-        /// The member as it is written.
+        /// The name of the member.
         member: Vec<u8>,
     },
-    /// A further name of nothing.
+    /// The target of a hard link does not exist.
     #[error(
         "package `{package}` links `{path}` to `{}`, which is no file of it", .target.escape_ascii()
     )]
     HardLink {
         /// The package.
         package: String,
-        /// The further name.
+        /// The hard link.
         path: TreePath,
-        /// The first name.
+        /// The target.
         target: Vec<u8>,
     },
-    /// A file that cannot stand where the package wants it.
-    #[error("cannot unpack package `{package}`")]
-    Place {
-        /// The package.
-        package: String,
-        /// Why not.
-        #[source]
-        source: TreeError,
-    },
-    /// A file that another package owns.
+    /// A file cannot be put into the tree.
+    #[error("cannot unpack package `{0}`")]
+    Place(String, #[source] TreeError),
+    /// Another package has the file.
     #[error(
         "package `{package}` wants to overwrite `{path}`, which is also in package `{owner}`, and \
          does not declare that it replaces it; leave one of the packages out"
@@ -137,17 +101,17 @@ pub enum UnpackError {
         /// The file.
         path: TreePath,
     },
-    /// A file at the place to which a diversion moved another one.
+    /// A diversion has moved another file to this path.
     #[error("package `{package}` wants to overwrite `{path}`, the diverted version of `{}`", .from.escape_ascii())]
     Diverted {
         /// The package.
         package: String,
         /// The file.
         path: TreePath,
-        /// What was moved there.
+        /// The path of that file.
         from: Vec<u8>,
     },
-    /// A conffile to be removed that the package ships.
+    /// The package has a conffile that it declares as to be removed.
     #[error("package `{package}` ships the conffile `{path}`, which it declares as to be removed")]
     RemovedConffile {
         /// The package.
@@ -157,19 +121,11 @@ pub enum UnpackError {
     },
     /// The names of users and groups cannot be read.
     #[error("cannot read the names of users and groups")]
-    Owners {
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
+    Owners(#[source] io::Error),
     /// The database of the tree cannot be read.
     #[error("cannot read the dpkg database of the tree")]
     ReadDatabase(#[from] DatabaseError),
-    /// The database does not find its place in the tree.
+    /// The database cannot be written into the tree.
     #[error("cannot write the dpkg database into the tree")]
-    Database {
-        /// Why not.
-        #[source]
-        source: TreeError,
-    },
+    Database(#[source] TreeError),
 }

@@ -1,34 +1,34 @@
-//! What the packages are unpacked into, and what is known of the one that is on its way.
+//! The tree and the database into which packages are unpacked, and the package that is being
+//! unpacked.
 
 use super::owners::Owners;
 use crate::digest::Sha256;
-use crate::dpkg::database::{Conffile, Database, PackageKey, Record};
+use crate::dpkg::database::{Database, PackageKey, Record};
 use crate::dpkg::deb::Entry;
 use crate::store::Store;
 use crate::tree::{Content, Slice, Tree};
 use std::collections::BTreeMap;
 
-/// A tree and a database on their way, and what is known across packages.
+/// The tree and the database as far as packages are unpacked, with indices over all packages.
 pub(super) struct Installer<'a> {
     pub(super) tree: Tree,
     pub(super) database: Database,
     pub(super) owners: Owners,
-    /// Which packages list a path.
+    /// By path, the packages whose lists have it.
     pub(super) listed: BTreeMap<Vec<u8>, Vec<PackageKey>>,
     pub(super) store: &'a Store,
 }
 
 /// A package that is being unpacked.
 pub(super) struct Incoming {
+    /// Its record. A conffile in it becomes obsolete if another package keeps the file.
     pub(super) record: Record,
-    /// Declared conffiles; `obsolete` is set for those whose file another package keeps.
-    pub(super) conffiles: Vec<Conffile>,
     /// The decompressed data.tar.
     pub(super) data: Sha256,
 }
 
 impl<'a> Installer<'a> {
-    /// Starts with `tree`, whose database is `database`.
+    /// An installer into `tree`, whose database is `database`.
     pub(super) fn new(tree: Tree, database: Database, owners: Owners, store: &'a Store) -> Self {
         let mut listed: BTreeMap<Vec<u8>, Vec<PackageKey>> = BTreeMap::new();
         for (key, package) in &database.packages {
@@ -44,14 +44,9 @@ impl<'a> Installer<'a> {
             store,
         }
     }
-
-    /// The tree, and the database that is to be written into it.
-    pub(super) fn finish(self) -> (Tree, Database) {
-        (self.tree, self.database)
-    }
 }
 
-/// Where the file of `entry` lies in the store.
+/// The content of the file of `entry`, as a part of the stored data.tar `data`.
 pub(super) fn content(entry: &Entry, data: &Sha256) -> Content {
     Content::Stored(Slice {
         object: *data,

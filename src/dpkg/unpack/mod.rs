@@ -1,9 +1,9 @@
-//! Packages, unpacked into a tree together with the dpkg database that says so.
+//! Unpacks packages into a tree, and enters them into the dpkg database of the tree.
 //!
-//! The result is what `dpkg --unpack` makes of the same packages in the same order, with
-//! base-files first because its symlinks (`/bin -> usr/bin`) are the frame of all others: files,
-//! owners, modes and times from data.tar, conffiles as `*.dpkg-new`, and every package in the state
-//! `unpacked`. Maintainer scripts are not run; configuration does that.
+//! The result is that of `dpkg --unpack` for the same packages in the same order, with base-files
+//! first because all others rely on its symlinks (`/bin -> usr/bin`): files, owners, modes and
+//! times from data.tar, conffiles as `*.dpkg-new`, and every package in the state `unpacked`.
+//! Maintainer scripts are not run here; `configure` runs them.
 
 mod automatic;
 mod error;
@@ -18,33 +18,29 @@ pub use error::UnpackError;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::dpkg::database::Database;
-use crate::dpkg::deb::{self, OpenDeb, tar};
+use crate::dpkg::deb::{self, OpenDeb};
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Stage, Work};
 use crate::lock::LockedPackage;
 use crate::store::Store;
-use crate::tree::{Meta, Objects, Tree};
+use crate::tree::{Meta, Tree};
 use installer::Installer;
 use owners::{GROUPS, Owners, USERS};
-use std::io;
 
-/// A package to be unpacked: what the lock says, and the .deb in the store.
-#[derive(Clone, Debug)]
-pub struct Unpackable {
-    /// Name, version and architecture that the .deb must have.
-    pub locked: LockedPackage,
-    /// The verified .deb.
-    pub deb: Sha256,
-}
-
-/// The package whose symlinks frame the tree.
+/// The package whose symlinks all other packages rely on.
 const FRAME: &str = "base-files";
-/// The package that names the owners.
+/// The package that defines Debian's users and groups.
 const NAMES: &str = "base-passwd";
 
-/// Unpacks `packages` in their order into a fresh tree for `architecture`.
+/// Unpacks `packages` in their order into a fresh tree for `architecture`. The store has their
+/// .debs.
+///
+/// # Errors
+///
+/// A package is damaged, is not the locked one, or has a file that dpkg would refuse; or the store
+/// cannot be used.
 pub fn unpack(
-    packages: &[Unpackable],
+    packages: &[LockedPackage],
     store: &Store,
     architecture: Architecture,
     epoch: Epoch,
@@ -54,42 +50,46 @@ pub fn unpack(
     unpack_onto(fresh, packages, store, architecture, epoch, reporter)
 }
 
-/// Unpacks `packages`, none of which `tree` has yet, beside those that it has; its diversions and
-/// overrides hold. Its configured packages that have an interest in the new files are noted to be
-/// triggered; names are triggered when the new packages are configured.
+/// Unpacks `packages` into `tree`, which has none of them yet. The diversions and overrides of the
+/// tree hold. Its configured packages that have an interest in the new files are noted as
+/// triggered; named triggers are activated when the new packages are configured.
+///
+/// # Errors
+///
+/// As for [`unpack`], or the database of the tree is damaged.
 pub fn unpack_onto(
     tree: Tree,
-    packages: &[Unpackable],
+    packages: &[LockedPackage],
     store: &Store,
     architecture: Architecture,
     epoch: Epoch,
     reporter: &dyn Reporter,
 ) -> Result<Tree, UnpackError> {
-    let sizes = packages.iter().map(|package| package.locked.size);
-    let total = sizes.fold(0, u64::saturating_add);
+    let sizes = packages.iter().map(|package| package.size);
     reporter.report(Event::Started {
         stage: Stage::Unpack,
-        work: Work::Bytes(Some(total)),
+        work: Work::Bytes(Some(sizes.fold(0, u64::saturating_add))),
     });
     let debs = open(packages, store, reporter)?;
     let database = Database::read(&tree, store)?;
     let owners = owners(&tree, packages, &debs, store)?;
     let configured = database.configured();
     let mut installer = Installer::new(tree, database, owners, store);
-    for index in order(packages) {
-        installer.install(&packages[index].locked, &debs[index], architecture)?;
+    let mut ordered: Vec<_> = packages.iter().zip(&debs).collect();
+    ordered.sort_by_key(|(package, _)| package.name != FRAME);
+    for (package, deb) in ordered {
+        installer.install(package, deb, architecture)?;
     }
-    let (mut tree, mut database) = installer.finish();
-    database.activate_files_of(
-        packages.iter().map(|it| it.locked.name.as_str()),
-        &configured,
-    );
+    let Installer {
+        mut tree,
+        mut database,
+        ..
+    } = installer;
+    let names = packages.iter().map(|package| package.name.as_str());
+    database.activate_files_of(names, &configured);
     let written = database.write(&mut tree, epoch);
-    written.map_err(|source| UnpackError::Database { source })?;
-    let locked: Vec<LockedPackage> = (packages.iter())
-        .map(|package| package.locked.clone())
-        .collect();
-    automatic::write(&mut tree, &locked, architecture, epoch, store)?;
+    written.map_err(UnpackError::Database)?;
+    automatic::write(&mut tree, packages, architecture, epoch, store)?;
     reporter.report(Event::Finished {
         stage: Stage::Unpack,
         memoized: false,
@@ -98,73 +98,48 @@ pub fn unpack_onto(
 }
 
 fn open(
-    packages: &[Unpackable],
+    packages: &[LockedPackage],
     store: &Store,
     reporter: &dyn Reporter,
 ) -> Result<Vec<OpenDeb>, UnpackError> {
-    let debs: Vec<Sha256> = packages.iter().map(|package| package.deb).collect();
+    let debs: Vec<Sha256> = packages.iter().map(|package| package.sha256).collect();
     let opened = |index: usize| {
-        let amount = packages[index].locked.size;
         reporter.report(Event::Advanced {
             stage: Stage::Unpack,
-            amount,
+            amount: packages[index].size,
         });
     };
-    let results = deb::open_all(store, &debs, &opened)
-        .into_iter()
-        .zip(packages);
-    results
-        .map(|(result, Unpackable { locked, .. })| {
-            result.map_err(|source| UnpackError::Deb {
-                package: locked.name.clone(),
-                source,
-            })
+    let results = deb::open_all(store, &debs, &opened);
+    let named = results.into_iter().zip(packages);
+    named
+        .map(|(result, package)| {
+            result.map_err(|error| UnpackError::Deb(package.name.clone(), error))
         })
         .collect()
-}
-
-/// Indices of `packages`: the frame first, the others as they are.
-fn order(packages: &[Unpackable]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..packages.len()).collect();
-    order.sort_by_key(|index| packages[*index].locked.name != FRAME);
-    order
 }
 
 /// The owners that the tree names or, in a fresh tree, those that base-passwd is about to name.
 fn owners(
     tree: &Tree,
-    packages: &[Unpackable],
+    packages: &[LockedPackage],
     debs: &[OpenDeb],
     store: &Store,
 ) -> Result<Owners, UnpackError> {
-    let failed = |source: io::Error| UnpackError::Owners { source };
-    let mut owners = Owners::read(tree, store).map_err(failed)?;
-    let names = packages
-        .iter()
-        .zip(debs)
-        .find(|(package, _)| package.locked.name == NAMES);
+    let mut owners = Owners::read(tree, store).map_err(UnpackError::Owners)?;
+    let mut named = packages.iter().zip(debs);
+    let names = named.find(|(package, _)| package.name == NAMES);
     let Some((_, deb)) = names.filter(|_| owners.is_empty()) else {
         return Ok(owners);
     };
-    let archive = store.open(&deb.data).map_err(failed)?;
-    let len = archive.metadata().map_err(failed)?.len();
-    for entry in tar::entries(&archive, len) {
-        let tar = |source| UnpackError::Tar {
-            package: NAMES.to_owned(),
-            source,
-        };
-        let entry = entry.map_err(tar)?;
+    for entry in package::entries(NAMES, &deb.data, store)? {
         let is = |file: &str| entry.name.strip_prefix(b".") == Some(file.as_bytes());
         let names = match () {
             () if is(USERS[1]) => &mut owners.users,
             () if is(GROUPS[1]) => &mut owners.groups,
             () => continue,
         };
-        *names = owners::ids(
-            &installer::content(&entry, &deb.data)
-                .read(store)
-                .map_err(failed)?,
-        );
+        let bytes = installer::content(&entry, &deb.data).read(store);
+        *names = owners::ids(&bytes.map_err(UnpackError::Owners)?);
     }
     Ok(owners)
 }

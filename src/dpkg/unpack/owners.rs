@@ -1,15 +1,15 @@
-//! Numeric owners of what packages ship.
+//! Numeric owners of the files of packages.
 //!
-//! dpkg looks the names in a tar archive up in the target's `/etc/passwd` and `/etc/group` and
-//! falls back to the numbers beside them. A fresh tree has neither yet: base-passwd's preinst makes
-//! them from its `passwd.master` and `group.master`, so these decide (Debian policy, 9.2.2: the ids
-//! 0 to 99 are the same on every system).
+//! dpkg looks up the names of a tar archive in the target's `/etc/passwd` and `/etc/group`, and
+//! takes the numbers of the archive for unknown names. A fresh tree has neither file yet:
+//! base-passwd's preinst makes them from its `passwd.master` and `group.master`, so these decide
+//! (Debian policy, 9.2.2: the ids 0 to 99 are the same on every system).
 
-use crate::tree::{Kind, Objects, Tree, TreePath};
+use crate::tree::{Objects, Tree, TreePath};
 use std::collections::BTreeMap;
 use std::io;
 
-/// Where names may be defined; the first file that exists counts.
+/// The files that may define the names; the first one that exists counts.
 pub(super) const USERS: [&str; 2] = ["/etc/passwd", "/usr/share/base-passwd/passwd.master"];
 pub(super) const GROUPS: [&str; 2] = ["/etc/group", "/usr/share/base-passwd/group.master"];
 
@@ -24,8 +24,8 @@ impl Owners {
     /// Reads the files of `tree`.
     pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> io::Result<Self> {
         Ok(Self {
-            users: first(tree, objects, USERS)?,
-            groups: first(tree, objects, GROUPS)?,
+            users: read_first(tree, objects, USERS)?,
+            groups: read_first(tree, objects, GROUPS)?,
         })
     }
 
@@ -34,34 +34,30 @@ impl Owners {
         self.users.is_empty() && self.groups.is_empty()
     }
 
-    /// The id of user `name`, or `number` where nobody has that name.
+    /// The id of user `name`, or `number` if the name is unknown.
     pub(super) fn user(&self, name: &[u8], number: u32) -> u32 {
         self.users.get(name).copied().unwrap_or(number)
     }
 
-    /// The id of group `name`, or `number` where none has that name.
+    /// The id of group `name`, or `number` if the name is unknown.
     pub(super) fn group(&self, name: &[u8], number: u32) -> u32 {
         self.groups.get(name).copied().unwrap_or(number)
     }
 }
 
-fn first(
+fn read_first(
     tree: &Tree,
     objects: &dyn Objects,
     files: [&str; 2],
 ) -> io::Result<BTreeMap<Vec<u8>, u32>> {
-    let content = files.iter().find_map(|file| {
-        let path = TreePath::parse(file.as_bytes()).expect("a sound path");
-        match &tree.node(tree.resolve(&path)?).kind {
-            Kind::File(content) => Some(content),
-            _ => None,
-        }
-    });
+    let mut contents = files.iter();
+    let content = contents.find_map(|file| tree.content(&TreePath::literal(file)));
     let bytes = content.map(|content| content.read(objects)).transpose()?;
     Ok(bytes.map(|bytes| ids(&bytes)).unwrap_or_default())
 }
 
-/// `name:password:id:…` per line; other lines (NIS marks, mistakes) define nothing.
+/// The ids in lines of the form `name:password:id:…`. Other lines (NIS marks, mistakes) are passed
+/// over.
 pub(super) fn ids(bytes: &[u8]) -> BTreeMap<Vec<u8>, u32> {
     let id = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b':');

@@ -1,14 +1,15 @@
-//! One package after the other: its files, its record, its part of the database.
+//! Unpacks one package: its files, its record, and its part of the database.
 
 use super::UnpackError;
 use super::installer::{Incoming, Installer, listed_name};
 use super::place::Placement;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
+use crate::disk::device::FileDevice;
 use crate::dpkg::control;
 use crate::dpkg::database::{Package, Record, RecordError, declared_conffiles};
 use crate::dpkg::deb::{ControlFiles, ControlMember, Entry, EntryKind, OpenDeb, tar};
-use crate::dpkg::relation;
+use crate::dpkg::{relation, version};
 use crate::lock::LockedPackage;
 use crate::store::Store;
 use crate::tree::Objects;
@@ -29,30 +30,20 @@ impl Installer<'_> {
         architecture: Architecture,
     ) -> Result<(), UnpackError> {
         let name = &locked.name;
-        let control = |source| UnpackError::Control {
-            package: name.clone(),
-            source,
-        };
-        let record = record(&deb.control).map_err(control)?;
+        let control = |error| UnpackError::Control(name.clone(), error);
+        let mut record = record(&deb.control).map_err(control)?;
         verify(locked, &record, architecture)?;
-        if self
-            .database
-            .packages
-            .keys()
-            .any(|(known, _)| known == name)
-        {
+        let mut known = self.database.packages.keys();
+        if known.any(|(known, _)| known == name) {
             return Err(UnpackError::Twice {
                 package: name.clone(),
             });
         }
-        let conffiles = deb
-            .control
-            .get("conffiles")
-            .map_or(&[][..], |file| &file.bytes);
+        let conffiles = member(&deb.control, "conffiles");
         let conffiles = declared_conffiles(conffiles).map_err(|error| control(error.into()))?;
+        record.conffiles = conffiles;
         let mut incoming = Incoming {
             record,
-            conffiles,
             data: deb.data,
         };
         let entries = entries(name, &deb.data, self.store)?;
@@ -64,33 +55,23 @@ impl Installer<'_> {
         let mut info = info(name, &deb.control)?;
         if !info.contains_key("md5sums") {
             let sums = md5sums(&list, &entries, &deb.data, self.store);
-            let stored = |source| UnpackError::Store {
-                package: name.clone(),
-                source,
-            };
-            info.insert("md5sums".to_owned(), sums.map_err(stored)?);
+            info.insert("md5sums".to_owned(), sums.map_err(stored(name))?);
         }
-        self.register(incoming, list, info)
+        self.register(incoming.record, list, info)
     }
 
     fn register(
         &mut self,
-        incoming: Incoming,
+        mut record: Record,
         list: Vec<Vec<u8>>,
         info: BTreeMap<String, ControlMember>,
     ) -> Result<(), UnpackError> {
-        let Incoming {
-            mut record,
-            conffiles,
-            ..
-        } = incoming;
-        record.conffiles = conffiles;
         record.set("Status", "install ok unpacked");
         if let Some(member) = info.get("triggers") {
             let text = String::from_utf8_lossy(&member.bytes);
             let declared = self.database.triggers.declare(&text, &record.info_name());
-            let package = record.name().to_owned();
-            declared.map_err(|source| UnpackError::Triggers { package, source })?;
+            let name = || record.name().to_owned();
+            declared.map_err(|error| UnpackError::Triggers(name(), error))?;
         }
         let package = Package {
             record,
@@ -109,32 +90,36 @@ impl Installer<'_> {
     }
 }
 
-/// Every entry, symlinks last as dpkg places them.
-fn entries(package: &str, data: &Sha256, store: &Store) -> Result<Vec<Entry>, UnpackError> {
-    let stored = |source| UnpackError::Store {
-        package: package.to_owned(),
-        source,
-    };
-    let archive = store.open(data).map_err(stored)?;
-    let len = archive.metadata().map_err(stored)?.len();
-    let tar = |source| UnpackError::Tar {
-        package: package.to_owned(),
-        source,
-    };
-    let entries: Result<Vec<Entry>, _> = tar::entries(&archive, len).collect();
-    let mut entries = entries.map_err(tar)?;
+fn stored(package: &str) -> impl Fn(io::Error) -> UnpackError {
+    move |error| UnpackError::Store(package.to_owned(), error)
+}
+
+/// Every entry of the data.tar `data` of `package`. Symlinks come last, as dpkg places them last.
+pub(super) fn entries(
+    package: &str,
+    data: &Sha256,
+    store: &Store,
+) -> Result<Vec<Entry>, UnpackError> {
+    let archive = store.open(data).and_then(FileDevice::new);
+    let archive = archive.map_err(stored(package))?;
+    let entries: Result<Vec<Entry>, _> = tar::entries(&archive).collect();
+    let mut entries = entries.map_err(|error| UnpackError::Tar(package.to_owned(), error))?;
     entries.sort_by_key(|entry| matches!(entry.kind, EntryKind::Symlink(_)));
     Ok(entries)
 }
 
+/// The control member `name`; empty if the package has none.
+fn member<'a>(files: &'a ControlFiles, name: &str) -> &'a [u8] {
+    files.get(name).map_or(&[][..], |file| &file.bytes)
+}
+
 fn record(files: &ControlFiles) -> Result<Record, RecordError> {
-    let bytes = files.get("control").map_or(&[][..], |file| &file.bytes);
-    let text = std::str::from_utf8(bytes).map_err(|_| RecordError::NotText)?;
+    let text = std::str::from_utf8(member(files, "control")).map_err(|_| RecordError::NotText)?;
     let stanza = control::parse(text).next().ok_or(RecordError::Empty)??;
     Record::new(&stanza)
 }
 
-/// A .deb must be the package that was locked, for this architecture.
+/// Refuses a .deb that is not the `locked` package, or is for another architecture.
 fn verify(
     locked: &LockedPackage,
     record: &Record,
@@ -147,9 +132,11 @@ fn verify(
     ];
     let package = locked.name.clone();
     for (field, expected, found) in pairs {
-        let same_version = || crate::dpkg::version::compare(expected, found).is_eq();
-        let same = expected == found || (field == "Version" && same_version());
-        if !same || (field != "Version" && !relation::is_name(found)) {
+        let fits = match field {
+            "Version" => version::compare(expected, found).is_eq(),
+            _ => expected == found && relation::is_name(found),
+        };
+        if !fits {
             let (expected, found) = (expected.clone(), found.to_owned());
             return Err(UnpackError::NotLocked {
                 package,
@@ -177,15 +164,15 @@ fn verify(
     Ok(())
 }
 
-/// The control members that `info` keeps: all but `control`, what dpkg writes itself, and names
-/// with a dot.
+/// The control members that the folder `info` gets: all but `control`, `list`, which dpkg writes
+/// itself, and names with a dot.
 fn info(
     package: &str,
     files: &ControlFiles,
 ) -> Result<BTreeMap<String, ControlMember>, UnpackError> {
-    let kept = |name: &String| name != "control" && name != "list" && !name.contains('.');
+    let is_copied = |name: &String| name != "control" && name != "list" && !name.contains('.');
     let mut info = BTreeMap::new();
-    for (member, file) in files.iter().filter(|(name, _)| kept(name)) {
+    for (member, file) in files.iter().filter(|(name, _)| is_copied(name)) {
         if member.len() > MAX_MEMBER_NAME {
             let (package, member) = (package.to_owned(), member.clone());
             return Err(UnpackError::Member { package, member });
@@ -195,8 +182,8 @@ fn info(
     Ok(info)
 }
 
-/// What dpkg writes as `md5sums` for a package that ships none: a line per regular file, in the
-/// order of its list.
+/// The member `md5sums` that dpkg makes for a package without one: a line for each regular file, in
+/// the order of the package's list.
 fn md5sums(
     list: &[Vec<u8>],
     entries: &[Entry],

@@ -1,4 +1,4 @@
-//! Where one member of data.tar goes, by dpkg's rules (`tarobject` in `src/main/archives.c`):
+//! Places one member of data.tar, by dpkg's rules (`tarobject` in `src/main/archives.c`):
 //!
 //! ```text
 //!                      is a file     is a symlink    is a directory
@@ -7,8 +7,8 @@
 //! a directory          refuse        keep            keep
 //! ```
 //!
-//! "Keep" leaves owner, mode and time of what is there. A path that another package lists is taken
-//! only with Replaces, or where a diversion moves one of the two away.
+//! "Keep" leaves owner, mode and time of the existing node. A path that another package lists is
+//! taken over only with `Replaces`, or if a diversion moves one of the two files away.
 
 use super::UnpackError;
 use super::installer::{Incoming, Installer, content, listed_name};
@@ -27,20 +27,13 @@ pub(super) struct Placement<'a, 'b> {
     conffiles: BTreeMap<Vec<u8>, usize>,
     /// The paths of the package, in order.
     list: Vec<Vec<u8>>,
-    /// Those of them that were written, so that no other package has them any more.
+    /// The paths that were written, and that other packages therefore lose.
     written: BTreeSet<Vec<u8>>,
-}
-
-/// What another package's claim on a path means.
-enum Claim {
-    None,
-    /// The other package replaces this one: its file stays, and this one's list lacks it.
-    Stronger,
 }
 
 impl<'a, 'b> Placement<'a, 'b> {
     pub(super) fn new(installer: &'a mut Installer<'b>, incoming: &'a mut Incoming) -> Self {
-        let conffiles = incoming.conffiles.iter().enumerate();
+        let conffiles = incoming.record.conffiles.iter().enumerate();
         let conffiles = conffiles
             .map(|(index, conffile)| (listed_name(&conffile.path), index))
             .collect();
@@ -72,10 +65,10 @@ impl<'a, 'b> Placement<'a, 'b> {
             return Ok(());
         }
         let is_there = self.installer.tree.at(&target).is_some();
-        if let Claim::Stronger = self.claim(entry, &listed, &path, is_there)? {
+        if self.is_replaced(entry, &listed, &path, is_there)? {
             self.list.pop();
             if let Some(index) = self.conffiles.get(&listed) {
-                self.incoming.conffiles[*index].obsolete = true;
+                self.incoming.record.conffiles[*index].obsolete = true;
             }
             return Ok(());
         }
@@ -89,7 +82,7 @@ impl<'a, 'b> Placement<'a, 'b> {
         Ok(())
     }
 
-    /// Takes what was written off the lists of other packages; gives the package's own list.
+    /// Takes the written paths off the lists of other packages, and gives the package's own list.
     pub(super) fn finish(self) -> Vec<Vec<u8>> {
         let Self {
             installer,
@@ -137,15 +130,18 @@ impl<'a, 'b> Placement<'a, 'b> {
         self.incoming.record.name().to_owned()
     }
 
-    fn path(&self, member: &[u8]) -> Result<TreePath, UnpackError> {
-        let refused = || UnpackError::Name {
+    fn bad_name(&self, member: &[u8]) -> UnpackError {
+        UnpackError::Name {
             package: self.package(),
             member: member.to_vec(),
-        };
-        if member.is_empty() || member.starts_with(b"/") || member.contains(&b'\n') {
-            return Err(refused());
         }
-        TreePath::parse(member).map_err(|_| refused())
+    }
+
+    fn path(&self, member: &[u8]) -> Result<TreePath, UnpackError> {
+        if member.is_empty() || member.starts_with(b"/") || member.contains(&b'\n') {
+            return Err(self.bad_name(member));
+        }
+        TreePath::parse(member).map_err(|_| self.bad_name(member))
     }
 
     /// Whether the package declares this path as a conffile that it ships.
@@ -153,7 +149,7 @@ impl<'a, 'b> Placement<'a, 'b> {
         match self
             .conffiles
             .get(listed)
-            .map(|index| &self.incoming.conffiles[*index])
+            .map(|index| &self.incoming.record.conffiles[*index])
         {
             None => Ok(false),
             Some(conffile) if !conffile.remove_on_upgrade => Ok(true),
@@ -175,18 +171,14 @@ impl<'a, 'b> Placement<'a, 'b> {
         }
     }
 
-    /// Where `listed` goes: there, or where it is diverted to.
+    /// The path of the file that the package lists as `listed`, after diversions.
     fn target(&self, listed: &[u8]) -> Result<TreePath, UnpackError> {
         let name = self.incoming.record.name();
         let target = self.installer.database.diversions.target(listed, name);
-        let refused = |_| UnpackError::Name {
-            package: self.package(),
-            member: target.to_vec(),
-        };
-        TreePath::parse(target).map_err(refused)
+        TreePath::parse(target).map_err(|_| self.bad_name(target))
     }
 
-    /// A conffile that is a symlink is configured where the symlink leads.
+    /// The path that a conffile at `path` has if symlinks are followed, as dpkg follows them.
     fn dereferenced(&self, path: TreePath) -> TreePath {
         self.installer.tree.real_path(&path).unwrap_or(path)
     }
@@ -196,11 +188,11 @@ impl<'a, 'b> Placement<'a, 'b> {
             let name = Name::new(&[name.as_bytes(), b".dpkg-new"].concat()).ok()?;
             Some(parent.join(&name))
         });
-        let (package, member) = (self.package(), member.to_vec());
-        name.ok_or(UnpackError::Name { package, member })
+        name.ok_or_else(|| self.bad_name(member))
     }
 
-    /// Whether what is at `target` stays as it is because both are the same directory.
+    /// Whether the node at `target` stays as it is, because it and the member are the same
+    /// directory.
     fn is_kept(&self, entry: &Entry, target: &TreePath) -> bool {
         let tree = &self.installer.tree;
         let is_directory = |id: NodeId| tree.node(id).is_directory();
@@ -216,14 +208,15 @@ impl<'a, 'b> Placement<'a, 'b> {
         }
     }
 
-    /// What the packages that list this path mean for it.
-    fn claim(
+    /// Whether another package that lists this path replaces this package, so that its file stays
+    /// and this package's list lacks the path.
+    fn is_replaced(
         &self,
         entry: &Entry,
         listed: &[u8],
         path: &TreePath,
         is_there: bool,
-    ) -> Result<Claim, UnpackError> {
+    ) -> Result<bool, UnpackError> {
         let Installer {
             listed: owners,
             database,
@@ -235,7 +228,7 @@ impl<'a, 'b> Placement<'a, 'b> {
             .of(listed)
             .map(|diversion| &diversion.package[..]);
         let diverts = |name: &str| diverter == Some(name.as_bytes());
-        let mut claim = Claim::None;
+        let mut is_replaced = false;
         for key in owners.get(listed).into_iter().flatten() {
             let other = &database.packages[key].record;
             let shared = !is_there && entry.kind == EntryKind::Directory;
@@ -250,9 +243,9 @@ impl<'a, 'b> Placement<'a, 'b> {
                     path,
                 });
             }
-            claim = Claim::Stronger;
+            is_replaced = true;
         }
-        Ok(claim)
+        Ok(is_replaced)
     }
 
     /// Puts the member at `target`.
@@ -274,13 +267,12 @@ impl<'a, 'b> Placement<'a, 'b> {
         };
         let node = Node::new(kind, meta, self.origin.clone());
         let placed = self.installer.tree.insert(target, node);
-        placed.map(|_| ()).map_err(|source| UnpackError::Place {
-            package: self.package(),
-            source,
-        })
+        placed
+            .map(|_| ())
+            .map_err(|error| UnpackError::Place(self.package(), error))
     }
 
-    /// A further name of the member `first`, which lies beside its name if it is a conffile.
+    /// Places a hard link to the member `first`, which is at `*.dpkg-new` if it is a conffile.
     fn link(&mut self, first: &[u8], target: &TreePath, meta: Meta) -> Result<(), UnpackError> {
         let listed = listed_name(first);
         let mut found = self.target(&listed)?;
@@ -296,10 +288,7 @@ impl<'a, 'b> Placement<'a, 'b> {
         })?;
         self.installer.tree.node_mut(id).meta = meta;
         let linked = self.installer.tree.link(target, id);
-        linked.map_err(|source| UnpackError::Place {
-            package: self.package(),
-            source,
-        })
+        linked.map_err(|error| UnpackError::Place(self.package(), error))
     }
 
     fn meta(&self, entry: &Entry, listed: &[u8]) -> Meta {

@@ -2,7 +2,7 @@
 
 use crate::support::judge;
 use imgbuild::architecture::Architecture;
-use imgbuild::dpkg::unpack::{UnpackError, Unpackable, unpack};
+use imgbuild::dpkg::unpack::{UnpackError, unpack};
 use imgbuild::epoch::Epoch;
 use imgbuild::event::Silent;
 use imgbuild::lock::LockedPackage;
@@ -20,7 +20,7 @@ const DATE: &str = "2020-02-02 02:02:02 UTC";
 pub(super) struct Bench {
     pub(super) folder: tempfile::TempDir,
     pub(super) store: Store,
-    pub(super) packages: Vec<(PathBuf, Unpackable)>,
+    pub(super) packages: Vec<(PathBuf, LockedPackage)>,
 }
 
 impl Bench {
@@ -83,13 +83,7 @@ impl Bench {
             sha256,
             automatic: false,
         };
-        self.packages.push((
-            deb,
-            Unpackable {
-                locked,
-                deb: sha256,
-            },
-        ));
+        self.packages.push((deb, locked));
     }
 
     pub(super) fn ours(&self) -> Result<Tree, UnpackError> {
@@ -115,7 +109,7 @@ impl Bench {
 
     /// The same command for a root that has packages already.
     pub(super) fn dpkg_again(&self) -> Command {
-        let is_frame = |(_, package): &&(PathBuf, Unpackable)| package.locked.name == "base-files";
+        let is_frame = |(_, package): &&(PathBuf, LockedPackage)| package.name == "base-files";
         let (frame, others): (Vec<_>, Vec<_>) = self.packages.iter().partition(is_frame);
         let mut command = Command::new("sh");
         command
