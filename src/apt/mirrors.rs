@@ -1,30 +1,30 @@
-//! Which of apt's sources are mirrors of Debian's own archives.
+//! Finds the mirrors of Debian's own archives among apt's sources.
 //!
-//! From them comes the mirror to build from, so that no mirror needs to stand in this program. The
-//! suite of the machine does not matter: every mirror of Debian carries all suites.
+//! The mirror for a build is taken from them, so that this program need not name one. The suite of
+//! the machine does not matter, because every mirror of Debian has all suites.
 
 use super::sources::SourceEntry;
 use crate::fetch::Url;
 
-/// Where Debian's two archives can be had.
+/// Mirrors of Debian's two archives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DebianMirrors {
-    /// The archive itself.
+    /// The mirror of the main archive.
     pub debian: Url,
-    /// The archive of security updates.
+    /// The mirror of the archive of security updates.
     pub security: Url,
 }
 
-/// The mirrors of Debian's archives among `entries`; `None` where there is no mirror of the main
-/// one. Where only that is found, the security archive is expected beside it.
+/// The mirrors of Debian's archives among `entries`; `None` if the main archive has no mirror
+/// there. If only the security archive has none, it is expected beside the main archive.
 pub fn discover_mirrors(entries: &[SourceEntry]) -> Option<DebianMirrors> {
     let debian = best(entries, main_score)?;
     let security = best(entries, security_score).unwrap_or_else(|| debian.with_suffix("-security"));
     Some(DebianMirrors { debian, security })
 }
 
-/// The one of `mirrors` that has what `entry` gets from its address `url` for `suite`; `None` if that
-/// is none of Debian's archives.
+/// The one of `mirrors` for the archive that `entry` uses at `url` for `suite`; `None` if that
+/// archive is not Debian's.
 pub fn mirror_of<'m>(
     entry: &SourceEntry,
     url: &Url,
@@ -37,35 +37,34 @@ pub fn mirror_of<'m>(
     main_score(entry, url, suite).map(|_| &mirrors.debian)
 }
 
-/// The address with the highest score, the first of equals.
+/// The address with the highest score; if several have it, the first of them.
 fn best(
     entries: &[SourceEntry],
     score: fn(&SourceEntry, &Url, &str) -> Option<u32>,
 ) -> Option<Url> {
-    let mut best: Option<(u32, Url)> = None;
-    for entry in entries
-        .iter()
-        .filter(|entry| entry.types.iter().any(|kind| kind == "deb"))
-    {
-        // Addresses that only apt can fetch (mirror:, tor:) are passed over.
-        for url in entry.uris.iter().filter_map(|uri| uri.parse::<Url>().ok()) {
-            for suite in &entry.suites {
-                let Some(score) = score(entry, &url, suite) else {
-                    continue;
-                };
-                if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
-                    best = Some((score, url.clone()));
-                }
-            }
-        }
-    }
+    let binary = entries.iter();
+    let binary = binary.filter(|entry| entry.types.iter().any(|kind| kind == "deb"));
+    // Addresses that only apt can fetch (mirror:, tor:) are passed over.
+    let urls = binary.flat_map(|entry| {
+        let parsed = entry.uris.iter().filter_map(|uri| uri.parse::<Url>().ok());
+        parsed.map(move |url| (entry, url))
+    });
+    let scored = urls.filter_map(|(entry, url)| {
+        let scores = entry.suites.iter();
+        let highest = scores.filter_map(|suite| score(entry, &url, suite)).max()?;
+        Some((highest, url))
+    });
+    // `max_by_key` gives the last one of equals.
+    let scored: Vec<(u32, Url)> = scored.collect();
+    let best = scored.into_iter().rev().max_by_key(|(score, _)| *score);
     best.map(|(_, url)| url)
 }
 
-/// How sure it is that `url` is a mirror of Debian's main archive; `None` if it is not.
+/// A score for how certainly `url` is a mirror of Debian's main archive; `None` if it is not one.
 ///
-/// A path `…/debian` alone is weak: vendors publish their own packages under such paths, with suites
-/// named like Debian's. Their archives have no `-updates` and are signed by their own keyring.
+/// A path `…/debian` alone is weak: vendors publish their own packages under such paths, with
+/// suites named like Debian's. Their archives have no `-updates` and are signed by their own
+/// keyring.
 fn main_score(entry: &SourceEntry, url: &Url, suite: &str) -> Option<u32> {
     const POCKETS: [&str; 3] = ["-proposed-updates", "-updates", "-backports"];
     let pocket = POCKETS
@@ -86,7 +85,8 @@ fn main_score(entry: &SourceEntry, url: &Url, suite: &str) -> Option<u32> {
     ]))
 }
 
-/// How sure it is that `url` is a mirror of Debian's security archive; `None` if it is not.
+/// A score for how certainly `url` is a mirror of Debian's security archive; `None` if it is not
+/// one.
 fn security_score(entry: &SourceEntry, url: &Url, suite: &str) -> Option<u32> {
     let by_path = url.path().ends_with("/debian-security");
     let name = suite.strip_suffix("-security");
@@ -98,7 +98,7 @@ fn security_score(entry: &SourceEntry, url: &Url, suite: &str) -> Option<u32> {
     Some(sum([(by_keyring, 4), (by_name, 2), (by_path, 1)]))
 }
 
-/// The weights of those that are given.
+/// The sum of the weights whose condition holds.
 fn sum<const N: usize>(weights: [(bool, u32); N]) -> u32 {
     let given = weights.into_iter().filter(|(given, _)| *given);
     given.map(|(_, weight)| weight).sum()
@@ -125,7 +125,7 @@ fn is_suite_of_debian(name: &str) -> bool {
     suites.contains(&name) || codenames.contains(&name)
 }
 
-/// Whether `entry` names Debian's keyring; `None` if it names another one.
+/// Whether `entry` names Debian's keyring; `None` if it names another keyring.
 fn signed_by_debian(entry: &SourceEntry) -> Option<bool> {
     let Some(signed_by) = entry.signed_by.as_deref() else {
         return Some(false);

@@ -1,6 +1,6 @@
 //! Archives of packages: sources, signed releases, indices, and the choice of packages.
 //!
-//! The packages themselves, their format and their database, are [`dpkg`](crate::dpkg)'s.
+//! The format of packages and their database are in [`dpkg`](crate::dpkg).
 
 mod date;
 pub mod index;

@@ -1,36 +1,38 @@
-//! Which version of a package apt prefers: /etc/apt/preferences and its folder (apt_preferences(5)).
+//! Decides which version of a package apt prefers, by /etc/apt/preferences and its folder
+//! (apt_preferences(5)).
 //!
-//! A record for packages by name decides before one for all of them, an earlier one before a later.
-//! Without any, a version has the priority of its archive: 500; 100 or 1 where that says that nothing is
-//! to be taken from it by itself.
+//! A record that names packages has precedence over one for all packages, and an earlier record
+//! over a later one. A version without a record has the priority of its archive: 500, or 100 or 1
+//! if the archive says that nothing is taken from it automatically.
 
 use super::release::Release;
 use crate::dpkg::control;
 use crate::glob::glob;
 use std::collections::BTreeMap;
 
-/// The priority of an archive that says nothing about itself.
+/// The priority of an archive without `NotAutomatic`.
 pub const USUAL: i32 = 500;
-/// Of what is installed, and of an archive of upgrades for what was taken from it.
+/// The priority of installed versions, and of an archive with `NotAutomatic` and
+/// `ButAutomaticUpgrades`.
 pub const INSTALLED: i32 = 100;
-/// Of an archive from which nothing is taken unless asked for.
-pub const RELUCTANT: i32 = 1;
-/// From here on also older versions than the installed one are taken.
+/// The priority of an archive with `NotAutomatic` alone.
+pub const NOT_AUTOMATIC: i32 = 1;
+/// From this priority on, a version is taken even if it is older than the installed one.
 pub const DOWNGRADE: i32 = 1000;
 
-/// Of an archive from which nothing is to come whatever else is said.
+/// The priority of an archive from which nothing is ever taken.
 const NEVER: i32 = -0x8000;
 
 /// Preferences that cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PreferencesError {
-    /// The text is no sequence of stanzas, or one names no package.
+    /// The text is not a sequence of stanzas, or a stanza lacks a field.
     #[error("record {record}: expected the fields `Package`, `Pin` and `Pin-Priority`")]
     Form {
         /// The record, from 1 on.
         record: usize,
     },
-    /// A pin of a kind that apt does not know, or with a form that we do not follow.
+    /// The pin has a kind that apt does not know, or a form that is not supported here.
     #[error(
         "record {record}: `{found}`: expected `version …`, `release …` or `origin …` with names and \
          wildcards; regular expressions are not followed"
@@ -38,10 +40,10 @@ pub enum PreferencesError {
     Pin {
         /// The record.
         record: usize,
-        /// What stands there.
+        /// The text of the field.
         found: String,
     },
-    /// No number.
+    /// The priority is not a valid number.
     #[error(
         "record {record}: `Pin-Priority` is `{found}`, expected a number other than 0, or `never` for \
          all packages"
@@ -49,51 +51,51 @@ pub enum PreferencesError {
     Priority {
         /// The record.
         record: usize,
-        /// What stands there.
+        /// The text of the field.
         found: String,
     },
 }
 
-/// What pins know an index of packages by.
+/// The properties of a package index that pins match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Archive {
-    /// The host that it comes from; empty for this machine's files, none for what is installed.
+    /// The host that it comes from: empty for files of this machine, `None` for installed packages.
     pub site: Option<String>,
-    /// By the letters of `release`: a suite, n codename, v version, o origin, l label, c component,
-    /// b architecture.
+    /// The properties by the letters of a `release` pin: a suite, n codename, v version, o origin,
+    /// l label, c component, b architecture.
     pub release: BTreeMap<char, String>,
-    /// Its priority where no pin is about it.
+    /// Its priority if no pin matches it.
     pub priority: i32,
 }
 
 impl Archive {
     /// The index of `component` for `architecture` of `release`, from the host `site`.
     pub fn new(release: &Release, site: &str, component: &str, architecture: &str) -> Self {
-        let said = [
+        let described = [
             ('a', &release.suite),
             ('n', &release.codename),
             ('v', &release.version),
             ('o', &release.origin),
             ('l', &release.label),
         ];
-        let said = said
+        let described = described
             .into_iter()
             .filter_map(|(key, value)| Some((key, value.clone()?)));
         let own = [('c', component), ('b', architecture)];
         Self {
             site: Some(site.to_owned()),
-            release: said
+            release: described
                 .chain(own.map(|(key, value)| (key, value.to_owned())))
                 .collect(),
             priority: match (release.not_automatic, release.but_automatic_upgrades) {
                 (false, _) => USUAL,
                 (true, true) => INSTALLED,
-                (true, false) => RELUCTANT,
+                (true, false) => NOT_AUTOMATIC,
             },
         }
     }
 
-    /// What apt calls the archive of everything that is installed.
+    /// The archive that apt assumes for all installed packages.
     pub fn installed() -> Self {
         Self {
             site: None,
@@ -103,18 +105,18 @@ impl Archive {
     }
 }
 
-/// A version of a package, as pins see it.
+/// A version of a package, with the properties that pins match.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// The package.
     pub name: &'a str,
-    /// The source that it is built from.
+    /// The source package that it is built from.
     pub source: &'a str,
     /// Its architecture.
     pub architecture: &'a str,
     /// The version.
     pub version: &'a str,
-    /// Where it may be had.
+    /// The archives that have it.
     pub archives: &'a [&'a Archive],
 }
 
@@ -124,7 +126,7 @@ pub struct Preferences(Vec<Record>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Record {
-    /// One word of `Package`; none for all packages.
+    /// One word of `Package`; `None` for all packages.
     package: Option<String>,
     pin: Pin,
     priority: i32,
@@ -134,13 +136,17 @@ struct Record {
 enum Pin {
     Version(String),
     Origin(String),
-    /// `release trixie`: suite, codename or, by a digit, version.
+    /// `release trixie`: a suite, a codename, or, if it starts with a digit, a version.
     Suite(String),
     Release(Vec<(char, String)>),
 }
 
 impl Preferences {
     /// Adds the records of one file.
+    ///
+    /// # Errors
+    ///
+    /// A record is malformed or not supported.
     pub fn add(&mut self, text: &str) -> Result<(), PreferencesError> {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let text: String = lines.flat_map(|line| [line, "\n"]).collect();
@@ -163,7 +169,7 @@ impl Preferences {
             for package in packages.split_whitespace() {
                 let package = Some(package.to_owned()).filter(|name| name != "*");
                 let expression = package.as_deref().is_some_and(|name| name.contains('/'));
-                // A version is one of some package.
+                // Only a record that names packages can pin a version.
                 let parsed = Pin::parse(pin.trim())
                     .filter(|pin| package.is_some() || !matches!(pin, Pin::Version(_)));
                 let parsed = parsed.ok_or_else(|| odd(&pin))?;
@@ -184,7 +190,7 @@ impl Preferences {
         Ok(())
     }
 
-    /// Prefers the release `name`, as apt's option `APT::Default-Release` does, before all files.
+    /// Prefers the release `name` over all records, as apt's option `APT::Default-Release` does.
     pub fn prefer(&mut self, name: &str) {
         let record = Record {
             package: None,
@@ -194,7 +200,7 @@ impl Preferences {
         self.0.insert(0, record);
     }
 
-    /// The priority that records for packages by name give `candidate`.
+    /// The priority that records which name packages give to `candidate`.
     fn named(&self, candidate: Candidate<'_>) -> Option<i32> {
         let mut records = self.0.iter();
         let found = records.find(|record| {
@@ -204,7 +210,7 @@ impl Preferences {
         found.map(|record| record.priority)
     }
 
-    /// The priority of all of `archive`.
+    /// The priority of the packages of `archive` that no record names.
     pub fn of_archive(&self, archive: &Archive) -> i32 {
         let all = self.0.iter().filter(|record| record.package.is_none());
         let mut found = all.filter(|record| record.pin.is_archive(archive));
@@ -221,7 +227,7 @@ impl Preferences {
         let archives = candidate.archives.iter();
         let best = archives.map(|archive| self.of_archive(archive)).max();
         match best {
-            // Not even a record by name brings it.
+            // A record that names the package does not change that.
             Some(NEVER) => NEVER,
             best => self.named(candidate).or(best).unwrap_or_default(),
         }
@@ -236,8 +242,8 @@ fn priority_of(text: &str) -> Option<i32> {
     (priority != 0).then(|| i32::from(priority))
 }
 
-/// Whether `pattern` is about `candidate`: a name or wildcards, perhaps of the source or for one
-/// architecture.
+/// Whether `pattern` matches `candidate`. It is a name or has wildcards, and may be limited to an
+/// architecture or name the source package.
 fn is_package(pattern: &str, candidate: Candidate<'_>) -> bool {
     let (pattern, name) = match pattern.strip_prefix("src:") {
         Some(pattern) => (pattern, candidate.source),

@@ -1,7 +1,7 @@
-//! Signed InRelease files: what an archive promises about one suite.
+//! Signed InRelease files, which describe one suite of an archive.
 //!
-//! Only [`Release::verify`] makes a [`Release`], so a good signature stands behind each. `Date` and `Valid-Until` are read here and
-//! judged by [`super::repository`].
+//! Only [`Release::verify`] makes a [`Release`], so every one has a good signature. `Date` and
+//! `Valid-Until` are read here, and checked by [`super::repository`].
 
 use super::date;
 use super::keyring::{Keyring, SignatureError};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Release {
-    /// Digest of the InRelease file as it came, signatures included.
+    /// Digest of the whole InRelease file, including its signatures.
     pub digest: Sha256,
     /// Fingerprints of the keys with a good signature.
     pub signers: Vec<String>,
@@ -30,13 +30,13 @@ pub struct Release {
     pub version: Option<String>,
     /// `Date`: when it was made.
     pub date: Epoch,
-    /// `Valid-Until`: when it stops to count.
+    /// `Valid-Until`: the time from which it is refused.
     pub valid_until: Option<Epoch>,
     /// `Acquire-By-Hash`: files may be asked for by digest.
     pub by_hash: bool,
-    /// `NotAutomatic`: nothing is taken from here unless it is asked for, as with backports.
+    /// `NotAutomatic`: packages are taken from here only on request, as with backports.
     pub not_automatic: bool,
-    /// `ButAutomaticUpgrades`: but what was taken from here is upgraded from here.
+    /// `ButAutomaticUpgrades`: packages that were taken from here are upgraded from here.
     pub but_automatic_upgrades: bool,
     /// `Components`.
     pub components: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Release {
     pub files: BTreeMap<String, ListedFile>,
 }
 
-/// What a Release file says about one file.
+/// The entry of a Release file for one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListedFile {
     /// Length in bytes.
@@ -58,39 +58,39 @@ pub struct ListedFile {
 /// Why an InRelease file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// Not text.
+    /// The file is not text.
     #[error("not UTF-8 text")]
     NotText(#[from] std::str::Utf8Error),
-    /// The signature.
+    /// The signature is refused.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// The form of the signed text.
+    /// The signed text is malformed.
     #[error("the signed text is malformed")]
     Form(#[from] ControlError),
-    /// No stanza, or more than one.
+    /// The text has no stanza, or more than one.
     #[error("the signed text has {found} stanzas, expected one")]
     Stanzas {
         /// Their number; 2 stands for more.
         found: usize,
     },
-    /// A field that should hold a date and does not.
+    /// The field of a date does not hold one.
     #[error("field `{field}` is `{value}`, expected a date like `Sat, 06 Sep 2025 08:12:33 UTC`")]
     Date {
         /// Its name.
         field: &'static str,
-        /// What stands there.
+        /// The text of the field.
         value: String,
     },
-    /// A line of the file table.
+    /// A line of the file table is malformed.
     #[error("`SHA256` has the line `{line}`, expected a digest, a size and a path")]
     FileLine {
         /// The line.
         line: String,
     },
-    /// A digest in the file table.
+    /// A digest in the file table is malformed.
     #[error("`SHA256` is malformed")]
     Digest(#[from] NotADigest),
-    /// One path with two contents.
+    /// The file table has one path with two contents.
     #[error("`SHA256` lists `{path}` twice with different content")]
     Twice {
         /// The path.
@@ -99,7 +99,11 @@ pub enum ReleaseError {
 }
 
 impl Release {
-    /// Verifies the InRelease file `bytes` with `keyring` at the moment `now`, then reads it.
+    /// Verifies the InRelease file `bytes` with `keyring` at the time `now`, then reads it.
+    ///
+    /// # Errors
+    ///
+    /// No acceptable key has signed the text, or the text is malformed.
     pub fn verify(bytes: &[u8], keyring: &Keyring, now: Epoch) -> Result<Self, ReleaseError> {
         let signed = keyring.verify(std::str::from_utf8(bytes)?, now)?;
         let mut release = Self::read(&signed.text)?;
@@ -108,7 +112,7 @@ impl Release {
         Ok(release)
     }
 
-    /// Whether this is what someone means who asks for `suite`.
+    /// Whether `suite` is the suite or the codename of this release.
     pub fn is_suite(&self, suite: &str) -> bool {
         self.suite.as_deref() == Some(suite) || self.codename.as_deref() == Some(suite)
     }
@@ -120,10 +124,6 @@ impl Release {
             return Err(ReleaseError::Stanzas { found: 2 });
         }
         let value = |name| stanza.folded(name).map(|value| value.into_owned());
-        let words = |name| -> Vec<String> {
-            let value = stanza.folded(name).unwrap_or_default();
-            value.split_whitespace().map(str::to_owned).collect()
-        };
         let point = |field: &'static str, value: &str| {
             let wrong = || ReleaseError::Date {
                 field,
@@ -147,8 +147,8 @@ impl Release {
             by_hash: stanza.get("Acquire-By-Hash") == Some("yes"),
             not_automatic: stanza.get("NotAutomatic") == Some("yes"),
             but_automatic_upgrades: stanza.get("ButAutomaticUpgrades") == Some("yes"),
-            components: words("Components"),
-            architectures: words("Architectures"),
+            components: stanza.words("Components"),
+            architectures: stanza.words("Architectures"),
             files: listed_files(stanza.required("SHA256")?)?,
         })
     }

@@ -1,9 +1,10 @@
-//! apt's sources: which archives a machine or a base image uses (sources.list(5)).
+//! Reads apt's sources, which name the archives that a machine or a base image uses
+//! (sources.list(5)).
 
-use crate::dpkg::control::{self, ControlError, Stanza};
+use crate::dpkg::control::{self, ControlError};
 use std::path::Path;
 
-/// One entry that is in force.
+/// One enabled entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceEntry {
     /// `deb`, `deb-src`.
@@ -12,19 +13,19 @@ pub struct SourceEntry {
     pub uris: Vec<String>,
     /// Suites.
     pub suites: Vec<String>,
-    /// Components; none for a flat archive.
+    /// Components; a flat archive has none.
     pub components: Vec<String>,
     /// Keyring files, fingerprints or a key block.
     pub signed_by: Option<String>,
 }
 
-/// A sources file that apt would not accept either.
+/// Why a sources file is refused, as apt would refuse it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourcesError {
-    /// The form of a `.sources` file.
+    /// The text is not a sequence of stanzas, or a stanza lacks a field.
     #[error("not apt's stanza format")]
     Form(#[from] ControlError),
-    /// A line of a `.list` file.
+    /// A line of a `.list` file is malformed.
     #[error("line {line}: expected `deb [options] uri suite components`, found `{found}`")]
     Line {
         /// Its number, from 1.
@@ -35,6 +36,10 @@ pub enum SourcesError {
 }
 
 /// Reads a `.sources` file; disabled entries are left out.
+///
+/// # Errors
+///
+/// The text is malformed.
 pub fn parse_sources(text: &str) -> Result<Vec<SourceEntry>, SourcesError> {
     let mut entries = Vec::new();
     for stanza in control::parse(text) {
@@ -50,10 +55,10 @@ pub fn parse_sources(text: &str) -> Result<Vec<SourceEntry>, SourcesError> {
             stanza.required(name)?;
         }
         entries.push(SourceEntry {
-            types: words(&stanza, "Types"),
-            uris: words(&stanza, "URIs"),
-            suites: words(&stanza, "Suites"),
-            components: words(&stanza, "Components"),
+            types: stanza.words("Types"),
+            uris: stanza.words("URIs"),
+            suites: stanza.words("Suites"),
+            components: stanza.words("Components"),
             signed_by: stanza.get("Signed-By").map(str::to_owned),
         });
     }
@@ -61,11 +66,15 @@ pub fn parse_sources(text: &str) -> Result<Vec<SourceEntry>, SourcesError> {
 }
 
 /// Reads a `.list` file.
+///
+/// # Errors
+///
+/// A line is malformed.
 pub fn parse_list(text: &str) -> Result<Vec<SourceEntry>, SourcesError> {
     let mut entries = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let code = line.split_once('#').map_or(line, |(code, _)| code).trim();
-        // A CD's address has brackets and spaces of its own, and is of no use here.
+        // The address of a CD, which can have brackets and spaces, is of no use here.
         if code.is_empty() || code.contains("cdrom:") {
             continue;
         }
@@ -78,8 +87,8 @@ pub fn parse_list(text: &str) -> Result<Vec<SourceEntry>, SourcesError> {
     Ok(entries)
 }
 
-/// Replaces each `mirror+file:` address, which Debian's cloud images use, by the addresses in the file
-/// that it names. `read` gives the text of a file; without it the address stays.
+/// Replaces each `mirror+file:` address, which Debian's cloud images use, by the addresses in the
+/// file that it names. `read` gives the text of a file; if it gives `None`, the address stays.
 pub fn expand_mirror_lists(entries: &mut [SourceEntry], read: impl Fn(&Path) -> Option<String>) {
     for entry in entries {
         let expand = |uri: &String| {
@@ -89,7 +98,7 @@ pub fn expand_mirror_lists(entries: &mut [SourceEntry], read: impl Fn(&Path) -> 
             let Some(text) = path.and_then(|path| read(Path::new(path))) else {
                 return vec![uri.clone()];
             };
-            // Behind the address stand options, divided by tabs.
+            // Options may follow the address, separated by tabs.
             let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
             text.lines()
                 .filter_map(first)
@@ -98,11 +107,6 @@ pub fn expand_mirror_lists(entries: &mut [SourceEntry], read: impl Fn(&Path) -> 
         };
         entry.uris = entry.uris.iter().flat_map(expand).collect();
     }
-}
-
-fn words(stanza: &Stanza<'_>, name: &str) -> Vec<String> {
-    let value = stanza.folded(name).unwrap_or_default();
-    value.split_whitespace().map(str::to_owned).collect()
 }
 
 fn parse_line(code: &str) -> Option<SourceEntry> {

@@ -129,7 +129,7 @@ fn base(error: &BaseError) -> u8 {
 
 fn repository(error: &RepositoryError) -> u8 {
     match error {
-        RepositoryError::Fetch { source, .. } => fetch(source),
+        RepositoryError::Fetch(_, source) => fetch(source),
         RepositoryError::MidSync { source, .. } => fetch(source),
         RepositoryError::Address { .. }
         | RepositoryError::Release { .. }

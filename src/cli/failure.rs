@@ -199,7 +199,7 @@ fn build_help(error: &BuildError) -> Option<String> {
 
 fn repository_help(error: &RepositoryError) -> Option<String> {
     let help = match error {
-        RepositoryError::Fetch { source, .. } => return input_help(source),
+        RepositoryError::Fetch(_, source) => return input_help(source),
         RepositoryError::Release { .. } => {
             "nothing of it is used; take another mirror, or name its own keys: for a mirror with --keyring \
              FILE, for a board's [[archive]] in the board's file"

@@ -98,11 +98,7 @@ fn archive_with_a_changed_inrelease_is_refused() {
     let text = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, text.replace("Version: 13.2", "Version: 13.3")).unwrap();
     let error = fixture.indices(&fixture.repository(&archive)).unwrap_err();
-    let RepositoryError::Release {
-        source: ReleaseError::Signature(error),
-        ..
-    } = error
-    else {
+    let RepositoryError::Release(_, ReleaseError::Signature(error)) = error else {
         panic!("{error:?}");
     };
     let key = TestKey::new(1).fingerprint();
@@ -119,11 +115,7 @@ fn archive_signed_by_an_unknown_key_is_refused() {
     let error = fixture
         .indices(&fixture.repository(&archive()))
         .unwrap_err();
-    let RepositoryError::Release {
-        source: ReleaseError::Signature(error),
-        ..
-    } = error
-    else {
+    let RepositoryError::Release(_, ReleaseError::Signature(error)) = error else {
         panic!("{error:?}");
     };
     let key = TestKey::new(2).fingerprint();
@@ -292,7 +284,7 @@ fn archive_is_known_offline_once_it_was_fetched() {
     let repository = fixture.repository(&archive);
     let error = fixture.indices_at(NOW, &repository, offline()).unwrap_err();
     assert!(
-        matches!(&error, RepositoryError::Fetch { source: FetchError::Offline { name }, .. }
+        matches!(&error, RepositoryError::Fetch(_, FetchError::Offline { name })
             if name == "InRelease of debian/trixie"),
         "{error:?}"
     );

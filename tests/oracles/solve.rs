@@ -340,11 +340,11 @@ impl Tally {
         let wanted: Vec<String> = request.packages.iter().map(ToString::to_string).collect();
         let theirs = apt.answer(&wanted, request.recommends);
         match (solve(universe, request, base), theirs) {
-            (Ok(solution), Ok(theirs)) if !solution.searched() => {
+            (Ok(solution), Ok(theirs)) if !solution.searched => {
                 assert_eq!(ours(&solution), theirs, "{wanted:?} {}", request.recommends);
                 self.same += 1;
             }
-            (Ok(solution), theirs) if solution.searched() || theirs == Err(REMOVES.to_owned()) => {
+            (Ok(solution), theirs) if solution.searched || theirs == Err(REMOVES.to_owned()) => {
                 // apt repairs a broken selection in its own way and removes packages, which this
                 // solver never does. It must at least agree that the solver's answer is consistent.
                 let answer = ours(&solution);

@@ -1,8 +1,8 @@
 //! Package indices: a `Packages` file, or dpkg's `status`, as compact records.
 //!
-//! A record holds where its values stand in the text, so 70,000 packages cost a few megabytes
-//! beside the text. What every package must have is checked here; the syntax of relations is read
-//! only for packages that are looked at, except `Provides`.
+//! A record holds the offsets of its values in the text, so 70,000 packages take a few megabytes
+//! beside the text. The fields that every package must have are checked here. Relations other than
+//! `Provides` are parsed only for the packages that the solver looks at.
 
 mod package;
 
@@ -18,24 +18,24 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// An index that cannot be used.
+/// Why an index cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
-    /// The text is no sequence of stanzas, or a stanza lacks a field.
+    /// The text is not a sequence of stanzas, or a stanza lacks a field.
     #[error("cannot read the package index of `{repository}`")]
     Syntax {
-        /// Whose index.
+        /// The repository of the index.
         repository: String,
-        /// What is wrong.
+        /// The mistake.
         source: ControlError,
     },
-    /// A field of a package has a value that it cannot have.
+    /// The value of a field is invalid.
     #[error(
         "package index of `{repository}`, line {line}: field `{field}` is `{value}`: expected \
          {expected}"
     )]
     Value {
-        /// Whose index.
+        /// The repository of the index.
         repository: String,
         /// The field's line.
         line: usize,
@@ -43,15 +43,15 @@ pub enum IndexError {
         field: String,
         /// The start of the value.
         value: String,
-        /// What it should be.
+        /// The expected value.
         expected: &'static str,
     },
     /// The text has more bytes than a record can address.
     #[error("the package index of `{repository}` has {length} bytes: at most 4 GiB can be read")]
     TooLong {
-        /// Whose index.
+        /// The repository of the index.
         repository: String,
-        /// Its length.
+        /// The length of the text.
         length: usize,
     },
 }
@@ -67,6 +67,10 @@ pub struct Index {
 impl Index {
     /// Reads a `Packages` file of `repository`. Packages of architectures other than
     /// `architecture` and `all` are left out.
+    ///
+    /// # Errors
+    ///
+    /// The text is malformed, or a package lacks a field.
     pub fn packages(
         repository: &str,
         text: Arc<str>,
@@ -76,30 +80,32 @@ impl Index {
             let record = reader.record(stanza, architecture)?;
             if record.is_some() {
                 for name in ["Filename", "Size", "SHA256"] {
-                    stanza.required(name).map_err(|e| reader.syntax(e))?;
+                    reader.required(stanza, name)?;
                 }
             }
             Ok(record)
         })
     }
 
-    /// Reads dpkg's `status` file: the packages that are installed, be it unconfigured. `name`
-    /// stands for the file in messages.
+    /// Reads the installed packages of dpkg's `status` file, configured or not. Messages call the
+    /// file `name`.
+    ///
+    /// # Errors
+    ///
+    /// The text is malformed, or a package lacks a field.
     pub fn status(
         name: &str,
         text: Arc<str>,
         architecture: Architecture,
     ) -> Result<Self, IndexError> {
         Self::read(name, text, |reader, stanza| {
-            let status = stanza.required("Status").map_err(|e| reader.syntax(e))?;
-            let Some(Status { held, state }) = Status::parse(status) else {
-                return Ok(None);
-            };
-            if !state.is_there() {
-                return Ok(None);
+            match Status::parse(reader.required(stanza, "Status")?) {
+                Some(Status { held, state }) if state.is_there() => {
+                    let record = reader.record(stanza, architecture)?;
+                    Ok(record.map(|record| Record { held, ..record }))
+                }
+                _ => Ok(None),
             }
-            let record = reader.record(stanza, architecture)?;
-            Ok(record.map(|record| Record { held, ..record }))
         })
     }
 
@@ -156,7 +162,7 @@ impl Index {
 }
 
 impl fmt::Debug for Index {
-    /// Without the text, which has megabytes.
+    /// Leaves out the text, which has megabytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Index({}, {} packages)", self.repository, self.len())
     }
@@ -172,6 +178,10 @@ impl Reader<'_> {
     fn syntax(&self, source: ControlError) -> IndexError {
         let repository = self.repository.to_owned();
         IndexError::Syntax { repository, source }
+    }
+
+    fn required<'s>(&self, stanza: &Stanza<'s>, name: &'static str) -> Result<&'s str, IndexError> {
+        stanza.required(name).map_err(|error| self.syntax(error))
     }
 
     fn refuse(&self, field: &Field<'_>, expected: &'static str) -> IndexError {
@@ -193,20 +203,18 @@ impl Reader<'_> {
         }
     }
 
-    /// The record of `stanza`; none where it is for another architecture.
+    /// The record of `stanza`; `None` if the package is for another architecture.
     fn record(
         &self,
         stanza: &Stanza<'_>,
         wanted: Architecture,
     ) -> Result<Option<Record>, IndexError> {
-        let architecture = stanza
-            .required("Architecture")
-            .map_err(|e| self.syntax(e))?;
+        let architecture = self.required(stanza, "Architecture")?;
         if architecture != "all" && architecture != wanted.debian() {
             return Ok(None);
         }
         for name in ["Package", "Version"] {
-            stanza.required(name).map_err(|e| self.syntax(e))?;
+            self.required(stanza, name)?;
         }
         let mut record = Record {
             texts: [Span::default(); Text::COUNT],
@@ -224,7 +232,7 @@ impl Reader<'_> {
         Ok(Some(record))
     }
 
-    /// Moves what `field` says into `record`.
+    /// Enters `field` into `record`.
     fn take(&self, record: &mut Record, field: &Field<'_>) -> Result<(), IndexError> {
         let mut lower = [0; 12];
         let Some(name) = lower.get_mut(..field.name.len()) else {
@@ -271,7 +279,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Moves a field that is not kept as text, `name` being its name in lower case.
+    /// Enters a field that is not stored as text; `name` is its name in lower case.
     fn take_flag(
         &self,
         record: &mut Record,

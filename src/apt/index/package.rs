@@ -5,20 +5,20 @@ use crate::digest::Sha256;
 use crate::lock::LockedPackage;
 use std::fmt;
 
-/// How much a system wants a package (Debian policy 2.5), most wanted first.
+/// The priority of a package (Debian policy 2.5), the highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// Part of the smallest system that works.
+    /// The package is part of the smallest system that works.
     Required,
-    /// Expected on any Unix-like system.
+    /// The package is expected on any Unix-like system.
     Important,
-    /// A small system for the terminal.
+    /// The package is part of a small system for the terminal.
     Standard,
-    /// Everything else.
+    /// The package has no higher priority.
     Optional,
-    /// Everything else, in old archives.
+    /// The same as `Optional`, in old archives.
     Extra,
-    /// Without or with another priority.
+    /// The package has no priority, or one that is not known here.
     Unknown,
 }
 
@@ -35,7 +35,8 @@ impl Priority {
     }
 }
 
-/// The fields that are kept as text, in the order in which apt reads those that name packages.
+/// The fields that are stored as text. Those that name packages are in the order in which apt reads
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Text {
     /// `Package`
@@ -105,14 +106,14 @@ impl fmt::Display for Text {
     }
 }
 
-/// Where a value stands in the text.
+/// The place of a value in the text of the index.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Span {
     pub(super) start: u32,
     pub(super) length: u32,
 }
 
-/// What an index keeps of a package.
+/// The data that an index stores of a package.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) texts: [Span; Text::COUNT],
@@ -133,7 +134,8 @@ pub struct Package<'a> {
 }
 
 impl<'a> Package<'a> {
-    /// The package as a lock pins it; `automatic` is whether only another package needs it.
+    /// The package as a lock pins it. `automatic` means that it is installed only because another
+    /// package needs it.
     pub fn locked(&self, automatic: bool) -> LockedPackage {
         LockedPackage {
             name: self.name().to_owned(),
@@ -147,7 +149,7 @@ impl<'a> Package<'a> {
         }
     }
 
-    /// The value of `field`; empty where the package has none.
+    /// The value of `field`; empty if the package lacks the field.
     pub fn text(&self, field: Text) -> &'a str {
         let Span { start, length } = self.record.texts[field as usize];
         let (start, length) = (start as usize, length as usize);
@@ -174,7 +176,7 @@ impl<'a> Package<'a> {
         &self.index.repository
     }
 
-    /// The source package that it was built from, and that one's version.
+    /// The name and the version of the source package that it was built from.
     pub fn source(&self) -> (&'a str, &'a str) {
         match self.text(Text::Source).split_once('(') {
             Some((name, version)) => (name.trim_ascii(), version.trim_end_matches(')')),
@@ -198,17 +200,18 @@ impl<'a> Package<'a> {
         self.record.sha256
     }
 
-    /// How much a system wants it.
+    /// Its priority.
     pub fn priority(&self) -> Priority {
         self.record.priority
     }
 
-    /// Whether no system works without it.
+    /// Whether it is `Essential`.
     pub fn essential(&self) -> bool {
         self.record.essential
     }
 
-    /// Whether no system of its kind starts without it (`Protected`, or apt's `Important`).
+    /// Whether it is `Protected`, or `Important` in apt's sense: some systems do not start without
+    /// it.
     pub fn protected(&self) -> bool {
         self.record.protected
     }
@@ -218,7 +221,7 @@ impl<'a> Package<'a> {
         self.record.any_architecture
     }
 
-    /// Whether its user forbade to change it (dpkg's `hold`).
+    /// Whether the administrator has put it on hold.
     pub fn held(&self) -> bool {
         self.record.held
     }

@@ -1,8 +1,8 @@
-//! Which keys and signatures are acceptable at a given moment: alive, not revoked, bound, made for
-//! signing, with an unbroken hash.
+//! Decides which keys and signatures are acceptable at a given time. A key must be alive, not
+//! revoked, bound and made for signing; a signature must use a hash that is not broken.
 //!
-//! Bindings are checked one by one with the rules of RFC 9580; the keyring itself is trusted, so its
-//! own signatures may use the hash of their time.
+//! Bindings are checked one by one by the rules of RFC 9580. The keyring itself is trusted, so the
+//! signatures in it may use older hashes.
 
 use crate::apt::date::Utc;
 use crate::epoch::Epoch;
@@ -15,33 +15,33 @@ use std::io::Read;
 /// The rule that a key or signature breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unacceptable {
-    /// Beyond the key's life.
+    /// The key has expired.
     #[error("the key expired at {}", Utc(*.0))]
     KeyExpired(Epoch),
-    /// Its owner took it back.
+    /// The owner has revoked the key.
     #[error("the key is revoked")]
     KeyRevoked,
-    /// A key for other purposes, or one that no self-signature binds.
+    /// The key is for other purposes, or no self-signature binds it.
     #[error("the key is not one for signing, or is not bound to its primary key")]
     KeyNotForSigning,
-    /// A hash that is broken, or that no archive uses.
+    /// The hash is broken, or no archive uses it.
     #[error("it uses {0}, expected SHA-256, SHA-384 or SHA-512")]
     WrongHash(String),
-    /// A clock is wrong.
+    /// The signature was made in the future, so a clock is wrong.
     #[error("it was made at {}, which is still to come; check the clock of this machine", Utc(*.0))]
     FromTheFuture(Epoch),
-    /// Beyond the signature's life.
+    /// The signature has expired.
     #[error("it expired at {}", Utc(*.0))]
     Expired(Epoch),
-    /// Neither a text nor a binary signature, without date, or with a condition unknown here.
+    /// The signature is not one of a text or file, has no date, or has an unknown condition.
     #[error("it is of a kind that does not vouch for a text")]
     WrongKind,
 }
 
-/// Clocks differ; a signature may be this much younger than "now".
+/// Clocks differ, so a signature may be made this many seconds after "now".
 const CLOCK_SKEW: u64 = 300;
 
-/// Checks what does not depend on the key.
+/// Checks the rules that do not depend on the key.
 pub(super) fn signature_acceptable(signature: &Signature, now: Epoch) -> Result<(), Unacceptable> {
     if !matches!(
         signature.typ(),
@@ -93,8 +93,8 @@ impl Signer<'_> {
         }
     }
 
-    /// Whether the mathematics says that this key made `signature` over `text`.
-    pub(super) fn made(
+    /// Whether `signature` over `text` verifies with this key.
+    pub(super) fn verifies(
         &self,
         key: &SignedPublicKey,
         signature: &Signature,
@@ -106,7 +106,7 @@ impl Signer<'_> {
         }
     }
 
-    /// Whether this part may sign at the moment `now`.
+    /// Checks that this part may sign at the time `now`.
     pub(super) fn acceptable(&self, key: &SignedPublicKey, now: Epoch) -> Result<(), Unacceptable> {
         let primary_may_sign = primary_acceptable(key, now)?;
         match self {
@@ -148,7 +148,7 @@ fn primary_acceptable(key: &SignedPublicKey, now: Epoch) -> Result<bool, Unaccep
     }
 }
 
-/// The certifications of `user` by the key itself, none if it took the name back.
+/// The certifications of `user` by the key itself; none if the key has revoked that user id.
 fn certifications<'a>(primary: &PublicKey, user: &'a SignedUser) -> Vec<&'a Signature> {
     let own = |signature: &&Signature| {
         signature
@@ -183,7 +183,8 @@ fn subkey_acceptable(
         return Err(Unacceptable::KeyRevoked);
     }
     let binding = newest(own.into_iter(), now).ok_or(Unacceptable::KeyNotForSigning)?;
-    // The subkey must agree, or anyone could bind another's signing key to his own.
+    // The subkey must have signed the binding too, or anyone could bind another's signing key to
+    // his own.
     let agreed = binding.embedded_signature().is_some_and(|back| {
         back.verify_primary_key_binding(&subkey.key, primary)
             .is_ok()
@@ -217,7 +218,7 @@ fn created(signature: &Signature) -> Option<u64> {
         .map(|created| u64::from(created.as_secs()))
 }
 
-/// When something that began at `start` ends; a life of 0 seconds means none (RFC 9580, 5.2.3.13).
+/// The end of a life that began at `start`; 0 seconds mean that it has no end (RFC 9580, 5.2.3.13).
 fn end(start: u64, life: Option<pgp::types::Duration>) -> Option<u64> {
     let life = u64::from(life?.as_secs());
     (life != 0).then(|| start.saturating_add(life))
@@ -230,7 +231,7 @@ fn key_end(key: &dyn KeyDetails, binding: &Signature) -> Option<u64> {
     )
 }
 
-/// Whether `binding` lets its key sign; `None` where it does not speak of use at all.
+/// Whether `binding` allows its key to sign; `None` if it has no key flags.
 fn sign_flag(binding: &Signature) -> Option<bool> {
     let mut subpackets = binding.config()?.hashed_subpackets();
     subpackets.find_map(|subpacket| match &subpacket.data {

@@ -1,18 +1,18 @@
-//! Detached signatures: over a file that need not fit into memory.
+//! Verifies detached signatures. The signed file need not fit into memory.
 
-use super::{Keyring, KeyringError, MOST_SIGNATURES, SignatureError, worst};
+use super::{Keyring, KeyringError, MOST_SIGNATURES, SignatureError, most_useful};
 use crate::epoch::Epoch;
 use pgp::composed::{Deserializable, DetachedSignature};
 use pgp::types::KeyDetails;
 use std::io::{self, Read};
 
-/// A file that cannot be checked, or whose signature is refused.
+/// Why a file with a detached signature is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DetachedError {
     /// The signature is refused.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// No OpenPGP signature.
+    /// The signature file is not OpenPGP.
     #[error("not an OpenPGP signature, armored or binary")]
     Malformed(#[source] pgp::errors::Error),
     /// The signed file cannot be read.
@@ -21,7 +21,11 @@ pub enum DetachedError {
 }
 
 impl Keyring {
-    /// The key with `fingerprint` alone, which is in hexadecimal.
+    /// A keyring that has only the key with `fingerprint`, which is in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// This keyring lacks the key.
     pub fn only(self, fingerprint: &str) -> Result<Self, KeyringError> {
         let keys = self.0.into_iter();
         let is_wanted = |found: String| found.eq_ignore_ascii_case(fingerprint);
@@ -35,8 +39,12 @@ impl Keyring {
         Ok(Self(keys))
     }
 
-    /// Checks that one of the `signatures`, armored or binary, is a good one over what `open` opens,
-    /// at the moment `now`. Gives the fingerprint of the key that made it.
+    /// Verifies the file that `open` opens by one of the `signatures`, armored or binary, at the
+    /// time `now`. Gives the fingerprint of the key that has made the good signature.
+    ///
+    /// # Errors
+    ///
+    /// No signature is good and by an acceptable key, or the file cannot be read.
     pub fn verify_detached(
         &self,
         signatures: &[u8],
@@ -52,7 +60,7 @@ impl Keyring {
                 return Err(SignatureError::TooManySignatures { found }.into());
             }
             let signature = signature.map_err(DetachedError::Malformed)?.signature;
-            // So that an error of the disk is not taken for a wrong signature.
+            // This call makes sure that an error of the disk is not taken for a wrong signature.
             open()?;
             let data = || match open() {
                 Ok(file) => Box::new(io::BufReader::with_capacity(1 << 17, file)) as Box<dyn Read>,
@@ -63,6 +71,6 @@ impl Keyring {
                 Err(error) => errors.push(error),
             }
         }
-        Err(worst(errors).into())
+        Err(most_useful(errors).into())
     }
 }

@@ -1,9 +1,9 @@
-//! Keyrings, and the check of a clear-signed text, or of a file with a detached signature, against one.
+//! Keyrings, which verify clear-signed texts and files with detached signatures.
 //!
-//! Either is accepted if at least one signature on it is good and comes from an acceptable key of the
-//! ring: apt's rule. Only the signed text is handed out. The `pgp` crate is seen by this module only.
-//! Its trap that is fenced here: `verify_bindings` of a whole key demands that third-party
-//! certifications verify too, which they cannot, so each binding that matters is checked by itself.
+//! As in apt, one good signature by an acceptable key of the ring is enough. Only the signed text
+//! is given out. Only this module uses the `pgp` crate. `verify_bindings` of that crate is not
+//! used, because it demands that third-party certifications of a key verify too, which they cannot
+//! without the other keys. Each binding that matters is checked by itself instead.
 
 mod acceptable;
 mod detached;
@@ -18,29 +18,29 @@ use pgp::packet::Signature;
 use pgp::types::{Fingerprint, KeyDetails, KeyId};
 use std::io::Read;
 
-/// Keys that may sign.
+/// The keys that may sign.
 #[derive(Clone, Debug)]
 pub struct Keyring(Vec<SignedPublicKey>);
 
 /// A text whose signature was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedText {
-    /// What was signed, with `\n` at line ends.
+    /// The signed text, with `\n` at line ends.
     pub text: String,
     /// Fingerprints of the keys whose signatures are good, in the order of the signatures.
     pub signers: Vec<String>,
 }
 
-/// Why bytes are no keyring.
+/// Why bytes are not a usable keyring.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// Not OpenPGP, or damaged.
+    /// The bytes are not OpenPGP, or damaged.
     #[error("not an OpenPGP keyring, armored or binary")]
     Malformed(#[source] pgp::errors::Error),
-    /// No key in it.
+    /// The keyring has no key.
     #[error("the keyring holds no public key")]
     Empty,
-    /// Not the key that was named.
+    /// The keyring lacks the requested key.
     #[error("the keyring does not hold the key {wanted}")]
     OtherKey {
         /// Its fingerprint.
@@ -51,28 +51,28 @@ pub enum KeyringError {
 /// Why a signed text is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
-    /// There is something before or behind the signed message.
+    /// There is text before or after the signed message.
     #[error("unsigned text stands before or behind the signed message")]
     UnsignedText,
-    /// No clear-signed message.
+    /// The text is not a clear-signed message.
     #[error("not an OpenPGP clear-signed message")]
     Malformed(#[source] pgp::errors::Error),
-    /// A message with an empty list of signatures.
+    /// The list of signatures is empty.
     #[error("the message carries no signature")]
     Unsigned,
-    /// More signatures than any archive makes.
+    /// There are more signatures than any archive makes.
     #[error("the message carries {found} signatures, more than {MOST_SIGNATURES}")]
     TooManySignatures {
         /// Their number.
         found: usize,
     },
-    /// More lines than any archive's.
+    /// There are more lines than in any archive's message.
     #[error("the message has {found} lines, more than {MOST_LINES}")]
     TooManyLines {
         /// Their number.
         found: usize,
     },
-    /// Only keys that are not in the ring.
+    /// Only keys that are not in the ring have signed.
     #[error(
         "signed by {}, none of which is in the keyring; name the archive's own keyring for it",
         .found.join(", ")
@@ -81,13 +81,13 @@ pub enum SignatureError {
         /// Fingerprints or key ids that the signatures name.
         found: Vec<String>,
     },
-    /// A known key, but not this text.
+    /// The signature of a known key does not fit the text.
     #[error("the signature of key {key} does not fit the text: it was changed on the way")]
     Bad {
         /// Fingerprint.
         key: String,
     },
-    /// A signature of a known key that today's rules do not accept.
+    /// The signature of a known key breaks a rule.
     #[error("the signature of key {key} is not accepted: {reason}")]
     NotAccepted {
         /// Fingerprint.
@@ -97,10 +97,10 @@ pub enum SignatureError {
     },
 }
 
-/// trixie carries three; the bound keeps a hostile mirror from making us verify thousands.
+/// trixie has three signatures. The limit prevents a hostile mirror from having thousands verified.
 const MOST_SIGNATURES: usize = 32;
 
-/// trixie has 1,500. rPGP looks through all it has read at each further line, so the time grows with
+/// trixie has 1,500 lines. rPGP scans all earlier text again for each line, so the time grows with
 /// lines times bytes.
 const MOST_LINES: usize = 10_000;
 
@@ -112,6 +112,10 @@ impl Keyring {
     }
 
     /// Reads a binary keyring, or one or several armored blocks.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are malformed, or hold no key.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyringError> {
         const BEGIN: &[u8] = b"-----BEGIN ";
         let starts = bytes.windows(BEGIN.len()).enumerate();
@@ -155,7 +159,11 @@ impl Keyring {
         self
     }
 
-    /// Checks the clear-signed `message` at the moment `now`.
+    /// Verifies the clear-signed `message` at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// The message is malformed, or no acceptable key of the ring has signed it.
     pub fn verify(&self, message: &str, now: Epoch) -> Result<SignedText, SignatureError> {
         const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
         const END: &str = "-----END PGP SIGNATURE-----";
@@ -187,7 +195,7 @@ impl Keyring {
             }
         }
         if signers.is_empty() {
-            return Err(worst(errors));
+            return Err(most_useful(errors));
         }
         Ok(SignedText {
             text: signed.replace("\r\n", "\n"),
@@ -214,7 +222,7 @@ impl Keyring {
                     continue;
                 }
                 let name = key_part.fingerprint().to_string();
-                if !signer.made(key, signature, text()) {
+                if !signer.verifies(key, signature, text()) {
                     outcome = Err(SignatureError::Bad { key: name });
                     continue;
                 }
@@ -232,9 +240,9 @@ impl Keyring {
     }
 }
 
-/// Of the errors of all signatures, the one that tells most: what known keys say comes before
-/// unknown keys, which are named together.
-fn worst(errors: Vec<SignatureError>) -> SignatureError {
+/// The most useful of the errors of all signatures: an error of a known key, or else one that names
+/// all unknown keys.
+fn most_useful(errors: Vec<SignatureError>) -> SignatureError {
     let mut unknown = Vec::new();
     for error in errors {
         match error {
@@ -248,7 +256,7 @@ fn worst(errors: Vec<SignatureError>) -> SignatureError {
     SignatureError::UnknownKey { found: unknown }
 }
 
-/// Who a signature says has made it: fingerprints if it names any, else key ids.
+/// The key that a signature claims to be made by: fingerprints if it names any, else key ids.
 struct Claimed {
     fingerprints: Vec<Fingerprint>,
     key_ids: Vec<KeyId>,

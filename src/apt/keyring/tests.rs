@@ -1,4 +1,4 @@
-//! Keys made for each rule: one that keeps it, one that breaks it.
+//! Tests each rule with a key that keeps it and one that breaks it.
 
 mod maker;
 
@@ -12,7 +12,7 @@ use pgp::packet::{Notation, SignatureType, Subpacket, SubpacketData};
 use pgp::ser::Serialize;
 use pgp::types::{Duration, Password};
 
-/// What `maker`'s ring says to a message that its primary key signed.
+/// Verifies a message that the primary key signed, by the ring of `maker`.
 fn primary_verdict(maker: &Maker) -> Result<SignedText, SignatureError> {
     maker
         .ring()

@@ -7,47 +7,29 @@ use crate::epoch::Epoch;
 use crate::fetch::{BadUrl, FetchError};
 use std::io;
 
-/// Why an archive cannot be used.
+/// Why an archive cannot be used. A `String` is the name of the repository.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// A suite or path that cannot be part of an address.
-    #[error("cannot make an address in `{repository}`")]
-    Address {
-        /// Name of the repository.
-        repository: String,
-        /// What is wrong with it.
-        #[source]
-        source: BadUrl,
-    },
-    /// Nothing came.
-    #[error("cannot fetch from `{repository}`")]
-    Fetch {
-        /// Name of the repository.
-        repository: String,
-        /// Why.
-        #[source]
-        source: FetchError,
-    },
-    /// What came is not genuine, or not a Release.
-    #[error("InRelease of `{repository}` is refused")]
-    Release {
-        /// Name of the repository.
-        repository: String,
-        /// Why.
-        #[source]
-        source: ReleaseError,
-    },
-    /// A good signature, over another suite.
+    /// A suite or path cannot be part of an address.
+    #[error("cannot make an address in `{0}`")]
+    Address(String, #[source] BadUrl),
+    /// A file could not be fetched.
+    #[error("cannot fetch from `{0}`")]
+    Fetch(String, #[source] FetchError),
+    /// The fetched file is not genuine, or not a Release file.
+    #[error("InRelease of `{0}` is refused")]
+    Release(String, #[source] ReleaseError),
+    /// The Release file is genuine, but of another suite.
     #[error("`{repository}` should be suite `{expected}`, but its InRelease is of {found}")]
     Suite {
         /// Name of the repository.
         repository: String,
-        /// What was asked for.
+        /// The suite that was requested.
         expected: String,
         /// Suite and codename found.
         found: String,
     },
-    /// Its `Date` is still to come.
+    /// Its `Date` is in the future.
     #[error(
         "`{repository}` was made at {}, after now ({}); check the clock of this machine",
         Utc(*.date), Utc(*.now)
@@ -60,7 +42,7 @@ pub enum RepositoryError {
         /// The caller's time.
         now: Epoch,
     },
-    /// Past its `Valid-Until`.
+    /// Its `Valid-Until` is over.
     #[error(
         "`{repository}` was valid until {}, now is {}; the mirror is stale: take another one, or \
          allow expired archives",
@@ -74,7 +56,7 @@ pub enum RepositoryError {
         /// The caller's time.
         now: Epoch,
     },
-    /// Older than what was seen before.
+    /// It is older than a state that was seen before.
     #[error(
         "`{repository}` is of {}, but was seen as of {} before; the mirror is stale or replays an \
          old state: take another one, or allow expired archives",
@@ -88,7 +70,7 @@ pub enum RepositoryError {
         /// The newest `Date` seen.
         newest: Epoch,
     },
-    /// It has no such index.
+    /// The archive has no such index.
     #[error(
         "`{repository}` has no package index of {component} for {architecture}; it has the \
          components {} and the architectures {}",
@@ -97,16 +79,16 @@ pub enum RepositoryError {
     NoIndex {
         /// Name of the repository.
         repository: String,
-        /// The component asked for.
+        /// The requested component.
         component: String,
-        /// The architecture asked for.
+        /// The requested architecture.
         architecture: Architecture,
-        /// What it has.
+        /// The components of the archive.
         components: Vec<String>,
-        /// What it has.
+        /// The architectures of the archive.
         architectures: Vec<String>,
     },
-    /// InRelease and index do not fit each other.
+    /// The index is not the one that InRelease lists.
     #[error(
         "the index of `{repository}` (suite {suite}) for {architecture} is not the one that its \
          InRelease lists; the mirror is in the middle of a sync: try again later or take another"
@@ -118,22 +100,22 @@ pub enum RepositoryError {
         suite: String,
         /// The architecture.
         architecture: Architecture,
-        /// What the mirror did.
+        /// The error of the download.
         #[source]
         source: Box<FetchError>,
     },
-    /// A genuine index that cannot be decompressed, or not to what InRelease lists.
+    /// A genuine index cannot be decompressed, or the text is not the one that InRelease lists.
     #[error("`{path}` of `{repository}` does not decompress to what InRelease lists")]
     Compression {
         /// Name of the repository.
         repository: String,
         /// The compressed index.
         path: String,
-        /// What happened.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The store.
+    /// The store cannot be used.
     #[error("{0}")]
     Store(#[from] io::Error),
 }

@@ -1,17 +1,18 @@
-//! Archives: from a mirror to verified package indices.
+//! Fetches the Release and the package indices of an archive from a mirror, and verifies them.
 //!
 //! ```text
 //! dists/<suite>/InRelease                              signed, small, asked for anew each time
-//! dists/<suite>/<component>/binary-<arch>/Packages.xz  its size and digest stand in InRelease
-//! pool/…/<package>.deb                                 its size and digest stand in Packages
+//! dists/<suite>/<component>/binary-<arch>/Packages.xz  InRelease has its size and digest
+//! pool/…/<package>.deb                                 Packages has its size and digest
 //! ```
 //!
-//! A mirror may be stale, hostile, or in the middle of a sync. What it serves counts only behind a
-//! good signature, inside `Valid-Until`, and not older than what this store has seen before.
+//! A mirror may be stale, hostile, or in the middle of a sync. Its files are accepted only with a
+//! good signature, before `Valid-Until`, and if they are not older than those that this store has
+//! seen before.
 //!
-//! **No archive speaks for another.** What is remembered of one belongs to the name by which it is used
-//! and to the key that has signed: what it says of itself (`Origin`, `Suite`) anybody can say. Everything
-//! else that is kept is named by its digest.
+//! **No archive decides for another.** The state that is remembered of an archive belongs to its
+//! name here and to the key that has signed it, because anybody can write the `Origin` and `Suite`
+//! of another archive into a Release file. Everything else that is stored is named by its digest.
 
 mod error;
 mod remembered;
@@ -22,6 +23,7 @@ use super::keyring::Keyring;
 use super::release::{ListedFile, Release};
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
+use crate::dpkg::deb::Compression;
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Silent};
 use crate::fetch::{Client, Download, FetchError, Network, Url};
@@ -42,18 +44,18 @@ pub struct Repository {
     pub suite: String,
     /// The components wanted: `main`.
     pub components: Vec<String>,
-    /// Who may sign.
+    /// The keys that may sign.
     pub keyring: Keyring,
-    /// Whether its age matters.
+    /// Whether an old state of it is refused.
     pub freshness: Freshness,
 }
 
-/// Whether the age of an archive matters.
+/// Whether an old state of an archive is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// Refuse what is past its `Valid-Until` or older than what was seen before.
+    /// A state is refused if its `Valid-Until` is over, or if a newer one was seen before.
     Checked,
-    /// Take any signed state: a snapshot, or an explicit wish.
+    /// Any signed state is accepted: for a snapshot, or because the user allows it.
     Ignored,
 }
 
@@ -62,7 +64,7 @@ pub enum Freshness {
 pub struct Index {
     /// Its component.
     pub component: String,
-    /// Its architecture. Packages of `Architecture: all` stand in the index of each.
+    /// Its architecture. Packages of `Architecture: all` are in the index of each architecture.
     pub architecture: Architecture,
     /// The decompressed text, an object of the store.
     pub text: Sha256,
@@ -77,10 +79,10 @@ pub struct Indices {
     pub indices: Vec<Index>,
 }
 
-/// From a key and an archive to the newest `Date` that it was seen with.
+/// The stage of the memo of the newest `Date` that was seen.
 const NEWEST: &str = "newest-release-2";
 
-/// How many times InRelease is asked for again when an index does not fit it.
+/// The number of times that InRelease is fetched again because an index does not match it.
 const MID_SYNC_RETRIES: u32 = 3;
 
 /// The largest InRelease accepted; trixie's has 140 KB.
@@ -93,7 +95,11 @@ const INDEX_LIMIT: u64 = 1 << 30;
 const CLOCK_SKEW: u64 = 300;
 
 impl Repository {
-    /// How to fetch `package`, whose path is below this archive's root.
+    /// The download of `package`, whose path is below this archive's root.
+    ///
+    /// # Errors
+    ///
+    /// The path cannot be part of an address.
     pub fn download(&self, package: &LockedPackage) -> Result<Download, RepositoryError> {
         Ok(Download {
             name: format!("{} {}", package.name, package.version),
@@ -106,10 +112,7 @@ impl Repository {
     fn urls(&self, path: &str) -> Result<Vec<Url>, RepositoryError> {
         let urls = self.base_urls.iter().map(|base| base.join(path));
         urls.collect::<Result<_, _>>()
-            .map_err(|source| RepositoryError::Address {
-                repository: self.name.clone(),
-                source,
-            })
+            .map_err(|error| RepositoryError::Address(self.name.clone(), error))
     }
 
     fn dists(&self, path: &str) -> Result<Vec<Url>, RepositoryError> {
@@ -117,29 +120,30 @@ impl Repository {
     }
 
     fn fetch_error(&self, source: FetchError) -> RepositoryError {
-        RepositoryError::Fetch {
-            repository: self.name.clone(),
-            source,
-        }
+        RepositoryError::Fetch(self.name.clone(), source)
     }
 }
 
 /// Fetches from archives into a store.
 pub struct Archives<'a> {
-    /// Over which network, if any.
+    /// The client for the network.
     pub client: &'a Client,
-    /// Where everything goes and what is remembered lies.
+    /// The store for the fetched files and the memos.
     pub store: &'a Store,
-    /// The time that signatures and `Valid-Until` are judged by.
+    /// The time at which signatures and `Valid-Until` are checked.
     pub now: Epoch,
-    /// Who hears of a mirror in mid-sync.
+    /// The reporter of retries.
     pub reporter: &'a dyn Reporter,
 }
 
 impl Archives<'_> {
-    /// The Release of `repository` and its indices for `architectures`, which all fit each other. It
-    /// must have the first of these; the others are those of tools, which another archive may have.
-    /// Remembers the InRelease for offline builds.
+    /// Fetches the Release of `repository` and the matching indices for `architectures`. The
+    /// archive must have the first architecture; the others are for tools, which another archive
+    /// may have. The InRelease is remembered for offline builds.
+    ///
+    /// # Errors
+    ///
+    /// The archive cannot be fetched, is not genuine, is too old, or lacks an index.
     pub fn fetch_indices(
         &self,
         repository: &Repository,
@@ -169,7 +173,7 @@ impl Archives<'_> {
     }
 
     /// The newest Release of `repository`; offline, the one that its indices were last fetched by.
-    pub fn fetch_release(&self, repository: &Repository) -> Result<Release, RepositoryError> {
+    fn fetch_release(&self, repository: &Repository) -> Result<Release, RepositoryError> {
         let name = format!("InRelease of {}", repository.name);
         let bytes = if self.client.network() == Network::Offline {
             let known = self.store.memo(
@@ -184,17 +188,15 @@ impl Archives<'_> {
             fetched.map_err(|source| repository.fetch_error(source))?
         };
         let release = Release::verify(&bytes, &repository.keyring, self.now);
-        let release = release.map_err(|source| RepositoryError::Release {
-            repository: repository.name.clone(),
-            source,
-        })?;
-        self.judge(repository, &release)?;
+        let refused = |error| RepositoryError::Release(repository.name.clone(), error);
+        let release = release.map_err(refused)?;
+        self.check(repository, &release)?;
         self.store.insert(&bytes)?;
         Ok(release)
     }
 
     /// The decompressed index of `component` for `architecture` that `release` lists.
-    pub fn fetch_index(
+    fn fetch_index(
         &self,
         repository: &Repository,
         release: &Release,
@@ -216,7 +218,7 @@ impl Archives<'_> {
             components: release.components.clone(),
             architectures: release.architectures.clone(),
         })?;
-        // Another archive may have listed the same file, and another text for it.
+        // Another archive may have listed the same compressed file with another text.
         let known = self.store.memo("packages-text", &file.sha256);
         if let Some(text) = known.filter(|text| plain.is_none_or(|plain| plain.sha256 == *text)) {
             return Ok(text);
@@ -282,8 +284,8 @@ impl Archives<'_> {
         Ok(indices)
     }
 
-    /// Whether a genuine `release` is the one wanted, and young enough.
-    fn judge(&self, wanted: &Repository, release: &Release) -> Result<(), RepositoryError> {
+    /// Refuses a genuine `release` of another suite, or one that is too old.
+    fn check(&self, wanted: &Repository, release: &Release) -> Result<(), RepositoryError> {
         let repository = || wanted.name.clone();
         let (date, now) = (release.date, self.now);
         if !release.is_suite(&wanted.suite) {
@@ -316,7 +318,7 @@ impl Archives<'_> {
                 now,
             });
         }
-        let mut younger = Vec::new();
+        let mut outdated = Vec::new();
         for key in age_keys(&wanted.name, release) {
             match self.newest_seen(&key)? {
                 Some(newest) if newest > date => {
@@ -327,10 +329,10 @@ impl Archives<'_> {
                     });
                 }
                 Some(newest) if newest == date => {}
-                _ => younger.push(key),
+                _ => outdated.push(key),
             }
         }
-        for key in younger {
+        for key in outdated {
             let seen = self.store.insert(date.0.to_string().as_bytes())?;
             self.store.set_memo(NEWEST, &key, &seen)?;
         }
@@ -342,7 +344,7 @@ impl Archives<'_> {
         let Some(seen) = self.store.memo(NEWEST, key) else {
             return Ok(None);
         };
-        let text = String::from_utf8_lossy(&self.store.read(&seen)?).into_owned();
+        let text = self.store.read_text(&seen)?;
         let number = text.parse().map_err(|_| {
             let what = format!("`{text}`, remembered as a date, is not a number of seconds");
             io::Error::new(io::ErrorKind::InvalidData, what)
@@ -350,26 +352,20 @@ impl Archives<'_> {
         Ok(Some(Epoch(number)))
     }
 
-    /// The text of the stored index `file`, as an object of its own.
+    /// Decompresses the stored index `file` into an object of its own.
     fn decompress(
         &self,
         path: &str,
         file: &ListedFile,
         plain: Option<&ListedFile>,
     ) -> io::Result<Sha256> {
-        /// What an xz decoder may use; Debian's indices need 10 MB.
-        const MEMORY: u64 = 256 << 20;
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-        let stored = self.store.open(&file.sha256)?;
-        let reader: Box<dyn Read> = match path.rsplit_once('.') {
-            Some((_, "xz")) => {
-                let flags = liblzma::stream::CONCATENATED;
-                let stream = liblzma::stream::Stream::new_stream_decoder(MEMORY, flags)?;
-                Box::new(liblzma::read::XzDecoder::new_stream(stored, stream))
-            }
-            Some((_, "gz")) => Box::new(flate2::read::MultiGzDecoder::new(stored)),
+        let compression = match path.rsplit_once('.') {
+            Some((_, "xz")) => Compression::Xz,
+            Some((_, "gz")) => Compression::Gzip,
             _ => return Ok(file.sha256),
         };
+        let reader = compression.decode(self.store.open(&file.sha256)?, file.size, 1)?;
         let limit = plain.map_or(INDEX_LIMIT, |plain| plain.size);
         let mut writer = self.store.writer()?;
         let len = io::copy(&mut reader.take(limit.saturating_add(1)), &mut writer)?;

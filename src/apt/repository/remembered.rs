@@ -1,10 +1,11 @@
-//! What is remembered of an archive, and of which one.
+//! The keys under which the store remembers the state of an archive.
 
 use crate::apt::keyring::Keyring;
 use crate::apt::release::Release;
 use crate::digest::{Hasher, Sha256};
 
-/// What suite `suite` of repository `name` is remembered by, whatever mirror it comes from.
+/// The key of the last InRelease of suite `suite` of repository `name`, whatever mirror it came
+/// from.
 pub(super) fn release_key(name: &str, suite: &str, keyring: &Keyring) -> Sha256 {
     let mut hasher = Hasher::new();
     hasher.field(name.as_bytes());
@@ -15,9 +16,9 @@ pub(super) fn release_key(name: &str, suite: &str, keyring: &Keyring) -> Sha256 
     hasher.finish()
 }
 
-/// What the age of `release` of `repository` is remembered by: one for each key that has signed it, so that an old state
-/// is known as old also where only one of today's keys has signed it. The codename stays when `Suite`
-/// moves from stable to oldstable.
+/// The keys of the newest `Date` of `release` of `repository`: one for each OpenPGP key that has
+/// signed it, so that an old state is recognized even if only one of today's keys has signed it.
+/// The codename is used, because `Suite` changes from stable to oldstable.
 pub(super) fn age_keys(repository: &str, release: &Release) -> Vec<Sha256> {
     let name = release.codename.as_ref().or(release.suite.as_ref());
     let key = |signer: &String| {

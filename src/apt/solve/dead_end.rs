@@ -1,4 +1,4 @@
-//! Why a search chose what it chose, and where it got stuck.
+//! The reasons of a search for its choices, and its dead ends.
 
 use super::pool::Target;
 use super::universe::PackageId;
@@ -6,45 +6,45 @@ use super::universe::PackageId;
 /// Why a package is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// It was asked for.
+    /// It was requested.
     Requested,
-    /// It was there before.
+    /// It was installed before.
     Installed,
-    /// A group of a package, by its position.
+    /// A package needs it, by the group at this position.
     Needed(PackageId, usize),
 }
 
-/// A group that nothing can satisfy, with how its package came to be chosen.
+/// A group that no package can satisfy, with the reason why its package was chosen.
 #[derive(Clone, Debug)]
 pub(super) struct DeadEnd {
-    /// From a request, or from what is installed, to the package with the group.
+    /// The chain from a request, or from an installed package, to the package with the group.
     pub(super) chain: Vec<PackageId>,
-    /// Position of the group; none where a request itself is impossible.
+    /// Position of the group; `None` if a request itself is impossible.
     pub(super) group: Option<usize>,
-    /// What stands in the way of each possible package.
+    /// The obstacle to each possible package.
     pub(super) obstacles: Vec<(Target, Obstacle)>,
 }
 
 /// Why a package cannot be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
-    /// Another version of its name is chosen, or none may be.
+    /// Another version of its name is chosen, or, if `None`, no version is allowed.
     Fixed(Option<PackageId>),
     /// One of the two excludes the other.
     Conflict {
-        /// The package that says so.
+        /// The package that has the relation.
         from: PackageId,
         /// Position of its group.
         group: usize,
-        /// How the chosen one of the two came to be chosen.
+        /// The chain to the one of the two that is chosen.
         chain: Vec<PackageId>,
     },
 }
 
-/// What a search ended with.
+/// The result of a search that failed.
 pub(super) struct Failure {
     /// The first dead ends.
     pub(super) dead_ends: Vec<DeadEnd>,
-    /// Whether everything was tried.
+    /// Whether every possibility was tried.
     pub(super) complete: bool,
 }

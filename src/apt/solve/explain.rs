@@ -1,29 +1,28 @@
-//! Why there is no answer, in words.
+//! The error messages of the solver.
 
 use super::dead_end::{DeadEnd, Failure, Obstacle};
 use super::pool::{Pool, Target};
-
 use super::universe::{PackageId, Universe};
 use std::fmt;
 use std::sync::Arc;
 
-/// How many names, versions or reasons a message lists.
+/// The most names, versions or reasons that a message lists.
 const MAX_LISTED: usize = 5;
-/// How many packages of a chain it lists.
+/// The most packages of a chain that a message lists.
 const MAX_CHAIN: usize = 20;
 
-/// A request that leads to no packages.
+/// Why a request cannot be resolved.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SolveError {
-    /// No repository knows the name.
+    /// No repository has the name.
     #[error("no repository has a package `{name}`{}", did_you_mean(near))]
     Unknown {
         /// The name.
         name: String,
-        /// Names that resemble it.
+        /// Known names that resemble it.
         near: Vec<String>,
     },
-    /// Several packages provide the name, and none has it.
+    /// No package has the name, and several packages provide it.
     #[error(
         "`{name}` is no package, but is provided by {}: ask for one of them",
         list(providers)
@@ -31,15 +30,15 @@ pub enum SolveError {
     Virtual {
         /// The name.
         name: String,
-        /// Who provides it.
+        /// The packages that provide it.
         providers: Vec<String>,
     },
-    /// The package is there, but not as it is asked for.
+    /// The package exists, but not in the requested version or repository.
     #[error("no repository has `{wanted}`; there is {}", list(found))]
     NoSuchVersion {
-        /// What is asked for.
+        /// The request.
         wanted: String,
-        /// What there is instead.
+        /// The existing versions.
         found: Vec<String>,
     },
     /// The preferences of apt forbid every version.
@@ -50,60 +49,60 @@ pub enum SolveError {
     Forbidden {
         /// The package.
         name: String,
-        /// What there is.
+        /// The existing versions.
         found: Vec<String>,
     },
-    /// The package is asked for with a foreign architecture.
+    /// The package is requested for a foreign architecture.
     #[error(
         "`{wanted}` asks for architecture `{found}`, but the packages here are for `{expected}`"
     )]
     OtherArchitecture {
-        /// What is asked for.
+        /// The request.
         wanted: String,
-        /// Its architecture.
+        /// The requested architecture.
         found: String,
-        /// The one that there is.
+        /// The architecture of the packages here.
         expected: &'static str,
     },
-    /// The package is asked for and excluded.
+    /// The package is both requested and excluded.
     #[error("`{name}` is asked for and excluded at once; remove one of the two")]
     Excluded {
         /// Its name.
         name: String,
     },
-    /// Nothing satisfies the request.
+    /// No set of packages satisfies the request.
     #[error("the packages cannot be installed together:{}", paragraphs(dead_ends))]
     Unsolvable {
-        /// What was met first.
+        /// The first dead ends of the search.
         dead_ends: Vec<DeadEndText>,
     },
-    /// There may be an answer, but it was not found.
+    /// The search has reached its limit. There may be a solution.
     #[error(
         "no way to install the packages together was found, though not every one was tried; ask \
          for one of the alternatives by name:{}",
         paragraphs(dead_ends)
     )]
     GaveUp {
-        /// What was met first.
+        /// The first dead ends of the search.
         dead_ends: Vec<DeadEndText>,
     },
     /// The operating system gives no thread.
     #[error("cannot start a thread to resolve packages")]
     NoThread {
-        /// Why.
+        /// The cause.
         source: Arc<std::io::Error>,
     },
 }
 
-/// A relation that nothing satisfies.
+/// A relation that no package satisfies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadEndText {
     /// From a request to the package with the relation; `name version (repository)` each.
     pub chain: Vec<String>,
-    /// The relation with its field: `Depends: libc6 (>= 2.41)`. None where the package itself,
-    /// which is asked for, is in the way of another.
+    /// The relation with its field: `Depends: libc6 (>= 2.41)`. `None` if the package itself, which
+    /// is requested, conflicts with another.
     pub relation: Option<String>,
-    /// What stands in the way of each package that could satisfy it.
+    /// For each package that could satisfy the relation, the obstacle to it.
     pub obstacles: Vec<String>,
 }
 
@@ -119,7 +118,7 @@ impl fmt::Display for DeadEndText {
     }
 }
 
-/// A chain without its middle, where that is long.
+/// The chain, without its middle if it is long.
 fn shortened(chain: &[String]) -> Vec<String> {
     let Some(left_out) = chain.len().checked_sub(MAX_CHAIN + 1).filter(|n| *n > 0) else {
         return chain.to_vec();
@@ -145,7 +144,7 @@ pub(super) fn unsolvable(pool: &mut Pool<'_>, failure: Failure) -> SolveError {
     }
 }
 
-/// The error for a name that nothing has.
+/// The error for a name that no repository has.
 pub(super) fn unknown(universe: &Universe, name: &str) -> SolveError {
     let mut near: Vec<(usize, &str)> = universe
         .first_of_each_name()
@@ -167,30 +166,31 @@ pub(super) fn unknown(universe: &Universe, name: &str) -> SolveError {
 
 /// The error for a package that the preferences forbid.
 pub(super) fn forbidden(universe: &Universe, name: &str) -> SolveError {
-    let found = universe.named(name).take(MAX_LISTED);
     SolveError::Forbidden {
         name: name.to_owned(),
-        found: found.map(|package| package.to_string()).collect(),
+        found: versions(universe, name),
     }
 }
 
-/// The error for a version or repository that package `name` does not have, in the words of who `wanted` it.
+/// The error for the request `wanted`, for a version or repository that package `name` does not
+/// have.
 pub(super) fn no_such_version(universe: &Universe, name: &str, wanted: String) -> SolveError {
+    let found = versions(universe, name);
+    SolveError::NoSuchVersion { wanted, found }
+}
+
+fn versions(universe: &Universe, name: &str) -> Vec<String> {
     let found = universe.named(name).take(MAX_LISTED);
-    SolveError::NoSuchVersion {
-        wanted,
-        found: found.map(|package| package.to_string()).collect(),
-    }
+    found.map(|package| package.to_string()).collect()
 }
 
 fn describe(pool: &mut Pool<'_>, dead_end: &DeadEnd) -> DeadEndText {
     let package = dead_end.chain.last().copied();
     let group = package.zip(dead_end.group);
     let relation = group.map(|(package, group)| relation(pool, package, group));
-    let mut obstacles: Vec<String> = Vec::new();
-    for (target, obstacle) in dead_end.obstacles.iter().take(MAX_LISTED) {
-        obstacles.push(explain(pool, *target, obstacle));
-    }
+    let listed = dead_end.obstacles.iter().take(MAX_LISTED);
+    let listed = listed.map(|(target, obstacle)| explain(pool, *target, obstacle));
+    let mut obstacles: Vec<String> = listed.collect();
     if dead_end.obstacles.is_empty()
         && let Some((package, group)) = group
     {
@@ -212,13 +212,10 @@ fn relation(pool: &mut Pool<'_>, package: PackageId, group: usize) -> String {
     let group = &groups[group];
     let shown = group.alternatives.iter().map(|a| a.relation.to_string());
     let shown: Vec<String> = shown.collect();
+    let field = group.field;
     match shown.is_empty() {
-        false => format!("{}: {}", group.field, shown.join(" | ")),
-        true => format!(
-            "{}: {}",
-            group.field,
-            pool.package(package).text(group.field)
-        ),
+        false => format!("{field}: {}", shown.join(" | ")),
+        true => format!("{field}: {}", pool.package(package).text(field)),
     }
 }
 
@@ -250,7 +247,7 @@ fn explain(pool: &mut Pool<'_>, target: Target, obstacle: &Obstacle) -> String {
     }
 }
 
-/// What there is of the names in a group that no version satisfies.
+/// For each name in a group that no version satisfies, the versions that exist.
 fn missing(pool: &mut Pool<'_>, package: PackageId, group: usize) -> Vec<String> {
     let groups = pool.groups(package);
     let alternatives = groups[group].alternatives.iter();
@@ -278,14 +275,10 @@ fn missing(pool: &mut Pool<'_>, package: PackageId, group: usize) -> Vec<String>
 }
 
 fn list(items: &[String]) -> String {
-    let shown = items.iter().take(MAX_LISTED).cloned();
-    let shown: Vec<String> = shown.collect();
-    let more = if items.len() > MAX_LISTED {
-        ", …"
-    } else {
-        ""
-    };
-    format!("{}{more}", shown.join(", "))
+    match items.get(..MAX_LISTED) {
+        Some(shown) if items.len() > MAX_LISTED => shown.join(", ") + ", …",
+        _ => items.join(", "),
+    }
 }
 
 fn did_you_mean(near: &[String]) -> String {

@@ -1,4 +1,4 @@
-//! Who is marked: what is decided about each name, and the questions to ask of it.
+//! The marks: the decisions about each package name, and queries about them.
 
 use super::places::places;
 use super::pool::{Group, Pool, SlotId, Target};
@@ -7,35 +7,35 @@ use crate::apt::index::{Package, Priority, Text};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is decided about a name.
+/// The decisions about a name.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
-    /// Gone once it proved impossible.
+    /// The version to install; lost once it has proved impossible.
     pub(super) candidate: Option<PackageId>,
-    /// What will be there in the end.
+    /// The version of the solution.
     pub(super) chosen: Option<PackageId>,
-    /// Chosen and not installed yet, or upgraded.
+    /// Whether the package is to be installed or upgraded.
     pub(super) marked: bool,
-    /// Nothing may change it.
+    /// Whether the decision must not be changed.
     pub(super) protected: bool,
     automatic: bool,
 }
 
-/// How early a provider is tried.
+/// The rank of a provider; lower ranks are tried first.
 type Rank = ([bool; 5], Priority);
 
-/// What is decided about every name.
+/// The decisions about every name.
 pub(super) struct Marks<'p, 'a> {
     pub(super) pool: &'p mut Pool<'a>,
     states: Vec<State>,
     pub(super) installed_slots: Vec<SlotId>,
     recommends: bool,
-    /// Places in apt's list of names, of providers between which nothing else decides.
+    /// The places, in apt's list of names, of providers that are otherwise equal.
     places: BTreeMap<&'a str, usize>,
 }
 
 impl<'p, 'a> Marks<'p, 'a> {
-    /// Nothing marked; `forbidden` names stay as they are.
+    /// No package is marked, and `forbidden` names are protected.
     pub(super) fn new(pool: &'p mut Pool<'a>, forbidden: &[SlotId], recommends: bool) -> Self {
         let installed = |slot: &SlotId| pool.get(*slot).installed.is_some();
         let mut marks = Self {
@@ -73,8 +73,8 @@ impl<'p, 'a> Marks<'p, 'a> {
         })
     }
 
-    /// What is chosen under each name, and whether only because something else needs it. What was
-    /// chosen on the way and is needed by nothing is left out, as by apt's autoremover.
+    /// The chosen package of each name, and whether it is there only because another package needs
+    /// it. Chosen packages that no other package needs are left out, as apt's autoremover does.
     pub(super) fn chosen(&mut self) -> Vec<(SlotId, PackageId, bool)> {
         let mut needed = vec![false; self.pool.slots().count()];
         let mut queue = Vec::new();
@@ -112,7 +112,7 @@ impl<'p, 'a> Marks<'p, 'a> {
         chosen.collect()
     }
 
-    /// The state of `slot`. Slots appear as relations are read.
+    /// The state of `slot`, which may be new, because slots are added as relations are read.
     pub(super) fn state(&mut self, slot: SlotId) -> &mut State {
         while self.states.len() <= slot.0 {
             let known = self.pool.get(SlotId(self.states.len()));
@@ -133,7 +133,7 @@ impl<'p, 'a> Marks<'p, 'a> {
         self.state(target.slot).chosen == Some(target.package)
     }
 
-    /// Whether `group` holds with what is chosen now.
+    /// Whether `group` holds with the packages that are chosen now.
     pub(super) fn holds(&mut self, group: &Group<'_>) -> bool {
         group.targets().any(|target| self.chosen_is(target)) != group.negative()
     }
@@ -142,7 +142,7 @@ impl<'p, 'a> Marks<'p, 'a> {
         group.critical() || (group.field == Text::Recommends && self.recommends)
     }
 
-    /// Whether the relations of what is chosen hold.
+    /// Whether all relations of the `chosen` package hold.
     pub(super) fn whole(&mut self, chosen: Option<PackageId>) -> bool {
         let Some(chosen) = chosen else { return true };
         let groups = self.pool.groups(chosen);
@@ -151,8 +151,8 @@ impl<'p, 'a> Marks<'p, 'a> {
             .all(|group| !self.counts(group) || self.holds(group))
     }
 
-    /// Whether every critical relation of `candidate` could be satisfied; without that it is no
-    /// candidate any more.
+    /// Whether every critical relation of `candidate` could be satisfied. If not, it is no longer a
+    /// candidate.
     pub(super) fn satisfiable(&mut self, slot: SlotId, candidate: PackageId) -> bool {
         let installed = self.installed(slot);
         if Some(candidate) == installed {
@@ -189,7 +189,7 @@ impl<'p, 'a> Marks<'p, 'a> {
         state.automatic = automatic && installed.is_none();
     }
 
-    /// Leaves `slot` as it is installed. False where it must not change any more.
+    /// Leaves `slot` as it is installed. The result is false if the decision must not be changed.
     pub(super) fn keep(&mut self, slot: SlotId) -> bool {
         let installed = self.installed(slot);
         let state = self.state(slot);
@@ -210,7 +210,7 @@ impl<'p, 'a> Marks<'p, 'a> {
         state.candidate = installed;
     }
 
-    /// The candidates that satisfy `group`, the one to try first in front.
+    /// The candidates that satisfy `group`, in the order in which they are tried.
     pub(super) fn solutions(&mut self, group: &Group<'a>) -> Vec<Target> {
         let (mut upgrades, mut new) = (Vec::new(), Vec::new());
         for alternative in &group.alternatives {
@@ -243,7 +243,7 @@ impl<'p, 'a> Marks<'p, 'a> {
         upgrades
     }
 
-    /// What comes first has the lesser rank.
+    /// The rank of `target` among the packages that satisfy a relation to `name`.
     fn rank(&mut self, target: Target, name: &str) -> Rank {
         let package = self.pool.package(target.package);
         let protected = self.state(target.slot).protected;
@@ -257,7 +257,7 @@ impl<'p, 'a> Marks<'p, 'a> {
         (preferred.map(|yes| !yes), package.priority())
     }
 
-    /// Orders the targets of equal rank by apt's places of their names, the last one first.
+    /// Sorts targets of equal rank by the places of their names in apt's list, the last one first.
     fn order_equals(&mut self, sorted: &mut [(Rank, Target)]) {
         for equals in sorted.chunk_by_mut(|a, b| a.0 == b.0) {
             if equals.len() < 2 {

@@ -1,8 +1,8 @@
-//! Which packages to install: from a request and the indices of repositories to exact versions.
+//! Resolves a request, by the indices of repositories, to exact versions of packages.
 //!
-//! The answer is apt's wherever apt's own marking (`marker`) leads to one, and otherwise one that
-//! a bounded search finds (`search`). Nothing that is installed is ever removed. The same input
-//! gives the same answer.
+//! If apt's own algorithm, marking (`marker`), finds a solution, that one is given; otherwise one
+//! that a bounded search finds (`search`). No installed package is ever removed. The same input
+//! gives the same solution.
 
 mod dead_end;
 mod explain;
@@ -27,15 +27,16 @@ use pool::{Pool, SlotId};
 use search::Search;
 use universe::PackageId;
 
-/// Stack of the thread that solves: dependencies are followed by recursion.
+/// The stack size of the solving thread, in bytes. Dependencies are followed by recursion.
 const STACK: usize = 64 << 20;
 
-/// What to install.
+/// The packages to install.
 #[derive(Clone, Debug)]
 pub struct Solution<'a> {
-    /// Sorted by name.
-    packages: Vec<Chosen<'a>>,
-    searched: bool,
+    /// The packages, sorted by name. Installed packages that stay as they are are left out.
+    pub packages: Vec<Chosen<'a>>,
+    /// Whether apt's algorithm failed and a search has found this solution.
+    pub searched: bool,
 }
 
 /// A package to install, or to upgrade to.
@@ -43,23 +44,13 @@ pub struct Solution<'a> {
 pub struct Chosen<'a> {
     /// The package.
     pub package: Package<'a>,
-    /// Whether it is there only because another package needs it.
+    /// Whether it is installed only because another package needs it.
     pub automatic: bool,
     /// The installed version that it replaces.
     pub replaces: Option<Package<'a>>,
 }
 
-impl<'a> Solution<'a> {
-    /// What to install, sorted by name. What is installed already and stays is not listed.
-    pub fn packages(&self) -> &[Chosen<'a>] {
-        &self.packages
-    }
-
-    /// Whether apt's way led nowhere and a search found this.
-    pub fn searched(&self) -> bool {
-        self.searched
-    }
-
+impl Solution<'_> {
     /// The packages as a lock pins them, sorted by name and architecture.
     pub fn locked(&self) -> Vec<LockedPackage> {
         let packages = self.packages.iter();
@@ -70,8 +61,12 @@ impl<'a> Solution<'a> {
     }
 }
 
-/// Finds what to install so that `request` holds, on top of what is `installed` (dpkg's status, see
-/// [`Index::status`]).
+/// Finds the packages to install so that `request` is satisfied, in addition to the `installed`
+/// ones (dpkg's status, see [`Index::status`]).
+///
+/// # Errors
+///
+/// The request cannot be satisfied, or no solution was found within the limits of the search.
 pub fn solve<'a>(
     universe: &'a Universe,
     request: &Request,
@@ -116,7 +111,7 @@ fn solve_here<'a>(
     })
 }
 
-/// What is new among `chosen`.
+/// The packages of `chosen` that are not installed yet.
 fn changes<'a>(pool: &Pool<'a>, chosen: Vec<(SlotId, PackageId, bool)>) -> Vec<Chosen<'a>> {
     let new = chosen
         .into_iter()

@@ -1,20 +1,20 @@
-//! Where names stand in apt's list of names.
+//! The places of names in apt's list of names.
 //!
-//! apt gives a name its place when it first reads it: as a package, or in a relation of an earlier
-//! package. Of providers that are equal otherwise it takes the one with the last place; so must we,
-//! to give apt's answer.
+//! apt appends a name to its list when it first reads it: as a package, or in a relation of an
+//! earlier package. Of providers that are otherwise equal, apt takes the one with the last place.
+//! The same is done here, to find apt's solution.
 
 use super::universe::Universe;
 use crate::apt::index::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The places of `names`; a name that stands nowhere has none.
+/// The places of `names`. A name that is not in the list has none.
 pub(super) fn places<'a>(
     universe: &Universe,
     names: &BTreeSet<&'a str>,
 ) -> BTreeMap<&'a str, usize> {
     let mut missing = names.clone();
-    // Most names that are read are none of these, and their lengths say so.
+    // Most of the names that are read are not wanted, which their lengths show quickly.
     let lengths: BTreeSet<usize> = names.iter().map(|name| name.len()).collect();
     let (shortest, longest) = (lengths.first().copied(), lengths.last().copied());
     let fits = |name: &&str| Some(name.len()) >= shortest && Some(name.len()) <= longest;

@@ -1,8 +1,8 @@
-//! What a solver looks at: of every package name the installed version and the one to install, and
-//! the relations of packages, resolved to such versions.
+//! The data of the solver: for every package name, the installed version and the candidate to
+//! install; and the relations of packages, resolved to such versions.
 //!
-//! As apt does it, only two versions of a name count: the installed one and the candidate, which
-//! is the highest in any repository, or the one asked for.
+//! As in apt, only two versions of a name are considered: the installed one and the candidate,
+//! which is the highest one in any repository, or the requested one.
 
 use super::universe::{PackageId, Universe};
 use crate::apt::index::{Index, Package, Text};
@@ -17,7 +17,7 @@ use std::rc::Rc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SlotId(pub(super) usize);
 
-/// The versions of one name that count.
+/// The versions of one name that are considered.
 #[derive(Clone, Debug)]
 pub(super) struct Slot<'a> {
     pub(super) name: &'a str,
@@ -32,7 +32,7 @@ pub(super) struct Target {
     pub(super) package: PackageId,
 }
 
-/// One of several relations, with what it means.
+/// One of several relations, with the packages that it means.
 #[derive(Clone, Debug)]
 pub(super) struct Alternative<'a> {
     pub(super) relation: Relation<'a>,
@@ -44,17 +44,17 @@ pub(super) struct Alternative<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Group<'a> {
     pub(super) field: Text,
-    /// Empty where the field cannot be read; then nothing satisfies it.
+    /// Empty if the field cannot be parsed; then no package satisfies the group.
     pub(super) alternatives: Vec<Alternative<'a>>,
 }
 
 impl Group<'_> {
-    /// Conflicts and Breaks.
+    /// Whether the group is of Conflicts or Breaks.
     pub(super) fn negative(&self) -> bool {
         matches!(self.field, Text::Conflicts | Text::Breaks)
     }
 
-    /// Without it the package does not work.
+    /// Whether the package does not work if the group does not hold.
     pub(super) fn critical(&self) -> bool {
         self.negative() || matches!(self.field, Text::PreDepends | Text::Depends)
     }
@@ -76,15 +76,16 @@ const FIELDS: [Text; 6] = [
     Text::Suggests,
 ];
 
-/// What is installed of `name` where nothing of it is there: the version of the highest priority, unless
-/// none may be.
+/// The version of `name` to install if none is installed: that of the highest priority. `None` if
+/// all versions are forbidden.
 fn candidate(universe: &Universe, name: &str) -> Option<PackageId> {
     let first = universe.ids_named(name).first().copied();
     first.filter(|id| universe.priority(*id) > 0)
 }
 
-/// What the installed `package` is upgraded to, where something needs more: a version of a higher
-/// priority, or a higher version of the same; an older one only if its priority says so.
+/// The version to which the installed `package` can be upgraded: one of a higher priority, or a
+/// higher version of the same priority. An older version counts only with the priority of a
+/// downgrade.
 fn better(universe: &Universe, package: Package<'_>) -> Option<PackageId> {
     let newer = |id: PackageId| version::compare(universe.package(id).version(), package.version());
     let mut ids = universe.ids_named(package.name()).iter().copied();
@@ -102,14 +103,14 @@ fn better(universe: &Universe, package: Package<'_>) -> Option<PackageId> {
     (priority > 0 && wins).then_some(best)
 }
 
-/// The packages that solvers look at.
+/// The packages that the solver looks at.
 pub(super) struct Pool<'a> {
     universe: &'a Universe,
     installed: Option<&'a Index>,
     slots: Vec<Slot<'a>>,
     by_name: BTreeMap<&'a str, SlotId>,
     groups: BTreeMap<PackageId, Rc<[Group<'a>]>>,
-    /// By provided name, the installed packages that provide it, and as which version.
+    /// The installed packages that provide a name, each with the version of that name.
     installed_provides: BTreeMap<&'a str, Vec<(PackageId, Option<&'a str>)>>,
 }
 
@@ -176,7 +177,7 @@ impl<'a> Pool<'a> {
         &self.slots[slot.0]
     }
 
-    /// The slot of `name`, which no repository need know.
+    /// The slot of `name`, which need not be in any repository.
     pub(super) fn slot(&mut self, name: &'a str) -> SlotId {
         if let Some(slot) = self.by_name.get(name) {
             return *slot;
@@ -197,7 +198,7 @@ impl<'a> Pool<'a> {
         *slot.expect("packages are found through their slots")
     }
 
-    /// Makes `package` the one to install of its name. Must come before any [`Pool::groups`].
+    /// Makes `package` the candidate of its name. This must be called before [`Pool::groups`].
     pub(super) fn choose_candidate(&mut self, package: PackageId) -> SlotId {
         let package_version = self.package(package).version();
         let slot = self.slot(self.package(package).name());
@@ -209,8 +210,9 @@ impl<'a> Pool<'a> {
         slot
     }
 
-    /// Makes `package` the one to install, and, of what it needs and no candidate gives, versions
-    /// of the same repository. Must come before any [`Pool::groups`].
+    /// Makes `package` the candidate of its name. For dependencies that no candidate satisfies,
+    /// versions of the same repository become candidates too. This must be called before
+    /// [`Pool::groups`].
     pub(super) fn choose_with_needs(&mut self, package: PackageId) -> SlotId {
         let slot = self.choose_candidate(package);
         let mut switched = vec![package];
@@ -234,7 +236,7 @@ impl<'a> Pool<'a> {
         slot
     }
 
-    /// The first alternatives that `package` depends on where no candidate satisfies any.
+    /// The first alternative of each dependency of `package` that no candidate satisfies.
     fn unmet_needs(&mut self, package: PackageId) -> Vec<Relation<'a>> {
         let package = self.package(package);
         let texts = [Text::PreDepends, Text::Depends].map(|field| package.text(field));
@@ -252,7 +254,7 @@ impl<'a> Pool<'a> {
         unmet
     }
 
-    /// Lets no version of `name` be installed that is not already. Must come before any
+    /// Forbids to install `name`, or to change it if it is installed. This must be called before
     /// [`Pool::groups`].
     pub(super) fn forbid(&mut self, name: &str) -> Option<SlotId> {
         let id = self.universe.ids_named(name).first().copied()?;
@@ -302,7 +304,8 @@ impl<'a> Pool<'a> {
         groups
     }
 
-    /// Finds what `relation` means, leaving out the package `without`: none conflicts with itself.
+    /// Finds the packages that `relation` means, except the package `without`, because no package
+    /// conflicts with itself.
     fn alternative(&mut self, relation: Relation<'a>, without: Option<&str>) -> Alternative<'a> {
         let native = self.universe.architecture().debian();
         let mut targets = Vec::new();
@@ -350,8 +353,8 @@ impl<'a> Pool<'a> {
         Alternative { relation, targets }
     }
 
-    /// The packages that provide what `relation` asks for; without a version they satisfy only
-    /// relations without one (policy 7.5).
+    /// The packages that provide the name of `relation`. Those that provide it without a version
+    /// satisfy only relations without a version (policy 7.5).
     fn providers(&self, relation: &Relation<'_>) -> Vec<PackageId> {
         let satisfies = |version: Option<&str>| match (relation.constraint, version) {
             (None, _) => true,

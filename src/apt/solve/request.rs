@@ -1,4 +1,4 @@
-//! What is asked for: names, versions, and sets of packages.
+//! Requests for packages: names, versions, and sets of packages.
 
 use super::explain::{self, SolveError};
 use super::pool::{Pool, SlotId};
@@ -23,30 +23,30 @@ pub struct Request {
     pub exclude: Vec<String>,
 }
 
-/// One package that is asked for: `name`, `name:arch`, `name=version` or `name/repository`.
+/// One requested package: `name`, `name:arch`, `name=version` or `name/repository`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wanted {
     /// Its name, or one that a single package provides.
     pub name: String,
-    /// Its architecture; without, that of the image.
+    /// Its architecture; if there is none, that of the image.
     pub architecture: Option<String>,
-    /// Which versions of it.
+    /// The requested version.
     pub choice: Choice,
 }
 
-/// Which version of a package is asked for.
+/// The requested version of a package.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Choice {
-    /// The one to prefer.
+    /// The preferred version.
     Any,
     /// This version.
     Version(String),
-    /// The highest of this repository; where it needs more than other repositories have, so does
-    /// that.
+    /// The highest version of this repository. Dependencies that other repositories cannot satisfy
+    /// are taken from it too.
     Repository(String),
 }
 
-/// A text that asks for no package.
+/// The error for a text that is not a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no package: expected `name`, `name:arch`, `name=version` or `name/repository`")]
 pub struct NotARequest(pub String);
@@ -101,13 +101,13 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// Takes the candidates of `names` away.
+/// Removes the candidates of `names`.
 pub(super) fn forbid(pool: &mut Pool<'_>, names: &[String]) -> Vec<SlotId> {
     names.iter().filter_map(|name| pool.forbid(name)).collect()
 }
 
-/// The names that `request` asks for, each with its candidate set: the sets first, by name, then
-/// what is named, in that order.
+/// The slots that `request` asks for, with their candidates set: first the sets of packages, sorted
+/// by name, then the named packages in their order.
 pub(super) fn resolve(pool: &mut Pool<'_>, request: &Request) -> Result<Vec<SlotId>, SolveError> {
     let universe = pool.universe();
     let mut named = Vec::new();
@@ -177,7 +177,7 @@ fn resolve_one(pool: &mut Pool<'_>, wanted: &Wanted) -> Result<SlotId, SolveErro
     }
 }
 
-/// The single package that provides the name, as apt has it.
+/// The only package that provides the name, as apt would take it.
 fn provider(pool: &mut Pool<'_>, wanted: &Wanted) -> Result<SlotId, SolveError> {
     let universe = pool.universe();
     let preferred = |id: &PackageId| {

@@ -1,10 +1,10 @@
-//! An answer by search, where apt's way leads to none.
+//! Searches for a solution, if apt's algorithm finds none.
 //!
-//! The open group with the fewest possible packages is served first, so whatever is forced comes
-//! before any choice; a choice that fails is taken back. Conflicts count in both directions; what is
-//! installed gives way to them by an upgrade, if it can. The search is bounded: it may give up, and
-//! says so. Each step looks at every group of what is chosen, so the looks are what is counted: an archive
-//! whose dependencies are a chain of 30,000 packages must end too.
+//! The open group with the fewest possible packages is satisfied first, so that forced packages
+//! come before any choice. A choice that fails is taken back. Conflicts count in both directions;
+//! an installed package is upgraded to end one, if possible. The search is limited, and reports
+//! when it gives up. Each step looks at every group of the chosen packages, so the limit is on the
+//! groups that are looked at: a chain of 30,000 dependencies must come to an end too.
 
 mod trace;
 
@@ -14,12 +14,12 @@ use super::universe::PackageId;
 use crate::apt::index::Text;
 use std::collections::BTreeMap;
 
-/// How many choices are taken back before the search gives up.
+/// The number of choices that are taken back before the search gives up.
 const MAX_RETRIES: usize = 2000;
-/// How many groups are looked at before the search gives up. For 2,000 packages of Debian on top of an image
-/// it takes some two million.
+/// The number of groups that are looked at before the search gives up. 2,000 packages of Debian on
+/// top of an image take about two million.
 const MAX_LOOKS: u64 = 20_000_000;
-/// How many dead ends are remembered for the message.
+/// The number of dead ends that are remembered for the message.
 const MAX_DEAD_ENDS: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
@@ -30,31 +30,32 @@ struct Chosen {
 
 /// A choice that can be taken back.
 struct Choice {
-    /// How many packages were chosen before.
+    /// The number of packages that were chosen before it.
     depth: usize,
     reason: Reason,
-    /// What else could be chosen, the next one last.
+    /// The other possible packages; the last one is tried next.
     rest: Vec<Target>,
 }
 
-/// A search under way.
+/// The state of a search.
 pub(super) struct Search<'p, 'a> {
     pool: &'p mut Pool<'a>,
-    /// By slot. What is installed counts as chosen until it is replaced.
+    /// The chosen package of each slot. An installed package counts as chosen until it is replaced.
     chosen: BTreeMap<SlotId, Chosen>,
-    /// What was chosen, in order, with what it replaced.
+    /// The chosen slots in order, each with the choice that it replaced.
     trail: Vec<(SlotId, Option<Chosen>)>,
     forbidden: Vec<SlotId>,
-    /// Which negative groups of chosen packages exclude a package.
+    /// For each package, the negative groups of chosen packages that exclude it.
     excluded: BTreeMap<PackageId, Vec<(PackageId, usize)>>,
     dead_ends: Vec<DeadEnd>,
-    /// How many groups were looked at.
+    /// The number of groups that were looked at.
     looks: u64,
 }
 
 impl<'p, 'a> Search<'p, 'a> {
-    /// Finds packages that satisfy `requests`; then, where it costs nothing else, what they
-    /// recommend. Returns them with whether each is there only because another needs it.
+    /// Finds packages that satisfy `requests`, and then adds the packages that they recommend, if
+    /// these need no other choice. The result says of each package whether only another package
+    /// needs it.
     pub(super) fn run(
         pool: &'p mut Pool<'a>,
         requests: &[SlotId],
@@ -122,20 +123,14 @@ impl<'p, 'a> Search<'p, 'a> {
             let reason = Reason::Needed(package, position);
             if self.looks > MAX_LOOKS {
                 self.remember(package, position);
-                return Err(Failure {
-                    dead_ends: std::mem::take(&mut self.dead_ends),
-                    complete: false,
-                });
+                return Err(self.failure(false));
             }
             if possible.is_empty() {
                 self.remember(package, position);
                 let next = self.take_back(&mut choices);
                 retries += 1;
                 let (Some((target, reason)), true) = (next, retries <= MAX_RETRIES) else {
-                    return Err(Failure {
-                        dead_ends: std::mem::take(&mut self.dead_ends),
-                        complete: retries <= MAX_RETRIES,
-                    });
+                    return Err(self.failure(retries <= MAX_RETRIES));
                 };
                 self.set(target.slot, target.package, reason);
                 continue;
@@ -154,6 +149,13 @@ impl<'p, 'a> Search<'p, 'a> {
         Ok(())
     }
 
+    fn failure(&mut self, complete: bool) -> Failure {
+        Failure {
+            dead_ends: std::mem::take(&mut self.dead_ends),
+            complete,
+        }
+    }
+
     /// Undoes the last choice that has another possibility, and gives that.
     fn take_back(&mut self, choices: &mut Vec<Choice>) -> Option<(Target, Reason)> {
         while let Some(mut choice) = choices.pop() {
@@ -167,7 +169,8 @@ impl<'p, 'a> Search<'p, 'a> {
         None
     }
 
-    /// Adds what chosen packages recommend, each with what it needs, unless that is impossible.
+    /// Adds the packages that chosen packages recommend, with their dependencies, if that is
+    /// possible.
     fn follow_recommendations(&mut self) {
         let mut position = 0;
         while position < self.trail.len() {
@@ -193,8 +196,8 @@ impl<'p, 'a> Search<'p, 'a> {
         }
     }
 
-    /// Of the groups that do not hold, the first of those with the fewest possible packages,
-    /// among which all with several count alike.
+    /// The group that does not hold and has the fewest possible packages; if several have, the
+    /// first one. Two possible packages count as many as any higher number.
     fn open_group(&mut self, fields: &[Text]) -> Option<(PackageId, usize, Vec<Target>)> {
         let mut best: Option<(PackageId, usize, Vec<Target>)> = None;
         for package in self.in_order() {
@@ -223,7 +226,7 @@ impl<'p, 'a> Search<'p, 'a> {
         best
     }
 
-    /// What is chosen: first what is installed, then the rest as it was chosen.
+    /// The chosen packages: first the installed ones, then the others in the order of their choice.
     fn in_order(&self) -> Vec<PackageId> {
         let untouched = |chosen: &&Chosen| chosen.reason == Reason::Installed;
         let installed = self.chosen.values().filter(untouched);
@@ -234,12 +237,13 @@ impl<'p, 'a> Search<'p, 'a> {
         installed.chain(rest).map(|chosen| chosen.package).collect()
     }
 
-    /// Whether something chosen is what `group` names.
+    /// Whether `group` names a chosen package.
     fn holds(&self, group: &Group<'_>) -> bool {
         group.targets().any(|target| self.is_chosen(target))
     }
 
-    /// Upgrades that end the conflict of `package` with what its negative `group` names.
+    /// The upgrades that end the conflict of `package` with the packages that its negative `group`
+    /// names.
     fn ways_out(&mut self, package: PackageId, group: &Group<'_>) -> Vec<Target> {
         let own = self.pool.slot_of(package);
         let others = group.targets().filter(|target| self.is_chosen(*target));
@@ -250,7 +254,7 @@ impl<'p, 'a> Search<'p, 'a> {
         upgrades.into_iter().filter(helps).filter(free).collect()
     }
 
-    /// The version that can replace what is installed in `slot`, where that is still there.
+    /// The version that can replace the installed one in `slot`, if that one is still chosen.
     fn upgrade(&self, slot: SlotId) -> Option<Target> {
         let chosen = self.chosen.get(&slot)?;
         let package = self.pool.get(slot).candidate?;
@@ -323,7 +327,7 @@ impl<'p, 'a> Search<'p, 'a> {
         None
     }
 
-    /// The chosen package, other than another version of itself, that excludes `target`.
+    /// The chosen package that excludes `target` and is not another version of it.
     fn excluder(&self, target: Target) -> Option<(PackageId, usize)> {
         let own = self.chosen.get(&target.slot).map(|chosen| chosen.package);
         let excluders = self.excluded.get(&target.package)?;
@@ -356,7 +360,7 @@ impl<'p, 'a> Search<'p, 'a> {
         }
     }
 
-    /// Enters, or strikes out, what `package` excludes.
+    /// Enters the packages that `package` excludes, or removes them.
     fn exclude(&mut self, package: PackageId, enter: bool) {
         let groups = self.pool.groups(package);
         for (position, group) in groups.iter().enumerate().filter(|(_, g)| g.negative()) {

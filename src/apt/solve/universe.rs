@@ -1,5 +1,5 @@
-//! Everything that could be installed: the packages of several repositories, found by name and by
-//! what they provide.
+//! All packages that can be installed: those of several repositories, indexed by their names and by
+//! the names that they provide.
 
 use crate::apt::index::{Index, IndexError, Package, Text};
 use crate::apt::preferences::{self, Archive, Candidate, Preferences};
@@ -16,7 +16,7 @@ pub(super) struct PackageId(pub(super) u32);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Provided {
     pub(super) package: PackageId,
-    /// Where the name starts in its `Provides`.
+    /// The offset of the name in the `Provides` of the package.
     start: u32,
 }
 
@@ -25,23 +25,27 @@ pub(super) struct Provided {
 pub struct Universe {
     indices: Vec<Index>,
     architecture: Architecture,
-    /// Of each package, its index and its position there.
+    /// The index of each package, and its position in that index.
     packages: Vec<(u32, u32)>,
-    /// Sorted by name, then the one to prefer first.
+    /// All packages by name. Of one name, the preferred package comes first.
     by_name: Vec<PackageId>,
     /// Sorted by provided name, then by package.
     provided: Vec<Provided>,
-    /// By package, what apt calls its priority.
+    /// The pin priority of each package.
     priorities: Vec<i32>,
-    /// What decides them.
+    /// The preferences by which the priorities were decided.
     preferences: Preferences,
-    /// By index, where it is from.
+    /// The archive of each index.
     archives: Vec<Archive>,
 }
 
 impl Universe {
     /// Reads the `Packages` texts, each with the name of its repository. A repository may have
-    /// several. Of one version in two repositories, the first is used.
+    /// several. If two repositories have the same version, the first one is used.
+    ///
+    /// # Errors
+    ///
+    /// A text is malformed.
     pub fn new(
         texts: Vec<(String, Arc<str>)>,
         architecture: Architecture,
@@ -68,25 +72,24 @@ impl Universe {
         Ok(universe)
     }
 
-    /// Takes from `repositories` only what is asked for from there, and what that needs and no
-    /// other repository has: apt's treatment of a Release file with `NotAutomatic: yes`.
+    /// Takes packages from `repositories` only if they are requested from there, or if such a
+    /// package needs them and no other repository has them, as apt does for `NotAutomatic: yes`.
     #[must_use]
     pub fn not_automatic(mut self, repositories: &[&str]) -> Self {
         for n in 0..self.packages.len() {
             if repositories.contains(&self.package(PackageId(number(n))).repository()) {
-                self.priorities[n] = preferences::RELUCTANT;
+                self.priorities[n] = preferences::NOT_AUTOMATIC;
             }
         }
         self.sort_names();
         self
     }
 
-    /// Prefers versions by `preferences` instead; `archives` say where each of the texts is from, in
-    /// their order.
+    /// Prefers versions by `preferences`; `archives` are those of the texts, in the same order.
     #[must_use]
     pub fn preferring(mut self, preferences: Preferences, archives: Vec<Archive>) -> Self {
         let mut priorities = self.priorities.clone();
-        // What has one version is one thing to apt, wherever it may be had.
+        // To apt, packages of the same name and version are one package, whatever archives have it.
         let same = |a: &PackageId, b: &PackageId| {
             let (a, b) = (self.package(*a), self.package(*b));
             a.name() == b.name() && version::compare(a.version(), b.version()).is_eq()
@@ -104,18 +107,18 @@ impl Universe {
         self
     }
 
-    /// Where the packages `ids` are from.
+    /// The archives of the packages `ids`.
     fn sources<'a>(&self, ids: &[PackageId], archives: &'a [Archive]) -> Vec<&'a Archive> {
         let indices = ids.iter().map(|id| self.packages[id.0 as usize].0 as usize);
         indices.filter_map(|index| archives.get(index)).collect()
     }
 
-    /// What apt calls the priority of a package.
+    /// The pin priority of a package.
     pub(super) fn priority(&self, id: PackageId) -> i32 {
         self.priorities[id.0 as usize]
     }
 
-    /// The priority of the installed `package`.
+    /// The pin priority of the installed `package`.
     pub(super) fn priority_of_installed(&self, package: Package<'_>) -> i32 {
         let same = |id: &PackageId| {
             let other = self.package(*id);
@@ -144,7 +147,7 @@ impl Universe {
         self.packages.is_empty()
     }
 
-    /// The packages of that name: the one to prefer first, then by falling version.
+    /// The packages of that name, the preferred one first, then by falling version.
     pub fn named<'a>(&'a self, name: &str) -> impl Iterator<Item = Package<'a>> + use<'a> {
         self.ids_named(name).iter().map(|id| self.package(*id))
     }
@@ -155,7 +158,7 @@ impl Universe {
         ids.map(|n| self.package(PackageId(number(n))))
     }
 
-    /// Every name once, sorted.
+    /// The preferred package of every name, sorted by name.
     pub(super) fn first_of_each_name(&self) -> impl Iterator<Item = PackageId> {
         let name = |id: &PackageId| self.package(*id).name();
         let groups = self.by_name.chunk_by(move |a, b| name(a) == name(b));
@@ -177,7 +180,7 @@ impl Universe {
         &rest[..end.unwrap_or(rest.len())]
     }
 
-    /// Who provides `name`, and as which version.
+    /// The packages that provide `name`, each with the version of the provided name.
     pub(super) fn providers<'a>(
         &'a self,
         name: &str,
@@ -239,7 +242,7 @@ fn candidate<'a>(package: Package<'a>, archives: &'a [&'a Archive]) -> Candidate
     }
 }
 
-/// A count of packages, or a place in a field: both stay below the length of a text.
+/// Converts a number of packages, or an offset in a field; both are below the length of a text.
 fn number(n: usize) -> u32 {
     u32::try_from(n).expect("the index refused texts of 4 GiB")
 }

@@ -2,7 +2,7 @@
 
 use super::{Apt, Numbers, judge};
 use imgbuild::apt::index::Index;
-use imgbuild::apt::preferences::{Archive, INSTALLED, Preferences, RELUCTANT, USUAL};
+use imgbuild::apt::preferences::{Archive, INSTALLED, NOT_AUTOMATIC, Preferences, USUAL};
 use imgbuild::apt::solve::{Request, SolveError, Universe, solve};
 use imgbuild::architecture::Architecture;
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ fn archives() -> [(Archive, String); 3] {
         ),
         archive(
             ["experimental", "rc-buggy", "0", "Vendor", "Vendor's"],
-            RELUCTANT,
+            NOT_AUTOMATIC,
             "NotAutomatic: yes\n",
         ),
     ]
@@ -134,7 +134,7 @@ fn ours(universe: &Universe, installed: &Index) -> BTreeMap<String, String> {
         let version = match solve(universe, &request, Some(installed)) {
             // Other packages of the same source may be upgraded with it.
             Ok(solution) => match solution
-                .packages()
+                .packages
                 .iter()
                 .find(|it| it.package.name() == name)
             {

@@ -1,4 +1,4 @@
-//! Where a search got stuck, and how it came there.
+//! Describes the dead ends of a search.
 
 use super::super::dead_end::{DeadEnd, Reason};
 use super::super::pool::Target;
@@ -7,7 +7,7 @@ use super::{MAX_DEAD_ENDS, Search};
 use std::collections::BTreeSet;
 
 impl Search<'_, '_> {
-    /// Takes note that nothing can satisfy group `position` of `package`.
+    /// Notes that no package can satisfy group `position` of `package`.
     pub(super) fn remember(&mut self, package: PackageId, position: usize) {
         if self.dead_ends.len() >= MAX_DEAD_ENDS {
             return;
@@ -26,7 +26,7 @@ impl Search<'_, '_> {
         });
     }
 
-    /// From a request, or from what is installed, to `package`.
+    /// The chain of packages from a request, or from an installed package, to `package`.
     pub(super) fn chain(&self, package: PackageId) -> Vec<PackageId> {
         let mut chain = vec![package];
         let mut met = BTreeSet::from([package]);
