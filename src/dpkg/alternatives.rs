@@ -63,7 +63,7 @@ impl Alternative {
         name: &str,
     ) -> Result<Option<Self>, AlternativesError> {
         let path = database(name);
-        let Some(content) = tree.content(&path) else {
+        let Some(content) = tree.file(&path) else {
             return Ok(None);
         };
         match content.read(objects) {

@@ -82,7 +82,7 @@ impl Status {
 ///
 /// `objects` cannot be read.
 pub fn text(tree: &Tree, objects: &dyn Objects) -> io::Result<String> {
-    let Some(content) = tree.content(&TreePath::literal(PATH)) else {
+    let Some(content) = tree.file(&TreePath::constant(PATH)) else {
         return Ok(String::new());
     };
     let bytes = content.read(objects)?;

@@ -160,7 +160,7 @@ impl Database {
 /// The content of the file at `path`; empty if there is no such file.
 fn read_file(tree: &Tree, objects: &dyn Objects, path: &str) -> Result<Vec<u8>, DatabaseError> {
     let path = at(path);
-    let Some(content) = tree.content(&path) else {
+    let Some(content) = tree.file(&path) else {
         return Ok(Vec::new());
     };
     let bytes = content.read(objects);

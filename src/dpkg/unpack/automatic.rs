@@ -30,8 +30,8 @@ pub fn write(
     if automatic.peek().is_none() {
         return Ok(());
     }
-    let path = TreePath::literal(FILE);
-    let mut bytes = match tree.content(&path) {
+    let path = TreePath::constant(FILE);
+    let mut bytes = match tree.file(&path) {
         Some(content) => {
             let read = content.read(objects);
             let unreadable = |error| DatabaseError::Read(path.clone(), error);
@@ -52,7 +52,7 @@ pub fn write(
         meta(0o644),
         Origin::Builtin,
     );
-    tree.make_directories(&TreePath::literal(FOLDER), meta(0o755), &Origin::Builtin)
+    tree.make_directories(&TreePath::constant(FOLDER), meta(0o755), &Origin::Builtin)
         .and_then(|_| tree.insert(&path, file))
         .map(|_| ())
         .map_err(UnpackError::Database)

@@ -51,7 +51,7 @@ fn read_first(
     files: [&str; 2],
 ) -> io::Result<BTreeMap<Vec<u8>, u32>> {
     let mut contents = files.iter();
-    let content = contents.find_map(|file| tree.content(&TreePath::literal(file)));
+    let content = contents.find_map(|file| tree.file(&TreePath::constant(file)));
     let bytes = content.map(|content| content.read(objects)).transpose()?;
     Ok(bytes.map(|bytes| ids(&bytes)).unwrap_or_default())
 }
