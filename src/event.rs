@@ -79,6 +79,16 @@ pub enum Event {
 pub trait Reporter: Sync {
     /// Called with each event.
     fn report(&self, event: Event);
+
+    /// Reports that `stage` begins.
+    fn started(&self, stage: Stage, work: Work) {
+        self.report(Event::Started { stage, work });
+    }
+
+    /// Reports that `stage` is done. `memoized` says whether its result is that of an earlier build.
+    fn finished(&self, stage: Stage, memoized: bool) {
+        self.report(Event::Finished { stage, memoized });
+    }
 }
 
 /// A listener that ignores every event.

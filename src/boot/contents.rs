@@ -60,6 +60,11 @@ pub enum ContentsError {
 }
 
 impl<'a> Contents<'a> {
+    /// The files of `tree`, whose content is in `objects`.
+    pub fn new(tree: &'a Tree, objects: &'a dyn Objects) -> Self {
+        Self { tree, objects }
+    }
+
     /// The file at `path`, symlinks followed.
     pub fn file(&self, path: &TreePath) -> Option<&'a Content> {
         self.tree.file(path)

@@ -304,18 +304,9 @@ impl Lookup<'_> {
 mod tests {
     use super::*;
     use crate::boot::contents::{builtin_file, path, put};
-    use crate::digest::Sha256;
     use crate::epoch::Timestamp;
-    use crate::tree::{Meta, Objects, Tree};
-
-    /// Everything is inline.
-    struct Nothing;
-
-    impl Objects for Nothing {
-        fn open(&self, _: &Sha256) -> io::Result<fs_err::File> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-    }
+    use crate::tree::generated::NoObjects;
+    use crate::tree::{Meta, Tree};
 
     fn tree(files: &[(&str, &str)]) -> Tree {
         let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
@@ -329,7 +320,7 @@ mod tests {
     fn lookup(tree: &Tree) -> Lookup<'_> {
         let contents = Contents {
             tree,
-            objects: &Nothing,
+            objects: &NoObjects,
         };
         Lookup {
             contents,

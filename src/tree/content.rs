@@ -189,6 +189,15 @@ impl Content {
         self.len() == 0
     }
 
+    /// Reads the content as text. Bytes that are not UTF-8 become replacement characters.
+    ///
+    /// # Errors
+    ///
+    /// The same as those of [`Content::read`].
+    pub fn text(&self, objects: &dyn Objects) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&self.read(objects)?).into_owned())
+    }
+
     /// Reads all bytes into memory. This is for files that are parsed or patched, not for copying.
     /// A file of more than 1 GiB is refused, because a script or a base image can easily make a
     /// file that is one long hole.
