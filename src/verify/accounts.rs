@@ -1,21 +1,21 @@
-//! Accounts that files of overlays name where their reader goes on without them: a unit that never starts, a rule
-//! of sudo or a line of cron that is never met.
+//! Finds accounts that files of overlays name and the image does not have: a unit with such a user does not start,
+//! and sudo and cron ignore such a line without a word.
 //!
-//! udev and systemd-tmpfiles say it themselves. What the device makes by sysusers.d(5) is there when services
-//! start; what has another form than a plain name (a specifier, an alias, a number) is left to its reader.
+//! udev and systemd-tmpfiles report a missing account themselves, and are not checked here. An account of
+//! sysusers.d(5) counts, because the device makes it before services start. A word that is no plain name (a specifier,
+//! an alias, a number) is not checked.
 
-use super::check::Problem;
+use super::check::{Problem, suggestion};
 use super::rules::matching;
 use super::units::unit_of;
-use crate::diag::nearest;
-use crate::tree::{Kind, Objects, Tree, TreePath};
+use crate::tree::{Objects, Tree, TreePath};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
-/// Where a package, and whoever sets up a device, says which accounts are to be made.
+/// The files that declare accounts, of packages and of administrators.
 const SYSUSERS: [&str; 2] = ["/usr/lib/sysusers.d/*.conf", "/etc/sysusers.d/*.conf"];
-/// Words that begin a line of sudoers(5) which is about nobody.
+/// The words that begin a line of sudoers(5) that is not a rule.
 const NOT_RULES: [&str; 7] = [
     "Defaults",
     "User_Alias",
@@ -26,7 +26,7 @@ const NOT_RULES: [&str; 7] = [
     "@include",
 ];
 
-/// What an account is named as.
+/// The kind of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     User,
@@ -42,24 +42,8 @@ impl fmt::Display for Role {
     }
 }
 
-/// A name in a file.
-#[derive(Debug, PartialEq, Eq)]
-struct Reference<'t> {
-    role: Role,
-    name: &'t str,
-}
-
-impl<'t> Reference<'t> {
-    fn user(name: &'t str) -> Self {
-        let role = Role::User;
-        Self { role, name }
-    }
-
-    fn group(name: &'t str) -> Self {
-        let role = Role::Group;
-        Self { role, name }
-    }
-}
+/// An account that a file names.
+type Reference<'t> = (Role, &'t str);
 
 /// The users and groups of a tree.
 pub(super) struct Accounts<'t> {
@@ -70,7 +54,7 @@ pub(super) struct Accounts<'t> {
 }
 
 impl<'t> Accounts<'t> {
-    /// Those of `tree` and those that systemd-sysusers makes there.
+    /// The accounts of `tree` and those that systemd-sysusers makes there.
     pub(super) fn read(tree: &'t Tree, objects: &'t dyn Objects) -> io::Result<Self> {
         let mut accounts = Self {
             tree,
@@ -90,7 +74,8 @@ impl<'t> Accounts<'t> {
         Ok(accounts)
     }
 
-    /// `u NAME …` makes a user and a group, `g NAME …` a group, `m USER GROUP` both where they are missing.
+    /// Adds the accounts of a line of sysusers.d(5): `u NAME …` makes a user and a group, `g NAME …` a group, and
+    /// `m USER GROUP` both if they are missing.
     fn add_declared(&mut self, line: &str) {
         let mut words = line.split_ascii_whitespace();
         let kind = words.next().unwrap_or_default().chars().next();
@@ -104,15 +89,13 @@ impl<'t> Accounts<'t> {
         }
     }
 
-    /// The names in `text`, the file of an overlay at `path`, that nobody has.
+    /// The problems of `text`, the file of an overlay at `path`: every account in it that does not exist.
     pub(super) fn problems(&self, path: &TreePath, text: &str) -> io::Result<Vec<Problem>> {
         let mut references = self.references(path, text)?;
-        references.retain(|it| is_plain(it.name) && !self.known(it.role).contains(it.name));
+        references.retain(|(role, name)| is_plain(name) && !self.known(*role).contains(*name));
         references.dedup();
-        let problem = |Reference { role, name }: Reference<'_>| {
-            let known = self.known(role).iter().map(String::as_str);
-            let near = nearest(name, known);
-            let near = near.map_or_else(String::new, |near| format!("; there is `{near}`"));
+        let problem = |(role, name): Reference<'_>| {
+            let near = suggestion(name, self.known(role).iter().map(String::as_str));
             Problem {
                 words: format!(
                     "`{path}` names {role} `{name}`, which the image does not have{near}"
@@ -135,7 +118,7 @@ impl<'t> Accounts<'t> {
         let place = path.to_string();
         let (folder, name) = place.rsplit_once('/').unwrap_or(("", &place));
         Ok(match folder {
-            // sudo and cron pass over files of other names.
+            // sudo and cron ignore files with other names.
             "/etc/sudoers.d" if !name.contains('.') && !name.ends_with('~') => of_sudo(text),
             "/etc" if name == "sudoers" => of_sudo(text),
             "/etc/cron.d" if !name.contains('.') => of_cron(text),
@@ -153,38 +136,34 @@ impl<'t> Accounts<'t> {
     /// The text of the file at `path`; empty if there is no such file.
     fn text(&self, path: &str) -> io::Result<String> {
         let path = TreePath::parse(path.as_bytes()).ok();
-        let id = path.and_then(|path| self.tree.resolve(&path));
-        match id.map(|id| &self.tree.node(id).kind) {
-            Some(Kind::File(content)) => {
-                let bytes = content.read(self.objects)?;
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            }
-            _ => Ok(String::new()),
+        match path.and_then(|path| self.tree.file(&path)) {
+            Some(content) => content.text(self.objects),
+            None => Ok(String::new()),
         }
     }
 }
 
-/// Whether `name` can be nothing else than the name of an account.
+/// Whether `name` is a plain name of an account.
 fn is_plain(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
+    let is_letter = |c: char| c.is_ascii_lowercase() || c == '_';
+    let mut letters = name.chars();
+    name.starts_with(is_letter) && letters.all(|c| is_letter(c) || c.is_ascii_digit() || c == '-')
 }
 
-/// systemd.exec(5) and systemd.socket(5): `User=`, `Group=` and the like. Those of the service itself are made by
-/// systemd where the unit says so.
+/// The accounts in `User=`, `Group=` and the like of a unit (systemd.exec(5), systemd.socket(5)). If
+/// `makes_its_user`, systemd makes the user and the group of the service itself.
 fn of_unit(text: &str, makes_its_user: bool) -> Vec<Reference<'_>> {
     let pairs = text.lines().filter_map(|line| line.trim().split_once('='));
     let mut found = Vec::new();
     for (key, value) in pairs {
         match key.trim_end() {
-            "User" if !makes_its_user => found.push(Reference::user(value.trim())),
-            "Group" if !makes_its_user => found.push(Reference::group(value.trim())),
-            "SocketUser" => found.push(Reference::user(value.trim())),
-            "SocketGroup" => found.push(Reference::group(value.trim())),
+            "User" if !makes_its_user => found.push((Role::User, value.trim())),
+            "Group" if !makes_its_user => found.push((Role::Group, value.trim())),
+            "SocketUser" => found.push((Role::User, value.trim())),
+            "SocketGroup" => found.push((Role::Group, value.trim())),
             "SupplementaryGroups" => {
-                found.extend(value.split_ascii_whitespace().map(Reference::group));
+                let names = value.split_ascii_whitespace();
+                found.extend(names.map(|name| (Role::Group, name)));
             }
             _ => {}
         }
@@ -192,16 +171,15 @@ fn of_unit(text: &str, makes_its_user: bool) -> Vec<Reference<'_>> {
     found
 }
 
-/// Whether the unit of `text` has systemd make its user.
+/// Whether systemd makes the user of the unit `text`.
 fn makes_its_user(text: &str) -> bool {
-    let mut lines = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("DynamicUser="));
-    let last = lines.next_back().unwrap_or_default().trim();
+    let lines = text.lines().rev();
+    let mut values = lines.filter_map(|line| line.trim().strip_prefix("DynamicUser="));
+    let last = values.next().unwrap_or_default().trim();
     ["yes", "true", "on", "1"].contains(&last)
 }
 
-/// sudoers(5): a rule begins with users and `%groups`, with commas between.
+/// The accounts in sudoers(5), in which a rule begins with users and `%groups`, separated by commas.
 fn of_sudo(text: &str) -> Vec<Reference<'_>> {
     let mut found = Vec::new();
     let mut goes_on = false;
@@ -214,10 +192,8 @@ fn of_sudo(text: &str) -> Vec<Reference<'_>> {
         }
         for word in users_of_rule(line) {
             let word = word.trim_start_matches('!');
-            found.push(match word.strip_prefix('%') {
-                Some(group) => Reference::group(group),
-                None => Reference::user(word),
-            });
+            let group = word.strip_prefix('%').map(|group| (Role::Group, group));
+            found.push(group.unwrap_or((Role::User, word)));
         }
     }
     found
@@ -239,16 +215,16 @@ fn users_of_rule(line: &str) -> Vec<&str> {
     }
 }
 
-/// crontab(5), as of the system: five fields or a word like `@daily`, and then a user.
+/// The users in a crontab(5) of the system, in which the user follows five fields or a word such as `@daily`.
 fn of_cron(text: &str) -> Vec<Reference<'_>> {
     let lines = text.lines().map(str::trim_start);
-    let jobs =
-        lines.filter(|line| line.starts_with(|c: char| c.is_ascii_digit() || "*@".contains(c)));
+    let begins_job = |c: char| c.is_ascii_digit() || "*@".contains(c);
+    let jobs = lines.filter(|line| line.starts_with(begins_job));
     let users = jobs.filter_map(|line| {
         let before = if line.starts_with('@') { 1 } else { 5 };
         line.split_ascii_whitespace().nth(before)
     });
-    users.map(Reference::user).collect()
+    users.map(|name| (Role::User, name)).collect()
 }
 
 #[cfg(test)]
@@ -257,8 +233,8 @@ mod tests {
 
     /// The plain names among `found`, groups with `%`.
     fn shown(found: Vec<Reference<'_>>) -> String {
-        let plain = found.into_iter().filter(|it| is_plain(it.name));
-        let shown = plain.map(|Reference { role, name }| match role {
+        let plain = found.into_iter().filter(|(_, name)| is_plain(name));
+        let shown = plain.map(|(role, name)| match role {
             Role::User => name.to_owned(),
             Role::Group => format!("%{name}"),
         });

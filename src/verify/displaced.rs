@@ -1,4 +1,5 @@
-//! Files of overlays that the build itself has written over or taken away (`compose::overlay_files`), and what to do instead.
+//! Finds files of overlays that the build itself has replaced or removed (`compose::overlay_files`), and says what to
+//! do instead.
 
 use super::check::Problem;
 use crate::compose::overlay_files::OverlayFiles;
@@ -6,7 +7,7 @@ use crate::define::Overlay;
 use crate::plan::Plan;
 use crate::tree::{Tree, TreePath};
 
-/// Where what a file is to say belongs.
+/// For files that the build writes itself: the other way to get the content into the image.
 const INSTEAD: [(&str, &str); 8] = [
     (
         "/etc/fstab",
@@ -27,7 +28,7 @@ const INSTEAD: [(&str, &str); 8] = [
     ),
 ];
 
-/// What overlays have `written` and `root`, the finished tree of `plan`, does not have.
+/// The problems of files that overlays have `written` and that `root`, the finished tree of `plan`, does not have.
 pub(super) fn problems(plan: &Plan, written: &OverlayFiles, root: &Tree) -> Vec<Problem> {
     let displaced = written.displaced(root).into_iter();
     let problem = |path: &TreePath| Problem {
@@ -41,7 +42,7 @@ pub(super) fn problems(plan: &Plan, written: &OverlayFiles, root: &Tree) -> Vec<
     displaced.map(problem).collect()
 }
 
-/// The overlay that had the last word about `path`.
+/// The last overlay that has a file or symlink at `path`.
 fn overlay_of<'p>(plan: &'p Plan, path: &TreePath) -> &'p str {
     let has = |overlay: &&Overlay| {
         let mut files = overlay.files.iter().map(|file| &file.path);
@@ -52,7 +53,7 @@ fn overlay_of<'p>(plan: &'p Plan, path: &TreePath) -> &'p str {
     found.map_or("", |overlay| &overlay.name)
 }
 
-/// What the build does about `path`, and what to do instead.
+/// The words for what the build does with `path`, and what to do instead.
 fn reason(plan: &Plan, path: &TreePath, root: &Tree) -> String {
     let text = path.to_string();
     let unit = text.strip_prefix("/etc/systemd/system/");

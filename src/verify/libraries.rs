@@ -1,20 +1,19 @@
-//! Modules that files of overlays name, and that no program looks for before it needs them: those of PAM in
-//! `/etc/pam.d`, and the services of `/etc/nsswitch.conf`.
+//! Finds libraries that files of overlays name and the image does not have: modules of PAM in `/etc/pam.d`, and the
+//! services of `/etc/nsswitch.conf`.
 //!
-//! Where one is missing, nobody can log in, or no name of an account is known: every program that asks for one
-//! fails, and what each of them says is about something else. That is why this is said first.
+//! No program looks for them before it needs them. If one is missing, nobody can log in, or no account is known, and
+//! the messages of other programs are about something else. So these problems are shown first.
 
-use super::check::Problem;
+use super::check::{Problem, suggestion};
 use super::rules::matching;
-use crate::diag::nearest;
 use crate::tree::{Tree, TreePath};
 
 const PAM: &str = "/etc/pam.d/";
 const NSSWITCH: &str = "/etc/nsswitch.conf";
 
-/// pam.conf(5).
+/// The types of pam.conf(5).
 const TYPES: [&str; 4] = ["account", "auth", "password", "session"];
-/// nsswitch.conf(5), and those of sudo, autofs and shadow.
+/// The databases of nsswitch.conf(5), and those of sudo, autofs and shadow.
 const DATABASES: [&str; 17] = [
     "aliases",
     "automount",
@@ -34,70 +33,58 @@ const DATABASES: [&str; 17] = [
     "subid",
     "sudoers",
 ];
-/// They are the C library's own.
+/// The services that are part of the C library.
 const BUILT_IN: [&str; 2] = ["files", "dns"];
-/// Where they say nothing of files, root is not known.
+/// The databases without which root is unknown unless their services include `files`.
 const ACCOUNTS: [&str; 3] = ["passwd", "group", "shadow"];
 const STATES: [&str; 4] = ["success", "notfound", "unavail", "tryagain"];
 const ACTIONS: [&str; 3] = ["return", "continue", "merge"];
 
-/// What is wrong with `text`, the file of an overlay at `path` in `tree`.
+/// The problems of `text`, the file of an overlay at `path` in `tree`.
 pub(super) fn problems(tree: &Tree, path: &TreePath, text: &str) -> Vec<Problem> {
     let place = path.to_string();
     let lines = logical_lines(text);
-    let lines = lines.iter().map(|(number, line)| (*number, line.as_str()));
-    let found: Vec<(usize, String)> = if place.starts_with(PAM) {
-        lines
-            .filter_map(|(number, line)| Some((number, of_pam(tree, line)?)))
-            .collect()
-    } else if place == NSSWITCH {
-        lines
-            .flat_map(|(number, line)| {
-                of_nsswitch(tree, line)
-                    .into_iter()
-                    .map(move |it| (number, it))
-            })
-            .collect()
-    } else {
-        Vec::new()
-    };
-    let problem = |(number, words): (usize, String)| Problem {
-        words: format!("`{place}`, line {number}: {words}"),
-        file: path.clone(),
-    };
-    found.into_iter().map(problem).collect()
+    let mut problems = Vec::new();
+    for (number, line) in lines {
+        let found = match place.as_str() {
+            NSSWITCH => of_nsswitch(tree, &line),
+            _ if place.starts_with(PAM) => of_pam(tree, &line).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        problems.extend(found.into_iter().map(|words| Problem {
+            words: format!("`{place}`, line {number}: {words}"),
+            file: path.clone(),
+        }));
+    }
+    problems
 }
 
-/// The lines that are not empty, without comments, each with its number; one that ends in a backslash goes on.
+/// The lines that are not empty, without comments, each with its number. A line that ends in a backslash is joined
+/// with the next.
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     let mut goes_on = false;
     for (index, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default();
-        let (line, more) = match line.strip_suffix('\\') {
-            Some(line) => (line, true),
-            None => (line, false),
-        };
+        let text = line.strip_suffix('\\').unwrap_or(line);
         match lines.last_mut().filter(|_| goes_on) {
-            Some((_, last)) => *last = format!("{last} {line}"),
-            None => lines.push((index + 1, line.to_owned())),
+            Some((_, last)) => *last = format!("{last} {text}"),
+            None => lines.push((index + 1, text.to_owned())),
         }
-        goes_on = more;
+        goes_on = text.len() < line.len();
     }
     lines.retain(|(_, line)| !line.trim().is_empty());
     lines
 }
 
-/// What is wrong with a `line` of a file in pam.d.
+/// The problem of a `line` of a file in pam.d.
 fn of_pam(tree: &Tree, line: &str) -> Option<String> {
     let line = line.trim();
     if let Some(name) = line.strip_prefix("@include") {
         return missing_service(tree, name.trim());
     }
-    let (kind, rest) = line
-        .split_once(|c: char| c.is_ascii_whitespace())
-        .unwrap_or((line, ""));
-    // One with a dash may be missing.
+    let (kind, rest) = first_word(line);
+    // A module may be missing if there is a dash before the type.
     let optional = kind.starts_with('-');
     let kind = kind.trim_start_matches('-').to_ascii_lowercase();
     if !TYPES.contains(&kind.as_str()) {
@@ -109,9 +96,7 @@ fn of_pam(tree: &Tree, line: &str) -> Option<String> {
     let rest = rest.trim_start();
     let (control, rest) = match rest.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?,
-        None => rest
-            .split_once(|c: char| c.is_ascii_whitespace())
-            .unwrap_or((rest, "")),
+        None => first_word(rest),
     };
     let Some(module) = rest.split_ascii_whitespace().next() else {
         return Some("names no module; expected type, control and module".to_owned());
@@ -119,29 +104,39 @@ fn of_pam(tree: &Tree, line: &str) -> Option<String> {
     if matches!(control, "include" | "substack") {
         return missing_service(tree, module);
     }
+    let known = libraries(tree, "security/*.so");
     let is_there = match module.starts_with('/') {
         true => !matching(tree, module).is_empty(),
-        false => modules(tree).iter().any(|known| known == module),
+        false => known.iter().any(|known| known == module),
     };
     if is_there || optional {
         return None;
     }
-    let known = modules(tree);
-    let near = near(module, known.iter().map(String::as_str));
+    let near = suggestion(module, known.iter().map(String::as_str));
     Some(format!(
         "names module `{module}`, which the image does not have{near}"
     ))
 }
 
-/// The modules of PAM in `tree`.
-fn modules(tree: &Tree) -> Vec<String> {
-    let places = ["/usr/lib/security/*.so", "/usr/lib/*/security/*.so"];
-    let paths = places.iter().flat_map(|pattern| matching(tree, pattern));
+/// The first word of `text`, and the text behind it.
+fn first_word(text: &str) -> (&str, &str) {
+    let parts = text.split_once(|c: char| c.is_ascii_whitespace());
+    parts.unwrap_or((text, ""))
+}
+
+/// The names of the libraries in `tree` that match `pattern`, which begins in the folder for all architectures or for
+/// one.
+fn libraries(tree: &Tree, pattern: &str) -> Vec<String> {
+    let places = [
+        format!("/usr/lib/{pattern}"),
+        format!("/usr/lib/*/{pattern}"),
+    ];
+    let paths = places.iter().flat_map(|place| matching(tree, place));
     let names = paths.filter_map(|path| path.split_last().map(|(_, name)| name.to_string()));
     names.collect()
 }
 
-/// Says that pam.d has no file `name`.
+/// The problem if pam.d has no file `name`.
 fn missing_service(tree: &Tree, name: &str) -> Option<String> {
     let path = match name.starts_with('/') {
         true => name.to_owned(),
@@ -151,14 +146,14 @@ fn missing_service(tree: &Tree, name: &str) -> Option<String> {
     (!is_there).then(|| format!("includes `{path}`, which the image does not have"))
 }
 
-/// What is wrong with a `line` of nsswitch.conf.
+/// The problems of a `line` of nsswitch.conf.
 fn of_nsswitch(tree: &Tree, line: &str) -> Vec<String> {
     let Some((database, services)) = line.split_once(':') else {
         return vec![format!("`{}` is no `database: service …`", line.trim())];
     };
     let database = database.trim();
     if !DATABASES.contains(&database) {
-        let near = near(database, DATABASES);
+        let near = suggestion(database, DATABASES);
         return vec![format!(
             "the C library knows no database `{database}`{near}"
         )];
@@ -172,9 +167,8 @@ fn of_nsswitch(tree: &Tree, line: &str) -> Vec<String> {
                 problems.push(format!("`{rest}` has no `]`"));
                 break;
             };
-            let wrong = criteria
-                .split_ascii_whitespace()
-                .find(|it| !is_criterion(it));
+            let mut criteria = criteria.split_ascii_whitespace();
+            let wrong = criteria.find(|it| !is_criterion(it));
             problems.extend(wrong.map(|it| format!("`{it}` is no `STATUS=action`")));
             rest = behind.trim_start();
             continue;
@@ -185,7 +179,7 @@ fn of_nsswitch(tree: &Tree, line: &str) -> Vec<String> {
         rest = behind.trim_start();
         let known = services_of(tree);
         if !known.iter().any(|known| known == service) {
-            let near = near(service, known.iter().map(String::as_str));
+            let near = suggestion(service, known.iter().map(String::as_str));
             problems.push(format!(
                 "`{database}` names service `{service}`, whose library `libnss_{service}.so.2` the image does not \
                  have{near}"
@@ -202,37 +196,19 @@ fn of_nsswitch(tree: &Tree, line: &str) -> Vec<String> {
 
 /// The services that `tree` has.
 fn services_of(tree: &Tree) -> Vec<String> {
-    let places = ["/usr/lib/libnss_*.so.2", "/usr/lib/*/libnss_*.so.2"];
-    let paths = places.iter().flat_map(|pattern| matching(tree, pattern));
-    let names = paths.filter_map(|path| {
-        let (_, name) = path.split_last()?;
-        let name = name.to_string();
-        Some(
-            name.strip_prefix("libnss_")?
-                .strip_suffix(".so.2")?
-                .to_owned(),
-        )
-    });
-    BUILT_IN
-        .iter()
-        .map(|it| (*it).to_owned())
-        .chain(names)
-        .collect()
+    let mut services = BUILT_IN.map(str::to_owned).to_vec();
+    services.extend(libraries(tree, "libnss_*.so.2").iter().filter_map(|name| {
+        let service = name.strip_prefix("libnss_")?.strip_suffix(".so.2")?;
+        Some(service.to_owned())
+    }));
+    services
 }
 
-/// `NOTFOUND=return`, `!UNAVAIL=return`.
+/// Whether `text` is a criterion such as `NOTFOUND=return` or `!UNAVAIL=return`.
 fn is_criterion(text: &str) -> bool {
-    text.trim_start_matches('!')
-        .split_once('=')
-        .is_some_and(|(state, action)| {
-            STATES.contains(&state.to_ascii_lowercase().as_str())
-                && ACTIONS.contains(&action.to_ascii_lowercase().as_str())
-        })
-}
-
-fn near<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    let near = nearest(word, known);
-    near.map_or_else(String::new, |near| format!("; there is `{near}`"))
+    let text = text.trim_start_matches('!').to_ascii_lowercase();
+    let parts = text.split_once('=');
+    parts.is_some_and(|(state, action)| STATES.contains(&state) && ACTIONS.contains(&action))
 }
 
 fn listed(words: &[&str]) -> String {
@@ -243,33 +219,27 @@ fn listed(words: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boot::contents::{builtin_file, path, put};
     use crate::epoch::Timestamp;
-    use crate::tree::{Content, Kind, Meta, Node, Origin};
+    use crate::tree::Meta;
 
     fn tree() -> Tree {
-        let meta = Meta::root(0o755, Timestamp::default());
-        let mut tree = Tree::new(meta);
-        for path in [
+        let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
+        for at in [
             "/usr/lib/x/security/pam_unix.so",
             "/usr/lib/x/security/pam_deny.so",
             "/usr/lib/x/libnss_systemd.so.2",
             "/etc/pam.d/common-auth",
         ] {
-            let path = TreePath::parse(path.as_bytes()).unwrap();
-            let (parent, _) = path.split_last().unwrap();
-            tree.make_directories(&parent, meta, &Origin::Builtin)
-                .unwrap();
-            let kind = Kind::File(Content::inline(b"x"));
-            tree.insert(&path, Node::new(kind, meta, Origin::Builtin))
-                .unwrap();
+            let file = builtin_file(b"x", 0o755, Timestamp::default());
+            put(&mut tree, &path(at), file).unwrap();
         }
         tree
     }
 
-    fn said(path: &str, text: &str) -> Vec<String> {
-        let place = TreePath::parse(path.as_bytes()).unwrap();
-        let problems = problems(&tree(), &place, text).into_iter();
-        let start = format!("`{path}`, line ");
+    fn messages(at: &str, text: &str) -> Vec<String> {
+        let problems = problems(&tree(), &path(at), text).into_iter();
+        let start = format!("`{at}`, line ");
         let words = problems.map(|it| it.words.strip_prefix(&start).unwrap().to_owned());
         words.collect()
     }
@@ -278,7 +248,7 @@ mod tests {
     fn a_module_of_pam_is_there_unless_it_may_be_missing() {
         let sound = "# pam_no.so\n@include common-auth\nauth [success=1 default=ignore] pam_unix.so nullok\n\
                      -session optional pam_systemd.so\nauth \\\n  required pam_deny.so # pam_no.so\n";
-        assert_eq!(said("/etc/pam.d/x", sound), Vec::<String>::new());
+        assert_eq!(messages("/etc/pam.d/x", sound), Vec::<String>::new());
         let broken = "auth required pam_unixx.so\n\nauht required pam_unix.so\n@include common-no\n\
                       account include common-not\nsession required\nauth required /opt/pam_x.so\n";
         let expected = [
@@ -289,14 +259,14 @@ mod tests {
             "6: names no module; expected type, control and module",
             "7: names module `/opt/pam_x.so`, which the image does not have",
         ];
-        assert_eq!(said("/etc/pam.d/x", broken), expected);
-        assert_eq!(said("/etc/pam.conf", broken), Vec::<String>::new());
+        assert_eq!(messages("/etc/pam.d/x", broken), expected);
+        assert_eq!(messages("/etc/pam.conf", broken), Vec::<String>::new());
     }
 
     #[test]
     fn a_service_of_nsswitch_has_its_library() {
         let sound = "# no\npasswd: files systemd\nhosts: files [!UNAVAIL=return] dns[NOTFOUND=return]\nsudoers:files\n";
-        assert_eq!(said("/etc/nsswitch.conf", sound), Vec::<String>::new());
+        assert_eq!(messages("/etc/nsswitch.conf", sound), Vec::<String>::new());
         let broken = "passwd: fles systemd\npaswd: files\nhosts: files [NOTFOUND=retrun] dns\nnonsense\nrpc: files [x\n";
         let expected = [
             "1: `passwd` names service `fles`, whose library `libnss_fles.so.2` the image does not have; there is `files`",
@@ -306,6 +276,6 @@ mod tests {
             "4: `nonsense` is no `database: service …`",
             "5: `[x` has no `]`",
         ];
-        assert_eq!(said("/etc/nsswitch.conf", broken), expected);
+        assert_eq!(messages("/etc/nsswitch.conf", broken), expected);
     }
 }

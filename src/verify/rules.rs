@@ -1,15 +1,15 @@
-//! The rules of `/usr/lib/imgbuild/apply.d` in a tree, as `Imgbuild::Rules` reads them on the device:
-//! which program checks which files. `overlays/README.md` explains the format.
+//! Reads the rules of `/usr/lib/imgbuild/apply.d` in a tree as `Imgbuild::Rules` does on the device. They say which
+//! program checks which files. `overlays/README.md` explains the format.
 
 use super::check::Check;
 use crate::glob::glob;
-use crate::tree::{Kind, Name, NodeId, Objects, Origin, Tree, TreePath};
+use crate::tree::{Name, Objects, Origin, Tree, TreePath};
 use std::io;
 
-/// Where they lie.
+/// The folder of the rules.
 const FOLDER: &str = "/usr/lib/imgbuild/apply.d";
 
-/// Every word that begins a line.
+/// The words that may begin a line.
 const WORDS: [&str; 7] = [
     "changed", "prepare", "verify", "install", "reload", "service", "confirm",
 ];
@@ -17,7 +17,7 @@ const WORDS: [&str; 7] = [
 /// Why the rules cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
-    /// A line says nothing that a device understands.
+    /// A line is not one that a device understands.
     #[error(
         "line {line} of `{file}` is `{found}`, expected `changed` and files first, then lines of \
          `prepare`, `verify`, `install`, `reload`, `service` or `confirm` (overlays/README.md)"
@@ -25,9 +25,9 @@ pub enum RulesError {
     Line {
         /// The file in the image.
         file: TreePath,
-        /// Counted from 1.
+        /// The number of the line, counted from 1.
         line: usize,
-        /// What it says.
+        /// The line.
         found: String,
     },
     /// The store failed.
@@ -35,14 +35,14 @@ pub enum RulesError {
     Store(#[from] io::Error),
 }
 
-/// What is done where one of some files is there.
+/// The commands that run if the tree has a file that the rule is about.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rule {
     /// Names of files; `*` stands for any characters of one name.
     patterns: Vec<String>,
-    /// Make what a device has made by the time that programs look.
+    /// The commands that make the files that a device has made before the program checks its files.
     pub(super) prepare: Vec<String>,
-    /// Must succeed.
+    /// The commands that check the files, and must succeed.
     pub(super) verify: Vec<String>,
 }
 
@@ -65,12 +65,8 @@ pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Rule>, Rule
         if file.split_last().is_some_and(hidden) {
             continue;
         }
-        let node = tree.resolve(&file).map(|id| tree.node(id));
-        let Some(Kind::File(content)) = node.map(|node| &node.kind) else {
-            continue;
-        };
-        let bytes = content.read(objects)?;
-        let parsed = parse(&String::from_utf8_lossy(&bytes));
+        let content = tree.file(&file).expect("the pattern matches files only");
+        let parsed = parse(&content.text(objects)?);
         rules.extend(parsed.map_err(|(line, found)| RulesError::Line { file, line, found })?);
     }
     Ok(rules)
@@ -108,18 +104,18 @@ fn parse(text: &str) -> Result<Vec<Rule>, (usize, String)> {
     Ok(rules)
 }
 
-/// The commands of `rules` whose files are in `tree`, those of a base alone left out, each once: whatever prepares first.
+/// The commands of those `rules` whose files are in `tree`, each command once, with the commands `prepare` first. A
+/// rule is left out if all of its files are those of a base.
 pub(super) fn checks(rules: &[Rule], tree: &Tree) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
     for prepares in [true, false] {
         for rule in rules {
-            let commands = if prepares {
-                &rule.prepare
-            } else {
-                &rule.verify
+            let commands = match prepares {
+                true => &rule.prepare,
+                false => &rule.verify,
             };
             let files = rule.files(tree);
-            // What a base has brought, and nobody has added to, its device takes as before.
+            // The programs of a base accept its own unchanged files as before.
             let bases = |path: &TreePath| {
                 let node = tree.at(path).map(|id| tree.node(id));
                 node.is_some_and(|node| node.origin == Origin::Base)
@@ -138,7 +134,8 @@ pub(super) fn checks(rules: &[Rule], tree: &Tree) -> Vec<Check> {
     checks
 }
 
-/// The files of `tree` at `pattern`, in the order of their paths. A link counts as what it leads to.
+/// The files of `tree` that match `pattern`, in the order of their paths. A symlink counts as the file to which it
+/// leads.
 pub(super) fn matching(tree: &Tree, pattern: &str) -> Vec<TreePath> {
     let mut found = vec![TreePath::root()];
     for pattern in pattern.split('/').filter(|name| !name.is_empty()) {
@@ -151,12 +148,11 @@ pub(super) fn matching(tree: &Tree, pattern: &str) -> Vec<TreePath> {
         };
         found = found.iter().flat_map(below).collect();
     }
-    let is_file = |id: NodeId| matches!(tree.node(id).kind, Kind::File(_));
-    found.retain(|path| tree.resolve(path).is_some_and(is_file));
+    found.retain(|path| tree.file(path).is_some());
     found
 }
 
-/// `pattern` for [`glob`], with no other wildcard than the star.
+/// `pattern` for [`glob`] with its other wildcards escaped, so that only the star is one.
 fn star_only(pattern: &str) -> Vec<u8> {
     let mut escaped = Vec::new();
     for byte in pattern.bytes() {
@@ -171,8 +167,9 @@ fn star_only(pattern: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boot::contents::{builtin_file, builtin_symlink, path, put};
     use crate::epoch::Timestamp;
-    use crate::tree::{Content, Meta, Node};
+    use crate::tree::{Content, Kind, Meta, Node};
 
     #[test]
     fn a_block_is_about_files_and_has_commands() {
@@ -208,20 +205,17 @@ mod tests {
     fn a_star_stands_for_characters_of_one_name_and_links_lead_to_files() {
         let meta = Meta::root(0o755, Timestamp::default());
         let mut tree = Tree::new(meta);
-        let mut put = |path: &str, kind: Kind| {
-            let path = TreePath::parse(path.as_bytes()).unwrap();
-            let (parent, _) = path.split_last().unwrap();
-            tree.make_directories(&parent, meta, &Origin::Builtin)
-                .unwrap();
-            tree.insert(&path, Node::new(kind, meta, Origin::Builtin))
-                .unwrap();
-        };
-        for path in ["/etc/d/a.conf", "/etc/d/b", "/etc/d/x/c.conf", "/etc/[d]"] {
-            put(path, Kind::File(Content::inline(b"x")));
+        for at in ["/etc/d/a.conf", "/etc/d/b", "/etc/d/x/c.conf", "/etc/[d]"] {
+            let file = builtin_file(b"x", 0o644, meta.mtime);
+            put(&mut tree, &path(at), file).unwrap();
         }
-        put("/etc/d/l.conf", Kind::Symlink(b"a.conf".as_slice().into()));
-        put("/etc/d/n.conf", Kind::Symlink(b"none".as_slice().into()));
-        put("/e", Kind::Symlink(b"etc".as_slice().into()));
+        for (at, target) in [
+            ("/etc/d/l.conf", "a.conf"),
+            ("/etc/d/n.conf", "none"),
+            ("/e", "etc"),
+        ] {
+            put(&mut tree, &path(at), builtin_symlink(target, meta.mtime)).unwrap();
+        }
         let shown = |pattern| {
             let found = matching(&tree, pattern).into_iter();
             found.map(|path| path.to_string()).collect::<Vec<_>>()
@@ -240,12 +234,9 @@ mod tests {
                 .unwrap();
         let shown = |files: &[(&str, Origin)]| {
             let mut tree = Tree::new(meta);
-            for (path, origin) in files {
-                let path = TreePath::parse(path.as_bytes()).unwrap();
-                let (parent, _) = path.split_last().unwrap();
-                tree.make_directories(&parent, meta, &Origin::Base).unwrap();
+            for (at, origin) in files {
                 let node = Node::new(Kind::File(Content::inline(b"x")), meta, origin.clone());
-                tree.insert(&path, node).unwrap();
+                put(&mut tree, &path(at), node).unwrap();
             }
             let checks = checks(&rules, &tree).into_iter();
             let shown = |check: Check| {

@@ -1,9 +1,9 @@
-//! Scripts that overlays bring: what runs them is in the image, and understands them.
+//! Checks scripts of overlays: the image has their interpreter, and the interpreter can parse them.
 
 use super::check::{Check, Problem};
-use crate::tree::{Kind, NodeId, Tree, TreePath};
+use crate::tree::{Kind, Tree, TreePath};
 
-/// Where a program without a folder is looked for, as in a login's `PATH`.
+/// The folders in which a program without a path is looked up, as in the `PATH` of a login.
 const PATH: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -13,28 +13,27 @@ const PATH: [&str; 6] = [
     "/bin",
 ];
 
-/// Folders whose files have no `#!`, and what reads them.
+/// The folders whose files have no `#!`, and the interpreters that read them.
 const PARTS: [(&str, &str); 3] = [
-    // Every login shell reads them.
+    // Every login shell reads these files.
     ("/etc/profile.d", "/bin/sh"),
     ("/usr/lib/imgbuild/firstboot.d", "/bin/sh"),
     ("/usr/lib/imgbuild/health.d", "/bin/bash"),
 ];
 
-/// Reads a program in Python without running it.
+/// A program that parses a Python script without running it.
 const PYTHON: &str = "import ast, sys; ast.parse(open(sys.argv[1], 'rb').read(), sys.argv[1])";
 
-/// How the script at `path` of `tree`, which begins with `bytes`, is checked: not at all where nobody knows
-/// how, and at once where its interpreter is missing.
+/// The check of the script at `path` of `tree`, whose content is `bytes`; a problem if its interpreter is missing, and
+/// `None` if it is no script or there is no check for its language.
 pub(super) fn check(tree: &Tree, path: &TreePath, bytes: &[u8]) -> Option<Result<Check, Problem>> {
     let (interpreter, arguments) = match Line::of(bytes) {
         Some(line) => match line.interpreter(tree) {
             Ok(found) => found,
             Err(reason) => {
                 let begins = String::from_utf8_lossy(line.0);
-                let words = format!("`{path}` begins with `#!{begins}`, and {reason}");
                 return Some(Err(Problem {
-                    words,
+                    words: format!("`{path}` begins with `#!{begins}`, and {reason}"),
                     file: path.clone(),
                 }));
             }
@@ -42,23 +41,20 @@ pub(super) fn check(tree: &Tree, path: &TreePath, bytes: &[u8]) -> Option<Result
         None => (part_interpreter(path)?.to_owned(), Vec::new()),
     };
     let name = interpreter.rsplit('/').next().unwrap_or_default();
-    let path_text = path.to_string();
     let mut command = vec![interpreter.clone()];
     match name {
         "sh" | "dash" | "bash" | "ash" | "ksh" | "mksh" | "zsh" => command.push("-n".to_owned()),
-        // `-T` and the like must be given again.
+        // perl wants options such as `-T` on its command line too.
         "perl" => command.extend(arguments.into_iter().chain(["-c".to_owned()])),
-        _ if name.starts_with("python3") => {
-            command.extend(["-c".to_owned(), PYTHON.to_owned()]);
-        }
+        _ if name.starts_with("python3") => command.extend(["-c", PYTHON].map(str::to_owned)),
         _ => return None,
     }
-    command.push(path_text);
+    command.push(path.to_string());
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     Some(Ok(Check::program(&words, vec![path.clone()])))
 }
 
-/// What reads the file `path`, which has no `#!`.
+/// The interpreter that reads the file `path`, which has no `#!`.
 fn part_interpreter(path: &TreePath) -> Option<&'static str> {
     let (folder, _) = path.split_last()?;
     let folder = folder.to_string();
@@ -66,18 +62,18 @@ fn part_interpreter(path: &TreePath) -> Option<&'static str> {
     found.map(|(_, interpreter)| *interpreter)
 }
 
-/// What stands behind `#!`.
+/// The text behind `#!`.
 struct Line<'a>(&'a [u8]);
 
 impl<'a> Line<'a> {
     fn of(bytes: &'a [u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(b"#!")?;
-        // The kernel reads no further (execve(2)).
+        // The kernel reads at most this many bytes (execve(2)).
         let line = rest.split(|byte| *byte == b'\n').next()?;
         Some(Self(&line[..line.len().min(255)]))
     }
 
-    /// The path of the interpreter and its arguments; or why there is none.
+    /// The path of the interpreter and its arguments, or the reason why the kernel finds no interpreter.
     fn interpreter(&self, tree: &Tree) -> Result<(String, Vec<String>), String> {
         let text = String::from_utf8_lossy(self.0);
         let text = text.trim_matches([' ', '\t']);
@@ -96,8 +92,8 @@ impl<'a> Line<'a> {
         if !program.ends_with("/env") {
             return Ok((program.to_owned(), arguments));
         }
-        // The kernel gives everything behind the interpreter as one argument (execve(2)), and env(1) divides it by
-        // `-S` alone.
+        // The kernel gives everything behind the interpreter as one argument (execve(2)), and env(1) splits it only with
+        // `-S`.
         let rest = rest.trim_start_matches([' ', '\t']);
         let splits = ["-S", "-vS", "-iS", "-viS", "-ivS", "--split-string"];
         if rest.contains([' ', '\t']) && !splits.iter().any(|option| rest.starts_with(option)) {
@@ -111,7 +107,7 @@ impl<'a> Line<'a> {
         let Some(name) = name else {
             return Ok((program.to_owned(), Vec::new()));
         };
-        // A carriage return is part of the name.
+        // A carriage return at the end is part of the name.
         let name = match rest.ends_with('\r') && !name.ends_with('\r') {
             true => format!("{name}\r"),
             false => name,
@@ -126,27 +122,23 @@ impl<'a> Line<'a> {
 
 /// Whether `tree` has a file at `path` that may be executed.
 pub(super) fn is_program(tree: &Tree, path: &str) -> bool {
-    let executable = |id: NodeId| {
-        let node = tree.node(id);
-        matches!(node.kind, Kind::File(_)) && node.meta.mode & 0o111 != 0
-    };
     let path = TreePath::parse(path.as_bytes()).ok();
-    path.and_then(|path| tree.resolve(&path))
-        .is_some_and(executable)
+    let node = path
+        .and_then(|path| tree.resolve(&path))
+        .map(|id| tree.node(id));
+    node.is_some_and(|node| matches!(node.kind, Kind::File(_)) && node.meta.mode & 0o111 != 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boot::contents::{builtin_file, builtin_symlink, path, put};
     use crate::epoch::Timestamp;
-    use crate::tree::{Content, Meta, Node, Origin};
+    use crate::tree::Meta;
 
     fn tree() -> Tree {
-        let meta = |mode| Meta::root(mode, Timestamp::default());
-        let mut tree = Tree::new(meta(0o755));
-        let folder = TreePath::parse(b"/usr/bin").unwrap();
-        tree.make_directories(&folder, meta(0o755), &Origin::Builtin)
-            .unwrap();
+        let mtime = Timestamp::default();
+        let mut tree = Tree::new(Meta::root(0o755, mtime));
         for (name, mode) in [
             ("sh", 0o755),
             ("env", 0o755),
@@ -154,22 +146,16 @@ mod tests {
             ("python3", 0o755),
             ("data", 0o644),
         ] {
-            let path = TreePath::parse(format!("/usr/bin/{name}").as_bytes()).unwrap();
-            let kind = Kind::File(Content::inline(b"x"));
-            tree.insert(&path, Node::new(kind, meta(mode), Origin::Builtin))
-                .unwrap();
+            let at = path(&format!("/usr/bin/{name}"));
+            put(&mut tree, &at, builtin_file(b"x", mode, mtime)).unwrap();
         }
-        let link = Kind::Symlink(b"usr/bin".as_slice().into());
-        let path = TreePath::parse(b"/bin").unwrap();
-        tree.insert(&path, Node::new(link, meta(0o777), Origin::Builtin))
-            .unwrap();
+        put(&mut tree, &path("/bin"), builtin_symlink("usr/bin", mtime)).unwrap();
         tree
     }
 
     /// How a script that begins with `text` is checked.
     fn checked(text: &str) -> String {
-        let path = TreePath::parse(b"/opt/x").unwrap();
-        match check(&tree(), &path, text.as_bytes()) {
+        match check(&tree(), &path("/opt/x"), text.as_bytes()) {
             None => "not".to_owned(),
             Some(Ok(check)) => check.step.command.join(" "),
             Some(Err(problem)) => problem.words,
@@ -200,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_line_that_finds_no_interpreter_says_how_it_is_written() {
-        for (line, said) in [
+        for (line, expected) in [
             ("bin/sh", "write the whole path, `/bin/sh`"),
             ("sh", "write the whole path, `/sh`"),
             (
@@ -213,7 +199,7 @@ mod tests {
             ),
         ] {
             let found = checked(&format!("#!{line}\necho\n"));
-            assert!(found.ends_with(said), "{found}");
+            assert!(found.ends_with(expected), "{found}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Units of systemd: those that overlays bring or add to, and those that are enabled.
+//! Checks units of systemd: those that overlays have or extend, and those that the profile enables.
 
 use super::check::Check;
 use super::scripts::is_program;
@@ -19,14 +19,15 @@ const KINDS: [&str; 9] = [
     ".timer",
 ];
 
-/// Reads the units that it is given. A systemd before 250 reads every other one too, and complains about those.
+/// Checks the given units. A systemd before 250 also reports problems of all units that these refer to, so it is not
+/// asked.
 const SCRIPT: &str = "systemd-analyze --help | grep -q recursive-errors || exit 0; \
                       exec systemd-analyze verify --man=no --recursive-errors=no \"$@\"";
 
-/// The checks of the units in `tree` that files of overlays at `paths` are about, and of those in `enabled`.
+/// The checks of the units in `tree` that have files of overlays at `paths`, and of the units in `enabled`.
 ///
-/// `strict`: what systemd of the image only complains about in units of overlays is a mistake too. A base may
-/// have an older systemd, which does not know every line.
+/// If `strict`, a warning of systemd about a unit of an overlay is a mistake too. This is not possible with a base
+/// image, whose older systemd may not know every line.
 pub(super) fn checks(
     tree: &Tree,
     paths: &[TreePath],
@@ -45,8 +46,10 @@ pub(super) fn checks(
         }
     }
     let others = enabled.iter().filter(|unit| can_start(tree, unit));
-    let others: BTreeSet<String> = others.cloned().collect();
-    let others: BTreeSet<String> = others.difference(&own).cloned().collect();
+    let others: BTreeSet<String> = others
+        .filter(|unit| !own.contains(*unit))
+        .cloned()
+        .collect();
     let mut checks = Vec::new();
     for (units, files, silent) in [(own, files, strict), (others, Vec::new(), false)] {
         if units.is_empty() {
@@ -62,26 +65,22 @@ pub(super) fn checks(
     checks
 }
 
-/// The unit that the file at `path` is, or adds to.
+/// The unit that the file at `path` defines or extends.
 pub(super) fn unit_of(path: &TreePath) -> Option<String> {
     let text = path.to_string();
-    let below = FOLDERS.iter().find_map(|folder| {
-        let rest = text.strip_prefix(folder)?;
-        rest.strip_prefix('/')
-    })?;
+    let mut folders = FOLDERS.iter();
+    let below = folders.find_map(|folder| text.strip_prefix(folder)?.strip_prefix('/'))?;
     let unit = match below.split_once('/') {
         None => below,
         Some((folder, name)) if name.ends_with(".conf") => folder.strip_suffix(".d")?,
         Some(_) => return None,
     };
-    let of_a_kind = |kind: &str| unit.len() > kind.len() && unit.ends_with(kind);
-    KINDS
-        .iter()
-        .any(|kind| of_a_kind(kind))
-        .then(|| unit.to_owned())
+    let mut kinds = KINDS.iter();
+    let is_unit = kinds.any(|kind| unit.len() > kind.len() && unit.ends_with(kind));
+    is_unit.then(|| unit.to_owned())
 }
 
-/// Whether `unit`, or its template, is in `tree` and not masked.
+/// Whether `tree` has `unit` or its template, and does not mask it.
 fn can_start(tree: &Tree, unit: &str) -> bool {
     let template = unit.split_once('@').and_then(|(name, rest)| {
         let (_, kind) = rest.rsplit_once('.')?;
@@ -119,8 +118,11 @@ mod tests {
             ("/usr/lib/systemd/system-preset/a.preset", None),
             ("/etc/systemd/network/a.network", None),
         ] {
-            let path = TreePath::parse(path.as_bytes()).unwrap();
-            assert_eq!(unit_of(&path).as_deref(), unit, "{path}");
+            assert_eq!(
+                unit_of(&TreePath::constant(path)).as_deref(),
+                unit,
+                "{path}"
+            );
         }
     }
 }

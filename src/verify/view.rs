@@ -1,10 +1,11 @@
-//! A finished tree as its programs see it while they check their configuration.
+//! The tree that programs see while they check their configuration: the finished tree without large files.
 
+use crate::boot::contents::builtin_file;
 use crate::epoch::Epoch;
-use crate::tree::{Content, Kind, Meta, Node, NodeId, Origin, Tree, TreePath};
+use crate::tree::{Kind, NodeId, Tree, TreePath};
 
-/// Below these, files have their names and nothing in them: nobody's configuration is there, and copying them
-/// would take longer than everything that is checked.
+/// The folders whose files are empty for the programs. They hold no configuration, and copying them would take longer
+/// than all checks.
 const UNREAD: [&[u8]; 6] = [
     b"/boot/",
     b"/usr/lib/firmware/",
@@ -13,25 +14,22 @@ const UNREAD: [&[u8]; 6] = [
     b"/usr/share/locale/",
     b"/usr/share/man/",
 ];
-/// There, what is shorter than this is whole: settings of a boot loader, for one.
+/// The longest file in these folders that is kept, because it may be the configuration of a boot loader.
 const SHORT: u64 = 4096;
-/// The lists of modprobe are long.
+/// The beginning of the names of the lists that modprobe reads. They are longer, and are kept.
 const LISTS: &[u8] = b"/modules.";
-/// The rules of radio, by which the channel of an access point is checked.
+/// The regulatory database, by which the channel of an access point is checked. It is kept.
 const RADIO: &[u8] = b"/usr/lib/firmware/regulatory.db";
-/// How many names one empty file has at most; ext4 allows 65,000.
+/// The most hard links of one empty file. ext4 allows 65,000.
 const NAMES: usize = 10_000;
 
 /// The machine id of no device, for programs that derive other ids from it.
 const MACHINE_ID: &[u8] = b"00000000000000000000000000000042\n";
 
-/// `root` without what no program asks about, and with an id of its own.
+/// `root` without the content of files that no program reads, and with a machine id.
 pub(super) fn view(root: &Tree, epoch: Epoch) -> Tree {
     let mut view = root.clone();
-    let file = |bytes: &[u8], mode| {
-        let kind = Kind::File(Content::inline(bytes));
-        Node::new(kind, Meta::root(mode, epoch.into()), Origin::Builtin)
-    };
+    let file = |bytes: &[u8], mode| builtin_file(bytes, mode, epoch.into());
     let mut empty: Option<(NodeId, usize)> = None;
     for (path, id) in root.walk() {
         let Kind::File(content) = &root.node(id).kind else {
@@ -51,9 +49,11 @@ pub(super) fn view(root: &Tree, epoch: Epoch) -> Tree {
         };
         debug_assert!(linked.is_ok(), "the path is one of the tree");
     }
-    let path = TreePath::parse(b"/etc/machine-id").expect("a plain path");
-    // A tree without /etc has nobody who asks.
-    let _ = view.insert(&path, file(MACHINE_ID, 0o444));
+    // In a tree without /etc, no program reads the id.
+    let _ = view.insert(
+        &TreePath::constant("/etc/machine-id"),
+        file(MACHINE_ID, 0o444),
+    );
     view
 }
 
@@ -65,14 +65,15 @@ fn is_unread(path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boot::contents::{path, put};
     use crate::epoch::Timestamp;
+    use crate::tree::Meta;
 
     #[test]
     fn modules_and_manuals_are_empty_and_everything_else_is_whole() {
-        let meta = Meta::root(0o755, Timestamp::default());
-        let mut root = Tree::new(meta);
+        let mut root = Tree::new(Meta::root(0o755, Timestamp::default()));
         let long = vec![b'x'; 5000];
-        for path in [
+        for at in [
             "/usr/lib/modules/6/kernel/a.ko",
             "/usr/lib/modules/6/modules.dep",
             "/usr/lib/modules-load.d/a.conf",
@@ -81,13 +82,8 @@ mod tests {
             "/boot/vmlinuz",
             "/etc/a",
         ] {
-            let path = TreePath::parse(path.as_bytes()).unwrap();
-            let (parent, _) = path.split_last().unwrap();
-            root.make_directories(&parent, meta, &Origin::Builtin)
-                .unwrap();
-            let kind = Kind::File(Content::inline(&long));
-            root.insert(&path, Node::new(kind, meta, Origin::Builtin))
-                .unwrap();
+            let file = builtin_file(&long, 0o755, Timestamp::default());
+            put(&mut root, &path(at), file).unwrap();
         }
         let view = view(&root, Epoch(0));
         let files = view.walk().into_iter();
