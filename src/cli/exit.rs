@@ -174,7 +174,7 @@ fn build(error: &BuildError) -> u8 {
 
 fn stage(error: &FetchStageError) -> u8 {
     match error {
-        FetchStageError::NoRepository { .. } | FetchStageError::NotLent { .. } => LOCK,
+        FetchStageError::NoRepository { .. } | FetchStageError::NotLocked { .. } => LOCK,
         FetchStageError::Repository(error) => repository(error),
         FetchStageError::Fetch(error) => fetch(error),
         FetchStageError::Blob { source, .. } => fetch(source),

@@ -235,7 +235,7 @@ fn fetch_help(error: &FetchStageError) -> Option<String> {
             Some("make room there, or give another folder with --store".to_owned())
         }
         FetchStageError::NoRepository { .. }
-        | FetchStageError::NotLent { .. }
+        | FetchStageError::NotLocked { .. }
         | FetchStageError::Address(_) => None,
     }
 }

@@ -5,21 +5,21 @@ use super::disk::DiskError;
 use super::foreign;
 use crate::boot::contents::{Contents, path};
 use crate::boot::grub;
-use crate::define::board::{BaseRegion, Blob, BlobDownload, BlobSource, Patch, PatchValue};
+use crate::define::board::{BaseRegion, Blob, BlobPlace, BlobSource, Patch, PatchValue};
 use crate::digest::Hasher;
 use crate::disk::device::Device;
 use crate::plan::Plan;
 use crate::store::Store;
 use crate::tree::{self, Tree};
-use crate::units::{Bytes, Lba};
+use crate::units::Lba;
 
 /// Changes whenever the same files of GRUB give another core image.
 const GRUB_CORE: &str = "grub-core-1";
 
-/// What a board's blobs are taken from.
+/// The places from which a board's blobs are taken.
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'a> {
-    /// What was fetched, and what is made.
+    /// The store, which has every fetched file and keeps GRUB's core image.
     pub(super) store: &'a Store,
     /// The unpacked packages whose files serve as blobs.
     pub(super) file_packages: &'a Tree,
@@ -27,7 +27,7 @@ pub(super) struct Sources<'a> {
     pub(super) loader: Option<&'a dyn Device>,
 }
 
-/// Why a board that takes its boot loader from a base image cannot do without one.
+/// The error for a board that takes its boot loader from a base image, if none was given.
 pub(super) fn no_base(plan: &Plan) -> DiskError {
     let board = &plan.spec.board;
     let mut blobs = board.blobs.iter();
@@ -40,10 +40,7 @@ pub(super) fn no_base(plan: &Plan) -> DiskError {
 
 /// The bytes of `blob` as they go to the disk, from its offset on.
 pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u8>, DiskError> {
-    let contents = Contents {
-        tree: from.file_packages,
-        objects: from.store,
-    };
+    let contents = Contents::new(from.file_packages, from.store);
     let mut bytes = match &blob.source {
         BlobSource::Package(file) => contents.bytes(&path(&file.path))?.to_vec(),
         BlobSource::GrubCore { modules, .. } => {
@@ -53,7 +50,10 @@ pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u
             let (package, _) = plan.third_party_packages(wanted).expect("it was fetched");
             foreign::file(from.store, &package.sha256, &wanted.file.path)?
         }
-        BlobSource::Download(download) => fetched(from.store, download)?,
+        BlobSource::Download(download) => match &download.path {
+            Some(path) => foreign::file(from.store, &download.sha256, path)?,
+            None => from.store.read(&download.sha256)?,
+        },
         BlobSource::Base(region) => base_bytes(plan, from.loader, blob, *region)?,
     };
     for patch in &blob.patches {
@@ -67,15 +67,7 @@ pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u
     Ok(bytes)
 }
 
-/// The file that was brought into the store before, or the file in it.
-fn fetched(store: &Store, download: &BlobDownload) -> Result<Vec<u8>, DiskError> {
-    if let Some(path) = &download.path {
-        return Ok(foreign::file(store, &download.sha256, path)?);
-    }
-    Ok(store.read(&download.sha256)?)
-}
-
-/// A span of the base image. One without a single bit set is of another board.
+/// The bytes of `region` of the base image. If all of them are zero, the image was not made for this board.
 fn base_bytes(
     plan: &Plan,
     base: Option<&dyn Device>,
@@ -103,7 +95,7 @@ fn base_bytes(
     Ok(bytes)
 }
 
-/// GRUB's core image, compressed once: that takes as long as sealing the whole disk.
+/// GRUB's core image. It is kept in the store, because compressing it takes as long as sealing the whole disk.
 fn grub_core(
     plan: &Plan,
     store: &Store,
@@ -128,9 +120,8 @@ fn grub_core(
     Ok(bytes)
 }
 
-/// Where GRUB's core image finds the rest of itself.
+/// The sector at which GRUB's core image lies, and from which it loads the rest of itself.
 fn core_lba(plan: &Plan, blob: &Blob) -> Result<Lba, DiskError> {
-    use crate::define::board::BlobPlace;
     match &blob.place {
         BlobPlace::Offset(offset) => offset.sectors().ok_or_else(|| unplaced(blob)),
         BlobPlace::Partition(name) => partition_lba(plan, blob, name),
@@ -138,15 +129,9 @@ fn core_lba(plan: &Plan, blob: &Blob) -> Result<Lba, DiskError> {
 }
 
 fn partition_lba(plan: &Plan, blob: &Blob, name: &str) -> Result<Lba, DiskError> {
-    let partition = plan
-        .spec
-        .board
-        .partitions
-        .iter()
-        .find(|partition| partition.name == name);
-    let start = partition
-        .and_then(|partition| partition.start)
-        .and_then(Bytes::sectors);
+    let mut partitions = plan.spec.board.partitions.iter();
+    let partition = partitions.find(|partition| partition.name == name);
+    let start = partition.and_then(|partition| partition.start?.sectors());
     start.ok_or_else(|| unplaced(blob))
 }
 
@@ -162,11 +147,11 @@ fn apply(plan: &Plan, blob: &Blob, patch: &Patch, bytes: &mut [u8]) -> Result<()
     let len = bytes.len();
     let at = usize::try_from(patch.at).ok();
     let target = at.and_then(|at| bytes.get_mut(at..at.checked_add(value.len())?));
-    let outside = || DiskError::PatchOutside {
+    let target = target.ok_or_else(|| DiskError::PatchOutside {
         blob: blob.name.clone(),
         at: patch.at,
         len,
-    };
-    target.ok_or_else(outside)?.copy_from_slice(&value);
+    })?;
+    target.copy_from_slice(&value);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a board's boot flow puts on the disk: files of trees, contents of partitions, blobs.
+//! The files that a board's boot flow needs in the root filesystem and on the boot partition.
 
 use super::disk::DiskError;
 use crate::boot::contents::{Contents, builtin_file, path, put};
@@ -16,14 +16,13 @@ use crate::digest::Hasher;
 use crate::plan::Plan;
 use crate::seed::uuid_text;
 use crate::store::Store;
-use crate::tree::{self, Content, LastOpen, Name, Slice, Tree, TreePath};
+use crate::tree::{self, Content, LastOpen, Meta, Name, Node, Origin, Slice, Tree, TreePath};
 
-/// The stage of the memo that leads from an initramfs's tree to its packed form.
+/// The stage of the memo from the tree of an initramfs to its packed form.
 const INITRAMFS: &str = "initramfs";
 
-/// Writes into `root` what the board needs to start: the files that it takes from packages beside the
-/// image, the initramfs, the boot flow's own files, fstab, and the growth of the root
-/// partition.
+/// Writes the files into `root` that the board needs to start: files of packages that are not installed in the
+/// image, the initramfs, the configuration of the boot flow, fstab, and the unit that grows the root partition.
 pub(super) fn write(
     plan: &Plan,
     store: &Store,
@@ -32,48 +31,46 @@ pub(super) fn write(
 ) -> Result<(), DiskError> {
     clear_mounts(plan, root)?;
     for file in &plan.spec.board.files {
-        let source = path(&file.source.path);
-        let contents = Contents {
-            tree: file_packages,
-            objects: store,
-        };
-        let bytes = contents.bytes(&source)?;
-        put(
-            root,
-            &path(&file.path),
-            builtin_file(&bytes, 0o644, plan.epoch().into()),
-        )?;
+        let bytes = Contents::new(file_packages, store).bytes(&path(&file.source.path))?;
+        put_file(plan, root, &file.path, &bytes)?;
     }
     let kernel = newest_kernel(plan, store, root)?;
     let initramfs = initramfs(plan, store, root, &kernel)?;
-    for (path, node) in initramfs::root_changes(&kernel, &initramfs, plan.epoch()) {
-        put(root, &path, node)?;
-    }
+    let changes = initramfs::root_changes(&kernel, &initramfs, plan.epoch());
+    put_all(root, changes)?;
     match plan.spec.board.boot.flow {
         BootFlow::GrubHybrid => write_grub(plan, root)?,
         BootFlow::Extlinux => write_extlinux(plan, store, root)?,
         BootFlow::RpiFirmware => write_firmware(plan, store, root, kernel, &initramfs)?,
     }
     let fstab = fstab::text(&mounts(plan));
-    put(
-        root,
-        &path("/etc/fstab"),
-        builtin_file(fstab.as_bytes(), 0o644, plan.epoch().into()),
-    )?;
-    for (path, node) in growth::files(plan.epoch()) {
-        put(root, &path, node)?;
-    }
+    put_file(plan, root, "/etc/fstab", fstab.as_bytes())?;
+    put_all(root, growth::files(plan.epoch()))?;
     refuse_foreign_programs(plan, store, root)
 }
 
-/// Packages were configured with programs of the building machine beside them, and overlays hold what
-/// somebody put there: the board must be able to run all of it.
+/// Puts a file with `bytes` at `at` of `root`.
+fn put_file(plan: &Plan, root: &mut Tree, at: &str, bytes: &[u8]) -> Result<(), DiskError> {
+    let file = builtin_file(bytes, 0o644, plan.epoch().into());
+    put_all(root, [(path(at), file)])
+}
+
+fn put_all(
+    root: &mut Tree,
+    nodes: impl IntoIterator<Item = (TreePath, Node)>,
+) -> Result<(), DiskError> {
+    for (path, node) in nodes {
+        put(root, &path, node)?;
+    }
+    Ok(())
+}
+
+/// Refuses programs of another architecture. They may come from an overlay, or from the building machine, whose
+/// programs run while packages are configured.
 fn refuse_foreign_programs(plan: &Plan, store: &Store, root: &Tree) -> Result<(), DiskError> {
     let architecture = plan.spec.board.architecture;
-    let contents = Contents {
-        tree: root,
-        objects: &LastOpen::new(store),
-    };
+    let objects = LastOpen::new(store);
+    let contents = Contents::new(root, &objects);
     let mut wrong = libraries::wrong_machine(contents, architecture)?.into_iter();
     match wrong.next() {
         None => Ok(()),
@@ -85,42 +82,30 @@ fn refuse_foreign_programs(plan: &Plan, store: &Store, root: &Tree) -> Result<()
     }
 }
 
-/// Where other partitions are mounted, only what is written there now is wanted: scripts of packages
-/// that saw a plain directory may have filled it.
+/// Empties the folders on which other partitions are mounted: scripts of packages, which saw plain folders there,
+/// may have filled them.
 fn clear_mounts(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
-    let mounts = plan
-        .spec
-        .board
-        .partitions
-        .iter()
-        .filter_map(|partition| partition.mount.as_deref());
+    let partitions = plan.spec.board.partitions.iter();
+    let mounts = partitions.filter_map(|partition| partition.mount.as_deref());
     for mount in mounts.filter(|mount| *mount != "/").map(path) {
         if root.at(&mount).is_some() {
             root.remove(&mount)?;
         }
-        let meta = crate::tree::Meta::root(0o755, plan.epoch().into());
-        root.make_directories(&mount, meta, &crate::tree::Origin::Builtin)?;
+        let meta = Meta::root(0o755, plan.epoch().into());
+        root.make_directories(&mount, meta, &Origin::Builtin)?;
     }
     Ok(())
 }
 
 fn newest_kernel(plan: &Plan, store: &Store, root: &Tree) -> Result<Name, DiskError> {
-    let kernels = initramfs::kernels(Contents {
-        tree: root,
-        objects: store,
-    });
-    let newest = kernels.into_iter().next_back();
+    let newest = initramfs::kernels(Contents::new(root, store)).pop();
     newest.ok_or_else(|| DiskError::NoKernel(plan.spec.board.packages.kernel.clone()))
 }
 
-/// The initramfs of `kernel`, packed once for each tree: its text names the content of every file
-/// by digest, so that a warm build reads none of the modules.
+/// The initramfs of `kernel`. It is packed once for each tree of its files, whose dump names the content of every
+/// file by digest, so that a repeated build reads no module.
 fn initramfs(plan: &Plan, store: &Store, root: &Tree, kernel: &Name) -> Result<Content, DiskError> {
-    let contents = |tree| Contents {
-        tree,
-        objects: store,
-    };
-    let tree = initramfs::tree(contents(root), kernel, plan.epoch())?;
+    let tree = initramfs::tree(Contents::new(root, store), kernel, plan.epoch())?;
     let mut hasher = Hasher::new();
     hasher.field(&initramfs::VERSION.to_le_bytes());
     hasher.field(&plan.epoch().0.to_le_bytes());
@@ -130,7 +115,8 @@ fn initramfs(plan: &Plan, store: &Store, root: &Tree, kernel: &Name) -> Result<C
         Some(object) => object,
         None => {
             store.prove(tree.objects())?;
-            let object = store.insert(&initramfs::pack(contents(&tree), plan.epoch())?)?;
+            let packed = initramfs::pack(Contents::new(&tree, store), plan.epoch())?;
+            let object = store.insert(&packed)?;
             store.set_memo(INITRAMFS, &key, &object)?;
             object
         }
@@ -143,31 +129,21 @@ fn initramfs(plan: &Plan, store: &Store, root: &Tree, kernel: &Name) -> Result<C
     }))
 }
 
-/// The configurations of GRUB; its programs come by the board's files and blobs.
+/// Writes the configuration of GRUB, whose programs are among the board's files and blobs.
 fn write_grub(plan: &Plan, root: &mut Tree) -> Result<(), DiskError> {
     let settings = grub_settings(plan);
-    let mtime = plan.epoch().into();
     let menu = grub::menu(&settings)?;
-    put(
-        root,
-        &path("/boot/grub/grub.cfg"),
-        builtin_file(menu.as_bytes(), 0o644, mtime),
-    )?;
+    put_file(plan, root, "/boot/grub/grub.cfg", menu.as_bytes())?;
     let partitions = plan.spec.board.partitions.iter();
     let esps = partitions.filter(|partition| partition.kind == PartitionType::Esp);
     for mount in esps.filter_map(|esp| esp.mount.as_deref()) {
-        let find = grub::find_menu(&settings);
-        let file = builtin_file(find.as_bytes(), 0o644, mtime);
-        put(
-            root,
-            &path(&format!("{mount}/{}", grub::ESP_CONFIGURATION)),
-            file,
-        )?;
+        let at = format!("{mount}/{}", grub::ESP_CONFIGURATION);
+        put_file(plan, root, &at, grub::find_menu(&settings).as_bytes())?;
     }
     Ok(())
 }
 
-/// The menu of U-Boot, which comes by the board's blobs or lies in the board itself.
+/// Writes the menu of U-Boot, which itself is one of the board's blobs or is stored in the board.
 fn write_extlinux(plan: &Plan, store: &Store, root: &mut Tree) -> Result<(), DiskError> {
     let boot = &plan.spec.board.boot;
     let settings = ExtlinuxSettings {
@@ -176,16 +152,10 @@ fn write_extlinux(plan: &Plan, store: &Store, root: &mut Tree) -> Result<(), Dis
         command_line: boot.command_line.clone(),
         device_tree: boot.device_tree.clone(),
     };
-    let contents = Contents {
-        tree: root,
-        objects: store,
-    };
+    let contents = Contents::new(root, store);
     let kernels = initramfs::kernels(contents);
     let files = extlinux::files(contents, &kernels, &settings, plan.epoch())?;
-    for (path, node) in files {
-        put(root, &path, node)?;
-    }
-    Ok(())
+    put_all(root, files)
 }
 
 pub(super) fn grub_settings(plan: &Plan) -> GrubSettings {
@@ -193,15 +163,11 @@ pub(super) fn grub_settings(plan: &Plan) -> GrubSettings {
     GrubSettings {
         root_uuid: plan.filesystem_uuid_text(&board.root().name),
         command_line: command_line(plan),
-        serial: board
-            .boot
-            .consoles
-            .iter()
-            .any(|console| console.starts_with("ttyS")),
+        serial: (board.boot.consoles.iter()).any(|console| console.starts_with("ttyS")),
     }
 }
 
-/// The Raspberry Pi's firmware partition, where the board mounts it.
+/// Writes the files of the Raspberry Pi's firmware partition to its mount point.
 fn write_firmware(
     plan: &Plan,
     store: &Store,
@@ -215,54 +181,39 @@ fn write_firmware(
         kernel,
         root: root_by(plan),
         consoles: board.boot.consoles.clone(),
-        // A Pi 4 does not start with a pool of this size given (raspi-firmware's own hook).
+        // A Pi 4 does not start if the command line gives the size of this pool (hook of raspi-firmware).
         cma: None,
         command_line: board.boot.command_line.join(" "),
         config: board.boot.config_txt.join("\n"),
         firmware_files: board.boot.firmware_files.clone(),
     };
-    let contents = Contents {
-        tree: root,
-        objects: store,
-    };
+    let contents = Contents::new(root, store);
     let rpi = rpi::prepare(contents, &settings, initramfs, plan.epoch())?;
-    let firmware = Contents {
-        tree: &rpi.firmware,
-        objects: store,
-    };
+    let firmware = Contents::new(&rpi.firmware, store);
     let (root_by, needed) = (&settings.root, &settings.firmware_files);
     let faults = rpi::check(firmware, board.architecture, root_by, needed);
     if let Some(fault) = faults.into_iter().next() {
         return Err(fault.into());
     }
-    for (path, node) in rpi.root_changes {
-        put(root, &path, node)?;
-    }
-    let fat = |partition: &&Partition| partition.kind == PartitionType::Fat32Lba;
-    let mount = board
-        .partitions
-        .iter()
-        .find(fat)
-        .and_then(|partition| partition.mount.as_deref());
-    let mount: TreePath = path(mount.ok_or(DiskError::NoFirmwarePartition)?);
+    put_all(root, rpi.root_changes)?;
+    let mut partitions = board.partitions.iter();
+    let fat = partitions.find(|partition| partition.kind == PartitionType::Fat32Lba);
+    let mount = fat.and_then(|partition| partition.mount.as_deref());
+    let mount = path(mount.ok_or(DiskError::NoFirmwarePartition)?);
     Ok(root.graft(&mount, &rpi.firmware)?)
 }
 
-/// The kernel's command line as the board wants it, with its consoles and its root.
+/// The kernel's command line: the consoles, the root filesystem, and the board's own words.
 fn command_line(plan: &Plan) -> String {
     let boot = &plan.spec.board.boot;
-    let consoles = boot
-        .consoles
-        .iter()
-        .map(|console| format!("console={console}"));
-    let words = consoles.chain([format!("root={}", root_by(plan))]);
-    words
-        .chain(boot.command_line.iter().cloned())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let consoles = boot.consoles.iter();
+    let mut words: Vec<String> = consoles.map(|name| format!("console={name}")).collect();
+    words.push(format!("root={}", root_by(plan)));
+    words.extend_from_slice(&boot.command_line);
+    words.join(" ")
 }
 
-/// How the kernel finds the root filesystem.
+/// The value of `root=`, by which the kernel finds the root filesystem.
 fn root_by(plan: &Plan) -> String {
     let root = plan.spec.board.root();
     match (plan.spec.board.boot.root, plan.spec.board.disk.table) {
@@ -271,10 +222,8 @@ fn root_by(plan: &Plan) -> String {
             format!("PARTUUID={}", uuid_text(&plan.partition_guid(&root.name)))
         }
         (RootBy::Partuuid, BoardTable::Mbr) => {
-            let partitions = &plan.spec.board.partitions;
-            let index = partitions
-                .iter()
-                .position(|partition| partition.name == root.name);
+            let mut partitions = plan.spec.board.partitions.iter();
+            let index = partitions.position(|partition| partition.name == root.name);
             let number = index.expect("the root is one of the partitions") + 1;
             format!("PARTUUID={:08x}-{number:02x}", plan.disk_id())
         }
@@ -297,13 +246,8 @@ fn mounts(plan: &Plan) -> Vec<Mount> {
             options: partition.options.clone(),
         })
     };
-    let mut mounts: Vec<Mount> = plan
-        .spec
-        .board
-        .partitions
-        .iter()
-        .filter_map(mount)
-        .collect();
+    let partitions = plan.spec.board.partitions.iter();
+    let mut mounts: Vec<Mount> = partitions.filter_map(mount).collect();
     mounts.sort_by(|one, other| one.at.cmp(&other.at));
     mounts
 }

@@ -1,4 +1,4 @@
-//! Where a build works.
+//! What a build uses beside its plan.
 
 use crate::base::Base;
 use crate::event::Reporter;
@@ -6,20 +6,20 @@ use crate::fetch::Client;
 use crate::store::Store;
 use std::path::Path;
 
-/// Where a build works.
+/// What a build uses beside its plan.
 pub struct BuildContext<'a> {
-    /// Over which network.
+    /// The client that downloads inputs.
     pub client: &'a Client,
-    /// Where everything is kept.
+    /// The store, which has the inputs and takes the results.
     pub store: &'a Store,
-    /// Where the build begins.
+    /// The base that the build starts from.
     pub base: &'a Base,
-    /// This program: the sandbox starts it again inside.
+    /// This program, which the sandbox starts again inside itself.
     pub program: &'a Path,
-    /// How long one maintainer script may go on, if not as long as usual.
+    /// The time limit of one maintainer script, if not the usual one.
     pub script_timeout: Option<std::time::Duration>,
-    /// Gives a key of the user's own, for what is remembered of images with secrets.
+    /// Gives the user's key, by which results of builds with secrets are recognized.
     pub own_key: fn() -> Option<[u8; 32]>,
-    /// Listens to what happens.
+    /// The listener for the events of the build.
     pub reporter: &'a dyn Reporter,
 }

@@ -1,7 +1,7 @@
-//! A disk whose parts are at hand: what it starts from, the contents of its partitions, its blobs.
+//! A disk whose parts are known: the table that it starts from, the contents of its partitions, and its blobs.
 //!
-//! Partitions and blobs of a new disk are those of the board (`partitions`); those of a base image are its own
-//! (`repack`). Both are laid out and assembled here, by `layout`.
+//! A new disk has the board's partitions and blobs (`partitions`); the disk of a base image keeps its own
+//! (`repack`). `layout` lays out and assembles both.
 
 mod error;
 
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// A disk that is ready to be laid out.
 pub(super) struct Disk {
-    /// What has to find its place.
+    /// The request for a layout: all parts that need a place.
     pub(super) request: layout::Request,
     /// The contents of partitions, by number.
     pub(super) contents: BTreeMap<u32, Image>,
@@ -23,7 +23,11 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Decides every byte. A disk that becomes longer than it was has at most `max_len`.
+    /// Lays out and assembles the disk.
+    ///
+    /// # Errors
+    ///
+    /// The parts do not fit, or the disk becomes longer than it was and longer than `max_len`.
     pub(super) fn seal(self, max_len: Bytes) -> Result<Image, DiskError> {
         let layout = layout::solve(&self.request)?;
         let before = layout.existing.as_ref();

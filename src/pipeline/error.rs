@@ -1,4 +1,4 @@
-//! Why there is no image.
+//! The errors of a build.
 
 use super::disk::DiskError;
 use super::fetch::FetchStageError;
@@ -12,19 +12,19 @@ use crate::tree::{DumpError, TreeError};
 use crate::verify::VerifyError;
 use std::io;
 
-/// Why there is no image.
+/// Why an image could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Inputs could not be had.
+    /// An input could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchStageError),
     /// Packages could not be unpacked or configured.
     #[error(transparent)]
     System(#[from] SystemError),
-    /// Files could not be put into the tree.
+    /// A file could not be written into the tree.
     #[error(transparent)]
     Compose(#[from] ComposeError),
-    /// Programs of the image do not take its configuration, or could not be asked.
+    /// The image's programs refuse its configuration, or could not be run.
     #[error(transparent)]
     Verify(#[from] VerifyError),
     /// The disk could not be laid out.
@@ -32,41 +32,41 @@ pub enum BuildError {
     Disk(#[from] DiskError),
 }
 
-/// Why there is no root filesystem.
+/// Why packages could not become a root filesystem.
 #[derive(Debug, thiserror::Error)]
 pub enum SystemError {
-    /// A package could not be had.
+    /// A package could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchStageError),
     /// A package could not be unpacked.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
-    /// Settings name what the packages do not have.
+    /// A setting names something that the packages do not have, such as a locale.
     #[error(transparent)]
     Name(#[from] NameError),
     /// Maintainer scripts could not be run.
     #[error(transparent)]
     Configure(#[from] ConfigureError),
-    /// The rules of radio that a base's kernel believes could not be chosen.
+    /// The regulatory database that the kernel of a base accepts could not be chosen.
     #[error(transparent)]
     Regulatory(#[from] RegulatoryError),
-    /// This machine is of an architecture that imgbuild does not know.
+    /// imgbuild does not know the architecture of this machine.
     #[error("this machine's architecture cannot build images: expected one of amd64, arm64, armhf")]
     UnknownHost,
-    /// Packages that are there cannot be replaced without a sandbox.
+    /// Packages of a base image cannot be replaced without a sandbox.
     #[error(
         "the base image has other versions of {}, and replacing a package takes its scripts; build \
          without `--configure first-boot`, where user namespaces are allowed",
         .packages.join(", ")
     )]
     Upgrades {
-        /// The packages with both versions.
+        /// The names of the packages, with the old and the new version.
         packages: Vec<String>,
     },
-    /// The database of a base's dpkg cannot be read.
+    /// dpkg's database in a base image cannot be read.
     #[error("cannot read the packages of the base image")]
     Database(#[from] DatabaseError),
-    /// What configures packages on the device cannot be put into the tree.
+    /// The files that configure packages on the device cannot be written into the tree.
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// A tree in the store cannot be read.

@@ -2,8 +2,8 @@
 
 use super::context::BuildContext;
 use crate::apt::repository::RepositoryError;
-use crate::define::board::{ArchiveFile, Blob, BlobSource};
-use crate::event::{Event, Stage, Work};
+use crate::define::board::{Blob, BlobSource};
+use crate::event::{Stage, Work};
 use crate::fetch::{BadUrl, Download, FetchError, Url};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
@@ -12,10 +12,10 @@ use crate::units::Bytes;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// Downloads at once: enough to fill a line, few enough for any mirror.
+/// The number of parallel downloads: enough to use the whole bandwidth, and few enough for any mirror.
 const JOBS: NonZeroUsize = NonZeroUsize::new(6).expect("six is not zero");
 
-/// Why a package could not be had.
+/// Why a package or a blob could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchStageError {
     /// The lock names an archive that the board does not use.
@@ -28,69 +28,74 @@ pub enum FetchStageError {
         /// The archive in the lock.
         repository: String,
     },
-    /// The lock has nothing of what a blob is taken from.
+    /// The lock does not have the package from which a blob is taken.
     #[error("the lock has no package `{package}` of archive `{repository}`; run `imgbuild lock`")]
-    NotLent {
+    NotLocked {
         /// The package.
         package: String,
         /// The archive's suite.
         repository: String,
     },
-    /// Its address cannot be made.
+    /// The package's address cannot be made.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
-    /// It did not come, or is not what was locked.
+    /// A package could not be downloaded, or differs from the locked one.
     #[error("cannot fetch the packages")]
     Fetch(#[from] FetchError),
     /// A blob's address is not a URL.
     #[error("the address of a blob of the board cannot be used")]
     Address(#[from] BadUrl),
-    /// A blob did not come, or is not what the board says.
+    /// A blob could not be downloaded, or has not the digest in the board's definition.
     #[error("cannot fetch blob `{blob}` of board `{board}`{}", .redistribution)]
     Blob {
         /// The blob.
         blob: String,
         /// The board.
         board: String,
-        /// Why it is fetched at all.
+        /// The reason why imgbuild does not ship it; empty if it may be shipped.
         redistribution: &'static str,
-        /// Why it did not come.
+        /// The error of the download.
         source: Box<FetchError>,
     },
-    /// The store's disk has no room for them.
+    /// The store's disk has too little free space.
     #[error("the disk of the store `{}` is full: the packages need {needed} bytes there and {free} are free", .folder.display(), needed = .needed.0, free = .free.0)]
     NoSpace {
         /// The store's folder.
         folder: PathBuf,
-        /// Bytes to be fetched.
+        /// The bytes that are still to be downloaded.
         needed: Bytes,
-        /// Bytes that an ordinary user can still write there.
+        /// The bytes that an ordinary user can still write there.
         free: Bytes,
     },
 }
 
-/// Brings every one of `packages` into the store, verified.
-pub(crate) fn fetch(
+/// Downloads those of `packages` into the store that it does not have, and verifies them.
+///
+/// # Errors
+///
+/// The lock does not fit the archives, the store is full, or a package cannot be downloaded.
+pub(super) fn fetch(
     packages: &[&LockedPackage],
     context: &BuildContext<'_>,
 ) -> Result<(), FetchStageError> {
     let store = context.store;
-    let missing = packages
-        .iter()
-        .filter(|package| !store.contains(&package.sha256));
-    let download = |package| download(package, context);
-    let downloads = missing
-        .map(|package| download(package))
-        .collect::<Result<Vec<_>, _>>()?;
+    let missing = (packages.iter()).filter(|package| !store.contains(&package.sha256));
+    let downloads: Result<Vec<Download>, _> =
+        missing.map(|package| download(package, context)).collect();
+    let downloads = downloads?;
     if downloads.is_empty() {
         return Ok(());
     }
     transfer(&downloads, context)
 }
 
-/// Brings what the board's blobs are made of into the store, verified by the digests in the board's
-/// definition and in the lock.
-pub(crate) fn fetch_blobs(plan: &Plan, context: &BuildContext<'_>) -> Result<(), FetchStageError> {
+/// Downloads the files from which the board's blobs are taken into the store, and verifies them by the digests in
+/// the board's definition and in the lock.
+///
+/// # Errors
+///
+/// The lock lacks a package, an address is not a URL, or a file cannot be downloaded.
+pub(super) fn fetch_blobs(plan: &Plan, context: &BuildContext<'_>) -> Result<(), FetchStageError> {
     let board = &plan.spec.board;
     for blob in &board.blobs {
         let Some(download) = blob_download(plan, blob)? else {
@@ -116,7 +121,7 @@ pub(crate) fn fetch_blobs(plan: &Plan, context: &BuildContext<'_>) -> Result<(),
     Ok(())
 }
 
-/// What `blob` is fetched as, if it comes neither from Debian nor from a base image.
+/// The download for `blob`; `None` if the blob is taken from a package of Debian or from a base image.
 fn blob_download(plan: &Plan, blob: &Blob) -> Result<Option<Download>, FetchStageError> {
     Ok(match &blob.source {
         BlobSource::Download(wanted) => Some(Download {
@@ -126,10 +131,12 @@ fn blob_download(plan: &Plan, blob: &Blob) -> Result<Option<Download>, FetchStag
             sha256: wanted.sha256,
         }),
         BlobSource::Archive(wanted) => {
-            let (package, third_party_archive) = plan
-                .third_party_packages(wanted)
-                .ok_or_else(|| not_lent(plan, wanted))?;
-            let root: Url = third_party_archive.url.parse()?;
+            let locked = plan.third_party_packages(wanted);
+            let (package, archive) = locked.ok_or_else(|| FetchStageError::NotLocked {
+                package: wanted.file.package.clone(),
+                repository: plan.spec.board.archive(&wanted.archive).repository(),
+            })?;
+            let root: Url = archive.url.parse()?;
             Some(Download {
                 name: format!("{} {}", package.name, package.version),
                 urls: vec![root.join(&package.path)?],
@@ -141,44 +148,28 @@ fn blob_download(plan: &Plan, blob: &Blob) -> Result<Option<Download>, FetchStag
     })
 }
 
-fn not_lent(plan: &Plan, wanted: &ArchiveFile) -> FetchStageError {
-    FetchStageError::NotLent {
-        package: wanted.file.package.clone(),
-        repository: plan.spec.board.archive(&wanted.archive).repository(),
-    }
-}
-
 fn transfer(downloads: &[Download], context: &BuildContext<'_>) -> Result<(), FetchStageError> {
     let total = downloads.iter().map(|download| download.size).sum();
     let (store, reporter) = (context.store, context.reporter);
     check_room(downloads, store)?;
-    reporter.report(Event::Started {
-        stage: Stage::Fetch,
-        work: Work::Bytes(Some(total)),
-    });
-    context
-        .client
-        .download_all(store, downloads, JOBS, reporter)?;
-    reporter.report(Event::Finished {
-        stage: Stage::Fetch,
-        memoized: false,
-    });
+    reporter.started(Stage::Fetch, Work::Bytes(Some(total)));
+    (context.client).download_all(store, downloads, JOBS, reporter)?;
+    reporter.finished(Stage::Fetch, false);
     Ok(())
 }
 
-/// Says before minutes are spent that the packages will not fit.
+/// Checks the free space of the store before a download begins that could take minutes.
 fn check_room(downloads: &[Download], store: &Store) -> Result<(), FetchStageError> {
-    let begun = |download: &Download| {
+    let missing = |download: &Download| {
         let partial = fs_err::metadata(store.partial_path(&download.sha256));
-        partial.map_or(0, |partial| partial.len())
+        let begun = partial.map_or(0, |partial| partial.len());
+        download.size.saturating_sub(begun)
     };
-    let missing = |download: &Download| download.size.saturating_sub(begun(download));
     let needed = Bytes(downloads.iter().map(missing).fold(0, u64::saturating_add));
     let free = store.free();
     if needed > free {
-        let folder = store.root().to_owned();
         return Err(FetchStageError::NoSpace {
-            folder,
+            folder: store.root().to_owned(),
             needed,
             free,
         });
@@ -186,6 +177,7 @@ fn check_room(downloads: &[Download], store: &Store) -> Result<(), FetchStageErr
     Ok(())
 }
 
+/// The download for `package`, from the archive that the lock names.
 fn download(
     package: &LockedPackage,
     context: &BuildContext<'_>,

@@ -1,4 +1,5 @@
-//! A single file out of a .deb that no archive's index vouches for: the board names its digest.
+//! Reads a single file of a .deb that does not come from a signed archive. The board's definition, or the lock, has
+//! its digest.
 
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice};
@@ -7,22 +8,22 @@ use crate::store::Store;
 use crate::tree::Objects;
 use std::io;
 
-/// No boot loader is larger.
+/// The largest file that is read; every boot loader is smaller.
 const MAX_FILE: u64 = 64 << 20;
 
-/// Why a file of a .deb cannot be had.
+/// Why a file of a .deb cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ForeignError {
-    /// It is no .deb, or a damaged one.
+    /// The package is not a .deb, or is damaged.
     #[error("cannot open the fetched package")]
     Deb(#[from] DebError),
-    /// Its files cannot be listed.
+    /// The package's files cannot be listed.
     #[error("cannot read the files of the fetched package")]
     Tar(#[from] TarError),
-    /// It holds no such file.
+    /// The package has no such file.
     #[error("the fetched package has no file `{0}`; correct `path` of the blob's source")]
     Missing(String),
-    /// It holds more than a boot loader.
+    /// The file is too large for a boot loader.
     #[error("`{path}` of the fetched package has {size} bytes, expected at most {MAX_FILE}")]
     TooLarge {
         /// The file.
@@ -35,7 +36,7 @@ pub enum ForeignError {
     Store(#[from] io::Error),
 }
 
-/// The bytes of file `path`, absolute, of the package `deb` in the store.
+/// The bytes of the file at the absolute `path` of the package `deb`, which is in the store.
 pub(super) fn file(store: &Store, deb: &Sha256, path: &str) -> Result<Vec<u8>, ForeignError> {
     let opened = deb::open_all(store, &[*deb], &|_| ());
     let opened = opened.into_iter().next().expect("one .deb was asked for")?;
@@ -56,7 +57,7 @@ pub(super) fn file(store: &Store, deb: &Sha256, path: &str) -> Result<Vec<u8>, F
     Err(ForeignError::Missing(path.to_owned()))
 }
 
-/// The path that a member's name, `./usr/x` or `usr/x`, means.
+/// The absolute path of a member that is named `./usr/x` or `usr/x`.
 fn absolute(name: &[u8]) -> Vec<u8> {
     let name = name.strip_prefix(b"./").unwrap_or(name);
     [b"/", name].concat()

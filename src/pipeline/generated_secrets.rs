@@ -1,31 +1,31 @@
-//! Secrets that scripts of packages drew at random while they were configured: bind9's key for rndc, bacula's
-//! passwords, Erlang's cookie.
+//! Warns of secrets that scripts of packages drew at random while they were configured, such as bind9's key for rndc,
+//! bacula's passwords and Erlang's cookie, and of names that no two machines may share, such as those of an iSCSI
+//! initiator or an NVMe host.
 //!
-//! So are names that no two machines may share: that of an initiator of iSCSI, a host's of NVMe.
-//!
-//! Every device of the image has them, and no other build makes the same bytes. What is known of them is taken out
-//! and made by each device (`sandbox::normalize`); nobody knows them all, so what looks like one is named.
+//! Every device of the image would have the same secret, and no other build makes the same bytes. The known ones are
+//! removed from the image and made by each device (`configure::normalize`). No list of them is complete, so a file
+//! that looks like a secret is named in a warning.
 
 use crate::event::{Event, Reporter};
 use crate::tree::{Kind, Node, Objects, Origin, Tree, TreePath};
 use std::io;
 
-/// Larger files are data, not secrets.
+/// The longest file that is searched; longer files are data, not secrets.
 const LONGEST: u64 = 64 << 10;
 
-/// A word of so many letters and digits is no word of a language.
-const DRAWN: usize = 16;
+/// The least length of a random word. Words of a language that mix letters and digits are shorter.
+const RANDOM: usize = 16;
 
-/// What stands before a secret, in small letters: those of bind9, bacula, Erlang, and slapd's `olcRootPW`.
-const CALLED: &[&str] = &["secret", "passw", "cookie", "token", "rootpw"];
+/// The words before a secret, in small letters, as bind9, bacula, Erlang and slapd (`olcRootPW`) use them.
+const LABELS: &[&str] = &["secret", "passw", "cookie", "token", "rootpw"];
 
-/// The exponent of xrdp's private key, byte for byte.
+/// The beginning of the line that holds the exponent of xrdp's private key, byte by byte.
 const EXPONENT: &str = "pri_exp=0x";
 
-/// Keys without text, as munge has one, are no longer.
+/// The longest binary key, such as that of munge.
 const LONGEST_KEY: usize = 4096;
 
-/// Files in which scripts name the machine, whoever may read them (open-iscsi, nvme-cli, popularity-contest).
+/// The files in which scripts of open-iscsi, nvme-cli and popularity-contest name the machine. Everybody may read them.
 const NAMES: &[&str] = &[
     "/etc/iscsi/initiatorname.iscsi",
     "/etc/nvme/hostid",
@@ -33,7 +33,7 @@ const NAMES: &[&str] = &[
     "/etc/popularity-contest.conf",
 ];
 
-/// Names what looks drawn, for the person who is about to flash it twice.
+/// Warns of every file that a script made and that looks like a secret or a name of the machine.
 pub(super) fn warn(tree: &Tree, objects: &dyn Objects, reporter: &dyn Reporter) -> io::Result<()> {
     for (path, id) in tree.walk() {
         let node = tree.node(id);
@@ -57,79 +57,67 @@ pub(super) fn warn(tree: &Tree, objects: &dyn Objects, reporter: &dyn Reporter) 
     Ok(())
 }
 
-/// Only what others may not read is a secret.
+/// Whether the file holds a secret. A file that everybody may read does not count.
 fn looks_secret(path: &TreePath, node: &Node, objects: &dyn Objects) -> io::Result<bool> {
     let Kind::File(content) = &node.kind else {
         return Ok(false);
     };
     let closed = node.meta.mode & 0o004 == 0;
-    // The hashes of passwords that the build decides (shadow(5)), and their locked accounts.
+    // The files of shadow(5) hold hashes of passwords that the build sets, and locked accounts.
     let name = path.components().next_back();
     let accounts = name.is_some_and(|name| name.as_bytes().ends_with(b"shadow"));
     if !closed || accounts || content.len() > LONGEST {
         return Ok(false);
     }
     let bytes = content.read(objects)?;
+    let is_key = || (RANDOM..=LONGEST_KEY).contains(&bytes.len());
     Ok(match std::str::from_utf8(&bytes) {
         Ok(text) => is_secret(text),
-        Err(_) => {
-            let lengths = DRAWN..=LONGEST_KEY;
-            path.to_string().starts_with("/etc/") && lengths.contains(&bytes.len())
-        }
+        Err(_) => path.to_string().starts_with("/etc/") && is_key(),
     })
 }
 
 fn is_secret(text: &str) -> bool {
-    let lone = text.trim();
-    if is_drawn(lone) {
-        return true;
-    }
-    text.lines().any(|line| {
+    let has_secret = |line: &str| {
         let line = line.trim();
-        let comment = ["#", ";", "//"].iter().any(|start| line.starts_with(start));
-        if line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY") {
-            return true;
-        }
-        if comment {
+        if ["#", ";", "//"].iter().any(|start| line.starts_with(start)) {
             return false;
         }
         let small = line.to_ascii_lowercase();
-        let called = CALLED
-            .iter()
-            .filter_map(|called| place_of(called, &small))
-            .min();
-        let drawn = |at: usize| words(line.get(at..).unwrap_or_default()).any(is_drawn);
-        small.starts_with(EXPONENT) || called.is_some_and(drawn)
-    })
+        let labels = LABELS.iter().filter_map(|label| place_of(label, &small));
+        let random = |at: usize| words(line.get(at..).unwrap_or_default()).any(is_random);
+        line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY")
+            || small.starts_with(EXPONENT)
+            || labels.min().is_some_and(random)
+    };
+    is_random(text.trim()) || text.lines().any(has_secret)
 }
 
-/// Where `called` stands in `line`, and no longer word that begins with it: a secretary has no secret.
-fn place_of(called: &str, line: &str) -> Option<usize> {
-    let is_whole = |at: usize| {
-        let rest = line[at + called.len()..].trim_start_matches('s');
-        called == "passw" || !rest.starts_with(|c: char| c.is_ascii_lowercase())
+/// The place of `label` in `line`. A longer word that begins with it, such as `secretary`, does not count.
+fn place_of(label: &str, line: &str) -> Option<usize> {
+    let is_whole = |at: &usize| {
+        let rest = line[at + label.len()..].trim_start_matches('s');
+        label == "passw" || !rest.starts_with(|c: char| c.is_ascii_lowercase())
     };
-    let mut found = line.match_indices(called).map(|(at, _)| at);
-    found.find(|at| is_whole(*at))
+    let mut found = line.match_indices(label).map(|(at, _)| at);
+    found.find(is_whole)
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| c.is_whitespace() || "\"';=:,<>{}()".contains(c))
 }
 
-/// Whether `word` has letters and digits, or capitals alone, and too many of them for a word. A path does not count, nor does
-/// `twoWordsInOne`.
-fn is_drawn(word: &str) -> bool {
+/// Whether `word` has letters and digits, or only capitals, and is too long for a word of a language. A path does not
+/// count, and neither does `twoWordsInOne`.
+fn is_random(word: &str) -> bool {
     let word = word.trim_end_matches('=');
     let of = |test: fn(&u8) -> bool| word.bytes().filter(test).count();
     let (small, large) = (of(u8::is_ascii_lowercase), of(u8::is_ascii_uppercase));
     let digits = of(u8::is_ascii_digit);
     let others = word.bytes().filter(|byte| b"+/_-".contains(byte)).count();
-    let kinds = [small, large, digits]
-        .iter()
-        .filter(|count| **count >= 2)
-        .count();
-    word.len() >= DRAWN
+    let kinds = [small, large, digits].into_iter();
+    let kinds = kinds.filter(|count| *count >= 2).count();
+    word.len() >= RANDOM
         && small + large + digits + others == word.len()
         && (digits >= 2 && kinds >= 2 || large == word.len())
         && !word.starts_with('/')
@@ -141,7 +129,7 @@ mod tests {
     use super::is_secret;
 
     #[test]
-    fn what_scripts_of_debian_draw_is_seen() {
+    fn a_secret_of_a_debian_package_is_found() {
         for text in [
             // bind9, by rndc-confgen
             "key \"rndc-key\" {\n\talgorithm hmac-sha256;\n\tsecret \"4bW9zG3pbd2m1kLw0q8Zs9Xo7Yt5Rv6Un3Aq2Bc1De4=\";\n};\n",
@@ -160,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_of_secrets_is_none() {
+    fn a_text_about_secrets_is_not_a_secret() {
         for text in [
             "",
             "# password = Kx8_qhQzD3vWn2aTtLrPw5YbCjUeMf7s\n",

@@ -1,20 +1,20 @@
-//! A build, from a Plan to an image.
+//! Builds the image of a plan.
 //!
 //! ```text
 //! Plan → Root → Disk → Image
 //! ```
 //!
-//! A `Root` is a tree that is configured, composed and accepted by its own programs; a `Disk` has
-//! it in filesystems, beside the blobs, and is ready to be laid out. What takes long and depends on packages alone
-//! (the configured tree, the initramfs) is remembered in the store under the digest of its inputs, so that a warm
-//! build costs little more than writing the image.
+//! A `Root` is a tree that is configured, composed and accepted by its own programs. A `Disk` has the filesystems made
+//! of this tree and the blobs, and is ready to be laid out. Results that take long and depend on packages only (the
+//! configured tree, the initramfs) are kept in the store under the digest of their inputs, so that a repeated build
+//! takes little longer than writing the image.
 
 mod blob;
 mod boot;
 mod context;
 mod disk;
 mod error;
-pub(crate) mod fetch;
+mod fetch;
 mod first_boot;
 mod foreign;
 mod generated_secrets;
@@ -26,7 +26,7 @@ mod remembered;
 mod remembered_tree;
 mod repack;
 mod root;
-pub(crate) mod system;
+mod system;
 
 pub use context::BuildContext;
 pub use disk::DiskError;
@@ -37,17 +37,18 @@ pub use remembered::Remembered;
 
 use crate::base::BaseKind;
 use crate::disk::image::Image;
-use crate::event::{Event, Stage, Work};
+use crate::event::{Stage, Work};
 use crate::plan::Plan;
 use root::Root;
 
-/// Makes the image that `plan` describes; it is sealed, and not written yet.
+/// Makes the image that `plan` describes. It is sealed and not written yet.
 ///
 /// # Errors
-/// Where an input is not to be had, and where the image cannot be made of what there is.
+///
+/// An input cannot be fetched, or the image cannot be made of the inputs.
 pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildError> {
     match context.base.kind {
-        // Said before minutes are spent on what could not start.
+        // This is checked first, because an image without a boot loader would take minutes and never start.
         BaseKind::Packages if plan.spec.board.needs_base() => {
             return Err(blob::no_base(plan).into());
         }
@@ -56,18 +57,12 @@ pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildErro
     }
     let root = Root::make(plan, context)?;
     let reporter = context.reporter;
-    reporter.report(Event::Started {
-        stage: Stage::Seal,
-        work: Work::Uncounted,
-    });
+    reporter.started(Stage::Seal, Work::Uncounted);
     let disk = match context.base.image() {
         Some(image) => repack::disk(plan, context, &image.opened, root)?,
         None => partitions::disk(plan, context, root)?,
     };
     let image = disk.seal(plan.spec.board.disk.min_size)?;
-    reporter.report(Event::Finished {
-        stage: Stage::Seal,
-        memoized: false,
-    });
+    reporter.finished(Stage::Seal, false);
     Ok(image)
 }

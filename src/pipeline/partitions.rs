@@ -1,4 +1,4 @@
-//! The partitions and blobs of a new disk, as the board's definition has them, with the files of the finished tree.
+//! Makes the partitions and blobs of a new disk by the board's definition, with the files of the finished tree.
 
 use super::blob::{self, Sources};
 use super::context::BuildContext;
@@ -14,14 +14,14 @@ use crate::fs::fat::{self, FatBits};
 use crate::layout;
 use crate::plan::Plan;
 use crate::seed::uuid_bytes;
-use crate::tree::{Meta, Tree, TreeError};
+use crate::tree::{Meta, Origin, Tree, TreeError};
 use crate::units::{Bytes, Lba, SECTOR_SIZE};
 use std::collections::BTreeMap;
 
 /// The MBR type of a Linux filesystem.
 const LINUX: u8 = 0x83;
 
-/// Blocks that only root may use, so that a full disk still lets an administrator log in.
+/// The share of the blocks that only root may use, so that an administrator can log in when the disk is full.
 const RESERVED_PERCENT: u8 = 1;
 
 /// The new disk that holds `root`.
@@ -40,12 +40,9 @@ pub(super) fn disk(plan: &Plan, context: &BuildContext<'_>, root: Root) -> Resul
         sizes: BTreeMap::new(),
         blobs: Vec::new(),
     };
-    // The root filesystem comes last: what is mounted below it has been taken out by then.
-    let (below, roots): (Vec<_>, Vec<_>) = board
-        .partitions
-        .iter()
-        .partition(|partition| !is_root(partition));
-    for partition in below.into_iter().chain(roots) {
+    // The root filesystem comes last, when the files of all filesystems that are mounted below it have been taken out.
+    let below = (board.partitions.iter()).filter(|partition| !is_root(partition));
+    for partition in below.chain([board.root()]) {
         parts.add(partition, &mut tree)?;
     }
     for blob in &board.blobs {
@@ -70,17 +67,18 @@ fn is_root(partition: &Partition) -> bool {
     partition.mount.as_deref() == Some("/")
 }
 
-/// Partitions and blobs, as they are sealed.
+/// The partitions and blobs that are sealed so far.
 struct Parts<'a> {
     plan: &'a Plan,
     /// The contents of partitions, by name.
     images: BTreeMap<String, Image>,
+    /// The lengths of partitions, by name.
     sizes: BTreeMap<String, Bytes>,
     blobs: Vec<(layout::BlobRequest, Vec<u8>)>,
 }
 
 impl Parts<'_> {
-    /// Seals the filesystem of `partition`, whose content is what `root` has below its mount.
+    /// Seals the filesystem of `partition`, which gets the files that `root` has at its mount point.
     fn add(&mut self, partition: &Partition, root: &mut Tree) -> Result<(), DiskError> {
         let len = match (partition.filesystem, partition.size) {
             (Filesystem::None, Size::Fixed(len)) => len,
@@ -105,40 +103,38 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// What is below the mount of `partition`; an empty directory stays in `root`.
+    /// Takes the files at the mount point of `partition` out of `root`, in which an empty directory stays.
     fn take(&self, partition: &Partition, root: &mut Tree) -> Result<Tree, DiskError> {
         let meta = Meta::root(0o755, self.plan.epoch().into());
         let Some(mount) = partition.mount.as_deref().map(path) else {
             return Ok(Tree::new(meta));
         };
-        let missing = || TreeError::Missing {
+        let id = root.at(&mount).ok_or_else(|| TreeError::Missing {
             path: mount.clone(),
-        };
-        let id = root.at(&mount).ok_or_else(missing)?;
+        })?;
         let tree = root.subtree(id);
         if !is_root(partition) {
             root.remove(&mount)?;
-            root.make_directories(&mount, meta, &crate::tree::Origin::Builtin)?;
+            root.make_directories(&mount, meta, &Origin::Builtin)?;
         }
         Ok(tree)
     }
 
-    /// Notes the bytes of `blob` for its place: an offset of the disk, or a partition.
+    /// Adds the bytes of `blob` at its place: an offset of the disk, or a partition.
     fn add_blob(&mut self, blob: &Blob, bytes: Vec<u8>) -> Result<(), DiskError> {
         match &blob.place {
             BlobPlace::Offset(_) if blob.around_table => self.add_around_table(blob, bytes),
             BlobPlace::Offset(offset) => self.push_blob(&blob.name, *offset, bytes, blob.max_size),
             BlobPlace::Partition(name) => {
-                let len = u64::try_from(bytes.len()).expect("a length fits 64 bits");
-                let image = Image::new(len, vec![Region::bytes(0, bytes)])?;
+                let image = Image::new(bytes.len() as u64, vec![Region::bytes(0, bytes)])?;
                 self.images.insert(name.clone(), image);
             }
         }
         Ok(())
     }
 
-    /// A blob that starts in sector 0 leaves disk id, partition entries and signature alone: what
-    /// lies up to them and what lies behind them become two.
+    /// Adds a blob that begins in sector 0 as two blobs, before and after the disk id, the partition entries and the
+    /// signature, which it must not overwrite.
     fn add_around_table(&mut self, blob: &Blob, mut bytes: Vec<u8>) {
         let behind = |n: u64, bytes: &mut Vec<u8>| {
             let n = usize::try_from(n).expect("a sector fits memory");
@@ -148,8 +144,7 @@ impl Parts<'_> {
         let _table = behind(mbr::TABLE_START, &mut bytes);
         self.push_blob(&blob.name, Bytes(0), bytes, None);
         if !rest.is_empty() {
-            let room = blob.max_size;
-            let room = room.map(|room| Bytes(room.0.saturating_sub(SECTOR_SIZE)));
+            let room = (blob.max_size).map(|room| Bytes(room.0.saturating_sub(SECTOR_SIZE)));
             let name = format!("{} behind the table", blob.name);
             self.push_blob(&name, Bytes(SECTOR_SIZE), rest, room);
         }
@@ -159,7 +154,7 @@ impl Parts<'_> {
         let request = layout::BlobRequest {
             id: name.to_owned(),
             offset,
-            len: Bytes(u64::try_from(bytes.len()).expect("a length fits 64 bits")),
+            len: Bytes(bytes.len() as u64),
             max_len,
         };
         self.blobs.push((request, bytes));
@@ -174,8 +169,7 @@ impl Parts<'_> {
             epoch: self.plan.epoch(),
             start: partition.start.and_then(Bytes::sectors).unwrap_or(Lba(0)),
         };
-        let sealed = fat::seal(tree, &params);
-        sealed.map_err(|source| DiskError::Fat {
+        fat::seal(tree, &params).map_err(|source| DiskError::Fat {
             partition: partition.name.clone(),
             source,
         })
@@ -197,9 +191,8 @@ impl Parts<'_> {
                 let content = Bytes(ext4::measure(tree, &params).map_err(failed)?);
                 let wanted = content.0.checked_add(plan.spec.root_margin.0).map(Bytes);
                 let aligned = wanted.and_then(|len| len.align_up(plan.spec.board.disk.alignment));
-                aligned
-                    .ok_or_else(|| DiskError::TooLarge(partition.name.clone()))?
-                    .0
+                let too_large = || DiskError::TooLarge(partition.name.clone());
+                aligned.ok_or_else(too_large)?.0
             }
         };
         ext4::seal(tree, &params).map_err(failed)

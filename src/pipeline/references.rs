@@ -1,5 +1,5 @@
-//! What a base's command line and fstab say about its partitions must be true of the image: whoever
-//! follows a name that leads nowhere does not start.
+//! Checks that the command line and the fstab of a base image name partitions that the image has. With a wrong name
+//! the device does not start.
 
 use super::disk::DiskError;
 use crate::base::Opened;
@@ -11,31 +11,25 @@ use crate::store::Store;
 use crate::tree::Tree;
 
 const FSTAB: &str = "/etc/fstab";
-/// The command line, beside the kernel on a Raspberry Pi's FAT.
+/// The command line of a Raspberry Pi, on its boot partition.
 const COMMAND_LINE: &str = "cmdline.txt";
 
-/// Looks at every name of a partition in `root`, the composed tree of `base`.
+/// Checks every name of a partition in `root`, the composed tree of `base`.
 pub(super) fn check(base: &Opened, root: &Tree, store: &Store) -> Result<(), DiskError> {
-    let contents = Contents {
-        tree: root,
-        objects: store,
-    };
+    let contents = Contents::new(root, store);
     let wrong = |file: &str, reference: &str| DiskError::Reference {
         file: file.to_owned(),
         reference: reference.to_owned(),
         root: base.root().number,
     };
     for volume in &base.volumes {
-        let file = format!(
-            "{}/{COMMAND_LINE}",
-            volume.mount.to_string().trim_end_matches('/')
-        );
+        let mount = volume.mount.to_string();
+        let file = format!("{}/{COMMAND_LINE}", mount.trim_end_matches('/'));
         let Ok(text) = contents.text(&path(&file)) else {
             continue;
         };
-        let word = text
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix("root="));
+        let mut words = text.split_whitespace();
+        let word = words.find_map(|word| word.strip_prefix("root="));
         let what = word.and_then(|word| Some((word, fstab::what(word)?)));
         if let Some((word, what)) = what
             && !is(base, base.root(), &what)
@@ -53,23 +47,23 @@ pub(super) fn check(base: &Opened, root: &Tree, store: &Store) -> Result<(), Dis
     Ok(())
 }
 
-/// Whether what `line` mounts is there, as far as it must be on this disk.
+/// Whether the partition that `line` mounts exists, if it must be on this disk.
 fn holds(base: &Opened, line: &Line) -> bool {
     if line.at == "/" {
         return is(base, base.root(), &line.what);
     }
-    let partitions = &base.table.partitions;
+    let mut partitions = base.table.partitions.iter();
     match &line.what {
-        // Only the table has such names.
-        What::Partuuid(_) | What::Partlabel(_) => partitions
-            .iter()
-            .any(|partition| named(base, partition, &line.what)),
-        // Filesystems that we do not read, and other disks, have them too.
+        // Only a partition table has such names.
+        What::Partuuid(_) | What::Partlabel(_) => {
+            partitions.any(|partition| named(base, partition, &line.what))
+        }
+        // Filesystems that imgbuild does not read, and other disks, may have such a name.
         What::Uuid(_) | What::Label(_) | What::Number(_) => true,
     }
 }
 
-/// Whether `what` means `volume`.
+/// Whether `what` is a name of `volume`.
 fn is(base: &Opened, volume: &Volume, what: &What) -> bool {
     match what {
         What::Uuid(_) | What::Label(_) => volume.is(what),
@@ -79,7 +73,7 @@ fn is(base: &Opened, volume: &Volume, what: &What) -> bool {
     }
 }
 
-/// Whether the table calls `partition` by the name `what`.
+/// Whether `what` is the name of `partition` in the partition table.
 fn named(base: &Opened, partition: &Partition, what: &What) -> bool {
     match what {
         What::Partuuid(id) => base.table.partuuid(partition).eq_ignore_ascii_case(id),

@@ -1,12 +1,11 @@
-//! The digest of the image that was made of the same inputs before.
+//! Keeps the digest of each image in the store, by the inputs of the image.
 //!
-//! Whoever writes an image hashes it anyway. Where the digest is the remembered one, all that was read
-//! from the store on the way was right, also what a bad disk could have changed, and nothing else has to
-//! be hashed.
+//! The writer of an image hashes it anyway. If the digest is that of an earlier build with the same inputs, all bytes
+//! that were read from the store are right, even on a bad disk, and the objects of the store need not be hashed.
 //!
-//! What holds a secret must not tell it through what is remembered: who has the store could try one
-//! passphrase after the other. So keys and digests are [`Codes`] under a key that lies outside of the
-//! store; without that key, nothing is remembered of such an image.
+//! If the image holds a secret, the digest must not give it away: a person who has the store could try one passphrase
+//! after the other. So inputs and digests are [`Codes`] under a key that is not in the store. Without that key, no
+//! digest of such an image is kept.
 
 use crate::digest::{Hasher, Sha256};
 use crate::plan::Plan;
@@ -14,10 +13,10 @@ use crate::specification::Codes;
 use crate::store::Store;
 use std::io;
 
-/// From inputs to the digest of their image.
+/// The stage of the memo from inputs to the digest of their image.
 const STAGE: &str = "image-1";
 
-/// What is remembered of the image of one set of inputs.
+/// The remembered digest of the image of one set of inputs.
 pub struct Remembered<'a> {
     store: &'a Store,
     codes: Codes,
@@ -26,7 +25,7 @@ pub struct Remembered<'a> {
 }
 
 impl<'a> Remembered<'a> {
-    /// What `store` has of `plan`; `own` is the user's key.
+    /// The digest that `store` has for the inputs of `plan`. `own` gives the user's key.
     pub fn new(plan: &Plan, store: &'a Store, own: impl FnOnce() -> Option<[u8; 32]>) -> Self {
         let codes = plan.spec.codes(own);
         let mut hasher = Hasher::new();
@@ -40,7 +39,7 @@ impl<'a> Remembered<'a> {
         }
     }
 
-    /// Whether there was such an image before.
+    /// Whether an image was made of the same inputs before.
     pub fn is_known(&self) -> bool {
         self.noted().is_some()
     }
@@ -51,7 +50,11 @@ impl<'a> Remembered<'a> {
         noted.is_some() && noted == self.codes.of(digest)
     }
 
-    /// Remembers `digest`, with whose image everything was in order.
+    /// Remembers `digest`, the digest of an image whose inputs were all verified.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written to.
     pub fn set(&self, digest: &Sha256) -> io::Result<()> {
         match (&self.inputs, self.codes.of(digest)) {
             (Some(inputs), Some(code)) => self.store.set_memo(STAGE, inputs, &code),

@@ -1,10 +1,9 @@
-//! Trees that are remembered in the store, by what made them and of what.
+//! Keeps trees in the store, by the stage that made them and the digest of its inputs.
 
 use super::error::SystemError;
 use crate::digest::Sha256;
 use crate::store::Store;
 use crate::tree::{self, Tree};
-use std::io;
 
 /// The tree that `stage` made for `key` before.
 pub(super) fn recall(
@@ -15,15 +14,15 @@ pub(super) fn recall(
     let Some(object) = store.memo(stage, key) else {
         return Ok(None);
     };
-    let text = String::from_utf8(store.read(&object)?).map_err(io::Error::other)?;
-    let tree = tree::parse_dump(&text)?;
-    // A tree whose contents are not all here is made anew, and they with it.
+    let tree = tree::parse_dump(&store.read_text(&object)?)?;
+    // If an object of the tree is missing, the tree and its objects are made anew. Every object is looked at, so that
+    // the store removes all that are damaged.
     let objects = tree.objects();
     let all = objects.iter().map(|object| store.contains(object));
     Ok(all.fold(true, |all, here| all & here).then_some(tree))
 }
 
-/// Notes that `stage` made `tree` for `key`.
+/// Keeps `tree` as the result of `stage` for `key`.
 pub(super) fn remember(
     stage: &str,
     key: &Sha256,

@@ -1,13 +1,13 @@
-//! The filesystems of a base image with the files of the finished tree.
+//! Puts the files of the finished tree into the filesystems of a base image.
 //!
 //! ```text
-//! a filesystem that is unchanged   as it was
-//! a FAT with other files           made anew in the same shape
-//! an ext4 with other files         made anew with the same identity; the root longer where it must be
+//! unchanged filesystem         stays as it was
+//! FAT with changed files       is made anew with the same geometry
+//! ext4 with changed files      is made anew with the same features and ids; the root is made longer if necessary
 //! ```
 //!
-//! Everything outside of them stays, as far as `layout` does not have to move it. Disk id, partition numbers,
-//! types and ids never change.
+//! Everything outside of the filesystems stays, unless `layout` has to move it. The disk id and the numbers, types and
+//! ids of partitions never change.
 
 use super::context::BuildContext;
 use super::disk::{Disk, DiskError};
@@ -15,9 +15,8 @@ use super::root::Root;
 use crate::base::Opened;
 use crate::base::open::{Format, Volume};
 use crate::disk::image::Image;
-use crate::disk::table::Partition;
 use crate::event::{Event, Reporter};
-use crate::fs::ext4::{self, Params};
+use crate::fs::ext4::{self, Ext4Error, Params};
 use crate::fs::fat;
 use crate::layout::{self, Existing};
 use crate::plan::Plan;
@@ -25,9 +24,9 @@ use crate::tree::{self, Objects, Tree};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
-/// Partitions that move stay aligned to this.
+/// The alignment of partitions that are moved.
 const ALIGNMENT: Bytes = Bytes::MIB;
-/// A root that must be longer becomes longer by a multiple of this, so that erase blocks fit.
+/// The alignment of the length of a root that becomes longer, so that it ends at an erase block of the card.
 const GROWTH: Bytes = Bytes::mib(4);
 
 /// The disk of `base` with the files of `root`.
@@ -77,62 +76,44 @@ fn sealed(
     tree: &Tree,
     reporter: &dyn Reporter,
 ) -> Result<Image, DiskError> {
+    let partition = volume.number.to_string();
     match &volume.format {
         Format::Fat(fat_volume) => {
-            let sealed = fat::reseal(tree, fat_volume);
-            sealed.map_err(|source| DiskError::Fat {
-                partition: volume.number.to_string(),
-                source,
-            })
+            fat::reseal(tree, fat_volume).map_err(|source| DiskError::Fat { partition, source })
         }
         Format::Ext4 {
             params,
             differences,
         } => {
             for difference in differences {
-                reporter.report(Event::Note(format!(
-                    "partition {}, made anew: {difference}",
-                    volume.number
-                )));
+                let words = format!("partition {partition}, made anew: {difference}");
+                reporter.report(Event::Note(words));
             }
-            let room = Room {
-                plan,
-                partition: base.partition(volume),
-                is_root: volume.mount == base.root().mount,
-            };
-            room.ext4(tree, (**params).clone())
+            let margin = (volume.mount == base.root().mount).then_some(plan.spec.root_margin);
+            let mut params = (**params).clone();
+            params.epoch = plan.epoch();
+            ext4(tree, params, base.partition(volume).len, margin)
+                .map_err(|source| DiskError::Ext4 { partition, source })
         }
     }
 }
 
-/// Where an ext4 is to fit.
-struct Room<'a> {
-    plan: &'a Plan,
-    partition: &'a Partition,
-    is_root: bool,
-}
-
-impl Room<'_> {
-    /// `tree` as an ext4 by `params`, as long as the partition or, for the root, longer.
-    fn ext4(&self, tree: &Tree, mut params: Params) -> Result<Image, DiskError> {
-        let failed = |source| DiskError::Ext4 {
-            partition: self.partition.number.to_string(),
-            source,
-        };
-        params.epoch = self.plan.epoch();
-        let page = Bytes(4096);
-        params.len = self.partition.len.0 / page.0 * page.0;
-        let needed = ext4::measure(tree, &params).map_err(failed)?;
-        let margin = if self.is_root {
-            self.plan.spec.root_margin.0
-        } else {
-            0
-        };
-        let wanted = Bytes(needed.saturating_add(margin));
-        if wanted.0 > params.len && self.is_root {
-            let longer = wanted.align_up(GROWTH).unwrap_or(wanted);
-            params.len = longer.0;
+/// `tree` as an ext4 by `params`, as long as its partition. With a `margin`, it becomes longer if the files and the
+/// margin do not fit.
+fn ext4(
+    tree: &Tree,
+    mut params: Params,
+    partition: Bytes,
+    margin: Option<Bytes>,
+) -> Result<Image, Ext4Error> {
+    const PAGE: u64 = 4096;
+    params.len = partition.0 / PAGE * PAGE;
+    let needed = ext4::measure(tree, &params)?;
+    if let Some(margin) = margin {
+        let wanted = Bytes(needed.saturating_add(margin.0));
+        if wanted.0 > params.len {
+            params.len = wanted.align_up(GROWTH).unwrap_or(wanted).0;
         }
-        ext4::seal(tree, &params).map_err(failed)
     }
+    ext4::seal(tree, &params)
 }

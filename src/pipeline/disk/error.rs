@@ -1,4 +1,4 @@
-//! Why there is no disk.
+//! The errors of making a disk.
 
 use crate::architecture::Architecture;
 use crate::boot::contents::ContentsError;
@@ -16,7 +16,7 @@ use crate::tree::{TreeError, TreePath};
 use crate::units::Bytes;
 use std::io;
 
-/// Why there is no disk.
+/// Why a disk could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// A file that the board needs cannot be read.
@@ -34,10 +34,10 @@ pub enum DiskError {
     /// U-Boot's menu cannot be written.
     #[error("cannot write the menu of U-Boot")]
     Menu(#[from] ExtlinuxError),
-    /// A fetched package does not hold the blob.
+    /// The file of a blob cannot be read from its package.
     #[error(transparent)]
     Foreign(#[from] ForeignError),
-    /// A blob is part of a base image, and no base image was given.
+    /// A blob is taken from a base image, and no base image was given.
     #[error(
         "blob `{blob}` of board `{board}` is taken from an image that is made for this board, and none was \
          given; give one with --base FILE --boot-loader-only, or with --base alone to start from all of it"
@@ -55,12 +55,12 @@ pub enum DiskError {
     ShortBase {
         /// The blob.
         blob: String,
-        /// Its end in the base image.
+        /// The blob's end in the base image.
         end: Bytes,
-        /// Length of the base image.
+        /// The length of the base image.
         len: u64,
     },
-    /// The base image has no boot loader.
+    /// The base image has only zeros in the region of a boot loader.
     #[error(
         "the base image has nothing but zeros at {}..{}, where blob `{blob}` is taken from; give one \
          that is made for this board", .region.start, .region.end
@@ -68,7 +68,7 @@ pub enum DiskError {
     EmptyBase {
         /// The blob.
         blob: String,
-        /// Where it should be.
+        /// The region.
         region: BaseRegion,
     },
     /// No kernel was installed.
@@ -77,39 +77,39 @@ pub enum DiskError {
     /// A file cannot be put into the tree.
     #[error(transparent)]
     Tree(#[from] TreeError),
-    /// The Raspberry Pi's partition cannot be filled.
+    /// The files of the Raspberry Pi's boot partition cannot be made.
     #[error("cannot fill the boot partition")]
     Firmware(#[from] RpiError),
-    /// Programs that the image's processor cannot run.
+    /// The tree has programs that the image's processor cannot run.
     #[error(
         "`{path}` is a program of another architecture than {architecture}, and so are {n_more} more \
          files; take it out of the overlay or the package that brought it, or report this"
     )]
     WrongMachine {
-        /// The first of them.
+        /// The first of these programs.
         path: TreePath,
-        /// How many others there are.
+        /// The number of the others.
         n_more: usize,
         /// The architecture of the image.
         architecture: Architecture,
     },
-    /// The Raspberry Pi would not start.
+    /// The firmware of the Raspberry Pi would not start the image.
     #[error("the Raspberry Pi's firmware would not start this image; correct the board's [boot]")]
     FirmwareFault(#[from] FirmwareFault),
-    /// The Raspberry Pi's firmware has no partition to read.
+    /// The board has no partition that the Raspberry Pi's firmware could read.
     #[error("a board of flow `rpi-firmware` needs a partition of type `fat32-lba` with a `mount`")]
     NoFirmwarePartition,
-    /// A blob refers to a partition whose place is not fixed.
+    /// A blob refers to a partition without a fixed start.
     #[error("blob `{0}` refers to a partition without a `start` of whole sectors; give it one")]
     UnplacedBlob(String),
-    /// A patch lies outside of its blob.
+    /// A patch reaches beyond the end of its blob.
     #[error("the patch at {at} of blob `{blob}` reaches behind its {len} bytes")]
     PatchOutside {
         /// The blob.
         blob: String,
-        /// Offset of the patch.
+        /// The offset of the patch.
         at: u64,
-        /// Length of the blob.
+        /// The length of the blob.
         len: usize,
     },
     /// The image is longer than the smallest disk that the board is meant for.
@@ -117,12 +117,12 @@ pub enum DiskError {
         "the image has {len}, more than the board's `min-size` of {min_size}; install less, or raise it"
     )]
     LargerThanBoard {
-        /// Length of the image.
+        /// The length of the image.
         len: Bytes,
-        /// What the board says.
+        /// The limit in the definition of the board.
         min_size: Bytes,
     },
-    /// The image would not find its own partitions.
+    /// A file names a partition that the image does not have.
     #[error(
         "`{file}` says `{reference}`, which no partition of the image is called, or not the root, which is \
          partition {root}; correct it in the base image, or in the overlay that brought it"
@@ -130,26 +130,26 @@ pub enum DiskError {
     Reference {
         /// The file.
         file: String,
-        /// What it says.
+        /// The name in the file.
         reference: String,
         /// The number of the root's partition.
         root: u32,
     },
-    /// Only an ext4 can be as long as its content.
+    /// A partition other than an ext4 has the size `content`.
     #[error("partition `{0}` is no ext4 and has size `content`, expected a number of bytes")]
     NeedsLength(String),
-    /// Content and margin do not fit 64 bits.
+    /// The length of content and margin does not fit 64 bits.
     #[error("partition `{0}` with its margin would be larger than any disk")]
     TooLarge(String),
     /// Regions overlap.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The root filesystem cannot be made.
+    /// An ext4 cannot be made.
     #[error("cannot make the ext4 of partition `{partition}`")]
     Ext4 {
         /// The partition.
         partition: String,
-        /// Why.
+        /// The error of the filesystem.
         source: Ext4Error,
     },
     /// A FAT cannot be made.
@@ -157,10 +157,10 @@ pub enum DiskError {
     Fat {
         /// The partition.
         partition: String,
-        /// Why.
+        /// The error of the filesystem.
         source: FatError,
     },
-    /// What is asked for does not fit the disk.
+    /// The partitions and blobs do not fit the disk.
     #[error("the disk cannot be laid out")]
     Layout(#[from] LayoutErrors),
     /// The parts do not fit the layout.
