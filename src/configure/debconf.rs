@@ -1,8 +1,8 @@
-//! What the settings of the system answer to debconf's questions.
+//! The answers to debconf's questions that follow from the settings of the system.
 //!
-//! Profiles do not declare these answers: they say once more what imgbuild writes into /etc/localtime and
-//! /etc/locale.conf, in the form in which the scripts of tzdata and locales ask for it, and a script that were
-//! answered otherwise would write other files.
+//! Profiles do not declare these answers. They repeat the values that imgbuild writes into /etc/localtime and
+//! /etc/locale.conf, in the form of the questions of tzdata and locales: with other answers, the scripts of these
+//! packages would write other files.
 
 use crate::specification::SystemSettings;
 use crate::specification::system::{BUILT_IN_LOCALE, without_charset};
@@ -18,8 +18,8 @@ pub fn answers(system: &SystemSettings) -> String {
     }
     let locale = system.locale.as_ref().map(|locale| &locale.value);
     if let Some(locale) = locale.filter(|locale| *locale != BUILT_IN_LOCALE) {
-        // Debian lists some without a charset in their name, as `hi_IN UTF-8` and `ca_ES@valencia UTF-8`. What it does not list
-        // it passes over.
+        // Debian lists some locales without a charset in their name, such as `hi_IN UTF-8` and `ca_ES@valencia UTF-8`.
+        // The script ignores a name that Debian does not list, so both forms are given.
         let name = without_charset(locale);
         answers += &format!(
             "locales locales/locales_to_be_generated multiselect {locale} UTF-8, {name} UTF-8\n\

@@ -15,65 +15,47 @@ use crate::tree::{Content, Kind, Meta, Node, Origin, Slice, Tree, TreePath};
 /// The folder that holds the .debs while dpkg reads them.
 const FOLDER: &str = "/.imgbuild-archives";
 
-/// The archives of one request.
-pub(super) struct Install<'a> {
-    archives: &'a [Archive],
-    steps: Vec<Step>,
+/// The steps in which dpkg unpacks and configures the archives of `request`, before
+/// `dpkg --configure -a`.
+pub(super) fn steps(request: &ConfigureRequest<'_>) -> Result<Vec<Step>, ConfigureError> {
+    let archives = request.archives.iter();
+    let packages: Result<Vec<Package>, _> =
+        archives.map(|archive| package(request, archive)).collect();
+    // dpkg runs the preinst itself when it unpacks a package.
+    let step = |phase: &Phase<'_>| match phase {
+        Phase::Prepare(packages) => unpack(packages),
+        Phase::Configure(packages) => steps::configure_of(packages),
+    };
+    Ok(order::phases(&packages?).iter().map(step).collect())
 }
 
-impl<'a> Install<'a> {
-    pub(super) fn new(request: &ConfigureRequest<'a>) -> Result<Self, ConfigureError> {
-        let mut packages: Vec<Package> = Vec::new();
-        for archive in request.archives {
-            packages.push(package(request, archive)?);
-        }
-        // dpkg runs the preinst itself when it unpacks a package.
-        let steps = order::phases(&packages)
-            .iter()
-            .map(|phase| match phase {
-                Phase::Prepare(packages) => unpack(packages),
-                Phase::Configure(packages) => steps::configure_of(packages),
-            })
-            .collect();
-        Ok(Self {
-            archives: request.archives,
-            steps,
-        })
+/// The tree of `request` with the archives added.
+pub(super) fn tree(request: &ConfigureRequest<'_>) -> Result<Tree, ConfigureError> {
+    let mut tree = request.tree.clone();
+    if request.archives.is_empty() {
+        return Ok(tree);
     }
+    let meta = |mode| Meta::root(mode, request.epoch.into());
+    tree.make_directories(&TreePath::constant(FOLDER), meta(0o755), &Origin::Builtin)?;
+    for archive in request.archives {
+        let len = request.store.len_of(&archive.deb)?;
+        let content = Content::Stored(Slice {
+            object: archive.deb,
+            offset: 0,
+            len,
+        });
+        let node = Node::new(Kind::File(content), meta(0o644), Origin::Builtin);
+        tree.insert(&TreePath::constant(&path(&archive.name)), node)?;
+    }
+    Ok(tree)
+}
 
-    /// The steps in which dpkg unpacks and configures the archives, before `dpkg --configure -a`.
-    pub(super) fn steps(&self) -> Vec<Step> {
-        self.steps.clone()
+/// Removes the archives of `request` from the resulting tree.
+pub(super) fn clear(request: &ConfigureRequest<'_>, tree: &mut Tree) -> Result<(), ConfigureError> {
+    if !request.archives.is_empty() {
+        tree.remove(&TreePath::constant(FOLDER))?;
     }
-
-    /// The tree of `request` with the archives added.
-    pub(super) fn tree(&self, request: &ConfigureRequest<'_>) -> Result<Tree, ConfigureError> {
-        let mut tree = request.tree.clone();
-        if self.archives.is_empty() {
-            return Ok(tree);
-        }
-        let meta = |mode| Meta::root(mode, request.epoch.into());
-        tree.make_directories(&fixed(FOLDER), meta(0o755), &Origin::Builtin)?;
-        for archive in self.archives {
-            let len = request.store.len_of(&archive.deb)?;
-            let content = Content::Stored(Slice {
-                object: archive.deb,
-                offset: 0,
-                len,
-            });
-            let node = Node::new(Kind::File(content), meta(0o644), Origin::Builtin);
-            tree.insert(&fixed(&path(&archive.name)), node)?;
-        }
-        Ok(tree)
-    }
-
-    /// Removes the archives from the resulting tree.
-    pub(super) fn clear(&self, tree: &mut Tree) -> Result<(), ConfigureError> {
-        if !self.archives.is_empty() {
-            tree.remove(&fixed(FOLDER))?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The step in which dpkg unpacks the archives of `packages`.
@@ -101,10 +83,6 @@ fn unpack(packages: &[&Package]) -> Step {
 /// folder.
 fn path(package: &str) -> String {
     format!("{FOLDER}/{package}.deb")
-}
-
-fn fixed(text: &str) -> TreePath {
-    TreePath::parse(text.as_bytes()).expect("names of packages have no slashes")
 }
 
 /// The package in `archive`, as the database would show it if it were unpacked.

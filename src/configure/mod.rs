@@ -14,18 +14,18 @@ mod package;
 mod request;
 mod steps;
 mod stubs;
-mod verify;
 
 pub use debconf::answers as debconf_answers;
 pub use error::ConfigureError;
 pub use native::{DPKG, EMULATOR, PACKAGES as NATIVE_PACKAGES};
-pub use request::{Archive, ConfigureRequest, Tools};
-pub use verify::{VerifyRequest, verify};
+pub use request::{Archive, ConfigureRequest};
+pub use steps::preparation;
 
 use crate::event::{Event, Reporter, Stage, Work};
 use crate::sandbox::job::Job;
-use crate::sandbox::{Step, environment, limits, run};
-use crate::tree::{Objects, Tree};
+use crate::sandbox::{Refusal, Step, environment, limits, run};
+use crate::tree::Tree;
+use package::Package;
 
 /// The version of this stage, which is a part of the key of every memo of it. It must change
 /// whenever the same request gives another tree.
@@ -40,34 +40,15 @@ pub fn configure(
     request: &ConfigureRequest<'_>,
     reporter: &dyn Reporter,
 ) -> Result<Tree, ConfigureError> {
-    let packages = package::read(request.tree, request.store)?;
+    let store = request.store;
+    let packages = package::read(request.tree, store)?;
     let waiting = package::unfinished(&packages).len() + request.archives.len();
-    reporter.report(Event::Started {
-        stage: Stage::Configure,
-        work: Work::Packages(u64::try_from(waiting).unwrap_or(0)),
-    });
-    let install = install::Install::new(request)?;
-    let steps = steps::steps(
-        install.steps(),
-        request.tree,
-        request.store,
-        request.preseed,
-    )?;
-    let emulation = native::plan(request)?;
-    let usual = limits::timeout(emulation.is_some());
-    let job = Job {
-        store: request.store.root().to_path_buf(),
-        epoch: request.epoch,
-        steps,
-        environment: environment(request.epoch, stubs::makes_initramfs(request.archives)),
-        script_timeout: request.script_timeout.unwrap_or(usual),
-        stubs: stubs::stubs(request)?,
-        host_name: request.host_name.to_owned(),
-        emulation,
-        discard: false,
-    };
-    let tools = job.emulation.as_ref().zip(request.tools);
-    let tools = tools.map(|(emulation, tools)| native::needed(&tools.tree, emulation, &packages));
+    let work = Work::Packages(u64::try_from(waiting).unwrap_or(0));
+    reporter.started(Stage::Configure, work);
+    let install = install::steps(request)?;
+    let steps = steps::steps(install, request.tree, store, request.preseed)?;
+    let (mut job, tools) = job(request, &packages, steps)?;
+    job.stubs = stubs::stubs(request)?;
     let mut listen = |line: &str| {
         if line.starts_with("Setting up ") {
             reporter.report(Event::Advanced {
@@ -76,37 +57,69 @@ pub fn configure(
             });
         }
     };
-    let (tree, store) = (install.tree(request)?, request.store);
-    let mut ran = run::run(
-        &job,
-        &tree,
-        tools.as_ref(),
-        store,
-        request.program,
-        &mut listen,
-    )?;
-    install.clear(&mut ran.tree)?;
-    let left = package::unfinished(&package::read(&ran.tree, &ran)?);
+    let tree = install::tree(request)?;
+    let (tools, program) = (tools.as_ref(), request.program);
+    let finished = run::run(&job, &tree, tools, store, program, &mut listen)?;
+    let mut output = finished.output()?;
+    install::clear(request, &mut output.tree)?;
+    let left = package::unfinished(&package::read(&output.tree, &output)?);
     if !left.is_empty() {
         return Err(ConfigureError::Unconfigured { packages: left });
     }
-    native::check(&ran.tree, &ran, request.architecture)?;
-    let normal = normalize::normalized(request.tree, &ran.tree, &ran, request.epoch)?;
-    ran.tree = normal;
-    let configured = ran.keep()?;
-    reporter.report(Event::Finished {
-        stage: Stage::Configure,
-        memoized: false,
-    });
+    native::check(&output.tree, &output, request.architecture)?;
+    output.tree = normalize::normalized(request.tree, &output.tree, &output, request.epoch)?;
+    let configured = output.keep()?;
+    reporter.finished(Stage::Configure, false);
     Ok(configured)
 }
 
-/// The steps that must come before `dpkg --configure -a` for the unpacked packages of `tree`, if
-/// that is not run here but on the device.
+/// Runs `steps` in one sandbox on the tree of `request`, whose packages are configured, and gives
+/// those that failed. Everything that they write is discarded.
 ///
 /// # Errors
 ///
-/// The tree's dpkg database cannot be read.
-pub fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, ConfigureError> {
-    steps::preparation(tree, objects)
+/// This host allows no sandbox, or a step fails whose failure is not an answer
+/// ([`Step::verdict`]).
+pub fn verify(
+    request: &ConfigureRequest<'_>,
+    steps: Vec<Step>,
+) -> Result<Vec<Refusal>, ConfigureError> {
+    // The host's programs stand in for those of a foreign target, as they do while packages are
+    // configured.
+    let packages = package::read(request.tree, request.store)?;
+    let (mut job, tools) = job(request, &packages, steps)?;
+    job.discard = true;
+    let ConfigureRequest {
+        tree,
+        store,
+        program,
+        ..
+    } = request;
+    let finished = run::run(&job, tree, tools.as_ref(), store, program, &mut |_| {})?;
+    Ok(finished.refusals)
+}
+
+/// The job that runs `steps` on the tree of `request`, which holds `packages`, and the tools that
+/// the sandbox needs for them.
+fn job(
+    request: &ConfigureRequest<'_>,
+    packages: &[Package],
+    steps: Vec<Step>,
+) -> Result<(Job, Option<Tree>), ConfigureError> {
+    let emulation = native::plan(request)?;
+    let usual = limits::timeout(emulation.is_some());
+    let tools = emulation.as_ref().zip(request.tools);
+    let tools = tools.map(|(emulation, tools)| native::needed(tools, emulation, packages));
+    let job = Job {
+        store: request.store.root().to_path_buf(),
+        epoch: request.epoch,
+        steps,
+        environment: environment(request.epoch, stubs::makes_initramfs(request.archives)),
+        script_timeout: request.script_timeout.unwrap_or(usual),
+        stubs: Vec::new(),
+        host_name: request.host_name.to_owned(),
+        emulation,
+        discard: false,
+    };
+    Ok((job, tools))
 }

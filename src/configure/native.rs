@@ -25,7 +25,8 @@ pub const DPKG: &str = "dpkg";
 
 /// The packages whose programs are only run by scripts, and nftables, which talks to the kernel
 /// over a socket that qemu-user does not support. If an image has one of them, its build for the
-/// host's architecture is needed among the [`Tools`](super::Tools), and so is that of [`DPKG`].
+/// host's architecture is needed among the tools ([`ConfigureRequest::tools`]), and so is that of
+/// [`DPKG`].
 pub const PACKAGES: &[&str] = &[
     "bash",
     "bsdutils",
@@ -99,15 +100,12 @@ pub(super) fn plan(request: &ConfigureRequest<'_>) -> Result<Option<Emulation>, 
         files: Vec::new(),
     };
     let (Some(tools), Some(host)) = (request.tools, host) else {
-        let enough = host_runs(target);
         let reason = "qemu-user is not among the tools, and this host has no handler of its own";
-        return if enough {
-            Ok(Some(plan))
-        } else {
-            Err(missing(reason))
+        return match host_runs(target) {
+            true => Ok(Some(plan)),
+            false => Err(missing(reason)),
         };
     };
-    let tools = &tools.tree;
     plan.interpreter = interpreter(tools, target);
     if plan.interpreter.is_none() && !host_runs(target) {
         return Err(missing("the tools hold no qemu-user"));
@@ -137,15 +135,10 @@ fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>,
     let (target, store) = (request.tree, request.store);
     // A program of a package that dpkg unpacks is not replaced, because dpkg must be able to write
     // it.
-    let replaced = |package: &str| {
-        let mut archives = request.archives.iter();
-        archives.any(|archive| archive.name == package)
-    };
+    let replaced = |package: &str| (request.archives.iter()).any(|it| it.name == package);
     let versions = |tree| -> Result<BTreeMap<String, String>, ConfigureError> {
         let packages = package::read(tree, store)?.into_iter();
-        Ok(packages
-            .map(|package| (package.name, package.version))
-            .collect())
+        Ok(packages.map(|it| (it.name, it.version)).collect())
     };
     let (theirs, ours) = (versions(target)?, versions(tools)?);
     let fits = |package: &str| {
@@ -164,12 +157,8 @@ fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>,
         };
         let there = target.at(&path).map(|id| target.node(id));
         let both = is_program(tools.node(id)) && there.is_some_and(is_program);
-        if listed
-            && !replaced(package)
-            && both
-            && fits(package)
-            && machine(tools.node(id), store)?.is_some()
-        {
+        let may_be = listed && !replaced(package) && both && fits(package);
+        if may_be && machine(tools.node(id), store)?.is_some() {
             chosen.push(text);
         }
     }
@@ -179,11 +168,8 @@ fn overlaid(request: &ConfigureRequest<'_>, tools: &Tree) -> Result<Vec<String>,
 /// A version without its Debian revision, which may differ between architectures.
 fn upstream(version: Option<&String>) -> Option<&str> {
     let version = version?;
-    Some(
-        version
-            .rsplit_once('-')
-            .map_or(version, |(upstream, _)| upstream),
-    )
+    let parts = version.rsplit_once('-');
+    Some(parts.map_or(version, |(upstream, _)| upstream))
 }
 
 /// Whether the node is an executable file without setuid or setgid.

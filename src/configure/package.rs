@@ -34,7 +34,9 @@ pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Package>, C
     let text = status::text(tree, objects)?;
     let mut packages = Vec::new();
     for stanza in control::parse(&text) {
-        packages.extend(package(&stanza?));
+        let stanza = stanza?;
+        let status = Status::of(&stanza);
+        packages.extend(status.and_then(|status| described(&stanza, status.state)));
     }
     for package in &mut packages {
         let script = TreePath::parse(package.script("preinst").as_bytes());
@@ -46,11 +48,7 @@ pub(super) fn read(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Package>, C
 impl Package {
     /// The path at which dpkg keeps the package's script `name`.
     fn script(&self, name: &str) -> String {
-        let info = "/var/lib/dpkg/info";
-        match self.same {
-            true => format!("{info}/{}:{}.{name}", self.name, self.architecture),
-            false => format!("{info}/{}.{name}", self.name),
-        }
+        format!("/var/lib/dpkg/info/{}.{name}", self.spec())
     }
 
     /// The argument by which dpkg knows this package and no other.
@@ -89,12 +87,8 @@ impl Package {
     }
 }
 
-/// One stanza of dpkg's list; nothing where it is of no package.
-fn package(stanza: &Stanza<'_>) -> Option<Package> {
-    described(stanza, Status::of(stanza)?.state)
-}
-
-/// The package in `state` that `stanza` describes, which has no scripts yet.
+/// The package in `state` that `stanza` describes. Its scripts are not looked for. A stanza without
+/// a name gives `None`.
 pub(super) fn described(stanza: &Stanza<'_>, state: State) -> Option<Package> {
     let listed = |name: &str| {
         let field = stanza.folded(name);

@@ -8,13 +8,6 @@ use crate::tree::{Tree, TreePath};
 use std::path::Path;
 use std::time::Duration;
 
-/// Packages of the host's architecture, unpacked into a tree of their own: qemu-user, and native
-/// builds of the programs that maintainer scripts run.
-pub struct Tools {
-    /// The tree with the unpacked packages.
-    pub tree: Tree,
-}
-
 /// A .deb in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
@@ -37,8 +30,9 @@ pub struct ConfigureRequest<'a> {
     pub store: &'a Store,
     /// The architecture of the tree.
     pub architecture: Architecture,
-    /// Programs of the host's architecture, which are needed if the tree has another one.
-    pub tools: Option<&'a Tools>,
+    /// Unpacked packages of the host's architecture, which are needed if the tree has another one:
+    /// qemu-user, and native builds of the programs that maintainer scripts run.
+    pub tools: Option<&'a Tree>,
     /// The time of all files that scripts make.
     pub epoch: Epoch,
     /// Answers to debconf's questions, in the form of debconf-set-selections(1).

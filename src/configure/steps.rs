@@ -10,9 +10,13 @@ use super::package::{self, Package};
 use crate::sandbox::job::Step;
 use crate::tree::{Objects, Tree, TreePath};
 
-/// All steps that come before `dpkg --configure -a`, so that each preinst of an unpacked package of
-/// `tree` finds the packages configured on which it may rely.
-pub(super) fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, ConfigureError> {
+/// The steps that must come before `dpkg --configure -a`, here or on the device, so that each preinst
+/// of an unpacked package of `tree` finds the packages configured on which it may rely.
+///
+/// # Errors
+///
+/// The tree's dpkg database cannot be read.
+pub fn preparation(tree: &Tree, objects: &dyn Objects) -> Result<Vec<Step>, ConfigureError> {
     let packages = package::read(tree, objects)?;
     let mut steps = Vec::new();
     for phase in order::phases(&packages) {
@@ -35,10 +39,13 @@ pub(super) fn configure_of(packages: &[&Package]) -> Step {
 }
 
 fn dpkg_configure(what: &[&str]) -> Step {
-    let options = ["--force-confdef", "--force-confold", "--force-unsafe-io"];
-    let mut command = vec!["dpkg"];
-    command.extend(options);
-    command.push("--configure");
+    let mut command = vec![
+        "dpkg",
+        "--force-confdef",
+        "--force-confold",
+        "--force-unsafe-io",
+        "--configure",
+    ];
     command.extend(what);
     let mut step = Step::new(CONFIGURE, &command);
     step.reports = true;
@@ -58,8 +65,7 @@ pub(super) fn steps(
     let mut steps = before;
     steps.extend(preparation(tree, objects)?);
     let loader = "/usr/bin/debconf-set-selections";
-    let loader_path = TreePath::parse(loader.as_bytes()).expect("a plain path");
-    if !preseed.is_empty() && tree.resolve(&loader_path).is_some() {
+    if !preseed.is_empty() && tree.resolve(&TreePath::constant(loader)).is_some() {
         let mut step = Step::new("debconf-set-selections", &[loader]);
         preseed.clone_into(&mut step.input);
         // The answers are given before the first question. debconf accepts them while it is only
@@ -69,7 +75,7 @@ pub(super) fn steps(
     }
     let mut configure = dpkg_configure(&["-a"]);
     // In a circle of dependencies, some packages may be configured only by a second pass.
-    configure.attempts = 2;
+    configure.retries = 1;
     steps.push(configure);
     let mut audit = Step::new("dpkg --audit", &["dpkg", "--audit"]);
     audit.silent = true;

@@ -3,7 +3,7 @@
 use super::error::ConfigureError;
 use super::request::{Archive, ConfigureRequest};
 use crate::sandbox::job::Stub;
-use crate::tree::{Kind, TreePath};
+use crate::tree::TreePath;
 use std::io;
 
 const NOTHING: &str = "#!/bin/sh\nexit 0\n";
@@ -55,8 +55,7 @@ pub(super) fn stubs(request: &ConfigureRequest<'_>) -> Result<Vec<Stub>, Configu
     }
     let idle = idle.into_iter();
     stubs.extend(idle.map(|(package, path)| (package, path, NOTHING.to_owned())));
-    let archives = request.archives.iter().map(|archive| &*archive.name);
-    stubs.retain(|(package, ..)| !archives.clone().any(|name| name == *package));
+    stubs.retain(|(package, ..)| !(request.archives.iter()).any(|it| it.name == *package));
     let stub = |(package, path, text): (&str, &str, String)| Stub {
         path: path.to_owned(),
         text,
@@ -73,9 +72,9 @@ pub(super) fn makes_initramfs(archives: &[Archive]) -> bool {
 }
 
 /// The stub that a kernel's hooks run to write the menu of U-Boot. In a system made of packages it
-/// does nothing, because imgbuild writes the menu when the root filesystem has its name. On an
-/// image it runs the image's own program in a way that it sees the device where it asks for the
-/// running system.
+/// does nothing, because imgbuild writes the menu when the root filesystem has its UUID. On a base
+/// image it runs the image's own program, with functions in place of the commands by which that
+/// program looks at the running system: it then sees the device.
 fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, ConfigureError> {
     let own = match request.archives.is_empty() {
         true => None,
@@ -85,12 +84,10 @@ fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, ConfigureErro
         return Ok(NOTHING.to_owned());
     };
     let menu = text(request, MENU)?.unwrap_or_default();
-    let appended = menu
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("append "));
+    let mut lines = menu.lines().map(str::trim);
+    let appended = lines.find_map(|line| line.strip_prefix("append "));
     let command_line = appended.unwrap_or_default().replace('\'', "'\\''");
-    let boot = TreePath::parse(b"/boot").expect("a plain path");
-    let stat = match request.mounts.contains(&boot) {
+    let stat = match request.mounts.contains(&TreePath::constant("/boot")) {
         // The program asks whether both folders are on the same device.
         true => "stat() { for last; do :; done; echo \"$last\"; }\n",
         false => "",
@@ -103,11 +100,6 @@ fn u_boot_update(request: &ConfigureRequest<'_>) -> Result<String, ConfigureErro
 
 /// The text of the file at `path` of the tree, if it has one.
 fn text(request: &ConfigureRequest<'_>, path: &str) -> io::Result<Option<String>> {
-    let path = TreePath::parse(path.as_bytes()).expect("a plain path");
-    let node = request.tree.resolve(&path).map(|id| request.tree.node(id));
-    let Some(Kind::File(content)) = node.map(|node| &node.kind) else {
-        return Ok(None);
-    };
-    let bytes = content.read(request.store)?;
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    let content = request.tree.file(&TreePath::constant(path));
+    content.map(|it| it.text(request.store)).transpose()
 }

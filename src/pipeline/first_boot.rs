@@ -1,47 +1,51 @@
-//! Packages on a base image that the device itself configures at its first boot:
-//! for hosts that allow no sandbox, and for people who ask for it.
+//! Packages on a base image that the device itself configures in its first boot (`--configure first-boot`): for
+//! hosts that allow no sandbox.
 //!
 //! ```text
-//! /usr/lib/imgbuild/configure             runs before anything but mounts, three times at most
-//! /var/lib/imgbuild/configure/steps       what it does: the preinsts, and what comes after dpkg
-//! /var/lib/imgbuild/configure/answers     to debconf's questions
-//! <boot partition>/imgbuild-configure.log what it did
+//! /usr/lib/imgbuild/configure             the program; it runs after mounts and before everything else, at most
+//!                                         three times
+//! /var/lib/imgbuild/configure/steps       shell functions with the preinsts, and with the commands after dpkg
+//! /var/lib/imgbuild/configure/answers     answers to debconf's questions
+//! <boot partition>/imgbuild-configure.log the output of the program
 //! ```
 //!
-//! The packages are unpacked by us, so none of them may be there in another version: replacing one
-//! takes its scripts. A root made of packages alone has no system that could start, and none of this.
+//! imgbuild unpacks the packages without running a script, so the base image must have no other version of them:
+//! replacing a version needs its scripts. A root that is made of packages alone is always configured by the build,
+//! because nothing in it could start before.
 
 use super::context::BuildContext;
 use super::error::SystemError;
 use super::fetch;
 use super::system;
 use crate::base::{Opened, regulatory};
+use crate::boot::contents::{builtin_file, builtin_symlink, path, put};
 use crate::compose::{Unowned, mount_unit};
 use crate::configure;
 use crate::define::overlay::Ownership;
 use crate::dpkg::database::Database;
+use crate::dpkg::unpack;
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::Step;
-use crate::tree::{Content, Kind, Meta, Node, Objects, Origin, Tree, TreePath};
+use crate::tree::{Meta, Objects, Origin, Tree};
 use std::fmt::Write;
 
-/// What runs on the device.
+/// The program that runs on the device.
 const SCRIPT: &[u8] = include_bytes!("files/configure.sh");
-/// When.
+/// The unit that starts it.
 const UNIT: &str = include_str!("files/imgbuild-configure.service");
-/// The link that lets it run.
+/// The symlink that enables the unit.
 const WANTED: &str = "/etc/systemd/system/sysinit.target.wants/imgbuild-configure.service";
 const UNIT_PATH: &str = "/usr/lib/systemd/system/imgbuild-configure.service";
 const SCRIPT_PATH: &str = "/usr/lib/imgbuild/configure";
-/// While this is there, packages are to be configured.
+/// The folder that exists as long as packages are to be configured.
 const STATE: &str = "/var/lib/imgbuild/configure";
 const LOG: &str = "imgbuild-configure.log";
 
-/// Without it, nobody asks.
+/// The program that takes the answers. An image without it has no debconf, and no script asks a question.
 const DEBCONF: &str = "/usr/bin/debconf-set-selections";
 
-/// The package whose script offers the regulatory databases.
+/// The package whose postinst offers its regulatory databases as alternatives.
 const WIRELESS_REGDB: &str = "wireless-regdb";
 
 /// The tree of `base` with the packages of `plan` unpacked.
@@ -50,14 +54,20 @@ pub(super) fn unpacked(
     base: &Opened,
     context: &BuildContext<'_>,
 ) -> Result<Tree, SystemError> {
-    let database = Database::read(&base.tree, context.store);
-    refuse_upgrades(plan, &database?)?;
+    refuse_upgrades(plan, &Database::read(&base.tree, context.store)?)?;
     let needed: Vec<&LockedPackage> = plan.lock.packages.iter().collect();
     fetch::fetch(&needed, context)?;
-    system::unpack_onto(base.tree.clone(), plan, context)
+    Ok(unpack::unpack_onto(
+        base.tree.clone(),
+        &system::unpackable(&plan.lock.packages),
+        context.store,
+        plan.spec.board.architecture,
+        plan.epoch(),
+        context.reporter,
+    )?)
 }
 
-/// No package of `plan` may be in `database` already, not even with its configuration only.
+/// Refuses a package of `plan` that `database` has already, even if only its configuration files are left.
 fn refuse_upgrades(plan: &Plan, database: &Database) -> Result<(), SystemError> {
     let known = |locked: &LockedPackage| {
         let mut records = database.packages.values().map(|package| &package.record);
@@ -72,8 +82,8 @@ fn refuse_upgrades(plan: &Plan, database: &Database) -> Result<(), SystemError> 
     }
 }
 
-/// Writes what configures the packages into `root`, in which everything else is already; `unowned` is
-/// what belongs to accounts that only their scripts make.
+/// Writes the files that configure the packages into `root`, which is complete otherwise. `unowned` has the files
+/// that belong to accounts that the packages' scripts make.
 pub(super) fn write(
     plan: &Plan,
     boot_mount: &str,
@@ -85,7 +95,7 @@ pub(super) fn write(
     let steps = configure::preparation(root, objects)?;
     let log = format!("{}/{LOG}", boot_mount.trim_end_matches('/'));
     let mut text = format!("log={}\n\nbefore() {{\n", quoted(&log));
-    if !answers.is_empty() && root.resolve(&fixed(DEBCONF)).is_some() {
+    if !answers.is_empty() && root.resolve(&path(DEBCONF)).is_some() {
         let _ = writeln!(text, "\t{DEBCONF} \"$state/answers\" || return 1");
     }
     let lines = steps.iter().enumerate();
@@ -94,7 +104,7 @@ pub(super) fn write(
     for unowned in unowned {
         let Ownership { owner, group, mode } = &unowned.ownership;
         let path = quoted(&unowned.path.to_string());
-        // chown takes setuid bits away.
+        // chown clears setuid bits, so chmod comes second.
         let _ = writeln!(text, "\tchown {owner}:{group} {path} || return 1");
         let _ = writeln!(text, "\tchmod {mode:04o} {path} || return 1");
     }
@@ -108,31 +118,24 @@ pub(super) fn write(
         );
     }
     text += "\t:\n}\n";
-    let mut put = |path: &str, kind: Kind, mode: u16| -> Result<(), SystemError> {
-        let path = fixed(path);
-        let meta = |mode| Meta::root(mode, plan.epoch().into());
-        if let Some((parent, _)) = path.split_last() {
-            root.make_directories(&parent, meta(0o755), &Origin::Builtin)?;
-        }
-        root.insert(&path, Node::new(kind, meta(mode), Origin::Builtin))?;
-        Ok(())
-    };
-    let file = |bytes: &[u8]| Kind::File(Content::inline(bytes));
-    put(SCRIPT_PATH, file(SCRIPT), 0o755)?;
+    let mtime = plan.epoch().into();
     let unit = UNIT.replace("BOOT-MOUNT", &mount_unit(boot_mount));
-    put(UNIT_PATH, file(unit.as_bytes()), 0o644)?;
-    put(WANTED, Kind::Symlink(UNIT_PATH.as_bytes().into()), 0o777)?;
-    put(&format!("{STATE}/steps"), file(text.as_bytes()), 0o600)?;
-    put(&format!("{STATE}/answers"), file(answers.as_bytes()), 0o600)?;
-    put(&format!("{STATE}/tries"), file(b"0\n"), 0o600)?;
-    put(
-        &format!("{STATE}/done"),
-        Kind::Directory(Default::default()),
-        0o700,
-    )
+    for (at, bytes, mode) in [
+        (SCRIPT_PATH, SCRIPT, 0o755),
+        (UNIT_PATH, unit.as_bytes(), 0o644),
+        (&format!("{STATE}/steps"), text.as_bytes(), 0o600),
+        (&format!("{STATE}/answers"), answers.as_bytes(), 0o600),
+        (&format!("{STATE}/tries"), b"0\n", 0o600),
+    ] {
+        put(root, &path(at), builtin_file(bytes, mode, mtime))?;
+    }
+    put(root, &path(WANTED), builtin_symlink(UNIT_PATH, mtime))?;
+    let done = path(&format!("{STATE}/done"));
+    root.make_directories(&done, Meta::root(0o700, mtime), &Origin::Builtin)?;
+    Ok(())
 }
 
-/// `step`, the one of this `number`, as a line of the script.
+/// The line of the script that runs `step`, whose index is `number`.
 fn once(number: usize, step: &Step) -> String {
     let name = format!("{number} {}", step.name);
     let mut words = vec!["once".to_owned(), quoted(&name)];
@@ -140,7 +143,7 @@ fn once(number: usize, step: &Step) -> String {
     words.extend(variables.map(|(name, value)| quoted(&format!("{name}={value}"))));
     words.push("--".to_owned());
     if step.package.is_none() {
-        // dpkg refuses to configure once more what an earlier try has configured.
+        // dpkg refuses to configure a package that an earlier try has configured.
         let again = ["sh", "-c", "\"$@\" || dpkg --configure -a", "sh"];
         words.extend(again.map(quoted));
     }
@@ -148,13 +151,9 @@ fn once(number: usize, step: &Step) -> String {
     format!("\t{} || return 1\n", words.join(" "))
 }
 
-/// `word` as a shell takes it for nothing else.
+/// `word` in the quotes of a shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-fn fixed(text: &str) -> TreePath {
-    TreePath::parse(text.as_bytes()).expect("a plain path")
 }
 
 #[cfg(test)]

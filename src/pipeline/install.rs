@@ -2,29 +2,27 @@
 
 use super::context::BuildContext;
 use super::error::SystemError;
-use super::fetch;
 use super::first_boot;
-use super::host_name::{self, Configured};
+use super::host_name::{Configured, Input};
 use super::system;
-use crate::architecture::Architecture;
 use crate::base::{Opened, regulatory};
-use crate::configure::{self, Archive, ConfigureRequest};
+use crate::configure::Archive;
 use crate::dpkg::unpack;
-use crate::event::{Event, Stage, Work};
+use crate::event::{Event, Stage};
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::specification::Configure;
 use crate::tree::{Copier, Kind, Origin, Tree, TreePath};
 
-/// Changes whenever the same base and packages give another configured tree.
+/// The stage of the memo. It must change whenever the same base and packages give another configured tree.
 const INSTALLED: &str = "onto-4";
 
-/// Folders in which scripts leave traces of their run; what the base has there stays.
+/// The folders in which scripts leave logs and caches of their run. Files of the base are restored there.
 const TRACES: [&str; 3] = ["/var/log", "/var/cache", "/var/tmp"];
-/// What scripts leave in one of these folders and is no trace: the questions of packages, with their answers.
+/// The folder below these in which debconf keeps its questions and answers. It stays as the scripts left it.
 const QUESTIONS: &str = "/var/cache/debconf";
 
-/// The tree of `base` with the packages of `plan` installed, and what follows from its own ones.
+/// The tree of `base` with the packages of `plan` installed, and with the regulatory database that its kernel accepts.
 pub(super) fn configured(
     plan: &Plan,
     base: &Opened,
@@ -43,62 +41,49 @@ pub(super) fn configured(
 }
 
 fn installed(plan: &Plan, base: &Opened, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
-    if plan.lock.packages.is_empty() {
+    let packages = &plan.lock.packages;
+    if packages.is_empty() {
         return Ok(base.tree.clone());
     }
     if plan.spec.configure == Configure::FirstBoot {
         return first_boot::unpacked(plan, base, context);
     }
     let store = context.store;
-    let preseed = configure::debconf_answers(&plan.spec.system);
-    let mut key = system::key(plan, &plan.lock.packages);
+    let mut key = system::key(plan, packages);
     key.field(&base.disk.0);
-    key.field(&configure::STAGE_VERSION.to_le_bytes());
-    key.field(preseed.as_bytes());
-    let known = Configured::new(INSTALLED, key, plan);
-    if let Some(tree) = known.recall(store)? {
-        report_memoized(context);
+    let configured = Configured::new(INSTALLED, key, plan);
+    if let Some(tree) = configured.recall(&[Stage::Configure], context)? {
         return Ok(tree);
     }
-    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
-    let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
-    fetch::fetch(&needed, context)?;
+    system::fetch_inputs(plan, context)?;
     let archive = |package: &LockedPackage| Archive {
         name: package.name.clone(),
         deb: package.sha256,
     };
-    let archives: Vec<Archive> = plan.lock.packages.iter().map(archive).collect();
+    let archives: Vec<Archive> = packages.iter().map(archive).collect();
     let mounts: Vec<TreePath> = base.volumes.iter().map(|it| it.mount.clone()).collect();
-    let tools = system::tools(plan, host, context)?;
-    let architecture = plan.spec.board.architecture;
+    let tools = system::tools(plan, context)?;
     store.prove(base.tree.objects())?;
-    store.prove(plan.lock.packages.iter().map(|package| package.sha256))?;
-    known.make(context, &|name| {
-        let request = ConfigureRequest {
-            tree: &host_name::called(&base.tree, name, plan, context)?,
-            archives: &archives,
-            mounts: &mounts,
-            store,
-            architecture,
-            tools: tools.as_ref(),
-            epoch: plan.epoch(),
-            preseed: &preseed,
-            host_name: name,
-            script_timeout: context.script_timeout,
-            program: context.program,
-        };
-        let mut tree = configure::configure(&request, context.reporter)?;
-        restore_traces(&base.tree, &mut tree);
-        let packages = &plan.lock.packages;
-        unpack::mark_automatic(&mut tree, packages, architecture, plan.epoch(), store)?;
-        Ok(tree)
-    })
+    store.prove(packages.iter().map(|package| package.sha256))?;
+    let input = Input {
+        tree: &base.tree,
+        archives: &archives,
+        mounts: &mounts,
+        tools: tools.as_ref(),
+    };
+    let finish = |tree: &mut Tree| -> Result<(), SystemError> {
+        restore_traces(&base.tree, tree);
+        let architecture = plan.spec.board.architecture;
+        unpack::mark_automatic(tree, packages, architecture, plan.epoch(), store)?;
+        Ok(())
+    };
+    configured.make(&input, &finish, context)
 }
 
-/// Puts back what the base has where scripts leave traces of their run.
+/// Restores the files of the base in the folders where scripts leave traces of their run.
 fn restore_traces(base: &Tree, tree: &mut Tree) {
-    let fixed = |text: &str| TreePath::parse(text.as_bytes()).expect("a plain path");
-    let (folders, questions) = (TRACES.map(fixed), fixed(QUESTIONS));
+    let folders = TRACES.map(TreePath::constant);
+    let questions = TreePath::constant(QUESTIONS);
     let mut copier = Copier::between(base, tree);
     for (path, id) in base.walk() {
         let node = base.node(id);
@@ -119,20 +104,10 @@ fn restore_traces(base: &Tree, tree: &mut Tree) {
     }
 }
 
-fn report_memoized(context: &BuildContext<'_>) {
-    context.reporter.report(Event::Started {
-        stage: Stage::Configure,
-        work: Work::Uncounted,
-    });
-    context.reporter.report(Event::Finished {
-        stage: Stage::Configure,
-        memoized: true,
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boot::contents::{path, put};
     use crate::epoch::Timestamp;
     use crate::tree::{Content, Meta, Node};
 
@@ -143,17 +118,10 @@ mod tests {
         let meta = Meta::root(0o755, Timestamp::default());
         let mut tree = Tree::new(meta);
         for path in [LOG, ANSWERS].map(path) {
-            let (parent, _) = path.split_last().unwrap();
-            tree.make_directories(&parent, meta, origin).unwrap();
             let kind = Kind::File(Content::inline(text.as_bytes()));
-            tree.insert(&path, Node::new(kind, meta, origin.clone()))
-                .unwrap();
+            put(&mut tree, &path, Node::new(kind, meta, origin.clone())).unwrap();
         }
         tree
-    }
-
-    fn path(text: &str) -> TreePath {
-        TreePath::parse(text.as_bytes()).unwrap()
     }
 
     #[test]

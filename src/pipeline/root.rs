@@ -1,23 +1,23 @@
-//! The finished root filesystem: packages configured, everything composed, boot files written, and all of it
-//! accepted by the image's own programs.
+//! Makes the finished root filesystem: packages are configured, files are composed and boot files written, and the
+//! image's own programs accept the result.
 //!
-//! Boot files are part of it, and not of the disk alone: what they would write over or take away of an overlay's
-//! files is found when the finished tree is compared with what the overlays wrote.
+//! Boot files are written here and not when the disk is made, because they may replace files of overlays. This is found
+//! when the finished tree is compared with the files that the overlays wrote.
 
 use super::context::BuildContext;
 use super::error::{BuildError, SystemError};
 use super::{boot, first_boot, generated_secrets, install, references, system};
 use crate::compose::layer::Layer;
 use crate::compose::{self, ComposeError, Composed, boot_text};
-use crate::event::{Event, Stage, Work};
+use crate::event::{Stage, Work};
 use crate::plan::Plan;
 use crate::specification::Configure;
 use crate::tree::{Origin, Tree};
 use crate::verify;
 
-/// The finished root filesystem, with every other filesystem where it is mounted.
+/// The finished root filesystem, with the files of every other filesystem at its mount point.
 pub(super) struct Root {
-    /// Its tree.
+    /// The tree of the root filesystem.
     pub(super) tree: Tree,
     /// The unpacked packages whose files serve as blobs.
     pub(super) file_packages: Tree,
@@ -25,6 +25,10 @@ pub(super) struct Root {
 
 impl Root {
     /// Makes the root of `plan`.
+    ///
+    /// # Errors
+    ///
+    /// An input cannot be fetched, a file cannot be written, or a program of the image refuses the result.
     pub(super) fn make(plan: &Plan, context: &BuildContext<'_>) -> Result<Self, BuildError> {
         let (store, reporter) = (context.store, context.reporter);
         let tree = match context.base.image() {
@@ -35,22 +39,16 @@ impl Root {
             tree,
             file_packages: system::file_packages(plan, context)?,
         };
-        reporter.report(Event::Started {
-            stage: Stage::Compose,
-            work: Work::Uncounted,
-        });
+        reporter.started(Stage::Compose, Work::Uncounted);
         let composed = root.compose(plan, context)?;
-        reporter.report(Event::Finished {
-            stage: Stage::Compose,
-            memoized: false,
-        });
+        reporter.finished(Stage::Compose, false);
         let checked: verify::Request<'_, BuildError> = verify::Request {
             store,
             program: context.program,
             script_timeout: context.script_timeout,
             own_key: context.own_key,
             packages_alone: context.base.image().is_none(),
-            tools: &|| Ok(system::fetched_tools(plan, context)?),
+            tools: &|| Ok(system::tools(plan, context)?),
             reporter,
         };
         verify::verify(plan, (&root.tree, &composed.overlay_files), &checked)?;
@@ -59,7 +57,7 @@ impl Root {
         Ok(root)
     }
 
-    /// Puts everything into the tree that is in no package.
+    /// Writes all files into the tree that no package has.
     fn compose(&mut self, plan: &Plan, context: &BuildContext<'_>) -> Result<Composed, BuildError> {
         let (store, tree) = (context.store, &mut self.tree);
         let image = context.base.image().map(|image| &image.opened);

@@ -1,80 +1,63 @@
-//! The root filesystem of configured packages, and beside it the trees of file packages and of
-//! tools.
+//! The root filesystem of configured packages, and the trees of file packages and of tools.
 
 use super::context::BuildContext;
 use super::error::SystemError;
 use super::fetch;
-use super::host_name::{self, Configured};
+use super::host_name::{Configured, Input};
 use super::remembered_tree;
 use crate::architecture::Architecture;
 use crate::compose::layer::Layer;
 use crate::compose::named;
-use crate::configure::{self, ConfigureRequest, Tools};
 use crate::digest::Hasher;
 use crate::dpkg::unpack;
-use crate::event::{Event, Stage, Work};
+use crate::event::Stage;
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::tree::{Origin, Tree};
 
-/// Changes whenever the same packages give another configured tree.
+/// The stage of the memo of configured packages. It must change whenever the same packages give another tree.
 const CONFIGURED: &str = "configured-1";
 
-/// Changes whenever the same packages give another tree of unpacked files.
+/// The stage of the memo of file packages. It must change whenever the same packages give another tree.
 const FILE_PACKAGES: &str = "file-packages-1";
 
 /// The tree of all packages of `plan`, configured.
-pub(crate) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
+///
+/// # Errors
+///
+/// A package cannot be fetched or unpacked, a setting names what no package has, or a script fails.
+pub(super) fn configured(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
     let store = context.store;
     let architecture = plan.spec.board.architecture;
-    let preseed = configure::debconf_answers(&plan.spec.system);
-    let mut key = key(plan, &plan.lock.packages);
-    key.field(&configure::STAGE_VERSION.to_le_bytes());
-    key.field(preseed.as_bytes());
-    let known = Configured::new(CONFIGURED, key, plan);
-    if let Some(tree) = known.recall(store)? {
-        for stage in [Stage::Unpack, Stage::Configure] {
-            context.reporter.report(Event::Started {
-                stage,
-                work: Work::Uncounted,
-            });
-            context.reporter.report(Event::Finished {
-                stage,
-                memoized: true,
-            });
-        }
+    let configured = Configured::new(CONFIGURED, key(plan, &plan.lock.packages), plan);
+    if let Some(tree) = configured.recall(&[Stage::Unpack, Stage::Configure], context)? {
         return Ok(tree);
     }
-    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
-    let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
-    fetch::fetch(&needed, context)?;
+    fetch_inputs(plan, context)?;
     let mut unpacked = unpack(&plan.lock.packages, architecture, plan, context)?;
-    // What is known now is said before scripts take their minutes; `compose` sees the accounts as
-    // well.
+    // Names are checked before scripts run for minutes, except those of accounts, which `compose` checks.
     let layer = Layer::new(&mut unpacked, store, plan.epoch(), Origin::Builtin);
     named::check(&layer, &named::names(plan, &plan.spec.system))?;
-    let tools = tools(plan, host, context)?;
+    let tools = tools(plan, context)?;
     store.prove(unpacked.objects())?;
-    known.make(context, &|name| {
-        let request = ConfigureRequest {
-            tree: &host_name::called(&unpacked, name, plan, context)?,
-            archives: &[],
-            mounts: &[],
-            store,
-            architecture,
-            tools: tools.as_ref(),
-            epoch: plan.epoch(),
-            preseed: &preseed,
-            host_name: name,
-            script_timeout: context.script_timeout,
-            program: context.program,
-        };
-        Ok(configure::configure(&request, context.reporter)?)
-    })
+    let input = Input {
+        tree: &unpacked,
+        archives: &[],
+        mounts: &[],
+        tools: tools.as_ref(),
+    };
+    configured.make(&input, &|_| Ok(()), context)
 }
 
-/// The tree of the packages whose files serve as blobs of the board; none of them is configured.
-pub(crate) fn file_packages(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
+/// Fetches the packages of `plan`, and the tools that are needed to configure them on this machine.
+pub(super) fn fetch_inputs(plan: &Plan, context: &BuildContext<'_>) -> Result<(), SystemError> {
+    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
+    let needed: Vec<&LockedPackage> = plan.lock.inputs(Some(host)).collect();
+    Ok(fetch::fetch(&needed, context)?)
+}
+
+/// The tree of the packages whose files serve as blobs of the board. They are unpacked and not configured.
+pub(super) fn file_packages(plan: &Plan, context: &BuildContext<'_>) -> Result<Tree, SystemError> {
     let store = context.store;
     let key = key(plan, &plan.lock.file_packages).finish();
     if let Some(tree) = remembered_tree::recall(FILE_PACKAGES, &key, store)? {
@@ -88,30 +71,15 @@ pub(crate) fn file_packages(plan: &Plan, context: &BuildContext<'_>) -> Result<T
     Ok(file_packages)
 }
 
-/// The tools of `plan` that run in the sandbox on a machine of architecture `host`; they were
-/// fetched before.
-pub(crate) fn tools(
-    plan: &Plan,
-    host: Architecture,
-    context: &BuildContext<'_>,
-) -> Result<Option<Tools>, SystemError> {
+/// The tree of the tools that run in the sandbox on this machine; `None` if the plan needs no tools here.
+pub(super) fn tools(plan: &Plan, context: &BuildContext<'_>) -> Result<Option<Tree>, SystemError> {
+    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
     let locked = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
     if locked.is_empty() {
         return Ok(None);
     }
-    let tree = unpack(locked, host, plan, context)?;
-    Ok(Some(Tools { tree }))
-}
-
-/// The same, fetched now.
-pub(crate) fn fetched_tools(
-    plan: &Plan,
-    context: &BuildContext<'_>,
-) -> Result<Option<Tools>, SystemError> {
-    let host = Architecture::host().ok_or(SystemError::UnknownHost)?;
-    let locked = plan.lock.tools.get(&host).map_or(&[][..], Vec::as_slice);
     fetch::fetch(&locked.iter().collect::<Vec<&LockedPackage>>(), context)?;
-    tools(plan, host, context)
+    unpack(locked, host, plan, context).map(Some)
 }
 
 fn unpack(
@@ -131,7 +99,7 @@ fn unpack(
 }
 
 /// `tree` with the packages of `plan`, none of which it has yet.
-pub(crate) fn unpack_onto(
+pub(super) fn unpack_onto(
     tree: Tree,
     plan: &Plan,
     context: &BuildContext<'_>,
@@ -146,8 +114,9 @@ pub(crate) fn unpack_onto(
     )?)
 }
 
-/// Everything that decides the tree of `packages`: not the profile's files, which come later.
-pub(crate) fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
+/// The digest of everything that decides the tree of `packages`. Files of overlays do not, because they are written
+/// afterwards.
+pub(super) fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
     let mut hasher = Hasher::new();
     hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.field(plan.spec.board.architecture.debian().as_bytes());

@@ -48,13 +48,6 @@ pub(super) enum Change {
     Files(u32),
 }
 
-/// Whether a process may take any id, or only those that it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    Any,
-    Own,
-}
-
 /// All ids of a process. The default is root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Credentials {
@@ -75,7 +68,7 @@ pub(super) struct Program(pub(super) u64);
 impl Credentials {
     /// These credentials after a change of the user ids.
     pub(super) fn with_user(&self, change: Change) -> Result<Self, Errno> {
-        let user = self.user.after(change, self.choice())?;
+        let user = self.user.after(change, self.is_privileged())?;
         Ok(Self {
             user,
             ..self.clone()
@@ -84,7 +77,7 @@ impl Credentials {
 
     /// These credentials after a change of the group ids.
     pub(super) fn with_group(&self, change: Change) -> Result<Self, Errno> {
-        let group = self.group.after(change, self.choice())?;
+        let group = self.group.after(change, self.is_privileged())?;
         Ok(Self {
             group,
             ..self.clone()
@@ -107,14 +100,15 @@ impl Credentials {
         }
     }
 
-    /// Whether the process may take any supplementary groups.
-    pub(super) fn may_set_groups(&self) -> bool {
-        self.choice() == Choice::Any
+    /// Whether the process may take any ids and supplementary groups, and not only the ids that it
+    /// has (CAP_SETUID, CAP_SETGID).
+    pub(super) fn is_privileged(&self) -> bool {
+        self.user.effective == 0 || self.keeps.is_some()
     }
 
     /// These credentials with other supplementary groups, sorted as the kernel sorts them.
     pub(super) fn with_groups(&self, mut groups: Vec<u32>) -> Result<Self, Errno> {
-        if !self.may_set_groups() {
+        if !self.is_privileged() {
             return Err(Errno::PERM);
         }
         if groups.len() > NGROUPS_MAX || groups.contains(&UNCHANGED) {
@@ -153,13 +147,6 @@ impl Credentials {
         let group = gid == UNCHANGED || own && (gid == owner.gid || self.is_in(gid));
         self.rules_files() || user && group
     }
-
-    fn choice(&self) -> Choice {
-        match self.user.effective == 0 || self.keeps.is_some() {
-            true => Choice::Any,
-            false => Choice::Own,
-        }
-    }
 }
 
 impl Ids {
@@ -175,16 +162,16 @@ impl Ids {
     }
 
     /// The ids after `change`, by the rules of kernel/sys.c.
-    fn after(self, change: Change, choice: Choice) -> Result<Self, Errno> {
+    fn after(self, change: Change, privileged: bool) -> Result<Self, Errno> {
         match change {
-            Change::To(id) => self.after_one(id, choice),
-            Change::Pair(ids) => self.after_pair(ids, choice),
-            Change::All(ids) => self.after_all(ids, choice),
-            Change::Files(id) => Ok(self.after_files(id, choice)),
+            Change::To(id) => self.after_one(id, privileged),
+            Change::Pair(ids) => self.after_pair(ids, privileged),
+            Change::All(ids) => self.after_all(ids, privileged),
+            Change::Files(id) => Ok(self.after_files(id, privileged)),
         }
     }
 
-    fn after_one(self, id: u32, choice: Choice) -> Result<Self, Errno> {
+    fn after_one(self, id: u32, privileged: bool) -> Result<Self, Errno> {
         if id == UNCHANGED {
             return Err(Errno::INVAL);
         }
@@ -193,21 +180,21 @@ impl Ids {
             files: id,
             ..self
         };
-        match choice {
-            Choice::Any => Ok(Self {
+        match privileged {
+            true => Ok(Self {
                 real: id,
                 saved: id,
                 ..taken
             }),
-            Choice::Own if [self.real, self.saved].contains(&id) => Ok(taken),
-            Choice::Own => Err(Errno::PERM),
+            false if [self.real, self.saved].contains(&id) => Ok(taken),
+            false => Err(Errno::PERM),
         }
     }
 
-    fn after_pair(self, [real, effective]: [u32; 2], choice: Choice) -> Result<Self, Errno> {
+    fn after_pair(self, [real, effective]: [u32; 2], privileged: bool) -> Result<Self, Errno> {
         let own = [self.real, self.effective, self.saved];
-        may(real, &own[..2], choice)?;
-        may(effective, &own, choice)?;
+        may(real, &own[..2], privileged)?;
+        may(effective, &own, privileged)?;
         let mut after = self;
         set(&mut after.real, real);
         set(&mut after.effective, effective);
@@ -218,7 +205,11 @@ impl Ids {
         Ok(after)
     }
 
-    fn after_all(self, [real, effective, saved]: [u32; 3], choice: Choice) -> Result<Self, Errno> {
+    fn after_all(
+        self,
+        [real, effective, saved]: [u32; 3],
+        privileged: bool,
+    ) -> Result<Self, Errno> {
         let same = |new: u32, olds: &[u32]| new == UNCHANGED || olds.iter().all(|old| *old == new);
         // Since Linux 6.2, a call that changes no id leaves the filesystem id alone too.
         if same(real, &[self.real])
@@ -229,7 +220,7 @@ impl Ids {
         }
         let own = [self.real, self.effective, self.saved];
         for id in [real, effective, saved] {
-            may(id, &own, choice)?;
+            may(id, &own, privileged)?;
         }
         let mut after = self;
         set(&mut after.real, real);
@@ -239,17 +230,17 @@ impl Ids {
         Ok(after)
     }
 
-    fn after_files(self, id: u32, choice: Choice) -> Self {
+    fn after_files(self, id: u32, privileged: bool) -> Self {
         let own = [self.real, self.effective, self.saved, self.files];
-        match may(id, &own, choice) {
+        match may(id, &own, privileged) {
             Ok(()) if id != UNCHANGED => Self { files: id, ..self },
             _ => self,
         }
     }
 }
 
-fn may(id: u32, own: &[u32], choice: Choice) -> Result<(), Errno> {
-    match id == UNCHANGED || choice == Choice::Any || own.contains(&id) {
+fn may(id: u32, own: &[u32], privileged: bool) -> Result<(), Errno> {
+    match id == UNCHANGED || privileged || own.contains(&id) {
         true => Ok(()),
         false => Err(Errno::PERM),
     }
@@ -354,10 +345,9 @@ mod tests {
             _ => now.with_group(change),
         };
         let old = [now.user.files, now.group.files][group];
-        let value = if matches!(change, Change::Files(_)) {
-            old
-        } else {
-            0
+        let value = match change {
+            Change::Files(_) => old,
+            _ => 0,
         };
         let result = kernel(calls[group], ids.map(|id| usize::try_from(id).unwrap()));
         let what = format!("{change:?} of {group} from {now:?}");

@@ -2,7 +2,7 @@
 //! sandbox's own user namespace. Native builds take the place of the programs on which scripts
 //! spend their time.
 
-use super::error::{Area, Doing, Trouble};
+use super::error::{Area, Doing, Failure};
 use super::job::{Emulation, Scratch};
 use super::materialize::{self, below};
 use super::mounts::Mounts;
@@ -26,7 +26,7 @@ pub(super) fn prepare(
     [tools, tree]: [&Tree; 2],
     mounts: &mut Mounts,
     objects: &dyn Objects,
-) -> Result<Registration, Trouble> {
+) -> Result<Registration, Failure> {
     let scratch = Scratch::here();
     let native = scratch.native();
     fs_err::create_dir(&native).doing(|| "make a folder for the tools".to_owned())?;
@@ -63,8 +63,8 @@ fn register(
     target: Architecture,
     interpreter: &str,
     scratch: &Scratch,
-) -> Result<Option<OwnedFd>, Trouble> {
-    let refused = |trouble: Trouble| trouble.about(Area::Emulation);
+) -> Result<Option<OwnedFd>, Failure> {
+    let refused = |failure: Failure| failure.about(Area::Emulation);
     let at = scratch.path().join("binfmt");
     fs_err::create_dir(&at).doing(|| "make a folder".to_owned())?;
     let mounted = rustix::mount::mount("binfmt_misc", &at, "binfmt_misc", MountFlags::empty(), c"");

@@ -155,12 +155,12 @@ pub(super) enum Outcome {
     /// Step `index` failed.
     Step { index: usize, ending: Ending },
     /// Something around the steps failed.
-    Trouble(Trouble),
+    Failure(Failure),
 }
 
 /// A failure inside the sandbox, on its way out.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Trouble {
+pub(super) struct Failure {
     pub(super) area: Area,
     pub(super) doing: String,
     pub(super) errno: i32,
@@ -174,7 +174,7 @@ pub(super) enum Area {
     Other,
 }
 
-impl Trouble {
+impl Failure {
     pub(super) fn about(self, area: Area) -> Self {
         Self { area, ..self }
     }
@@ -186,15 +186,15 @@ impl Trouble {
 
 /// Adds a description of the action to the error of a system call.
 pub(super) trait Doing<T> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Trouble>;
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure>;
 }
 
 impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Trouble> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| {
             let error: io::Error = error.into();
             let number = error.raw_os_error();
-            Trouble {
+            Failure {
                 area: Area::Other,
                 doing: match number {
                     Some(_) => what(),

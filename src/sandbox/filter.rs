@@ -25,35 +25,29 @@ enum Verdict {
     Return(i32),
 }
 
-/// The rule for a call.
+/// The rule for a call. By all but the first, an argument of the call decides, which the kernel
+/// takes as 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
     Always(Verdict),
-    /// An argument of the call decides.
-    Ask(Question),
-}
-
-/// The question about an argument. The kernel takes all of these arguments as 32 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
     /// `clone`: it may make no new namespace.
     Namespaces,
     /// `socket`, `socketpair`: the address family must be a needed one.
     Family,
     /// `ioctl`: it may not type into a terminal.
     Request,
-    /// The part of the calls that goes to the supervisor.
+    /// The calls that the supervisor answers under this condition.
     Notified(When),
     /// `personality`: it may change no more than a version number.
     Persona,
 }
 
-const QUESTIONS: &[(libc::c_long, Question)] = &[
-    (libc::SYS_clone, Question::Namespaces),
-    (libc::SYS_socket, Question::Family),
-    (libc::SYS_socketpair, Question::Family),
-    (libc::SYS_ioctl, Question::Request),
-    (libc::SYS_personality, Question::Persona),
+const ASKED: &[(libc::c_long, Rule)] = &[
+    (libc::SYS_clone, Rule::Namespaces),
+    (libc::SYS_socket, Rule::Family),
+    (libc::SYS_socketpair, Rule::Family),
+    (libc::SYS_ioctl, Rule::Request),
+    (libc::SYS_personality, Rule::Persona),
 ];
 
 /// Every `CLONE_NEW…` that `clone` knows.
@@ -117,16 +111,16 @@ pub(super) fn kept(network: bool) -> CapabilitySet {
 fn ranges() -> Vec<(u32, Rule)> {
     let always = |call: &libc::c_long, verdict| (*call, Rule::Always(verdict));
     let allowed = ALLOWED.iter().map(|call| always(call, Verdict::Allow));
-    let notified = NOTIFIED.iter().map(|(call, _, when)| match when {
-        When::Always => always(call, Verdict::Notify),
-        when => (*call, Rule::Ask(Question::Notified(*when))),
-    });
+    let notified = NOTIFIED
+        .iter()
+        .map(|(call, _, when)| (*call, Rule::Notified(*when)));
     let ignored = IGNORED.iter().map(|call| always(call, Verdict::Return(0)));
-    let asked = QUESTIONS.iter();
-    let asked = asked.map(|(call, question)| (*call, Rule::Ask(*question)));
     // If clone3 does not exist, the C library uses `clone`, whose flags the filter can see.
     let clone3 = [always(&libc::SYS_clone3, Verdict::Return(libc::ENOSYS))];
-    let listed = allowed.chain(notified).chain(ignored).chain(asked);
+    let listed = allowed
+        .chain(notified)
+        .chain(ignored)
+        .chain(ASKED.iter().copied());
     let listed: BTreeMap<libc::c_long, Rule> = listed.chain(clone3).collect();
     let refused = Rule::Always(Verdict::Return(libc::EPERM));
     let mut ranges: Vec<(u32, Rule)> = Vec::new();
@@ -189,24 +183,21 @@ fn search(ranges: &[(u32, Rule)]) -> Vec<libc::sock_filter> {
 
 /// The instructions that carry `rule` out.
 fn leaf(rule: Rule) -> Vec<libc::sock_filter> {
-    let question = match rule {
-        Rule::Always(verdict) => return vec![give(verdict)],
-        Rule::Ask(question) => question,
-    };
     let allowed = Verdict::Allow;
     let refused = Verdict::Return(libc::EPERM);
-    let (index, values, found, other) = match question {
-        Question::Namespaces => {
+    let (index, values, found, other) = match rule {
+        Rule::Always(verdict) => return vec![give(verdict)],
+        Rule::Notified(when) => return ask_supervisor(when),
+        Rule::Namespaces => {
             let flag = jump(libc::BPF_JSET, NAMESPACES, 0, 1);
             return vec![load(argument(0)), flag, give(refused), give(allowed)];
         }
-        Question::Family => {
+        Rule::Family => {
             let unknown = Verdict::Return(libc::EAFNOSUPPORT);
             (0, FAMILIES.as_slice(), allowed, unknown)
         }
-        Question::Request => (1, TYPING.as_slice(), refused, allowed),
-        Question::Notified(when) => return ask_supervisor(when),
-        Question::Persona => (0, PERSONAS.as_slice(), allowed, refused),
+        Rule::Request => (1, TYPING.as_slice(), refused, allowed),
+        Rule::Persona => (0, PERSONAS.as_slice(), allowed, refused),
     };
     let mut program = vec![load(argument(index))];
     for (value, left) in values.iter().zip((0..values.len()).rev()) {
@@ -331,7 +322,7 @@ mod tests {
     fn every_number_gets_what_the_lists_say() {
         for (number, call) in (0..2000).zip(0..) {
             let notified = NOTIFIED.iter().find(|(notified, ..)| *notified == call);
-            let asked = QUESTIONS.iter().any(|(asked, _)| *asked == call)
+            let asked = ASKED.iter().any(|(asked, _)| *asked == call)
                 || notified.is_some_and(|(.., when)| *when != When::Always);
             let expected = match call {
                 _ if notified.is_some() => libc::SECCOMP_RET_USER_NOTIF,

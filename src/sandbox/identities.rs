@@ -33,6 +33,7 @@
 use super::credentials::{Change, Credentials, Ids, NGROUPS_MAX, Program};
 use super::memory;
 use super::notified::Call;
+use super::proc::{stat_field, status_number};
 use super::process;
 use super::seccomp::{Listener, Notification, Reply};
 use rustix::thread::CapabilitySet;
@@ -138,26 +139,16 @@ impl Identities {
     }
 }
 
-/// The program that thread `tid` runs: field `startstack` of proc_pid_stat(5).
+/// The program that thread `tid` runs: field `startstack` of its record.
 fn program_of(tid: u32) -> io::Result<Program> {
-    let stat = fs_err::read_to_string(format!("/proc/{tid}/stat"))?;
-    // The fields are counted from the last parenthesis, because the name of the program before it
-    // may have any character. The field after it is the third.
-    let field = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.split(' ').nth(25));
-    let address = field.and_then(|field| field.parse().ok());
-    Ok(Program(address.ok_or(io::ErrorKind::InvalidData)?))
+    stat_field(tid, 28).map(Program)
 }
 
 /// Whether the kernel's own record of thread `tid`, which capset(2) changes and execve(2) fills,
 /// has the capabilities that it takes to become any user.
 fn has_capabilities(tid: u32) -> io::Result<bool> {
     let wanted = (CapabilitySet::SETUID | CapabilitySet::SETGID).bits();
-    let status = fs_err::read_to_string(format!("/proc/{tid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let has = line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
-    Ok(has.ok_or(io::ErrorKind::InvalidData)? & wanted == wanted)
+    Ok(status_number(tid, "CapEff:", 16)? & wanted == wanted)
 }
 
 /// The error for a full table. The kernel, too, fails in this way when it has no memory
@@ -169,7 +160,7 @@ fn full() -> io::Error {
 fn set_groups(call: &Notification, old: &Credentials) -> io::Result<Credentials> {
     // The kernel checks in this order: a process without the permission gets that error whatever
     // the list is.
-    if !old.may_set_groups() {
+    if !old.is_privileged() {
         return Err(io::Error::from_raw_os_error(libc::EPERM));
     }
     let n = usize::try_from(low(call.arguments[0])).map_err(io::Error::other)?;
@@ -188,10 +179,7 @@ fn describe(call: &Notification, old: &Credentials, listener: &Listener) -> io::
         groups,
         ..
     } = old;
-    let three = |ids: &Ids| {
-        let values = [ids.real, ids.effective, ids.saved];
-        write_each(call, listener, values)
-    };
+    let three = |ids: &Ids| write_each(call, listener, [ids.real, ids.effective, ids.saved]);
     Ok(match call.call {
         Call::Getuid => Reply::Value(user.real),
         Call::Geteuid => Reply::Value(user.effective),

@@ -9,7 +9,7 @@
 //! and output, no keyring, and no argument that names a folder of the host.
 
 use super::emulation;
-use super::error::{Area, Doing, Outcome, Refusal, Trouble};
+use super::error::{Area, Doing, Failure, Outcome, Refusal};
 use super::job::{self, Job, Scratch};
 use super::limits;
 use super::loopback;
@@ -23,7 +23,7 @@ use super::scan::Scan;
 use super::supervise::{self, Ended};
 use crate::tree::{self, Tree};
 use rustix::fs::Mode;
-use rustix::process::{DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
+use rustix::process::{DumpableBehavior, Pid, Resource, Signal, WaitOptions, WaitStatus};
 use rustix::thread::{Gid, Uid, UnshareFlags};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -57,7 +57,7 @@ fn outer(parent: u32) -> io::Result<ExitCode> {
     process::close_inherited()?;
     limits::be_first_to_go();
     die_with(parent)?;
-    let job: Job = serde_json::from_slice(&fs_err::read(Scratch::here().job())?)?;
+    let job: Job = serde_json::from_slice(&fs_err::read(Scratch::here().file(job::JOB))?)?;
     let (outside, server) = outside::pair()?;
     let this = std::process::id();
     match process::fork()? {
@@ -76,12 +76,12 @@ fn outer(parent: u32) -> io::Result<ExitCode> {
 /// Makes the namespaces, starts the inner process in them and waits for it.
 fn middle(parent: u32, job: &Job, outside: &Outside) -> io::Result<ExitCode> {
     if let Err(error) = enter_namespaces(outside) {
-        let trouble = Trouble {
+        let failure = Failure {
             area: Area::Namespace,
             doing: "make the namespaces".to_owned(),
             errno: error.raw_os_error().unwrap_or(libc::EPERM),
         };
-        report(outside, &Outcome::Trouble(trouble))?;
+        report(outside, &Outcome::Failure(failure))?;
         return Ok(ExitCode::FAILURE);
     }
     // This follows the change of user, which would clear it.
@@ -144,7 +144,7 @@ fn wait(child: Pid) -> io::Result<ExitCode> {
 
 fn inner(job: &Job, outside: &Outside) -> io::Result<ExitCode> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    let outcome = work(job, outside).unwrap_or_else(Outcome::Trouble);
+    let outcome = work(job, outside).unwrap_or_else(Outcome::Failure);
     report(outside, &outcome)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -155,9 +155,10 @@ fn report(outside: &Outside, outcome: &Outcome) -> io::Result<()> {
 }
 
 /// Does the whole work of the inner process, from the job to the result.
-fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
+fn work(job: &Job, outside: &Outside) -> Result<Outcome, Failure> {
     isolate(&job.host_name)?;
-    limit()?;
+    // The supervisor needs a descriptor for every file that does not belong to root.
+    limits::raise(Resource::Nofile).doing(|| "raise the limit of open files".to_owned())?;
     let scratch = Scratch::here();
     let mut tree = read_tree(outside, job::TREE)?;
     let hidden = mounts::add_mount_points(&mut tree, job.added_files(), job.added_folders());
@@ -168,7 +169,7 @@ fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
         .doing(|| "read the clock".to_owned())?;
     let mut mounts = Mounts::of_root(&scratch)?;
     let mut owners = Owners::default();
-    let laid = materialize::materialize(&tree, &scratch.root(), outside, &mut owners)?;
+    let written = materialize::materialize(&tree, &scratch.root(), outside, &mut owners)?;
     mounts.fill(&scratch, &tree, &job.stubs)?;
     let prepare = |emulation| {
         let tools = read_tree(outside, job::TOOLS)?;
@@ -197,7 +198,7 @@ fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
     mounts.leave()?;
     let scan = Scan {
         before: &tree,
-        laid: &laid,
+        written: &written,
         owners: &owners,
         objects: outside,
         hidden: &hidden,
@@ -210,7 +211,7 @@ fn work(job: &Job, outside: &Outside) -> Result<Outcome, Trouble> {
 
 /// Isolates this process: it has no terminal, not the name of the host, and no other process can
 /// inspect it.
-fn isolate(host_name: &str) -> Result<(), Trouble> {
+fn isolate(host_name: &str) -> Result<(), Failure> {
     let doing = || "isolate the sandbox".to_owned();
     rustix::process::setsid().doing(doing)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
@@ -218,24 +219,12 @@ fn isolate(host_name: &str) -> Result<(), Trouble> {
     rustix::system::sethostname(host_name.as_bytes())
         .and_then(|()| rustix::system::setdomainname(b"(none)"))
         .doing(doing)
-        .map_err(|trouble| trouble.about(Area::Namespace))?;
+        .map_err(|failure| failure.about(Area::Namespace))?;
     loopback::switch_on().doing(doing)?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(doing)
 }
 
-/// Sets the limits of the sandbox, which are the same on every host. The supervisor needs a
-/// descriptor for every file that does not belong to root.
-fn limit() -> Result<(), Trouble> {
-    let files = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: files.maximum,
-        ..files
-    };
-    rustix::process::setrlimit(Resource::Nofile, raised)
-        .doing(|| "raise the limit of open files".to_owned())
-}
-
-fn read_tree(outside: &Outside, name: &str) -> Result<Tree, Trouble> {
+fn read_tree(outside: &Outside, name: &str) -> Result<Tree, Failure> {
     let doing = || format!("read the {name}");
     let mut text = String::new();
     let mut file = outside.read(name).doing(doing)?;
@@ -245,7 +234,7 @@ fn read_tree(outside: &Outside, name: &str) -> Result<Tree, Trouble> {
         .doing(doing)
 }
 
-fn read_back(scan: &Scan<'_>, outside: &Outside) -> Result<(), Trouble> {
+fn read_back(scan: &Scan<'_>, outside: &Outside) -> Result<(), Failure> {
     let doing = || "write the result".to_owned();
     let bundle = io::BufWriter::new(outside.create(job::BUNDLE).doing(doing)?);
     let (tree, object) = scan.read(std::path::Path::new("/"), bundle)?;

@@ -83,7 +83,7 @@ pub(crate) struct Emulation {
 }
 
 /// One program to run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The name for messages, such as `preinst of base-passwd`.
     pub name: String,
@@ -95,8 +95,8 @@ pub struct Step {
     pub environment: BTreeMap<String, String>,
     /// The text that it reads from standard input.
     pub input: String,
-    /// The most attempts that are made.
-    pub attempts: u32,
+    /// The number of further attempts after a failure.
+    pub retries: u32,
     /// Whether it counts as failed if it prints anything.
     pub silent: bool,
     /// Whether the program is dpkg, which reports its progress (`--status-fd`).
@@ -113,15 +113,8 @@ impl Step {
     pub fn new(name: &str, command: &[&str]) -> Self {
         Self {
             name: name.to_owned(),
-            package: None,
             command: command.iter().map(|word| (*word).to_owned()).collect(),
-            environment: BTreeMap::new(),
-            input: String::new(),
-            attempts: 1,
-            silent: false,
-            reports: false,
-            verdict: false,
-            network: false,
+            ..Self::default()
         }
     }
 }
@@ -130,37 +123,24 @@ impl Step {
 pub(crate) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
+    /// The path of the file `name`, one of [`GIVEN`] or [`MADE`].
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// The scratch folder in which the processes of a sandbox start. They know it by no other name,
     /// because the sandbox's user may not be able to enter the folders above it.
     pub(crate) fn here() -> Self {
         Self(PathBuf::from("."))
     }
-    pub(crate) fn job(&self) -> PathBuf {
-        self.0.join(JOB)
-    }
-    pub(crate) fn tree(&self) -> PathBuf {
-        self.0.join(TREE)
-    }
     pub(crate) fn root(&self) -> PathBuf {
         self.0.join("root")
-    }
-    pub(crate) fn tools(&self) -> PathBuf {
-        self.0.join(TOOLS)
     }
     pub(crate) fn native(&self) -> PathBuf {
         self.0.join("native")
     }
     pub(crate) fn stubs(&self) -> PathBuf {
         self.0.join("stubs")
-    }
-    pub(crate) fn outcome(&self) -> PathBuf {
-        self.0.join(OUTCOME)
-    }
-    pub(crate) fn result(&self) -> PathBuf {
-        self.0.join(RESULT)
-    }
-    pub(crate) fn bundle(&self) -> PathBuf {
-        self.0.join(BUNDLE)
     }
     pub(crate) fn path(&self) -> &Path {
         &self.0

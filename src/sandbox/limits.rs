@@ -4,16 +4,16 @@
 //! namespaces around them. They are the same on every host, and far above the needs of scripts in
 //! Debian's packages: a script that reaches one of them would not end at all.
 //!
-//! | of | limit | why so |
+//! | of | limit | reason |
 //! |---|---|---|
-//! | time | [`timeout`] without a word of dpkg about another script | a script that waits, waits for ever: nobody answers |
+//! | time | [`timeout`] since dpkg last reported another script | a script that waits for an answer waits for ever, because nobody answers |
 //! | output | [`OUTPUT`] of one script | it is read, and its last lines are kept |
-//! | processes | [`PROCESSES`], threads included | since Linux 5.14 counted in the user namespace alone |
-//! | memory | [`DATA`] of one process, and `oom_score_adj` | address space (RLIMIT_AS) is what qemu-user and Java reserve and never use; where memory ends, the kernel ends a script, not another program |
-//! | ids | a million in all of a sandbox (`identities`) | each set of them that a script takes is kept |
-//! | a file | [`FILE_SIZE`] | holes are kept as holes, so that the length of a file is not what it takes |
-//! | files of other accounts than root | the user's own hard limit of open files (`ulimit -Hn`) | the supervisor keeps each open, so that no other file takes its number |
-//! | tmpfs | the sizes in `mounts` | they are memory, too |
+//! | processes | [`PROCESSES`], threads included | since Linux 5.14 only those of the user namespace count |
+//! | memory | [`DATA`] of one process, and `oom_score_adj` | qemu-user and Java reserve much more address space (RLIMIT_AS) than they use; if memory runs out, the kernel kills a script and no other program |
+//! | ids | a million in the whole sandbox (`identities`) | the supervisor keeps each set of ids that a script takes |
+//! | a file | [`FILE_SIZE`] | holes stay holes, so a file may be much longer than its space on the disk |
+//! | files of other accounts than root | the user's own hard limit of open files (`ulimit -Hn`) | the supervisor keeps each open, so that no other file gets its number |
+//! | tmpfs | the sizes in `mounts` | they take memory too |
 
 use rustix::process::{Resource, Rlimit};
 use std::io;
@@ -44,16 +44,15 @@ pub(crate) fn apply() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes this process root for the supervisor, which keeps the identity of a process in this limit
-/// (`identities`); its greatest value means root. It is called between fork and exec, as [`apply`]
-/// is.
-pub(crate) fn begin_as_root() -> io::Result<()> {
-    let limit = rustix::process::getrlimit(Resource::Locks);
-    let root = Rlimit {
+/// Raises the soft limit of `resource` to the hard limit. It may be called between fork and exec, as
+/// [`apply`] is.
+pub(crate) fn raise(resource: Resource) -> io::Result<()> {
+    let limit = rustix::process::getrlimit(resource);
+    let raised = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    Ok(rustix::process::setrlimit(Resource::Locks, root)?)
+    Ok(rustix::process::setrlimit(resource, raised)?)
 }
 
 /// Tells the kernel to kill what this process starts before any other program when memory runs out.

@@ -19,6 +19,7 @@ use super::credentials::{Credentials, Owner, ROOT};
 use super::identities::low;
 use super::memory::{self, read_path};
 use super::notified::Call;
+use super::proc::status_number;
 use super::resolve::{Base, Resolver, Start};
 use super::seccomp::Notification;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
@@ -62,11 +63,6 @@ pub(super) struct Made {
 enum New {
     Named(OwnedFd),
     Opened(OwnedFd, OFlags),
-}
-
-/// The owner and group that a folder gives to new files: its own group if it has a setgid bit.
-struct Heritage {
-    group: Option<u32>,
 }
 
 /// The number of symlinks that the kernel follows in one path.
@@ -126,20 +122,17 @@ impl Wanted {
             return Ok(None);
         };
         let gives = rustix::fs::fstat(&folder)?.st_mode & libc::S_ISGID != 0;
-        let heir = owner(&folder)?.gid;
-        let heritage = Heritage {
-            group: gives.then_some(heir),
-        };
+        let group = Some(owner(&folder)?.gid).filter(|_| gives);
         let Owner { uid, gid } = creator.owner();
         let owner = Owner {
             uid,
-            gid: heritage.group.unwrap_or(gid),
+            gid: group.unwrap_or(gid),
         };
         if owner == ROOT {
             return Ok(None);
         }
         let made = with_umask(umask(tid)?, || {
-            self.make_at(&folder, &name, |mode| heritage.leaves(mode, creator))
+            self.make_at(&folder, &name, |mode| inherited(mode, group, creator))
         });
         let (file, opened) = match made {
             Ok(New::Named(file)) => (file, None),
@@ -159,21 +152,21 @@ impl Wanted {
         &self,
         folder: &OwnedFd,
         name: &CString,
-        leaves: impl Fn(Mode) -> Mode,
+        inherit: impl Fn(Mode) -> Mode,
     ) -> Result<New, Errno> {
         use rustix::fs::{mkdirat, mknodat, openat, symlinkat};
         match &self.what {
             What::File(flags, mode) => {
                 let new = *flags | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let file = openat(folder, name, new, leaves(*mode))?;
+                let file = openat(folder, name, new, inherit(*mode))?;
                 return Ok(New::Opened(file, *flags));
             }
             What::Nameless(flags, mode) => {
-                let file = openat(folder, c".", *flags | OFlags::CLOEXEC, leaves(*mode))?;
+                let file = openat(folder, c".", *flags | OFlags::CLOEXEC, inherit(*mode))?;
                 return Ok(New::Opened(file, *flags));
             }
             What::Directory(mode) => mkdirat(folder, name, *mode)?,
-            What::Node(kind, mode) => mknodat(folder, name, *kind, leaves(*mode), 0)?,
+            What::Node(kind, mode) => mknodat(folder, name, *kind, inherit(*mode), 0)?,
             What::Symlink(target) => symlinkat(target, folder, name)?,
         }
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -236,16 +229,14 @@ impl Wanted {
     }
 }
 
-impl Heritage {
-    /// The mode of a new file. A creator who is not in the group that the file inherits cannot make
-    /// a program that runs as that group (`mode_strip_sgid` of the kernel).
-    fn leaves(&self, mode: Mode, creator: &Credentials) -> Mode {
-        let may = |group| creator.rules_files() || creator.is_in(group);
-        let program = mode.contains(Mode::SGID | Mode::XGRP);
-        match self.group {
-            Some(group) if program && !may(group) => mode - Mode::SGID,
-            _ => mode,
-        }
+/// The mode of a new file in a folder that gives it `group`. A creator who is not in that group
+/// cannot make a program that runs as the group (`mode_strip_sgid` of the kernel).
+fn inherited(mode: Mode, group: Option<u32>, creator: &Credentials) -> Mode {
+    let may = |group| creator.rules_files() || creator.is_in(group);
+    let program = mode.contains(Mode::SGID | Mode::XGRP);
+    match group {
+        Some(group) if program && !may(group) => mode - Mode::SGID,
+        _ => mode,
     }
 }
 
@@ -315,12 +306,10 @@ fn string(tid: u32, address: u64) -> io::Result<CString> {
     Ok(CString::new(read_path(tid, address)?)?)
 }
 
-/// The umask of thread `tid` (proc_pid_status(5), since Linux 4.7).
+/// The umask of thread `tid` (in its status since Linux 4.7).
 fn umask(tid: u32) -> io::Result<Mode> {
-    let status = fs_err::read_to_string(format!("/proc/{tid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-    let mask = line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok());
-    Ok(mode(mask.ok_or(io::ErrorKind::NotFound)?))
+    let mask = status_number(tid, "Umask:", 8)?;
+    Ok(mode(u32::try_from(mask).map_err(io::Error::other)?))
 }
 
 /// Runs `make` under the caller's umask. The kernel then applies a folder's default ACL instead of

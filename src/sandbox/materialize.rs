@@ -1,10 +1,13 @@
 //! Writes a tree to disk as files that belong to the user of this process.
 
 use super::credentials::Owner;
-use super::error::{Doing, Trouble};
+use super::error::{Doing, Failure};
 use super::owners::{Inode, Owners};
-use crate::tree::{Content, Kind, Meta, Node, NodeId, Objects, Piece, Slice, Tree, TreePath};
+use crate::tree::{
+    Content, Kind, LastOpen, Meta, Node, NodeId, Objects, Piece, Slice, Tree, TreePath,
+};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, StatxFlags, Timespec, Timestamps, XattrFlags};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -24,7 +27,7 @@ pub(super) struct Stamp {
 }
 
 /// A tree that was written to disk.
-pub(super) struct Laid {
+pub(super) struct WrittenTree {
     /// The node of each inode.
     pub(super) nodes: BTreeMap<Inode, (NodeId, Stamp)>,
     /// The nodes that were not written: devices, which an ordinary user cannot make, and sockets,
@@ -38,10 +41,11 @@ pub(super) fn materialize(
     root: &Path,
     objects: &dyn Objects,
     owners: &mut Owners,
-) -> Result<Laid, Trouble> {
+) -> Result<WrittenTree, Failure> {
     let mut first_names: BTreeMap<NodeId, PathBuf> = BTreeMap::new();
     let mut left_out = Vec::new();
-    let mut source = SourceFile(None);
+    // Neighbouring files are often in one object.
+    let objects = LastOpen::new(objects);
     let walk = tree.walk();
     for (path, id) in &walk {
         let node = tree.node(*id);
@@ -65,7 +69,7 @@ pub(super) fn materialize(
                 rustix::fs::mknodat(CWD, &target, FileType::Fifo, Mode::RUSR, 0).doing(doing)?
             }
             Kind::File(content) => {
-                write_file(&target, content, objects, &mut source).doing(doing)?;
+                write_file(&target, content, &objects).doing(doing)?;
             }
         }
         set_metadata(&target, node).doing(doing)?;
@@ -81,7 +85,7 @@ pub(super) fn materialize(
         let node = tree.node(*id);
         let doing = || format!("lay out `{path}`");
         if node.is_directory() {
-            set_mode(target, node.meta).doing(doing)?;
+            set_mode(target, node.meta.mode).doing(doing)?;
             set_times(target, node.meta).doing(doing)?;
         }
         let (inode, stamp) = stamp(target).doing(doing)?;
@@ -94,7 +98,7 @@ pub(super) fn materialize(
                 .doing(doing)?;
         }
     }
-    Ok(Laid { nodes, left_out })
+    Ok(WrittenTree { nodes, left_out })
 }
 
 /// The path of the host at which `path` of the tree is, if the tree is in `root`.
@@ -121,29 +125,7 @@ pub(super) fn stamp(path: &Path) -> io::Result<(Inode, Stamp)> {
     Ok((inode, stamp))
 }
 
-/// The object that was read last. It stays open because neighbouring files are often in one object.
-struct SourceFile(Option<(crate::digest::Sha256, fs_err::File)>);
-
-impl SourceFile {
-    fn open(&mut self, slice: &Slice, objects: &dyn Objects) -> io::Result<&fs_err::File> {
-        if self
-            .0
-            .as_ref()
-            .is_none_or(|(digest, _)| *digest != slice.object)
-        {
-            self.0 = Some((slice.object, objects.open(&slice.object)?));
-        }
-        let (_, file) = self.0.as_ref().expect("it was just opened");
-        Ok(file)
-    }
-}
-
-fn write_file(
-    target: &Path,
-    content: &Content,
-    objects: &dyn Objects,
-    source: &mut SourceFile,
-) -> io::Result<()> {
+fn write_file(target: &Path, content: &Content, objects: &dyn Objects) -> io::Result<()> {
     let mut options = fs_err::OpenOptions::new();
     options.write(true).create_new(true);
     fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -154,7 +136,7 @@ fn write_file(
             Piece::Hole(len) => {
                 file.seek(SeekFrom::Current(len.try_into().map_err(io::Error::other)?))?;
             }
-            Piece::Stored(slice) => copy(source.open(&slice, objects)?, &slice, &file)?,
+            Piece::Stored(slice) => copy(&objects.open(&slice.object)?, &slice, &file)?,
         }
     }
     // A hole at the end is not written, so the length is set.
@@ -184,34 +166,27 @@ fn copy(source: &fs_err::File, slice: &Slice, target: &fs_err::File) -> io::Resu
 fn set_metadata(target: &Path, node: &Node) -> io::Result<()> {
     let directory = node.is_directory();
     if directory {
-        set_mode(
-            target,
-            Meta {
-                mode: 0o700,
-                ..node.meta
-            },
-        )?;
+        set_mode(target, 0o700)?;
     }
     for (name, value) in &node.xattrs {
         let set = rustix::fs::lsetxattr(target, name.as_slice(), value, XattrFlags::empty());
         match set {
             // An attribute that this filesystem or user cannot have is kept in the tree only.
-            Ok(()) | Err(rustix::io::Errno::PERM | rustix::io::Errno::OPNOTSUPP) => {}
-            Err(rustix::io::Errno::INVAL) => {}
+            Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP | Errno::INVAL) => {}
             Err(error) => return Err(error.into()),
         }
     }
     if !directory {
         if !matches!(node.kind, Kind::Symlink(_)) {
-            set_mode(target, node.meta)?;
+            set_mode(target, node.meta.mode)?;
         }
         set_times(target, node.meta)?;
     }
     Ok(())
 }
 
-fn set_mode(target: &Path, meta: Meta) -> io::Result<()> {
-    let mode = Mode::from_raw_mode(u32::from(meta.mode));
+fn set_mode(target: &Path, mode: u16) -> io::Result<()> {
+    let mode = Mode::from_raw_mode(u32::from(mode));
     Ok(rustix::fs::chmodat(CWD, target, mode, AtFlags::empty())?)
 }
 
@@ -224,10 +199,6 @@ fn set_times(target: &Path, meta: Meta) -> io::Result<()> {
         last_access: time,
         last_modification: time,
     };
-    Ok(rustix::fs::utimensat(
-        CWD,
-        target,
-        &times,
-        AtFlags::SYMLINK_NOFOLLOW,
-    )?)
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    Ok(rustix::fs::utimensat(CWD, target, &times, flags)?)
 }

@@ -105,40 +105,35 @@ fn remote(address: u64, len: usize) -> io::Result<libc::iovec> {
     })
 }
 
-/// The answer to `stat`, in the form of the kernel (which 64-bit C libraries share).
-pub(super) struct Status(pub(super) libc::stat);
+/// The answer to `stat` or `statx`, in the form of the kernel (which 64-bit C libraries share).
+pub(super) struct Status<T>(pub(super) T);
 
-impl Status {
+impl Status<libc::stat> {
     /// Asks the kernel for the status of `file`.
     pub(super) fn of(file: &OwnedFd) -> io::Result<Self> {
         // SAFETY: a structure of numbers, for which zero is a value.
         let mut status: libc::stat = unsafe { std::mem::zeroed() };
         // SAFETY: `status` takes the answer.
         let result = unsafe { libc::fstat(file.as_raw_fd(), &raw mut status) };
-        match result {
-            0 => Ok(Self(status)),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-
-    /// Writes the status to `address` of thread `tid`.
-    pub(super) fn write_to(&self, tid: u32, address: u64) -> io::Result<()> {
-        write_memory(tid, address, &self.0)
+        Self::answered(result, status)
     }
 }
 
-/// The answer to `statx`.
-pub(super) struct ExtendedStatus(pub(super) libc::statx);
-
-impl ExtendedStatus {
-    /// Asks for the fields `mask` of `file`.
-    pub(super) fn of(file: &OwnedFd, flags: i32, mask: u32) -> io::Result<Self> {
+impl Status<libc::statx> {
+    /// Asks the kernel for the fields `mask` of `file`.
+    pub(super) fn extended(file: &OwnedFd, flags: i32, mask: u32) -> io::Result<Self> {
         let flags = flags | libc::AT_EMPTY_PATH;
         // SAFETY: a structure of numbers, for which zero is a value.
         let mut status: libc::statx = unsafe { std::mem::zeroed() };
         // SAFETY: the path ends with NUL, `status` takes the answer.
         let result =
             unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, &raw mut status) };
+        Self::answered(result, status)
+    }
+}
+
+impl<T> Status<T> {
+    fn answered(result: libc::c_int, status: T) -> io::Result<Self> {
         match result {
             0 => Ok(Self(status)),
             _ => Err(io::Error::last_os_error()),

@@ -8,6 +8,7 @@
 
 mod calls;
 mod credentials;
+mod descriptors;
 pub(crate) mod emulation;
 pub(crate) mod error;
 mod filter;
@@ -23,6 +24,7 @@ mod mounts;
 mod notified;
 mod outside;
 mod owners;
+mod proc;
 mod process;
 mod resolve;
 pub(crate) mod run;
@@ -67,6 +69,10 @@ pub struct RunRequest<'a> {
 
 /// Runs `request.steps` and gives back the changed tree. `listen` is called with every printed
 /// line.
+///
+/// # Errors
+///
+/// This host allows no sandbox, a step fails, or the tree or the store cannot be read.
 pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tree, SandboxError> {
     let job = Job {
         store: request.store.root().to_path_buf(),
@@ -80,7 +86,8 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
         discard: false,
     };
     let (tree, store) = (request.tree, request.store);
-    run::run(&job, tree, None, store, request.program, listen)?.keep()
+    let finished = run::run(&job, tree, None, store, request.program, listen)?;
+    finished.output()?.keep()
 }
 
 /// The complete environment of a maintainer script. `initramfs` says whether scripts make one. `TZ`

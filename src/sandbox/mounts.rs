@@ -5,10 +5,10 @@
 //! /proc, /sys and the devices, whose nodes are the host's own. A read-only mount protects owner,
 //! mode and times of a device node; the device itself can be written to as usual.
 
-use super::error::{Area, Doing, Trouble};
+use super::error::{Area, Doing, Failure};
 use super::job::{Scratch, Stub};
 use super::materialize::below;
-use crate::tree::{Kind, Meta, Node, Origin, Tree, TreePath};
+use crate::tree::{Content, Kind, Meta, Node, Origin, Tree, TreePath};
 use rustix::fs::StatVfsMountFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,14 +79,11 @@ pub(super) fn add_mount_points<'a>(
             }
             let file = directory.is_none() && ancestor == path;
             let kind = match file {
-                true => Kind::File(crate::tree::Content::inline(b"")),
+                true => Kind::File(Content::inline(b"")),
                 false => Kind::Directory(BTreeMap::new()),
             };
-            let node = Node::new(
-                kind,
-                meta(tree, directory.unwrap_or(0o755)),
-                Origin::Builtin,
-            );
+            let meta = meta(tree, directory.unwrap_or(0o755));
+            let node = Node::new(kind, meta, Origin::Builtin);
             if tree.insert(&ancestor, node).is_ok() {
                 added.insert(tree.real_path(&ancestor).unwrap_or(ancestor));
             }
@@ -129,7 +126,7 @@ pub(super) struct Mounts {
 impl Mounts {
     /// Makes the folder of the root a mount of its own, to which the tree is written. A file that
     /// is opened there leads nowhere else when the rest of the host is gone.
-    pub(super) fn of_root(scratch: &Scratch) -> Result<Self, Trouble> {
+    pub(super) fn of_root(scratch: &Scratch) -> Result<Self, Failure> {
         let root = scratch.root();
         fs_err::create_dir(&root).doing(|| "make the root of the tree".to_owned())?;
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -145,40 +142,25 @@ impl Mounts {
         scratch: &Scratch,
         tree: &Tree,
         stubs: &[Stub],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let root = scratch.root();
         let plain = MountFlags::NOSUID | MountFlags::NODEV;
-        self.fresh(&root, "/proc", "proc", plain | MountFlags::NOEXEC, c"")?;
-        self.fresh(
-            &root,
-            "/sys",
-            "tmpfs",
-            plain | MountFlags::RDONLY,
-            c"mode=555",
-        )?;
-        // With any mode but 755, the kernel's rule for sticky directories refuses writes to
-        // /dev/null, whose owner has no number in this namespace.
-        self.fresh(
-            &root,
-            "/dev",
-            "tmpfs",
-            MountFlags::NOSUID,
-            c"mode=755,size=64m,nr_inodes=64k",
-        )?;
-        self.fresh(
-            &root,
-            "/run",
-            "tmpfs",
-            plain,
-            c"mode=755,size=256m,nr_inodes=64k",
-        )?;
-        self.fresh(
-            &root,
-            "/tmp",
-            "tmpfs",
-            plain,
-            c"mode=1777,size=1g,nr_inodes=256k",
-        )?;
+        for (path, kind, flags, options) in [
+            ("/proc", "proc", plain | MountFlags::NOEXEC, c""),
+            ("/sys", "tmpfs", plain | MountFlags::RDONLY, c"mode=555"),
+            // With any mode but 755, the kernel's rule for sticky directories refuses writes to
+            // /dev/null, whose owner has no number in this namespace.
+            (
+                "/dev",
+                "tmpfs",
+                MountFlags::NOSUID,
+                c"mode=755,size=64m,nr_inodes=64k",
+            ),
+            ("/run", "tmpfs", plain, c"mode=755,size=256m,nr_inodes=64k"),
+            ("/tmp", "tmpfs", plain, c"mode=1777,size=1g,nr_inodes=256k"),
+        ] {
+            self.fresh(&root, path, kind, flags, options)?;
+        }
         resolver(&root)?;
         self.devices(&root)?;
         self.protect_proc(&root)?;
@@ -189,7 +171,7 @@ impl Mounts {
     }
 
     /// Hides the files of /proc that belong to the host, and makes the rest read-only.
-    fn protect_proc(&mut self, root: &Path) -> Result<(), Trouble> {
+    fn protect_proc(&mut self, root: &Path) -> Result<(), Failure> {
         let proc = root.join("proc");
         for name in HIDDEN {
             let (at, path) = (proc.join(name), format!("/proc/{name}"));
@@ -211,7 +193,7 @@ impl Mounts {
     }
 
     /// Makes the written tree the root, with no way back.
-    pub(super) fn pivot(root: &Path) -> Result<(), Trouble> {
+    pub(super) fn pivot(root: &Path) -> Result<(), Failure> {
         let doing = || "enter the tree".to_owned();
         rustix::process::chdir(root).doing(doing)?;
         rustix::process::pivot_root(".", ".").doing(doing)?;
@@ -220,7 +202,7 @@ impl Mounts {
     }
 
     /// Removes every mount, so that the bare tree can be read.
-    pub(super) fn leave(self) -> Result<(), Trouble> {
+    pub(super) fn leave(self) -> Result<(), Failure> {
         for path in self.paths.iter().rev() {
             rustix::mount::unmount(path.as_str(), UnmountFlags::DETACH)
                 .doing(|| format!("unmount `{path}`"))?;
@@ -235,20 +217,20 @@ impl Mounts {
         kind: &str,
         flags: MountFlags,
         options: &CStr,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let at = root.join(&path[1..]);
         rustix::mount::mount(kind, &at, kind, flags, options)
             .doing(|| format!("mount a new {kind} on `{path}`"))
-            .map_err(|trouble| match kind {
+            .map_err(|failure| match kind {
                 // Containers hide parts of /proc, and then the kernel allows no second one.
-                "proc" => trouble.about(Area::Namespace),
-                _ => trouble,
+                "proc" => failure.about(Area::Namespace),
+                _ => failure,
             })?;
         self.paths.push(path.to_owned());
         Ok(())
     }
 
-    fn devices(&mut self, root: &Path) -> Result<(), Trouble> {
+    fn devices(&mut self, root: &Path) -> Result<(), Failure> {
         let dev = root.join("dev");
         let doing = || "fill `/dev`".to_owned();
         for name in DEVICES {
@@ -278,7 +260,7 @@ impl Mounts {
     }
 
     /// Shows `stub` at its path, if there is such a file.
-    fn stub(&mut self, scratch: &Scratch, tree: &Tree, stub: &Stub) -> Result<(), Trouble> {
+    fn stub(&mut self, scratch: &Scratch, tree: &Tree, stub: &Stub) -> Result<(), Failure> {
         let Stub { path, text, .. } = stub;
         let doing = || format!("put a stand-in on `{path}`");
         let real = TreePath::parse(path.as_bytes())
@@ -301,7 +283,7 @@ impl Mounts {
         source: &Path,
         target: &Path,
         path: &TreePath,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         rustix::mount::mount_bind(source, target).doing(|| format!("mount on `{path}`"))?;
         self.paths.push(path.to_string());
         Ok(())
@@ -310,7 +292,7 @@ impl Mounts {
 
 /// Writes the files that systemd-resolved keeps in /run of a device whose networks have no domain.
 /// /etc/resolv.conf is a link to one of them, in which scripts look for the domain of the machine.
-fn resolver(root: &Path) -> Result<(), Trouble> {
+fn resolver(root: &Path) -> Result<(), Failure> {
     let folder = root.join("run/systemd/resolve");
     let text = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n";
     fs_err::create_dir_all(&folder)

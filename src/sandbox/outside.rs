@@ -6,19 +6,16 @@
 //! there itself. It asks the process outside over a socket, by fixed names and digests only. The
 //! answer is an error number and a descriptor.
 
+use super::descriptors;
 use super::job::{self, Scratch};
 use crate::digest::Sha256;
 use crate::store::object;
 use crate::tree::Objects;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, send, sendmsg,
-};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send};
 use rustix::process::Pid;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -71,18 +68,9 @@ impl Outside {
 
     fn ask(&self, request: &str) -> io::Result<Option<OwnedFd>> {
         send(&self.0, request.as_bytes(), SendFlags::NOSIGNAL)?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut answer = [0; 4];
-        let mut buffers = [IoSliceMut::new(&mut answer)];
-        let flags = RecvFlags::CMSG_CLOEXEC;
-        let received = recvmsg(&self.0, &mut buffers, &mut ancillary, flags)?;
-        let mut files = ancillary.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut files) => files.next(),
-            _ => None,
-        });
-        let file = files.next();
-        if received.bytes != answer.len() {
+        let (n, file) = descriptors::receive(&self.0, &mut answer)?;
+        if n != answer.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match i32::from_le_bytes(answer) {
@@ -122,15 +110,8 @@ impl Server {
     }
 
     fn answer(&self, number: i32, file: Option<OwnedFd>) -> Result<(), Errno> {
-        let files: Vec<_> = file.iter().map(AsFd::as_fd).collect();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if !files.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(&files));
-        }
-        let number = number.to_le_bytes();
-        let message = [IoSlice::new(&number)];
-        sendmsg(&self.0, &message, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+        let file = file.as_ref().map(AsFd::as_fd);
+        descriptors::send(&self.0, &number.to_le_bytes(), file)
     }
 }
 
@@ -147,11 +128,11 @@ fn answer(request: &[u8], sandbox: Pid, store: &Path) -> io::Result<Option<Owned
             Ok(Some(file.into_parts().0.into()))
         }
         ("read", name) if job::GIVEN.contains(&name) => {
-            open(&scratch.path().join(name), OFlags::RDONLY).map(Some)
+            open(&scratch.file(name), OFlags::RDONLY).map(Some)
         }
         ("create", name) if job::MADE.contains(&name) => {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-            open(&scratch.path().join(name), flags).map(Some)
+            open(&scratch.file(name), flags).map(Some)
         }
         _ => Err(unknown()),
     }

@@ -9,7 +9,7 @@
 use super::credentials::{Owner, ROOT, UNCHANGED};
 use super::identities::{Identities, low};
 use super::made::{Made, Wanted};
-use super::memory::{ExtendedStatus, Status, read_path};
+use super::memory::{Status, read_path};
 use super::notified::{Call, Subject};
 use super::resolve::{Resolver, Start};
 use super::seccomp::{Listener, Notification, Reply};
@@ -193,7 +193,7 @@ impl Owners {
         };
         if call.call == Call::Statx {
             let sync = signed(call.arguments[2]) & STATX_SYNC;
-            let mut status = ExtendedStatus::of(file, sync, low(call.arguments[3]))?;
+            let mut status = Status::extended(file, sync, low(call.arguments[3]))?;
             (status.0.stx_uid, status.0.stx_gid) = (owner.uid, owner.gid);
             if listener.is_waiting(call) {
                 status.write_to(call.tid, call.arguments[4])?;
@@ -227,26 +227,15 @@ struct Target {
 impl Target {
     fn of(call: &Notification) -> io::Result<Self> {
         let arguments = &call.arguments;
+        let [first, second, ..] = *arguments;
         let here = libc::AT_FDCWD;
         let (folder, path, flags) = match call.call {
-            Call::Chown | Call::Stat => (here, Some(arguments[0]), 0),
-            Call::Lchown | Call::Lstat => (here, Some(arguments[0]), libc::AT_SYMLINK_NOFOLLOW),
-            Call::Fchown | Call::Fstat => (signed(arguments[0]), None, 0),
-            Call::Fchownat => (
-                signed(arguments[0]),
-                Some(arguments[1]),
-                signed(arguments[4]),
-            ),
-            Call::Newfstatat => (
-                signed(arguments[0]),
-                Some(arguments[1]),
-                signed(arguments[3]),
-            ),
-            Call::Statx => (
-                signed(arguments[0]),
-                Some(arguments[1]),
-                signed(arguments[2]),
-            ),
+            Call::Chown | Call::Stat => (here, Some(first), 0),
+            Call::Lchown | Call::Lstat => (here, Some(first), libc::AT_SYMLINK_NOFOLLOW),
+            Call::Fchown | Call::Fstat => (signed(first), None, 0),
+            Call::Fchownat => (signed(first), Some(second), signed(arguments[4])),
+            Call::Newfstatat => (signed(first), Some(second), signed(arguments[3])),
+            Call::Statx => (signed(first), Some(second), signed(arguments[2])),
             _ => return Err(io::Error::from_raw_os_error(libc::ENOSYS)),
         };
         let itself = path.is_none() || flags & libc::AT_EMPTY_PATH != 0;

@@ -1,19 +1,20 @@
 //! Starts a sandbox, reads what is printed in it, and takes its result into the store.
 
-use super::error::{Area, Outcome, Refusal, SandboxError, Trouble};
+use super::error::{Area, Failure, Outcome, Refusal, SandboxError};
 use super::inside::STAGE;
-use super::job::{Job, Scratch};
+use super::job::{BUNDLE, JOB, Job, OUTCOME, RESULT, Scratch, TOOLS, TREE};
 use super::running::Running;
+use super::scan::moved;
 use crate::digest::Sha256;
 use crate::store::Store;
-use crate::tree::{self, Content, Kind, NodeId, Objects, Piece, Tree};
+use crate::tree::{self, Kind, NodeId, Objects, Piece, Tree};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Runs `job` on `tree` and gives back the result. `listen` is called with every printed line.
+/// Runs `job` on `tree` to its end. `listen` is called with every printed line.
 pub(crate) fn run<'a>(
     job: &Job,
     tree: &Tree,
@@ -21,75 +22,45 @@ pub(crate) fn run<'a>(
     store: &'a Store,
     program: &Path,
     listen: &mut dyn FnMut(&str),
-) -> Result<Output<'a>, SandboxError> {
-    let (swept, _) = finish(job, tree, tools, store, program, listen)?;
-    Output::read(swept, store)
-}
-
-/// Runs `job` on `tree`, discards the result, and gives the steps that failed.
-pub(crate) fn refusals(
-    job: &Job,
-    tree: &Tree,
-    tools: Option<&Tree>,
-    store: &Store,
-    program: &Path,
-) -> Result<Vec<Refusal>, SandboxError> {
-    let (_, refusals) = finish(job, tree, tools, store, program, &mut |_| {})?;
-    Ok(refusals)
-}
-
-/// Runs `job` on `tree` to its end; the result is in the scratch folder.
-fn finish<'a>(
-    job: &Job,
-    tree: &Tree,
-    tools: Option<&Tree>,
-    store: &'a Store,
-    program: &Path,
-    listen: &mut dyn FnMut(&str),
-) -> Result<(Swept<'a>, Vec<Refusal>), SandboxError> {
+) -> Result<Finished<'a>, SandboxError> {
     if !super::filter::SUPPORTED {
         return Err(SandboxError::Host {
             host: std::env::consts::ARCH,
         });
     }
-    let swept = Swept {
+    let guard = ScratchGuard {
         scratch: Scratch(store.scratch_path()),
         store,
     };
-    let scratch = &swept.scratch;
+    let scratch = &guard.scratch;
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(scratch.path())?;
     fs_err::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o700))?;
-    fs_err::write(scratch.tree(), tree::dump(tree))?;
+    fs_err::write(scratch.file(TREE), tree::dump(tree))?;
     if let Some(tools) = tools {
-        fs_err::write(scratch.tools(), tree::dump(tools))?;
+        fs_err::write(scratch.file(TOOLS), tree::dump(tools))?;
     }
-    fs_err::write(
-        scratch.job(),
-        serde_json::to_vec(job).map_err(io::Error::from)?,
-    )?;
+    let text = serde_json::to_vec(job).map_err(io::Error::from)?;
+    fs_err::write(scratch.file(JOB), text)?;
     let (status, output) = listen_to(program, scratch, listen)?;
     // The free space is noted before the scratch folder is removed, because a report may be cut off
     // for want of space.
     store.free();
     // A process that is killed while it reports leaves half a report, or none.
-    let outcome = fs_err::read(scratch.outcome()).ok();
+    let outcome = fs_err::read(scratch.file(OUTCOME)).ok();
     let outcome = outcome.and_then(|text| serde_json::from_slice(&text).ok());
     let Some(outcome) = outcome else {
         return Err(SandboxError::Lost { status, output });
     };
     match outcome {
-        Outcome::Done { refusals } => Ok((swept, refusals)),
-        Outcome::Step { index, ending } => {
-            let step = &job.steps[index];
-            Err(SandboxError::Script {
-                step: step.name.clone(),
-                ending,
-                output,
-            })
-        }
-        Outcome::Trouble(trouble) => Err(explain(&trouble, job)),
+        Outcome::Done { refusals } => Ok(Finished { refusals, guard }),
+        Outcome::Step { index, ending } => Err(SandboxError::Script {
+            step: job.steps[index].name.clone(),
+            ending,
+            output,
+        }),
+        Outcome::Failure(failure) => Err(explain(&failure, job)),
     }
 }
 
@@ -123,6 +94,13 @@ fn listen_to(
     Ok((status, tail.finish(listen)))
 }
 
+/// A finished sandbox, whose result is in the scratch folder.
+pub(crate) struct Finished<'a> {
+    /// The failed steps whose failure is an answer.
+    pub(crate) refusals: Vec<Refusal>,
+    guard: ScratchGuard<'a>,
+}
+
 /// The result of a finished sandbox. Its new contents are still in the scratch folder.
 pub(crate) struct Output<'a> {
     pub(crate) tree: Tree,
@@ -130,23 +108,26 @@ pub(crate) struct Output<'a> {
     bundle: Sha256,
     file: PathBuf,
     /// The scratch folder, which is removed last.
-    _swept: Swept<'a>,
+    _guard: ScratchGuard<'a>,
 }
 
-impl<'a> Output<'a> {
-    fn read(swept: Swept<'a>, store: &'a Store) -> Result<Self, SandboxError> {
-        let scratch = &swept.scratch;
-        let text = fs_err::read_to_string(scratch.result())?;
+impl<'a> Finished<'a> {
+    /// Reads the result of a job that did not discard it.
+    pub(crate) fn output(self) -> Result<Output<'a>, SandboxError> {
+        let scratch = &self.guard.scratch;
+        let text = fs_err::read_to_string(scratch.file(RESULT))?;
         let (digest, dump) = text.split_once('\n').unwrap_or_default();
-        Ok(Self {
+        Ok(Output {
             tree: tree::parse_dump(dump)?,
-            store,
+            store: self.guard.store,
             bundle: digest.parse().map_err(io::Error::other)?,
-            file: scratch.bundle(),
-            _swept: swept,
+            file: scratch.file(BUNDLE),
+            _guard: self.guard,
         })
     }
+}
 
+impl Output<'_> {
     /// Stores the contents that the tree still uses as one object, in path order.
     pub(crate) fn keep(self) -> Result<Tree, SandboxError> {
         let mut kept: BTreeMap<NodeId, Vec<Piece>> = BTreeMap::new();
@@ -157,14 +138,14 @@ impl<'a> Output<'a> {
             let Kind::File(content) = &self.tree.node(id).kind else {
                 continue;
             };
+            if kept.contains_key(&id) {
+                continue;
+            }
             let mut pieces: Vec<Piece> = content.pieces().collect();
             let slices = pieces.iter_mut().filter_map(|piece| match piece {
                 Piece::Stored(slice) if slice.object == self.bundle => Some(slice),
                 _ => None,
             });
-            if kept.contains_key(&id) {
-                continue;
-            }
             let before = len;
             for slice in slices {
                 file.seek(SeekFrom::Start(slice.offset))?;
@@ -184,15 +165,8 @@ impl<'a> Output<'a> {
             return Ok(tree);
         }
         let object = writer.commit()?;
-        for (id, mut pieces) in kept {
-            for piece in &mut pieces {
-                if let Piece::Stored(slice) = piece
-                    && slice.object == self.bundle
-                {
-                    slice.object = object;
-                }
-            }
-            tree.node_mut(id).kind = Kind::File(Content::from_pieces(pieces));
+        for (id, pieces) in kept {
+            tree.node_mut(id).kind = moved(pieces, &self.bundle, object);
         }
         Ok(tree)
     }
@@ -207,17 +181,13 @@ impl Objects for Output<'_> {
     }
 }
 
-fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
-    let source = trouble.source();
+fn explain(failure: &Failure, job: &Job) -> SandboxError {
+    let source = failure.source();
     // AppArmor allows the namespace, and then refuses everything in it.
-    let denied = matches!(trouble.errno, libc::EPERM | libc::EACCES);
-    let hollow = trouble.area == Area::Other && denied && is(APPARMOR, "1");
-    match (trouble.area, &job.emulation) {
-        _ if hollow => SandboxError::NoNamespace {
-            help: namespace_help(),
-            source,
-        },
-        (Area::Namespace, _) => SandboxError::NoNamespace {
+    let denied = matches!(failure.errno, libc::EPERM | libc::EACCES);
+    let hollow = failure.area == Area::Other && denied && is(APPARMOR, "1");
+    match (failure.area, &job.emulation) {
+        (area, _) if hollow || area == Area::Namespace => SandboxError::NoNamespace {
             help: namespace_help(),
             source,
         },
@@ -227,7 +197,7 @@ fn explain(trouble: &Trouble, job: &Job) -> SandboxError {
             source,
         },
         _ => SandboxError::Setup {
-            doing: trouble.doing.clone(),
+            doing: failure.doing.clone(),
             source,
         },
     }
@@ -242,10 +212,7 @@ fn is(path: &str, value: &str) -> bool {
 
 /// The setting that the user must change, by the present settings of the kernel.
 fn namespace_help() -> &'static str {
-    if is(
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-    ) {
+    if is(APPARMOR, "1") {
         return "allow it with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or with an \
                 AppArmor profile for imgbuild that has the rule `userns,`";
     }
@@ -302,12 +269,12 @@ impl Tail {
 }
 
 /// Removes the scratch folder when it is dropped, whatever the modes in it.
-struct Swept<'a> {
+struct ScratchGuard<'a> {
     scratch: Scratch,
     store: &'a Store,
 }
 
-impl Drop for Swept<'_> {
+impl Drop for ScratchGuard<'_> {
     fn drop(&mut self) {
         self.store.discard(self.scratch.path().to_owned());
     }

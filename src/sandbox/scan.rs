@@ -6,8 +6,8 @@
 //! disk than the data: zeros become holes (`sparse`), and a path that no program could open is
 //! refused.
 
-use super::error::{Doing, Trouble};
-use super::materialize::{Laid, Stamp, below, stamp};
+use super::error::{Doing, Failure};
+use super::materialize::{Stamp, WrittenTree, below, stamp};
 use super::owners::{Inode, Owners};
 use super::sparse::{self, Run};
 use crate::digest::{HashingWriter, Sha256};
@@ -26,7 +26,7 @@ use std::path::Path;
 pub(super) struct Scan<'a> {
     /// The tree as it was written to disk.
     pub(super) before: &'a Tree,
-    pub(super) laid: &'a Laid,
+    pub(super) written: &'a WrittenTree,
     pub(super) owners: &'a Owners,
     pub(super) objects: &'a dyn Objects,
     /// The paths that the sandbox itself made.
@@ -47,7 +47,7 @@ struct Reader<'a, W> {
     /// The length of the bundle so far.
     len: u64,
     /// The nodes whose content is in the bundle. The bundle's digest is not known yet.
-    bundled: Vec<(NodeId, Vec<Part>)>,
+    bundled: Vec<(NodeId, Vec<Piece>)>,
     /// The paths that are still to be read, the next one last.
     left: Vec<TreePath>,
 }
@@ -59,7 +59,7 @@ impl Scan<'_> {
         &self,
         root: &Path,
         bundle: W,
-    ) -> Result<(Tree, Sha256), Trouble> {
+    ) -> Result<(Tree, Sha256), Failure> {
         let (inode, _) = stamp(root).doing(|| "read back `/`".to_owned())?;
         let mut reader = Reader {
             scan: self,
@@ -83,19 +83,11 @@ impl Scan<'_> {
         } = reader;
         let (mut bundle, object) = contents.finish();
         bundle.flush().doing(|| "write the contents".to_owned())?;
-        for (id, parts) in bundled {
-            let pieces = parts.into_iter().map(|part| match part {
-                Part::Hole(len) => Piece::Hole(len),
-                Part::Data { offset, len } => Piece::Stored(Slice {
-                    object,
-                    offset,
-                    len,
-                }),
-            });
-            after.node_mut(id).kind = Kind::File(Content::from_pieces(pieces));
+        for (id, pieces) in bundled {
+            after.node_mut(id).kind = moved(pieces, &BUNDLE, object);
         }
         let mut copier = Copier::new(self.before);
-        for (path, id) in &self.laid.left_out {
+        for (path, id) in &self.written.left_out {
             let free = after.at(path).is_none();
             let parent = path.split_last().and_then(|(parent, _)| after.at(&parent));
             if free && parent.is_some_and(|parent| after.node(parent).is_directory()) {
@@ -108,7 +100,7 @@ impl Scan<'_> {
 }
 
 impl<W: io::Write> Reader<'_, W> {
-    fn entry(&mut self, path: &TreePath) -> Result<(), Trouble> {
+    fn entry(&mut self, path: &TreePath) -> Result<(), Failure> {
         if self.scan.hidden.contains(path) {
             return Ok(());
         }
@@ -149,7 +141,7 @@ impl<W: io::Write> Reader<'_, W> {
 
     /// Adds the entries of the folder `path`, which is `target` on disk, to the paths that are
     /// still to be read.
-    fn enter(&mut self, path: &TreePath, target: &Path) -> Result<(), Trouble> {
+    fn enter(&mut self, path: &TreePath, target: &Path) -> Result<(), Failure> {
         let doing = || format!("read back `{path}`");
         let length = target.as_os_str().len();
         for name in listing::sorted(target).doing(doing)?.into_iter().rev() {
@@ -171,18 +163,20 @@ impl<W: io::Write> Reader<'_, W> {
     /// Copies the content of node `id`, which has `len` bytes at `target`, into the bundle.
     fn bundle(&mut self, id: NodeId, target: &Path, len: u64) -> io::Result<()> {
         let file = fs_err::File::open(target)?;
-        let mut parts = Vec::new();
-        for part in sparse::copy(&file, len, &mut self.contents)? {
-            parts.push(match part {
-                Run::Hole(len) => Part::Hole(len),
-                Run::Data(len) => {
-                    let offset = self.len;
-                    self.len += len;
-                    Part::Data { offset, len }
-                }
-            });
-        }
-        self.bundled.push((id, parts));
+        let runs = sparse::copy(&file, len, &mut self.contents)?.into_iter();
+        let pieces = runs.map(|run| match run {
+            Run::Hole(len) => Piece::Hole(len),
+            Run::Data(len) => {
+                let (object, offset) = (BUNDLE, self.len);
+                self.len += len;
+                Piece::Stored(Slice {
+                    object,
+                    offset,
+                    len,
+                })
+            }
+        });
+        self.bundled.push((id, pieces.collect()));
         Ok(())
     }
 
@@ -201,7 +195,7 @@ impl<W: io::Write> Reader<'_, W> {
             let node = before.node(before.at(path)?);
             return node.is_directory().then_some((node, false));
         }
-        let (id, was) = self.scan.laid.nodes.get(&inode)?;
+        let (id, was) = self.scan.written.nodes.get(&inode)?;
         let same_kind = FileType::from_raw_mode(was.mode) == kind;
         let same_file = was.born == stamp.born && was.modified == stamp.modified;
         let same = same_kind && same_file && was.size == stamp.size;
@@ -292,18 +286,27 @@ impl<W: io::Write> Reader<'_, W> {
     }
 }
 
-/// A part of a file whose data is in the bundle.
-enum Part {
-    Hole(u64),
-    Data { offset: u64, len: u64 },
+/// The content of `pieces`, in which slices of object `from` become slices of object `to`.
+pub(super) fn moved(mut pieces: Vec<Piece>, from: &Sha256, to: Sha256) -> Kind {
+    for piece in &mut pieces {
+        if let Piece::Stored(slice) = piece
+            && slice.object == *from
+        {
+            slice.object = to;
+        }
+    }
+    Kind::File(Content::from_pieces(pieces))
 }
+
+/// The digest that stands for the bundle until its own is known.
+const BUNDLE: Sha256 = Sha256([0; 32]);
 
 /// PATH_MAX without its NUL.
 const LONGEST_PATH: usize = 4095;
 
 /// A placeholder for content that the bundle will hold. No slice of an object is equal to it.
 static UNREAD: Content = Content::Stored(Slice {
-    object: Sha256([0; 32]),
+    object: BUNDLE,
     offset: u64::MAX,
     len: 0,
 });
@@ -323,10 +326,8 @@ fn xattrs(target: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         Err(Errno::OPNOTSUPP) => return Ok(found),
         Err(error) => return Err(error.into()),
     };
-    for name in names[..len]
-        .split(|byte| *byte == 0)
-        .filter(|name| is_ours(name))
-    {
+    let names = names[..len].split(|byte| *byte == 0);
+    for name in names.filter(|name| is_ours(name)) {
         let mut value = vec![0; 65_536];
         let len = rustix::fs::lgetxattr(target, name, value.as_mut_slice())?;
         value.truncate(len);
@@ -339,26 +340,19 @@ fn xattrs(target: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
 mod tests {
     use super::super::materialize::materialize;
     use super::*;
+    use crate::tree::generated::NoObjects;
     use crate::tree::{dump, generated};
-
-    /// The trees have no stored content.
-    struct Nothing;
-    impl Objects for Nothing {
-        fn open(&self, _: &Sha256) -> io::Result<fs_err::File> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-    }
 
     /// The tree that is read back after `tree` was written to disk and no script ran.
     fn read_back(tree: &Tree) -> Tree {
         let folder = tempfile::tempdir().unwrap();
         let mut owners = Owners::default();
-        let laid = materialize(tree, folder.path(), &Nothing, &mut owners).unwrap();
+        let written = materialize(tree, folder.path(), &NoObjects, &mut owners).unwrap();
         let scan = Scan {
             before: tree,
-            laid: &laid,
+            written: &written,
             owners: &owners,
-            objects: &Nothing,
+            objects: &NoObjects,
             hidden: &BTreeSet::new(),
             started: i64::MAX,
             epoch: Epoch(1_700_000_000),

@@ -5,14 +5,15 @@
     reason = "seccomp notification and fork hooks exist as raw system calls only"
 )]
 
+use super::descriptors;
 use super::filter;
 use super::notified::{self, Call};
 use super::process;
 use rustix::fs::OFlags;
-use rustix::io::FdFlags;
+use rustix::io::{Errno, FdFlags};
+use rustix::process::Resource;
 use rustix::thread::CapabilitySet;
-use std::io::{self, IoSlice, IoSliceMut, PipeWriter};
-use std::mem::MaybeUninit;
+use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -59,11 +60,13 @@ pub(super) fn confine(
     let program = filter::program();
     let hook = move || {
         rustix::process::setsid()?;
-        super::limits::begin_as_root()?;
+        // The supervisor keeps the identity of a process in this limit (`identities`), and its greatest
+        // value means root.
+        super::limits::raise(Resource::Locks)?;
         // After this, a call that needs the supervisor would wait for ever, because the supervisor
         // waits for this process.
         let listener = install(&program)?;
-        send_descriptor(&socket, listener.as_fd())?;
+        descriptors::send(&socket, b"l", Some(listener.as_fd()))?;
         // The limits come last, because until the program starts this process holds all descriptors
         // of the supervisor.
         super::limits::apply()?;
@@ -119,40 +122,11 @@ fn install(program: &[libc::sock_filter]) -> io::Result<OwnedFd> {
     Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
-fn send_descriptor(socket: &OwnedFd, fd: BorrowedFd<'_>) -> io::Result<()> {
-    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-    let fds = [fd];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ancillary.push(SendAncillaryMessage::ScmRights(&fds));
-    sendmsg(
-        socket,
-        &[IoSlice::new(b"l")],
-        &mut ancillary,
-        SendFlags::empty(),
-    )?;
-    Ok(())
-}
-
 impl Listener {
     /// Takes the listener that a confined command sent through the other end of `socket`.
     pub(super) fn from_socket(socket: &OwnedFd) -> io::Result<Self> {
-        use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut byte = [0];
-        let mut buffers = [IoSliceMut::new(&mut byte)];
-        recvmsg(
-            socket,
-            &mut buffers,
-            &mut ancillary,
-            RecvFlags::CMSG_CLOEXEC,
-        )?;
-        let mut fds = ancillary.drain().filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-            _ => None,
-        });
-        let fd = fds.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (_, fd) = descriptors::receive(socket, &mut [0])?;
+        let fd = fd.ok_or(io::ErrorKind::UnexpectedEof)?;
         // Since Linux 6.6, the caller and the supervisor can take turns on one CPU. Older kernels
         // refuse this, which does no harm.
         // SAFETY: the request takes a number, no memory.
@@ -171,19 +145,11 @@ impl Listener {
         // SAFETY: a structure of numbers, for which zero is a value; the kernel demands zeros.
         let mut raw: libc::seccomp_notif = unsafe { std::mem::zeroed() };
         // SAFETY: the request writes one `seccomp_notif`, which `raw` is.
-        let result = unsafe {
-            libc::ioctl(
-                self.0.as_raw_fd(),
-                libc::SECCOMP_IOCTL_NOTIF_RECV,
-                &raw mut raw,
-            )
-        };
-        if result < 0 {
-            let error = io::Error::last_os_error();
-            return match error.raw_os_error() {
-                Some(libc::ENOENT | libc::EINTR) => Ok(None),
-                _ => Err(error),
-            };
+        let received = unsafe { self.ioctl(libc::SECCOMP_IOCTL_NOTIF_RECV, &mut raw) };
+        match received {
+            Ok(_) => {}
+            Err(Errno::NOENT | Errno::INTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
         Ok(notified::call(raw.data.nr).map(|call| Notification {
             id: raw.id,
@@ -195,15 +161,9 @@ impl Listener {
 
     /// Whether the caller still waits. Only then is its memory the memory that the call meant.
     pub(super) fn is_waiting(&self, notification: &Notification) -> bool {
-        // SAFETY: the request reads one `u64`.
-        let result = unsafe {
-            libc::ioctl(
-                self.0.as_raw_fd(),
-                libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
-                &raw const notification.id,
-            )
-        };
-        result == 0
+        let mut id = notification.id;
+        // SAFETY: the request reads one `u64`, which `id` is.
+        unsafe { self.ioctl(libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &mut id) }.is_ok()
     }
 
     /// Answers the call. It is not an error if the caller died meanwhile.
@@ -215,28 +175,20 @@ impl Listener {
             Reply::Open(file, flags) => match self.give(notification, &file, flags) {
                 Ok(None) => return Ok(()),
                 Ok(Some(number)) => (number, 0, 0),
-                Err(error) => (0, -error.raw_os_error().unwrap_or(libc::EIO), 0),
+                Err(error) => (0, -error.raw_os_error(), 0),
             },
         };
-        let raw = libc::seccomp_notif_resp {
+        let mut raw = libc::seccomp_notif_resp {
             id: notification.id,
             val: value.into(),
             error,
             flags,
         };
         // SAFETY: the request reads one `seccomp_notif_resp`, which `raw` is.
-        let result = unsafe {
-            libc::ioctl(
-                self.0.as_raw_fd(),
-                libc::SECCOMP_IOCTL_NOTIF_SEND,
-                &raw const raw,
-            )
-        };
-        let error = io::Error::last_os_error();
-        if result < 0 && error.raw_os_error() != Some(libc::ENOENT) {
-            return Err(error);
+        match unsafe { self.ioctl(libc::SECCOMP_IOCTL_NOTIF_SEND, &mut raw) } {
+            Ok(_) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
     /// Gives `file` to the caller as a new descriptor, with `flags` of open(2). Since Linux 5.14
@@ -247,33 +199,37 @@ impl Listener {
         notification: &Notification,
         file: &OwnedFd,
         flags: OFlags,
-    ) -> io::Result<Option<u32>> {
+    ) -> Result<Option<u32>, Errno> {
         let (send, later) = (libc::SECCOMP_ADDFD_FLAG_SEND, 0);
         for how in [send, later] {
-            let raw = libc::seccomp_notif_addfd {
+            let mut raw = libc::seccomp_notif_addfd {
                 id: notification.id,
-                flags: u32::try_from(how).map_err(io::Error::other)?,
+                flags: u32::try_from(how).expect("the flag is 2"),
                 srcfd: file.as_raw_fd().cast_unsigned(),
                 newfd: 0,
                 newfd_flags: (flags & OFlags::CLOEXEC).bits(),
             };
             // SAFETY: the request reads one `seccomp_notif_addfd`, which `raw` is.
-            let result = unsafe {
-                libc::ioctl(
-                    self.0.as_raw_fd(),
-                    libc::SECCOMP_IOCTL_NOTIF_ADDFD,
-                    &raw const raw,
-                )
-            };
-            if let Ok(number) = u32::try_from(result) {
-                return Ok((how == later).then_some(number));
-            }
-            let error = io::Error::last_os_error();
-            if error.raw_os_error() != Some(libc::EINVAL) {
-                return Err(error);
+            match unsafe { self.ioctl(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &mut raw) } {
+                Ok(number) => return Ok((how == later).then_some(number)),
+                Err(Errno::INVAL) => {}
+                Err(error) => return Err(error),
             }
         }
-        Err(io::Error::from_raw_os_error(libc::EINVAL))
+        Err(Errno::INVAL)
+    }
+
+    /// Makes `request` of ioctl(2), and gives the number that it returns.
+    ///
+    /// # Safety
+    ///
+    /// The request must read or write one `T`.
+    unsafe fn ioctl<T>(&self, request: libc::Ioctl, argument: &mut T) -> Result<u32, Errno> {
+        // SAFETY: the caller guarantees the type; the argument is exclusively borrowed.
+        let result =
+            unsafe { libc::ioctl(self.0.as_raw_fd(), request, std::ptr::from_mut(argument)) };
+        let error = io::Error::last_os_error();
+        u32::try_from(result).map_err(|_| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 }
 

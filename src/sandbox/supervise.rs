@@ -1,16 +1,16 @@
 //! Runs one step under the supervisor, which answers its system calls until all of its processes
 //! have ended.
 
-use super::error::{Doing, Ending, Trouble};
+use super::error::{Doing, Ending, Failure};
 use super::filter;
 use super::job::{Job, Step};
 use super::owners::Owners;
 use super::seccomp::{self, Listener, Readiness};
 use super::watch::Watch;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 /// The end of a step.
@@ -20,16 +20,15 @@ pub(super) struct Ended {
     pub(super) output: String,
 }
 
-/// Runs `step`, with as many attempts as it allows.
-pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Ended, Trouble> {
-    let mut left = step.attempts.max(1);
+/// Runs `step`, with as many retries as it allows.
+pub(super) fn run(step: &Step, job: &Job, owners: &mut Owners) -> Result<Ended, Failure> {
+    let mut left = step.retries;
     loop {
         let ended = attempt(step, job, owners).doing(|| format!("run {}", step.name))?;
-        left -= 1;
         match ended.ending {
             Some(Ending::TimeLimit(_) | Ending::OutputLimit(_)) | None => return Ok(ended),
             Some(_) if left == 0 => return Ok(ended),
-            Some(_) => {}
+            Some(_) => left -= 1,
         }
     }
 }
@@ -41,7 +40,7 @@ fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Ended> {
     let Some((program, arguments)) = step.command.split_first() else {
         return Ok(Ended::by(None));
     };
-    let (ours, theirs) = socket_pair()?;
+    let (ours, theirs) = UnixStream::pair()?;
     let (output, printer) = io::pipe()?;
     let (status, reporter) = step.reports.then(io::pipe).transpose()?.unzip();
     let mut command = Command::new(program);
@@ -58,7 +57,12 @@ fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Ended> {
         .stdin(input(&step.input)?)
         .stdout(printer.try_clone()?)
         .stderr(printer);
-    seccomp::confine(&mut command, theirs, reporter, filter::kept(step.network));
+    seccomp::confine(
+        &mut command,
+        theirs.into(),
+        reporter,
+        filter::kept(step.network),
+    );
     let child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -68,7 +72,7 @@ fn attempt(step: &Step, job: &Job, owners: &mut Owners) -> io::Result<Ended> {
     };
     // Otherwise the ends of the pipes in this process would keep them open.
     drop(command);
-    let listener = Listener::from_socket(&ours)?;
+    let listener = Listener::from_socket(&ours.into())?;
     let pid = Pid::from_child(&child);
     let (alive, over) = rustix::pipe::pipe()?;
     let reaper = std::thread::spawn(move || reap(pid, over));
@@ -115,7 +119,7 @@ fn serve(
         if lifeline != Readiness::Waiting {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        if let Some(ending) = watch.take_note(watched)?
+        if let Some(ending) = watch.update(watched)?
             && exceeded.is_none()
         {
             exceeded = Some(ending);
@@ -186,31 +190,16 @@ fn ending(status: Option<WaitStatus>) -> Option<Ending> {
     }
 }
 
+/// Standard input that gives `text`, from a file without a name.
 fn input(text: &str) -> io::Result<Stdio> {
     if text.is_empty() {
         return Ok(Stdio::null());
     }
-    let mut file = exchange()?;
-    file.write_all(text.as_bytes())?;
-    io::Seek::rewind(&mut file)?;
-    Ok(Stdio::from(file.into_file()))
-}
-
-/// A nameless file.
-fn exchange() -> io::Result<fs_err::File> {
-    let mut options = OpenOptions::new();
+    let mut options = fs_err::OpenOptions::new();
     options.read(true).write(true).create_new(true);
-    let file = fs_err::OpenOptions::from_options(options).open(EXCHANGE)?;
+    let mut file = options.open(EXCHANGE)?;
     fs_err::remove_file(EXCHANGE)?;
-    Ok(file)
-}
-
-fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-    Ok(socketpair(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )?)
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(Stdio::from(file.into_file()))
 }

@@ -3,6 +3,7 @@
 
 use super::error::{Ending, OutputLimit, TimeLimit};
 use super::limits;
+use super::proc::stat_field;
 use super::seccomp::Readiness;
 use crate::listing;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -67,7 +68,7 @@ impl Watch {
     }
 
     /// Handles the states of [`Watch::fds`]. `Some` gives the reason why the step must be ended.
-    pub(super) fn take_note(
+    pub(super) fn update(
         &mut self,
         [timer, output, status]: [Readiness; 3],
     ) -> io::Result<Option<Ending>> {
@@ -209,12 +210,9 @@ fn processes() -> Vec<String> {
     lines
 }
 
-/// The number of the parent of `pid` (proc_pid_stat(5)). The name before that field may have any
-/// character.
+/// The number of the parent of `pid`, field `ppid` of its record.
 fn parent(pid: u32) -> Option<u32> {
-    let text = fs_err::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = text.rsplit_once(") ")?;
-    rest.split(' ').nth(1)?.parse().ok()
+    u32::try_from(stat_field(pid, 4).ok()?).ok()
 }
 
 /// The command line of `pid`, and what it waits for.

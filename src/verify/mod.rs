@@ -1,16 +1,14 @@
-//! The last thing before a tree is sealed: the image's own programs say whether they take what a device
-//! would give them.
+//! Has the image's own programs check their files, before a tree is sealed.
 //!
-//! A device has its programs check every file that is to change (`apply.d`, `overlays/README.md`). The same
-//! commands run here, in one sandbox and on the whole tree, and with them what holds for everybody's
-//! overlays: systemd reads their units, interpreters their scripts, accounts and modules that they name are there, and
-//! the build has nothing else in the place of their files. The law: **nothing is accepted that a program on the device
-//! refuses.** Every refusal is shown at once, with the program's words, the files that it reads and the settings that
-//! these depend on.
+//! When a setting changes on a device, its programs check the files that change (`apply.d`, `overlays/README.md`). The
+//! same commands run here, in one sandbox and on the whole tree. Further checks hold for all overlays: systemd reads
+//! their units, interpreters read their scripts, the accounts and modules that they name exist, and the build has not
+//! replaced their files. The law: **nothing is accepted that a program on the device refuses.** All refusals are shown
+//! together, each with the program's output, the files that it reads and the settings on which these depend.
 //!
-//! What programs write is thrown away. What each device makes for itself is made by the commands
-//! `prepare` of the same rules, for this moment only. A tree that nobody refused is not asked about again;
-//! it is remembered by a code that tells no secret (`Spec::codes`).
+//! Files that the programs write are discarded. Files that each device makes for itself are made by the commands
+//! `prepare` of the same rules, and are discarded too. A tree that was accepted is not checked again. The store keeps
+//! a code of it that gives away no secret (`Spec::codes`).
 
 mod accounts;
 mod check;
@@ -27,12 +25,12 @@ pub(crate) use refusal::Refusals;
 pub use rules::RulesError;
 
 use crate::compose::overlay_files::OverlayFiles;
-use crate::configure::{self, ConfigureError, Tools, VerifyRequest};
+use crate::configure::{self, ConfigureError, ConfigureRequest};
 use crate::define::overlay::OverlayFile;
 use crate::digest::{Hasher, Sha256};
 use crate::event::{Event, Reporter, Stage, Work};
 use crate::plan::Plan;
-use crate::sandbox::Refusal;
+use crate::sandbox::{NAMELESS, Refusal};
 use crate::specification::Configure;
 use crate::store::Store;
 use crate::tree::{self, Content, Kind, Origin, Slice, Tree};
@@ -42,13 +40,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// Changes whenever more is checked than before, or something else.
+/// The stage of the memo. It must change whenever the checks change.
 const VERIFIED: &str = "verified-2";
 
-/// Why the tree is not to be sealed.
+/// Why a tree is not sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// Programs of the image do not take it.
+    /// Programs of the image refuse it.
     #[error(transparent)]
     Refused(#[from] Refusals),
     /// The rules of `apply.d` cannot be read.
@@ -62,30 +60,31 @@ pub enum VerifyError {
     Store(#[from] io::Error),
 }
 
-/// What checking a tree needs of the build.
+/// What a check of a tree uses beside the tree and its plan.
 pub(crate) struct Request<'a, E> {
-    /// Where the contents of files are, and accepted trees are remembered.
+    /// The store, which has the contents of files, and the codes of accepted trees.
     pub(crate) store: &'a Store,
-    /// This program: the sandbox starts it again inside.
+    /// This program, which the sandbox starts again inside itself.
     pub(crate) program: &'a Path,
-    /// How long one program may go on, if not as long as usual.
+    /// The time limit of one program, if not the usual one.
     pub(crate) script_timeout: Option<Duration>,
-    /// Gives a key of the user's own, for what is remembered of trees with secrets.
+    /// Gives the user's key, by which accepted trees with secrets are recognized.
     pub(crate) own_key: fn() -> Option<[u8; 32]>,
-    /// Whether the root is made of packages alone: then whatever a unit needs has to be there.
+    /// Whether the root is made of packages alone. Then everything that a unit needs must exist.
     pub(crate) packages_alone: bool,
-    /// Brings the tools of the sandbox, where a program has to be started.
-    pub(crate) tools: &'a dyn Fn() -> Result<Option<Tools>, E>,
-    /// Listens to the build.
+    /// Fetches the tools of the sandbox. It is called only if a program has to run.
+    pub(crate) tools: &'a dyn Fn() -> Result<Option<Tree>, E>,
+    /// The listener for the events of the build.
     pub(crate) reporter: &'a dyn Reporter,
 }
 
-/// Has the programs in `root`, the finished tree of `plan`, check what they would read on a device; nothing may be
-/// missing there of `overlay_files`.
+/// Has the programs in `root`, the finished tree of `plan`, check the files that they would read on a device, and
+/// checks that `root` has all `overlay_files`.
 ///
 /// # Errors
 ///
-/// If something is refused, programs cannot be run, or the store fails; and what bringing the tools ends with.
+/// A program refuses a file, a file is missing, programs cannot be run, the store fails, or the tools cannot be
+/// fetched.
 pub(crate) fn verify<E: From<VerifyError>>(
     plan: &Plan,
     (root, overlay_files): (&Tree, &OverlayFiles),
@@ -97,90 +96,85 @@ pub(crate) fn verify<E: From<VerifyError>>(
         let words = "the image's programs were not asked about its configuration: the device configures \
                      them itself (--configure first-boot)";
         reporter.report(Event::Warning(words.to_owned()));
-        let refusals = Refusals::new(plan, &[], Vec::new(), displaced).map(VerifyError::from);
-        return refusals.map_or(Ok(()), |it| Err(it.into()));
+        let checked = Refusals::check(plan, &[], Vec::new(), displaced);
+        return Ok(checked.map_err(VerifyError::from)?);
     }
     let (checks, mut problems) = checks(plan, root, request)?;
     problems.splice(..0, displaced);
-    let key = plan
-        .spec
-        .codes(request.own_key)
-        .of(&key(plan, root, &checks));
+    let codes = plan.spec.codes(request.own_key);
+    let key = codes.of(&key(plan, root, &checks));
     let known = key.is_some_and(|key| request.store.memo(VERIFIED, &key).is_some());
     let memoized = problems.is_empty() && (known || checks.is_empty());
     let tools = match memoized {
         true => None,
         false => (request.tools)()?,
     };
-    reporter.report(Event::Started {
-        stage: Stage::Verify,
-        work: Work::Uncounted,
-    });
+    reporter.started(Stage::Verify, Work::Uncounted);
     if !memoized {
-        let refused =
-            run(plan, root, &checks, tools.as_ref(), request).map_err(VerifyError::from)?;
-        let unasked =
-            judge(plan, &checks, refused, problems, reporter).map_err(VerifyError::from)?;
-        if let Some(key) = key.filter(|_| !unasked) {
-            accept(&key, request.store).map_err(VerifyError::from)?;
+        let refused = run(plan, root, &checks, tools.as_ref(), request)?;
+        let is_complete = evaluate(plan, &checks, refused, problems, reporter)?;
+        if let Some(key) = key.filter(|_| is_complete) {
+            accept(&key, request.store)?;
         }
     }
-    reporter.report(Event::Finished {
-        stage: Stage::Verify,
-        memoized,
-    });
+    reporter.finished(Stage::Verify, memoized);
     Ok(())
 }
 
-/// Runs the programs of `checks` in the sandbox; returns what they refuse.
+/// Runs the programs of `checks` in the sandbox, and gives those that failed.
 fn run<E>(
     plan: &Plan,
     root: &Tree,
     checks: &[Check],
-    tools: Option<&Tools>,
+    tools: Option<&Tree>,
     request: &Request<'_, E>,
-) -> Result<Vec<Refusal>, ConfigureError> {
-    let steps: Vec<_> = checks.iter().map(|check| check.step.clone()).collect();
-    configure::verify(&VerifyRequest {
+) -> Result<Vec<Refusal>, VerifyError> {
+    let steps = checks.iter().map(|check| check.step.clone()).collect();
+    let request = ConfigureRequest {
         tree: &view::view(root, plan.epoch()),
+        archives: &[],
+        mounts: &[],
         store: request.store,
         architecture: plan.spec.board.architecture,
         tools,
         epoch: plan.epoch(),
+        preseed: "",
+        host_name: NAMELESS,
         script_timeout: request.script_timeout,
         program: request.program,
-        steps: &steps,
-    })
+    };
+    Ok(configure::verify(&request, steps)?)
 }
 
 /// Remembers that the tree of `key` was accepted.
-fn accept(key: &Sha256, store: &Store) -> io::Result<()> {
-    store.set_memo(VERIFIED, key, &store.insert(b"accepted\n")?)
+fn accept(key: &Sha256, store: &Store) -> Result<(), VerifyError> {
+    let accepted = store.insert(b"accepted\n")?;
+    Ok(store.set_memo(VERIFIED, key, &accepted)?)
 }
 
-/// Ends with what was refused, if anything was. Says whether a program could not look.
-fn judge(
+/// Fails if anything was refused; otherwise says whether every program could check its files.
+fn evaluate(
     plan: &Plan,
     checks: &[Check],
     refused: Vec<Refusal>,
     problems: Vec<Problem>,
     reporter: &dyn Reporter,
-) -> Result<bool, Refusals> {
-    let (unasked, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_unasked);
-    for refusal in &unasked {
+) -> Result<bool, VerifyError> {
+    let (unable, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_unable);
+    for refusal in &unable {
         reporter.report(Event::Warning(format!(
             "this machine's kernel cannot tell whether a device takes what `{}` checks: {}",
             checks[refusal.index].step.name,
             refusal.output.trim_end()
         )));
     }
-    let refusals = Refusals::new(plan, checks, refused, problems);
-    refusals.map_or(Ok(!unasked.is_empty()), Err)
+    Refusals::check(plan, checks, refused, problems)?;
+    Ok(unable.is_empty())
 }
 
-/// Whether a program could not look: nftables has the kernel check its rules, and not every kernel has
-/// that part.
-fn is_unasked(refusal: &Refusal) -> bool {
+/// Whether a program was unable to check its files: nftables has the kernel check its rules, and not every kernel
+/// has that part.
+fn is_unable(refusal: &Refusal) -> bool {
     const WORDS: [&str; 2] = [
         "Unable to initialize Netlink socket",
         "cache initialization failed",
@@ -188,14 +182,14 @@ fn is_unasked(refusal: &Refusal) -> bool {
     WORDS.iter().any(|words| refusal.output.contains(words))
 }
 
-/// What programs are to be asked, and what is wrong without asking.
+/// The programs that must run, and the mistakes that are found without a program.
 fn checks<E>(
     plan: &Plan,
     root: &Tree,
     request: &Request<'_, E>,
 ) -> Result<(Vec<Check>, Vec<Problem>), VerifyError> {
     let mut checks = rules::checks(&rules::read(root, request.store)?, root);
-    // What is said first is what the words of others may come from.
+    // Problems of libraries come first, because they may be the cause of the others.
     let (mut libraries, mut problems) = (Vec::new(), Vec::new());
     let mut paths = Vec::new();
     let accounts = Accounts::read(root, request.store)?;
@@ -216,12 +210,8 @@ fn checks<E>(
         problems.extend(accounts.problems(&file.path, &text)?);
         paths.push(file.path.clone());
     }
-    checks.extend(units::checks(
-        root,
-        &paths,
-        &plan.spec.units.enable,
-        request.packages_alone,
-    ));
+    let (enabled, strict) = (&plan.spec.units.enable, request.packages_alone);
+    checks.extend(units::checks(root, &paths, enabled, strict));
     libraries.extend(problems);
     Ok((checks, libraries))
 }
@@ -239,7 +229,7 @@ fn own_files<'p>(plan: &'p Plan, root: &Tree) -> Vec<&'p OverlayFile> {
     files
 }
 
-/// Everything that decides the verdict: the packages by the build's id, all other files by themselves.
+/// The digest of everything that decides the result: the packages by the build's id, and all other files themselves.
 fn key(plan: &Plan, root: &Tree, checks: &[Check]) -> Sha256 {
     let mut hasher = Hasher::new();
     hasher.field(&plan.build_id.0);
@@ -256,13 +246,11 @@ fn key(plan: &Plan, root: &Tree, checks: &[Check]) -> Sha256 {
         }
         let mut node = node.clone();
         if let Kind::File(Content::Inline(bytes)) = &node.kind {
-            // The text of a tree is three times as long as some of its files.
-            let (object, len) = (Sha256::of(bytes), bytes.len() as u64);
-            let offset = 0;
+            // The dump of a tree would be three times as long as some of its inline files.
             node.kind = Kind::File(Content::Stored(Slice {
-                object,
-                offset,
-                len,
+                object: Sha256::of(bytes),
+                offset: 0,
+                len: bytes.len() as u64,
             }));
         }
         let parents = path.split_last().map(|(parent, _)| parent);

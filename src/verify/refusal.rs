@@ -1,4 +1,4 @@
-//! What programs of the image do not take, in words for a person.
+//! The message about files that the programs of an image refuse.
 
 use super::check::{Check, Problem};
 use crate::define::Value;
@@ -10,30 +10,30 @@ use crate::tree::TreePath;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// As many lines of a program's words as are shown, and as many refusals.
+/// The most lines of one program's output that are shown, and the most refusals.
 const LINES: usize = 100;
 const REFUSALS: usize = 100;
-/// As many files as are named where no overlay brought any of them.
+/// The most files that are named if no overlay has any of them.
 const FILES: usize = 5;
-/// In the place of a secret.
+/// The text that replaces a secret.
 const HIDDEN: &str = "(secret)";
 
-/// Everything that programs of the image refuse.
+/// All refusals of one image.
 #[derive(Debug)]
 pub struct Refusals {
     list: Vec<Shown>,
 }
 
-/// One refusal, as it is shown.
+/// One refusal as it is shown.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
-    /// Who refuses, and how: one line.
+    /// One line with the program and the way in which it ended.
     title: String,
-    /// Its words.
+    /// The lines of the program's output.
     words: Vec<String>,
-    /// The files, with where they come from.
+    /// The files, with the overlays that they come from.
     files: Vec<String>,
-    /// The settings that a person gave and that they depend on.
+    /// The settings that the user gave and that the files depend on.
     settings: Vec<String>,
 }
 
@@ -42,10 +42,10 @@ impl std::error::Error for Refusals {}
 impl fmt::Display for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.list.len();
-        let thing = if n == 1 { "mistake" } else { "mistakes" };
+        let mistakes = if n == 1 { "mistake" } else { "mistakes" };
         write!(
             f,
-            "the image's own programs refuse its configuration: {n} {thing}"
+            "the image's own programs refuse its configuration: {n} {mistakes}"
         )?;
         for shown in self.list.iter().take(REFUSALS) {
             write!(f, "\n\n  {}", shown.title)?;
@@ -66,46 +66,50 @@ impl fmt::Display for Refusals {
 }
 
 impl Refusals {
-    /// What `refused` of `checks` and `problems` mean to whoever wrote the definitions and settings of `plan`;
-    /// nothing where nothing is refused.
-    pub(super) fn new(
+    /// Fails if a check was `refused` or there are `problems`. The error names the files and settings of `plan` that
+    /// are the cause.
+    pub(super) fn check(
         plan: &Plan,
         checks: &[Check],
         refused: Vec<Refusal>,
         problems: Vec<Problem>,
-    ) -> Option<Self> {
-        let teller = Teller::new(plan);
-        let of_problem = |problem: Problem| teller.shown(&problem.words, "", &[problem.file]);
+    ) -> Result<(), Self> {
+        let writer = Writer::new(plan);
+        let of_problem = |problem: Problem| writer.shown(&problem.words, "", &[problem.file]);
         let of_refusal = |refusal: Refusal| {
             let check = &checks[refusal.index];
-            // What exceeded a limit has a line for each process.
+            // For a step that exceeded the time limit, the words have a further line for each process.
             let ending = refusal.ending.to_string();
             let (how, processes) = ending.split_once('\n').unwrap_or((&ending, ""));
             let title = format!("`{}`: {how}", check.step.name);
             let words = format!("{processes}\n{}", refusal.output);
-            teller.shown(&title, &words, &check.files)
+            writer.shown(&title, &words, &check.files)
         };
         let list: Vec<Shown> = (problems.into_iter().map(of_problem))
             .chain(refused.into_iter().map(of_refusal))
             .collect();
-        (!list.is_empty()).then_some(Self { list })
+        match list.is_empty() {
+            true => Ok(()),
+            false => Err(Self { list }),
+        }
     }
 }
 
-/// Knows where files come from, and what must not be said.
-struct Teller<'p> {
+/// Writes refusals, with the sources of files and without secrets.
+struct Writer<'p> {
     plan: &'p Plan,
+    /// The secrets, the longest first.
     secrets: Vec<&'p str>,
 }
 
-impl<'p> Teller<'p> {
+impl<'p> Writer<'p> {
     fn new(plan: &'p Plan) -> Self {
         let revealed = |(_, assigned): (&'p str, &'p Assigned)| match assigned {
             Assigned::Secret(secret) => Some(secret.reveal()),
             Assigned::Absent | Assigned::Plain(_) => None,
         };
         let texts = plan.spec.settings.iter().filter_map(revealed);
-        // A certificate is quoted by the line.
+        // A program may quote a single line of a certificate.
         let mut secrets: Vec<&str> = texts
             .flat_map(|text| [text].into_iter().chain(text.lines()))
             .filter(|text| text.len() > 3)
@@ -115,63 +119,57 @@ impl<'p> Teller<'p> {
     }
 
     fn shown(&self, title: &str, output: &str, files: &[TreePath]) -> Shown {
-        let mut words: Vec<String> = output
-            .lines()
-            .map(|line| self.speakable(line.trim_end()))
-            .collect();
+        let lines = output.lines().map(str::trim_end);
+        let mut words: Vec<String> = lines.map(|line| self.redacted(line)).collect();
         words.retain(|line| !line.is_empty());
         if words.len() > LINES {
             let n_more = words.len() - LINES;
             words.drain(..n_more);
             words.insert(0, format!("({n_more} lines before)"));
         }
-        let named = |by: fn(&str, &TreePath) -> bool| -> Vec<&TreePath> {
-            files.iter().filter(|file| by(output, file)).collect()
-        };
-        let by_path = named(|output, file| names(output, &file.to_string()));
-        let found = [by_path, named(names_unit)].into_iter();
-        let mut found = found.filter(|found| !found.is_empty());
-        let about = found.next().unwrap_or_else(|| files.iter().collect());
+        let by_path = |file: &&TreePath| names(output, &file.to_string());
+        let mut about: Vec<&TreePath> = files.iter().filter(by_path).collect();
+        if about.is_empty() {
+            about = (files.iter())
+                .filter(|file| names_unit(output, file))
+                .collect();
+        }
+        if about.is_empty() {
+            about = files.iter().collect();
+        }
         let sources: Vec<&OverlayFile> = self.sources(&about);
+        let of_source = |file: &&OverlayFile| format!("{}, from {}", file.path, file.source);
         let shown_files = match sources.is_empty() {
-            true => about
-                .iter()
-                .take(FILES)
-                .map(|file| file.to_string())
-                .collect(),
-            false => {
-                let of_source =
-                    |file: &&OverlayFile| format!("{}, from {}", file.path, file.source);
-                sources.iter().map(of_source).collect()
-            }
+            true => about.iter().take(FILES).map(|it| it.to_string()).collect(),
+            false => sources.iter().map(of_source).collect(),
         };
         Shown {
-            title: self.speakable(title),
+            title: self.redacted(title),
             words,
             files: shown_files,
             settings: self.settings(&sources, output),
         }
     }
 
-    /// The files of overlays that are laid at `paths`; a later one wins.
+    /// The files of overlays that are written to `paths`. A later overlay replaces the file of an earlier one.
     fn sources(&self, paths: &[&TreePath]) -> Vec<&'p OverlayFile> {
         let spec = &self.plan.spec;
-        let laid = |file: &&OverlayFile| {
+        let is_written = |file: &&OverlayFile| {
             let when = file.when.as_ref();
             when.is_none_or(|when| spec.settings.holds(when))
         };
         let found = paths.iter().filter_map(|path| {
             let overlays = spec.overlays.iter().rev();
             let files = overlays.flat_map(|overlay| &overlay.files);
-            files.filter(laid).find(|file| file.path == **path)
+            files.filter(is_written).find(|file| file.path == **path)
         });
         let mut sources: Vec<&OverlayFile> = found.collect();
         sources.dedup_by(|one, other| one.path == other.path);
         sources
     }
 
-    /// The settings that a person gave and that decide `files`; those whose values the program quotes, if it
-    /// quotes any.
+    /// The settings that the user gave and on which `files` depend. If `output` quotes the values of some of them, only
+    /// those are given.
     fn settings(&self, files: &[&OverlayFile], output: &str) -> Vec<String> {
         let spec = &self.plan.spec;
         let named: BTreeSet<&str> = files.iter().flat_map(|file| file.settings()).collect();
@@ -192,7 +190,7 @@ impl<'p> Teller<'p> {
     }
 
     /// `line` without secrets and with its control characters made visible.
-    fn speakable(&self, line: &str) -> String {
+    fn redacted(&self, line: &str) -> String {
         let mut text = line.to_owned();
         for secret in &self.secrets {
             text = text.replace(secret, HIDDEN);
@@ -209,7 +207,7 @@ impl<'p> Teller<'p> {
     }
 }
 
-/// Whether `output` names `path`, and not one that only begins with it.
+/// Whether `output` names `path`, and not a longer path that begins with it.
 fn names(output: &str, path: &str) -> bool {
     output.match_indices(path).any(|(at, _)| {
         let rest = output[at + path.len()..].trim_start_matches('.');
@@ -217,7 +215,7 @@ fn names(output: &str, path: &str) -> bool {
     })
 }
 
-/// Whether `output` names the unit whose file lies at `path`. systemd says so of a template by an instance of it.
+/// Whether `output` names the unit whose file is at `path`. systemd names an instance in place of a template.
 fn names_unit(output: &str, path: &TreePath) -> bool {
     let path = path.to_string();
     let unit = path.rsplit('/').next().unwrap_or_default();
@@ -229,7 +227,7 @@ fn names_unit(output: &str, path: &TreePath) -> bool {
         && found.any(|(at, _)| is_whole(&output[..at]) && names(&output[at..], &unit))
 }
 
-/// Whether `output` holds a text or number of `value`; one letter says nothing.
+/// Whether `output` holds a text or number of `value`. A single letter does not count.
 fn quotes(output: &str, value: &Value) -> bool {
     let holds = |text: &str| text.len() > 1 && output.contains(text);
     match value {
