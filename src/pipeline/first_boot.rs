@@ -59,7 +59,7 @@ pub(super) fn unpacked(
     fetch::fetch(&needed, context)?;
     Ok(unpack::unpack_onto(
         base.tree.clone(),
-        &system::unpackable(&plan.lock.packages),
+        &plan.lock.packages,
         context.store,
         plan.spec.board.architecture,
         plan.epoch(),

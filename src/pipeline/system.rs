@@ -98,22 +98,6 @@ fn unpack(
     )?)
 }
 
-/// `tree` with the packages of `plan`, none of which it has yet.
-pub(super) fn unpack_onto(
-    tree: Tree,
-    plan: &Plan,
-    context: &BuildContext<'_>,
-) -> Result<Tree, SystemError> {
-    Ok(unpack::unpack_onto(
-        tree,
-        &plan.lock.packages,
-        context.store,
-        plan.spec.board.architecture,
-        plan.epoch(),
-        context.reporter,
-    )?)
-}
-
 /// The digest of everything that decides the tree of `packages`. Files of overlays do not, because they are written
 /// afterwards.
 pub(super) fn key(plan: &Plan, packages: &[LockedPackage]) -> Hasher {
