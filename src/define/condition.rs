@@ -1,30 +1,30 @@
-//! What must hold of a setting, so that a file is there: `when` in the definitions.
+//! The condition under which an entry of an overlay is in the image: the key `when`.
 
 use super::read::Section;
 use crate::diag::Located;
 
-/// Something about a setting: `name`, `!name` or `name=value`.
+/// A condition on a setting: `name`, `!name` or `name=value`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     /// The setting.
     pub setting: Located<String>,
-    /// What must hold.
+    /// The test of its value.
     pub test: Test,
 }
 
-/// What a [`Condition`] asks of a setting.
+/// The test of a [`Condition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
-    /// It is true, or has a value that is not empty.
+    /// The setting is true, or has a value that is not empty.
     Set,
-    /// It is false, empty or absent.
+    /// The setting is false, empty or absent.
     Unset,
-    /// Its value, as text, is this.
+    /// The value of the setting, as text, is this.
     Is(String),
 }
 
 impl Condition {
-    /// What `when` of `section` says, if it is there.
+    /// Reads `when` in `section`, if it is there.
     pub(super) fn read(section: &Section<'_>) -> Option<Self> {
         let text = section.text("when")?;
         let (name, test) = match (text.value.strip_prefix('!'), text.value.split_once('=')) {

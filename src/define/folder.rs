@@ -1,4 +1,4 @@
-//! Where definitions lie: folders of the person, and the shipped ones inside the binary.
+//! The folders with definitions: those of the user, and the shipped one inside the binary.
 
 mod beneath;
 mod error;
@@ -18,34 +18,33 @@ static BOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/boards");
 static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 
-/// The longest file of a definition. Larger things belong into packages.
+/// The longest file of an overlay in bytes. Larger files belong into packages.
 const MAX_FILE: u64 = 16 << 20;
 
-/// A file below a folder.
+/// An entry below a folder.
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// A file.
     File {
         /// Its bytes.
         bytes: Arc<[u8]>,
-        /// Whether its owner may run it.
+        /// Whether its owner has the permission to execute it.
         executable: bool,
     },
-    /// What it points to.
+    /// A symlink, with its target.
     Symlink(String),
-    /// What is never part of an image: the folder of a version control system.
+    /// A folder of a version control system, which is never part of an image.
     LeftOut,
-    /// Its name, or what it points to, is no UTF-8, and cannot be written in a definition. Its bytes are in the path
-    /// as escapes.
+    /// An entry whose name or target is not UTF-8, so that a definition cannot name it. The bytes are escaped in the path.
     Unwritable,
 }
 
 /// A folder with `boards/`, `profiles/` and `overlays/`.
 #[derive(Clone, Debug)]
 pub(crate) enum Folder {
-    /// One of the person's.
+    /// A folder of the user.
     Own(PathBuf),
-    /// The one inside the binary.
+    /// The folder inside the binary.
     Shipped,
 }
 
@@ -76,7 +75,7 @@ impl Folder {
                 };
                 for name in folder.names()? {
                     let Some(name) = name.to_str() else { continue };
-                    // Something else, also a link that leads elsewhere, is no definition.
+                    // Files and links that lead out of the folder are not definitions.
                     if let Ok(Some(Found::Folder(_))) = folder.find(name, Links::Followed) {
                         names.push(name.to_owned());
                     }
@@ -86,7 +85,7 @@ impl Folder {
         }
     }
 
-    /// How messages name the file `path`.
+    /// The name of the file `path` in messages.
     pub(crate) fn show(&self, path: &str) -> String {
         match self {
             Folder::Shipped => format!("<shipped>/{path}"),
@@ -94,7 +93,7 @@ impl Folder {
         }
     }
 
-    /// The file `path` (`boards/NAME/board.toml`) of at most `limit` bytes; nothing where it does not exist.
+    /// Reads the file `path` (`boards/NAME/board.toml`) of at most `limit` bytes; `None` if it does not exist.
     pub(crate) fn read(&self, path: &str, limit: u64) -> Result<Option<Arc<[u8]>>, FolderError> {
         match self {
             Folder::Shipped => Ok(shipped(path).and_then(|entry| match entry {
@@ -108,7 +107,7 @@ impl Folder {
         }
     }
 
-    /// Whether the owner of the file `path` may run it.
+    /// Whether the owner of the file `path` has the permission to execute it.
     pub(crate) fn is_executable(&self, path: &str) -> Result<bool, FolderError> {
         let found = match self {
             Folder::Shipped => None,
@@ -117,7 +116,7 @@ impl Folder {
         Ok(matches!(found, Some(Found::File { executable, .. }) if executable))
     }
 
-    /// Every file and symlink below `path`, with its path from there; none where it does not exist.
+    /// Every file and symlink below `path`, with its path from there; empty if `path` does not exist.
     pub(crate) fn files(&self, path: &str) -> Result<Vec<(String, Entry)>, FolderError> {
         match self {
             Folder::Shipped => {
@@ -163,8 +162,8 @@ fn walk_shipped(dir: &'static Dir<'static>, top: &Path, found: &mut Vec<(String,
     }
 }
 
-/// The folder `kind` of `root`. It is a border of its own: where a build is started in a home folder, links
-/// in its `profiles/` must not reach what else is there.
+/// Opens the folder `kind` of `root`. Links must not lead out of this folder, even to another place in `root`: a build may be
+/// started in a home folder, and links in its `profiles/` must not reach the other files there.
 fn own(root: &Path, kind: &str) -> Result<Option<Beneath>, FolderError> {
     let Some(root) = Beneath::open(root)? else {
         return Ok(None);
@@ -189,7 +188,7 @@ fn below(root: &Path, path: &str) -> Result<Option<Found>, FolderError> {
 #[derive(Default)]
 struct Walk {
     found: Vec<(String, Entry)>,
-    /// How many names there were, also of folders.
+    /// The number of names, including those of folders.
     names: usize,
     bytes: u64,
 }
@@ -204,8 +203,7 @@ impl Walk {
         let names = folder.names()?;
         self.names += names.len();
         if self.names > MAX_FILES || depth > MAX_DEPTH {
-            let path = folder.place("").display().to_string();
-            return Err(FolderError::TooMany { path });
+            return Err(FolderError::TooMany(folder.path()));
         }
         for name in names {
             let Some(name) = name.to_str() else {
@@ -214,9 +212,9 @@ impl Walk {
                 continue;
             };
             let path = format!("{prefix}{name}");
-            // A symlink of an overlay is one of the image: it is not followed here, wherever it leads.
+            // A symlink of an overlay becomes a symlink of the image, so it is not followed here.
             let entry = match folder.find(name, Links::Shown)? {
-                // It was there a moment ago.
+                // It was removed after the folder was listed.
                 None => continue,
                 Some(Found::Folder(_)) if is_version_control(name) => Entry::LeftOut,
                 Some(Found::Folder(below)) => {
@@ -236,8 +234,7 @@ impl Walk {
                     let bytes = file.read(MAX_FILE)?;
                     self.bytes += bytes.len() as u64;
                     if self.bytes > MAX_BYTES {
-                        let path = folder.place("").display().to_string();
-                        return Err(FolderError::TooMuch { path });
+                        return Err(FolderError::TooMuch(folder.path()));
                     }
                     Entry::File { bytes, executable }
                 }

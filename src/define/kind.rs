@@ -1,8 +1,9 @@
 //! The kinds of settings: what a value of each kind looks like, and how text becomes one.
 //!
-//! A kind is data: patterns, limits, and what is expected, for messages. Those that every profile may use stand in
-//! `kinds.toml`, those of one service in the profile that brings it. The device reads the same data from its settings file,
-//! and `Imgbuild::Kind` evaluates it as this module does. What no data can say is a check with a name (`check.rs`).
+//! A kind is data: patterns, limits, and a text for messages that says what is expected. Kinds that every profile may use
+//! are in `kinds.toml`; the kinds of one service are in the profile of that service. The device reads the same data from its
+//! settings file, and `Imgbuild::Kind` evaluates it as this module does. What data cannot express is a check with a name
+//! (`check.rs`).
 
 mod address;
 mod advice;
@@ -29,21 +30,25 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-/// What a setting's value is.
+/// The kind of a value: the rules that the value has to follow.
 #[derive(Clone, Debug)]
 pub struct Kind(Arc<Rules>);
 
+impl Default for Kind {
+    /// The kind of any line of text.
+    fn default() -> Self {
+        Self::named("string").expect("`kinds.toml` has a kind `string`")
+    }
+}
+
 impl PartialEq for Kind {
-    /// In one build, a name stands for one kind.
+    /// Compares the names: in one build, a name belongs to one kind.
     fn eq(&self, other: &Self) -> bool {
         self.0.name == other.0.name
     }
 }
 
-static TOP: Keys = Keys {
-    table: "",
-    keys: &["schema", "kinds"],
-};
+static TOP: Keys = Keys::of("", "schema kinds");
 
 /// The kinds that every profile may use.
 static COMMON: LazyLock<BTreeMap<String, Kind>> = LazyLock::new(|| {
@@ -63,7 +68,8 @@ pub(super) fn read_all(top: &Section<'_>) -> Vec<(Located<String>, Kind)> {
     read_kinds(top, &COMMON)
 }
 
-/// Reads `[kinds.NAME]`; a part of a kind is of a kind in the same file, or a common one.
+/// Reads `[kinds.NAME]`. A part of a kind has a kind of the same file or a common one. So the kinds are read in the order
+/// in which the kinds of their parts become known.
 fn read_kinds(top: &Section<'_>, common: &BTreeMap<String, Kind>) -> Vec<(Located<String>, Kind)> {
     let report = |name: &Located<String>, title: String| {
         top.report(Diagnostic::new("define::bad-value", title).label(&name.span, ""));
@@ -108,12 +114,12 @@ fn read_kinds(top: &Section<'_>, common: &BTreeMap<String, Kind>) -> Vec<(Locate
     found
 }
 
-/// Kinds by name: the common ones, and those that profiles define.
+/// The kinds by name: the common ones, and those that profiles define.
 #[derive(Clone, Debug, Default)]
 pub struct Kinds(BTreeMap<String, Located<Kind>>);
 
 impl Kinds {
-    /// Takes in the kind of a profile; gives the one that has its name already.
+    /// Adds the kind of a profile; returns the kind that had this name before.
     pub fn add(&mut self, name: &Located<String>, kind: Kind) -> Option<Located<Kind>> {
         self.0.insert(name.value.clone(), name.with(kind))
     }
@@ -124,7 +130,7 @@ impl Kinds {
         own.or_else(|| Kind::named(name))
     }
 
-    /// The names of all of them.
+    /// The names of all kinds.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let common = COMMON.keys().map(String::as_str);
         common.chain(self.0.keys().map(String::as_str))
@@ -132,47 +138,43 @@ impl Kinds {
 }
 
 impl Kind {
-    /// Any line of text.
-    pub(super) fn string() -> Self {
-        Self::named("string").expect("`kinds.toml` has a kind `string`")
-    }
-
-    /// The kind `name`, if it is one that every profile may use.
+    /// The common kind `name`, which every profile may use.
     pub fn named(name: &str) -> Option<Self> {
         COMMON.get(name).cloned()
     }
 
-    /// Every kind that every profile may use.
+    /// Every common kind.
     pub fn common() -> impl Iterator<Item = &'static Self> {
         COMMON.values()
     }
 
-    /// Its name in a profile.
+    /// The name of the kind in a profile.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Whether this is its name.
+    /// Whether `name` is the name of the kind.
     pub fn is(&self, name: &str) -> bool {
         self.0.name == name
     }
 
-    /// What its values are made of.
+    /// The form of the values.
     pub fn form(&self) -> Form {
         self.0.form
     }
 
-    /// What a value looks like, for messages.
+    /// A description of a value, for messages.
     pub fn expected(&self) -> &str {
         &self.0.expected
     }
 
-    /// Whether a value may be another text than the one that was written.
+    /// Whether reading can change the text of a value.
     pub fn rewrites(&self) -> bool {
         self.0.check.is_some() || self.0.squeeze
     }
 
-    /// Reads one value that has no parts of its own in the setting; `None` where it is not of this kind.
+    /// Reads a value of any form but a list or a table, whose parts the setting defines. Returns `None` if the value is not
+    /// of this kind.
     pub fn read(&self, raw: &Raw) -> Option<Value> {
         match (self.form(), raw) {
             (Form::Text, Raw::Text(text)) => self.text(text).map(Value::Text),
@@ -198,7 +200,7 @@ impl Kind {
         }
     }
 
-    /// A value with every part: as it is written, or its default.
+    /// A record in which each part has the value that was written, or its default.
     fn record(&self, written: impl Fn(&str) -> Option<Raw>) -> Option<Value> {
         let fields = self.0.parts.iter().map(|(part, kind)| {
             let value = match written(part) {
@@ -210,7 +212,7 @@ impl Kind {
         fields.collect::<Option<_>>().map(Value::Table)
     }
 
-    /// Whether a value is written as TOML has those of this kind.
+    /// Whether a value has the TOML type of this kind.
     fn is_typed(&self, raw: &Raw) -> bool {
         match self.form() {
             Form::Integer => matches!(raw, Raw::Integer(_)),
@@ -219,27 +221,27 @@ impl Kind {
         }
     }
 
-    /// What a part is, by its name.
+    /// The kind of the part `name`.
     fn part(&self, name: &str) -> Option<&Self> {
         self.0.parts.get(name)
     }
 
-    /// Of a record, what a part is that is not given.
+    /// The value that `part` of a record has if it is not given.
     pub fn default(&self, part: &str) -> Option<&Value> {
         self.0.defaults.get(part)
     }
 
-    /// Of a record, whether a part has to be given.
+    /// Whether `part` of a record has to be given.
     pub fn needs(&self, part: &str) -> bool {
         self.part(part).is_some() && self.default(part).is_none()
     }
 
-    /// A record in one word; none where a part that the word has no place for is not as it is without.
+    /// A record in its short form. Returns `None` if the short form has no place for a part that differs from its default.
     pub fn short(&self, fields: &BTreeMap<String, Value>) -> Option<String> {
         let mut word = self.0.short.clone()?;
         for (part, value) in fields {
             let text = match value {
-                // As in a URL: a colon would end it.
+                // An IPv6 address is in brackets, as in a URL, because a colon would end the part.
                 Value::Text(text) if text.contains(':') => format!("[{text}]"),
                 Value::Text(text) => text.clone(),
                 Value::Integer(number) => number.to_string(),
@@ -255,19 +257,19 @@ impl Kind {
         Some(word)
     }
 
-    /// Whether the part `part` is in a text of this kind.
+    /// Whether `text`, which is of this kind, has the part `part`.
     pub fn has_part(&self, text: &str, part: &str) -> bool {
         self.parts(text)
             .is_some_and(|parts| parts.name(part).is_some())
     }
 
-    /// What is wrong with a text of this kind, where more can be said than what is expected.
+    /// Explains why `text` is not of this kind, if there is more to say than [`Kind::expected`].
     pub fn problem(&self, text: &str) -> Option<String> {
         let advice = || self.0.advice?.of(self, text);
         self.secret_problem(text).or_else(advice)
     }
 
-    /// The same without a word of the text.
+    /// Explains the same without showing any part of `text`.
     pub fn secret_problem(&self, text: &str) -> Option<String> {
         let text = self.squeezed(text);
         let checked = self.0.check.and_then(|check| check.read(self, &text).err());
@@ -279,7 +281,7 @@ impl Kind {
         })
     }
 
-    /// What `min` and `max` bound of a text of this kind, and the word for it.
+    /// The number that `min` and `max` of a setting limit, such as the length of `text`, and its unit.
     pub fn measure(&self, text: &str) -> Option<(i64, &str)> {
         let unit = self.0.measure.as_deref()?;
         let number = match self.0.units.is_empty() {
@@ -289,7 +291,7 @@ impl Kind {
         Some((i64::try_from(number).unwrap_or(i64::MAX), unit))
     }
 
-    /// Adds to `kinds`, by name, what the device has to know of this kind.
+    /// Adds this kind and the kinds of its parts to `kinds`, as the device reads them.
     pub fn carry(&self, kinds: &mut Map<String, Json>) {
         if !kinds.contains_key(self.name()) {
             kinds.insert(self.name().to_owned(), self.0.written.clone().into());
@@ -304,7 +306,7 @@ impl Kind {
             .then_some(Value::Integer(number))
     }
 
-    /// The text as programs shall read it.
+    /// The text that programs of the device read for `text`.
     fn text(&self, text: &str) -> Option<String> {
         if let Some(check) = self.0.check {
             return check.read(self, text).ok();
@@ -337,12 +339,12 @@ impl Kind {
         length.is_ok_and(|length| (low..=high).contains(&length))
     }
 
-    /// Whether a text is one that would match, and is left out.
+    /// Whether `not` excludes `text`, even if a pattern matches it.
     fn excludes(&self, text: &str) -> bool {
         self.0.not.iter().any(|not| not.matches(text))
     }
 
-    /// The parts of a text by the first pattern that it matches.
+    /// The named parts of `text`, by the first pattern that matches it.
     fn parts<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
         let mut matches = self
             .0
@@ -361,7 +363,7 @@ impl Kind {
         let allowed =
             |address| rules.networks.is_empty() || address::allows(&rules.networks, address);
         let host_bits = || Some(rules.host_bits?.hold(part("address")?, part("prefix")?));
-        // Numbers of one length.
+        // Both numbers have the same length, so the order of the texts is that of the numbers.
         let ascending = || Some(part("first")? <= part("last")?);
         rules.parts.iter().all(suits)
             && part("address").is_none_or(allowed)
@@ -371,7 +373,7 @@ impl Kind {
             && (!rules.ascending || ascending().is_none_or(|ascending| ascending))
     }
 
-    /// A number with its unit, if 64 bits hold it.
+    /// The number of `parts` times its unit, if that fits into 64 bits.
     fn counted(&self, parts: &Captures<'_>) -> Option<u64> {
         let number: u64 = parts.name("number")?.as_str().parse().ok()?;
         let unit = parts.name("unit")?.as_str();

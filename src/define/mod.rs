@@ -1,7 +1,7 @@
 //! Definitions as written: boards, profiles and overlays, with the place of every word.
 //!
-//! They are searched in the folders that the caller names, in that order, and last among those
-//! inside the binary. The first folder that has a name wins.
+//! A definition is looked for in the folders that the caller names, in their order, and then among the shipped definitions
+//! inside the binary. The first one with the name is used.
 
 pub mod board;
 pub mod condition;
@@ -24,17 +24,17 @@ use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use folder::Folder;
 use std::path::PathBuf;
 
-/// The longest text of a definition, of settings or of a configuration, in bytes. The longest that is
-/// shipped has 20,000.
+/// The longest text of a definition, of settings or of a configuration, in bytes. The shipped definitions have at most
+/// 20,000.
 pub const MAX_TEXT: u64 = 1 << 20;
 
-/// Every definition that a build can use.
+/// All definitions that a build can use.
 #[derive(Clone, Debug)]
 pub struct Definitions {
     folders: Vec<Folder>,
 }
 
-/// A name that someone wrote on the command line or in a file.
+/// The name of a definition, as it is written on the command line or in a file.
 #[derive(Clone, Debug)]
 pub struct Reference {
     name: String,
@@ -58,7 +58,7 @@ impl From<&Located<String>> for Reference {
 }
 
 impl Definitions {
-    /// Those of `folders`, each with `boards/`, `profiles/` and `overlays/` in it, and the shipped.
+    /// The definitions in `folders`, each with `boards/`, `profiles/` and `overlays/` in it, and the shipped ones.
     pub fn find(folders: &[PathBuf]) -> Self {
         let own = folders.iter().cloned().map(Folder::Own);
         let folders = own.chain([Folder::Shipped]).collect();
@@ -66,21 +66,33 @@ impl Definitions {
     }
 
     /// The names of the boards, sorted.
+    ///
+    /// # Errors
+    ///
+    /// A folder cannot be read.
     pub fn boards(&self) -> Result<Vec<String>, FolderError> {
         self.names("boards")
     }
 
     /// The names of the profiles, sorted.
+    ///
+    /// # Errors
+    ///
+    /// A folder cannot be read.
     pub fn profiles(&self) -> Result<Vec<String>, FolderError> {
         self.names("profiles")
     }
 
     /// The names of the overlays, sorted.
+    ///
+    /// # Errors
+    ///
+    /// A folder cannot be read.
     pub fn overlays(&self) -> Result<Vec<String>, FolderError> {
         self.names("overlays")
     }
 
-    /// Whether the profile `name` is the shipped one.
+    /// Whether the profile `name` is the shipped profile of that name.
     pub fn ships_profile(&self, name: &str) -> bool {
         let found = self.look("profile", &name.into());
         matches!(found, Ok(Some(found)) if matches!(found.folder, Folder::Shipped))
@@ -96,7 +108,7 @@ impl Definitions {
         Board::parse(diagnostics, &found.name, &found.path, &found.text)
     }
 
-    /// The board `name`, with advice about what a build would not refuse.
+    /// The board `name`, with the advice of `imgbuild check`.
     pub fn lint_board(
         &self,
         diagnostics: &mut Diagnostics,
@@ -106,7 +118,7 @@ impl Definitions {
         Board::lint(diagnostics, &found.name, &found.path, &found.text)
     }
 
-    /// The profile `name`, as its file has it.
+    /// The profile `name`, without the profiles that it extends.
     pub fn profile(
         &self,
         diagnostics: &mut Diagnostics,
@@ -123,12 +135,8 @@ impl Definitions {
         name: impl Into<Reference>,
     ) -> Option<Overlay> {
         let found = self.text(diagnostics, "overlay", &name.into())?;
-        Overlay::parse(
-            diagnostics,
-            &found.name,
-            found.folder,
-            (&found.path, &found.text),
-        )
+        let file = (&*found.path, &*found.text);
+        Overlay::parse(diagnostics, &found.name, found.folder, file)
     }
 
     fn names(&self, kind: &str) -> Result<Vec<String>, FolderError> {
@@ -141,7 +149,7 @@ impl Definitions {
         Ok(names)
     }
 
-    /// The text of the definition `name`: `boards/<name>/board.toml` and its likes.
+    /// Finds the definition, such as `boards/<name>/board.toml`; if there is none, a mistake is reported.
     fn text(
         &self,
         diagnostics: &mut Diagnostics,
@@ -169,17 +177,14 @@ impl Definitions {
             }
             Err(error) => {
                 let problem = Diagnostic::new("define::unreadable", error.to_string());
-                diagnostics.push(match &reference.span {
-                    Some(span) => problem.label(span, ""),
-                    None => problem,
-                });
+                diagnostics.push(at(reference, problem));
                 None
             }
         }
     }
 
-    /// What is to be said of a definition that is not shipped: a folder that was cloned is not the user,
-    /// and must decide nothing in silence.
+    /// The remark about a definition that is not shipped. It may come from a folder that the user cloned and did not read, so
+    /// it must not take effect silently.
     fn remark(&self, kind: &str, found: &Found<'_>) -> Option<String> {
         let Found {
             name, folder, path, ..
@@ -196,7 +201,7 @@ impl Definitions {
         Some(format!("{kind} `{name}` is not {place}: {path}"))
     }
 
-    /// What makes the definition `name` of what is there of it: a folder without its file, or the file beside its folder.
+    /// Advice if the definition `name` is incomplete: there is its folder without the file, or the file beside the folder.
     fn unfinished(&self, kind: &str, name: &str) -> Option<String> {
         if !is_name(name) {
             return None;
@@ -224,8 +229,7 @@ impl Definitions {
             if let Some(bytes) = folder.read(&file, MAX_TEXT)? {
                 let path = folder.show(&file);
                 let Ok(text) = std::str::from_utf8(&bytes) else {
-                    let path = path.into();
-                    return Err(FolderError::NotText { path });
+                    return Err(FolderError::NotText(path.into()));
                 };
                 return Ok(Some(Found {
                     name: name.clone(),
@@ -246,7 +250,7 @@ struct Found<'d> {
     text: String,
 }
 
-/// Whether `name` is a folder's name; with `/` or `..` in it, it would be a path.
+/// Whether `name` can be the name of a folder, and is not a path.
 fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\0'])
 }
@@ -258,9 +262,11 @@ fn unknown(kind: &str, reference: &Reference) -> Diagnostic {
         _ => "define::unknown-overlay",
     };
     let title = format!("no {kind} is called `{}`", reference.name);
-    let problem = Diagnostic::new(code, title);
-    match &reference.span {
-        Some(span) => problem.label(span, ""),
-        None => problem,
-    }
+    at(reference, Diagnostic::new(code, title))
+}
+
+/// `problem` with the place of `reference`, if that is known.
+fn at(reference: &Reference, problem: Diagnostic) -> Diagnostic {
+    let spans = reference.span.iter();
+    spans.fold(problem, |problem, span| problem.label(span, ""))
 }

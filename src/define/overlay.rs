@@ -1,8 +1,8 @@
-//! `overlays/<name>/`: files and templates that are laid over the root filesystem.
-//! `overlays/README.md` explains each key of `overlay.toml`.
+//! `overlays/<name>/`: files and templates that are written over the root filesystem. `overlays/README.md` explains each key
+//! of `overlay.toml`.
 //!
-//! Files come from a folder or from inside the binary. Modes and owners come from rules, never from the
-//! host's filesystem; but what its owner may run there, the device may run too.
+//! Files come from a folder or from inside the binary. Modes and owners come from rules and not from the filesystem of the
+//! host, except that a file which its owner may execute there is executable on the device.
 
 mod content;
 mod entries;
@@ -16,55 +16,44 @@ pub use ownership::Ownership;
 pub use parts::{OverlayDirectory, OverlayFile, OverlaySymlink};
 pub use port::FixedPort;
 
+use super::condition::Condition;
 use super::folder::{Entry, Folder};
 use super::read::{self, Keys, Section};
 use crate::diag::{Diagnostic, Diagnostics};
 pub(crate) use entries::Entries;
-use entries::{Contents, Findings, Placed};
+use entries::{Contents, Placed};
 use port::PORT;
 use rules::{FileRule, decide, is_program};
 use std::sync::Arc;
 use unread::Unread;
 
-/// A folder of files, with who owns them.
+/// A folder of files, with their owners and modes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlay {
-    /// Name of its folder.
+    /// The name of its folder.
     pub name: String,
-    /// What it does, in one line.
+    /// A description in one line.
     pub help: String,
-    /// The files by rising path.
+    /// The files, sorted by path.
     pub files: Vec<OverlayFile>,
-    /// The directories that it makes or changes; parents of files need not be among them.
+    /// The directories that it makes or changes; the parents of files need not be listed.
     pub directories: Vec<OverlayDirectory>,
     /// The symlinks.
     pub symlinks: Vec<OverlaySymlink>,
-    /// The ports that something of it, or that it sets up, listens on.
+    /// The ports on which its programs, or programs that it configures, listen.
     pub ports: Vec<FixedPort>,
 }
 
-static TOP: Keys = Keys {
-    table: "",
-    keys: &["schema", "help", "file", "directory", "symlink", "ports"],
-};
-static FILE: Keys = Keys {
-    table: "[[file]]",
-    keys: &["path", "mode", "owner", "group", "when", "verbatim"],
-};
-static DIRECTORY: Keys = Keys {
-    table: "[[directory]]",
-    keys: &["path", "mode", "owner", "group", "when"],
-};
-static SYMLINK: Keys = Keys {
-    table: "[[symlink]]",
-    keys: &["path", "target", "when"],
-};
+static TOP: Keys = Keys::of("", "schema help file directory symlink ports");
+static FILE: Keys = Keys::of("[[file]]", "path mode owner group when verbatim");
+static DIRECTORY: Keys = Keys::of("[[directory]]", "path mode owner group when");
+static SYMLINK: Keys = Keys::of("[[symlink]]", "path target when");
 
 /// Every table of the format.
 pub static TABLES: [&Keys; 5] = [&TOP, &FILE, &DIRECTORY, &SYMLINK, &PORT];
 
 impl Overlay {
-    /// Reads the overlay `name` of `folder`; `text` is its `overlay.toml`, `path` where that lies.
+    /// Reads the overlay `name` of `folder`; `text` is its `overlay.toml`, and `path` the path of that file.
     pub(crate) fn parse(
         diagnostics: &mut Diagnostics,
         name: &str,
@@ -80,7 +69,7 @@ impl Overlay {
         }
     }
 
-    /// The overlay of files that lie nowhere, each with its path below `root/`; `text` is its `overlay.toml`.
+    /// Makes an overlay of `files`, each with its path below `root/`; `text` is its `overlay.toml`.
     pub fn of_files(
         diagnostics: &mut Diagnostics,
         text: &str,
@@ -97,25 +86,37 @@ impl Overlay {
         Self::of(diagnostics, "x", entries, ("overlays/x/overlay.toml", text))
     }
 
-    /// The overlay `name` of its `entries`; `text` is its `overlay.toml`, `path` where that lies.
+    /// Makes the overlay `name` of `entries`; `text` is its `overlay.toml`, and `path` the path of that file.
     pub(crate) fn of(
         diagnostics: &mut Diagnostics,
         name: &str,
         entries: Entries,
         (path, text): (&str, &str),
     ) -> Option<Self> {
-        let mut findings = Findings::default();
+        let mut contents = Contents::default();
+        let folder = path.strip_suffix("overlay.toml").unwrap_or(path);
         let overlay = read::definition(diagnostics, path, text, &TOP, |top| {
-            let mut overlay = overlay(name, top, entries, &mut findings)?;
-            let source = path.strip_suffix("overlay.toml").unwrap_or(path);
+            let mut overlay = overlay(name, top, entries, &mut contents)?;
             for file in &mut overlay.files {
-                file.source = format!("{source}root/{}", file.source);
+                file.source = format!("{folder}root/{}", file.source);
             }
             Some(overlay)
         });
-        let folder = path.strip_suffix("overlay.toml").unwrap_or(path);
-        findings.report(diagnostics, folder);
-        overlay.filter(|_| findings.is_sound())
+        contents.findings.report(diagnostics, folder);
+        overlay.filter(|_| contents.findings.is_sound())
+    }
+
+    /// The condition of each entry that has one, first those of files.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let files = self.files.iter().filter_map(|file| file.when.as_ref());
+        files.chain(self.conditions_but_of_files())
+    }
+
+    /// The conditions of directories and symlinks.
+    pub(crate) fn conditions_but_of_files(&self) -> impl Iterator<Item = &Condition> {
+        let directories = self.directories.iter().map(|directory| &directory.when);
+        let symlinks = self.symlinks.iter().map(|symlink| &symlink.when);
+        directories.chain(symlinks).flatten()
     }
 }
 
@@ -123,7 +124,7 @@ fn overlay(
     name: &str,
     top: &Section<'_>,
     entries: Entries,
-    findings: &mut Findings,
+    contents: &mut Contents,
 ) -> Option<Overlay> {
     let help = top.need("help", top.text("help"));
     let rules = top.sections("file", &FILE);
@@ -135,16 +136,13 @@ fn overlay(
     for symlink in &symlinks {
         let path = symlink.path.to_string();
         let unread = Unread::of(&path, None);
-        findings.note_unread(format!("overlay.toml: {path}"), unread);
+        let place = format!("overlay.toml: {path}");
+        contents.findings.add_unread(place, unread);
     }
-    let mut contents = Contents {
-        files: Vec::new(),
-        symlinks,
-        findings,
-    };
+    contents.symlinks = symlinks;
     let mut used = vec![false; rules.len()];
     for (source, mut entry) in entries.list {
-        let Some(file) = Placed::of(contents.findings, source, &entry) else {
+        let Some(file) = Placed::of(&mut contents.findings, source, &entry) else {
             continue;
         };
         if let Entry::File { executable, .. } = &mut entry {
@@ -152,14 +150,10 @@ fn overlay(
         }
         let text = file.path.to_string();
         let decision = decide(&rules, &mut used, &text, is_program(&text, &entry));
-        contents.take(file, entry, decision);
+        contents.add(file, entry, decision);
     }
-    let Contents {
-        mut files,
-        symlinks,
-        findings,
-    } = contents;
-    findings.let_be_what_is_named(&files);
+    let mut files = std::mem::take(&mut contents.files);
+    contents.findings.forget_named(&files);
     let unused = rules.iter().zip(used).filter(|(_, used)| !used);
     unused.for_each(|(rule, _)| top.note(|| no_file(rule, &files)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -170,7 +164,7 @@ fn overlay(
         help: help?.value,
         files,
         directories: directories.into_iter().collect::<Option<_>>()?,
-        symlinks,
+        symlinks: std::mem::take(&mut contents.symlinks),
     })
 }
 

@@ -1,5 +1,4 @@
-//! `profiles/<name>/profile.toml`: what an image contains and how it is set up.
-//! `profiles/README.md` explains each key.
+//! `profiles/<name>/profile.toml`: what an image contains and how it is configured. `profiles/README.md` explains each key.
 
 use super::kind::{self, KIND, Kind};
 use super::read::{self, Keys, Raw, Section};
@@ -8,119 +7,92 @@ use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
-/// A profile as one file writes it, before those that it extends are merged in.
+/// A profile as it is written in one file, before the profiles that it extends are merged in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileFile {
-    /// Name of its folder.
+    /// The name of its folder.
     pub name: String,
-    /// What it is, in a few words.
+    /// A title in a few words.
     pub title: Located<String>,
-    /// What a person should know, in a few lines.
+    /// A description in a few lines.
     pub help: String,
-    /// The profiles that it builds on, first to last.
+    /// The profiles that it extends, in the order in which they are merged.
     pub extends: Vec<Located<String>>,
-    /// The boards that it works on; all where empty.
+    /// The boards that it works on; empty for all boards.
     pub boards: Vec<Located<String>>,
-    /// Whether recommended packages come along.
+    /// Whether recommended packages are installed.
     pub recommends: Option<bool>,
-    /// Free space of the root filesystem in the image.
+    /// The free space of the root filesystem in the image.
     pub root_margin: Option<Bytes>,
-    /// The program that says whether the device does its job.
+    /// The program that checks whether the device does its job.
     pub health: Option<String>,
-    /// Overlays.
+    /// The change of the list of overlays.
     pub overlays: ListEdit,
-    /// Packages.
+    /// The change of the list of packages.
     pub install: ListEdit,
-    /// Units.
+    /// The changes of the lists of units.
     pub units: UnitEdits,
-    /// Kinds of settings.
+    /// The kinds of settings that it defines.
     pub kinds: Vec<(Located<String>, Kind)>,
-    /// Settings.
+    /// The settings that it defines or changes.
     pub settings: Vec<SettingEdit>,
-    /// Values that do not go together.
+    /// The conflicts between values that it declares.
     pub conflicts: Vec<Conflict>,
 }
 
 /// A change of an inherited list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEdit {
-    /// The whole list anew.
+    /// The list that replaces the inherited one.
     pub replace: Option<Vec<Located<String>>>,
-    /// What is added at its end.
+    /// The entries that are added at the end.
     pub append: Vec<Located<String>>,
-    /// What is taken out.
+    /// The entries that are removed.
     pub remove: Vec<Located<String>>,
 }
 
 /// Changes of the systemd units.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnitEdits {
-    /// Started at boot.
+    /// The units that are started at boot.
     pub enable: ListEdit,
-    /// Not started at boot.
+    /// The units that are not started at boot.
     pub disable: ListEdit,
-    /// Not startable at all.
+    /// The units that cannot be started at all.
     pub mask: ListEdit,
 }
 
 /// A setting and some of its values.
 pub type Values = (Located<String>, Vec<Located<Raw>>);
 
-/// Values of settings that do not go together, or profiles that do not. It is there where everything
-/// that it names is so.
+/// A conflict between values of settings, or between profiles. An image has the conflict if all its conditions hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
-    /// Each setting and the values that it must have.
+    /// The settings that must have one of these values.
     pub when: Vec<Values>,
-    /// The settings that must be given: not false, nor empty. `list.field` is that of any item.
+    /// The settings that must be given, which means neither false nor empty. `list.field` is the field of any item.
     pub given: Vec<Located<String>>,
     /// The settings that must not be given.
     pub absent: Vec<Located<String>>,
     /// The profiles that must be part of the image.
     pub profiles: Vec<Located<String>>,
-    /// What is wrong about it.
+    /// The reason why this is a conflict.
     pub because: String,
-    /// What to do.
+    /// Advice what to do.
     pub help: String,
-    /// Where it is written.
+    /// The place of the conflict.
     pub span: Span,
 }
 
-static TOP: Keys = Keys {
-    table: "",
-    keys: &[
-        "schema",
-        "title",
-        "help",
-        "extends",
-        "boards",
-        "recommends",
-        "root-margin",
-        "health",
-        "overlays",
-        "packages",
-        "units",
-        "kinds",
-        "settings",
-        "conflict",
-    ],
-};
-static LIST: Keys = Keys {
-    table: "list",
-    keys: &["append", "remove", "replace"],
-};
-static PACKAGES: Keys = Keys {
-    table: "[packages]",
-    keys: &["install"],
-};
-static UNITS: Keys = Keys {
-    table: "[units]",
-    keys: &["enable", "disable", "mask"],
-};
-static CONFLICT: Keys = Keys {
-    table: "[[conflict]]",
-    keys: &["when", "given", "absent", "profiles", "because", "help"],
-};
+static TOP: Keys = Keys::of(
+    "",
+    "schema title help extends boards recommends root-margin health overlays packages units \
+     kinds settings conflict",
+);
+static LIST: Keys = Keys::of("list", "append remove replace");
+static PACKAGES: Keys = Keys::of("[packages]", "install");
+static UNITS: Keys = Keys::of("[units]", "enable disable mask");
+static CONFLICT: Keys = Keys::of("[[conflict]]", "when given absent profiles because help");
 
 /// Every table of the format.
 pub static TABLES: [&Keys; 7] = [&TOP, &LIST, &PACKAGES, &UNITS, &KIND, &SETTING, &CONFLICT];
@@ -167,7 +139,7 @@ fn profile(name: &str, top: &Section<'_>) -> Option<ProfileFile> {
     })
 }
 
-/// An array, which is appended, or a table that says what else to do.
+/// Reads the change of a list: an array is appended; a table names the changes.
 fn list(section: &Section<'_>, key: &str) -> ListEdit {
     if !section.is_table(key) {
         return ListEdit {
@@ -241,7 +213,7 @@ fn conflict(section: &Section<'_>) -> Option<Conflict> {
     })
 }
 
-/// Each setting of `{ setting = value }` and the values that it names.
+/// Reads `{ setting = value }` or `{ setting = [value, …] }`.
 fn values(section: &Section<'_>, when: Located<Raw>) -> Option<Vec<Values>> {
     let Raw::Table(settings) = when.value else {
         section.report(

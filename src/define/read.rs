@@ -1,9 +1,9 @@
-//! Reads a TOML file table by table. Every mistake is noted with its place and none stops the
-//! reading, so that a person sees all of them at once.
+//! Reads a TOML file table by table. A mistake is reported with its place and does not stop the reading, so that a
+//! person sees all mistakes at once.
 //!
-//! The tables come from the toml crate with spans; serde would stop at the first mistake. It refuses
-//! arrays and tables that nest deeper than 80, so whatever walks through values may do so by recursion. A
-//! definition has at most [`MAX_TEXT`](super::MAX_TEXT) bytes and [`MAX_TABLES`] tables of one name.
+//! The tables come from the toml crate with spans; serde would stop at the first mistake. The crate refuses arrays and
+//! tables that are nested deeper than 80, so code that walks through values can recurse. A definition has at most
+//! [`MAX_TEXT`](super::MAX_TEXT) bytes and [`MAX_TABLES`] tables of one name.
 
 mod value;
 
@@ -22,20 +22,36 @@ use value::Reader;
 /// The version of the definition formats.
 const SCHEMA: i64 = 1;
 
-/// The most tables of one name, `[[file]]` or `[settings.NAME]`. The largest that is shipped has 40.
+/// The largest number of tables of one name, such as `[[file]]` or `[settings.NAME]`. The shipped definitions have 40
+/// at most.
 const MAX_TABLES: usize = 1_000;
 
-/// The largest size in a definition. An image is sealed, hashed and written from its first to its last
-/// byte; what is larger belongs onto the card, over which the root filesystem grows.
+/// The largest size in a definition. All bytes of an image are hashed and written; the root filesystem grows over a
+/// larger card when the device starts.
 const MAX_SIZE: Bytes = Bytes::mib(64 << 10);
 
 /// The keys of one table of a format, as its README lists them.
 #[derive(Debug)]
 pub struct Keys {
-    /// `[disk]`, `[[partition]]`; empty for the top of the file.
+    /// The header of the table, such as `[disk]` or `[[partition]]`; empty for the top of the file.
     pub table: &'static str,
-    /// Every key.
-    pub keys: &'static [&'static str],
+    keys: &'static str,
+}
+
+impl Keys {
+    /// The keys of the table with the header `table`; `keys` has spaces between them.
+    pub(crate) const fn of(table: &'static str, keys: &'static str) -> Self {
+        Self { table, keys }
+    }
+
+    /// Every key, in the order of the README.
+    pub fn iter(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.keys.split_whitespace()
+    }
+
+    fn contains(&self, key: &str) -> bool {
+        self.iter().any(|known| known == key)
+    }
 }
 
 /// One table of a file.
@@ -46,7 +62,8 @@ pub(crate) struct Section<'r> {
     keys: &'static Keys,
 }
 
-/// Reads the definition `text` with `read`; `name` is its path. Nothing comes back if it has mistakes.
+/// Reads the definition `text` with `read`; `name` is its path. Returns `None` if `text` has mistakes, which are
+/// reported.
 pub(crate) fn definition<T>(
     diagnostics: &mut Diagnostics,
     name: &str,
@@ -59,7 +76,7 @@ pub(crate) fn definition<T>(
     let problems = RefCell::new(Problems::default());
     let reader = Reader { file, problems };
     let value = {
-        // The top of a file has no words of its own to point at but its first.
+        // The top of a file has no header, so messages about it point at the first line.
         let end = text.find('\n').unwrap_or(text.len());
         let top = Section::open(&reader, table.get_ref(), 0..end, keys);
         top.check_schema();
@@ -72,7 +89,7 @@ pub(crate) fn definition<T>(
     value.filter(|_| sound)
 }
 
-/// Reads the top table of `text`, which has any keys, as values.
+/// Reads the top table of `text` as values. It may have any keys.
 pub(crate) fn free_table(
     diagnostics: &mut Diagnostics,
     file: FileId,
@@ -119,11 +136,10 @@ impl<'r> Section<'r> {
         keys: &'static Keys,
     ) -> Self {
         let span = reader.span(range);
-        let known = || keys.keys.iter().copied();
         for (key, _) in table.iter() {
             let key = reader.key(key);
-            if !known().any(|known| known == key.value) {
-                reader.note(|| unknown_key(&key, known()));
+            if !keys.contains(&key.value) {
+                reader.note(|| unknown_key(&key, keys.iter()));
             }
         }
         Self {
@@ -147,25 +163,25 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// Takes note of a mistake.
+    /// Reports a mistake.
     pub(crate) fn report(&self, problem: Diagnostic) {
         self.reader.report(problem);
     }
 
-    /// Takes note of a mistake, which is put into words only if it will be shown.
+    /// Reports a mistake. `words` is called only if the mistake will be shown.
     pub(crate) fn note(&self, words: impl FnOnce() -> Diagnostic) {
         self.reader.note(words);
     }
 
-    /// Where this table begins.
+    /// The place of the header of this table.
     pub(crate) fn span(&self) -> &Span {
         &self.span
     }
 
     fn get(&self, key: &str) -> Option<&'r Spanned<DeValue<'r>>> {
         debug_assert!(
-            self.keys.keys.contains(&key),
-            "`{key}` stands in KEYS of {:?}",
+            self.keys.contains(key),
+            "`{key}` is one of the keys of {:?}",
             self.keys.table
         );
         self.table.get(key)
@@ -176,7 +192,7 @@ impl<'r> Section<'r> {
         self.get(key).is_some()
     }
 
-    /// Passes `value` on, and takes note if `key` is not written at all.
+    /// Returns `value`, and reports a mistake if `key` is missing in the table.
     pub(crate) fn need<T>(&self, key: &str, value: Option<T>) -> Option<T> {
         if !self.has(key) && !self.misspells(key) {
             let place = match self.keys.table {
@@ -191,10 +207,10 @@ impl<'r> Section<'r> {
         value
     }
 
-    /// Whether an unknown key, which was reported, was meant to be `key`.
+    /// Whether the table has an unknown key, which is reported elsewhere, that looks like a misspelt `key`.
     fn misspells(&self, key: &str) -> bool {
         let names = self.table.keys().map(|name| name.get_ref().as_ref());
-        let mut unknown = names.filter(|name| !self.keys.keys.contains(name));
+        let mut unknown = names.filter(|name| !self.keys.contains(name));
         unknown.any(|name| nearest(name, [key]).is_some())
     }
 
@@ -225,7 +241,7 @@ impl<'r> Section<'r> {
         })
     }
 
-    /// A string that a type reads; its error is the title of the diagnostic.
+    /// A string, parsed as a `T`; the error of `T` is the title of the diagnostic.
     pub(crate) fn parsed<T>(&self, key: &str) -> Option<Located<T>>
     where
         T: FromStr,
@@ -235,7 +251,7 @@ impl<'r> Section<'r> {
         self.convert(&text)
     }
 
-    /// What a type makes of `text`.
+    /// Parses `text` as a `T`.
     pub(crate) fn convert<T>(&self, text: &Located<String>) -> Option<Located<T>>
     where
         T: FromStr,
@@ -252,12 +268,12 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// A size, which no image is beyond.
+    /// A size of at most [`MAX_SIZE`].
     pub(crate) fn size(&self, key: &str) -> Option<Located<Bytes>> {
         self.as_size(&self.text(key)?)
     }
 
-    /// The size that `text` says.
+    /// Parses `text` as a size of at most [`MAX_SIZE`].
     pub(crate) fn as_size(&self, text: &Located<String>) -> Option<Located<Bytes>> {
         let size = self.convert::<Bytes>(text)?;
         if size.value > MAX_SIZE {
@@ -269,7 +285,7 @@ impl<'r> Section<'r> {
         Some(size)
     }
 
-    /// One of a few words.
+    /// One of `words`, as the value that belongs to it.
     pub(crate) fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Located<T>> {
         let text = self.text(key)?;
         let found = words.iter().find(|(word, _)| *word == text.value);
@@ -286,20 +302,13 @@ impl<'r> Section<'r> {
         found.map(|(_, value)| text.with(*value))
     }
 
-    /// An array of strings; none where the key is not written.
+    /// An array of strings; empty if the key is missing.
     pub(crate) fn texts(&self, key: &str) -> Vec<Located<String>> {
-        let Some(value) = self.get(key) else {
-            return Vec::new();
-        };
-        let DeValue::Array(items) = value.get_ref() else {
-            self.reader.wrong_type(value, "an array of strings");
-            return Vec::new();
-        };
-        let items = items.iter();
+        let items = self.array(key, "an array of strings").into_iter().flatten();
         items.filter_map(|item| self.reader.string(item)).collect()
     }
 
-    /// Any value.
+    /// A value of any type.
     pub(crate) fn raw(&self, key: &str) -> Option<Located<Raw>> {
         self.reader.raw(self.get(key)?)
     }
@@ -317,23 +326,25 @@ impl<'r> Section<'r> {
 
     /// An array of tables with known keys.
     pub(crate) fn sections(&self, key: &str, keys: &'static Keys) -> Vec<Section<'r>> {
-        let Some(value) = self.get(key) else {
-            return Vec::new();
-        };
-        let DeValue::Array(items) = value.get_ref() else {
-            self.reader.wrong_type(value, "an array of tables");
-            return Vec::new();
-        };
-        if !self.is_bounded(key, items.len(), value.span()) {
-            return Vec::new();
-        }
-        let items = items.iter();
+        let items = self.array(key, "an array of tables");
+        let items = items.filter(|items| self.is_bounded(key, items.len()));
+        let items = items.into_iter().flatten();
         items
             .filter_map(|item| self.open_value(item, keys))
             .collect()
     }
 
-    /// A table of any names, each with a table of known keys.
+    /// The items of an array; `expected` says which items it should have.
+    fn array(&self, key: &str, expected: &str) -> Option<&'r [Spanned<DeValue<'r>>]> {
+        let value = self.get(key)?;
+        let DeValue::Array(items) = value.get_ref() else {
+            self.reader.wrong_type(value, expected);
+            return None;
+        };
+        Some(items)
+    }
+
+    /// A table of tables: their names are free, their keys are `keys`.
     pub(crate) fn named_sections(
         &self,
         key: &str,
@@ -346,7 +357,7 @@ impl<'r> Section<'r> {
             self.reader.wrong_type(value, "a table");
             return Vec::new();
         };
-        if !self.is_bounded(key, table.len(), value.span()) {
+        if !self.is_bounded(key, table.len()) {
             return Vec::new();
         }
         let pairs = table.iter();
@@ -357,15 +368,15 @@ impl<'r> Section<'r> {
             .collect()
     }
 
-    /// Whether `key` has no more than [`MAX_TABLES`] tables; takes note if it has.
-    fn is_bounded(&self, key: &str, count: usize, range: Range<usize>) -> bool {
+    /// Whether the value of `key`, which has `count` tables, has [`MAX_TABLES`] at most; reports a mistake if not.
+    fn is_bounded(&self, key: &str, count: usize) -> bool {
         let bounded = count <= MAX_TABLES;
-        if !bounded {
+        if let Some(value) = self.get(key).filter(|_| !bounded) {
             let title = format!("`{key}` has {count} tables");
             let expected = format!("expected {MAX_TABLES} at most");
             self.report(
                 Diagnostic::new("define::too-many", title)
-                    .label(&self.reader.span(range), expected),
+                    .label(&self.reader.span(value.span()), expected),
             );
         }
         bounded

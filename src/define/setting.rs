@@ -1,4 +1,4 @@
-//! `[settings.NAME]` of a profile: what a person may set, of which kind and within which bounds.
+//! `[settings.NAME]` of a profile: the settings that a person may give, with their kinds and limits.
 
 mod items;
 mod value;
@@ -12,17 +12,17 @@ use super::read::{Keys, Raw, Section};
 use crate::diag::{Diagnostic, Located, Span};
 use std::collections::BTreeMap;
 
-/// What the device makes in its first boot where a person gave nothing.
+/// A value that the device makes in its first boot if the setting is not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generate {
-    /// Five groups of four unambiguous characters, 99 bits.
+    /// Five groups of four characters that are not easily confused; 99 bits.
     Passphrase,
-    /// A name that ends in digits of the machine's own id.
+    /// A name that ends in digits of the machine id.
     Suffix,
 }
 
 impl Generate {
-    /// Its word in a profile.
+    /// The word for it in a profile.
     pub fn word(self) -> &'static str {
         match self {
             Self::Passphrase => "passphrase",
@@ -31,63 +31,64 @@ impl Generate {
     }
 }
 
-/// A setting, as the profile and those it extends define it.
-#[derive(Clone, Debug, PartialEq)]
+/// A setting, as a profile and the profiles that it extends define it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setting {
-    /// What its value is.
+    /// The kind of its value.
     pub kind: Kind,
-    /// One line for a person.
+    /// A description in one line.
     pub help: String,
-    /// Its value where a person gives none.
+    /// The value if a person gives none.
     pub default: Option<Located<Raw>>,
-    /// Whether a person has to give it.
+    /// Whether a person has to give a value.
     pub required: bool,
-    /// Whether no log, lock, digest or manifest may hold its value.
+    /// Whether the value must not appear in any log, lock, digest or manifest.
     pub secret: bool,
-    /// Whether the image holds only its SHA-512 crypt hash.
+    /// Whether the image holds only the SHA-512 crypt hash of the value.
     pub hashed: bool,
-    /// What the device makes in its first boot where it is absent.
+    /// The value that the device makes in its first boot if none is given.
     pub generate: Option<Generate>,
-    /// Whether a person may change it on the device, as far as overlays alone depend on it.
+    /// Whether a person may change it on the device. This is possible only if nothing but files of overlays depends on it.
     pub device: bool,
-    /// Smallest number.
+    /// The smallest number, length or count.
     pub min: Option<i64>,
-    /// Largest number.
+    /// The largest number, length or count.
     pub max: Option<i64>,
-    /// The words of an `enum`, or the only numbers of an `integer`, as text.
+    /// The words of an `enum`, or the numbers that an `integer` can be, as text.
     pub values: Vec<String>,
     /// Networks that a `cidr` must not overlap.
     pub outside: Vec<Network>,
-    /// Settings with addresses that must not be in it.
+    /// The settings whose addresses must not be in the network of this one.
     pub outside_settings: Vec<Located<String>>,
-    /// Of a port, the setting, or the field beside it, that says on which address; or that address.
+    /// For a port: the address that it listens on, or the name of the setting or of the field of the same table that holds
+    /// the address.
     pub listens_on: Option<String>,
-    /// The setting whose network this router is in.
+    /// For a router: the setting with the address of the device, in whose network the router has to be.
     pub gateway_of: Option<Located<String>>,
-    /// Settings whose addresses, or whose interface, are not this one's.
+    /// The settings whose addresses or interface have to differ from this one's.
     pub other_than: Vec<Located<String>>,
-    /// What a `list` is made of.
+    /// The definition of the items of a `list`.
     pub items: Option<Box<Setting>>,
-    /// The field of a list's tables that no two of them share.
+    /// The field of the tables of a list that has to differ between any two of them.
     pub unique: Option<String>,
-    /// What a `table` is made of.
+    /// The definitions of the fields of a `table`.
     pub fields: BTreeMap<String, Setting>,
-    /// The setting without which this one means nothing; with `!` before it, with which.
+    /// The setting that has to be given for this one to have an effect; with `!` before its name, it must not be given.
     pub used_with: Option<String>,
-    /// The setting whose addresses lie in one network with this one's.
+    /// The setting whose addresses have to be in one network with the addresses of this one.
     pub same_network: Option<String>,
-    /// The packages that the image needs where the setting is given.
+    /// The packages that the image needs if the setting is given.
     pub packages: Vec<Located<String>>,
     /// The values that need none of these packages.
     pub packages_unless: Vec<Located<Raw>>,
-    /// Where it is defined.
+    /// The place of its definition.
     pub span: Span,
 }
 
-/// What one profile writes about a setting: a definition, or a change of an inherited one.
+/// A setting as one profile writes it: a definition, or a change of an inherited setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SettingEdit {
-    /// Its name and where it stands.
+    /// The name and its place.
     pub name: Located<String>,
     /// Present in a definition, absent in a change.
     pub kind: Option<Located<String>>,
@@ -101,7 +102,7 @@ pub struct SettingEdit {
     min: Option<i64>,
     max: Option<i64>,
     values: Option<Vec<String>>,
-    outside: Option<Vec<Located<String>>>,
+    outside: Option<(Vec<Network>, Vec<Located<String>>)>,
     listens_on: Option<String>,
     gateway_of: Option<Located<String>>,
     other_than: Option<Vec<Located<String>>>,
@@ -115,43 +116,18 @@ pub struct SettingEdit {
 }
 
 /// The keys of a setting, of a list's items and of a table's fields.
-pub static SETTING: Keys = Keys {
-    table: "[settings.NAME]",
-    keys: &[
-        "type",
-        "help",
-        "default",
-        "required",
-        "secret",
-        "hashed",
-        "generate",
-        "device",
-        "min",
-        "max",
-        "values",
-        "outside",
-        "listens-on",
-        "gateway-of",
-        "other-than",
-        "items",
-        "unique",
-        "fields",
-        "used-with",
-        "same-network",
-        "packages",
-        "packages-unless",
-    ],
-};
+pub static SETTING: Keys = Keys::of(
+    "[settings.NAME]",
+    "type help default required secret hashed generate device min max values outside \
+     listens-on gateway-of other-than items unique fields used-with same-network packages \
+     packages-unless",
+);
 
 /// Reads `[settings.NAME]`.
 pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit {
     let generate = [Generate::Passphrase, Generate::Suffix].map(|it| (it.word(), it));
     let values = section.raw("values").map(words);
-    let outside = section.has("outside").then(|| section.texts("outside"));
-    for network in outside.iter().flatten().filter(|text| is_network(text)) {
-        // What is wrong with it is reported.
-        let _: Option<Located<Network>> = section.convert(network);
-    }
+    let outside = section.has("outside").then(|| outside(section));
     let packages_unless = section.raw("packages-unless").map(items);
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
@@ -190,12 +166,30 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
     edit
 }
 
-/// Whether a word of `outside` is a network, and not the name of a setting.
-fn is_network(text: &Located<String>) -> bool {
-    text.value.contains(['.', ':', '/'])
+/// The networks and the names of settings in `outside`.
+fn outside(section: &Section<'_>) -> (Vec<Network>, Vec<Located<String>>) {
+    let (mut networks, mut settings) = (Vec::new(), Vec::new());
+    for word in section.texts("outside") {
+        match word.value.contains(['.', ':', '/']) {
+            true => networks.extend(section.convert(&word).map(|network| network.value)),
+            false => settings.push(word),
+        }
+    }
+    (networks, settings)
 }
 
-/// Words and numbers as text.
+/// The mistake that no setting of `known` is called `name`.
+pub(crate) fn unknown_setting(
+    code: &'static str,
+    name: &Located<String>,
+    known: &BTreeMap<String, Setting>,
+) -> Diagnostic {
+    let title = format!("no setting is called `{}`", name.value);
+    let problem = Diagnostic::new(code, title).label(&name.span, "");
+    problem.suggest(&name.value, known.keys().map(String::as_str))
+}
+
+/// The words and numbers of a list, as text.
 fn words(raw: Located<Raw>) -> Vec<String> {
     let words = items(raw).into_iter().filter_map(|item| match item.value {
         Raw::Text(text) => Some(text),
@@ -205,7 +199,7 @@ fn words(raw: Located<Raw>) -> Vec<String> {
     words.collect()
 }
 
-/// A definition has the parts that its kind needs, and parts are definitions.
+/// Checks that a definition has the parts that its kind needs, and that each part is itself a definition.
 fn check_parts(edit: &SettingEdit, section: &Section<'_>) {
     let Some(kind) = &edit.kind else { return };
     let needs = match Kind::named(&kind.value).map(|kind| kind.form()) {
@@ -232,7 +226,7 @@ fn check_parts(edit: &SettingEdit, section: &Section<'_>) {
     }
 }
 
-/// A secret in a definition would be the same on every device.
+/// Refuses a secret with a default, because it would be the same on every device.
 fn check_secret(edit: &SettingEdit, section: &Section<'_>) {
     if let (Some(true), Some(default)) = (edit.secret, &edit.default) {
         section.report(
@@ -244,7 +238,7 @@ fn check_secret(edit: &SettingEdit, section: &Section<'_>) {
 }
 
 impl Setting {
-    /// The setting that decides whether this one means anything, and whether it has to be set for that.
+    /// The setting that `used-with` names, and whether it has to be given for this one to have an effect.
     pub fn used(&self) -> Option<(&str, bool)> {
         let name = self.used_with.as_deref()?;
         Some(match name.strip_prefix('!') {
@@ -255,17 +249,7 @@ impl Setting {
 }
 
 impl SettingEdit {
-    fn networks(&self) -> Option<Vec<Network>> {
-        let words = self.outside.as_ref()?.iter();
-        Some(words.filter_map(|word| word.value.parse().ok()).collect())
-    }
-
-    fn outside_settings(&self) -> Option<Vec<Located<String>>> {
-        let words = self.outside.as_ref()?.iter();
-        Some(words.filter(|word| !is_network(word)).cloned().collect())
-    }
-
-    /// The types in it that are not in `kinds`.
+    /// The types of this setting and of its parts that are not in `kinds`.
     pub(crate) fn unknown_kinds(&self, kinds: &Kinds) -> Vec<&Located<String>> {
         let parts = self.items.iter().map(Box::as_ref).chain(&self.fields);
         let own = self
@@ -276,45 +260,28 @@ impl SettingEdit {
             .collect()
     }
 
-    /// The setting that this defines. A part without a type that is known, which was reported, is a string.
+    /// The setting that this edit defines. A part without a known type, which is reported elsewhere, becomes a string.
     pub fn define(&self, kinds: &Kinds) -> Setting {
-        let fields = self.fields.iter();
         let kind = self.kind.as_ref().and_then(|kind| kinds.find(&kind.value));
-        Setting {
-            kind: kind.unwrap_or_else(Kind::string),
-            help: self.help.clone().unwrap_or_default(),
-            default: self.default.clone(),
-            required: self.required.unwrap_or(false),
-            secret: self.secret.unwrap_or(false),
-            hashed: self.hashed.unwrap_or(false),
-            generate: self.generate,
-            device: self.device.unwrap_or(true),
-            min: self.min,
-            max: self.max,
-            values: self.values.clone().unwrap_or_default(),
-            outside: self.networks().unwrap_or_default(),
-            outside_settings: self.outside_settings().unwrap_or_default(),
-            listens_on: self.listens_on.clone(),
-            gateway_of: self.gateway_of.clone(),
-            other_than: self.other_than.clone().unwrap_or_default(),
-            items: self
-                .items
-                .as_ref()
-                .map(|items| Box::new(items.define(kinds))),
+        let items = self.items.as_ref();
+        let fields = self.fields.iter();
+        self.change(Setting {
+            kind: kind.unwrap_or_default(),
+            device: true,
+            items: items.map(|items| Box::new(items.define(kinds))),
             unique: self.unique.clone(),
             fields: fields
                 .map(|field| (field.name.value.clone(), field.define(kinds)))
                 .collect(),
-            used_with: self.used_with.clone(),
-            same_network: self.same_network.clone(),
-            packages: self.packages.clone().unwrap_or_default(),
-            packages_unless: self.packages_unless.clone().unwrap_or_default(),
             span: self.name.span.clone(),
-        }
+            ..Setting::default()
+        })
     }
 
-    /// `inherited` with what this changes.
+    /// The setting `inherited` with the changes of this edit.
     pub fn change(&self, inherited: Setting) -> Setting {
+        let (outside, outside_settings) =
+            (self.outside.clone()).unwrap_or((inherited.outside, inherited.outside_settings));
         Setting {
             help: self.help.clone().unwrap_or(inherited.help),
             default: self.default.clone().or(inherited.default),
@@ -326,10 +293,8 @@ impl SettingEdit {
             min: self.min.or(inherited.min),
             max: self.max.or(inherited.max),
             values: self.values.clone().unwrap_or(inherited.values),
-            outside: self.networks().unwrap_or(inherited.outside),
-            outside_settings: self
-                .outside_settings()
-                .unwrap_or(inherited.outside_settings),
+            outside,
+            outside_settings,
             listens_on: self.listens_on.clone().or(inherited.listens_on),
             gateway_of: self.gateway_of.clone().or(inherited.gateway_of),
             other_than: self.other_than.clone().unwrap_or(inherited.other_than),

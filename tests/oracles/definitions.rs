@@ -241,8 +241,12 @@ fn the_readme_of_a_format_lists_exactly_its_keys() {
     ] {
         let path = format!("{ROOT}/{kind}/README.md");
         let documented = documented(&fs_err::read_to_string(path).unwrap());
-        let known = tables.iter().flat_map(|Keys { table, keys }| {
-            let table = if table.is_empty() { "Top" } else { table };
+        let known = tables.iter().flat_map(|keys: &&Keys| {
+            let table = if keys.table.is_empty() {
+                "Top"
+            } else {
+                keys.table
+            };
             keys.iter().map(move |key| format!("{table} {key}"))
         });
         let known: BTreeSet<String> = known.collect();

@@ -1,12 +1,12 @@
-//! What `imgbuild check` says beyond what a build refuses: boards that would build and then not start,
-//! not grow, or not outlive a kernel upgrade.
+//! The advice of `imgbuild check`, which a build does not need: it is about boards whose images can be built but would not
+//! start, would not grow, or would not survive a kernel upgrade.
 
 use super::file::{BOOT, PACKAGES, SUITE, TOP};
 use super::{Board, BootFlow, Size};
 use crate::define::read::{self, Section};
 use crate::diag::{Diagnostic, Diagnostics};
 
-/// What every board needs installed, and why.
+/// The packages that every board needs, and why.
 const ALWAYS: [(&str, &str); 3] = [
     ("busybox", "it runs the initramfs"),
     ("fdisk", "the root partition grows with it"),
@@ -17,7 +17,7 @@ const ALWAYS: [(&str, &str); 3] = [
 ];
 
 impl Board {
-    /// Reads it as [`Board::parse`] does, and notes what a build would not refuse but should not be.
+    /// Reads a board as [`Board::parse`] does, and gives advice too.
     pub fn lint(diagnostics: &mut Diagnostics, name: &str, path: &str, text: &str) -> Option<Self> {
         let board = Self::parse(diagnostics, name, path, text)?;
         read::definition(diagnostics, path, text, &TOP, |top| {
@@ -27,7 +27,7 @@ impl Board {
     }
 }
 
-/// Takes note of everything about `board`, read from `top`.
+/// Gives advice about `board`, which was read from `top`.
 fn advise(top: &Section<'_>, board: &Board) {
     if let Some(section) = top.section("packages", &PACKAGES) {
         packages(&section, board);
@@ -73,7 +73,7 @@ fn packages(section: &Section<'_>, board: &Board) {
     }
 }
 
-/// Only what is asked for comes from an extra suite.
+/// Reports packages of extra suites that nothing installs.
 fn suite(section: &Section<'_>, board: &Board) {
     let packages = &board.packages;
     let asked = |name: &String| *name == packages.kernel || packages.install.contains(name);
@@ -100,7 +100,7 @@ fn boot(section: &Section<'_>, board: &Board) {
     }
 }
 
-/// What the file fixes fits the smallest disk.
+/// Checks that the partitions fit onto the smallest disk, as far as the file tells.
 fn size(top: &Section<'_>, board: &Board) {
     let end = board.partitions.iter().fold(0_u64, |end, partition| {
         let start = partition.start.map_or(end, |start| start.0);

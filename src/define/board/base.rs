@@ -1,65 +1,34 @@
 //! Reads the images that a build may start from: `[[base]]`.
 
-use super::draft::{Draft, address, fingerprint};
+use super::draft::{self, Draft, address, fingerprint};
 use super::model::{Base, Proof};
 use crate::define::read::{Keys, Section};
-use crate::diag::{Diagnostic, Located};
+use crate::diag::Diagnostic;
 
-pub(super) static BASE: Keys = Keys {
-    table: "[[base]]",
-    keys: &[
-        "name",
-        "urls",
-        "sha256",
-        "fingerprints",
-        "keys",
-        "signature",
-        "checksums",
-    ],
-};
+pub(super) static BASE: Keys = Keys::of(
+    "[[base]]",
+    "name urls sha256 fingerprints keys signature checksums",
+);
 
-/// What `--base` calls a build from packages.
+/// The value of `--base` for a build from packages.
 pub const FROM_PACKAGES: &str = "debian";
 
 pub(super) fn base<'s>(section: &'s Section<'s>) -> Draft<'s, Base> {
-    let name = section.need("name", section.text("name"));
-    let name = name.filter(|name| sound_name(section, name));
+    let expected = format!("another name than `{FROM_PACKAGES}`");
+    let reserved = (|name: &str| name == FROM_PACKAGES, &*expected);
+    let name = draft::name(section, "board::base-name", "base", reserved);
     let urls = section.need("urls", addresses(section, "urls"));
     let proof = proof(section);
-    let value = || {
+    Draft::of(section, name, |name| {
         Some(Base {
-            name: name.as_ref()?.value.clone(),
+            name,
             urls: urls?,
             proof: proof?,
         })
-    };
-    let value = value();
-    Draft {
-        section,
-        name,
-        value,
-    }
+    })
 }
 
-fn sound_name(section: &Section<'_>, name: &Located<String>) -> bool {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let sound = name.value != FROM_PACKAGES && name.value.chars().all(is_word);
-    if !sound {
-        section.report(
-            Diagnostic::new(
-                "board::base-name",
-                format!("no base can be called `{}`", name.value),
-            )
-            .label(
-                &name.span,
-                format!("expected letters, digits, `-`, `.`, `_`, and another name than `{FROM_PACKAGES}`"),
-            ),
-        );
-    }
-    sound
-}
-
-/// The addresses in the array `key`; `None` if one of them is not a URL, or the array is empty.
+/// The addresses in the array `key`; `None` if one of them is not a URL or the array is empty.
 fn addresses(section: &Section<'_>, key: &str) -> Option<Vec<String>> {
     let texts = section.texts(key);
     if !texts.iter().all(|text| address(section, text)) {
@@ -105,12 +74,10 @@ fn proof(section: &Section<'_>) -> Option<Proof> {
             ),
         );
     }
-    let fingerprints: Option<Vec<String>> = fingerprints
-        .iter()
-        .map(|text| fingerprint(section, text))
-        .collect();
+    let fingerprints = fingerprints.iter();
+    let fingerprints = fingerprints.map(|text| fingerprint(section, text));
     Some(Proof::Signature {
-        fingerprints: fingerprints?,
+        fingerprints: fingerprints.collect::<Option<_>>()?,
         keys: keys?,
         signature: signature?.value,
         checksums: checksums.map(|checksums| checksums.value),

@@ -1,39 +1,19 @@
-//! Reads what a board takes out of packages and from elsewhere: `[[blob]]` and `[[file]]`.
+//! Reads the blobs and files that a board takes from packages and from elsewhere: `[[blob]]` and `[[file]]`.
 
-use super::draft::{Draft, absolute};
-use super::model::{Blob, BlobPlace, BoardFile, PackageFile, Patch, PatchValue};
-use super::source::{BLOB_SOURCE, blob_source};
+use super::draft::{Draft, absolute, is_known};
+use super::model::{Blob, BlobPlace, BoardFile, Patch, PatchValue};
+use super::source::{BLOB_SOURCE, blob_source, package_file};
 use crate::define::read::{Keys, Section};
 use crate::diag::{Diagnostic, Located};
 use crate::units::Bytes;
 
-pub(super) static BLOB: Keys = Keys {
-    table: "[[blob]]",
-    keys: &[
-        "name",
-        "offset",
-        "partition",
-        "skip",
-        "take",
-        "max-size",
-        "around-table",
-        "source",
-        "redistributable",
-        "patches",
-    ],
-};
-pub(super) static PATCH: Keys = Keys {
-    table: "[[blob.patches]]",
-    keys: &["at", "bytes", "partition-lba"],
-};
-pub(super) static FILE: Keys = Keys {
-    table: "[[file]]",
-    keys: &["path", "source"],
-};
-pub(super) static FILE_SOURCE: Keys = Keys {
-    table: "[file.source]",
-    keys: &["package", "path"],
-};
+pub(super) static BLOB: Keys = Keys::of(
+    "[[blob]]",
+    "name offset partition skip take max-size around-table source redistributable patches",
+);
+pub(super) static PATCH: Keys = Keys::of("[[blob.patches]]", "at bytes partition-lba");
+pub(super) static FILE: Keys = Keys::of("[[file]]", "path source");
+pub(super) static FILE_SOURCE: Keys = Keys::of("[file.source]", "package path");
 
 pub(super) fn blob<'s>(
     section: &'s Section<'s>,
@@ -52,9 +32,9 @@ pub(super) fn blob<'s>(
         .map(|section| patch(section, partitions))
         .collect();
     let patches: Option<Vec<_>> = patches.into_iter().collect();
-    let value = || {
+    Draft::of(section, name, |name| {
         Some(Blob {
-            name: name.as_ref()?.value.clone(),
+            name,
             place: place?,
             skip: skip?.unwrap_or_default(),
             take: take?,
@@ -64,16 +44,10 @@ pub(super) fn blob<'s>(
             redistributable: redistributable.is_none_or(|flag| flag.value),
             patches: patches?,
         })
-    };
-    let value = value();
-    Draft {
-        section,
-        name,
-        value,
-    }
+    })
 }
 
-/// A size that may be left out; `None` if what is written is not a size.
+/// A size that may be missing; `None` if the text is not a size.
 fn size(section: &Section<'_>, key: &str) -> Option<Option<Bytes>> {
     match section.size(key) {
         Some(size) => Some(Some(size.value)),
@@ -81,7 +55,7 @@ fn size(section: &Section<'_>, key: &str) -> Option<Option<Bytes>> {
     }
 }
 
-/// Only what starts in sector 0 can lie across the table there.
+/// Reads `around-table`. Only a blob that starts in sector 0 can lie around the table there.
 fn around_table(section: &Section<'_>, place: Option<&BlobPlace>) -> Option<bool> {
     let Some(flag) = section.flag("around-table") else {
         return (!section.has("around-table")).then_some(false);
@@ -118,18 +92,8 @@ fn known_partition(
     name: Located<String>,
     partitions: &[&str],
 ) -> Option<String> {
-    if !partitions.contains(&name.value.as_str()) {
-        section.report(
-            Diagnostic::new(
-                "board::unknown-partition",
-                format!("no partition is called `{}`", name.value),
-            )
-            .label(&name.span, "")
-            .suggest(&name.value, partitions.iter().copied()),
-        );
-        return None;
-    }
-    Some(name.value)
+    let kind = ("board::unknown-partition", "partition");
+    is_known(section, &name, kind, partitions).then_some(name.value)
 }
 
 fn patch(section: &Section<'_>, partitions: &[&str]) -> Option<Patch> {
@@ -174,15 +138,7 @@ pub(super) fn file(section: &Section<'_>) -> Option<BoardFile> {
     let path = section.need("path", section.text("path"));
     let path = path.filter(|path| absolute(section, path));
     let source = section.need("source", section.section("source", &FILE_SOURCE));
-    let source = source.and_then(|source| {
-        let package = source.need("package", source.text("package"));
-        let path = source.need("path", source.text("path"));
-        let path = path.filter(|path| absolute(&source, path));
-        Some(PackageFile {
-            package: package?.value,
-            path: path?.value,
-        })
-    });
+    let source = source.and_then(|source| package_file(&source));
     Some(BoardFile {
         path: path?.value,
         source: source?,

@@ -1,16 +1,16 @@
-//! What a board file says of its disk: the partition table, the partitions, their types and filesystems.
+//! The disk of a board: the partition table, the partitions, their types and filesystems.
 
 use crate::architecture::Architecture;
 use crate::units::Bytes;
 use serde::Serialize;
 
-/// The partition table and what all partitions obey.
+/// The partition table, and the rules for all partitions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Disk {
-    /// Its kind.
+    /// The kind of the partition table.
     pub table: Table,
-    /// Every partition starts at a multiple of this.
+    /// Every partition starts at a multiple of this size.
     pub alignment: Bytes,
     /// The smallest card or disk that the image is meant for.
     pub min_size: Bytes,
@@ -30,24 +30,24 @@ pub enum Table {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Partition {
-    /// How this file refers to it; in a GPT also its partition label.
+    /// The name in the board file; in a GPT also the partition label.
     pub name: String,
-    /// Its type in the table.
+    /// The partition type.
     #[serde(rename = "type")]
     pub kind: PartitionType,
-    /// Where it starts; behind the partition before where not given.
+    /// The start; without it, the partition starts after the one before.
     pub start: Option<Bytes>,
-    /// How long it is.
+    /// The length.
     pub size: Size,
-    /// What it is formatted as.
+    /// The filesystem.
     pub filesystem: Filesystem,
     /// The filesystem label; may be empty.
     pub label: String,
-    /// Where it is mounted: the part of the root tree below this path is its content.
+    /// The mount point: the part of the root tree below this path is the content of the partition.
     pub mount: Option<String>,
     /// Mount options.
     pub options: Vec<String>,
-    /// Whether an MBR marks it active.
+    /// Whether the partition is marked as active in an MBR.
     pub bootable: bool,
 }
 
@@ -55,19 +55,19 @@ pub struct Partition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Size {
-    /// This many bytes.
+    /// A fixed number of bytes.
     Fixed(Bytes),
-    /// As long as its content needs, with the profile's `root-margin`.
+    /// The length that the content needs, with the `root-margin` of the profile.
     Content,
 }
 
-/// What stands in the table as the type of a partition.
+/// The type of a partition in the partition table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartitionType {
     /// EFI system partition.
     Esp,
-    /// Where GRUB's core image lies for BIOS machines.
+    /// The BIOS boot partition, which holds GRUB's core image.
     BiosBoot,
     /// The root filesystem; in a GPT the type that names the architecture.
     Root,
@@ -78,7 +78,7 @@ pub enum PartitionType {
 }
 
 impl PartitionType {
-    /// The type byte of an MBR; nothing where only a GPT has such a type.
+    /// The type byte in an MBR; `None` if only a GPT has the type.
     pub fn mbr(self) -> Option<u8> {
         match self {
             Self::Esp => Some(0xef),
@@ -103,7 +103,7 @@ impl PartitionType {
     }
 }
 
-/// A filesystem, or none.
+/// The filesystem of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Filesystem {
@@ -111,6 +111,6 @@ pub enum Filesystem {
     Ext4,
     /// FAT32.
     Fat32,
-    /// Nothing, or a blob.
+    /// The partition has no filesystem; it is empty or holds a blob.
     None,
 }

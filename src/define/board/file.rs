@@ -4,77 +4,34 @@ use super::archive::{ARCHIVE, archive};
 use super::base::{BASE, base};
 use super::blob::{BLOB, FILE, FILE_SOURCE, PATCH, blob, file};
 use super::disk::{Disk, Filesystem, Partition, PartitionType, Size, Table};
-use super::draft::{Draft, absolute, plain};
+use super::draft::{Draft, absolute, names, plain};
 use super::model::{Board, BoardPackages, Boot, ExtraSuite, RootBy, Suite};
 use super::source::BLOB_SOURCE;
 use super::{flow, overlap, rules};
 use crate::define::read::{self, Keys, Section};
-use crate::diag::{Diagnostic, Diagnostics, Located};
+use crate::diag::{Diagnostic, Diagnostics};
 
-pub(super) static TOP: Keys = Keys {
-    table: "",
-    keys: &[
-        "schema",
-        "title",
-        "notes",
-        "architecture",
-        "disk",
-        "partition",
-        "archive",
-        "blob",
-        "file",
-        "suite",
-        "packages",
-        "boot",
-        "base",
-    ],
-};
-static DISK: Keys = Keys {
-    table: "[disk]",
-    keys: &["table", "alignment", "min-size"],
-};
-static PARTITION: Keys = Keys {
-    table: "[[partition]]",
-    keys: &[
-        "name",
-        "type",
-        "start",
-        "size",
-        "filesystem",
-        "label",
-        "mount",
-        "options",
-        "bootable",
-    ],
-};
+pub(super) static TOP: Keys = Keys::of(
+    "",
+    "schema title notes architecture disk partition archive blob file suite packages boot \
+     base",
+);
+static DISK: Keys = Keys::of("[disk]", "table alignment min-size");
+static PARTITION: Keys = Keys::of(
+    "[[partition]]",
+    "name type start size filesystem label mount options bootable",
+);
 
-static EXTRA_SUITE: Keys = Keys {
-    table: "[[suite.extra]]",
-    keys: &["name", "packages"],
-};
+static EXTRA_SUITE: Keys = Keys::of("[[suite.extra]]", "name packages");
 
-pub(super) static SUITE: Keys = Keys {
-    table: "[suite]",
-    keys: &["name", "components", "extra"],
-};
+pub(super) static SUITE: Keys = Keys::of("[suite]", "name components extra");
 
-pub(super) static PACKAGES: Keys = Keys {
-    table: "[packages]",
-    keys: &["kernel", "install", "never"],
-};
+pub(super) static PACKAGES: Keys = Keys::of("[packages]", "kernel install never");
 
-pub(super) static BOOT: Keys = Keys {
-    table: "[boot]",
-    keys: &[
-        "flow",
-        "root",
-        "consoles",
-        "command-line",
-        "firmware-files",
-        "config-txt",
-        "device-tree",
-    ],
-};
+pub(super) static BOOT: Keys = Keys::of(
+    "[boot]",
+    "flow root consoles command-line firmware-files config-txt device-tree",
+);
 
 /// Every table of the format.
 pub static TABLES: [&Keys; 14] = [
@@ -114,16 +71,11 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
     let partition_sections = top.sections("partition", &PARTITION);
     let partitions: Vec<_> = partition_sections.iter().map(partition).collect();
     let blob_sections = top.sections("blob", &BLOB);
-    let names: Vec<&str> = (partitions.iter().filter_map(|draft| draft.name.as_ref()))
-        .map(|name| name.value.as_str())
-        .collect();
     let archive_sections = top.sections("archive", &ARCHIVE);
     let archives: Vec<_> = archive_sections.iter().map(archive).collect();
-    let archive_names: Vec<&str> = (archives.iter().filter_map(|draft| draft.name.as_ref()))
-        .map(|name| name.value.as_str())
-        .collect();
+    let (partition_names, archive_names) = (names(&partitions), names(&archives));
     let blobs: Vec<_> = (blob_sections.iter())
-        .map(|section| blob(section, &names, &archive_names))
+        .map(|section| blob(section, &partition_names, &archive_names))
         .collect();
     let files: Vec<_> = top.sections("file", &FILE).iter().map(file).collect();
     let suite = needed(top, "suite", &SUITE, suite);
@@ -206,15 +158,6 @@ fn disk(section: &Section<'_>) -> Option<Disk> {
 
 fn partition<'s>(section: &'s Section<'s>) -> Draft<'s, Partition> {
     let name = section.need("name", section.text("name"));
-    let value = partition_value(section, name.as_ref());
-    Draft {
-        section,
-        name,
-        value,
-    }
-}
-
-fn partition_value(section: &Section<'_>, name: Option<&Located<String>>) -> Option<Partition> {
     let kinds = [
         ("esp", PartitionType::Esp),
         ("bios-boot", PartitionType::BiosBoot),
@@ -238,16 +181,18 @@ fn partition_value(section: &Section<'_>, name: Option<&Located<String>>) -> Opt
     let options = plain(section.texts("options"));
     let bootable = section.flag("bootable").is_some_and(|flag| flag.value);
     let readable_start = start.is_some() || !section.has("start");
-    Some(Partition {
-        name: name?.value.clone(),
-        kind: kind?.value,
-        start: readable_start.then(|| start.map(|start| start.value))?,
-        size: size?,
-        filesystem: filesystem?.value,
-        label: label?,
-        mount: sound_mount.then(|| mount.map(|mount| mount.value))?,
-        options,
-        bootable,
+    Draft::of(section, name, |name| {
+        Some(Partition {
+            name,
+            kind: kind?.value,
+            start: readable_start.then(|| start.map(|start| start.value))?,
+            size: size?,
+            filesystem: filesystem?.value,
+            label: label?,
+            mount: sound_mount.then(|| mount.map(|mount| mount.value))?,
+            options,
+            bootable,
+        })
     })
 }
 
@@ -270,7 +215,7 @@ fn label(section: &Section<'_>, filesystem: Option<Filesystem>) -> Option<String
     let Some(label) = section.text("label") else {
         return (!section.has("label")).then(String::new);
     };
-    // ext4: s_volume_name has 16 bytes; FAT: a volume label is a directory entry's 8.3 name.
+    // In ext4, `s_volume_name` has 16 bytes. In FAT, the label is the name of a directory entry, which has 8 + 3 bytes.
     let longest = match filesystem? {
         Filesystem::Ext4 => 16,
         Filesystem::Fat32 => 11,

@@ -1,24 +1,24 @@
-//! What each boot flow needs of a board.
+//! The requirements of each boot flow.
 
 use super::{Boot, BootFlow, Disk, Filesystem, Partition, PartitionType, Table};
 use crate::define::read::Section;
 use crate::diag::Diagnostic;
 
-/// The words of the flows.
+/// The boot flows by their names.
 pub(super) const FLOWS: [(&str, BootFlow); 3] = [
     ("rpi-firmware", BootFlow::RpiFirmware),
     ("grub-hybrid", BootFlow::GrubHybrid),
     ("extlinux", BootFlow::Extlinux),
 ];
 
-/// Keys that only one flow reads.
+/// The keys of `[boot]` that only one flow reads.
 const KEYS: [(&str, BootFlow); 3] = [
     ("firmware-files", BootFlow::RpiFirmware),
     ("config-txt", BootFlow::RpiFirmware),
     ("device-tree", BootFlow::Extlinux),
 ];
 
-/// No key of `[boot]` is another flow's.
+/// Refuses keys that only another flow reads.
 pub(super) fn keys(section: &Section<'_>, boot: &Boot) {
     for (key, flow) in KEYS {
         if boot.flow != flow && section.has(key) {
@@ -29,7 +29,7 @@ pub(super) fn keys(section: &Section<'_>, boot: &Boot) {
     }
 }
 
-/// The disk has what the flow starts from.
+/// Checks that the disk has what the flow needs to start.
 pub(super) fn disk(section: &Section<'_>, boot: &Boot, disk: &Disk, partitions: &[&Partition]) {
     if let Some(missing) = missing(boot.flow, disk, partitions) {
         let title = format!("`{}` finds nothing to start", word(boot.flow));

@@ -1,4 +1,4 @@
-//! A board, and everything that it is made of but its disk.
+//! A board and its parts, except for its disk.
 
 use super::disk::{Disk, Partition};
 use crate::architecture::Architecture;
@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 pub struct Board {
     /// Name of its folder: `rpi4`.
     pub name: String,
-    /// The models, as their makers call them.
+    /// The names of the models.
     pub title: String,
-    /// What a person should know before using it; may be empty.
+    /// Notes for a person who uses the board; may be empty.
     pub notes: String,
     /// The architecture of its packages.
     pub architecture: Architecture,
@@ -24,36 +24,36 @@ pub struct Board {
     pub disk: Disk,
     /// The partitions by rising address.
     pub partitions: Vec<Partition>,
-    /// Archives with keys of their own, of which blobs take files.
+    /// Third-party archives that provide files for blobs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub archives: Vec<Archive>,
     /// Raw bytes outside of filesystems.
     pub blobs: Vec<Blob>,
-    /// Files of packages that stand in the image although the package does not.
+    /// Files in the image that come from packages that are not installed.
     pub files: Vec<BoardFile>,
-    /// Where its packages come from.
+    /// The source of its packages.
     pub suite: Suite,
     /// Its packages.
     pub packages: BoardPackages,
-    /// How it starts.
+    /// The way in which it boots.
     pub boot: Boot,
-    /// Images that a build may start from instead of from packages.
+    /// The images that a build can start from instead of from packages.
     pub bases: Vec<Base>,
 }
 
-/// An image that a build may start from.
+/// An image that a build can start from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Base {
-    /// What `--base` takes: `raspberry-pi-os`.
+    /// The value of `--base` for it: `raspberry-pi-os`.
     pub name: String,
-    /// Where it may be had, best first.
+    /// The addresses of the image; the preferred one comes first.
     pub urls: Vec<String>,
-    /// How it is known to be genuine.
+    /// The way in which the image is authenticated.
     pub proof: Proof,
 }
 
-/// How a file is known to be genuine.
+/// The way in which a file is authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
@@ -63,17 +63,17 @@ pub enum Proof {
     Signature {
         /// The fingerprints of primary keys, each of 40 or 64 hexadecimal digits.
         fingerprints: Vec<String>,
-        /// Where the keys may be had; only those with a fingerprint count. None where nobody knows.
+        /// The addresses of the keys, which may be unknown; only keys with one of the fingerprints are used.
         keys: Vec<String>,
-        /// Where the signature lies, beside the file or, where there are `checksums`, for them.
+        /// The address of the signature: of the list `checksums` if there is one, else of the file.
         signature: String,
-        /// Where a list of SHA-256 sums lies beside the file, if it is that which is signed.
+        /// The address of a list of SHA-256 sums, if that list is signed and not the file.
         checksums: Option<String>,
     },
 }
 
 impl Proof {
-    /// The digest, where that is the proof.
+    /// The digest, if the file is authenticated by it.
     pub fn sha256(&self) -> Option<Sha256> {
         match self {
             Self::Sha256(sha256) => Some(*sha256),
@@ -86,58 +86,58 @@ impl Proof {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Blob {
-    /// Its name, for messages and origins.
+    /// The name, for messages and origins.
     pub name: String,
-    /// Where it goes.
+    /// The place on the disk.
     pub place: BlobPlace,
-    /// This many bytes of the source are passed over.
+    /// The number of bytes that are skipped at the start of the source.
     pub skip: Bytes,
-    /// Only this many bytes of the rest are written.
+    /// The number of bytes that are written after that; without it, all.
     pub take: Option<Bytes>,
-    /// Room that is kept for it, and the longest that it may be.
+    /// The number of bytes that are reserved for the blob; it must not be longer.
     pub max_size: Option<Bytes>,
-    /// Whether it lies across the table in sector 0, whose bytes it then leaves out.
+    /// Whether the blob lies around the partition table in sector 0; the bytes of the table are then left out.
     pub around_table: bool,
-    /// Where it comes from.
+    /// The source.
     pub source: BlobSource,
-    /// Whether its owner lets others pass it on; what may not be is never shipped with imgbuild.
+    /// Whether its licence allows redistribution; a blob that may not be redistributed is never part of imgbuild.
     pub redistributable: bool,
-    /// Bytes that are replaced before it is written, by offset in the source.
+    /// The bytes that are replaced before the blob is written.
     pub patches: Vec<Patch>,
 }
 
-/// Where a blob goes.
+/// The place of a blob.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlobPlace {
-    /// To this offset of the disk.
+    /// An offset on the disk.
     Offset(Bytes),
-    /// To the start of the partition of this name.
+    /// The start of the partition of this name.
     Partition(String),
 }
 
-/// Where a blob comes from.
+/// The source of a blob.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlobSource {
     /// A file of a package.
     Package(PackageFile),
-    /// A file of a package of an archive with a key of its own.
+    /// A file of a package of a third-party archive.
     Archive(ArchiveFile),
     /// GRUB's core image for BIOS, assembled from the images and modules of a package.
     GrubCore {
         /// The package, `grub-pc-bin`.
         package: String,
-        /// The modules built into it, without those they depend on.
+        /// The modules in it, without those that they depend on.
         modules: Vec<String>,
     },
-    /// A file that is fetched from its maker when an image is built.
+    /// A file that is downloaded when an image is built.
     Download(BlobDownload),
     /// Bytes of the base image.
     Base(BaseRegion),
 }
 
-/// A file of the network, pinned by size and digest.
+/// A file on the network, pinned by size and digest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BlobDownload {
@@ -147,7 +147,7 @@ pub struct BlobDownload {
     pub size: Bytes,
     /// Its digest.
     pub sha256: Sha256,
-    /// The file in it, as an absolute path, where it is a .deb.
+    /// The absolute path of the file in the archive, if the download is a .deb.
     pub path: Option<String>,
 }
 
@@ -157,7 +157,7 @@ pub struct BlobDownload {
 pub struct BaseRegion {
     /// Its first byte.
     pub start: Bytes,
-    /// The first byte behind.
+    /// The byte after its last byte.
     pub end: Bytes,
 }
 
@@ -167,49 +167,49 @@ pub struct BaseRegion {
 pub struct PackageFile {
     /// The package.
     pub package: String,
-    /// The file in it, as an absolute path.
+    /// The absolute path of the file in the package.
     pub path: String,
 }
 
-/// Bytes of a blob that are replaced.
+/// A replacement of bytes of a blob.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Patch {
     /// Offset in the source.
     pub at: u64,
-    /// What is put there.
+    /// The new bytes.
     pub value: PatchValue,
 }
 
-/// What a patch puts in.
+/// The new bytes of a patch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PatchValue {
     /// The first LBA of the partition of this name, 64 bits, little-endian.
     PartitionLba(String),
-    /// These bytes.
+    /// Fixed bytes.
     Bytes(Vec<u8>),
 }
 
-/// A file of a package that stands in the image although the package does not.
+/// A file in the image that comes from a package that is not installed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BoardFile {
-    /// Where it stands, as an absolute path of the root tree.
+    /// The absolute path in the image.
     pub path: String,
-    /// Where it comes from.
+    /// The source.
     pub source: PackageFile,
 }
 
-/// Where a board's packages come from.
+/// The Debian suite of a board.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Suite {
-    /// Debian's suite: `trixie`; its updates and security fixes come along.
+    /// The name of the suite: `trixie`. Its updates and security fixes are used too.
     pub name: String,
     /// The components: `main`.
     pub components: Vec<String>,
-    /// Other suites of the same archive, of which only single packages are taken.
+    /// Other suites of the same archive, from which only the named packages are taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<ExtraSuite>,
 }
@@ -220,7 +220,7 @@ pub struct Suite {
 pub struct ExtraSuite {
     /// Its name: `trixie-backports`.
     pub name: String,
-    /// What is taken from it, with what only it has of their dependencies.
+    /// The packages that are taken from it, with those dependencies that only this suite has.
     pub packages: Vec<String>,
 }
 
@@ -230,21 +230,21 @@ pub struct ExtraSuite {
 pub struct BoardPackages {
     /// The kernel.
     pub kernel: String,
-    /// What the board needs beside it.
+    /// The other packages that the board needs.
     pub install: Vec<String>,
-    /// What no profile may bring in, because its scripts would spoil the image.
+    /// The packages that no profile may install, because their scripts would break the image.
     pub never: Vec<String>,
 }
 
-/// How a board starts.
+/// The boot configuration of a board.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Boot {
-    /// The family of boot chains.
+    /// The boot flow.
     pub flow: BootFlow,
-    /// How the kernel's command line names the root filesystem.
+    /// The identifier by which the kernel's command line names the root filesystem.
     pub root: RootBy,
-    /// The values of `console=`; the last one is `/dev/console`.
+    /// The values of `console=`; the last console becomes `/dev/console`.
     pub consoles: Vec<String>,
     /// The other words of the command line.
     pub command_line: Vec<String>,
@@ -252,23 +252,23 @@ pub struct Boot {
     pub firmware_files: Vec<String>,
     /// Lines of `config.txt`, before those that name the kernel and the initramfs.
     pub config_txt: Vec<String>,
-    /// The device tree that U-Boot loads, below the kernel's folder of them; without, U-Boot's choice.
+    /// The device tree that U-Boot loads, as a path in the device tree folder of the kernel; without it, U-Boot chooses.
     pub device_tree: Option<String>,
 }
 
-/// A family of boot chains.
+/// A boot flow: the chain of programs that starts the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BootFlow {
-    /// The Raspberry Pi's firmware reads config.txt, cmdline.txt and the kernel from FAT.
+    /// The firmware of a Raspberry Pi reads config.txt, cmdline.txt and the kernel from FAT.
     RpiFirmware,
     /// GRUB, started by BIOS from the boot sector and by UEFI through shim.
     GrubHybrid,
-    /// U-Boot, or what reads its menu: `/boot/extlinux/extlinux.conf`.
+    /// U-Boot, or another boot loader that reads `/boot/extlinux/extlinux.conf`.
     Extlinux,
 }
 
-/// A name for the root filesystem that no second card shares.
+/// An identifier of the root filesystem that is unique to each image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RootBy {
@@ -279,7 +279,7 @@ pub enum RootBy {
 }
 
 impl Board {
-    /// The archive that a blob calls `name`.
+    /// The third-party archive `name`, which a blob uses.
     pub fn archive(&self, name: &str) -> &Archive {
         let mut archives = self.archives.iter();
         let archive = archives.find(|archive| archive.name == name);
@@ -293,7 +293,7 @@ impl Board {
         root.expect("a board was refused unless one partition is mounted at `/`")
     }
 
-    /// The packages whose files blobs and files use; none of them need be installed.
+    /// The packages whose files are used by blobs and `[[file]]`; they need not be installed.
     pub fn file_packages(&self) -> BTreeSet<&str> {
         let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
             BlobSource::Package(file) => Some(file.package.as_str()),
@@ -304,7 +304,7 @@ impl Board {
         blobs.chain(files).collect()
     }
 
-    /// The packages of archives with keys of their own whose files blobs are, each once.
+    /// The archive and the name of each third-party package that a blob is taken from.
     pub fn third_party_packages(&self) -> BTreeSet<(&str, &str)> {
         let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
             BlobSource::Archive(from) => Some((&*from.archive, &*from.file.package)),
@@ -313,7 +313,7 @@ impl Board {
         blobs.collect()
     }
 
-    /// The files that blobs are fetched from.
+    /// The files that blobs are downloaded from.
     pub fn downloads(&self) -> BTreeSet<&BlobDownload> {
         let blobs = self.blobs.iter().filter_map(|blob| match &blob.source {
             BlobSource::Download(download) => Some(download),
@@ -322,18 +322,18 @@ impl Board {
         blobs.collect()
     }
 
-    /// Whether it cannot start without bytes of a base image.
+    /// Whether the board needs bytes of a base image to boot.
     pub fn needs_base(&self) -> bool {
         let mut blobs = self.blobs.iter();
         blobs.any(|blob| matches!(blob.source, BlobSource::Base(_)))
     }
 }
 
-/// An archive that is not the suite's, with a key of its own. Nothing is installed from there.
+/// A third-party archive: it has its own key, and no package of it is installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Archive {
-    /// How blobs refer to it.
+    /// The name by which blobs refer to it.
     pub name: String,
     /// The address of its root.
     pub url: String,
@@ -343,12 +343,12 @@ pub struct Archive {
     pub components: Vec<String>,
     /// The fingerprint of the primary key that signs, 40 or 64 hexadecimal digits.
     pub fingerprint: String,
-    /// That key, armored. The fingerprint decides whom to trust, so this decides no byte.
+    /// The key, in ASCII armor. It has no influence on the image, because the fingerprint decides whom to trust.
     #[serde(skip)]
     pub key: Located<String>,
 }
 
-/// A file of a package of such an archive.
+/// A file of a package of a third-party archive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ArchiveFile {
@@ -359,7 +359,7 @@ pub struct ArchiveFile {
 }
 
 impl Archive {
-    /// Its suite, as locks and messages name it: `armbian/trixie`.
+    /// The name of its repository in locks and messages: `armbian/trixie`.
     pub fn repository(&self) -> String {
         format!("{}/{}", self.name, self.suite)
     }

@@ -1,17 +1,17 @@
-//! What a board says of addresses must leave room for each other, as far as its file alone decides
-//! it. Where a length is known only once an image is built, `layout` looks again.
+//! Checks that no two regions of the disk overlap, as far as the board file alone tells. If a length is known only when an
+//! image is built, `layout` checks again.
 
 use super::draft::Draft;
 use super::{Blob, BlobPlace, BlobSource, Disk, Partition, Size, Table};
 use crate::diag::{Diagnostic, Span};
 use crate::units::{Bytes, SECTOR_SIZE};
 
-/// Where disk id, entries and signature of an MBR start; a GPT has a protective one there.
+/// The offset of the disk id, entries and signature of an MBR; a disk with a GPT has a protective MBR there.
 const TABLE_START: u64 = 440;
-/// The sectors that a GPT's first copy takes behind the first (UEFI 2.10 §5.3.1).
+/// The end of the first copy of a GPT, which begins in sector 1 (UEFI 2.10 §5.3.1).
 const GPT_END: u64 = 34 * SECTOR_SIZE;
 
-/// A span of the disk, and the words that ask for it; none for the table's own.
+/// A region of the disk and the place that claims it; the regions of the partition table itself have no place.
 struct Claim<'s> {
     what: String,
     start: u64,
@@ -19,7 +19,7 @@ struct Claim<'s> {
     of: Option<&'s Span>,
 }
 
-/// No two things share a byte of the disk.
+/// Reports each region that overlaps an earlier one.
 pub(super) fn overlaps(
     disk: &Disk,
     partitions: &[Draft<'_, Partition>],
@@ -44,7 +44,7 @@ pub(super) fn overlaps(
                 .next();
             let problem = report(later, earlier, span);
             section
-                .expect("somebody claims these bytes")
+                .expect("a claim with a place is that of a partition or a blob")
                 .report(problem);
         }
     }
@@ -73,7 +73,7 @@ fn table(what: &str, start: u64, end: u64) -> Claim<'static> {
     }
 }
 
-/// A partition that says where it starts; of one that grows with its content only the first sector.
+/// The region of a partition with a `start`. If its size follows from its content, only the first sector counts.
 fn of_partition<'s>(draft: &Draft<'s, Partition>) -> Option<Claim<'s>> {
     let partition = draft.value.as_ref()?;
     let start = partition.start?.0;
@@ -89,7 +89,7 @@ fn of_partition<'s>(draft: &Draft<'s, Partition>) -> Option<Claim<'s>> {
     })
 }
 
-/// A blob at an offset: one claim, or two around the table.
+/// The region of a blob at an offset, or the two regions around the table.
 fn of_blob<'s>(draft: &Draft<'s, Blob>) -> Vec<Claim<'s>> {
     let Some(blob) = &draft.value else {
         return Vec::new();
@@ -114,7 +114,7 @@ fn of_blob<'s>(draft: &Draft<'s, Blob>) -> Vec<Claim<'s>> {
     vec![claim(offset.0, end)]
 }
 
-/// The room that `blob` is known to take: what is kept for it, or what comes of its source.
+/// The number of bytes that `blob` is known to take: its `max-size`, or what follows from its source.
 fn room(blob: &Blob) -> Bytes {
     if let Some(room) = blob.max_size {
         return room;

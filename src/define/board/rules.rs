@@ -1,4 +1,4 @@
-//! What holds among the keys of a board: unique names, one root, types that the table can hold.
+//! Checks rules between the keys of a board: unique names, one root, types that the partition table can hold.
 
 use super::draft::Draft;
 use super::{Disk, Partition, Size, Table};
@@ -6,10 +6,10 @@ use crate::define::read::Section;
 use crate::diag::Diagnostic;
 use crate::units::Bytes;
 
-/// An MBR has four entries; extended partitions are not made.
+/// The number of entries of an MBR; imgbuild makes no extended partitions.
 const MBR_ENTRIES: usize = 4;
 
-/// No two things share a name.
+/// Checks that no two tables of one kind have the same name.
 pub(super) fn names<T>(drafts: &[Draft<'_, T>]) {
     for (index, draft) in drafts.iter().enumerate() {
         let Some(name) = &draft.name else { continue };
@@ -28,7 +28,7 @@ pub(super) fn names<T>(drafts: &[Draft<'_, T>]) {
     }
 }
 
-/// One partition is mounted at `/`.
+/// Checks that exactly one partition is mounted at `/`.
 pub(super) fn root(top: &Section<'_>, partitions: &[Draft<'_, Partition>]) {
     if partitions.iter().any(|draft| draft.value.is_none()) {
         return;
@@ -53,7 +53,7 @@ pub(super) fn root(top: &Section<'_>, partitions: &[Draft<'_, Partition>]) {
     }
 }
 
-/// A partition is of a type that the table knows, and starts where it may.
+/// Checks that the partition table has the type of a partition, and that start and size are whole units.
 pub(super) fn table(draft: &Draft<'_, Partition>, disk: &Disk) {
     let Some(partition) = &draft.value else {
         return;
@@ -96,7 +96,7 @@ pub(super) fn table(draft: &Draft<'_, Partition>, disk: &Disk) {
     }
 }
 
-/// The table has room for every partition.
+/// Checks that the partition table has an entry for every partition.
 pub(super) fn count(partitions: &[Draft<'_, Partition>], disk: &Disk) {
     if disk.table == Table::Mbr
         && let Some(fifth) = partitions.get(MBR_ENTRIES)

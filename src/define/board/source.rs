@@ -1,32 +1,29 @@
-//! Reads `[blob.source]`: a package, another archive, this program, the network, or the
-//! base image.
+//! Reads `[blob.source]`: a package, a third-party archive, this program, the network, or the base image.
 
-use super::draft::absolute;
+use super::draft::{absolute, is_known};
 use super::model::{ArchiveFile, BaseRegion, BlobDownload, BlobSource, PackageFile};
 use crate::define::read::{Keys, Section};
 use crate::diag::{Diagnostic, Located};
 use crate::units::{Bytes, NotASize};
 use std::str::FromStr;
 
-pub(super) static BLOB_SOURCE: Keys = Keys {
-    table: "[blob.source]",
-    keys: &[
-        "package", "path", "archive", "builtin", "modules", "url", "size", "sha256", "base",
-    ],
-};
+pub(super) static BLOB_SOURCE: Keys = Keys::of(
+    "[blob.source]",
+    "package path archive builtin modules url size sha256 base",
+);
 
-/// A text that is no span of a disk.
+/// An error: the text is not a region of a disk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotARegion {
-    /// Without two ends.
+    /// The text does not have two ends.
     #[error(
         "`{0}` is no region: expected its first byte and the first behind it, as in `512..4MiB`"
     )]
     Form(String),
-    /// With an end that is no size.
+    /// An end is not a size.
     #[error(transparent)]
     Size(#[from] NotASize),
-    /// With nothing in it.
+    /// The region is empty.
     #[error("`{0}` is empty: expected the first byte behind it above its first byte")]
     Empty(String),
 }
@@ -45,7 +42,7 @@ impl FromStr for BaseRegion {
     }
 }
 
-/// The source, named by the one key that only its kind has.
+/// Reads the source. Its kind follows from the key that only this kind has.
 pub(super) fn blob_source(section: &Section<'_>, archives: &[&str]) -> Option<BlobSource> {
     let kinds = ["archive", "url", "base", "builtin"];
     let named: Vec<&str> = (kinds.into_iter()).filter(|key| section.has(key)).collect();
@@ -101,7 +98,7 @@ fn download(section: &Section<'_>) -> Option<BlobDownload> {
     })
 }
 
-/// What is fetched is known by its digest, so plain HTTP is as good as any.
+/// Whether imgbuild can fetch from `url`. Plain HTTP will do, because the digest of the file is known.
 fn fetchable(section: &Section<'_>, url: &Located<String>) -> bool {
     let schemes = ["https://", "http://", "file:///"];
     let sound = schemes.iter().any(|scheme| url.value.starts_with(scheme));
@@ -114,22 +111,12 @@ fn fetchable(section: &Section<'_>, url: &Located<String>) -> bool {
     sound
 }
 
-/// The file of a package of one of `archives`, from the blob's source.
+/// Reads a file of a package of one of `archives`.
 fn archive_file(section: &Section<'_>, archives: &[&str]) -> Option<ArchiveFile> {
     let archive = section.text("archive")?;
     let file = package_file(section);
-    if !archives.contains(&archive.value.as_str()) {
-        section.report(
-            Diagnostic::new(
-                "board::unknown-archive",
-                format!("no `[[archive]]` is called `{}`", archive.value),
-            )
-            .label(&archive.span, "")
-            .suggest(&archive.value, archives.iter().copied()),
-        );
-        return None;
-    }
-    Some(ArchiveFile {
+    let kind = ("board::unknown-archive", "`[[archive]]`");
+    is_known(section, &archive, kind, archives).then_some(ArchiveFile {
         archive: archive.value,
         file: file?,
     })

@@ -1,11 +1,11 @@
-//! A folder of somebody else's, read without ever leaving it.
+//! Reads a folder that somebody else may have written, without ever leaving it.
 //!
-//! Whoever clones a repository and builds in it has not looked into every link there. So whatever lies in
-//! a folder of definitions is opened by the kernel *beneath* that folder (`openat2(2)` with
-//! `RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS`): a link that leads out of it, by `..`, by an absolute target or
-//! through `/proc`, is refused, whoever puts it there and whenever. Links that stay inside are followed.
-//! Devices, sockets and pipes are refused before they are opened for reading, and every length is bounded.
-//! This type is the only way to read there. What it cannot tell is a hard link: that is the file itself.
+//! A person who clones a repository and builds in it has not looked at every link there. So every file of a folder of
+//! definitions is opened by the kernel *beneath* that folder (`openat2(2)` with
+//! `RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS`): a link that leads out of the folder, by `..`, by an absolute target or through
+//! `/proc`, is refused, even if it is made while imgbuild runs. Links that stay inside are followed. Devices, sockets and
+//! pipes are refused before they are opened for reading, and every length is limited. A hard link to a file outside cannot
+//! be recognized, because it is that file itself.
 
 use super::error::FolderError;
 use crate::listing;
@@ -17,48 +17,48 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A folder that nothing read through it leads out of.
+/// An open folder, beneath which files are opened.
 #[derive(Debug)]
 pub(crate) struct Beneath {
     folder: OwnedFd,
-    /// Where it is, for messages.
+    /// The path, for messages.
     path: PathBuf,
 }
 
-/// What stands at a path.
+/// The file that was found at a path.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A folder.
     Folder(Beneath),
-    /// A file: whether its owner may run it.
+    /// A regular file.
     File {
         /// The file.
         file: OwnedFile,
-        /// The owner's bit for running it.
+        /// Whether its owner has the permission to execute it.
         executable: bool,
     },
-    /// A symlink, which was not followed, and what it points to.
+    /// A symlink that was not followed, with its target.
     Symlink(OsString),
 }
 
-/// A regular file, not read yet.
+/// A regular file that is open but not read yet.
 #[derive(Debug)]
 pub(crate) struct OwnedFile {
     file: fs_err::File,
     path: PathBuf,
 }
 
-/// Whether the last name of a path may be a symlink.
+/// What to do if the last name of a path is a symlink.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// It is followed if it stays inside.
+    /// Follow it if it stays inside the folder.
     Followed,
-    /// It is shown.
+    /// Return the symlink itself.
     Shown,
 }
 
 impl Beneath {
-    /// The folder `path`, which the user names; nothing where there is none.
+    /// Opens the folder `path`, which the user names; `None` if it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>, FolderError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(path, flags, Mode::empty());
@@ -70,7 +70,7 @@ impl Beneath {
         }
     }
 
-    /// What stands at `path`; nothing where nothing does.
+    /// Finds the file at `path`; `None` if there is none.
     pub(crate) fn find(&self, path: &str, links: Links) -> Result<Option<Found>, FolderError> {
         let place = self.path.join(path);
         let flags = match links {
@@ -79,7 +79,7 @@ impl Beneath {
         };
         let handle = match self.resolve(path, flags) {
             Ok(handle) => handle,
-            // A name that no file can have is the name of none.
+            // A file with a name of that length cannot exist.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(None),
             Err(error) => return Err(FolderError::of(place, error)),
         };
@@ -96,11 +96,11 @@ impl Beneath {
                 Ok(Some(Found::Symlink(target)))
             }
             FileType::RegularFile => self.readable(path, flags, &stat).map(Some),
-            _ => Err(FolderError::Strange { path: place }),
+            _ => Err(FolderError::Strange(place)),
         }
     }
 
-    /// The file at `path`, which was one a moment ago, for reading.
+    /// Opens the file at `path` for reading. `was` is its state a moment ago, when it was a regular file.
     fn readable(&self, path: &str, flags: OFlags, was: &Stat) -> Result<Found, FolderError> {
         let place = self.path.join(path);
         let failed = |error| FolderError::of(place.clone(), error);
@@ -108,7 +108,7 @@ impl Beneath {
         let handle = self.resolve(path, flags).map_err(failed)?;
         let is = fstat(&handle).map_err(failed)?;
         if (is.st_dev, is.st_ino) != (was.st_dev, was.st_ino) {
-            return Err(FolderError::Changed { path: place });
+            return Err(FolderError::Changed(place));
         }
         Ok(Found::File {
             file: OwnedFile {
@@ -124,38 +124,34 @@ impl Beneath {
         loop {
             let flags = flags | OFlags::CLOEXEC;
             match openat2(&self.folder, path, flags, Mode::empty(), resolve) {
-                // Something was renamed meanwhile, and the kernel could not tell where it was.
+                // A rename at the same time kept the kernel from telling whether the path stays inside.
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 opened => return opened,
             }
         }
     }
 
-    /// The names in the folder, sorted bytewise.
+    /// The names in the folder, sorted by their bytes.
     pub(crate) fn names(&self) -> Result<Vec<OsString>, FolderError> {
         let failed = |error| FolderError::of(self.path.clone(), error);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let folder = self.resolve(".", flags).map_err(failed)?;
-        listing::sorted_in(&folder).map_err(|error| {
-            let path = self.path.clone();
-            FolderError::System { path, error }
-        })
+        listing::sorted_in(&folder).map_err(|error| FolderError::System(self.path.clone(), error))
     }
 
-    /// Where `name` in it is, for messages.
-    pub(crate) fn place(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.path.join(name)
+    /// The path, for messages.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.path.clone()
     }
 }
 
 impl OwnedFile {
-    /// Its bytes, if there are at most `limit` of them.
+    /// Reads the bytes of the file, which are `limit` at most.
     pub(crate) fn read(self, limit: u64) -> Result<Arc<[u8]>, FolderError> {
         let mut bytes = Vec::new();
         self.file.take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
-            let path = self.path;
-            return Err(FolderError::TooLong { path, limit });
+            return Err(FolderError::TooLong(self.path, limit));
         }
         Ok(bytes.into())
     }

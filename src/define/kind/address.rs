@@ -1,10 +1,10 @@
-//! IP addresses and networks: which addresses a kind allows, and what stands behind a prefix.
+//! IP addresses and networks: which addresses a kind allows, and which bits may follow a prefix.
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::IpAddr;
 
-/// An address and the length of its prefix, which has no zeros before it.
+/// Reads an address with the length of its prefix, which has no leading zeros.
 pub(crate) fn prefixed(text: &str) -> Option<IpNet> {
     let (address, digits) = text.split_once('/')?;
     let length: u8 = digits.parse().ok()?;
@@ -12,7 +12,7 @@ pub(crate) fn prefixed(text: &str) -> Option<IpNet> {
     (length.to_string() == digits).then_some(net)
 }
 
-/// `10.0.0.0/8`, or `!10.0.0.0/8`: addresses that are allowed, or are not.
+/// A network whose addresses are allowed (`10.0.0.0/8`) or not allowed (`!10.0.0.0/8`).
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Route {
@@ -32,8 +32,8 @@ impl TryFrom<String> for Route {
     }
 }
 
-/// Whether `routes` allow the address that `text` is. The longest prefix decides, as in a table of routes; an address that
-/// is in no network is not allowed.
+/// Whether `routes` allow the address `text`. The longest prefix that contains the address decides, as in a routing table;
+/// an address outside of all networks is not allowed.
 pub(super) fn allows(routes: &[Route], text: &str) -> bool {
     let Ok(address) = text.parse::<IpAddr>() else {
         return false;
@@ -43,19 +43,19 @@ pub(super) fn allows(routes: &[Route], text: &str) -> bool {
     longest.is_some_and(|route| route.allowed)
 }
 
-/// What the bits behind a prefix have to be.
+/// A rule for the bits of an address after the prefix.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum HostBits {
-    /// Zero: it is a network.
+    /// All bits are zero: the address is that of a network.
     Zero,
-    /// A machine's: neither those of the network itself, nor those of all its machines. Two machines of IPv4 (RFC 3021) or
-    /// IPv6 (RFC 6164) need no more than a bit.
+    /// The bits are those of a machine, not of the network itself or of its broadcast address. A network of two machines has
+    /// one such bit, with IPv4 (RFC 3021) and with IPv6 (RFC 6164), and both its values are machines.
     Machine,
 }
 
 impl HostBits {
-    /// Whether they are so in `address`, with `length` as the length of its prefix.
+    /// Whether the bits of `address` after a prefix of `length` bits follow the rule.
     pub(super) fn hold(self, address: &str, length: &str) -> bool {
         let Some(net) = prefixed(&format!("{address}/{length}")) else {
             return false;

@@ -1,4 +1,5 @@
-//! What is wrong with a text, where more can be said than what is expected. Only imgbuild says it, so patterns here are free.
+//! Explains why a text is refused, where there is more to say than what is expected. The device does not give these
+//! explanations, so their patterns may have any syntax of regex-lite.
 
 use super::Kind;
 use super::pattern::MAX_SIZE;
@@ -6,7 +7,7 @@ use regex_lite::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
 use std::net::IpAddr;
 
-/// What is said of a text that matches a pattern, or of one that does not.
+/// An explanation for texts that match the pattern `when` and do not match the pattern `unless`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Problem {
@@ -16,7 +17,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// What is to be said of `text`; a match counts where its named parts `suit`.
+    /// The explanation, if it fits `text`. A match counts only if its named parts `suit`.
     pub(super) fn of(&self, text: &str, suit: impl Fn(&Captures<'_>) -> bool) -> Option<&str> {
         let matches = |search: &Search| search.0.captures(text).is_some_and(|parts| suit(&parts));
         let met = self.when.as_ref().is_none_or(matches);
@@ -25,7 +26,7 @@ impl Problem {
     }
 }
 
-/// A pattern that is looked for anywhere in a text.
+/// A pattern that may match anywhere in a text.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct Search(Regex);
@@ -39,7 +40,7 @@ impl TryFrom<String> for Search {
     }
 }
 
-/// What has to be computed of a text, by the names that `advice` has for it.
+/// An explanation that is computed from the text, by its name in the key `advice`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Advice {
@@ -50,7 +51,7 @@ pub(super) enum Advice {
 }
 
 impl Advice {
-    /// What is to be said of `text`, which is not of `kind`.
+    /// The explanation for `text`, which is not of the kind `kind`.
     pub(super) fn of(self, kind: &Kind, text: &str) -> Option<String> {
         match self {
             Self::Address => of_address(text),
@@ -66,7 +67,7 @@ impl Advice {
 
 const ITSELF: &str = "for every machine that is the machine itself";
 
-/// Why a text that looks like a name or an address is not that of a machine.
+/// Explains why a text that looks like a name or an address cannot be that of another machine.
 fn of_address(text: &str) -> Option<String> {
     let words = match text.split('/').next()?.parse::<IpAddr>() {
         Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => {
@@ -87,13 +88,13 @@ fn of_address(text: &str) -> Option<String> {
     Some(words.to_owned())
 }
 
-/// Whether a name is one that kinds of names leave out for what it means.
+/// Whether a name means the machine itself, so that the kinds of names exclude it.
 fn is_itself(text: &str) -> bool {
     let named = ["hostname", "domain"].into_iter().filter_map(Kind::named);
     named.into_iter().any(|kind| kind.excludes(text))
 }
 
-/// Whether a text is a name but for the number at its end.
+/// Whether a text would be a name if its last part were not a number.
 fn is_number(text: &str) -> bool {
     let name = Kind::named("machine-name");
     name.is_some_and(|name| name.excludes(text) && name.text(&format!("{text}.a")).is_some())
@@ -108,8 +109,8 @@ fn of_hostname(text: &str) -> Option<String> {
     }
 }
 
-/// The UTF-8 locale that somebody means who writes `de_DE`, `en_US.utf8` or `ca-es@valencia`. The sign of the euro is in all
-/// of them.
+/// The UTF-8 locale that is meant by `de_DE`, `en_US.utf8` or `ca-es@valencia`. The modifier `@euro` is dropped, because every
+/// UTF-8 locale has the euro sign.
 fn meant_locale(text: &str) -> Option<String> {
     let (rest, modifier) = text.split_once('@').unwrap_or((text, "euro"));
     let name = rest.split('.').next()?;
@@ -128,7 +129,7 @@ fn meant_locale(text: &str) -> Option<String> {
     })
 }
 
-/// How the first character is written that no URL has.
+/// Explains how to write the first character that is not allowed in a URL.
 fn of_url_path(text: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~!$&()*+,;=:@/?".contains(c);
     let is_escape = |at: usize| {

@@ -1,5 +1,5 @@
-//! Checks that no pattern can make, by the names that `check` has for them. `Imgbuild::Kind` makes those of kinds that can be
-//! set on the device.
+//! Checks that a pattern cannot make, by their names in the key `check`. `Imgbuild::Kind` makes the same checks for kinds
+//! that can be set on the device.
 
 use super::{Kind, pem, ssh_key};
 use serde::Deserialize;
@@ -13,11 +13,11 @@ pub(super) enum Check {
 }
 
 impl Check {
-    /// `text`, which shall be of `kind`, as programs shall read it.
+    /// Checks that `text` is of `kind`; returns the text that programs of the device read for it.
     ///
     /// # Errors
     ///
-    /// The reason for which they would not take it.
+    /// The reason for which these programs would refuse the text.
     pub(super) fn read(self, kind: &Kind, text: &str) -> Result<String, String> {
         match self {
             Self::SshKey => ssh_key::read(kind, text),

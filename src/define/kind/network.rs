@@ -1,4 +1,4 @@
-//! Networks of IPv4 that a setting keeps out of.
+//! The IPv4 networks that an address of a setting must not be in.
 
 use ipnet::Ipv4Net;
 
@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(Ipv4Net);
 
-/// A text that is no IPv4 network.
+/// An error: the text is not an IPv4 network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an IPv4 network: expected an address with its prefix length, such as `10.0.0.0/8`"
@@ -16,7 +16,7 @@ pub struct NotANetwork(String);
 impl std::str::FromStr for Network {
     type Err = NotANetwork;
 
-    /// Reads `10.0.0.0/8`; of an address inside, the network around it.
+    /// Reads `10.0.0.0/8`. An address inside of a network (`10.1.2.3/8`) is read as the network around it.
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
         let net = || {
             let (address, prefix) = text.split_once('/')?;
@@ -28,12 +28,12 @@ impl std::str::FromStr for Network {
 }
 
 impl Network {
-    /// Its first and its last address.
+    /// The first and the last address.
     pub fn bounds(self) -> (u32, u32) {
         (self.0.network().to_bits(), self.0.broadcast().to_bits())
     }
 
-    /// Whether an address is in both.
+    /// Whether the two networks have an address in common.
     pub fn overlaps(self, other: Self) -> bool {
         self.0.contains(&other.0) || other.0.contains(&self.0)
     }

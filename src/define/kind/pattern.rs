@@ -1,25 +1,27 @@
-//! Regular patterns, in the syntax that Rust and Perl evaluate alike: imgbuild and the device read the same ones.
+//! Regular expressions in a syntax that means the same in Rust and in Perl, because imgbuild and the device evaluate the
+//! same patterns.
 //!
-//! A pattern is matched with a whole text. It is printable ASCII and has:
+//! A pattern has to match a whole text. It is printable ASCII and consists of:
 //!
 //! ```text
-//! a  \.            a character; a sign that means something else has `\` before it
-//! [a-z_]  [^a-z_]  one of some characters, one of all others
-//! (?:…)  (?i:…)    a group; one in which letters of ASCII are also those of the other case
+//! a  \.            a character; a character with a special meaning has `\` before it
+//! [a-z_]  [^a-z_]  one of these characters; any character but these
+//! (?:…)  (?i:…)    a group; a group that ignores the case of ASCII letters
 //! (?<name>…)       a part with a name
 //! a|b  a?  a*  a+  a{3}  a{1,3}
 //! ```
 //!
-//! There is no `.`, `^`, `$` or `\d`, which are not the same for both, nor anything that looks around or back.
+//! There is no `.`, `^`, `$` or `\d`, because Rust and Perl differ about them, and no look-around and no back-reference.
 
 use regex_lite::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// The most bytes that a pattern takes once it is read: one of a few characters, `(?:a{9999}){9999}`, would take gigabytes.
+/// The largest size of a compiled pattern in bytes. A short pattern such as `(?:a{9999}){9999}` would take gigabytes.
 pub(super) const MAX_SIZE: usize = 1 << 18;
 
-/// The syntax as a pattern: what opens a group, `|`, or something that may be repeated, `)` being the end of a group.
+/// The syntax, itself as a pattern: the start of a group, `|`, or an element that may be repeated, where `)` is the end of
+/// a group.
 static SYNTAX: LazyLock<Regex> = LazyLock::new(|| {
     let sign = r"\\[!-/:-@\[-`{-~]";
     let plain = r##"[ !"#%&',/0-9:;<=>@A-Z_`a-z~)-]"##;
@@ -29,7 +31,7 @@ static SYNTAX: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&syntax).expect("the syntax of patterns is a pattern")
 });
 
-/// A pattern, ready to be matched.
+/// A compiled pattern.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Pattern(Regex);
@@ -51,7 +53,7 @@ impl TryFrom<String> for Pattern {
 }
 
 impl Pattern {
-    /// The named parts of `text`; `None` where the whole of it does not match.
+    /// The named parts of `text`; `None` if the pattern does not match the whole text.
     pub(super) fn parts<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
         self.0.captures(text)
     }

@@ -1,9 +1,9 @@
-//! A certificate with its private key, as servers of TLS take it: one text of PEM blocks.
+//! A certificate with its private key, as TLS servers read it: one text of PEM blocks.
 //!
-//! HAProxy takes the first private key and the first certificate of a file, wants them to belong together, and
-//! sends the other certificates as the chain. People have these blocks in every order, with texts and other
-//! blocks between them. So they are put in order here; what HAProxy would still refuse is refused with the
-//! reason. Nothing is ever said of what is in a key.
+//! HAProxy takes the first private key and the first certificate of a file, requires that they belong together, and
+//! sends the other certificates as the chain. People have these blocks in any order, with comments and other blocks
+//! between them. So this module sorts the blocks, and refuses with a reason what HAProxy would still refuse. No message
+//! shows the content of a key.
 
 mod block;
 mod key;
@@ -14,12 +14,13 @@ use block::{Block, blocks};
 use der::{AnyRef, Decode, Reader, SliceReader, Tagged};
 use key::Key;
 
-/// Chains are a few kilobytes long.
+/// The longest text in bytes. Real chains are a few kilobytes long.
 const MAX_LEN: usize = 256 * 1024;
 /// The shortest RSA key of a certificate at OpenSSL's security level 2, which is Debian's.
 const MIN_RSA_BITS: usize = 2048;
 
-/// The file that HAProxy shall read: certificate, key, chain, and parameters of Diffie-Hellman if there are any.
+/// Returns the file for HAProxy: certificate, key, chain, and Diffie-Hellman parameters if there are any. An error is the
+/// reason for a message.
 pub(super) fn read(text: &str) -> Result<String, String> {
     if text.len() > MAX_LEN {
         return Err("it is too long for a certificate".into());
@@ -38,7 +39,7 @@ pub(super) fn read(text: &str) -> Result<String, String> {
     Ok(file.trim_end().to_owned())
 }
 
-/// A block as RFC 7468 has it.
+/// A block in the format of RFC 7468.
 fn written(label: &str, content: &[u8]) -> String {
     let digits = STANDARD.encode(content);
     let mut text = format!("-----BEGIN {label}-----\n");
@@ -51,7 +52,7 @@ fn written(label: &str, content: &[u8]) -> String {
     text + &format!("\n-----END {label}-----\n")
 }
 
-/// The certificate that a private key belongs to, and the key.
+/// Finds a private key and the index of the certificate that it belongs to.
 fn pair<'b>(
     certificates: &[Certificate<'_>],
     keys: &[&'b Block],
@@ -83,7 +84,7 @@ fn pair<'b>(
     .to_owned())
 }
 
-/// The certificates behind `leaf`, each before the one that signed it as far as they are there.
+/// The certificates other than `leaf`. Each comes before the certificate that signed it, as far as that is in the file.
 fn chain<'c, 'b>(certificates: &'c [Certificate<'b>], leaf: usize) -> Vec<&'c Certificate<'b>> {
     let first = &certificates[leaf];
     let mut rest: Vec<&Certificate<'_>> = certificates.iter().collect();
@@ -98,7 +99,7 @@ fn chain<'c, 'b>(certificates: &'c [Certificate<'b>], leaf: usize) -> Vec<&'c Ce
     ordered
 }
 
-/// What has to be known of a certificate (RFC 5280 §4.1).
+/// The fields of a certificate that are used here, in DER (RFC 5280 §4.1).
 struct Certificate<'b> {
     der: &'b [u8],
     issuer: &'b [u8],
@@ -128,7 +129,8 @@ fn certificates(blocks: &[Block]) -> Result<Vec<Certificate<'_>>, String> {
 }
 
 impl<'b> Certificate<'b> {
-    /// Behind a trusted certificate stands what OpenSSL trusts it for, which a server does not need.
+    /// Reads the certificate at the start of `content`. In a `TRUSTED CERTIFICATE`, it is followed by the purposes for which
+    /// OpenSSL trusts it; a server does not need them.
     fn read(content: &'b [u8]) -> Option<Self> {
         let mut reader = SliceReader::new(content).ok()?;
         let der = reader.tlv_bytes().ok()?;
@@ -154,7 +156,7 @@ impl<'b> Certificate<'b> {
         })
     }
 
-    /// RFC 8017 A.1.1.
+    /// The modulus of an RSA key (RFC 8017 A.1.1).
     fn rsa_modulus(&self) -> Option<&'b [u8]> {
         if ![key::RSA, key::RSA_PSS].contains(&self.algorithm) {
             return None;
@@ -169,12 +171,12 @@ fn bits(number: &[u8]) -> usize {
     ((number.len() - zeros) * 8).saturating_sub(usize::try_from(first).unwrap_or(8))
 }
 
-/// The content of the one element of DER that `bytes` are.
+/// The content of `bytes`, which are one DER element.
 fn sequence(bytes: &[u8]) -> Option<&[u8]> {
     AnyRef::from_der(bytes).ok().map(|any| any.value())
 }
 
-/// The elements of DER that stand one behind another.
+/// The DER elements that `bytes` consist of.
 fn elements(bytes: &[u8]) -> Option<Vec<AnyRef<'_>>> {
     let mut reader = SliceReader::new(bytes).ok()?;
     let mut found = Vec::new();

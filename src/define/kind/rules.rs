@@ -12,28 +12,28 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 
-/// What the values of a kind are made of.
+/// The form of the values of a kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// A text.
     #[default]
     Text,
-    /// One of the words that the setting has.
+    /// One of the words that the setting lists.
     Enum,
     /// A whole number.
     Integer,
     /// `true` or `false`.
     Boolean,
-    /// Several values; the setting says of which kind.
+    /// Several values; the setting names their kind.
     List,
-    /// Named values; the setting says which.
+    /// Named values; the setting names them and their kinds.
     Table,
-    /// Named values; the kind says which.
+    /// Named values; the kind itself names them and their kinds.
     Record,
 }
 
-/// The rules of a kind. `profiles/README.md` says of each key what it asks for.
+/// The rules of a kind. `profiles/README.md` explains each key.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) name: String,
@@ -56,35 +56,29 @@ pub(super) struct Rules {
     pub(super) check: Option<Check>,
     pub(super) advice: Option<Advice>,
     pub(super) problems: Vec<Problem>,
-    /// All of it as it is written, for the device.
+    /// The keys as they are written, for the device.
     pub(super) written: Map<String, Json>,
 }
 
 /// The keys of a kind.
-#[rustfmt::skip]
-pub(crate) static KIND: Keys = Keys {
-    table: "[kinds.NAME]",
-    keys: &[
-        "form", "expected", "bytes", "range", "words", "pattern", "not", "parts", "defaults", "short", "networks",
-        "host-bits", "units", "measure", "ascending", "squeeze", "check", "advice", "problems",
-    ],
-};
+pub(crate) static KIND: Keys = Keys::of(
+    "[kinds.NAME]",
+    "form expected bytes range words pattern not parts defaults short networks host-bits \
+     units measure ascending squeeze check advice problems",
+);
 
-/// The names of the kinds of a kind's parts, by the names of these.
+/// The names of the parts of a kind, and for each the name of its kind.
 pub(super) fn part_kinds(section: &Section<'_>) -> BTreeMap<String, String> {
     value(section, "parts")
 }
 
 impl Rules {
-    /// Reads the kind `name`, whose `parts` are read already.
+    /// Reads the rules of the kind `name`. `parts` are the kinds of its parts.
     pub(super) fn read(name: &str, section: &Section<'_>, parts: BTreeMap<String, Kind>) -> Self {
-        // The device has no use for what it does not say.
-        let written = KIND
-            .keys
-            .iter()
-            .filter(|key| !["advice", "problems"].contains(*key));
-        let written =
-            written.filter_map(|&key| Some((key.to_owned(), json(section.raw(key)?.value))));
+        // The device does not give these explanations.
+        let carried = |key: &&str| !["advice", "problems"].contains(key);
+        let written = |key: &str| Some((key.to_owned(), json(section.raw(key)?.value)));
+        let written = KIND.iter().filter(carried).filter_map(written);
         Self {
             name: name.to_owned(),
             form: value(section, "form"),
@@ -113,7 +107,7 @@ impl Rules {
     }
 }
 
-/// The value of a key, or that of none; takes note of one that is not sound.
+/// The value of `key`, or the default if it is missing. A value of the wrong form is reported.
 fn value<T: DeserializeOwned + Default>(section: &Section<'_>, key: &str) -> T {
     let Some(raw) = section.raw(key) else {
         return T::default();

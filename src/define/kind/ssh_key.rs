@@ -1,8 +1,8 @@
 //! A line of authorized_keys (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"): options, type, key, comment.
 //!
-//! sshd passes over a line that it cannot use without a word to anybody, and its owner is locked out. So a
-//! line is read here as sshd of OpenSSH 10 reads it: what it would pass over is refused with the reason, and
-//! what it takes is taken. `Imgbuild::SshKey` does the same on the device.
+//! sshd silently skips a line that it cannot use, and the owner of the key is locked out. So a line is read here as sshd of
+//! OpenSSH 10 reads it: a line that sshd would skip is refused with the reason, and every other line is accepted.
+//! `Imgbuild::SshKey` does the same on the device.
 
 mod options;
 
@@ -11,19 +11,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::ops::Range;
 
-/// With all its options a line has no more bytes than this.
+/// The longest line in bytes, with all its options.
 const MAX_LEN: usize = 16 * 1024;
-/// The sizes of RSA keys that OpenSSH takes, in bits (sshkey.h, and OpenSSL's own limit).
+/// The sizes of RSA keys that OpenSSH accepts, in bits (sshkey.h, and the limit of OpenSSL).
 const RSA_BITS: std::ops::RangeInclusive<usize> = 1024..=16_384;
-/// How the form begins in which private keys are kept, of OpenSSH and of OpenSSL.
+/// The end of the first line of a private key, both in the format of OpenSSH and in that of OpenSSL.
 const PRIVATE: &str = "PRIVATE KEY-----";
 
-/// Whether `text` is a private key, or has one in it.
+/// Whether `text` contains a private key.
 pub(crate) fn is_private(text: &str) -> bool {
     text.contains(PRIVATE)
 }
 
-/// The line that sshd shall read, or why it would pass over it.
+/// Returns the line for sshd, or the reason for which sshd would skip it.
 pub(super) fn read(rules: &Kind, text: &str) -> Result<String, String> {
     let text = text.trim_matches(is_around);
     if is_private(text) {
@@ -53,11 +53,11 @@ pub(super) fn read(rules: &Kind, text: &str) -> Result<String, String> {
     Ok(line)
 }
 
-/// Where the lines stand in `text`, which is that of a file, or lines with commas between them. A comma
-/// belongs to options or to a comment unless another key follows it.
+/// The ranges of the keys in `text`, which is the text of a file or, with `commas`, keys with commas between them. A comma
+/// is part of options or of a comment unless another key follows it.
 pub(crate) fn lines(text: &str, commas: bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    // Lines of a private key say nothing, and shall not be shown one by one.
+    // A private key is kept together, so that no message shows its lines one by one.
     if is_private(text) {
         found.push(0..text.len());
         return found;
@@ -86,7 +86,7 @@ pub(crate) fn lines(text: &str, commas: bool) -> Vec<Range<usize>> {
     trimmed.collect()
 }
 
-/// The comma of `line` behind which its second key begins.
+/// The position of the comma after which the second key of `line` begins.
 fn next_key(line: &str) -> Option<usize> {
     let (_, rest) = split_options(line)?;
     let from = line.len() - rest.len();
@@ -102,23 +102,23 @@ fn begins_key(text: &str) -> bool {
     is_type(kind) && rest.trim_start_matches(is_blank).starts_with("AAAA")
 }
 
-/// What stands between the words of a line.
+/// Whether `c` separates the words of a line.
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t')
 }
 
-/// What stands around a line.
+/// Whether `c` is dropped at the start and at the end of a line.
 fn is_around(c: char) -> bool {
     is_blank(c) || matches!(c, '\r' | '\n')
 }
 
-/// Whether a word can be nothing else than the type of a key.
+/// Whether a word can only be the type of a key.
 fn is_type(word: &str) -> bool {
     let known = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
     known.iter().any(|start| word.starts_with(start)) && !word.contains(['=', '"', ','])
 }
 
-/// The options of a line, which may be none, and what follows them.
+/// Splits a line after its options, which may be empty.
 fn split_options(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start_matches(is_blank);
     if is_type(first_word(text).0) {
@@ -128,14 +128,13 @@ fn split_options(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(end))
 }
 
-/// The first word of `text`, and the rest.
+/// Splits `text` after its first word.
 fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim_start_matches(is_blank);
     text.split_at(text.find(is_blank).unwrap_or(text.len()))
 }
 
-/// Refuses what OpenSSH does not read as a key of type `kind` (RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709 §4,
-/// PROTOCOL.u2f).
+/// Refuses a key that OpenSSH does not read as one of type `kind` (RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709 §4, PROTOCOL.u2f).
 fn check_key(kind: &str, key: &str) -> Result<(), String> {
     if kind.contains("-cert-v0") {
         let help = "a certificate is for the client; here goes the key of its authority, behind `cert-authority`";
@@ -182,7 +181,8 @@ fn strings(mut blob: &[u8]) -> Option<Vec<&[u8]>> {
     Some(found)
 }
 
-/// `modulus` is a positive number of RFC 4251, with a zero before a bit that would be its sign.
+/// Checks the length of an RSA key. `modulus` is a positive number in the format of RFC 4251, in which a zero byte comes
+/// before a first bit that would be taken for the sign.
 fn check_rsa(modulus: &[u8]) -> Result<(), String> {
     let zeros = modulus.iter().take_while(|&&byte| byte == 0).count();
     let negative = modulus.first().is_some_and(|&byte| byte & 0x80 != 0);
@@ -200,7 +200,7 @@ fn check_rsa(modulus: &[u8]) -> Result<(), String> {
     ))
 }
 
-/// Whether `bytes` are a point of the curve, not compressed (SEC 1 §2.3.4).
+/// Whether `bytes` are a point of the curve that is not compressed (SEC 1 §2.3.4).
 fn is_point(curve: &str, bytes: &[u8]) -> bool {
     if bytes.first() != Some(&4) {
         return false;
@@ -212,7 +212,7 @@ fn is_point(curve: &str, bytes: &[u8]) -> bool {
     }
 }
 
-/// A word as messages show it.
+/// The first 40 bytes of a word, for messages.
 fn shortened(word: &str) -> String {
     let plain = word.bytes().all(|byte| byte.is_ascii_graphic());
     match word.get(..40) {

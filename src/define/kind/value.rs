@@ -1,9 +1,9 @@
-//! What a setting is set to.
+//! The value of a setting.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A value with its meaning: what templates see.
+/// A checked value, as templates see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "serde_json::Value", untagged)]
 pub enum Value {
@@ -11,7 +11,7 @@ pub enum Value {
     Text(String),
     /// A number.
     Integer(i64),
-    /// Yes or no.
+    /// True or false.
     Boolean(bool),
     /// Several values of one kind.
     List(Vec<Value>),

@@ -1,13 +1,13 @@
-//! What a file of an overlay must not be: left over by an editor, or text that the program that reads it on
-//! the device takes for something else.
+//! Checks the files of an overlay: a file must not be a leftover of an editor, and its text must be readable for the program
+//! that reads it on the device.
 //!
-//! Text is judged where a program of the device reads it: programs and scripts anywhere, and everything in
-//! `/etc` and in the folders below `/usr/lib` that services and udev read. It is refused and not changed: a
-//! file in an image is the file that somebody wrote. `verbatim = true` in a `[[file]]` lets it be.
+//! The text is checked if a program of the device reads it: scripts anywhere, and all text in `/etc` and in the folders
+//! below `/usr/lib` that services and udev read. A wrong text is refused and not changed, so that a file in an image is the
+//! file that somebody wrote. `verbatim = true` in a `[[file]]` switches the check off.
 
 use super::rules::PROGRAM_FOLDERS;
 
-/// Folders whose files programs of the device read, beside [`PROGRAM_FOLDERS`].
+/// The folders whose files are read by programs of the device, besides [`PROGRAM_FOLDERS`].
 const READ_FOLDERS: [&str; 15] = [
     "/etc/",
     "/usr/lib/NetworkManager/",
@@ -26,26 +26,26 @@ const READ_FOLDERS: [&str; 15] = [
     "/var/spool/cron/crontabs/",
 ];
 
-/// Where crontabs lie, of packages and of users.
+/// The folders with the crontabs of packages and of users.
 const CRONTABS: [&str; 2] = ["/etc/cron.d/", "/var/spool/cron/crontabs/"];
 
-/// The mark of UTF-8 that editors of Windows put at the start of a text.
+/// The byte order mark (BOM) in UTF-8, which editors of Windows write at the start of a text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What makes text unreadable for a program of the device.
+/// A fault for which a program of the device would misread a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The line of this number ends in CR and LF. `#!/bin/sh` with a CR behind it is the name of no program,
-    /// and nft refuses the whole ruleset.
+    /// The line of this number ends in CR LF. `#!/bin/sh` followed by CR does not name a program, and nft refuses a whole
+    /// ruleset with such a line.
     WindowsLine(usize),
-    /// It begins with the mark of UTF-8, so that `#!` or `[Unit]` is not what it begins with.
+    /// The text begins with a byte order mark, so that it does not begin with `#!` or `[Unit]`.
     Mark,
-    /// Its last line has no end: cron passes over that line, and nft reads it together with what follows
-    /// where the file is included.
+    /// The last line does not end in LF. cron skips that line, and nft joins it with the line after the `include` of the
+    /// file.
     OpenLine,
 }
 
-/// The first fault of the `bytes` of the file at `path`, a `template` or not.
+/// The first fault in `bytes`, the content of the file at `path`; `template` says whether it is rendered.
 pub(super) fn fault(path: &str, bytes: &[u8], template: bool) -> Option<Fault> {
     let marked = bytes.starts_with(MARK);
     let text = if marked { &bytes[MARK.len()..] } else { bytes };
@@ -64,14 +64,14 @@ pub(super) fn fault(path: &str, bytes: &[u8], template: bool) -> Option<Fault> {
     let whole = path.ends_with(".nft")
         || path == "/etc/crontab"
         || CRONTABS.iter().any(|folder| path.starts_with(folder));
-    // What a template ends with is known when it is rendered.
+    // The end of a template is known only when it is rendered.
     let open = whole && !template && text.last().is_some_and(|last| *last != b'\n');
     open.then_some(Fault::OpenLine)
 }
 
 impl Fault {
-    /// What is wrong with the file `source`, and what to do.
-    pub(super) fn words(self, source: &str) -> (String, String) {
+    /// The title and the help of the message about the file `source`.
+    pub(super) fn message(self, source: &str) -> (String, String) {
         const MEANT: &str = "or write `verbatim = true` into a `[[file]]` for it, if this is meant";
         match self {
             Self::WindowsLine(line) => (
@@ -98,8 +98,8 @@ impl Fault {
     }
 }
 
-/// Whether a file of this name is what an editor, a file manager, patch(1), a version control system, Python or a
-/// server of NFS leaves.
+/// Whether the name of a file is one that an editor, a file manager, patch(1), a version control system, Python or an NFS
+/// client leaves behind.
 pub(super) fn is_left_over(path: &str) -> bool {
     const NAMES: [&str; 9] = [
         ".DS_Store",
@@ -131,88 +131,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_that_a_program_would_choke_on_is_told_by_its_place() {
+    fn text_that_a_program_would_choke_on_is_reported_with_its_place() {
+        use Fault::{Mark, OpenLine, WindowsLine};
         for (path, bytes, expected) in [
-            (
-                "/usr/local/bin/x",
-                "#!/bin/sh\r\n",
-                Some(Fault::WindowsLine(1)),
-            ),
-            ("/opt/x", "#!/bin/sh\necho\r\n", Some(Fault::WindowsLine(2))),
-            ("/opt/x", "\u{feff}#!/bin/sh\n", Some(Fault::Mark)),
+            ("/usr/local/bin/x", "#!/bin/sh\r\n", Some(WindowsLine(1))),
+            ("/opt/x", "#!/bin/sh\r\necho\r\n", Some(WindowsLine(1))),
+            ("/opt/x", "#!/bin/sh\necho\r\n", Some(WindowsLine(2))),
+            ("/opt/x", "\u{feff}#!/bin/sh\n", Some(Mark)),
             ("/opt/x.txt", "a\r\n", None),
             ("/srv/www/x.html", "\u{feff}<p>\r\n", None),
-            ("/etc/tor/torrc", "a\n\nb\r\n", Some(Fault::WindowsLine(3))),
+            ("/etc/tor/torrc", "a\n\nb\r\n", Some(WindowsLine(3))),
             (
                 "/etc/systemd/system/x.service",
                 "\u{feff}[Unit]\n",
-                Some(Fault::Mark),
+                Some(Mark),
             ),
             (
                 "/usr/lib/imgbuild/firstboot.d/60-x",
                 "a\r\n",
-                Some(Fault::WindowsLine(1)),
+                Some(WindowsLine(1)),
             ),
-            (
-                "/etc/nftables.d/input/60-x.nft",
-                "accept",
-                Some(Fault::OpenLine),
-            ),
+            ("/etc/nftables.d/input/60-x.nft", "accept", Some(OpenLine)),
             ("/etc/nftables.d/input/60-x.nft", "", None),
-            (
-                "/etc/cron.d/x",
-                "* * * * * root true",
-                Some(Fault::OpenLine),
-            ),
+            ("/etc/cron.d/x", "* * * * * root true", Some(OpenLine)),
             (
                 "/var/spool/cron/crontabs/admin",
                 "@daily true",
-                Some(Fault::OpenLine),
+                Some(OpenLine),
             ),
             ("/etc/hostname", "x", None),
             ("/etc/x.bin", "\0\r\n", None),
             ("/etc/x", "a\rb\n", None),
         ] {
-            assert_eq!(
-                fault(path, bytes.as_bytes(), false),
-                expected,
-                "{path} {bytes:?}"
-            );
+            let found = fault(path, bytes.as_bytes(), false);
+            assert_eq!(found, expected, "{path} {bytes:?}");
         }
         assert_eq!(fault("/etc/x.nft", b"{{x}}", true), None);
     }
 
     #[test]
-    fn leftovers_are_told_by_their_names() {
-        for name in [
-            ".DS_Store",
-            "run.py~",
-            ".x.swp",
-            "#x#",
-            ".#x",
-            "Thumbs.db",
-            "._x",
-            "desktop.ini",
-            ".git",
-            "__pycache__",
-            ".nfs000000000012",
-            "torrc.orig",
-            "torrc.rej",
-        ] {
+    fn leftovers_are_recognized_by_their_names() {
+        let left_over = ".DS_Store run.py~ .x.swp #x# .#x Thumbs.db ._x desktop.ini .git __pycache__ \
+                         .nfs000000000012 torrc.orig torrc.rej";
+        for name in left_over.split_whitespace() {
             assert!(is_left_over(&format!("opt/{name}")), "{name}");
         }
-        for name in [
-            "x",
-            "~",
-            ".profile",
-            "#",
-            "##",
-            "swp",
-            "x.swp",
-            ".gitignore",
-            "a#",
-            "_x",
-        ] {
+        for name in "x ~ .profile # ## swp x.swp .gitignore a# _x".split(' ') {
             assert!(!is_left_over(&format!("opt/{name}")), "{name}");
         }
     }

@@ -1,4 +1,4 @@
-//! The entries of an overlay's folder `root/`, each taken to its place in the image, and what is wrong with them.
+//! The entries of the folder `root/` of an overlay: the path of each in the image, and the mistakes in them.
 
 use super::content::{Fault, fault, is_left_over};
 use super::parts::{OverlayFile, OverlaySymlink};
@@ -9,19 +9,19 @@ use crate::diag::{Diagnostic, Diagnostics, visible_name};
 use crate::tree::TreePath;
 use std::collections::BTreeSet;
 
-/// Templates end in this; the file they make does not.
+/// The ending of the names of templates; the file in the image does not have it.
 const TEMPLATE: &str = ".hbs";
 
-/// As many files that are left out as a remark names.
+/// The largest number of left-out files that a remark names.
 const MAX_NAMED: usize = 20;
 
-/// The files of an overlay as they lie in its folder.
+/// The files in the folder of an overlay.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    /// Each with its path below `root/`.
+    /// The entries, each with its path below `root/`.
     pub(crate) list: Vec<(String, Entry)>,
-    /// Whether `overlay.toml` may be run as well. Then the filesystem says so of every file, as those of
-    /// Windows do when they are mounted, and it means nothing.
+    /// Whether `overlay.toml` is executable too. Then every file of this filesystem is, as on mounted filesystems of Windows,
+    /// and the permission means nothing.
     pub(crate) all_executable: bool,
 }
 
@@ -34,34 +34,33 @@ impl Entries {
     }
 }
 
-/// What was found in the files of an overlay beside what is in it.
+/// The mistakes in the files of an overlay, and the files that are left out.
 #[derive(Default)]
 pub(super) struct Findings {
     faults: Vec<(String, Fault)>,
     unread: Vec<(String, Unread)>,
-    /// Names that are none in an image, as they are shown, and why not.
+    /// Names that a file of an image cannot have, as messages show them, and the reasons.
     unplaced: Vec<(String, &'static str)>,
     left_out: Vec<String>,
 }
 
 impl Findings {
-    /// Whether there is no mistake.
+    /// Whether there are no mistakes.
     pub(super) fn is_sound(&self) -> bool {
         self.faults.is_empty() && self.unread.is_empty() && self.unplaced.is_empty()
     }
 
-    /// Takes note of what stands at `place` in the overlay, if it is `unread`.
-    pub(super) fn note_unread(&mut self, place: String, unread: Option<Unread>) {
+    /// Adds the entry at `place` in the overlay, if it is `unread`.
+    pub(super) fn add_unread(&mut self, place: String, unread: Option<Unread>) {
         self.unread.extend(unread.map(|unread| (place, unread)));
     }
 
-    /// Takes back that a file is not read where another one of `files` names it by its whole path: the key of a tunnel
-    /// lies beside the file of the tunnel.
-    pub(super) fn let_be_what_is_named(&mut self, files: &[OverlayFile]) {
+    /// Removes unread files that another one of `files` names by its whole path, as the file of a tunnel names its key.
+    pub(super) fn forget_named(&mut self, files: &[OverlayFile]) {
         if self.unread.is_empty() {
             return;
         }
-        // Each text is looked at once, however many files are asked about.
+        // The texts are searched once, not once for each unread file.
         let named: BTreeSet<&[u8]> = files
             .iter()
             .flat_map(|file| paths_in(&file.bytes))
@@ -75,7 +74,7 @@ impl Findings {
 
     pub(super) fn report(&self, diagnostics: &mut Diagnostics, folder: &str) {
         for (file, fault) in &self.faults {
-            let (title, help) = fault.words(&format!("{folder}root/{file}"));
+            let (title, help) = fault.message(&format!("{folder}root/{file}"));
             diagnostics.note(|| Diagnostic::new("overlay::text", title).help(help));
         }
         for (file, problem) in &self.unplaced {
@@ -83,9 +82,9 @@ impl Findings {
             diagnostics.note(|| Diagnostic::new("define::path", title));
         }
         for (file, unread) in &self.unread {
-            // What overlay.toml itself says has no place for `verbatim`.
+            // An entry of overlay.toml cannot have `verbatim`.
             let is_file = file.starts_with("root/");
-            let (title, help) = unread.words(&format!("{folder}{file}"), is_file);
+            let (title, help) = unread.message(&format!("{folder}{file}"), is_file);
             diagnostics.note(|| Diagnostic::new("overlay::unread", title).help(help));
         }
         if self.left_out.is_empty() {
@@ -105,16 +104,17 @@ impl Findings {
     }
 }
 
-/// An entry of the folder `root/`, and where it goes.
+/// An entry of the folder `root/`, with its path in the image.
 pub(super) struct Placed {
     pub(super) path: TreePath,
-    /// Below `root/`.
+    /// The path below `root/`.
     source: String,
     template: bool,
 }
 
 impl Placed {
-    /// The place of `entry`, whose path below `root/` is `source`, if that is a path of an image.
+    /// Finds the path in the image of `entry`, whose path below `root/` is `source`; a path that no image can have is a
+    /// mistake.
     pub(super) fn of(findings: &mut Findings, source: String, entry: &Entry) -> Option<Self> {
         let plain = source.strip_suffix(TEMPLATE).filter(|plain| is_file(plain));
         let template = plain.is_some() && matches!(entry, Entry::File { .. });
@@ -150,71 +150,60 @@ impl Placed {
     }
 }
 
-/// What an overlay brings, as far as it has been looked at.
-pub(super) struct Contents<'f> {
+/// The contents of an overlay, as far as its entries were read.
+#[derive(Default)]
+pub(super) struct Contents {
     pub(super) files: Vec<OverlayFile>,
     pub(super) symlinks: Vec<OverlaySymlink>,
-    pub(super) findings: &'f mut Findings,
+    pub(super) findings: Findings,
 }
 
-impl Contents<'_> {
-    /// Takes `entry` to its place in `file`, as `decision` says.
-    pub(super) fn take(&mut self, file: Placed, entry: Entry, decision: Decision) {
-        let Placed {
-            path,
-            source,
-            template,
-        } = file;
-        let Decision {
-            ownership,
-            when,
-            verbatim,
-            named,
-        } = decision;
-        let text = path.to_string();
-        let findings = &mut *self.findings;
-        let is_left_over = is_left_over(&source) && !named;
-        let place = || format!("root/{source}");
+impl Contents {
+    /// Adds `entry` at the path of `file`, as `decision` says.
+    pub(super) fn add(&mut self, file: Placed, entry: Entry, decision: Decision) {
+        let (text, findings) = (file.path.to_string(), &mut self.findings);
+        let is_left_over = is_left_over(&file.source) && !decision.named;
+        let place = format!("root/{}", file.source);
         match entry {
             Entry::File { bytes, .. } if !is_left_over => {
-                if !verbatim {
-                    findings.note_unread(place(), Unread::of(&text, Some(&ownership)));
-                    let fault = fault(&text, &bytes, template);
-                    let fault = fault.map(|fault| (source.clone(), fault));
+                if !decision.verbatim {
+                    findings.add_unread(place, Unread::of(&text, Some(&decision.ownership)));
+                    let fault = fault(&text, &bytes, file.template);
+                    let fault = fault.map(|fault| (file.source.clone(), fault));
                     findings.faults.extend(fault);
                 }
                 self.files.push(OverlayFile {
-                    path,
-                    source,
+                    path: file.path,
+                    source: file.source,
                     bytes,
-                    template,
-                    ownership,
-                    when,
+                    template: file.template,
+                    ownership: decision.ownership,
+                    when: decision.when,
                 });
             }
             Entry::Symlink(target) if !is_left_over => {
-                if !verbatim {
-                    findings.note_unread(place(), Unread::of(&text, None));
+                if !decision.verbatim {
+                    findings.add_unread(place, Unread::of(&text, None));
                 }
                 self.symlinks.push(OverlaySymlink {
-                    path,
+                    path: file.path,
                     target,
                     when: None,
                 });
             }
-            _ => findings.left_out.push(source),
+            _ => findings.left_out.push(file.source),
         }
     }
 }
 
-/// The absolute paths that `text` names, as far as they have letters, digits and `_-./~@+` alone.
+/// The absolute paths in `text`, as far as they consist of letters, digits and `_-./~@+`.
 fn paths_in(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let is_of_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./~@+".contains(byte);
     let words = text.split(move |byte| !is_of_path(byte));
     words.filter(|word| word.starts_with(b"/"))
 }
 
-/// Whether `path` ends in a name: a file that is called `.hbs` is no template of nothing.
+/// Whether `path` ends in a name. Without its ending, a file called `.hbs` would have none, so it is not a template.
 fn is_file(path: &str) -> bool {
     !matches!(path.rsplit('/').next(), None | Some("" | "." | ".."))
 }

@@ -1,20 +1,20 @@
-//! Permissions and owners of what an overlay brings.
+//! The permissions and owners of the entries of an overlay.
 
 use crate::define::read::Section;
 use crate::diag::Diagnostic;
 
-/// Permissions and owner of what an overlay makes.
+/// The permissions and the owner of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ownership {
-    /// Permission bits.
+    /// The permission bits.
     pub mode: u16,
-    /// Name of a user of the image.
+    /// The name of a user of the image.
     pub owner: String,
-    /// Name of a group of the image.
+    /// The name of a group of the image.
     pub group: String,
 }
 
-/// Root's own, with `mode`.
+/// The ownership of root, with `mode`.
 pub(super) fn root_owned(mode: u16) -> Ownership {
     Ownership {
         mode,
@@ -23,7 +23,7 @@ pub(super) fn root_owned(mode: u16) -> Ownership {
     }
 }
 
-/// What `mode` says.
+/// Reads the key `mode`.
 pub(super) fn mode(section: &Section<'_>) -> Option<u16> {
     let text = section.text("mode")?;
     let digits = text.value.bytes().all(|byte| (b'0'..=b'7').contains(&byte));

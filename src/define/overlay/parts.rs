@@ -1,4 +1,4 @@
-//! What an overlay is made of.
+//! The files, directories and symlinks of an overlay.
 
 use super::ownership::Ownership;
 use crate::define::condition::Condition;
@@ -6,28 +6,28 @@ use crate::tree::TreePath;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How a template names a setting.
+/// The prefix of the name of a setting in a template.
 const SETTINGS: &str = "settings.";
 
 /// One file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverlayFile {
-    /// Where it goes.
+    /// The path in the image.
     pub path: TreePath,
-    /// The file in the overlay, for messages: `overlays/hotspot/root/etc/hotspot/env.hbs`.
+    /// The path of the file in the overlay, for messages: `overlays/hotspot/root/etc/hotspot/env.hbs`.
     pub source: String,
-    /// Its bytes, or the text of its template.
+    /// The bytes of the file or of its template.
     pub bytes: Arc<[u8]>,
-    /// Whether it is rendered.
+    /// Whether the file is a template, which is rendered.
     pub template: bool,
-    /// Permissions and owner.
+    /// The permissions and the owner.
     pub ownership: Ownership,
-    /// It is left out unless this holds.
+    /// The condition under which it is in the image.
     pub when: Option<Condition>,
 }
 
 impl OverlayFile {
-    /// The settings that decide what is in it or whether it is there; more than that may be named.
+    /// The settings on which its content or its presence depends. Settings on which it does not depend may be among them.
     pub fn settings(&self) -> BTreeSet<&str> {
         let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
         let text = if self.template { text } else { "" };
@@ -44,21 +44,21 @@ impl OverlayFile {
 /// One directory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverlayDirectory {
-    /// Where it is.
+    /// The path in the image.
     pub path: TreePath,
-    /// Permissions and owner.
+    /// The permissions and the owner.
     pub ownership: Ownership,
-    /// It is left out unless this holds.
+    /// The condition under which it is in the image.
     pub when: Option<Condition>,
 }
 
 /// One symlink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverlaySymlink {
-    /// Where it is.
+    /// The path in the image.
     pub path: TreePath,
-    /// What it points to.
+    /// The target.
     pub target: String,
-    /// It is left out unless this holds.
+    /// The condition under which it is in the image.
     pub when: Option<Condition>,
 }

@@ -1,29 +1,26 @@
-//! `[ports.NAME]` of an overlay: what listens on the device by its files or packages, whatever is set. No
-//! setting gives its port to something else.
+//! `[ports.NAME]` of an overlay: a port on which a program of the device listens whatever the settings are. No setting may
+//! give this port to another program.
 
 use crate::define::read::{Keys, Section};
 use crate::diag::{Diagnostic, Located, Span};
 
-/// A TCP port that is taken.
+/// A TCP port that is in use on every device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FixedPort {
-    /// By what it is known. A later overlay's of the same name takes its place.
+    /// The name. The port of the same name in a later overlay replaces it.
     pub name: String,
-    /// Its number.
+    /// The number.
     pub port: i64,
-    /// The address, or the setting that has it; all addresses where absent.
+    /// The address, or the name of the setting with the address; `None` for all addresses.
     pub address: Option<Located<String>>,
-    /// Who listens there: `SSH`.
+    /// The program that listens there: `SSH`.
     pub help: String,
-    /// Where it is written.
+    /// The place of the number.
     pub span: Span,
 }
 
 /// The keys of `[ports.NAME]`.
-pub(super) static PORT: Keys = Keys {
-    table: "[ports.NAME]",
-    keys: &["port", "address", "help"],
-};
+pub(super) static PORT: Keys = Keys::of("[ports.NAME]", "port address help");
 
 /// Reads every `[ports.NAME]`.
 pub(super) fn read(top: &Section<'_>) -> Vec<FixedPort> {

@@ -1,4 +1,4 @@
-//! `[[file]]` and its likes: who owns what an overlay makes, with which mode, and when it is there.
+//! `[[file]]`, `[[directory]]` and `[[symlink]]`: the owners, modes and conditions of the entries of an overlay.
 
 use super::ownership::{Ownership, mode, root_owned};
 use super::parts::{OverlayDirectory, OverlaySymlink};
@@ -9,12 +9,12 @@ use crate::diag::{Diagnostic, Located, visible_name};
 use crate::glob::glob;
 use crate::tree::TreePath;
 
-/// The longest pattern of a path: Linux has no longer paths.
+/// The longest pattern of a path in bytes: Linux has no longer paths.
 const MAX_PATTERN: usize = 4096;
-/// The longest target of a symlink that Linux takes.
+/// The longest target of a symlink in bytes that Linux accepts.
 const MAX_TARGET: usize = 4095;
 
-/// Files below these are programs.
+/// The folders in which every file is a program.
 pub(super) const PROGRAM_FOLDERS: [&str; 6] = [
     "/usr/bin/",
     "/usr/sbin/",
@@ -24,7 +24,7 @@ pub(super) const PROGRAM_FOLDERS: [&str; 6] = [
     "/usr/lib/imgbuild/",
 ];
 
-/// What `[[file]]` or `[[directory]]` says about what its path means.
+/// The attributes that a `[[file]]` or `[[directory]]` gives.
 pub(super) struct Rule {
     mode: Option<u16>,
     owner: Option<String>,
@@ -33,20 +33,20 @@ pub(super) struct Rule {
     verbatim: bool,
 }
 
-/// A `[[file]]`: which files it means, and what it says of them.
+/// A `[[file]]`: a pattern of paths, and the attributes of the files that match it.
 pub(super) struct FileRule {
     pub(super) path: Located<String>,
     parts: Vec<String>,
     rule: Rule,
 }
 
-/// What the rules say of one file.
+/// The attributes that all rules together give to an entry.
 pub(super) struct Decision {
     pub(super) ownership: Ownership,
     pub(super) when: Option<Condition>,
-    /// Its text is not judged.
+    /// Whether the check of its text is switched off.
     pub(super) verbatim: bool,
-    /// A rule has its path, and not only a pattern of it.
+    /// Whether a rule names its path, and not only a pattern that matches it.
     pub(super) named: bool,
 }
 
@@ -62,9 +62,7 @@ impl Rule {
     }
 
     fn apply(&self, decision: &mut Decision) {
-        let Decision {
-            ownership, when, ..
-        } = decision;
+        let ownership = &mut decision.ownership;
         if let Some(mode) = self.mode {
             ownership.mode = mode;
         }
@@ -75,9 +73,21 @@ impl Rule {
             ownership.group.clone_from(group);
         }
         if self.when.is_some() {
-            when.clone_from(&self.when);
+            decision.when.clone_from(&self.when);
         }
         decision.verbatim |= self.verbatim;
+    }
+}
+
+impl Decision {
+    /// The attributes of an entry that no rule is about.
+    fn of_root(mode: u16) -> Self {
+        Self {
+            ownership: root_owned(mode),
+            when: None,
+            verbatim: false,
+            named: false,
+        }
     }
 }
 
@@ -96,15 +106,14 @@ impl FileRule {
         Some(Self { path, parts, rule })
     }
 
-    /// Whether it means the file whose path has these `names`: a wildcard stands for bytes of one name.
+    /// Whether the pattern matches the path with these `names`. A wildcard matches bytes of one name only.
     pub(super) fn matches(&self, names: &[&str]) -> bool {
         let matches = |(pattern, name): (&String, &&str)| glob(pattern.as_bytes(), name.as_bytes());
         self.parts.len() == names.len() && self.parts.iter().zip(names).all(matches)
     }
 }
 
-/// What `rules` say of the file at `path`, which `is_program` or not; `used` takes note of those that
-/// say something.
+/// Applies `rules` to the file at `path`. Rules that match are marked in `used`; `is_program` decides the default mode.
 pub(super) fn decide(
     rules: &[FileRule],
     used: &mut [bool],
@@ -112,12 +121,7 @@ pub(super) fn decide(
     is_program: bool,
 ) -> Decision {
     let mode = if is_program { 0o755 } else { 0o644 };
-    let mut decision = Decision {
-        ownership: root_owned(mode),
-        when: None,
-        verbatim: false,
-        named: false,
-    };
+    let mut decision = Decision::of_root(mode);
     let names: Vec<&str> = path.split('/').collect();
     for (rule, used) in rules.iter().zip(used) {
         if rule.matches(&names) {
@@ -129,8 +133,8 @@ pub(super) fn decide(
     decision
 }
 
-/// Whether a file is to be run: by its first bytes, by its place, or because its owner may run it where
-/// it lies. Of all the bits of a mode only this one is kept by git, and no umask takes it away.
+/// Whether a file is a program: by its first bytes, by its folder, or because its owner may execute it. The x bit of the owner
+/// is the only bit of a mode that git keeps and that no umask changes.
 pub(super) fn is_program(path: &str, entry: &Entry) -> bool {
     let Entry::File { bytes, executable } = entry else {
         return false;
@@ -141,12 +145,7 @@ pub(super) fn is_program(path: &str, entry: &Entry) -> bool {
 
 pub(super) fn directory(section: &Section<'_>) -> Option<OverlayDirectory> {
     let path = tree_path(section);
-    let mut decision = Decision {
-        ownership: root_owned(0o755),
-        when: None,
-        verbatim: false,
-        named: true,
-    };
+    let mut decision = Decision::of_root(0o755);
     Rule::read(section).apply(&mut decision);
     Some(OverlayDirectory {
         path: path?,

@@ -1,4 +1,4 @@
-//! What an overlay makes of the files in its folder.
+//! Tests of reading the folder of an overlay.
 
 use super::*;
 use crate::define::Definitions;
@@ -46,7 +46,7 @@ fn rules_and_places_decide_about_mode_owner_and_condition() {
     assert_eq!(overlay.symlinks[0].target, "../key");
 }
 
-/// An overlay `x` of files with their modes, and what is said about it.
+/// Reads an overlay `x` of `files` with their modes, and the mistakes in it.
 fn read(files: &[(&str, &[u8], u32)]) -> (Option<Overlay>, Diagnostics) {
     let folder = tempfile::tempdir().unwrap();
     for (path, bytes, mode) in files {

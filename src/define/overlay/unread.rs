@@ -1,11 +1,12 @@
-//! Files of overlays that no program of the device would ever read, for their names.
+//! Finds files of overlays that no program of the device would read, because of their names or modes.
 //!
-//! Many folders are read by a rule: cron takes no name with a dot, udev none that does not end in `.rules`. What falls
-//! out of the rule is passed over without a word, on the device too, so that nobody learns that a job never runs. The law:
-//! **a file that its folder's reader passes over is refused.** The same holds for a mode that has it passed over.
+//! The programs that read folders have rules for names: cron reads no name with a dot, udev only names that end in `.rules`.
+//! They silently skip all other files, so that nobody would learn that a job never runs. Therefore **a file that the reader
+//! of its folder would skip is refused.**
 //!
-//! `README…`, `….example`, `….sample` and names that begin with a dot are nobody's configuration, and let be. So is what
-//! a `[[file]]` calls `verbatim`: another program may read it; and what another file of the overlay names by its whole path.
+//! There are four exceptions. `README…`, `….example`, `….sample` and names that begin with a dot are not configuration; and
+//! a file may be meant for another program if it is `verbatim` in a `[[file]]`, or if another file of the overlay names it by
+//! its whole path.
 
 mod names;
 mod readers;
@@ -15,17 +16,17 @@ use crate::glob::glob;
 use readers::{Needs, READERS, Reader};
 use std::cmp::Reverse;
 
-/// Why a file is not read.
+/// The reason why a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unread {
-    /// What its reader does, in words.
+    /// What the reader of the folder does instead.
     why: String,
-    /// What would do.
+    /// What to do about it.
     help: String,
 }
 
 impl Unread {
-    /// Why nobody reads the file at `path`; `ownership` is that of a file, and absent for a link.
+    /// The reason why no program reads the file at `path`, if that is so; `ownership` is `None` for a symlink.
     pub(super) fn of(path: &str, ownership: Option<&Ownership>) -> Option<Self> {
         let path = match path.strip_prefix("/lib/") {
             // /lib is a link (file-hierarchy(7)).
@@ -33,7 +34,7 @@ impl Unread {
             None => path.to_owned(),
         };
         let name = path.rsplit('/').next()?;
-        if tells_people(name) {
+        if is_documentation(name) {
             return None;
         }
         let found = READERS.iter().flat_map(|reader| reader.places_of(&path));
@@ -42,8 +43,8 @@ impl Unread {
         places.iter().find_map(|place| place.unread(ownership))
     }
 
-    /// What is wrong with `source`, and what to do; a file may be meant for another reader.
-    pub(super) fn words(&self, source: &str, is_file: bool) -> (String, String) {
+    /// The title and the help of the message about `source`. Only a file can be `verbatim`.
+    pub(super) fn message(&self, source: &str, is_file: bool) -> (String, String) {
         const MEANT: &str =
             ", or write `verbatim = true` into a `[[file]]` for it, if it is for another program";
         let meant = if is_file { MEANT } else { "" };
@@ -52,8 +53,8 @@ impl Unread {
     }
 }
 
-/// Whether a file of this `name` is for people who look, and for no program.
-fn tells_people(name: &str) -> bool {
+/// Whether a file of this `name` is documentation or a sample, which no program reads.
+fn is_documentation(name: &str) -> bool {
     let starts = [".", "README"].iter().any(|start| name.starts_with(start));
     let ends = [".example", ".sample"];
     starts || ends.iter().any(|end| name.ends_with(end))
@@ -63,13 +64,13 @@ fn tells_people(name: &str) -> bool {
 struct Place<'p> {
     reader: &'static Reader,
     folder: &'p str,
-    /// The name in the folder, of the file or of a folder that it lies in.
+    /// The name in the folder: that of the file or of a folder that it is in.
     name: &'p str,
     is_folder: bool,
 }
 
 impl Reader {
-    /// Where `path` lies for it.
+    /// The folders of this reader in which `path` is.
     fn places_of<'p>(&'static self, path: &'p str) -> impl Iterator<Item = Place<'p>> {
         let below = self.places.iter().filter_map(move |place| {
             let below = path.strip_prefix(place)?.strip_prefix('/')?;
@@ -150,14 +151,14 @@ mod tests {
     use super::super::ownership::root_owned;
     use super::*;
 
-    /// What is said of a file of mode 644; nothing where it is read.
-    fn said(path: &str) -> String {
+    /// The reason why a file of mode 644 is not read; empty if it is read.
+    fn reason(path: &str) -> String {
         let unread = Unread::of(path, Some(&root_owned(0o644)));
         unread.map_or_else(String::new, |unread| unread.why)
     }
 
     #[test]
-    fn the_readers_of_all_its_folders_have_a_say() {
+    fn the_readers_of_all_folders_of_a_file_count() {
         for (path, expected) in [
             (
                 "/etc/cron.d/a.b",
@@ -205,7 +206,7 @@ mod tests {
             ("/etc/cron.d", ""),
             ("/opt/cron.d/a.b", ""),
         ] {
-            assert_eq!(said(path), expected, "{path}");
+            assert_eq!(reason(path), expected, "{path}");
         }
     }
 
@@ -213,13 +214,13 @@ mod tests {
     fn a_mode_for_which_a_file_is_passed_over_is_named() {
         let expected = "in `/etc/cron.daily`, run-parts runs only what is executable, and this has mode 0644 and \
                         owner root";
-        assert_eq!(said("/etc/cron.daily/a"), expected);
+        assert_eq!(reason("/etc/cron.daily/a"), expected);
         let program = root_owned(0o755);
         assert_eq!(Unread::of("/etc/cron.daily/a", Some(&program)), None);
         assert_eq!(Unread::of("/etc/cron.daily/a", None), None);
         let shared = root_owned(0o664);
         let unread = Unread::of("/etc/cron.d/a", Some(&shared)).unwrap();
-        let (title, help) = unread.words("overlays/x/root/etc/cron.d/a", true);
+        let (title, help) = unread.message("overlays/x/root/etc/cron.d/a", true);
         assert_eq!(
             title,
             "`overlays/x/root/etc/cron.d/a` would not be read: in `/etc/cron.d`, cron reads only what is root's and \

@@ -12,7 +12,7 @@ use toml::de::DeValue;
 /// A value as it was written, before its meaning is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Raw {
-    /// A string, or the text of a flag.
+    /// A string, or the text of a command-line option.
     Text(String),
     /// An integer.
     Integer(i64),
@@ -25,7 +25,7 @@ pub enum Raw {
 }
 
 impl fmt::Display for Raw {
-    /// As TOML has it.
+    /// Writes the value as TOML.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Raw::Text(text) => write!(f, "\"{}\"", text.escape_debug()),
@@ -49,7 +49,7 @@ impl fmt::Display for Raw {
 }
 
 impl Raw {
-    /// What it is, for messages.
+    /// The type, for messages.
     pub fn what(&self) -> &'static str {
         match self {
             Raw::Text(_) => "a string",
@@ -61,7 +61,7 @@ impl Raw {
     }
 }
 
-/// Where the mistakes of one file go.
+/// Collects the mistakes of one file.
 pub(crate) struct Reader {
     pub(super) file: FileId,
     pub(super) problems: RefCell<Problems>,
@@ -72,7 +72,7 @@ impl Reader {
         self.note(|| problem);
     }
 
-    /// Takes note of a mistake, which is put into words only if it will be shown.
+    /// Reports a mistake. `words` is called only if the mistake will be shown.
     pub(super) fn note(&self, words: impl FnOnce() -> Diagnostic) {
         self.problems.borrow_mut().note(words);
     }

@@ -1,4 +1,4 @@
-//! What was written for a setting becomes its value, or a mistake with its place.
+//! Turns the text that was written for a setting into its value, or reports a mistake with its place.
 
 use super::Setting;
 use super::items::{items, part};
@@ -7,19 +7,19 @@ use crate::define::read::Raw;
 use crate::diag::{Diagnostic, Located, Span, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More values than this in one list are a mistake or an attack.
+/// The largest number of values in one list. More are a mistake or an attack.
 const MAX_ITEMS: usize = 1_000;
 
-/// The code of the diagnostic whose place is a value that may have been meant to be a secret.
+/// The code of the diagnostic about a field that is not known. Its value may be a secret, so it is masked.
 pub(crate) const UNKNOWN_FIELD: &str = "setting::unknown-field";
-/// The code of the diagnostic whose place is a private key, where a public one was asked for.
+/// The code of the diagnostic about a private key in the place of a public one. It is masked.
 pub(crate) const PRIVATE_KEY: &str = "setting::private-key";
 
-/// Who takes note of mistakes.
+/// A function that collects mistakes.
 pub type Report<'r> = &'r dyn Fn(Diagnostic);
 
 impl Setting {
-    /// What `raw` means here; `None` where a part of it is wrong, which is reported.
+    /// Reads `raw` as a value of this setting. Returns `None` if a part of it is wrong, which is reported.
     pub fn read(&self, name: &str, raw: &Located<Raw>, report: Report<'_>) -> Option<Value> {
         match self.kind.form() {
             Form::List => self.read_list(name, raw, report),
@@ -97,9 +97,7 @@ impl Setting {
     }
 
     fn check_range(&self, name: &str, number: i64, span: &Span, report: Report<'_>) -> Option<()> {
-        let low = self.min.is_some_and(|min| number < min);
-        let high = self.max.is_some_and(|max| number > max);
-        if !low && !high {
+        if self.allows(number) {
             return Some(());
         }
         let title = format!("`{name}` cannot be {number}");
@@ -107,7 +105,7 @@ impl Setting {
         None
     }
 
-    /// What has to be given is not given with nothing in it.
+    /// Refuses an empty text for a setting that has to be given.
     fn check_given(&self, name: &str, text: &str, span: &Span, report: Report<'_>) -> Option<()> {
         if !self.required || text.bytes().any(|byte| byte != b' ') {
             return Some(());
@@ -118,20 +116,23 @@ impl Setting {
         None
     }
 
-    /// Text that is not too long, and a time that is neither too short nor too long.
+    /// Refuses a text whose length, or a duration that, is outside of the limits.
     fn check_measure(&self, name: &str, text: &str, span: &Span, report: Report<'_>) -> Option<()> {
         let Some((number, unit)) = self.kind.measure(text) else {
             return Some(());
         };
-        let low = self.min.is_some_and(|min| number < min);
-        let high = self.max.is_some_and(|max| number > max);
-        if !low && !high {
+        if self.allows(number) {
             return Some(());
         }
         let title = format!("{number} {unit} cannot be `{name}`");
         let expected = format!("{} {unit}", self.bounds());
         report(Diagnostic::new("setting::range", title).label(span, expected));
         None
+    }
+
+    /// Whether `number` is within `min` and `max`.
+    fn allows(&self, number: i64) -> bool {
+        self.min.is_none_or(|min| min <= number) && self.max.is_none_or(|max| number <= max)
     }
 
     fn bounds(&self) -> String {
@@ -158,7 +159,7 @@ impl Setting {
             return None;
         }
         let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
-        if self.min.is_some_and(|min| count < min) || self.max.is_some_and(|max| count > max) {
+        if !self.allows(count) {
             let title = format!("`{name}` has {count} values");
             let bounds = self.bounds();
             report(Diagnostic::new("setting::range", title).label(&raw.span, bounds));
@@ -244,13 +245,13 @@ impl Setting {
 }
 
 impl Setting {
-    /// Whether `text` is what this is where nobody gives it.
+    /// Whether `text` is the default.
     pub(crate) fn is_default(&self, text: &str) -> bool {
         let default = self.default.as_ref().map(|default| &default.value);
         matches!(default, Some(Raw::Text(default)) if default == text)
     }
 
-    /// What was written for each item of this list.
+    /// The items of this list, as they are written in `raw`.
     pub(crate) fn parts(&self, raw: Located<Raw>) -> Vec<Located<Raw>> {
         let of_keys = |items: &Setting| items.kind.is("ssh-key");
         match self.items.as_deref().is_some_and(of_keys) {
@@ -260,7 +261,7 @@ impl Setting {
     }
 }
 
-/// The lines of authorized_keys that a text has, or each text of an array.
+/// The lines of authorized_keys in a text, or in each text of an array.
 fn key_lines(raw: Located<Raw>) -> Vec<Located<Raw>> {
     let lines_of = |raw: Located<Raw>, commas: bool| match &raw.value {
         Raw::Text(text) => {

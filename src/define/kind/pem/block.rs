@@ -1,12 +1,12 @@
-//! The blocks of a PEM file (RFC 7468). What stands between them is a comment.
+//! The blocks of a PEM file (RFC 7468). Text between the blocks is a comment.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A block that a server has a use for.
+/// A block that a TLS server uses.
 pub(super) struct Block {
     pub(super) label: String,
-    /// Where it begins.
+    /// The number of its first line.
     pub(super) line: usize,
     pub(super) encrypted: bool,
     pub(super) content: Vec<u8>,
@@ -17,7 +17,7 @@ impl Block {
         self.label.ends_with("PRIVATE KEY")
     }
 
-    /// As OpenSSL calls them (pem.h).
+    /// Whether the label is one that OpenSSL has for certificates (pem.h).
     pub(super) fn is_certificate(&self) -> bool {
         let names = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
         names.contains(&&*self.label)
@@ -33,7 +33,7 @@ impl Block {
     }
 }
 
-/// The blocks of `text` that a server has a use for.
+/// The blocks of `text` that a TLS server uses.
 pub(super) fn blocks(text: &str) -> Result<Vec<Block>, String> {
     let mut found = Vec::new();
     let text = text.trim_start_matches('\u{feff}');
@@ -65,14 +65,14 @@ pub(super) fn blocks(text: &str) -> Result<Vec<Block>, String> {
     }
 }
 
-/// Reads the lines of `block` until `end`; `None` where they are damaged or do not end.
+/// Reads `lines` into `block` until the line `end`. Returns `None` if the lines are damaged or `end` is missing.
 fn decode<'t>(block: &mut Block, lines: impl Iterator<Item = &'t str>, end: &str) -> Option<()> {
     let mut digits = String::new();
     for line in lines {
         if line == end {
             let digits: String = digits.split_whitespace().collect();
             let content = STANDARD.decode(digits);
-            // What is encrypted in the old form is no longer DER, and nobody reads it.
+            // A key that is encrypted in the old form is not DER, and nothing reads its content.
             block.content = content.ok().or(block.encrypted.then(Vec::new))?;
             return Some(());
         }

@@ -1,4 +1,4 @@
-//! Which certificate a private key belongs to: the one with its public key.
+//! Finds out to which certificate a private key belongs: to the one with its public key.
 
 use super::block::Block;
 use super::{Certificate, elements, sequence};
@@ -6,10 +6,10 @@ use der::Tagged;
 use p256::elliptic_curve::sec1::ToEncodedPoint;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-/// rsaEncryption and id-RSASSA-PSS (RFC 8017 C), in DER as all names here.
+/// The object identifiers rsaEncryption and id-RSASSA-PSS (RFC 8017 C), in DER like all of them here.
 pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 pub(super) const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 0x0a];
-/// id-ecPublicKey and the curves of RFC 5480 that are known here.
+/// The object identifiers id-ecPublicKey and those of the curves of RFC 5480 that are known here.
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 const P384: &[u8] = &[0x2b, 0x81, 4, 0, 0x22];
@@ -17,10 +17,11 @@ const P521: &[u8] = &[0x2b, 0x81, 4, 0, 0x23];
 /// id-Ed25519 (RFC 8410).
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
-/// A private key, as far as it says whose it is.
+/// The parts of a private key by which its certificate is found.
 pub(super) struct Key<'b> {
     algorithm: &'b [u8],
-    /// RSA's modulus, a point, or a key of Ed25519; absent where only OpenSSL could make it.
+    /// The public key: the modulus of RSA, a point of a curve, or a key of Ed25519. It is `None` if only OpenSSL could
+    /// compute it.
     public: Option<Vec<u8>>,
 }
 
@@ -34,7 +35,7 @@ impl<'b> Key<'b> {
         }
     }
 
-    /// RFC 5958 §2.
+    /// Reads a key in the format PKCS #8 (RFC 5958 §2).
     fn pkcs8(content: &'b [u8]) -> Option<Self> {
         let fields = elements(sequence(content)?)?;
         let [_, algorithm, private, ..] = fields.as_slice() else {
@@ -58,14 +59,14 @@ impl<'b> Key<'b> {
         }
     }
 
-    /// RFC 8017 A.1.2: a version, the modulus and more.
+    /// Reads an RSA key (RFC 8017 A.1.2): a version, the modulus and seven more numbers.
     fn rsa(algorithm: &'b [u8], content: &'b [u8]) -> Option<Self> {
         let fields = elements(sequence(content)?)?;
         let public = Some(fields.get(1)?.value().to_vec());
         (fields.len() >= 9).then_some(Self { algorithm, public })
     }
 
-    /// RFC 5915 §3: a version, the number, and perhaps the curve and the point.
+    /// Reads an EC key (RFC 5915 §3): a version, the private number, and optionally the curve and the point.
     fn ec(content: &'b [u8], curve: Option<&'b [u8]>) -> Option<Self> {
         let fields = elements(sequence(content)?)?;
         let number = fields.get(1)?.value();
@@ -95,7 +96,7 @@ impl<'b> Key<'b> {
         Some(Self { algorithm, public })
     }
 
-    /// Whether it is the key of `certificate`. Of a key that only OpenSSL could tell, whether it can be.
+    /// Whether this is the key of `certificate`. If the public key is not known, the algorithms decide.
     pub(super) fn belongs_to(&self, certificate: &Certificate<'_>) -> bool {
         let of_rsa = |name: &[u8]| name == RSA || name == RSA_PSS;
         let one_kind = self.algorithm == certificate.algorithm
@@ -105,7 +106,7 @@ impl<'b> Key<'b> {
     }
 }
 
-/// Whether two public keys are one; a certificate may hold a point compressed (SEC 1 §2.3.3).
+/// Whether two public keys are equal. The point in a certificate may be compressed (SEC 1 §2.3.3).
 fn is_same(own: &[u8], found: &[u8]) -> bool {
     let half = own.len().div_ceil(2);
     let compressed = matches!(found.first(), Some(2 | 3)) && found.len() == half;

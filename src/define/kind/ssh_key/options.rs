@@ -1,13 +1,13 @@
-//! The options before a key, as sshd reads them (auth-options.c, `sshauthopt_parse`). What the value of each may be is data, the
-//! parts of the kind `ssh-key`.
+//! The options before a key, as sshd reads them (auth-options.c, `sshauthopt_parse`). The values that an option may have are
+//! data: the parts of the kind `ssh-key`.
 
 use super::super::{Kind, prefixed};
 use super::shortened;
 
-/// Options that sshd takes once.
+/// The options that sshd accepts only once in a line.
 const ONCE: [&str; 3] = ["command", "from", "principals"];
 
-/// Where the options at the start of `text` end; `None` where a quote is never closed.
+/// The end of the options at the start of `text`; `None` if a quote is never closed.
 pub(super) fn end(text: &str) -> Option<usize> {
     let mut quoted = false;
     let mut before = ' ';
@@ -22,7 +22,7 @@ pub(super) fn end(text: &str) -> Option<usize> {
     (!quoted).then_some(text.len())
 }
 
-/// Refuses what sshd would pass over the line for.
+/// Refuses options for which sshd would skip the line.
 pub(super) fn check(kind: &Kind, text: &str) -> Result<(), String> {
     let flag = kind.part("flag");
     let is_flag = |option| flag.is_some_and(|flag| flag.text(option).is_some());
@@ -49,7 +49,7 @@ pub(super) fn check(kind: &Kind, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The options of `text`, between commas that stand in no quotes.
+/// The options of `text`. They are separated by the commas outside of quotes.
 fn parts(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let (mut quoted, mut before, mut start) = (false, ' ', 0);
@@ -86,7 +86,7 @@ fn check_value(kind: &Kind, name: &str, written: &str) -> Result<(), String> {
     }
 }
 
-/// What stands in the quotes, in which `\"` is a quote.
+/// The text in the quotes, where `\"` stands for a quote.
 fn unquoted(written: &str) -> Option<String> {
     let inner = written.strip_prefix('"')?.strip_suffix('"')?;
     let mut text = String::new();
@@ -96,31 +96,26 @@ fn unquoted(written: &str) -> Option<String> {
         text.push('"');
         rest = &rest[at + 1..];
     }
-    // A last `\"` would be a quote of the value, which is then not closed.
+    // If the text ends with `\`, the last quote belongs to the value, and the value is never closed.
     (!rest.ends_with('\\')).then(|| text + rest)
 }
 
-/// sshd takes a login for refused where one network of the list has bits behind its prefix (addr.c).
+/// sshd refuses every login if one network of the list has bits after its prefix (addr.c).
 fn check_from(list: &str) -> Result<(), String> {
-    // sshd(8): what is not named without `!` is not let in, whatever stands behind `!`.
+    // sshd(8): a login has to match a pattern without `!`; patterns with `!` only exclude.
     if list.split(',').all(|pattern| pattern.starts_with('!')) {
         return Err(format!(
             "`from` lets nobody in; expected somebody without `!`, as in `*,{}`",
             shortened(list)
         ));
     }
-    let network = Kind::named("network");
-    let is_network = |text| {
-        network
-            .as_ref()
-            .is_some_and(|kind| kind.text(text).is_some())
-    };
+    let network = Kind::named("network").expect("`kinds.toml` has a kind `network`");
     for pattern in list.split(',') {
         let pattern = pattern.strip_prefix('!').unwrap_or(pattern);
         if pattern.is_empty() {
             return Err("the list of `from` has nothing between two commas".into());
         }
-        if pattern.contains('/') && !is_network(pattern) {
+        if pattern.contains('/') && network.text(pattern).is_none() {
             let shown = shortened(pattern);
             return Err(match prefixed(pattern) {
                 Some(net) => {

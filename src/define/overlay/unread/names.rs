@@ -1,4 +1,4 @@
-//! Which names in a folder a program reads.
+//! The rules of programs for the names of the files that they read in a folder.
 
 use crate::diag::nearest;
 use std::fmt;
@@ -6,53 +6,33 @@ use std::fmt;
 /// A rule for the names of files.
 #[derive(Clone, Copy)]
 pub(super) enum Names {
-    /// They end in one of these, with something before.
+    /// The names end in one of these endings and are longer than it.
     Ending(&'static [&'static str]),
-    /// The same of files; a folder ends in one of them with `.d` behind, is such an ending (`service.d`), or ends in
-    /// one of the second list.
+    /// The names of files end in one of the first list. The names of folders are those of files with `.d` (`x.service.d`, or
+    /// only `service.d`), or end in one of the second list.
     Kinds(&'static [&'static str], &'static [&'static str]),
-    /// cron(8), run-parts(8).
+    /// The rule of cron(8) and run-parts(8).
     Plain,
-    /// run-parts(8), `--lsbsysinit`.
+    /// The rule of run-parts(8) with `--lsbsysinit`.
     Lsb,
-    /// sudoers(5), `@includedir`.
+    /// The rule of sudoers(5) for `@includedir`.
     Sudo,
-    /// logrotate(8), `tabooext`.
+    /// The rule of logrotate(8): `tabooext`.
     Logrotate,
-    /// apt.conf(5), sources.list(5), apt_preferences(5): an ending, or none at all where `bare`.
-    Apt {
-        /// The endings.
-        endings: &'static [&'static str],
-        /// Whether a name without a dot is read.
-        bare: bool,
-    },
+    /// The rule of apt for sources.list(5): the names end in one of these endings.
+    Apt(&'static [&'static str]),
+    /// The rule of apt for apt.conf(5) and apt_preferences(5): the names end in this ending, or have no dot.
+    AptOrBare(&'static [&'static str]),
 }
 
-/// What a `tabooext` of logrotate(8) is unless it is configured.
-const TABOO: [&str; 17] = [
-    ",v",
-    ".bak",
-    ".cfsaved",
-    ".disabled",
-    ".dpkg-bak",
-    ".dpkg-del",
-    ".dpkg-dist",
-    ".dpkg-new",
-    ".dpkg-old",
-    ".dpkg-tmp",
-    ".rpmnew",
-    ".rpmorig",
-    ".rpmsave",
-    ".swp",
-    ".ucf-dist",
-    ".ucf-new",
-    ".ucf-old",
-];
+/// The default of `tabooext` in logrotate(8).
+const TABOO: &str = ",v .bak .cfsaved .disabled .dpkg-bak .dpkg-del .dpkg-dist .dpkg-new .dpkg-old .dpkg-tmp .rpmnew \
+                     .rpmorig .rpmsave .swp .ucf-dist .ucf-new .ucf-old";
 
-/// Another one, with anything behind.
+/// Another default of `tabooext`, which may be followed by anything.
 const RHN: &str = ".rhn-cfg-tmp-";
 
-/// What run-parts(8) leaves of its wider rule.
+/// The endings that run-parts(8) excludes from its rule with `--lsbsysinit`.
 const OF_DPKG: [&str; 4] = [".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-tmp"];
 
 impl Names {
@@ -67,16 +47,16 @@ impl Names {
             Self::Plain => is_plain(name),
             Self::Lsb => is_of_lsb(name) && !ends(&OF_DPKG),
             Self::Sudo => !name.contains('.') && !name.ends_with('~'),
-            Self::Logrotate => !ends(&TABOO) && !name.ends_with('~') && !name.contains(RHN),
-            Self::Apt { endings, bare } => {
-                let known =
-                    |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
-                name.chars().all(known) && (ends(endings) || bare && !name.contains('.'))
+            Self::Logrotate => {
+                let taboo: Vec<&str> = TABOO.split(' ').collect();
+                !ends(&taboo) && !name.ends_with('~') && !name.contains(RHN)
             }
+            Self::Apt(endings) => is_of_apt(name) && ends(endings),
+            Self::AptOrBare(endings) => is_of_apt(name) && (ends(endings) || !name.contains('.')),
         }
     }
 
-    /// Whether the files of a folder of this `name` in there are read, as far as its name says.
+    /// Whether the program reads the files of a folder of this `name` in the folder.
     pub(super) fn reads_folder(self, name: &str) -> bool {
         let Self::Kinds(kinds, links) = self else {
             return false;
@@ -90,13 +70,16 @@ impl Names {
         drop_ins || links.any(of_kind)
     }
 
-    /// A name near to `name` that is read.
+    /// A name similar to `name` that is read.
     pub(super) fn instead_of(self, name: &str) -> Option<String> {
         let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
         let mut candidates = Vec::new();
         match self {
-            Self::Ending(endings) | Self::Kinds(endings, _) | Self::Apt { endings, .. } => {
-                // `x.conf.bak`
+            Self::Ending(endings)
+            | Self::Kinds(endings, _)
+            | Self::Apt(endings)
+            | Self::AptOrBare(endings) => {
+                // For `x.conf.bak`, this is `x.conf`.
                 let ends = endings.iter().filter_map(|known| {
                     let at = name.find(&format!("{known}."))?;
                     Some(name[..at + known.len()].to_owned())
@@ -113,7 +96,7 @@ impl Names {
                 candidates.extend([stem.to_owned(), plain(name), stem.to_lowercase()]);
             }
         }
-        // Under the name of a file of sh, csh would still be csh.
+        // A script of csh does not become one of sh by another name.
         let is_foreign =
             matches!(self, Self::Ending(_)) && ending != "sh" && ending.ends_with("sh");
         candidates
@@ -122,13 +105,19 @@ impl Names {
     }
 }
 
-/// Letters, digits, `_` and `-`.
+/// Whether `name` consists of letters, digits, `_` and `-`.
 fn is_plain(name: &str) -> bool {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
     !name.is_empty() && name.chars().all(fits)
 }
 
-/// `^[a-z0-9][a-z0-9-]*$` or `^_?([a-z0-9_.]+-)+[a-z0-9]+$`, as run-parts(8) has it.
+/// Whether `name` consists of letters, digits and `_-:.`.
+fn is_of_apt(name: &str) -> bool {
+    let known = |letter: char| letter.is_ascii_alphanumeric() || "_-:.".contains(letter);
+    name.chars().all(known)
+}
+
+/// Whether `name` matches `^[a-z0-9][a-z0-9-]*$` or `^_?([a-z0-9_.]+-)+[a-z0-9]+$` (run-parts(8)).
 fn is_of_lsb(name: &str) -> bool {
     let lower = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
     let cron = |letter: char| lower(letter) || letter == '-';
@@ -143,7 +132,7 @@ fn is_of_lsb(name: &str) -> bool {
     !last.is_empty() && last.chars().all(lower) && parts.split('-').all(part)
 }
 
-/// `name` with a dash for each run of characters that are not plain.
+/// `name` with a dash in the place of each run of characters that are not plain.
 fn plain(name: &str) -> String {
     let parts = name.split(|letter: char| !is_plain(letter.encode_utf8(&mut [0; 4])));
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
@@ -163,12 +152,13 @@ impl fmt::Display for Names {
             Self::Sudo => f.write_str("names without a dot that do not end in `~`"),
             Self::Logrotate => write!(
                 f,
-                "names that end in none of `~`, {}",
-                TABOO.map(|ending| format!("`{ending}`")).join(", ")
+                "names that end in none of `~`, `{}`",
+                TABOO.replace(' ', "`, `")
             ),
-            Self::Apt { endings, bare } => {
+            Self::Apt(endings) | Self::AptOrBare(endings) => {
                 let letters = "names of letters, digits, `_`, `-`, `:` and `.` that";
-                let bare = if *bare { ", or have no dot" } else { "" };
+                let is_bare = matches!(self, Self::AptOrBare(_));
+                let bare = if is_bare { ", or have no dot" } else { "" };
                 write!(f, "{letters} end in {}{bare}", listed(endings))
             }
         }
@@ -193,14 +183,8 @@ mod tests {
     fn a_name_that_is_not_read_has_one_near_that_is() {
         const CONF: Names = Names::Ending(&[".conf"]);
         const UNITS: Names = Names::Kinds(&[".service", ".socket"], &[".wants"]);
-        const SOURCES: Names = Names::Apt {
-            endings: &[".list", ".sources"],
-            bare: false,
-        };
-        const PREFERENCES: Names = Names::Apt {
-            endings: &[".pref"],
-            bare: true,
-        };
+        const SOURCES: Names = Names::Apt(&[".list", ".sources"]);
+        const PREFERENCES: Names = Names::AptOrBare(&[".pref"]);
         for (names, name, expected) in [
             (CONF, "00-x.conf.bak", Some("00-x.conf")),
             (CONF, "x.cfg", Some("x.conf")),

@@ -1,44 +1,44 @@
-//! Who reads which folder, and of which names: one row for each kind of folder.
+//! The folders that programs of the device read, and their rules for names: one row for each kind of folder.
 //!
-//! The rules are those of the programs' manuals in Debian 13. `tests/net/refusals/names.rs` compares them with what the
-//! programs of an image read.
+//! The rules are those of the manuals of Debian 13. `tests/net/refusals/names.rs` compares them with what the programs of
+//! an image read.
 
 use super::names::Names;
 
-/// A folder of which a program reads some files, by their names, and passes over all others without a word.
+/// A kind of folder. A program reads some files in it, by their names, and silently skips all others.
 pub(super) struct Reader {
-    /// Where the folders may lie.
+    /// The folders that can contain such a folder.
     pub(super) places: &'static [&'static str],
-    /// Their names from there; a star stands for characters of one name.
+    /// The paths of the folders from there; a star stands for characters of one name.
     pub(super) folders: &'static [&'static str],
-    /// Who reads them.
+    /// The program that reads them.
     pub(super) program: &'static str,
-    /// What it reads.
+    /// The names that it reads.
     pub(super) names: Names,
-    /// Whether a folder in there can be read too, because a file that is read may include it.
+    /// Whether folders in it can be read too, because a file that is read may include them.
     pub(super) includes: bool,
-    /// What else a file has to be.
+    /// The other requirement for a file.
     pub(super) needs: Needs,
 }
 
-/// What a file has to be beside its name.
+/// A requirement for a file, besides its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
-    /// Nothing.
+    /// There is no requirement.
     Nothing,
-    /// Executable.
+    /// The file is executable.
     Execution,
-    /// Root's, and nobody else may write to it.
+    /// The file belongs to root, and nobody else may write to it.
     RootAlone,
 }
 
 const ETC: &[&str] = &["/etc"];
-/// Where systemd, udev and kmod look, beside /run.
+/// The folders that systemd, udev and kmod read, besides /run.
 const ALL: &[&str] = &["/etc", "/usr/lib", "/usr/local/lib"];
 const SHARED: &[&str] = &["/etc", "/usr/share", "/usr/local/share"];
 const CONF: Names = Names::Ending(&[".conf"]);
 
-/// systemd.unit(5).
+/// The endings of units (systemd.unit(5)).
 const UNITS: &[&str] = &[
     ".automount",
     ".device",
@@ -52,14 +52,14 @@ const UNITS: &[&str] = &[
     ".target",
     ".timer",
 ];
-/// systemd.network(5), systemd.netdev(5), systemd.link(5).
+/// The endings of systemd.network(5), systemd.netdev(5) and systemd.link(5).
 const NETWORKS: &[&str] = &[".link", ".netdev", ".network"];
 
-/// The folders. Where two rows fit, both have to.
+/// All kinds of folders. If two of them fit, a file has to follow the rules of both.
 pub(super) const READERS: &[Reader] = &[
-    Reader {
-        places: ETC,
-        folders: &[
+    Reader::of(
+        ETC,
+        &[
             "cron.hourly",
             "cron.daily",
             "cron.weekly",
@@ -76,43 +76,16 @@ pub(super) const READERS: &[Reader] = &[
             "ppp/ip-up.d",
             "ppp/ip-down.d",
         ],
-        program: "run-parts",
-        names: Names::Plain,
-        includes: false,
-        needs: Needs::Execution,
-    },
-    Reader {
-        places: ETC,
-        folders: &["update-motd.d"],
-        program: "run-parts",
-        names: Names::Lsb,
-        includes: false,
-        needs: Needs::Execution,
-    },
-    Reader {
-        places: ETC,
-        folders: &["cron.d"],
-        program: "cron",
-        names: Names::Plain,
-        includes: false,
-        needs: Needs::RootAlone,
-    },
-    Reader {
-        places: ETC,
-        folders: &["sudoers.d"],
-        program: "sudo",
-        names: Names::Sudo,
-        includes: true,
-        needs: Needs::RootAlone,
-    },
-    Reader {
-        places: ETC,
-        folders: &["logrotate.d"],
-        program: "logrotate",
-        names: Names::Logrotate,
-        includes: true,
-        needs: Needs::Nothing,
-    },
+        "run-parts",
+        Names::Plain,
+    )
+    .needing(Needs::Execution),
+    Reader::of(ETC, &["update-motd.d"], "run-parts", Names::Lsb).needing(Needs::Execution),
+    Reader::of(ETC, &["cron.d"], "cron", Names::Plain).needing(Needs::RootAlone),
+    Reader::of(ETC, &["sudoers.d"], "sudo", Names::Sudo)
+        .needing(Needs::RootAlone)
+        .including(),
+    Reader::of(ETC, &["logrotate.d"], "logrotate", Names::Logrotate).including(),
     Reader::of(
         ETC,
         &["nftables.d", "nftables.d/*"],
@@ -176,37 +149,25 @@ pub(super) const READERS: &[Reader] = &[
         ETC,
         &["apt/sources.list.d"],
         "apt",
-        Names::Apt {
-            endings: &[".list", ".sources"],
-            bare: false,
-        },
+        Names::Apt(&[".list", ".sources"]),
     ),
     Reader::of(
         ETC,
         &["apt/trusted.gpg.d"],
         "apt",
-        Names::Apt {
-            endings: &[".gpg", ".asc"],
-            bare: false,
-        },
+        Names::Apt(&[".gpg", ".asc"]),
     ),
     Reader::of(
         ETC,
         &["apt/preferences.d"],
         "apt",
-        Names::Apt {
-            endings: &[".pref"],
-            bare: true,
-        },
+        Names::AptOrBare(&[".pref"]),
     ),
     Reader::of(
         ETC,
         &["apt/apt.conf.d", "apt/auth.conf.d"],
         "apt",
-        Names::Apt {
-            endings: &[".conf"],
-            bare: true,
-        },
+        Names::AptOrBare(&[".conf"]),
     ),
     Reader::of(
         ETC,
@@ -274,6 +235,11 @@ impl Reader {
             includes: false,
             needs: Needs::Nothing,
         }
+    }
+
+    const fn needing(mut self, needs: Needs) -> Self {
+        self.needs = needs;
+        self
     }
 
     const fn including(mut self) -> Self {
