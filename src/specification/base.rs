@@ -1,4 +1,4 @@
-//! What a build starts from: packages alone, or an image that is there already.
+//! The start of a build: packages alone, or an existing image.
 
 use crate::address::without_login;
 use crate::define::Board;
@@ -9,50 +9,35 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
-/// The base that a person asks for.
+/// An image to start from. `N` is what is known of an image that the board names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BaseArgument {
-    /// One that the board names; `debian` is a bootstrap from packages.
-    Named(String),
-    /// An address.
+pub enum ImageSource<N> {
+    /// An image that the board names.
+    Named(N),
+    /// An image on the network.
     Address {
         /// The URL.
         url: String,
-        /// What must lie there; a lock may know it instead.
+        /// The expected digest; a lock may know it instead.
         sha256: Option<Sha256>,
     },
-    /// A file of this machine.
+    /// An image in a file of this machine.
     File {
-        /// Its path.
+        /// The path.
         path: PathBuf,
-        /// What it must hold.
+        /// The expected digest.
         sha256: Option<Sha256>,
     },
 }
 
-/// An image to start from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImageBase {
-    /// One that the board names.
-    Named(Base),
-    /// One by its address.
-    Address {
-        /// The URL.
-        url: String,
-        /// What must lie there; a lock may know it instead.
-        sha256: Option<Sha256>,
-    },
-    /// A file of this machine.
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// What it must hold.
-        sha256: Option<Sha256>,
-    },
-}
+/// The base that a person asks for. The name `debian` stands for an image made of packages.
+pub type BaseArgument = ImageSource<String>;
+
+/// A base image, with the definition of the board if the board names it.
+pub type ImageBase = ImageSource<Base>;
 
 impl ImageBase {
-    /// What to call it: the board's name for it, or that of the file.
+    /// The name of the image on the board, or the name of its file.
     pub fn name(&self) -> String {
         match self {
             Self::Named(base) => base.name.clone(),
@@ -68,7 +53,7 @@ impl ImageBase {
         }
     }
 
-    /// What is asked of it beside what a lock says: a lock of another digest is stale.
+    /// The digest that the definition or the person asks for. A lock with another digest is stale.
     pub fn sha256(&self) -> Option<Sha256> {
         match self {
             Self::Named(base) => base.proof.sha256(),
@@ -76,7 +61,8 @@ impl ImageBase {
         }
     }
 
-    /// What decides which image it is. The place of a file is not part of it, because a lock moves with the file.
+    /// The part of the canonical form that identifies the image. It does not have the folder of a file, because a lock stays
+    /// valid when the file is moved.
     pub(super) fn to_json(&self) -> Json {
         #[derive(Serialize)]
         struct Named<'a> {
@@ -90,14 +76,14 @@ impl ImageBase {
     }
 }
 
-/// The image that `argument` means on `board`; none for a bootstrap from packages.
+/// The image that `argument` means on `board`; `None` for an image that is made of packages.
 pub(super) fn image(
     diagnostics: &mut Diagnostics,
     board: &Board,
     argument: Option<&BaseArgument>,
 ) -> Option<ImageBase> {
     let argument = argument?.clone();
-    // A file of that name may lie in the working directory because somebody put it into a repository.
+    // A file of this name in the working directory may be part of somebody else's repository.
     let name = match &argument {
         BaseArgument::File { path, sha256: None } => path.to_str(),
         _ => None,

@@ -1,7 +1,7 @@
-//! Definitions and a person's settings become a Spec, or the list of all that is wrong.
+//! Turns definitions and the settings of a person into a Spec, or into the list of all mistakes.
 
 use super::base;
-use super::conflict::{check_conflicts, meant};
+use super::conflict::{check_conflicts, read_values};
 use super::merge::{self, Merged};
 use super::network::check_networks;
 use super::ports::check_ports;
@@ -9,11 +9,16 @@ use super::settings::{self, Settings, UserSettings};
 use super::system::{HOST_NAME, SystemSettings, check_system};
 use super::{Configure, ImageBase, Profile, Spec};
 use crate::define::condition::Condition;
+use crate::define::setting::unknown_setting;
 use crate::define::{Board, Definitions, Overlay, Setting};
 use crate::diag::{Diagnostic, Diagnostics, Located};
 use std::collections::BTreeMap;
 
-/// What `board` and `profile` with the settings of `user` mean; `a+b` is both profiles in one image.
+/// Makes the Spec of `board` and `profile` with the settings of `user`. The profile `a+b` is both profiles in one image.
+///
+/// # Errors
+///
+/// All mistakes in the definitions and settings.
 pub fn check(
     definitions: &Definitions,
     board: &str,
@@ -40,12 +45,8 @@ pub fn check(
     }
     let base =
         (board.as_ref()).and_then(|board| base::image(&mut diagnostics, board, user.base.as_ref()));
-    check_system(
-        &mut diagnostics,
-        &merged.profile.settings,
-        &settings,
-        &spans,
-    );
+    let known = &merged.profile.settings;
+    check_system(&mut diagnostics, known, &settings, &spans);
     if base.is_none() || user.boot_loader_only {
         check_name(&mut diagnostics, &merged, &settings);
     }
@@ -69,7 +70,11 @@ pub fn check(
     }
 }
 
-/// The profile `name` with all that it extends: what `imgbuild show profile` shows.
+/// The profile `name` merged with all that it extends, as `imgbuild show profile` shows it.
+///
+/// # Errors
+///
+/// All mistakes in the profiles.
 pub fn profile(definitions: &Definitions, name: &str) -> Result<Profile, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     match merge::profile(&mut diagnostics, definitions, name) {
@@ -85,7 +90,7 @@ fn spec(
     settings: Settings,
     overlays: Vec<Overlay>,
 ) -> Spec {
-    // An image has a kernel of its own, and firmware and boot loader to it.
+    // A base image brings its own kernel, firmware and boot loader.
     let (mut packages, mut file_packages) = (Vec::new(), Vec::new());
     if base.is_none() {
         packages.extend(board.packages.install.iter().cloned());
@@ -115,7 +120,7 @@ fn spec(
     }
 }
 
-/// The packages of the settings that are given and have a value that needs them.
+/// The packages that the values of the given settings need.
 fn needed_packages(
     diagnostics: &mut Diagnostics,
     profile: &Profile,
@@ -123,7 +128,7 @@ fn needed_packages(
 ) -> Vec<Located<String>> {
     let mut needed = Vec::new();
     for (name, setting) in &profile.settings {
-        let without = meant(diagnostics, name, setting, &setting.packages_unless);
+        let without = read_values(diagnostics, name, setting, &setting.packages_unless);
         let value = settings.value(name);
         let is_without = value.is_some_and(|value| without.contains(value));
         if settings.given(name, None) && !is_without {
@@ -154,37 +159,25 @@ fn overlays(
     overlays
 }
 
-/// A condition is about a setting that exists.
+/// Reports conditions on settings that do not exist.
 fn check_conditions(
     diagnostics: &mut Diagnostics,
     overlay: &Overlay,
     known: &BTreeMap<String, Setting>,
 ) {
-    let files = overlay.files.iter().filter_map(|file| file.when.as_ref());
-    let directories = overlay.directories.iter();
-    let directories = directories.filter_map(|directory| directory.when.as_ref());
-    let symlinks = overlay.symlinks.iter();
-    let symlinks = symlinks.filter_map(|symlink| symlink.when.as_ref());
-    for Condition { setting, .. } in files.chain(directories).chain(symlinks) {
+    for Condition { setting, .. } in overlay.conditions() {
         if !known.contains_key(&setting.value) {
-            diagnostics.push(
-                Diagnostic::new(
-                    "overlay::unknown-setting",
-                    format!("no setting is called `{}`", setting.value),
-                )
-                .label(&setting.span, "")
-                .suggest(&setting.value, known.keys().map(String::as_str)),
-            );
+            diagnostics.push(unknown_setting("overlay::unknown-setting", setting, known));
         }
     }
 }
 
-/// A device that is made of packages alone has a name; an image brings its own.
+/// Checks that a device made of packages gets a name. A base image brings its own.
 fn check_name(diagnostics: &mut Diagnostics, merged: &Merged, settings: &Settings) {
     let known = merged.profile.settings.get(HOST_NAME);
-    // Of what is required it was said that it is missing, and of a secret that it cannot be one.
-    let is_known = known.is_some_and(|setting| setting.required || setting.secret);
-    if settings.value(HOST_NAME).is_some() || is_known {
+    // That a required setting is missing, or that the name cannot be a secret, is reported elsewhere.
+    let is_reported = known.is_some_and(|setting| setting.required || setting.secret);
+    if settings.value(HOST_NAME).is_some() || is_reported {
         return;
     }
     let (place, help) = match known {
@@ -204,7 +197,7 @@ fn check_name(diagnostics: &mut Diagnostics, merged: &Merged, settings: &Setting
     diagnostics.push(problem.help(help));
 }
 
-/// The profile works on the board, and neither brings in what the other must not have.
+/// Checks that the profile works on the board and installs no package that the board must not have.
 fn check_board(diagnostics: &mut Diagnostics, board: &Board, merged: &Merged) {
     let boards = &merged.boards;
     if let Some(first) = boards.first()

@@ -1,15 +1,16 @@
-//! What does not go together: values that a profile says fight with each other.
+//! Checks the conflicts that profiles declare between values of settings.
 
 use super::Exclusion;
 use super::merge::Merged;
 use super::settings::Settings;
 use crate::define::profile::Conflict;
+use crate::define::setting::unknown_setting;
 use crate::define::{Raw, Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Values that do not go together; gives those that others could bring about on the device.
+/// Reports the conflicts of `settings`. Returns the conflicts that a change of settings on the device could cause.
 pub(super) fn check_conflicts(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
@@ -19,7 +20,7 @@ pub(super) fn check_conflicts(
     let mut exclusions = Vec::new();
     for conflict in &merged.conflicts {
         let lineage = &merged.profile.lineage;
-        // The profiles of an image cannot change on the device.
+        // The profiles of an image do not change on the device, so a conflict with another profile cannot occur.
         if !(conflict.profiles.iter()).all(|name| lineage.contains(&name.value)) {
             continue;
         }
@@ -43,7 +44,7 @@ pub(super) fn check_conflicts(
                 continue;
             }
             let setting = &merged.profile.settings[&name.value];
-            let values = meant(diagnostics, &name.value, setting, values);
+            let values = read_values(diagnostics, &name.value, setting, values);
             let value = settings.value(&name.value);
             met &= value.is_some_and(|value| values.contains(value));
             when.insert(name.value.clone(), values);
@@ -62,7 +63,7 @@ pub(super) fn check_conflicts(
     exclusions
 }
 
-/// `list.field` is a field of the items of a list.
+/// Splits `list.field`, the name of a field of the items of a list.
 fn path(name: &str) -> (&str, Option<&str>) {
     match name.split_once('.') {
         Some((list, field)) => (list, Some(field)),
@@ -70,6 +71,7 @@ fn path(name: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Whether there is a setting `name`, which `written` names; if not, a mistake is reported.
 pub(super) fn known(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
@@ -80,19 +82,17 @@ pub(super) fn known(
     if settings.contains_key(name) {
         return true;
     }
-    diagnostics.push(
-        Diagnostic::new(
-            "profile::unknown-setting",
-            format!("no setting is called `{name}`"),
-        )
-        .label(&written.span, "")
-        .suggest(name, settings.keys().map(String::as_str)),
-    );
+    let named = written.with(name.to_owned());
+    diagnostics.push(unknown_setting(
+        "profile::unknown-setting",
+        &named,
+        settings,
+    ));
     false
 }
 
-/// The values of a setting that a profile names; a value that the setting cannot have is a mistake.
-pub(super) fn meant(
+/// Reads values of a setting that a profile names. A value that the setting cannot have is a mistake.
+pub(super) fn read_values(
     diagnostics: &mut Diagnostics,
     name: &str,
     setting: &Setting,
@@ -103,10 +103,9 @@ pub(super) fn meant(
     let values = values.iter();
     let values = values.filter_map(|raw| setting.read(name, raw, &report));
     let values = values.collect();
-    let problems = problems.into_inner();
-    problems
-        .into_iter()
-        .for_each(|problem| diagnostics.push(problem));
+    for problem in problems.into_inner() {
+        diagnostics.push(problem);
+    }
     values
 }
 
@@ -117,7 +116,7 @@ fn conflict_found(conflict: &Conflict, places: &BTreeMap<String, Span>) -> Diagn
     let mut named: Vec<&Span> = named
         .filter_map(|name| places.get(path(&name.value).0))
         .collect();
-    // What was given last is what a person would change.
+    // The place of the setting that was given last comes first, because a person would change that one.
     named.sort_by_key(|span| std::cmp::Reverse((span.file, span.range.start)));
     let problem = named
         .into_iter()

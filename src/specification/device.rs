@@ -1,31 +1,28 @@
-//! What a device may change of its settings, and what it has to know of them to check it as
-//! imgbuild does.
+//! The settings that a device may change, and the definitions by which it checks them as imgbuild does.
 
 use super::ports::fixed;
 use super::show::complete;
 use super::{Assigned, Exclusion, Spec};
 use crate::define::Setting;
 use crate::define::overlay::FixedPort;
+use crate::define::setting::Generate;
+use crate::diag::Located;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 
 impl Spec {
-    /// The settings that a person may change on the device: those that decide nothing but what is in
-    /// files of overlays, and whose value can be written there. One that needs packages decides these too.
+    /// The settings that a person may change on the device: those on which only the contents of files of overlays depend, and
+    /// whose values can be written there. A setting that needs packages is not among them.
     pub fn changeable(&self) -> BTreeSet<&str> {
         let files = self.overlays.iter().flat_map(|overlay| &overlay.files);
         let mut names: BTreeSet<&str> = files.flat_map(|file| file.settings()).collect();
         for overlay in &self.overlays {
-            let directories = overlay.directories.iter();
-            let directories = directories.filter_map(|directory| directory.when.as_ref());
-            let symlinks = overlay.symlinks.iter();
-            let symlinks = symlinks.filter_map(|symlink| symlink.when.as_ref());
-            for condition in directories.chain(symlinks) {
+            for condition in overlay.conditions_but_of_files() {
                 names.remove(condition.setting.value.as_str());
             }
         }
         let settings = &self.profile.settings;
-        // Whether addresses lie in one network is found out here only.
+        // The device cannot check whether addresses are in one network.
         for (name, setting) in settings {
             for other in setting.same_network.iter().map(String::as_str) {
                 names.retain(|&found| found != other && found != name);
@@ -40,8 +37,8 @@ impl Spec {
         names
     }
 
-    /// Every setting with its definition and its value in the image, and what does not go together;
-    /// of secrets, no value.
+    /// Every setting with its definition and, unless it is secret, its value in the image; and the conflicts, the fixed ports
+    /// and the kinds.
     pub fn definitions(&self) -> Json {
         let changeable = self.changeable();
         let settings = self.profile.settings.iter().map(|(name, setting)| {
@@ -50,7 +47,7 @@ impl Spec {
                 let value = complete(setting, value.clone().into());
                 shown.insert("value".to_owned(), value);
             }
-            // No value of a secret is carried; those that others depend on are fixed in the image.
+            // The device does not get the value of a secret here, so it gets whether `used-with` holds.
             if let Some((with, wanted)) = setting.used().filter(|(with, _)| self.is_secret(with)) {
                 let used = self.settings.given(with, None) == wanted;
                 shown.insert("used".to_owned(), used.into());
@@ -74,7 +71,7 @@ impl Spec {
         setting.is_some_and(|setting| setting.secret)
     }
 
-    /// What the image holds of the secrets that were given; it must reach nobody but the image's root.
+    /// The given secrets as the image holds them. Only root of the image may read them.
     pub fn stored_secrets(&self) -> Map<String, Json> {
         let given = self
             .settings
@@ -97,83 +94,56 @@ fn carry_kinds(setting: &Setting, kinds: &mut Map<String, Json>) {
     parts.for_each(|part| carry_kinds(part, kinds));
 }
 
-/// A certificate has many lines of its own; everything else is a word, or TOML.
+/// Whether the value can be written on the device: everything but a certificate, which has many lines, is a word or TOML.
 fn can_be_written(setting: &Setting) -> bool {
     let parts = setting.items.iter().map(Box::as_ref);
     let mut parts = parts.chain(setting.fields.values());
     !setting.kind.is("certificate") && parts.all(can_be_written)
 }
 
+/// The definition of a setting, without keys that say nothing.
 fn definition(setting: &Setting) -> Map<String, Json> {
-    let mut shown = Map::new();
-    let mut put = |key: &str, value: Json| drop(shown.insert(key.to_owned(), value));
-    put("type", setting.kind.name().into());
-    for (key, text) in [
-        ("help", Some(&setting.help).filter(|help| !help.is_empty())),
-        ("unique", setting.unique.as_ref()),
-        ("used-with", setting.used_with.as_ref()),
-        ("listens-on", setting.listens_on.as_ref()),
-        (
-            "gateway-of",
-            setting.gateway_of.as_ref().map(|name| &name.value),
-        ),
-    ] {
-        text.into_iter()
-            .for_each(|text| put(key, text.clone().into()));
-    }
-    for (key, flag) in [
-        ("secret", setting.secret),
-        ("hashed", setting.hashed),
-        ("required", setting.required),
-    ] {
-        Some(flag)
-            .filter(|flag| *flag)
-            .into_iter()
-            .for_each(|flag| put(key, flag.into()));
-    }
-    for (key, bound) in [("min", setting.min), ("max", setting.max)] {
-        bound.into_iter().for_each(|bound| put(key, bound.into()));
-    }
-    if let Some(generate) = setting.generate {
-        put("generate", generate.word().into());
-    }
-    if !setting.values.is_empty() {
-        put("values", setting.values.clone().into());
-    }
-    if !setting.outside.is_empty() {
-        put(
-            "outside",
-            json!(
-                setting
-                    .outside
-                    .iter()
-                    .map(|taken| taken.bounds())
-                    .collect::<Vec<_>>()
-            ),
-        );
-    }
-    for (key, names) in [
-        ("outside-settings", &setting.outside_settings),
-        ("other-than", &setting.other_than),
-    ] {
-        let names = names.iter();
-        let names: Vec<&str> = names.map(|name| name.value.trim_end_matches('?')).collect();
-        if !names.is_empty() {
-            put(key, names.into());
-        }
-    }
-    if let Some(items) = &setting.items {
-        put("items", definition(items).into());
-    }
-    if !setting.fields.is_empty() {
-        let fields = setting.fields.iter();
-        let fields = fields.map(|(name, field)| (name.clone(), with_default(field).into()));
-        put("fields", Json::Object(fields.collect()));
-    }
+    let names = |names: &[Located<String>]| -> Json {
+        let names = names.iter().map(|name| name.value.trim_end_matches('?'));
+        names.collect()
+    };
+    let bounds = setting.outside.iter().map(|network| network.bounds());
+    let fields = setting.fields.iter();
+    let fields = fields.map(|(name, field)| (name.clone(), with_default(field).into()));
+    let shown = json!({
+        "type": setting.kind.name(),
+        "help": setting.help,
+        "secret": setting.secret,
+        "hashed": setting.hashed,
+        "required": setting.required,
+        "generate": setting.generate.map(Generate::word),
+        "min": setting.min,
+        "max": setting.max,
+        "values": setting.values,
+        "unique": setting.unique,
+        "used-with": setting.used_with,
+        "listens-on": setting.listens_on,
+        "gateway-of": setting.gateway_of.as_ref().map(|name| &name.value),
+        "other-than": names(&setting.other_than),
+        "outside": bounds.collect::<Vec<_>>(),
+        "outside-settings": names(&setting.outside_settings),
+        "items": setting.items.as_deref().map(definition),
+        "fields": fields.collect::<Map<_, _>>(),
+    });
+    let Json::Object(mut shown) = shown else {
+        unreachable!("it is written as an object");
+    };
+    shown.retain(|_, value| match value {
+        Json::Null | Json::Bool(false) => false,
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(fields) => !fields.is_empty(),
+        Json::Bool(true) | Json::Number(_) => true,
+    });
     shown
 }
 
-/// Of a table's field, also what it is where nobody gives it.
+/// The definition of a field of a table, with its default.
 fn with_default(field: &Setting) -> Map<String, Json> {
     let mut shown = definition(field);
     let default = field.default.as_ref();
@@ -208,31 +178,28 @@ mod tests {
     use crate::specification::{self, UserSettings};
     use std::collections::BTreeSet;
 
-    /// Who adds a setting that cannot change on the device says here and in profiles/README.md why.
+    /// A new setting that cannot change on the device has to be added here, with the reason in profiles/README.md.
     #[test]
     fn few_settings_are_fixed_in_the_image() {
-        let user = |flags: &[&str]| UserSettings {
-            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
-            ..UserSettings::default()
-        };
-        let exit = user(&[
+        let exit = [
             "i-accept-exit-liability=true",
             "contact=me@example.org",
             "exit-hostname=exit.example.org",
-        ]);
-        let pair = user(&[
+        ];
+        let pair = [
             "ha-node=1",
             "ha-addresses=10.0.0.11/24,10.0.0.12/24",
             "ha-virtual-address=10.0.0.10/24",
-        ]);
+        ];
         let mut fixed = BTreeSet::new();
-        for (profile, user) in [
-            ("tor-hotspot", user(&[])),
-            ("bridge-relay", user(&[])),
-            ("exit-relay", exit),
-            ("haproxy-node", user(&[])),
-            ("haproxy-ha", pair),
+        for (profile, flags) in [
+            ("tor-hotspot", &[][..]),
+            ("bridge-relay", &[]),
+            ("exit-relay", &exit),
+            ("haproxy-node", &[]),
+            ("haproxy-ha", &pair),
         ] {
+            let user = UserSettings::of_flags(flags.iter().copied());
             let spec = specification::check(&Definitions::find(&[]), "rpi4", profile, &user);
             let spec = spec.unwrap_or_else(|wrong| panic!("{wrong}"));
             let changeable = spec.changeable();
@@ -254,7 +221,7 @@ mod tests {
         ];
         let mut expected = BTreeSet::new();
         for (profile, names) in [
-            // Each has one sound value here.
+            // Each of these settings has only one possible value here.
             (
                 "tor-hotspot",
                 &["client-dns", "hotspot-ipv6", "lan-access"][..],

@@ -1,6 +1,6 @@
-//! One profile out of one or several and all that they extend.
+//! Merges the profiles of an image, and all profiles that they extend, into one.
 
-use super::ancestors::Ancestors;
+use super::lineage::{Ancestors, Lineage};
 use super::{Profile, Units};
 use crate::define::kind::Kinds;
 use crate::define::profile::{Conflict, ListEdit};
@@ -9,13 +9,10 @@ use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use crate::units::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most profiles that one builds on, all together. The deepest chain that is shipped has 4.
-const MAX_PROFILES: usize = 64;
-
-/// Room to work in until the root filesystem has grown over the card.
+/// The default free space, in which the device works until the root filesystem has grown over the card.
 const DEFAULT_MARGIN: Bytes = Bytes::mib(256);
 
-/// A profile with all that it extends merged in, and what its files say beside.
+/// A merged profile, with the lists and places that the checks need.
 pub(super) struct Merged {
     pub(super) profile: Profile,
     pub(super) boards: Vec<Located<String>>,
@@ -25,14 +22,14 @@ pub(super) struct Merged {
     pub(super) packages: Vec<Located<String>>,
     pub(super) units: Units,
     pub(super) conflicts: Vec<Conflict>,
-    /// Where the last profile that was asked for says what it is.
+    /// The place of the title of the last profile that was asked for.
     pub(super) place: Span,
     ancestors: Ancestors,
     /// The profile that brought each overlay.
     providers: BTreeMap<String, String>,
 }
 
-/// Reads the profiles of `name`, which `+` joins, and all that they extend, and merges them.
+/// Reads the profiles in `name`, which are joined by `+`, and all that they extend, and merges them.
 pub(super) fn profile(
     diagnostics: &mut Diagnostics,
     definitions: &Definitions,
@@ -51,91 +48,8 @@ pub(super) fn profile(
     merge(diagnostics, lineage, &asked)
 }
 
-/// A profile and its ancestors: each once, an ancestor before whoever extends it.
-#[derive(Default)]
-struct Lineage {
-    files: Vec<ProfileFile>,
-    ancestors: Ancestors,
-    open: Vec<String>,
-    broken: bool,
-}
-
-impl Lineage {
-    fn add(&mut self, diagnostics: &mut Diagnostics, all: &Definitions, file: ProfileFile) {
-        if self.files.iter().any(|known| known.name == file.name) {
-            return;
-        }
-        self.open.push(file.name.clone());
-        for parent in &file.extends {
-            if self.files.len() + self.open.len() > MAX_PROFILES {
-                if !std::mem::replace(&mut self.broken, true) {
-                    let title = format!("more than {MAX_PROFILES} profiles build on each other");
-                    let problem = Diagnostic::new("profile::too-many", title);
-                    diagnostics.push(problem.label(&parent.span, ""));
-                }
-                break;
-            }
-            if self.open.contains(&parent.value) {
-                self.broken = true;
-                let chain = self.open.join("` extends `");
-                let title = format!("`{chain}` extends `{}`", parent.value);
-                diagnostics.push(
-                    Diagnostic::new("profile::circle", title).label(&parent.span, "a circle"),
-                );
-                continue;
-            }
-            if self.files.iter().any(|known| known.name == parent.value) {
-                continue;
-            }
-            match all.profile(diagnostics, parent) {
-                Some(parent) => self.add(diagnostics, all, parent),
-                None => self.broken = true,
-            }
-        }
-        self.open.pop();
-        self.ancestors.add(&file);
-        self.files.push(file);
-    }
-
-    /// The profiles that were `asked` for go together, as far as one knows without their overlays.
-    fn check(&self, diagnostics: &mut Diagnostics, asked: &[&str]) -> bool {
-        let mut sound = true;
-        for (place, name) in asked.iter().enumerate() {
-            let mut others = asked.iter().enumerate();
-            let whole = others.find(|&(at, other)| {
-                let twice = other == name && at < place;
-                twice || self.ancestors.extends(other, name)
-            });
-            if let Some((_, whole)) = whole {
-                sound = false;
-                let title = format!("`{name}` is part of `{whole}` already");
-                let problem = Diagnostic::new("profile::part-of", title);
-                diagnostics.push(problem.help(format!("leave out `--profile {name}`")));
-            }
-        }
-        let conflicts = self.files.iter().flat_map(|file| &file.conflicts);
-        for conflict in conflicts.filter(|conflict| !conflict.profiles.is_empty()) {
-            let known = |name: &str| self.files.iter().any(|file| file.name == name);
-            let met = conflict.profiles.iter().all(|name| known(&name.value));
-            let more = [&conflict.given, &conflict.absent];
-            let alone = conflict.when.is_empty() && more.iter().all(|names| names.is_empty());
-            if met && alone {
-                sound = false;
-                diagnostics.push(
-                    Diagnostic::new("profile::conflict", conflict.because.clone())
-                        .label(&conflict.span, "")
-                        .help(conflict.help.clone()),
-                );
-            }
-        }
-        sound
-    }
-}
-
 fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Option<Merged> {
-    let Lineage {
-        files, ancestors, ..
-    } = lineage;
+    let (files, ancestors) = (lineage.files, lineage.ancestors);
     let asked = |file: &&ProfileFile| asked.contains(&file.name.as_str());
     let of_asked = |text: fn(&ProfileFile) -> &str, between: &str| {
         let texts: Vec<&str> = files.iter().filter(asked).map(text).collect();
@@ -188,7 +102,7 @@ fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Opt
 }
 
 impl Merged {
-    /// No two overlays of profiles that know nothing of each other bring the same file.
+    /// Checks that no two overlays of unrelated profiles have the same file.
     pub(super) fn check_files(&self, diagnostics: &mut Diagnostics, overlays: &[Overlay]) {
         let mut brought: BTreeMap<String, &str> = BTreeMap::new();
         for overlay in overlays {
@@ -211,12 +125,12 @@ impl Merged {
     }
 }
 
-/// Applies one profile's words about a list. What is there already stays where it is.
+/// Applies the change of a list by one profile. An entry that is appended again keeps its position.
 fn edit(diagnostics: &mut Diagnostics, list: &mut Vec<Located<String>>, edit: &ListEdit) {
     if let Some(whole) = &edit.replace {
         list.clone_from(whole);
     }
-    // Lists may be long: each step costs one look into a set, not one through the list.
+    // Lists may be long, so the entries are looked up in a set and not in the list.
     let mut known: BTreeSet<String> = list.iter().map(|kept| kept.value.clone()).collect();
     for gone in &edit.remove {
         if !known.remove(&gone.value) {
@@ -241,19 +155,19 @@ struct UnitLists {
     enable: Vec<Located<String>>,
     disable: Vec<Located<String>>,
     mask: Vec<Located<String>>,
-    /// Who said what about each unit: the number of the list, the profile.
-    said: BTreeMap<String, (usize, String)>,
+    /// The list that each unit was last added to, by its number, and the profile that added it.
+    added: BTreeMap<String, (usize, String)>,
 }
 
 impl UnitLists {
-    /// What a profile says about a unit replaces what those that it extends said; it must not be
-    /// another thing than what a stranger says.
+    /// Applies the changes of a profile. They replace what the profiles that it extends say about a unit, and must not
+    /// contradict an unrelated profile.
     fn edit(&mut self, diagnostics: &mut Diagnostics, file: &ProfileFile, ancestors: &Ancestors) {
         let edits = [&file.units.enable, &file.units.disable, &file.units.mask];
         for (list, edit) in edits.iter().enumerate() {
             for unit in &edit.append {
                 let now = (list, file.name.clone());
-                let before = self.said.insert(unit.value.clone(), now);
+                let before = self.added.insert(unit.value.clone(), now);
                 if let Some((other, who)) = before
                     && other != list
                     && ancestors.unrelated(&who, &file.name)
@@ -373,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_changed_in_words() {
+    fn lists_are_replaced_and_changed() {
         let merged = merged(&[
             (
                 "a",

@@ -1,14 +1,13 @@
-//! What is meant: one board and one profile with all that it extends, every setting checked and
-//! every default applied.
+//! The specification of an image: one board, one merged profile, every setting checked and every default applied.
 //!
-//! A [`Spec`] exists only if nothing is wrong. Secrets are in it, but no digest, JSON or text of it
-//! holds them: those say only whether one was given.
+//! A [`Spec`] exists only if no mistake was found. It contains the secrets, but its digests, its JSON and its text only say
+//! whether a secret was given.
 
-mod ancestors;
 mod base;
 mod check;
 mod conflict;
 mod device;
+mod lineage;
 mod merge;
 mod network;
 mod ports;
@@ -17,7 +16,7 @@ mod settings;
 mod show;
 pub mod system;
 
-pub use base::{BaseArgument, ImageBase};
+pub use base::{BaseArgument, ImageBase, ImageSource};
 pub use check::{check, profile};
 pub(crate) use secret::Codes;
 pub use secret::Secret;
@@ -28,84 +27,97 @@ use crate::define::{Board, Overlay, Setting, Value};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
-/// What an image is to be.
+/// The specification of an image.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// The hardware.
+    /// The board.
     pub board: Board,
-    /// The image to start from; none for a bootstrap from packages.
+    /// The base image; `None` for an image that is made of packages.
     pub base: Option<ImageBase>,
-    /// The image that the boot loader is taken from, where all else is made of packages.
+    /// The image that only the boot loader is taken from; the rest is then made of packages.
     pub loader: Option<ImageBase>,
-    /// Where packages are configured.
+    /// The place where packages are configured.
     pub configure: Configure,
-    /// The purpose.
+    /// The merged profile.
     pub profile: Profile,
-    /// The packages to install, of the profile and, in a bootstrap, of the board, sorted: names without versions.
+    /// The names of the packages to install, sorted: those of the profile and, without a base image, those of the board.
     pub packages: Vec<String>,
-    /// The packages that must not come in as anything's dependency, sorted.
+    /// The packages that must not be installed, not even as a dependency, sorted.
     pub never: Vec<String>,
     /// The packages whose files the board uses without installing them, sorted.
     pub file_packages: Vec<String>,
-    /// Whether recommended packages come along.
+    /// Whether recommended packages are installed.
     pub recommends: bool,
-    /// The overlays in the order in which they are laid over each other.
+    /// The overlays, in the order in which they are written over each other.
     pub overlays: Vec<Overlay>,
     /// The systemd units.
     pub units: Units,
-    /// Free space that the root filesystem has in the image.
+    /// The free space of the root filesystem in the image.
     pub root_margin: Bytes,
-    /// What the settings are.
+    /// The values of the settings.
     pub settings: Settings,
-    /// What those of them say that are about the system.
+    /// The values of the settings of the system.
     pub system: SystemSettings,
-    /// The settings that the person gave, and where, for messages: `my.toml:3`, `--set`.
+    /// The settings that the person gave, and their places for messages: `my.toml:3`, `--set`.
     pub given: BTreeMap<String, String>,
-    /// Values of settings that do not go together.
+    /// The conflicts that a change of settings could cause on the device.
     pub exclusions: Vec<Exclusion>,
-    /// What a person should know of the definitions: which are not the shipped ones, what was left out.
+    /// Remarks for the person: definitions that are not shipped, and files that were left out.
     pub remarks: Vec<String>,
 }
 
-/// Values of settings that do not go together; the ones of this Spec do.
+/// A conflict that the settings of this Spec do not have, but others could have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exclusion {
-    /// Each setting, and the values that it must have, all at once.
+    /// The settings that must have one of these values.
     pub when: BTreeMap<String, Vec<Value>>,
-    /// Settings that must be more than false or empty besides; `list.field` is that of any of its tables.
+    /// The settings that must be given, which means neither false nor empty. `list.field` is the field of any item.
     pub given: Vec<String>,
-    /// Settings that must not be.
+    /// The settings that must not be given.
     pub absent: Vec<String>,
-    /// What is wrong about it.
+    /// The reason why this is a conflict.
     pub because: String,
-    /// What to do.
+    /// Advice what to do.
     pub help: String,
 }
 
 /// A profile with all that it extends merged in.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What it is, in a few words.
+    /// A title in a few words.
     pub title: String,
-    /// What a person should know, in a few lines.
+    /// A description in a few lines.
     pub help: String,
-    /// It and every profile that it extends, in the order in which they were merged.
+    /// The names of this profile and of all that it extends, in the order in which they were merged.
     pub lineage: Vec<String>,
-    /// The program in the image that says whether the device does its job.
+    /// The program in the image that checks whether the device does its job.
     pub health: Option<String>,
-    /// What can be set.
+    /// The settings that can be given.
     pub settings: BTreeMap<String, Setting>,
 }
 
-/// What happens to systemd units; no unit stands in two lists.
+/// The changes of systemd units. No unit is in two lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Units {
-    /// Started at boot.
+    /// The units that are started at boot.
     pub enable: Vec<String>,
-    /// Not started at boot.
+    /// The units that are not started at boot.
     pub disable: Vec<String>,
-    /// Not startable at all.
+    /// The units that cannot be started at all.
     pub mask: Vec<String>,
+}
+
+/// The text of all mistakes that `flags` of `--set` have for `profile` on the board `rpi4`; empty if there are none.
+#[cfg(test)]
+fn mistakes<'f>(profile: &str, flags: impl IntoIterator<Item = &'f str>) -> String {
+    let definitions = crate::define::Definitions::find(&[]);
+    let spec = check(
+        &definitions,
+        "rpi4",
+        profile,
+        &UserSettings::of_flags(flags),
+    );
+    spec.map_or_else(|wrong| wrong.to_string(), |_| String::new())
 }

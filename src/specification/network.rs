@@ -1,7 +1,7 @@
-//! Addresses and interfaces, and what other settings make of them: addresses that have to lie in one network
-//! (`same-network`), a router that has to be in reach (`gateway-of`), a server that is another machine and an interface
-//! that serves nothing else (`other-than`), and addresses that must not be in a network of the device's own (`outside`).
-//! `Imgbuild::Network` checks all but the first on the device.
+//! Checks addresses and interfaces against other settings: addresses that have to be in one network (`same-network`), a
+//! router that has to be reachable (`gateway-of`), a server that has to be another machine and an interface that has to serve
+//! nothing else (`other-than`), and addresses that must not be in a network of the device itself (`outside`).
+//! `Imgbuild::Network` makes all these checks but the first on the device.
 
 use super::conflict::known;
 use super::merge::Merged;
@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// An address with its prefix, as it was given for a setting.
+/// An address of a setting, with its prefix.
 #[derive(Clone, Copy)]
 struct Given<'s> {
     setting: &'s str,
@@ -22,13 +22,13 @@ struct Given<'s> {
 }
 
 impl Given<'_> {
-    /// Whether there is no network to the address.
+    /// Whether the network consists of this address only.
     fn is_alone(&self) -> bool {
         self.net.prefix_len() == self.net.max_prefix_len()
     }
 }
 
-/// Everything that the definitions say of addresses holds.
+/// Checks all rules of the definitions for addresses.
 pub(super) fn check_networks(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
@@ -74,7 +74,7 @@ pub(super) fn check_networks(
     }
 }
 
-/// The setting that `written` names. With `?` behind its name, it is one of a profile that may be in the image or not.
+/// The setting that `written` names, if it exists. If its name ends in `?`, its profile need not be in the image.
 fn present<'w>(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
@@ -87,11 +87,11 @@ fn present<'w>(
     present.filter(|name| known(diagnostics, merged, written, name))
 }
 
-/// What is wrong with the first because of the second.
+/// Checks the first address against the second.
 type Rule = fn(&Given<'_>, &Given<'_>) -> Option<Diagnostic>;
 
-/// A router that a machine with the address `own` does not reach. One of the link itself is always in reach, and
-/// with a network of one address, which networkd is told (`GatewayOnLink`), any.
+/// Refuses a router that a machine with the address `own` cannot reach. A link-local address is always reachable. If the
+/// network of `own` has only one address, every router is, because networkd is configured for that (`GatewayOnLink`).
 fn out_of_reach(router: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
     let Given { setting, text, .. } = router;
     let (theirs, mine) = (router.net.addr(), own.net.addr());
@@ -135,7 +135,7 @@ fn out_of_reach(router: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
     None
 }
 
-/// A server that is the device itself, where none runs.
+/// Refuses a server that is the device itself, on which no such server runs.
 fn itself(server: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
     let Given { setting, text, .. } = server;
     (server.net.addr() == own.net.addr()).then(|| {
@@ -147,7 +147,7 @@ fn itself(server: &Given<'_>, own: &Given<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// One interface for two purposes: whichever program comes first has it, and the other one waits for ever.
+/// Refuses one interface for two purposes: the first program would get it, and the other one would wait for ever.
 fn one_interface(settings: &Settings, name: &str, other: &str) -> Option<Diagnostic> {
     let interface = settings.value(name)?;
     let Value::Text(text) = interface else {
@@ -160,7 +160,7 @@ fn one_interface(settings: &Settings, name: &str, other: &str) -> Option<Diagnos
     })
 }
 
-/// An address or network that overlaps one of the device's own.
+/// Refuses an address or network that overlaps a network of the device itself.
 fn inside(own: &Given<'_>, other: &Given<'_>) -> Option<Diagnostic> {
     if !own.net.contains(&other.net) && !other.net.contains(&own.net) {
         return None;
@@ -173,7 +173,7 @@ fn inside(own: &Given<'_>, other: &Given<'_>) -> Option<Diagnostic> {
     Some(Diagnostic::new("setting::one-network", title).help(help))
 }
 
-/// All addresses of two settings are in the network of the first, and differ.
+/// Checks `same-network`: all addresses of two settings are in the network of the first one, and differ.
 fn check_same(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
@@ -225,7 +225,7 @@ fn addresses<'s>(settings: &'s Settings, setting: &'s str) -> impl Iterator<Item
     })
 }
 
-/// What is wrong with `one` behind `earlier`, which are not empty.
+/// Checks `one` against the addresses `earlier`, which are not empty.
 fn problem(earlier: &[Given<'_>], one: &Given<'_>) -> Option<Diagnostic> {
     let first = earlier[0];
     let Given { setting, text, .. } = one;
@@ -242,7 +242,7 @@ fn problem(earlier: &[Given<'_>], one: &Given<'_>) -> Option<Diagnostic> {
         return Some(Diagnostic::new("setting::network", title).help(help));
     }
     let length = first.net.prefix_len();
-    // An address of its own, with no network to it, is on the same link all the same.
+    // An address with a prefix of its full length is on the same link too.
     if !first.net.contains(&mine) || (one.net.prefix_len() != length && !one.is_alone()) {
         let title = format!(
             "`{text}` of `{setting}` is not in the network of `{}`, the first of `{}`",

@@ -1,6 +1,6 @@
-//! TCP ports: nothing listens twice on one port of one address. What a setting means to listen on is its own
-//! port, on the address that `listens-on` names; what listens whatever is set stands under `[ports.NAME]` of the
-//! overlays. `Imgbuild::Store` checks the same on the device.
+//! Checks that no two programs listen on the same TCP port of the same address. The port of a setting is one of them, on the
+//! address that `listens-on` names; ports that do not depend on settings are in `[ports.NAME]` of the overlays.
+//! `Imgbuild::Ports` makes the same checks on the device.
 
 use super::conflict::known;
 use super::merge::Merged;
@@ -11,24 +11,24 @@ use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Where somebody listens.
+/// The addresses on which a program listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound {
-    /// On every address.
+    /// All addresses.
     Everywhere,
-    /// On every address of IPv4.
+    /// All IPv4 addresses.
     Version4,
-    /// On this one.
+    /// One address.
     One(IpAddr),
 }
 
 impl Bound {
-    /// What `text` names, an address with or without a prefix.
+    /// Reads an address with or without a prefix; any other text stands for all addresses.
     fn of(text: &str) -> Self {
         let address = text.split('/').next().unwrap_or_default();
         match address.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) if address.is_unspecified() => Self::Version4,
-            // Linux gives it to IPv4 too.
+            // Linux accepts IPv4 connections on this address too.
             Ok(IpAddr::V6(address)) if address.is_unspecified() => Self::Everywhere,
             Ok(address) => Self::One(address),
             Err(_) => Self::Everywhere,
@@ -47,24 +47,23 @@ impl Bound {
     }
 }
 
-/// Who listens on a port.
+/// A program that listens on a port.
 struct Listener<'s> {
     port: i64,
     bound: Bound,
-    /// The setting; none where the image decides it.
+    /// The setting that decides the port; `None` if it is the same on every device.
     setting: Option<&'s str>,
-    /// Of what the image decides, who it is.
+    /// The name of the program if no setting decides the port.
     help: &'s str,
 }
 
-/// The ports that `overlays` take, by name: a later one's word holds.
+/// The fixed ports of `overlays` by name; a later overlay replaces the port of an earlier one.
 pub(super) fn fixed(overlays: &[Overlay]) -> BTreeMap<&str, &FixedPort> {
     let ports = overlays.iter().flat_map(|overlay| &overlay.ports);
     ports.map(|port| (port.name.as_str(), port)).collect()
 }
 
-/// No two listen on the same port of the same address. A setting that means nothing without another one that
-/// is not given does not count.
+/// Reports programs that listen on the same port of the same address. A setting counts only if its `used-with` holds.
 pub(super) fn check_ports(
     diagnostics: &mut Diagnostics,
     merged: &Merged,
@@ -156,7 +155,7 @@ fn fixed_bound(
     }
 }
 
-/// Adds each port that `value` listens on, with where; `beside` finds what `listens-on` names.
+/// Adds the ports in `value` to `found`, with their addresses. `beside` finds the setting or field that `listens-on` names.
 fn listening<'v>(
     setting: &Setting,
     value: &Value,
@@ -192,22 +191,10 @@ fn listening<'v>(
 
 #[cfg(test)]
 mod tests {
-    use crate::define::Definitions;
-    use crate::specification::{self, UserSettings};
-
-    fn check(profile: &str, flags: &[&str]) -> String {
-        let user = UserSettings {
-            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
-            ..UserSettings::default()
-        };
-        match specification::check(&Definitions::find(&[]), "rpi4", profile, &user) {
-            Ok(_) => String::new(),
-            Err(wrong) => wrong.to_string(),
-        }
-    }
+    use crate::specification::mistakes;
 
     #[test]
-    fn what_the_device_listens_on_itself_is_taken() {
+    fn fixed_ports_are_taken() {
         let exit = [
             "i-accept-exit-liability=true",
             "exit-hostname=e.example.org",
@@ -246,8 +233,8 @@ mod tests {
         ] {
             let mut flags = vec![setting];
             flags.extend(exit.iter().filter(|_| profile == "exit-relay"));
-            let said = check(profile, &flags);
-            assert!(said.contains(who), "{profile} {setting}: {said}");
+            let found = mistakes(profile, flags);
+            assert!(found.contains(who), "{profile} {setting}: {found}");
         }
     }
 
@@ -255,16 +242,14 @@ mod tests {
     fn a_port_that_nothing_listens_on_is_free() {
         let twice = "`or-port` and `obfs4-port` both listen on port 9443";
         let twice_by_name = "`obfs4-port` and `or-port` both listen on port 9443";
-        let said = check("bridge-relay", &["obfs4-port=9443"]);
+        let found = mistakes("bridge-relay", ["obfs4-port=9443"]);
         assert!(
-            said.contains(twice) || said.contains(twice_by_name),
-            "{said}"
+            found.contains(twice) || found.contains(twice_by_name),
+            "{found}"
         );
-        // Tor takes a port of the loopback then that the kernel gives it.
-        assert_eq!(
-            check("bridge-relay", &["obfs4-port=9443", "hide-or-port=true"]),
-            ""
-        );
+        // Tor then listens on a port of the loopback interface that the kernel chooses.
+        let hidden = ["obfs4-port=9443", "hide-or-port=true"];
+        assert_eq!(mistakes("bridge-relay", hidden), "");
     }
 
     #[test]
@@ -275,7 +260,7 @@ mod tests {
             )
         };
         let twice = "both listen on port 8080";
-        for (one, other, said) in [
+        for (one, other, reason) in [
             ("10.0.0.1", "stats-bind=10.0.0.2", ""),
             ("10.0.0.1", "stats-bind=10.0.0.1", twice),
             ("10.0.0.1", "stats-bind=*", twice),
@@ -284,16 +269,18 @@ mod tests {
             ("::0", "stats-bind=10.0.0.1", twice),
             ("::1", "stats-bind=0:0:0:0:0:0:0:1", twice),
         ] {
-            let found = check("haproxy-node", &["stats-port=8080", other, &front(one, "")]);
-            assert!(found.contains(said), "{one} {other}: {found}");
-            assert_eq!(found.is_empty(), said.is_empty(), "{one} {other}: {found}");
+            let found = mistakes("haproxy-node", ["stats-port=8080", other, &front(one, "")]);
+            assert!(found.contains(reason), "{one} {other}: {found}");
+            assert_eq!(
+                found.is_empty(),
+                reason.is_empty(),
+                "{one} {other}: {found}"
+            );
         }
-        let both = check("haproxy-node", &[&front("::1", ", redirect-port = 8080")]);
+        let both = mistakes("haproxy-node", [&*front("::1", ", redirect-port = 8080")]);
         assert!(both.contains(twice), "{both}");
-        // Only on the loopback: reloads alone need it.
-        assert_eq!(
-            check("haproxy-node", &["stats-port=10000", "stats-bind=10.0.0.1"]),
-            ""
-        );
+        // The fixed port 10000 is on the loopback interface only.
+        let flags = ["stats-port=10000", "stats-bind=10.0.0.1"];
+        assert_eq!(mistakes("haproxy-node", flags), "");
     }
 }

@@ -1,5 +1,5 @@
-//! The values of settings: defaults of the profile, then files, then flags, each over the one
-//! before; secrets from where no log and no process list sees them.
+//! The values of settings. The default of the profile is replaced by the value in a file, and that by the value in a `--set`
+//! option. Secrets come from places that no log and no process list shows.
 
 mod flag;
 mod given;
@@ -14,65 +14,76 @@ use given::{Given, open_secret, unknown};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// Where the scripts of packages run.
+/// The place where the scripts of packages run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Configure {
-    /// Here, in a sandbox, when the image is built.
+    /// The building host, in a sandbox.
     #[default]
     Here,
-    /// On the device, when it starts for the first time.
+    /// The device, in its first boot.
     FirstBoot,
 }
 
-/// What a person gives.
+/// The settings and choices of a person.
 #[derive(Clone, Debug, Default)]
 pub struct UserSettings {
-    /// What to start from; without, the packages that the board names.
+    /// The base image; without it, the image is made of packages.
     pub base: Option<BaseArgument>,
-    /// Whether only the boot loader of that base is wanted.
+    /// Whether only the boot loader of the base image is used.
     pub boot_loader_only: bool,
-    /// Where packages are to be configured.
+    /// The place where packages are configured.
     pub configure: Configure,
-    /// Settings files; later ones win.
+    /// The settings files. Later files have precedence.
     pub files: Vec<SettingsFile>,
-    /// The texts of `--set`: `name=value`. The last one wins; those of a list add up.
+    /// The texts of the `--set` options: `name=value`. Later options have precedence, but those of a list are joined.
     pub flags: Vec<String>,
-    /// Secrets; the last one wins.
+    /// The secrets. Later ones have precedence.
     pub secrets: Vec<GivenSecret>,
+}
+
+impl UserSettings {
+    /// The settings of `--set` options.
+    #[cfg(test)]
+    pub(crate) fn of_flags<'f>(flags: impl IntoIterator<Item = &'f str>) -> Self {
+        Self {
+            flags: flags.into_iter().map(str::to_owned).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A TOML file of settings.
 #[derive(Clone, Debug)]
 pub struct SettingsFile {
-    /// Its path, for messages.
+    /// The path, for messages.
     pub path: String,
-    /// Its content.
+    /// The content.
     pub text: String,
 }
 
-/// A secret and where it came from.
+/// A secret and its origin.
 #[derive(Clone, Debug)]
 pub struct GivenSecret {
     /// The setting.
     pub name: String,
-    /// What was typed, without the secret: `--secret wifi-passphrase=@wifi.key`.
+    /// The option or variable, without the secret: `--secret wifi-passphrase=@wifi.key`.
     pub origin: String,
     /// The secret.
     pub value: Secret,
 }
 
-/// What a setting is.
+/// The value of a setting, if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assigned {
-    /// Nothing: the device makes it, or does without.
+    /// The setting has no value: the device makes it or does without it.
     Absent,
-    /// A value.
+    /// A value that is not secret.
     Plain(Value),
     /// A secret.
     Secret(Secret),
 }
 
-/// Every setting of a profile and what it is.
+/// Every setting of a profile with its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     pub(super) values: BTreeMap<String, Assigned>,
@@ -86,7 +97,7 @@ impl Settings {
             .map(|(name, value)| (name.as_str(), value))
     }
 
-    /// What the setting `name` is, unless it is secret or absent.
+    /// The value of the setting `name`, unless it is secret or absent.
     pub fn value(&self, name: &str) -> Option<&Value> {
         match self.values.get(name)? {
             Assigned::Plain(value) => Some(value),
@@ -102,8 +113,8 @@ impl Settings {
         }
     }
 
-    /// Whether the setting `name` is more than false or empty; of a list with `field`, whether that
-    /// of any item is; of a passphrase with the field `key`, whether it is a key already.
+    /// Whether the setting `name` has a value that is neither false nor empty. With `field`, this field of any item of the
+    /// list counts; for a passphrase, the field `key` is given if the passphrase is already the derived key.
     pub fn given(&self, name: &str, field: Option<&str>) -> bool {
         match (self.value(name), field) {
             (None, Some("key")) => {
@@ -149,15 +160,15 @@ fn is(value: &Value, text: &str) -> bool {
     }
 }
 
-/// Where settings stand.
+/// The places of settings.
 pub(super) struct Places {
-    /// Of each that has a value, the place of that.
+    /// The place of the value of each setting that has one.
     pub(super) spans: BTreeMap<String, Span>,
-    /// Of each that the person gave, for messages after everything was checked.
+    /// The places of the settings that the person gave, as text for later messages.
     pub(super) given: BTreeMap<String, String>,
 }
 
-/// The values of `definitions` with what `user` gives over their defaults, and the place of each.
+/// The values of the settings in `definitions`: those that `user` gives, and the defaults of the others; and their places.
 pub(super) fn assign(
     diagnostics: &mut Diagnostics,
     definitions: &BTreeMap<String, Setting>,
@@ -238,14 +249,14 @@ fn value_of(
             places.for_each(|label| diagnostics.sources.mask(&label.span));
         }
     }
-    // What is only counted was not looked at, and stands beside what is shown.
+    // Mistakes that are only counted may be about secrets too, next to the mistakes that are shown.
     if problems.rest() > 0 {
         diagnostics.sources.mask(&raw.span);
     }
     diagnostics.append(problems);
     match value {
         Some(value) => Assigned::Plain(value),
-        // Not Absent: a wrong value is reported once, not as missing too.
+        // This is not `Absent`, so that a wrong value is not reported as missing too.
         None => {
             debug_assert!(failed && !diagnostics.is_empty(), "a refusal is reported");
             Assigned::Plain(Value::Text(String::new()))
@@ -271,7 +282,7 @@ fn read_file(
 ) {
     let id = diagnostics.sources.add(&file.path, &file.text);
     let Some(pairs) = free_table(diagnostics, id, &file.text) else {
-        // A line that cannot be read may hold a secret; a message shows its key only.
+        // A line that cannot be read may contain a secret, so messages show only its key.
         mask_values(diagnostics, id, &file.text);
         return;
     };
@@ -281,10 +292,10 @@ fn read_file(
                 let flag = false;
                 given.insert(name.value, Given { raw, flag });
             }
-            // What is mistyped may have been meant to be a secret.
+            // The value of a mistyped name may be a secret.
             found => {
                 diagnostics.sources.mask(&raw.span);
-                // `KEY.VALUE = …` has it in the key.
+                // In `KEY.VALUE = …`, the value is part of the key.
                 let behind = &file.text[name.span.range.end..];
                 let line = match behind.starts_with('.') {
                     true => behind.find('\n').unwrap_or(behind.len()),
@@ -337,7 +348,7 @@ fn read_secrets(
                     .kind
                     .read(&Raw::Text(given.value.reveal().to_owned()))
                 {
-                    // As the device's programs shall read it.
+                    // This is the text that the programs of the device read.
                     Some(Value::Text(text)) => Secret::new(text),
                     Some(_) => given.value.clone(),
                     None => {
@@ -352,7 +363,7 @@ fn read_secrets(
     found
 }
 
-/// A secret of no letters, which everybody knows; whatever its kind, a file that was not written yet gives one.
+/// The mistake that a secret is empty, as it is in a file that was not written yet. Any kind would be affected.
 fn empty(given: &GivenSecret, span: &Span) -> Diagnostic {
     let title = format!("`{}` is given, and empty", given.name);
     Diagnostic::new("setting::empty-secret", title)
@@ -360,7 +371,7 @@ fn empty(given: &GivenSecret, span: &Span) -> Diagnostic {
         .help("write the secret into the file or variable, or do not give it")
 }
 
-/// A secret that its setting does not take; nothing of it is shown.
+/// The mistake that a secret is not of the kind of its setting. The message shows nothing of the secret.
 fn refused(given: &GivenSecret, setting: &Setting, span: &Span) -> Diagnostic {
     let expected = format!("expected {}", setting.kind.expected());
     let problem = Diagnostic::new("setting::kind", format!("this cannot be `{}`", given.name));

@@ -1,4 +1,4 @@
-//! A Spec as JSON, text, digests and the context of templates.
+//! Shows a Spec as JSON, as text, as digests and as the context of templates.
 
 use super::secret::Codes;
 use super::{Assigned, Configure, ImageBase, Profile, Secret, Spec};
@@ -9,12 +9,12 @@ use crate::digest::{Hasher, Sha256};
 use serde_json::{Map, Value as Json, json};
 use std::fmt::Write;
 
-/// Changes whenever the canonical form of a Spec does, so that no old digest fits a new form.
+/// The version of the canonical form of a Spec. It changes with the form, so that an old digest never fits a new form.
 const FORM: &str = "imgbuild spec 1";
 
 impl Spec {
-    /// The canonical form: everything that decides a byte of the image, but of a secret only whether
-    /// it was given.
+    /// The canonical form: everything on which a byte of the image depends, except that of a secret it only says whether it was
+    /// given.
     pub fn to_json(&self) -> Json {
         let mut form = json!({
             "board": self.board,
@@ -42,13 +42,13 @@ impl Spec {
         form
     }
 
-    /// The digest of the canonical form. Equal for two Specs that differ in a secret only: what is
-    /// made with secrets in it must not be stored under this digest.
+    /// The digest of the canonical form. It is equal for two Specs that differ only in a secret, so content with secrets must
+    /// not be stored under this digest.
     pub fn digest(&self) -> Sha256 {
         digest(&self.to_json())
     }
 
-    /// The digest of what decides the packages: a lock made for another one is stale.
+    /// The digest of everything on which the choice of packages depends. A lock with another digest is stale.
     pub fn resolution_digest(&self) -> Sha256 {
         let mut form = json!({
             "architecture": self.board.architecture,
@@ -73,8 +73,8 @@ impl Spec {
             .any(|(_, assigned)| matches!(assigned, Assigned::Secret(_)))
     }
 
-    /// Returns the codes for what depends on these settings; `own` gives the user's key, which is asked for
-    /// where there are secrets.
+    /// The codes for content that depends on these settings. `own` gives the key of the user; it is called only if there are
+    /// secrets.
     pub(crate) fn codes(&self, own: impl FnOnce() -> Option<[u8; 32]>) -> Codes {
         Codes::new(match self.has_secrets() {
             true => own(),
@@ -82,7 +82,7 @@ impl Spec {
         })
     }
 
-    /// Takes in every secret that was given.
+    /// Adds every given secret to `hasher`.
     pub fn hash_secrets(&self, hasher: &mut Hasher) {
         for (name, assigned) in self.settings.iter() {
             if let Assigned::Secret(secret) = assigned {
@@ -92,9 +92,8 @@ impl Spec {
         }
     }
 
-    /// What templates see, with what only the compose stage knows as `image`. Absent settings are
-    /// null. It holds the secrets in the clear (hashed where the profile says so) and must reach
-    /// nothing but the image.
+    /// The context of templates; `image` has the values that only the compose stage knows. Absent settings are null. The
+    /// context contains the secrets in the clear (hashed if the profile says so) and may be used only for the image.
     pub fn context(&self, image: Json) -> Json {
         let settings = self.settings.iter().map(|(name, assigned)| {
             let value = match assigned {
@@ -115,7 +114,7 @@ impl Spec {
         context
     }
 
-    /// What templates see beside settings.
+    /// The context of templates without the settings.
     pub fn surroundings(&self, image: Json) -> Json {
         json!({
             "board": self.board,
@@ -129,7 +128,7 @@ impl Spec {
         })
     }
 
-    /// What the image holds of a secret.
+    /// A secret as the image holds it.
     pub(super) fn stored(&self, name: &str, secret: &Secret) -> String {
         let setting = self.profile.settings.get(name);
         match setting.is_some_and(|setting| setting.hashed) {
@@ -138,7 +137,7 @@ impl Spec {
         }
     }
 
-    /// For a person: what the image is to be, one fact a line.
+    /// The Spec as text for a person, with one fact in each line.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let mut line = |key: &str, value: &str| {
@@ -186,7 +185,7 @@ impl Spec {
 }
 
 impl Profile {
-    /// The profile with its settings, for programs.
+    /// The profile with its settings as JSON.
     pub fn to_json(&self) -> Json {
         let setting = |(name, setting): (&String, &Setting)| {
             json!({
@@ -209,7 +208,7 @@ impl Profile {
     }
 }
 
-/// `value` with null for each field of its tables that was not given: templates are strict.
+/// `value` with null for each missing field of its tables, because templates refuse unknown names.
 pub(super) fn complete(setting: &Setting, value: Json) -> Json {
     match value {
         Json::Array(items) => match &setting.items {
@@ -230,7 +229,7 @@ pub(super) fn complete(setting: &Setting, value: Json) -> Json {
 fn digest(json: &Json) -> Sha256 {
     let mut hasher = Hasher::new();
     hasher.field(FORM.as_bytes());
-    // serde_json keeps objects sorted by key; the form has no floats and no insignificant space.
+    // The text is canonical: serde_json sorts objects by key, and the form has no floats and no spaces between tokens.
     hasher.field(json.to_string().as_bytes());
     hasher.finish()
 }

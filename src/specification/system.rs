@@ -1,34 +1,34 @@
-//! The settings of the system: what the device is called, who administers it, its time zone, its locale and its keyboard.
+//! The settings of the system: host name, administrator, time zone, locale and keyboard.
 //!
-//! All other settings reach the image through templates alone, and imgbuild knows none of them by name. It has to know
-//! these, because a template cannot write what they decide: lines of account files that packages and a base image
-//! have lines in, one line of /etc/hosts, links into the zone database, and the answers that the scripts of packages
-//! ask debconf for before any overlay is there. `profiles/README.md` lists their names and types.
+//! All other settings reach the image only through templates, and imgbuild does not know their names. It has to know these
+//! settings, because a template cannot write what depends on them: lines of account files to which packages and a base image
+//! add lines too, one line of /etc/hosts, links into the zone database, and the answers to debconf that scripts of packages
+//! need before any overlay is there. `profiles/README.md` lists their names and types.
 
 use super::settings::Settings;
 use crate::define::{Setting, Value};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use std::collections::BTreeMap;
 
-/// The setting of the name of the device.
+/// The name of the setting of the host name.
 pub const HOST_NAME: &str = "hostname";
-/// The setting of the administrator's account.
+/// The name of the setting of the administrator's account.
 pub const USER: &str = "user";
-/// The setting of the keys that the administrator logs in with.
+/// The name of the setting of the administrator's SSH keys.
 pub const SSH_KEYS: &str = "ssh-keys";
-/// The setting of the time zone.
+/// The name of the setting of the time zone.
 pub const TIME_ZONE: &str = "time-zone";
-/// The setting of the locale.
+/// The name of the setting of the locale.
 pub const LOCALE: &str = "locale";
-/// The setting of the layout of the console's keyboard.
+/// The name of the setting of the keyboard layout of the console.
 pub const KEYBOARD: &str = "keyboard";
-/// The setting of the variant of that layout.
+/// The name of the setting of the variant of the keyboard layout.
 pub const KEYBOARD_VARIANT: &str = "keyboard-variant";
 
-/// The locale that is part of the C library; every other one is compiled from Debian's package `locales`.
+/// The locale that is part of the C library. All others are compiled from the package `locales`.
 pub const BUILT_IN_LOCALE: &str = "C.UTF-8";
 
-/// What the type of a setting of the system is.
+/// The type of a setting of the system.
 #[derive(Clone, Copy)]
 enum Type {
     /// A value of this kind.
@@ -47,50 +47,50 @@ const TYPES: [(&str, Type); 7] = [
     (KEYBOARD_VARIANT, Type::One("name")),
 ];
 
-/// The settings of the system. What is not set is not written into the image.
+/// The values of the settings of the system. Nothing is written into the image for a setting without a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemSettings {
-    /// What the device is called. Only a base image, which has a name of its own, can be without.
+    /// The host name. Only an image with a base, which has its own host name, can be without it.
     pub host_name: Option<String>,
-    /// Who administers it.
+    /// The administrator.
     pub administrator: Option<Administrator>,
-    /// A name of the time zone database: `Europe/Berlin`.
+    /// The time zone, by its name in the time zone database: `Europe/Berlin`.
     pub time_zone: Option<Choice>,
-    /// A locale: `C.UTF-8`.
+    /// The locale: `C.UTF-8`.
     pub locale: Option<Choice>,
-    /// The keyboard at its console.
+    /// The keyboard of the console.
     pub keyboard: Option<Keyboard>,
 }
 
 /// An administrator, who may use sudo, and log in over SSH with one of `ssh_keys`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Administrator {
-    /// Login name.
+    /// The login name.
     pub name: String,
-    /// Lines of `authorized_keys`.
+    /// The lines of `authorized_keys`.
     pub ssh_keys: Vec<String>,
 }
 
-/// A value, and whether it is only the profile's default, in whose place a base image keeps its own.
+/// A value that may be only the default of the profile. A base image keeps its own value in place of a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The value.
     pub value: String,
-    /// Whether the profile has it as default.
+    /// Whether the value is the default of the profile.
     pub is_default: bool,
 }
 
 /// A keyboard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keyboard {
-    /// Its layout: `de`.
+    /// The layout: `de`.
     pub layout: String,
     /// The variant of that layout: `nodeadkeys`.
     pub variant: Option<String>,
 }
 
 impl SystemSettings {
-    /// The same without what nobody chose: a base image keeps its own time zone and locale then.
+    /// The settings without a time zone and a locale that are only defaults, in whose place a base image keeps its own.
     pub fn chosen(&self) -> Self {
         let chosen = |choice: &Option<Choice>| choice.clone().filter(|choice| !choice.is_default);
         Self {
@@ -100,7 +100,7 @@ impl SystemSettings {
         }
     }
 
-    /// What `settings`, whose definitions are `known`, say of the system.
+    /// The settings of the system in `settings`, whose definitions are `known`.
     pub(super) fn of(known: &BTreeMap<String, Setting>, settings: &Settings) -> Self {
         let choice = |name| {
             let value = text(settings, name)?;
@@ -124,7 +124,7 @@ impl SystemSettings {
     }
 }
 
-/// Refuses definitions whose values the system cannot have, and keys of an administrator that there is not.
+/// Refuses definitions of the wrong type, and SSH keys without an administrator.
 pub(super) fn check_system(
     diagnostics: &mut Diagnostics,
     known: &BTreeMap<String, Setting>,
@@ -149,7 +149,7 @@ pub(super) fn check_system(
     }
 }
 
-/// `locale` as Debian lists it where its name has no charset: `de_DE`, `ca_ES@valencia`.
+/// `locale` without its charset, as Debian lists some locales: `de_DE`, `ca_ES@valencia`.
 pub fn without_charset(locale: &str) -> String {
     locale.replacen(".UTF-8", "", 1)
 }
@@ -187,7 +187,7 @@ fn wrong_type(name: &str, kind: Type, setting: &Setting) -> Diagnostic {
         .help("a setting of any other name can be of any type")
 }
 
-/// The text of the setting `name`, where it is set.
+/// The text of the setting `name`, if it is set.
 fn text(settings: &Settings, name: &str) -> Option<String> {
     match settings.value(name)? {
         Value::Text(text) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -214,7 +214,7 @@ mod tests {
     use crate::define::Definitions;
     use crate::specification::{BaseArgument, Spec, UserSettings, check};
 
-    /// What profile `p` of these lines means for `user`.
+    /// The Spec of a profile `p` with the lines `profile`, for `user`.
     fn spec(profile: &str, user: &UserSettings) -> Result<Spec, Diagnostics> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("profiles/p");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_image_can_be_without_a_name_for_it_has_one() {
+    fn only_a_base_image_can_be_without_a_host_name_setting() {
         let optional = "[settings.hostname]\ntype = \"hostname\"\n";
         for profile in ["", optional] {
             let spec = spec(profile, &on_base()).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_chose_is_left_to_a_base() {
+    fn a_base_keeps_its_own_value_in_place_of_a_default() {
         let profile = "extends = [\"base\"]\n[settings.locale]\ndefault = \"de_DE.UTF-8\"\n";
         let chosen = |flags: &[&str]| {
             let flags = flags.iter().map(|&flag| flag.to_owned()).collect();
@@ -318,11 +318,8 @@ mod tests {
             (own, "shell=bash", &[]),
             (own, "shell=zsh", &["zsh"]),
         ] {
-            let flags = Some(flag.to_owned()).filter(|flag| !flag.is_empty());
-            let user = UserSettings {
-                flags: flags.into_iter().collect(),
-                ..UserSettings::default()
-            };
+            let flags = Some(flag).filter(|flag| !flag.is_empty());
+            let user = UserSettings::of_flags(flags);
             let spec = spec(profile, &user).unwrap_or_else(|wrong| panic!("{wrong}"));
             let known = ["locales", "zsh"].iter().chain(&keyboard);
             let mut found: Vec<&str> = known

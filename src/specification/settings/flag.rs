@@ -1,4 +1,4 @@
-//! What `--set NAME=VALUE` gives; a list also as an array of TOML, `--set 'NAME=["a", "b"]'`.
+//! Reads `--set NAME=VALUE`. A list can also be a TOML array: `--set 'NAME=["a", "b"]'`.
 
 use super::given::{Given, open_secret, unknown};
 use crate::define::read::free_table;
@@ -6,7 +6,7 @@ use crate::define::{Raw, Setting};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Located, Span};
 use std::collections::BTreeMap;
 
-/// Reads `flag` over what is `given`; those of a list add up.
+/// Reads `flag` into `given`. It replaces an earlier value, but adds to a list of an earlier `--set`.
 pub(super) fn read(
     diagnostics: &mut Diagnostics,
     definitions: &BTreeMap<String, Setting>,
@@ -20,7 +20,7 @@ pub(super) fn read(
         range: BEFORE.len() + from..BEFORE.len() + to,
     };
     let Some((name, text)) = flag.split_once('=') else {
-        // `KEY:VALUE` and the like, of which the value may have been meant to be a secret.
+        // In `KEY:VALUE` and the like, the value may be a secret.
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         let name = flag.bytes().take_while(|byte| is_name(*byte)).count();
         diagnostics.sources.mask(&at(name, flag.len()));
@@ -57,7 +57,7 @@ pub(super) fn read(
     given.insert(name.to_owned(), Given { raw, flag: true });
 }
 
-/// The array of `name=[…]`, which is a line of TOML as it stands.
+/// Reads `name=[…]`, which is a line of TOML.
 fn read_array(
     diagnostics: &mut Diagnostics,
     file: FileId,
@@ -75,7 +75,7 @@ fn read_array(
     None
 }
 
-/// The items of two flags for one list.
+/// Joins the items of two `--set` options for one list.
 fn append(setting: &Setting, earlier: Located<Raw>, later: Located<Raw>) -> Located<Raw> {
     let span = later.span.clone();
     let items = [earlier, later]
@@ -87,12 +87,11 @@ fn append(setting: &Setting, earlier: Located<Raw>, later: Located<Raw>) -> Loca
 
 #[cfg(test)]
 mod tests {
-    use crate::define::Definitions;
-    use crate::specification::{self, UserSettings};
+    use crate::specification::mistakes;
 
     #[test]
     fn a_flag_holds_one_array() {
-        for (flag, said) in [
+        for (flag, reason) in [
             ("ntp-servers=[\"a.example\", \"b.example\"]", ""),
             (
                 "ntp-servers=[\"a.example\"]\nlocale=[]",
@@ -101,18 +100,9 @@ mod tests {
             ("ntp-servers=[\"a.example]", "not TOML"),
             ("ntp-servers=[1]", "`1` cannot be `ntp-servers`"),
         ] {
-            let user = UserSettings {
-                flags: vec![flag.to_owned()],
-                ..UserSettings::default()
-            };
-            let found = match specification::check(&Definitions::find(&[]), "rpi4", "base", &user) {
-                Ok(_) => String::new(),
-                Err(wrong) => wrong.to_string(),
-            };
-            assert!(
-                found.contains(said) && found.is_empty() == said.is_empty(),
-                "{flag}: {found}"
-            );
+            let found = mistakes("base", [flag]);
+            assert!(found.contains(reason), "{flag}: {found}");
+            assert_eq!(found.is_empty(), reason.is_empty(), "{flag}: {found}");
         }
     }
 }

@@ -1,17 +1,18 @@
-//! What was given for a setting, and mistakes in how.
+//! The text that a person gave for a setting, and mistakes in the way of giving it.
 
+use crate::define::setting::unknown_setting;
 use crate::define::{Raw, Setting};
 use crate::diag::{Diagnostic, Located, Span};
 use std::collections::BTreeMap;
 
-/// What was given for one setting.
+/// The text that was given for one setting.
 pub(super) struct Given {
     pub(super) raw: Located<Raw>,
-    /// Of a flag; those of a list add up.
+    /// Whether it comes from `--set`. The values of several such options for a list are joined.
     pub(super) flag: bool,
 }
 
-/// The mistake of a secret that is given openly.
+/// The mistake that a secret is given in a place that others can read.
 pub(super) fn open_secret(name: &str, span: &Span) -> Diagnostic {
     Diagnostic::new("setting::open-secret", format!("`{name}` is a secret"))
         .label(span, "others can read it here")
@@ -20,13 +21,12 @@ pub(super) fn open_secret(name: &str, span: &Span) -> Diagnostic {
         ))
 }
 
-/// The mistake of a name that no setting has.
+/// The mistake that no setting has this name.
 pub(super) fn unknown(
     name: &str,
     span: &Span,
     definitions: &BTreeMap<String, Setting>,
 ) -> Diagnostic {
-    Diagnostic::new("setting::unknown", format!("no setting is called `{name}`"))
-        .label(span, "")
-        .suggest(name, definitions.keys().map(String::as_str))
+    let (value, span) = (name.to_owned(), span.clone());
+    unknown_setting("setting::unknown", &Located { value, span }, definitions)
 }
