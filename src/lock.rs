@@ -16,35 +16,35 @@ pub const LOCK_VERSION: u32 = 2;
 pub struct Lock {
     /// [`LOCK_VERSION`].
     pub version: u32,
-    /// Digest of what decides the packages; another one makes the lock stale.
+    /// The digest of everything on which the choice of packages depends. With another digest, the lock is stale.
     pub spec: Sha256,
-    /// The newest `Date` of the archives used.
+    /// The newest `Date` of the archives that were used.
     pub epoch: Epoch,
-    /// The archives at the moment of resolution.
+    /// The archives, as they were when the lock was made.
     pub repositories: Vec<LockedRepository>,
-    /// The image that the build starts from, unless it starts from packages alone.
+    /// The base image, unless the image is made of packages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<LockedBase>,
     /// The image that only the boot loader is taken from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loader: Option<LockedBase>,
-    /// The packages of the image, beside those that its base has, sorted by name and architecture.
+    /// The packages that are installed, without those that the base image has already, sorted by name and architecture.
     pub packages: Vec<LockedPackage>,
-    /// Packages of the same archives whose files serve as boot blobs; they are not installed.
+    /// Packages of the same archives whose files are used for boot blobs; they are not installed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub file_packages: Vec<LockedPackage>,
-    /// The archives with keys of their own that blobs are taken from; the device never asks them.
+    /// The third-party archives that blobs are taken from; the device does not use them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub third_party_archives: Vec<LockedRepository>,
-    /// Packages of these archives whose files serve as boot blobs; they are not installed.
+    /// Packages of these archives whose files are used for boot blobs; they are not installed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub third_party_packages: Vec<LockedPackage>,
-    /// By architecture of the building host: packages that run in the sandbox and reach no image.
+    /// Packages whose programs run in the sandbox and are not part of the image, by the architecture of the building host.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<Architecture, Vec<LockedPackage>>,
 }
 
-/// What every version of the lock has.
+/// The key that every version of the lock has.
 #[derive(Deserialize)]
 struct Header {
     version: u32,
@@ -54,32 +54,32 @@ struct Header {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LockedRepository {
-    /// The name that packages refer to: `debian/trixie`, `debian-security/trixie-security`.
+    /// The name by which packages refer to it: `debian/trixie`, `debian-security/trixie-security`.
     pub name: String,
-    /// Root of the archive when the lock was made; the device fetches its upgrades from there. A
-    /// build may fetch from another mirror, since every package is known by its digest.
+    /// The address of the archive when the lock was made. The device fetches its upgrades from there; a build may fetch from
+    /// another mirror, because every package is pinned by its digest.
     pub url: String,
-    /// Digest of its InRelease.
+    /// The digest of its InRelease.
     pub in_release: Sha256,
     /// Its `Date`, in seconds since 1970-01-01 UTC.
     pub date: Epoch,
 }
 
-/// A text that is no lock.
+/// An error: a text is not a lock.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// It is not in the form of a lock.
+    /// The text does not have the form of a lock.
     #[error("the lock cannot be read; run `imgbuild lock` to make it anew")]
     Form(#[from] toml::de::Error),
-    /// It is of another imgbuild.
+    /// The lock was made by another version of imgbuild.
     #[error(
         "the lock has version {found}, expected {LOCK_VERSION}; run `imgbuild lock` to make it anew"
     )]
     Version {
-        /// Its version.
+        /// The version of the lock.
         found: u32,
     },
-    /// It leads out of an archive.
+    /// A path leads out of an archive.
     #[error(
         "the lock gives package `{package}` the path `{path}`, expected names joined by `/` below the archive, without `..`; \
          run `imgbuild lock` to make it anew"
@@ -87,21 +87,26 @@ pub enum LockError {
     Path {
         /// The package.
         package: String,
-        /// What stands there.
+        /// The path.
         path: String,
     },
 }
 
 impl Lock {
-    /// Reads what [`Lock::to_text`] wrote.
+    /// Reads a text that [`Lock::to_text`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a lock of [`LOCK_VERSION`].
     pub fn parse(text: &str) -> Result<Self, LockError> {
-        // The version comes first: a lock of another one has other keys, and to say so of one of them would help nobody.
+        // The version is checked first: a lock of another version has other keys, and a message about one of them would not
+        // help.
         let Header { version: found } = toml::from_str(text)?;
         if found != LOCK_VERSION {
             return Err(LockError::Version { found });
         }
         let lock: Self = toml::from_str(text)?;
-        // Not only where a package is fetched, since the store may have it: what was read is believed from here on.
+        // The paths are checked here and not when a package is fetched, because a package in the store is not fetched.
         let stray = lock.files().find(|package| !is_plain_path(&package.path));
         match stray {
             Some(package) => Err(LockError::Path {
@@ -112,14 +117,14 @@ impl Lock {
         }
     }
 
-    /// Every package file that it names.
+    /// Every package in the lock.
     fn files(&self) -> impl Iterator<Item = &LockedPackage> {
         let tools = self.tools.values().flatten();
         let files = self.packages.iter().chain(&self.file_packages);
         files.chain(&self.third_party_packages).chain(tools)
     }
 
-    /// The canonical form: TOML, for people to read and for versions to be compared.
+    /// The canonical form: TOML, which people can read and version control systems can compare.
     pub fn to_text(&self) -> String {
         let body = toml::to_string(self).expect("a lock has nothing that TOML cannot hold");
         format!(
@@ -127,7 +132,7 @@ impl Lock {
         )
     }
 
-    /// Every package, with those that reach no image: of the image, file packages, tools of `host`.
+    /// The packages of Debian's archives that a build on `host` needs: those of the image, file packages and tools.
     pub fn inputs(&self, host: Option<Architecture>) -> impl Iterator<Item = &LockedPackage> {
         let tools = host
             .and_then(|host| self.tools.get(&host))
@@ -138,7 +143,7 @@ impl Lock {
 }
 
 impl LockedRepository {
-    /// The suite: what stands behind the slash of the name.
+    /// The suite, which is the part of the name after the slash.
     pub fn suite(&self) -> &str {
         self.name
             .rsplit_once('/')
@@ -150,14 +155,14 @@ impl LockedRepository {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LockedBase {
-    /// The board's name for it, or that of the file.
+    /// The name of the image on the board, or the name of its file.
     pub name: String,
-    /// Where it may be had; nowhere if it is a file of the person who builds.
+    /// The addresses of the image; empty if it is a file of the building host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
-    /// Length in bytes.
+    /// The length in bytes.
     pub size: u64,
-    /// Digest of the file.
+    /// The digest of the file.
     pub sha256: Sha256,
 }
 
@@ -165,21 +170,21 @@ pub struct LockedBase {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LockedPackage {
-    /// Package name.
+    /// The name of the package.
     pub name: String,
-    /// Its `Architecture` field: one of ours, or `all`.
+    /// Its field `Architecture`: a name of [`Architecture`], or `all`.
     pub architecture: String,
     /// Its version.
     pub version: String,
-    /// Name of the [`LockedRepository`] it came from.
+    /// The name of the [`LockedRepository`] that it comes from.
     pub repository: String,
-    /// Path below the archive's root: `pool/main/t/tor/tor_….deb`.
+    /// The path in the archive: `pool/main/t/tor/tor_….deb`.
     pub path: String,
     /// Length in bytes.
     pub size: u64,
     /// Digest of the file.
     pub sha256: Sha256,
-    /// Whether it is here only because another package needs it (apt: `Auto-Installed`).
+    /// Whether it is installed only because another package needs it (`Auto-Installed` of apt).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub automatic: bool,
 }

@@ -1,4 +1,4 @@
-//! The Plan: what is meant and what is pinned, with every identifier derived from both.
+//! The Plan: a Spec and its Lock, with the identifiers that are derived from both.
 
 use crate::define::board::ArchiveFile;
 use crate::digest::{Hasher, Sha256};
@@ -8,50 +8,51 @@ use crate::seed::{Seed, uuid_text};
 use crate::specification::{ImageBase, Spec};
 use serde_json::json;
 
-/// Spec and Lock, with identifiers. From here on nothing but these two decides a byte.
+/// A Spec and its Lock. Every byte of the image depends only on these two.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is meant.
+    /// The specification of the image.
     pub spec: Spec,
-    /// Every input.
+    /// The inputs.
     pub lock: Lock,
-    /// Digest of everything that decides the image, secrets left out: the build id.
+    /// The build id: the digest of everything on which the image depends, without secrets.
     pub build_id: Sha256,
     seed: Seed,
 }
 
-/// The lock was made for something else.
+/// An error: a lock was made for another Spec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StaleLock {
-    /// For other packages.
+    /// The lock was made for other packages.
     #[error(
         "the lock was made for another set of packages ({found}, expected {expected}); run `imgbuild \
          lock` with the same flags"
     )]
     Packages {
-        /// Digest of the packages that are meant now.
+        /// The digest of the Spec.
         expected: Sha256,
-        /// Digest in the lock.
+        /// The digest in the lock.
         found: Sha256,
     },
-    /// For another base image.
+    /// The lock was made for another base image.
     #[error(
         "the lock was made for a base image with sha256 {found}, expected {expected}; run `imgbuild \
          lock` with the same flags"
     )]
     Base {
-        /// Digest of the file that is meant now.
+        /// The digest of the file that the Spec asks for.
         expected: Sha256,
-        /// Digest in the lock.
+        /// The digest in the lock.
         found: Sha256,
     },
 }
 
 impl StaleLock {
-    /// Refuses a `lock` that was made for something else than `spec`.
+    /// Refuses a `lock` that was not made for `spec`.
     ///
     /// # Errors
-    /// Where it was made for other packages or for another base image.
+    ///
+    /// The lock was made for other packages or for another base image.
     pub fn check(spec: &Spec, lock: &Lock) -> Result<(), Self> {
         let expected = spec.resolution_digest();
         if lock.spec != expected {
@@ -72,7 +73,11 @@ impl StaleLock {
 }
 
 impl Plan {
-    /// Joins `spec` and the `lock` that was made for its packages.
+    /// Makes the plan of `spec` and its `lock`.
+    ///
+    /// # Errors
+    ///
+    /// The lock was made for another Spec.
     pub fn new(spec: Spec, lock: Lock) -> Result<Self, StaleLock> {
         StaleLock::check(&spec, &lock)?;
         let mut hasher = Hasher::new();
@@ -87,7 +92,7 @@ impl Plan {
         for base in [&lock.base, &lock.loader].into_iter().flatten() {
             hasher.field(&base.sha256.0);
         }
-        // The tools of the building host are left out: they must decide no byte.
+        // The tools of the building host are left out, because no byte of the image may depend on them.
         for package in lock
             .packages
             .iter()
@@ -105,37 +110,37 @@ impl Plan {
         })
     }
 
-    /// The one point in time that the image knows.
+    /// The only point in time that appears in the image.
     pub fn epoch(&self) -> Epoch {
         self.lock.epoch
     }
 
-    /// Disk GUID of a GPT.
+    /// The disk GUID of a GPT.
     pub fn disk_guid(&self) -> [u8; 16] {
         self.seed.uuid("disk")
     }
 
-    /// Disk id of an MBR.
+    /// The disk id of an MBR.
     pub fn disk_id(&self) -> u32 {
         self.seed.id32("disk")
     }
 
-    /// Partition GUID of partition `name` in a GPT.
+    /// The partition GUID of partition `name` in a GPT.
     pub fn partition_guid(&self, name: &str) -> [u8; 16] {
         self.seed.uuid(&format!("partition/{name}"))
     }
 
-    /// UUID of the ext4 in partition `name`.
+    /// The UUID of the ext4 in partition `name`.
     pub fn filesystem_uuid(&self, name: &str) -> [u8; 16] {
         self.seed.uuid(&format!("filesystem/{name}"))
     }
 
-    /// Hash seed of the directories of the ext4 in partition `name`.
+    /// The hash seed of the directories of the ext4 in partition `name`.
     pub fn hash_seed(&self, name: &str) -> [u8; 16] {
         self.seed.uuid(&format!("hash-seed/{name}"))
     }
 
-    /// Volume id of the FAT in partition `name`.
+    /// The volume id of the FAT in partition `name`.
     pub fn fat_volume_id(&self, name: &str) -> u32 {
         self.seed.id32(&format!("fat/{name}"))
     }
@@ -145,7 +150,7 @@ impl Plan {
         uuid_text(&self.filesystem_uuid(name))
     }
 
-    /// What the lock has of a file of another archive: its package, and the archive.
+    /// The package in the lock that has a file of a third-party archive, and the archive.
     pub fn third_party_packages(
         &self,
         wanted: &ArchiveFile,
@@ -155,12 +160,11 @@ impl Plan {
             package.repository == name && package.name == wanted.file.package
         };
         let package = self.lock.third_party_packages.iter().find(is_wanted);
-        let mut third_party_archives = self.lock.third_party_archives.iter();
-        package
-            .zip(third_party_archives.find(|third_party_archive| third_party_archive.name == name))
+        let mut archives = self.lock.third_party_archives.iter();
+        package.zip(archives.find(|archive| archive.name == name))
     }
 
-    /// Everything that is decided, for programs.
+    /// The plan as JSON.
     pub fn to_json(&self) -> serde_json::Value {
         let packages = |packages: &[LockedPackage]| -> serde_json::Value {
             let one = |package: &LockedPackage| {
@@ -182,7 +186,7 @@ impl Plan {
         })
     }
 
-    /// Everything that is decided, for people.
+    /// The plan as text for a person.
     pub fn to_text(&self) -> String {
         let packages = &self.lock.packages;
         let size: u64 = packages.iter().map(|package| package.size).sum();

@@ -1,4 +1,4 @@
-//! From a Spec to a Lock: which packages, in which versions, from which archives.
+//! Makes the Lock of a Spec: chooses the packages, their versions and their archives.
 
 mod error;
 mod installed;
@@ -25,14 +25,13 @@ use crate::specification::Spec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Changes whenever the same archives and the same Spec give another lock.
+/// The name of the stage in the store. It changes whenever the same archives and the same Spec would give another lock.
 const STAGE: &str = "resolve-5";
 
 /// The name of Debian's main archive in locks and messages.
 const DEBIAN: &str = "debian";
 
-/// The archives of `suite`: the release, its updates, its security fixes, and what single packages
-/// are taken from.
+/// The repositories of `suite`: the release, its updates, its security fixes, and the extra suites.
 pub fn repositories(
     suite: &Suite,
     mirrors: &DebianMirrors,
@@ -63,24 +62,28 @@ pub fn repositories(
     repositories
 }
 
-/// The name in locks and messages of an extra suite's repository.
+/// The name of the repository of an extra suite in locks and messages.
 fn extra_repository(extra: &ExtraSuite) -> String {
     format!("{DEBIAN}/{}", extra.name)
 }
 
-/// Chooses packages for Specs.
+/// Chooses the packages of a Spec.
 pub struct Resolver<'a> {
-    /// Over which network into which store.
+    /// The network and the store.
     pub archives: Archives<'a>,
-    /// Where the build begins: the archives, and what is there already.
+    /// The start of the build: the archives, and the base image if there is one.
     pub base: &'a Base,
-    /// The architecture of the machine that builds.
+    /// The architecture of the building host.
     pub host: Architecture,
 }
 
 impl Resolver<'_> {
-    /// The lock for `spec` as of now. The archives are asked each time; what was chosen from the
-    /// same state of them is remembered.
+    /// Makes the lock of `spec` from the present state of the archives, which are fetched each time. The result for the same
+    /// state is kept in the store.
+    ///
+    /// # Errors
+    ///
+    /// An archive cannot be used, the packages cannot be installed together, or the store fails.
     pub fn resolve(&self, spec: &Spec) -> Result<Lock, ResolveError> {
         let reporter = self.archives.reporter;
         reporter.report(Event::Started {
@@ -101,30 +104,26 @@ impl Resolver<'_> {
         let fetched = self.base.repositories.iter().map(fetch);
         let fetched = fetched.chain(tools.iter().map(fetch_tools));
         let fetched = fetched.collect::<Result<Vec<_>, _>>()?;
-        let third_party_archives = self.base.third_party_archives.iter();
-        let third_party_packages = third_party_archives.map(|third_party_archive| {
-            archives.fetch_indices(third_party_archive, &architectures[..1])
-        });
-        let third_party_packages = third_party_packages.collect::<Result<Vec<_>, _>>()?;
-        let key = self.key(spec, &fetched, &third_party_packages);
+        let third_party = &self.base.third_party_archives;
+        let fetch = |repository| archives.fetch_indices(repository, &architectures[..1]);
+        let third_party_fetched = third_party.iter().map(fetch);
+        let third_party_fetched = third_party_fetched.collect::<Result<Vec<_>, _>>()?;
+        let key = self.key(spec, &fetched, &third_party_fetched);
         let store = self.archives.store;
         let known = store.memo(STAGE, &key);
         let mut lock = match &known {
             Some(object) => Lock::parse(&store.read_text(object)?)?,
             None => {
-                // What the base has installed was read from its disk.
+                // The list of packages that the base image has was read from its disk, so the disk has to be genuine.
                 store.prove(self.base.image().map(|image| image.opened.disk))?;
                 let lock = Lock {
                     third_party_archives: locked_repositories(
-                        self.base
-                            .third_party_archives
-                            .iter()
-                            .zip(&third_party_packages),
+                        third_party.iter().zip(&third_party_fetched),
                     ),
                     third_party_packages: third_party::choose(
                         spec,
-                        &self.base.third_party_archives,
-                        &third_party_packages,
+                        third_party,
+                        &third_party_fetched,
                         store,
                     )?,
                     ..self.choose(spec, &fetched)?
@@ -141,12 +140,12 @@ impl Resolver<'_> {
         Ok(lock)
     }
 
-    /// Every archive, in the order of what was fetched from them.
+    /// Every repository, in the order in which the indices were fetched.
     fn all(&self) -> impl Iterator<Item = &Repository> {
         self.base.repositories.iter().chain(&self.base.tools)
     }
 
-    fn key(&self, spec: &Spec, fetched: &[Indices], third_party_packages: &[Indices]) -> Sha256 {
+    fn key(&self, spec: &Spec, fetched: &[Indices], third_party_fetched: &[Indices]) -> Sha256 {
         let mut hasher = Hasher::new();
         hasher.field(&spec.resolution_digest().0);
         hasher.field(self.host.debian().as_bytes());
@@ -157,12 +156,9 @@ impl Resolver<'_> {
             hasher.field(&image.opened.disk.0);
         }
         hasher.field(configure::NATIVE_PACKAGES.join(" ").as_bytes());
-        let third_party_archives = self
-            .base
-            .third_party_archives
-            .iter()
-            .zip(third_party_packages);
-        for (repository, indices) in self.all().zip(fetched).chain(third_party_archives) {
+        let third_party = self.base.third_party_archives.iter();
+        let third_party = third_party.zip(third_party_fetched);
+        for (repository, indices) in self.all().zip(fetched).chain(third_party) {
             hasher.field(repository.name.as_bytes());
             hasher.field(url(repository).as_bytes());
             hasher.field(&indices.release.digest.0);
@@ -258,33 +254,27 @@ impl Resolver<'_> {
         })
     }
 
-    /// The package of that name, alone: the newest, or the one of the suite that it is taken from.
+    /// The newest package `name`, or that of the extra suite that names it. Its dependencies are not needed.
     fn file_package(
         &self,
         universe: &Universe,
         name: &str,
         suite: &Suite,
     ) -> Result<LockedPackage, ResolveError> {
+        let repositories = self.base.repositories.iter();
         let missing = || ResolveError::NoFilePackage {
             name: name.to_owned(),
-            repositories: self
-                .base
-                .repositories
-                .iter()
-                .map(|repository| repository.name.clone())
-                .collect(),
+            repositories: repositories.map(|one| one.name.clone()).collect(),
         };
         let from = taken_from(name, suite);
+        let is_from = |repository: &str| from.as_ref().is_none_or(|from| repository == from);
         let mut packages = universe.named(name);
-        let package = packages.find(|package| {
-            from.as_ref()
-                .is_none_or(|from| package.repository() == from)
-        });
-        // It is wanted for its files only.
+        let package = packages.find(|package| is_from(package.repository()));
+        // It is not installed, only files of it are used.
         Ok(package.ok_or_else(missing)?.locked(true))
     }
 
-    /// What runs in the sandbox in place of the image's own programs: of the host's architecture.
+    /// The packages of the host's architecture whose programs run in the sandbox in place of those of the image.
     fn tools(
         &self,
         fetched: &[Indices],
@@ -336,7 +326,7 @@ fn wanted(name: &str, suite: &Suite) -> Result<Wanted, NotARequest> {
     Ok(wanted)
 }
 
-/// The host that a base names `repository` by, from wherever it is fetched.
+/// The host by which the base image names `repository`, from whichever mirror it is fetched.
 fn site(repository: &Repository) -> &str {
     let host = repository.name.split(['/', ':']).next();
     host.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Why there is no lock.
+//! The errors of making a lock.
 
 use crate::apt::index::IndexError;
 use crate::apt::repository::RepositoryError;
@@ -6,7 +6,7 @@ use crate::apt::solve::{NotARequest, SolveError};
 use crate::lock::LockError;
 use std::io;
 
-/// Why there is no lock.
+/// An error: no lock can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// An archive cannot be used.
@@ -15,18 +15,18 @@ pub enum ResolveError {
     /// An index of packages cannot be read.
     #[error("cannot read an index of packages")]
     Index(#[from] IndexError),
-    /// A definition asks for something that is no package.
+    /// A definition asks for something that is not a package.
     #[error(transparent)]
     Request(#[from] NotARequest),
     /// The packages cannot be installed together.
     #[error(transparent)]
     Solve(#[from] SolveError),
-    /// A package whose files the board uses is in no archive.
+    /// No archive has a package whose files the board uses.
     #[error("package `{name}`, whose files the board uses, is in none of {}", .repositories.join(", "))]
     NoFilePackage {
         /// The package.
         name: String,
-        /// The archives.
+        /// The repositories that were searched.
         repositories: Vec<String>,
     },
     /// A lock in the store cannot be read.

@@ -1,4 +1,4 @@
-//! What a base image has installed already, and what is left to ask for on top of it.
+//! The packages that a base image has installed already, and those that are still missing.
 
 use crate::apt::index::Index;
 use crate::apt::solve::{Choice, Wanted};
@@ -11,8 +11,8 @@ pub(super) fn names(installed: &Index) -> BTreeSet<&str> {
     packages.map(|package| package.name()).collect()
 }
 
-/// Those of `wanted` that `installed` does not have: what is there stays as it is, unless something
-/// else needs a newer version.
+/// The packages of `wanted` that are not `installed`. An installed package stays as it is, unless another package needs a newer
+/// version of it.
 pub(super) fn missing(wanted: Vec<Wanted>, installed: &Index) -> Vec<Wanted> {
     let names = names(installed);
     let is_there =

@@ -1,11 +1,10 @@
-//! Packages of archives with keys of their own, which lend files to the blobs of a board. Each is
-//! pinned by a signed index as Debian's are; none is installed, and none decides what else is.
+//! Packages of third-party archives, which provide files for the blobs of a board. They are pinned by signed indices like
+//! Debian's packages, but they are not installed and have no influence on the other packages.
 
 use super::error::ResolveError;
 use crate::apt::keyring::{Keyring, KeyringError};
 use crate::apt::repository::{Freshness, Indices, Repository};
 use crate::apt::solve::Universe;
-use crate::architecture::Architecture;
 use crate::define::board::{Archive, Board};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::fetch::BadUrl;
@@ -15,46 +14,45 @@ use crate::store::Store;
 use std::error::Error;
 use std::sync::Arc;
 
-/// Why an archive that a board names cannot be asked.
+/// An error: a third-party archive of a board cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ThirdPartyError {
-    /// The file of its key holds no key, or another one.
+    /// Its key cannot be read or has another fingerprint.
     #[error("cannot use the key of archive `{archive}`")]
     Key {
-        /// The board's name for it.
+        /// The name of the archive.
         archive: String,
-        /// Why not.
+        /// The cause.
         source: KeyringError,
     },
     /// Its address is not a URL.
     #[error("cannot use the address of archive `{archive}`")]
     Address {
-        /// The board's name for it.
+        /// The name of the archive.
         archive: String,
-        /// Why not.
+        /// The cause.
         source: BadUrl,
     },
 }
 
-/// The archives that lend files to blobs of `board`.
+/// The third-party archives that provide files for blobs of `board`.
+///
+/// # Errors
+///
+/// The key or the address of an archive cannot be used.
 pub fn third_party_archives(
     board: &Board,
     freshness: Freshness,
 ) -> Result<Vec<Repository>, ThirdPartyError> {
-    let third_party_packages = board.third_party_packages();
-    let lends = |archive: &&Archive| {
-        third_party_packages
-            .iter()
-            .any(|(name, _)| *name == archive.name)
-    };
-    let third_party_archives = board.archives.iter().filter(lends);
-    third_party_archives
+    let packages = board.third_party_packages();
+    let is_used = |archive: &&Archive| packages.iter().any(|(name, _)| *name == archive.name);
+    let archives = board.archives.iter().filter(is_used);
+    archives
         .map(|archive| third_party_archive(archive, freshness))
         .collect()
 }
 
-/// Whether every archive of `board` has the key that its fingerprint names; what is wrong is added to
-/// `diagnostics`.
+/// Whether the key of every third-party archive of `board` has the right fingerprint; mistakes are reported.
 pub fn lint_archive_keys(diagnostics: &mut Diagnostics, board: &Board) -> bool {
     let mut sound = true;
     for archive in &board.archives {
@@ -70,7 +68,7 @@ pub fn lint_archive_keys(diagnostics: &mut Diagnostics, board: &Board) -> bool {
     sound
 }
 
-/// `archive`, by no other key than the one that its board names.
+/// The repository of `archive`. It trusts only the key with the fingerprint in the board file.
 fn third_party_archive(
     archive: &Archive,
     freshness: Freshness,
@@ -97,42 +95,32 @@ fn third_party_archive(
     })
 }
 
-/// The newest of each package that `spec` borrows files of, from the `third_party_archives` as `fetched`.
+/// The newest version of each third-party package of `spec`; `fetched` are the indices of `archives`.
 pub(super) fn choose(
     spec: &Spec,
-    third_party_archives: &[Repository],
+    archives: &[Repository],
     fetched: &[Indices],
     store: &Store,
 ) -> Result<Vec<LockedPackage>, ResolveError> {
-    let mut third_party_packages = Vec::new();
-    for (third_party_archive, indices) in third_party_archives.iter().zip(fetched) {
-        let universe = universe(third_party_archive, indices, spec.board.architecture, store)?;
-        for (_, name) in (spec.board.third_party_packages().into_iter()).filter(|(archive, _)| {
-            spec.board.archive(archive).repository() == third_party_archive.name
-        }) {
+    let board = &spec.board;
+    let mut chosen = Vec::new();
+    for (repository, indices) in archives.iter().zip(fetched) {
+        let mut texts = Vec::new();
+        for index in &indices.indices {
+            let text = store.read_text(&index.text)?;
+            texts.push((repository.name.clone(), Arc::from(text)));
+        }
+        let universe = Universe::new(texts, board.architecture)?;
+        let packages = board.third_party_packages().into_iter();
+        let is_here = |name: &str| board.archive(name).repository() == repository.name;
+        for (_, name) in packages.filter(|(archive, _)| is_here(archive)) {
             let package = universe.named(name).next();
             let package = package.ok_or_else(|| ResolveError::NoFilePackage {
                 name: name.to_owned(),
-                repositories: vec![third_party_archive.name.clone()],
+                repositories: vec![repository.name.clone()],
             })?;
-            third_party_packages.push(package.locked(true));
+            chosen.push(package.locked(true));
         }
     }
-    Ok(third_party_packages)
-}
-
-fn universe(
-    third_party_archive: &Repository,
-    fetched: &Indices,
-    architecture: Architecture,
-    store: &Store,
-) -> Result<Universe, ResolveError> {
-    let mut texts = Vec::new();
-    for index in &fetched.indices {
-        texts.push((
-            third_party_archive.name.clone(),
-            Arc::from(store.read_text(&index.text)?),
-        ));
-    }
-    Ok(Universe::new(texts, architecture)?)
+    Ok(chosen)
 }
