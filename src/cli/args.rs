@@ -1,8 +1,10 @@
-//! The command line exactly as typed. What it means is decided elsewhere.
+//! The command line as it was typed. Other modules decide what it means.
 
 use crate::digest::Sha256;
 use crate::qemu::Firmware;
 use clap::builder::PossibleValue;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{
     Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     value_parser,
@@ -31,28 +33,28 @@ struct Options {
 /// A whole command line.
 #[derive(Debug)]
 pub(crate) struct Cli {
-    /// What to do.
+    /// The command.
     pub(crate) task: Task,
-    /// How much to say meanwhile.
+    /// How much the command prints to standard error.
     pub(crate) talk: TalkArgs,
 }
 
-/// What to do.
+/// The command.
 #[derive(Debug)]
 pub(crate) enum Task {
-    /// No subcommand: build.
+    /// Build an image, which is the command without the name of a subcommand.
     Build(BuildArgs),
-    /// A subcommand.
+    /// Run a subcommand.
     Other(Command),
 }
 
 impl Cli {
-    /// What `arguments` ask for.
+    /// Parses the command line `arguments`.
     pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let matches = Self::grammar().try_get_matches_from(arguments)?;
         let options = Options::from_arg_matches(&matches)?;
-        // With a subcommand there are no arguments of a build, not even the required ones, which
-        // clap's derive cannot express by an optional field.
+        // A subcommand excludes all arguments of a build, also the required ones. clap's derive cannot express
+        // this by an optional field.
         let task = match options.command {
             Some(command) => Task::Other(command),
             None => Task::Build(BuildArgs::from_arg_matches(&matches)?),
@@ -63,7 +65,7 @@ impl Cli {
         })
     }
 
-    /// What is to be built, by a command that builds.
+    /// The board, profile and settings of a command that has them.
     pub(crate) fn target(&self) -> Option<&TargetArgs> {
         match &self.task {
             Task::Build(args) => Some(&args.target),
@@ -71,7 +73,7 @@ impl Cli {
             Task::Other(Command::Plan(args)) => Some(&args.build.target),
             Task::Other(Command::Test(args)) => match &args.tested {
                 Tested::Built(args) => Some(&args.target),
-                Tested::Image(_) => None,
+                Tested::Image { .. } => None,
             },
             Task::Other(_) => None,
         }
@@ -299,16 +301,21 @@ pub(crate) struct TestArgs {
     pub(crate) json: bool,
 }
 
-/// What is tested.
+/// The image of a test.
 #[derive(Clone, Debug)]
 pub(crate) enum Tested {
-    /// An image that is there.
-    Image(PathBuf),
-    /// One that is built before.
+    /// An existing image, which is tested as it is.
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// The folder of the store, which also holds temporary files of a test.
+        store: Option<PathBuf>,
+    },
+    /// An image that is built before the test.
     Built(Box<BuildArgs>),
 }
 
-/// In words, because clap's derive knows no arguments of which one takes the place of all others.
+/// This is written by hand because clap's derive cannot express an argument that replaces all others.
 impl Args for Tested {
     fn augment_args(command: clap::Command) -> clap::Command {
         let image = Arg::new("image")
@@ -319,9 +326,7 @@ impl Args for Tested {
         let mut command = BuildArgs::augment_args(command).arg(image);
         for name in ["board", "profile"] {
             command = command.mut_arg(name, |it| {
-                it.required(false)
-                    .required_unless_present("image")
-                    .conflicts_with("image")
+                it.required(false).required_unless_present("image")
             });
         }
         command
@@ -334,10 +339,29 @@ impl Args for Tested {
 
 impl FromArgMatches for Tested {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        match matches.get_one::<PathBuf>("image") {
-            Some(image) => Ok(Self::Image(image.clone())),
-            None => Ok(Self::Built(Box::new(BuildArgs::from_arg_matches(matches)?))),
+        let Some(path) = matches.get_one::<PathBuf>("image").cloned() else {
+            return Ok(Self::Built(Box::new(BuildArgs::from_arg_matches(matches)?)));
+        };
+        let is_given = |flag: &Arg| {
+            let source = matches.value_source(flag.get_id().as_str());
+            flag.get_id() != "store" && source == Some(ValueSource::CommandLine)
+        };
+        let build = BuildArgs::augment_args(clap::Command::new("build"));
+        let given = build.get_arguments().filter(|flag| is_given(flag));
+        let given: Vec<String> = given
+            .filter_map(|flag| Some(format!("`--{}`", flag.get_long()?)))
+            .collect();
+        if !given.is_empty() {
+            let words = format!(
+                "{} cannot change `{}`: an image that exists is tested as it is; leave these flags out, or \
+                 leave the image out to build another one",
+                given.join(", "),
+                path.display()
+            );
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, words));
         }
+        let store = matches.get_one::<PathBuf>("store").cloned();
+        Ok(Self::Image { path, store })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -346,7 +370,7 @@ impl FromArgMatches for Tested {
     }
 }
 
-/// What starts a PC's disk, as it is typed.
+/// The names of firmwares on the command line.
 impl ValueEnum for Firmware {
     fn value_variants<'a>() -> &'a [Self] {
         &[Self::Bios, Self::Uefi]

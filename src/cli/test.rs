@@ -1,4 +1,4 @@
-//! `imgbuild test`: an image starts in QEMU, and what it says of itself is printed.
+//! `imgbuild test`: starts an image in QEMU and prints the results of its health checks.
 
 use super::args::{TalkArgs, TestArgs, Tested};
 use super::failure::Failure;
@@ -9,11 +9,11 @@ use crate::fetch::Network;
 use serde_json::json;
 use std::time::Duration;
 
-/// Starts the image and prints what it says of itself.
+/// Starts the image and prints the results of its checks.
 pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
     let (image, store) = match &args.tested {
-        Tested::Image(path) => (path.clone(), None),
-        Tested::Built(args) => (build::write(args, talk)?, args.input.store.as_deref()),
+        Tested::Image { path, store } => (path.clone(), store),
+        Tested::Built(args) => (build::write(args, talk)?, &args.input.store),
     };
     let report = |progress| match progress {
         Progress::LoginPrompt(after) if !talk.quiet => say_when("login prompt", after),
@@ -23,7 +23,7 @@ pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
     };
     let tested = BootTest {
         image: &image,
-        store: &environment::store_folder(store)?,
+        store: &environment::store_folder(store.as_deref())?,
         program_folders: &environment::program_folders(),
         firmware: args.firmware,
         network: match args.network {

@@ -323,5 +323,48 @@ fn what_cannot_be_started_is_named() {
     let usage = |arguments: &[&str]| run(&mut machine.0.bare(arguments)).ended(2);
     usage(&["test"]);
     usage(&["test", "--board", "tiny"]);
-    usage(&["test", "x.img", "--board", "tiny", "--profile", "greeter"]);
+}
+
+#[test]
+fn an_image_that_exists_takes_no_flags_of_a_build() {
+    let fixture = Fixture::new();
+    let help = run(&mut fixture.bare(&["--help"])).succeeded().stdout;
+    let of_every_command = ["--help", "--quiet", "--verbose", "--version"];
+    let lines = help
+        .lines()
+        .filter(|line| line.trim_start().starts_with('-'));
+    let mut n_refused = 0;
+    for line in lines {
+        let mut words = line.split_whitespace();
+        let flag = words.find(|word| word.starts_with("--")).unwrap();
+        let value = match (line.contains('<'), flag) {
+            (false, _) => None,
+            (_, "--base-sha256") => Some("0".repeat(64)),
+            (_, "--configure") => Some("build".to_owned()),
+            _ => Some("1".to_owned()),
+        };
+        let mut command = fixture.bare(&["test", "x.img", flag]);
+        command.args(value);
+        match flag {
+            _ if of_every_command.contains(&flag) => continue,
+            // The store also holds the temporary files of a test.
+            "--store" => {
+                run(&mut command).ended(4).says(&["x.img"]);
+                continue;
+            }
+            "--base-sha256" | "--base-key" | "--boot-loader-only" => {
+                command.args(["--base", "x"]);
+            }
+            _ => {}
+        }
+        let message = "cannot change `x.img`: an image that exists is tested as it is";
+        let ran = run(&mut command).ended(2);
+        ran.says(&[&format!("`{flag}`"), message]);
+        n_refused += 1;
+    }
+    assert!(n_refused >= 18, "only {n_refused} flags were tried");
+    let mut several = fixture.bare(&["test", "x.img", "--set", "a=b", "-b", "tiny"]);
+    run(&mut several)
+        .ended(2)
+        .says(&["error: `--board`, `--set` cannot change `x.img`: "]);
 }
