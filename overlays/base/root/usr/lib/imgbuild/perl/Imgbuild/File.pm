@@ -15,7 +15,7 @@ sub slurp ($path) {
 }
 
 # The bytes of a file that somebody names, of a megabyte at most, as in imgbuild itself
-# (src/cli/given.rs). A pipe is waited for, but not without a word. Dies with what is wrong.
+# (src/cli/files.rs). A pipe is waited for, but not without a word. Dies with what is wrong.
 sub given ($path) {
     sysopen my $file, $path, O_RDONLY | O_NONBLOCK | O_NOCTTY or die "cannot read `$path`: $!\n";
     if (!(-f $file || -p _ || -t $file)) {
