@@ -1,4 +1,5 @@
-//! Command lines in the documents are ones that the program takes, and links lead to files.
+//! Command lines in the documents are ones that the program takes, links lead to files, and so do the paths that
+//! comments and documents name.
 
 use imgbuild::cli::check_arguments;
 use std::path::{Path, PathBuf};
@@ -217,6 +218,111 @@ fn every_link_of_the_documents_leads_to_a_file() {
         }
     }
     assert!(n_links > 60, "only {n_links} links were found");
+}
+
+/// Folders of source files, whose comments name other files of them.
+const SOURCES: [&str; 4] = ["ci", "overlays", "src", "tests"];
+/// Folders of data of tests, and of what cargo makes.
+const DATA: [&str; 5] = ["bases", "corpus", "data", "regressions", "target"];
+/// Paths that are examples, that are to be made, or that are of another program.
+const OTHER_PATHS: [&str; 3] = [
+    "overlays/hotspot/root/etc/hotspot/env.hbs",
+    "src/main/archives.c",
+    "tests/boot/boards/rockchip.rs",
+];
+
+/// Adds `path` to `paths` and, if it is a folder, everything below it that is not data of tests.
+fn walk(path: &Path, paths: &mut Vec<PathBuf>) {
+    for name in imgbuild::listing::sorted(path).unwrap_or_default() {
+        if !DATA.iter().any(|data| name == *data) {
+            walk(&path.join(name), paths);
+        }
+    }
+    paths.push(path.to_owned());
+}
+
+/// The part of `line` in which a path may be named: the comment, or the code in a sentence of a document.
+fn prose_of(path: &Path, line: &str) -> String {
+    let mark = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("md") => {
+            return line
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .collect::<Vec<_>>()
+                .join(" ");
+        }
+        Some("rs") => "//",
+        _ => "#",
+    };
+    let comment = line.match_indices(mark).find(|(at, _)| {
+        let before = line[..*at].chars().next_back();
+        before.is_none_or(char::is_whitespace)
+    });
+    comment.map_or(String::new(), |(at, _)| line[at + mark.len()..].to_owned())
+}
+
+/// The words of `prose` that are paths of source files: in a folder of sources, or a file of Rust.
+fn source_paths(prose: &str, is_document: bool) -> impl Iterator<Item = &str> {
+    let is_of_path = |letter: char| letter.is_ascii_alphanumeric() || "/._+-".contains(letter);
+    let words = prose.split(move |letter: char| !is_of_path(letter));
+    let words = words.map(|word| word.trim_end_matches(['.', '-', '/']));
+    words.filter(move |word| {
+        let folder = word.split_once('/').map(|(folder, _)| folder);
+        let is_rust = word.ends_with(".rs") && (is_document || folder.is_some());
+        let in_sources = !is_document && folder.is_some_and(|folder| SOURCES.contains(&folder));
+        !word.starts_with(['/', '.']) && (is_rust || in_sources)
+    })
+}
+
+#[test]
+fn every_source_path_that_a_comment_or_document_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    for folder in SOURCES {
+        walk(&root.join(folder), &mut sources);
+    }
+    let mut files = documents_in(&["boards", "docs", "keyrings", "profiles"]);
+    // Folders and data that is not text are left out.
+    files.extend(sources.iter().filter_map(|path| {
+        let text = fs_err::read_to_string(path).ok()?;
+        Some((path.clone(), text))
+    }));
+    let (mut n_paths, mut wrong) = (0, String::new());
+    for (path, text) in files {
+        let is_document = path.extension().is_some_and(|ending| ending == "md");
+        for (index, line) in text.lines().enumerate() {
+            for word in source_paths(&prose_of(&path, line), is_document) {
+                n_paths += 1;
+                let module = format!("{word}.rs");
+                let is_word = |found: &PathBuf| found.ends_with(word) || found.ends_with(&module);
+                let is_there = root.join(word).exists() || sources.iter().any(is_word);
+                if !is_there && !OTHER_PATHS.contains(&word) {
+                    wrong += &format!("{}:{}: {word}\n", path.display(), index + 1);
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, "", "these files are not there");
+    assert!(n_paths > 80, "only {n_paths} paths were found");
+}
+
+#[test]
+fn a_path_in_a_comment_is_found() {
+    let found = |file: &str, line: &str| -> Vec<String> {
+        let path = Path::new(file);
+        let prose = prose_of(path, line);
+        let paths = source_paths(&prose, file.ends_with(".md"));
+        paths.map(str::to_owned).collect()
+    };
+    let line = "let url = \"http://x/src/a.rs\"; // as `cli/files.rs` and tests/oracles/ext4 do";
+    assert_eq!(found("x.rs", line), ["cli/files.rs", "tests/oracles/ext4"]);
+    assert_eq!(
+        found("x.pm", "my $x = 1; # (src/y.rs). See /usr/src/z"),
+        ["src/y.rs"]
+    );
+    assert_eq!(found("x.md", "It is in `a.rs`, not `src/b`."), ["a.rs"]);
+    assert_eq!(found("x.rs", "#[path = \"../src/a.rs\"]"), [""; 0]);
 }
 
 #[test]
