@@ -1,4 +1,4 @@
-//! Has cargo look again at the definitions that go into the binary when a file of them is new.
+//! Has cargo build the binary anew when a file is added to the definitions, which are compiled into it.
 
 fn main() {
     for folder in ["boards", "profiles", "overlays"] {

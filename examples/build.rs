@@ -28,7 +28,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds an image with the definitions and the store in `folder`; `program` begins as `main` does.
+/// Builds an image with the definitions and the store in `folder`. The `main` of `program` begins as the one above.
 pub(crate) fn build(
     arguments: &[String],
     folder: &Path,
@@ -38,12 +38,12 @@ pub(crate) fn build(
         return Err("expected BOARD PROFILE MIRROR IMAGE".into());
     };
 
-    // What is wanted: the definitions, without a setting of one's own.
+    // Make the specification from the definitions. The user gives no further settings.
     let definitions = Definitions::find(&[folder.to_owned()]);
     let spec = specification::check(&definitions, board, profile, &UserSettings::default())
-        .map_err(|diagnostics| diagnostics.to_text(false))?;
+        .map_err(|diagnostics| diagnostics.to_string())?;
 
-    // Where to work. The time says which signatures have expired, and decides no byte of the image.
+    // Choose mirror, time and store. The time decides which signatures have expired, but no byte of the image.
     #[expect(clippy::disallowed_methods, reason = "a program may ask for the time")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let (mirrors, now) = (Mirrors::named(mirror)?, Epoch(now.as_secs()));
@@ -52,7 +52,7 @@ pub(crate) fn build(
         options.keyring = Some(Keyring::parse(&keys)?);
     }
 
-    // From there to the image. Steps that fail because the store has lost something are taken again.
+    // Build the image. `retried` repeats the steps if an object in the store was damaged.
     let session = Session::open(spec, options)?;
     let written = session.retried(|| {
         let output = session.output(Path::new(image))?;

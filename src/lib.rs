@@ -1,12 +1,13 @@
 //! Builds ready-to-flash disk images for single-board computers and x86 machines, without root.
 //!
-//! A *board* says what a hardware target needs, a *profile* says what the device does, and *overlays* bring its files. From
-//! these, from packages of signed Debian archives, and perhaps from an image that somebody else made, the library makes one disk
-//! image. The same inputs give the same bytes, and nothing on the building machine is mounted or changed.
+//! A *board* says what a hardware target needs, a *profile* says what the device does, and *overlays* bring its files.
+//! From these, from packages of signed Debian archives, and perhaps from an image that somebody else made, the library
+//! makes one disk image. The same inputs give the same bytes, and nothing on the building machine is mounted or changed.
 //!
 //! # Example
 //!
-//! A [`Session`](session::Session) takes the steps from a specification to an image. `examples/build.rs` is this program with comments:
+//! A [`Session`](session::Session) takes the steps from a specification to an image. `examples/build.rs` is this program
+//! with comments:
 //!
 //! ```no_run
 //! use imgbuild::define::Definitions;
@@ -22,7 +23,7 @@
 //!     }
 //!     let definitions = Definitions::find(&[]);
 //!     let spec = specification::check(&definitions, "rpi4", "tor-hotspot", &UserSettings::default())
-//!         .map_err(|diagnostics| diagnostics.to_text(false))?;
+//!         .map_err(|diagnostics| diagnostics.to_string())?;
 //!
 //!     let mirrors = Mirrors::named("https://mirror.example.org/debian")?;
 //!     let now = Epoch(1_800_000_000);
@@ -46,25 +47,25 @@
 //!  as written  meant  begins pinned  +ids   tree   parts  regions
 //! ```
 //!
-//! Each value is made from the one before it, and no later value can be made without the earlier one. `DESIGN.md` beside this
-//! file is the contract between them.
+//! Each value is made from the one before it, and no later value can be made without the earlier one. `DESIGN.md` beside
+//! this file is the contract between them.
 //!
 //! # Modules
 //!
-//! What a person wants:
+//! These modules hold what the user wants:
 //!
 //! - [`define`] parses boards, profiles and overlays, and keeps the place of every word.
 //! - [`specification`] applies defaults, merges profiles, and checks every setting.
 //! - [`diag`] holds the mistakes in a person's files and flags, with place and help.
 //!
-//! What is pinned:
+//! These modules pin the inputs and identifiers of an image:
 //!
 //! - [`resolve`] chooses every package and every other input of a build.
 //! - [`lock`] holds these inputs by name, version, size and digest.
 //! - [`plan`] adds every identifier of the image, derived from specification and lock.
 //! - [`seed`] and [`epoch`] replace randomness and the clock.
 //!
-//! What goes in:
+//! These modules get the inputs:
 //!
 //! - [`fetch`] downloads inputs and verifies them.
 //! - [`store`] keeps them, and the results of finished stages, by their digests.
@@ -72,7 +73,7 @@
 //! - [`dpkg`] reads packages, unpacks them, and writes dpkg's database.
 //! - [`base`] opens images that somebody else made.
 //!
-//! What is made of it:
+//! These modules make the image:
 //!
 //! - [`tree`] is a root filesystem as a value, with owners, modes and extended attributes.
 //! - [`configure`] runs the maintainer scripts of packages in the [`sandbox`].
@@ -85,14 +86,15 @@
 //! - [`pipeline`] does all of this, from a plan to an image.
 //! - [`sink`] writes the image, which appears whole or not at all.
 //!
-//! Who drives it:
+//! These modules are for callers of the library:
 //!
 //! - [`session`] is the front end as a library.
-//! - [`boot_test`] starts an image in [`qemu`] and asks the checks of its profile.
+//! - [`boot_test`] starts an image in [`qemu`] and runs the checks of its profile.
 //! - [`cli`] is the command; it alone knows arguments, environment, clock and terminal.
-//! - [`event`] has what a build says while it runs.
+//! - [`event`] has the events that a build reports while it runs.
 //!
-//! What all of them use: [`address`], [`architecture`], [`configuration`], [`digest`], [`listing`], `parallel`, [`removal`], [`unfinished`] and [`units`].
+//! All of them use [`address`], [`architecture`], [`configuration`], [`digest`], [`listing`], `parallel`, `per_device`,
+//! [`removal`], [`unfinished`] and [`units`].
 
 pub mod address;
 pub mod architecture;

@@ -1,4 +1,4 @@
-//! What went wrong, in words for a person: the failure, its causes, and what to do.
+//! The failure of a command, in words for a person: the failure, its causes, and what to do.
 
 use super::environment::{self, EnvironmentError};
 use super::terminal::PrintError;
@@ -16,17 +16,16 @@ use crate::resolve::ResolveError;
 use crate::sandbox::{Ending, SandboxError};
 use crate::session::SessionError;
 use std::error::Error;
-use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every way in which a command can end badly.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// Definitions or settings are wrong; all that is wrong with them.
-    #[error("{}", .0.to_text(false))]
-    Diagnostics(Diagnostics),
-    /// A flag cannot be understood.
+    /// Definitions or settings have mistakes.
+    #[error(transparent)]
+    Diagnostics(#[from] Diagnostics),
+    /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
     /// A file that the user named cannot be read.
@@ -34,7 +33,7 @@ pub(super) enum Failure {
     UserFile {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The environment cannot be used.
@@ -43,53 +42,53 @@ pub(super) enum Failure {
     /// A folder of definitions cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// `--locked`, and there is no lock.
+    /// There is no lock, but `--lock` or `--locked` requires one.
     #[error("there is no lock at `{}`", .0.display())]
     NoLock(PathBuf),
-    /// The lock is there, and cannot be read.
+    /// The file of the lock cannot be read.
     #[error("cannot read the lock `{}`", .path.display())]
     ReadLock {
-        /// Its file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The file of the lock is not a lock.
     #[error("cannot use the lock `{}`", .path.display())]
     Lock {
-        /// Its file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The mistake in it.
         source: LockError,
     },
-    /// The lock, which nobody named, decides more than it may.
+    /// A lock that the user did not name decides more than it may.
     #[error(
-        "the lock `{}` was found because it lies in the working directory, and says that {says}",
+        "the lock `{}` was found because it lies in the working directory, and says that {decision}",
         .path.display()
     )]
     FoundLock {
-        /// Its file.
+        /// The file.
         path: PathBuf,
-        /// What it must not decide.
-        says: String,
+        /// The decision that such a lock must not make.
+        decision: String,
     },
     /// The file of a keyring is not a keyring.
     #[error("cannot use the keyring `{}`", .path.display())]
     Keyring {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The mistake in it.
         source: KeyringError,
     },
-    /// There is no lock, no plan or no image to be had.
+    /// The session failed.
     #[error(transparent)]
     Session(Box<SessionError>),
     /// The lock cannot be written.
     #[error("cannot write the lock `{}`", .path.display())]
     WriteLock {
-        /// Its file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The image did not pass its test.
@@ -101,63 +100,67 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The file `path` of the user's cannot be read because of an error.
+    /// Makes the failure for the user's file `path`, which cannot be read.
     pub(super) fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         |source| Self::UserFile { path, source }
     }
 
-    /// The failure, the whole chain of causes, and what to do, each on its own line.
+    /// The failure, every cause, and what to do, each on its own line.
     pub(super) fn render(&self) -> Visible {
         if let Self::Diagnostics(diagnostics) = self {
             return diagnostics.render(environment::colour());
         }
         let mut text = format!("error: {self}\n");
         let mut cause = self.source();
-        let mut said = self.to_string();
+        let mut last = self.to_string();
         while let Some(error) = cause {
-            let words = error.to_string();
-            // Wrappers repeat the words of what they wrap.
-            if words != said {
-                let _ = writeln!(
-                    text,
-                    "  cause: {}",
-                    words.trim_end().replace('\n', "\n    ")
-                );
+            let message = error.to_string();
+            // A wrapper may have the same message as the error inside.
+            if message != last {
+                let lines = message.trim_end().replace('\n', "\n    ");
+                text += &format!("  cause: {lines}\n");
             }
-            said = words;
+            last = message;
             cause = error.source();
         }
         if let Some(help) = self.help() {
-            let _ = writeln!(text, "  help: {help}");
+            text += &format!("  help: {help}\n");
         }
         Visible::of(&text)
     }
 
-    /// What a person can do where the words of the error do not say it.
+    /// What a person can do, if the message of the error does not say it.
     fn help(&self) -> Option<String> {
-        match self {
-            Self::NoLock(_) => Some("run `imgbuild lock`, or build without --locked".to_owned()),
-            Self::FoundLock { path, .. } => Some(format!(
-                "`--lock {}` takes it as it is; `imgbuild lock` makes it anew",
-                path.display()
-            )),
-            Self::Session(error) => session_help(error),
-            _ => None,
-        }
+        let help = match self {
+            Self::NoLock(_) => "run `imgbuild lock`, or build without --locked",
+            Self::FoundLock { path, .. } => {
+                let path = path.display();
+                return Some(format!(
+                    "`--lock {path}` takes it as it is; `imgbuild lock` makes it anew"
+                ));
+            }
+            Self::Session(error) => match &**error {
+                SessionError::NoMirror => return Some(mirror_help()),
+                error => session_help(error)?,
+            },
+            _ => return None,
+        };
+        Some(help.to_owned())
     }
 }
 
-fn session_help(error: &SessionError) -> Option<String> {
-    let help = match error {
-        SessionError::NoMirror => {
-            let usual = || PathBuf::from("~/.config/imgbuild/config.toml");
-            let configuration = environment::configuration_file().unwrap_or_else(usual);
-            return Some(format!(
-                "give --mirror URL, set IMGBUILD_MIRROR, or write `mirror = \"URL\"` into `{}`",
-                configuration.display()
-            ));
-        }
+fn mirror_help() -> String {
+    let usual = || PathBuf::from("~/.config/imgbuild/config.toml");
+    let configuration = environment::configuration_file().unwrap_or_else(usual);
+    format!(
+        "give --mirror URL, set IMGBUILD_MIRROR, or write `mirror = \"URL\"` into `{}`",
+        configuration.display()
+    )
+}
+
+fn session_help(error: &SessionError) -> Option<&'static str> {
+    Some(match error {
         SessionError::Store { .. } => "give another folder with --store",
         SessionError::Full { .. } => "make room there, or give another folder with --store",
         SessionError::Resolve(error) => match &**error {
@@ -170,11 +173,10 @@ fn session_help(error: &SessionError) -> Option<String> {
         },
         SessionError::Build(error) => return build_help(error),
         _ => return None,
-    };
-    Some(help.to_owned())
+    })
 }
 
-fn build_help(error: &BuildError) -> Option<String> {
+fn build_help(error: &BuildError) -> Option<&'static str> {
     let sandbox = match error {
         BuildError::Fetch(error) | BuildError::System(SystemError::Fetch(error)) => {
             return fetch_help(error);
@@ -182,7 +184,7 @@ fn build_help(error: &BuildError) -> Option<String> {
         BuildError::System(SystemError::Configure(ConfigureError::Sandbox(error))) => error,
         _ => return None,
     };
-    let help = match sandbox {
+    Some(match sandbox {
         SandboxError::Script {
             ending: Ending::TimeLimit(_),
             ..
@@ -193,12 +195,11 @@ fn build_help(error: &BuildError) -> Option<String> {
             "on top of an image (--base), `--configure first-boot` leaves the scripts to the device"
         }
         _ => return None,
-    };
-    Some(help.to_owned())
+    })
 }
 
-fn repository_help(error: &RepositoryError) -> Option<String> {
-    let help = match error {
+fn repository_help(error: &RepositoryError) -> Option<&'static str> {
+    Some(match error {
         RepositoryError::Fetch(_, source) => return input_help(source),
         RepositoryError::Release { .. } => {
             "nothing of it is used; take another mirror, or name its own keys: for a mirror with --keyring \
@@ -208,12 +209,11 @@ fn repository_help(error: &RepositoryError) -> Option<String> {
             "--allow-expired accepts it as it is"
         }
         _ => return None,
-    };
-    Some(help.to_owned())
+    })
 }
 
-fn base_help(error: &SourceError) -> Option<String> {
-    let help = match error {
+fn base_help(error: &SourceError) -> Option<&'static str> {
+    Some(match error {
         SourceError::Fetch { source, .. } => return input_help(source),
         SourceError::Digest { .. } | SourceError::Signature { .. } => {
             "nothing of it is used; fetch it again, or give the digest of the version that you mean"
@@ -222,17 +222,16 @@ fn base_help(error: &SourceError) -> Option<String> {
             "check `fingerprints` and `keys` in the board's [[base]], or give the file of the key with --base-key"
         }
         _ => return None,
-    };
-    Some(help.to_owned())
+    })
 }
 
-fn fetch_help(error: &FetchStageError) -> Option<String> {
+fn fetch_help(error: &FetchStageError) -> Option<&'static str> {
     match error {
         FetchStageError::Fetch(error) => input_help(error),
         FetchStageError::Blob { source, .. } => blob_help(source),
         FetchStageError::Repository(error) => repository_help(error),
         FetchStageError::NoSpace { .. } => {
-            Some("make room there, or give another folder with --store".to_owned())
+            Some("make room there, or give another folder with --store")
         }
         FetchStageError::NoRepository { .. }
         | FetchStageError::NotLocked { .. }
@@ -240,8 +239,8 @@ fn fetch_help(error: &FetchStageError) -> Option<String> {
     }
 }
 
-fn blob_help(error: &FetchError) -> Option<String> {
-    let help = match error {
+fn blob_help(error: &FetchError) -> Option<&'static str> {
+    Some(match error {
         FetchError::Digest { .. } | FetchError::Size { .. } => {
             "nothing of it is used; what lies at this address is not what the board's definition or the lock names"
         }
@@ -249,12 +248,11 @@ fn blob_help(error: &FetchError) -> Option<String> {
             "it is kept in the store once it was fetched; a store of another machine may be copied"
         }
         _ => "look whether the address in the board's definition still leads anywhere",
-    };
-    Some(help.to_owned())
+    })
 }
 
-fn input_help(error: &FetchError) -> Option<String> {
-    let help = match error {
+fn input_help(error: &FetchError) -> Option<&'static str> {
+    Some(match error {
         FetchError::Status { .. } => {
             "check the address of the mirror; it may be in the middle of a sync, or the lock may be \
              older than what it keeps: try again later, run `imgbuild lock`, or give another --mirror"
@@ -265,18 +263,11 @@ fn input_help(error: &FetchError) -> Option<String> {
              belongs to another archive, run `imgbuild lock` to make it anew"
         }
         _ => return None,
-    };
-    Some(help.to_owned())
-}
-
-impl From<Diagnostics> for Failure {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self::Diagnostics(diagnostics)
-    }
+    })
 }
 
 impl From<SessionError> for Failure {
-    /// What was asked for by flags is refused in the words of flags.
+    /// A request that the user made by a flag is refused in a message that names the flag.
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::NeedlessLoader(_) => {

@@ -1,4 +1,4 @@
-//! Files of locks: one that was named, or the one beside the profile.
+//! Reads and writes the file of a lock: the one that the user names, or the one beside the profile.
 
 use super::args::BuildArgs;
 use super::failure::Failure;
@@ -13,7 +13,7 @@ use crate::unfinished::Unfinished;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Beside the profile, in the definitions of the working directory.
+/// The default path of the lock: beside the profile, in the definitions of the working directory.
 pub(super) fn default(spec: &Spec) -> PathBuf {
     let base = spec.base.as_ref().map(|base| format!("+{}", base.name()));
     PathBuf::from(format!(
@@ -24,7 +24,7 @@ pub(super) fn default(spec: &Spec) -> PathBuf {
     ))
 }
 
-/// The plan by the lock that is there, or by a fresh one, and where the build begins.
+/// The plan by the lock in the file, or else by a new lock; and the base of the build.
 pub(super) fn plan(
     session: &Session<'_>,
     args: &BuildArgs,
@@ -39,7 +39,7 @@ pub(super) fn plan(
     Ok((session.plan(lock)?, base))
 }
 
-/// The lock that `args` name, or that was found; none where none is insisted on.
+/// The lock that `args` name, or the one beside the profile. There may be none if `args` do not require one.
 fn read(
     session: &Session<'_>,
     args: &BuildArgs,
@@ -66,24 +66,23 @@ fn read(
         Err(source) => return Err(Failure::Lock { path, source }),
     };
     let shown = path.display();
-    let words = format!("lock `{shown}` decides the version of every package");
-    reporter.report(Event::Warning(words));
-    // A lock that nobody named decides neither where the device of a shipped profile gets its upgrades nor what
-    // that device is made of.
+    let text = format!("lock `{shown}` decides the version of every package");
+    reporter.report(Event::Warning(text));
+    // Somebody else may have put a lock beside a profile that is shipped with imgbuild.
     if args.lock.is_none() && target::is_shipped(&args.target) {
         session
             .check_found_lock(&lock)
             .map_err(|error| match error {
-                SessionError::FoundLock(says) => Failure::FoundLock { path, says },
+                SessionError::FoundLock(decision) => Failure::FoundLock { path, decision },
                 error => error.into(),
             })?;
     }
     Ok(Some(lock))
 }
 
-/// Writes `lock` to `path`, whose folders are made.
+/// Writes `lock` to `path`, and makes the folders of the path.
 pub(super) fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
-    let written = || {
+    let write = || {
         let folder = path.parent();
         if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
             fs_err::create_dir_all(folder)?;
@@ -94,7 +93,7 @@ pub(super) fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
         file.write_all(lock.to_text().as_bytes())?;
         unfinished.finish()
     };
-    written().map_err(|source| Failure::WriteLock {
+    write().map_err(|source| Failure::WriteLock {
         path: path.to_owned(),
         source,
     })

@@ -18,7 +18,7 @@ mod visible;
 pub use diagnostic::{Diagnostic, Label};
 pub use problems::MAX_SHOWN;
 pub(crate) use problems::Problems;
-pub use source::{FileId, Located, Position, SourceMap, Span};
+pub use source::{FileId, Located, SourceMap, Span};
 pub use suggest::nearest;
 pub use visible::{Visible, visible, visible_json, visible_name};
 
@@ -80,11 +80,6 @@ impl Diagnostics {
     /// Whether there is no mistake.
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty()
-    }
-
-    /// The number of mistakes.
-    pub fn len(&self) -> usize {
-        self.problems.first().len() + self.problems.rest()
     }
 }
 

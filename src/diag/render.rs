@@ -1,9 +1,8 @@
-//! Diagnostics as text for a person and as JSON for a program.
+//! Diagnostics as text for a person.
 
 use super::visible::{Visible, picture, visible};
 use super::{Diagnostic, Diagnostics, SourceMap};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use serde_json::{Value, json};
 use std::ops::Range;
 
 /// The longest title, label or line of help, in bytes. A name in a file may have a megabyte.
@@ -31,37 +30,6 @@ impl Diagnostics {
             ),
         };
         Visible::rendered(text)
-    }
-
-    /// The text of [`Diagnostics::render`].
-    pub fn to_text(&self, color: bool) -> String {
-        self.render(color).to_string()
-    }
-
-    /// A JSON array of objects with `code`, `title`, `labels` (file, line, column, text) and `help`.
-    pub fn to_json(&self) -> Value {
-        let list = self.sorted().into_iter().map(|diagnostic| {
-            let labels = diagnostic.labels.iter().map(|label| {
-                let file = label.span.file;
-                let start = self.sources.position(file, label.span.range.start);
-                let end = self.sources.position(file, label.span.range.end);
-                json!({
-                    "file": self.sources.name(file),
-                    "line": start.line,
-                    "column": start.column,
-                    "end-line": end.line,
-                    "end-column": end.column,
-                    "text": label.text,
-                })
-            });
-            json!({
-                "code": diagnostic.code,
-                "title": diagnostic.title,
-                "labels": labels.collect::<Vec<_>>(),
-                "help": diagnostic.help,
-            })
-        });
-        Value::Array(list.collect())
     }
 }
 
@@ -206,15 +174,6 @@ mod tests {
     }
 
     #[test]
-    fn json_counts_lines_and_columns_from_1() {
-        let json = overlap().to_json();
-        assert_eq!(json[0]["labels"][0]["line"], 3);
-        assert_eq!(json[0]["labels"][0]["column"], 9);
-        assert_eq!(json[0]["labels"][0]["file"], "boards/x/board.toml");
-        assert_eq!(json[0]["help"][0], "start `b` later");
-    }
-
-    #[test]
     fn hidden_characters_are_shown_and_move_no_caret() {
         let mut diagnostics = Diagnostics::default();
         let text = "\u{feff}a = 1\nb\u{1b}[31m\u{202e} = \"x\" # \u{9b}\nc = 1\n";
@@ -241,7 +200,7 @@ mod tests {
 
         1 mistake found
         "#);
-        let styled = diagnostics.to_text(true);
+        let styled = diagnostics.render(true).to_string();
         let colours = styled.replace("\u{1b}[", "");
         assert!(!colours.contains('\u{1b}'), "{styled:?}");
     }
@@ -259,7 +218,7 @@ mod tests {
             let title = format!("unknown {at} {}", "x".repeat(5000));
             diagnostics.note(|| Diagnostic::new("a::b", title).label(&span, ""));
         }
-        let shown = diagnostics.to_text(false);
+        let shown = diagnostics.to_string();
         assert!(shown.ends_with("100000 mistakes found; the first 100 are shown\n"));
         assert_eq!(shown.matches("error[a::b]").count(), 100);
         assert!(shown.len() < 200_000, "{} bytes", shown.len());

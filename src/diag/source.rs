@@ -32,15 +32,6 @@ impl<T> Located<T> {
     }
 }
 
-/// A place as people count it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// Line, from 1.
-    pub line: usize,
-    /// Character in the line, from 1.
-    pub column: usize,
-}
-
 #[derive(Clone, Debug)]
 struct Source {
     name: String,
@@ -90,15 +81,11 @@ impl SourceMap {
         text.replace_range(span.range.clone(), &stars);
     }
 
-    /// Line and column of byte `offset`.
-    pub fn position(&self, file: FileId, offset: usize) -> Position {
+    /// The line of byte `offset`, from 1.
+    pub fn line(&self, file: FileId, offset: usize) -> usize {
         let text = self.text(file);
         let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        before.matches('\n').count() + 1
     }
 }
 
@@ -107,16 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_count_lines_and_characters() {
+    fn lines_are_counted_from_1() {
         let mut sources = SourceMap::default();
         let file = sources.add("x", "a\nüb\n");
-        let position = |offset| {
-            let Position { line, column } = sources.position(file, offset);
-            (line, column)
-        };
-        assert_eq!(position(0), (1, 1));
-        assert_eq!(position(4), (2, 2));
-        assert_eq!(position(99), (3, 1));
+        assert_eq!(
+            [0, 4, 99].map(|offset| sources.line(file, offset)),
+            [1, 2, 3]
+        );
     }
 
     #[test]

@@ -216,7 +216,7 @@ fn given_places(
             false => format!(
                 "{}:{}",
                 sources.name(*file),
-                sources.position(*file, range.start).line
+                sources.line(*file, range.start)
             ),
         };
         (name.clone(), place)

@@ -178,7 +178,7 @@ fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
         user.secrets
             .push(given_secret(&format!("tls-certificate={pem}")));
         let spec = check(&Definitions::find(&[]), "rpi4", "haproxy-node", &user);
-        spec.map_or_else(|diagnostics| diagnostics.to_text(false), |_| String::new())
+        spec.map_or_else(|diagnostics| diagnostics.to_string(), |_| String::new())
     };
     let (certificate, key) = pair(&["rsa:2048"], "rsa");
     let (stranger, ec_key) = pair(&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ec");
@@ -224,7 +224,7 @@ fn an_exit_needs_each_of_its_confirmations() {
         let mut given = EXIT.to_vec();
         let name = given.remove(missing).split('=').next().unwrap();
         let refused = check(&definitions, "x86_64", "exit-relay", &flags(&given)).unwrap_err();
-        let shown = refused.to_text(false);
+        let shown = refused.to_string();
         assert!(
             shown.contains(&format!("`{name}` has to be given")),
             "{shown}"
@@ -341,7 +341,7 @@ fn every_bad_file_gets_its_answer() {
             BTreeSet::from([code.as_str()]),
             "{name}:\n{diagnostics}"
         );
-        let shown = steady(&diagnostics.to_text(false).replace(&place, "DIR"));
+        let shown = steady(&diagnostics.to_string().replace(&place, "DIR"));
         assert!(!shown.contains("horse"), "{name} shows a secret:\n{shown}");
         codes.insert(code);
         insta::with_settings!({
@@ -687,7 +687,7 @@ proptest::proptest! {
             _ => ProfileFile::parse(&mut diagnostics, "x", path, &text).is_some(),
         };
         proptest::prop_assert_eq!(found, diagnostics.is_empty());
-        let shown = diagnostics.to_text(false);
+        let shown = diagnostics.to_string();
         proptest::prop_assert!(found || shown.contains("error["));
     }
 
@@ -699,7 +699,7 @@ proptest::proptest! {
             let mut user = flags(&[&flag]);
             user.files.push(SettingsFile { path: "s".to_owned(), text: flag.clone() });
             if let Err(diagnostics) = check(&definitions, "rpi4", profile, &user) {
-                proptest::prop_assert!(diagnostics.to_text(false).contains("error["));
+                proptest::prop_assert!(diagnostics.to_string().contains("error["));
             }
         }
     }

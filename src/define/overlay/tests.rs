@@ -116,7 +116,7 @@ fn what_another_file_names_is_read() {
     let top: (&str, &[u8], u32) = ("overlay.toml", b"schema = 1\nhelp = \"h\"\n", 0o644);
     let key: (&str, &[u8], u32) = ("root/etc/systemd/network/wg0.key", b"x", 0o644);
     let (none, diagnostics) = read(&[top, key]);
-    assert!(none.is_none() && diagnostics.to_text(false).contains("would not be read"));
+    assert!(none.is_none() && diagnostics.to_string().contains("would not be read"));
     for (end, taken) in [
         ("key\n", true),
         ("key", true),

@@ -9,8 +9,7 @@ pub fn memory(text: &str) -> usize {
 
 /// Whatever is wrong is shown without control characters, in few lines, and counted.
 pub fn shown(diagnostics: &Diagnostics) {
-    let text = diagnostics.to_text(false);
+    let text = diagnostics.to_string();
     assert_eq!(visible(&text), text, "it is visible");
     assert!(diagnostics.sorted().len() <= MAX_SHOWN);
-    let _ = diagnostics.to_json();
 }

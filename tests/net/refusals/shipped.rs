@@ -101,7 +101,7 @@ fn what_debians_packages_put_into_the_folders_of_a_rule_is_taken() {
             .collect();
         let mut diagnostics = Diagnostics::default();
         Overlay::of_files(&mut diagnostics, "schema = 1\nhelp = \"h\"\n", &files);
-        let text = diagnostics.to_text(false);
+        let text = diagnostics.to_string();
         let lines = text
             .lines()
             .filter(|line| line.contains("would not be read"));
