@@ -1,8 +1,8 @@
-//! Fetches and opens what a build begins with.
+//! Fetches and opens the base of a build.
 
 use super::error::SessionError;
 use super::open::Session;
-use crate::apt::mirrors::DebianMirrors;
+use crate::apt::keyring::Keyring;
 use crate::apt::repository::Repository;
 use crate::architecture::Architecture;
 use crate::base::{Base, BaseError, BaseImage, BaseKind, Loader, OpenError, Opened, Source, apt};
@@ -15,11 +15,11 @@ use crate::specification::ImageBase;
 use crate::tree::Objects;
 
 impl Session<'_> {
-    /// Fetches and opens what the build begins with: what `lock` pins, or without a lock what there is now.
+    /// Fetches and opens the base: the one that `lock` pins, or without a lock the newest one.
     ///
     /// # Errors
-    /// Where `lock` was made for something else, where the base image is not to be had, is not genuine or cannot
-    /// be read, and where no archive is known.
+    /// `lock` was made for other packages or another base, the base image is unavailable, not genuine or not
+    /// readable, or no Debian archive is known.
     pub fn base(&self, lock: Option<&Lock>) -> Result<Base, SessionError> {
         lock.map_or(Ok(()), |lock| StaleLock::check(&self.spec, lock))?;
         let locked = lock.and_then(|lock| lock.base.as_ref().or(lock.loader.as_ref()));
@@ -43,9 +43,9 @@ impl Session<'_> {
     }
 
     fn image(&self, image: &ImageBase, locked: Option<&LockedBase>) -> Result<Base, SessionError> {
-        let opened = self.opened(image, locked);
-        let (locked, opened) =
-            opened.map_err(|error| SessionError::from(error).in_store(&self.store))?;
+        let (locked, disk) = self.explained(self.disk(image, locked))?;
+        let opened = Opened::read(&self.store, disk, self.spec.board.architecture);
+        let opened = self.explained(opened.map_err(BaseError::from))?;
         let instead = apt::Instead {
             mirrors: self.options.mirrors.instead(),
             keyring: self.options.keyring.as_ref(),
@@ -55,7 +55,7 @@ impl Session<'_> {
         let preferences = apt::preferences(&opened.tree, &self.store);
         let is_debian = opened.is_debian(&self.store).map_err(OpenError::from);
         let native = Architecture::host() == Some(self.spec.board.architecture);
-        // Raspbian and its like have no packages for the building machine.
+        // Archives such as Raspbian's have no packages for the architecture of the building machine.
         let tools = match native || is_debian.map_err(BaseError::from)? {
             true => Vec::new(),
             false => self.tools()?,
@@ -72,25 +72,22 @@ impl Session<'_> {
         })
     }
 
-    /// The mirrors of Debian's archives.
-    pub(super) fn mirrors(&self) -> Result<&DebianMirrors, SessionError> {
-        self.options.mirrors.known().ok_or(SessionError::NoMirror)
-    }
-
-    fn debian_repositories(&self) -> Result<Vec<Repository>, SessionError> {
-        let (suite, keyring) = (&self.spec.board.suite, self.options.debian_keyring());
-        let freshness = self.options.freshness;
-        Ok(repositories(suite, self.mirrors()?, &keyring, freshness))
+    /// Debian's archives, with the keys by which this session checks them.
+    pub(super) fn debian_repositories(&self) -> Result<Vec<Repository>, SessionError> {
+        let options = &self.options;
+        let mirrors = options.mirrors.known().ok_or(SessionError::NoMirror)?;
+        let keyring = options.keyring.clone().unwrap_or_else(Keyring::debian);
+        let suite = &self.spec.board.suite;
+        Ok(repositories(suite, mirrors, &keyring, options.freshness))
     }
 
     /// Debian's archives, under names that no archive of a base has.
     fn tools(&self) -> Result<Vec<Repository>, SessionError> {
-        let found = self.debian_repositories()?;
-        let named = |repository: Repository| Repository {
-            name: format!("tools/{}", repository.name),
-            ..repository
-        };
-        Ok(found.into_iter().map(named).collect())
+        let mut repositories = self.debian_repositories()?;
+        for repository in &mut repositories {
+            repository.name.insert_str(0, "tools/");
+        }
+        Ok(repositories)
     }
 
     /// The disk that the boot loader is taken from; `locked` says which file holds it.
@@ -98,25 +95,13 @@ impl Session<'_> {
         let Some(image) = &self.spec.loader else {
             return Ok(None);
         };
-        let found = self.disk(image, locked);
-        let (locked, disk) =
-            found.map_err(|error| SessionError::from(error).in_store(&self.store))?;
+        let (locked, disk) = self.explained(self.disk(image, locked))?;
         let disk = self.store.open(&disk).and_then(FileDevice::new);
         let disk = disk.map_err(|source| SessionError::store(&self.store, source))?;
         Ok(Some(Loader { locked, disk }))
     }
 
-    fn opened(
-        &self,
-        image: &ImageBase,
-        locked: Option<&LockedBase>,
-    ) -> Result<(LockedBase, Opened), BaseError> {
-        let (locked, disk) = self.disk(image, locked)?;
-        let opened = Opened::read(&self.store, disk, self.spec.board.architecture)?;
-        Ok((locked, opened))
-    }
-
-    /// The disk in the file of `image`, verified.
+    /// The unpacked and verified disk in the file of `image`.
     fn disk(
         &self,
         image: &ImageBase,

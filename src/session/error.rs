@@ -1,4 +1,4 @@
-//! Why a session cannot go on.
+//! The errors of a session.
 
 use crate::base::BaseError;
 use crate::configure::ConfigureError;
@@ -7,43 +7,43 @@ use crate::pipeline::{BuildError, SystemError};
 use crate::plan::StaleLock;
 use crate::resolve::{ResolveError, ThirdPartyError};
 use crate::sandbox::SandboxError;
-use crate::sink::SinkError;
+use crate::sink::{SinkError, is_full};
 use crate::store::Store;
 use crate::units::Bytes;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a session cannot go on.
+/// The error that ends a step of a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The boot loader of an image is asked for, and the board has one without; its name.
+    /// The boot loader of a base image was requested for this board, whose boot loader comes from packages.
     #[error("board `{0}` takes no boot loader from a base image")]
     NeedlessLoader(String),
-    /// The device is to configure packages at its first boot, and its root is made of packages alone.
+    /// The device shall configure its packages in the first boot, but its root is made of packages alone.
     #[error(
         "configuring packages at the first boot needs an image to start from: a system made of packages alone \
          cannot start before they are configured"
     )]
     UnconfiguredBootstrap,
-    /// Keys for a base image are given, and the board names none that is signed.
+    /// Keys for a base image were given, but the base image is not one that a key signs.
     #[error("keys of a base image go with one that the board names by the key that signs it")]
     NeedlessBaseKey,
-    /// A lock that nobody named decides more than such a lock may.
+    /// A lock that the user did not name decides more than such a lock may.
     #[error("the lock was not named, and says that {0}")]
     FoundLock(String),
-    /// The lock is of other packages.
+    /// The lock was made for other packages.
     #[error(transparent)]
     Stale(#[from] StaleLock),
-    /// Nothing says where Debian's archive is.
+    /// No mirror of Debian's archive is known.
     #[error("no Debian archive to fetch from is known")]
     NoMirror,
     /// The store cannot be used.
     #[error("cannot use the store `{}`", .path.display())]
     Store {
-        /// Its folder.
+        /// The folder of the store.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The disk that the store is on has no room left.
@@ -51,9 +51,9 @@ pub enum SessionError {
     Full {
         /// The store's folder.
         path: PathBuf,
-        /// What is still free there.
+        /// The bytes that are still free there.
         free: Bytes,
-        /// What could not be done.
+        /// The step that failed.
         source: Box<SessionError>,
     },
     /// The HTTP client cannot be set up.
@@ -65,13 +65,13 @@ pub enum SessionError {
     /// The base image cannot be built on.
     #[error(transparent)]
     Base(Box<BaseError>),
-    /// An archive that the board names cannot be asked.
+    /// An archive that the board names has no usable address or key.
     #[error(transparent)]
     ThirdParty(#[from] ThirdPartyError),
-    /// There is no lock to be had.
+    /// The lock cannot be made.
     #[error(transparent)]
     Resolve(Box<ResolveError>),
-    /// There is no image to be had.
+    /// The image cannot be built.
     #[error(transparent)]
     Build(Box<BuildError>),
     /// The image cannot be written.
@@ -79,7 +79,8 @@ pub enum SessionError {
     Sink(#[from] SinkError),
 }
 
-/// A script that ran out of room says so in its own words; with less than this left, it did.
+/// If a script failed while less than this was free, a full disk is the cause. The script itself reports that
+/// in its own words only.
 const NO_ROOM: Bytes = Bytes(1 << 20);
 
 impl From<BaseError> for SessionError {
@@ -101,7 +102,7 @@ impl From<BuildError> for SessionError {
 }
 
 impl SessionError {
-    /// `store` cannot be used because of `source`.
+    /// The error for a `store` that cannot be used because of `source`.
     pub(super) fn store(store: &Store, source: io::Error) -> Self {
         Self::Store {
             path: store.root().to_owned(),
@@ -109,7 +110,7 @@ impl SessionError {
         }
     }
 
-    /// The same, or [`SessionError::Full`] if it came of a full disk of `store`.
+    /// This error, inside of [`SessionError::Full`] if a full disk of `store` caused it.
     pub(super) fn in_store(self, store: &Store) -> Self {
         let free = store.least_free();
         let configuring = match &self {
@@ -120,9 +121,9 @@ impl SessionError {
             _ => None,
         };
         let full = match configuring {
-            // The same error number says that there may be no more namespaces.
+            // The kernel uses ENOSPC also for the limit on the number of namespaces.
             Some(ConfigureError::Sandbox(SandboxError::NoNamespace { .. })) => false,
-            // A script that ran out of room says so in its own words, or not at all.
+            // The error number of a failed write inside a script does not reach this process.
             Some(_) => free < NO_ROOM || self.is_full_disk(),
             None => self.is_full_disk(),
         };
@@ -137,17 +138,7 @@ impl SessionError {
     }
 
     fn is_full_disk(&self) -> bool {
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-            if matches!(
-                kind,
-                Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-            ) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        let mut causes = std::iter::successors(self.source(), |error| (*error).source());
+        causes.any(|error| error.downcast_ref().is_some_and(is_full))
     }
 }

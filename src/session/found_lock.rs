@@ -1,35 +1,32 @@
-//! What a lock must not decide that nobody named, because it was found in the working directory.
+//! Limits a lock that was found in the working directory and that the user did not name.
 //!
-//! A lock pins digests that no signature is asked about again. In a repository that was cloned it is
-//! somebody else's word; what it pins comes from the user's own mirror, but where the device gets its
-//! upgrades for ever after, and which image it is built on, would be somebody else's choice.
+//! A lock pins digests, and no signature is checked for them again. In a cloned repository, the lock was
+//! written by somebody else. The packages that it pins come from the user's own mirror all the same. But it
+//! must not decide which archive the device gets its upgrades from, or which image the device is built on.
 
 use super::error::SessionError;
 use super::open::Session;
-use crate::apt::keyring::Keyring;
-use crate::apt::repository::Freshness;
 use crate::lock::Lock;
-use crate::resolve::repositories;
 use crate::specification::ImageBase;
 use std::collections::BTreeSet;
 
 impl Session<'_> {
-    /// Refuses `lock`, which nobody named, where it decides what only the user may.
+    /// Refuses `lock`, which the user did not name, if it decides something that only the user may decide.
     ///
     /// # Errors
-    /// [`SessionError::FoundLock`], and [`SessionError::NoMirror`] where there is nothing to compare it with.
+    /// [`SessionError::FoundLock`] if `lock` does so, and [`SessionError::NoMirror`] if no mirror is known to
+    /// compare the lock with.
     pub fn check_found_lock(&self, lock: &Lock) -> Result<(), SessionError> {
-        match self.decided_by(lock)? {
-            Some(decided) => Err(SessionError::FoundLock(decided)),
-            None => Ok(()),
-        }
+        let decision = self.unauthorized_decision(lock)?;
+        decision.map_or(Ok(()), |text| Err(SessionError::FoundLock(text)))
     }
 
-    /// What `lock` decides of that.
-    fn decided_by(&self, lock: &Lock) -> Result<Option<String>, SessionError> {
+    /// Describes what `lock` decides although only the user may decide it.
+    fn unauthorized_decision(&self, lock: &Lock) -> Result<Option<String>, SessionError> {
         let spec = &self.spec;
         for (image, locked) in [(&spec.base, &lock.base), (&spec.loader, &lock.loader)] {
-            // Of every other image the user or the board says what it must be, or it is the user's file.
+            // The other images are verified without the lock: the user or the board gives their digest, or
+            // they are files of the user.
             let unproven = match image {
                 Some(ImageBase::Named(base)) => base.proof.sha256().is_none(),
                 Some(ImageBase::Address { sha256, .. }) => sha256.is_none(),
@@ -45,21 +42,12 @@ impl Session<'_> {
         if spec.base.is_some() {
             return Ok(None);
         }
-        // Compared as addresses and names only; neither key nor age matters for that.
-        let suite = &spec.board.suite;
-        let own = repositories(
-            suite,
-            self.mirrors()?,
-            &Keyring::debian(),
-            Freshness::Ignored,
-        );
-        let own: BTreeSet<(String, String)> = own
-            .iter()
-            .flat_map(|repository| {
-                let urls = repository.base_urls.iter();
-                urls.map(|url| (repository.name.clone(), plain(&url.to_string())))
-            })
-            .collect();
+        let repositories = self.debian_repositories()?;
+        let own = repositories.iter().flat_map(|repository| {
+            let urls = repository.base_urls.iter();
+            urls.map(|url| (repository.name.clone(), plain(&url.to_string())))
+        });
+        let own: BTreeSet<(String, String)> = own.collect();
         let other = lock.repositories.iter().find(|repository| {
             let tools = repository.name.starts_with("tools/");
             !tools && !own.contains(&(repository.name.clone(), plain(&repository.url)))
@@ -77,6 +65,7 @@ impl Session<'_> {
     }
 }
 
+/// Removes the slashes at the end of `url`, which make no difference to apt.
 fn plain(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
 }

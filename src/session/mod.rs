@@ -4,9 +4,8 @@
 //! open → base → resolve → plan → build → write
 //! ```
 //!
-//! This is the program without its command line. Everything that a session needs from outside is a value
-//! of [`Options`]: nothing here reads the environment, the clock or a terminal. `examples/build.rs` builds an
-//! image in this way.
+//! This is the program without its command line. Nothing here reads the environment, the clock or a terminal:
+//! the caller gives everything of this kind in [`Options`]. `examples/build.rs` builds an image in this way.
 
 mod base;
 mod error;

@@ -1,4 +1,4 @@
-//! The session itself: an open store, and the specification that is worked on.
+//! The session itself.
 
 use super::error::SessionError;
 use super::options::Options;
@@ -7,7 +7,7 @@ use crate::fetch::{self, Client};
 use crate::specification::{Configure, ImageBase, Spec};
 use crate::store::Store;
 
-/// An open store, and the specification that is worked on.
+/// A specification, with the open store and the network client that its build uses.
 pub struct Session<'a> {
     pub(super) spec: Spec,
     pub(super) store: Store,
@@ -19,7 +19,7 @@ impl<'a> Session<'a> {
     /// Opens the store for `spec`, whose remarks are reported as warnings.
     ///
     /// # Errors
-    /// Where `spec` and `options` do not go together, and where the store or the network cannot be used.
+    /// `spec` and `options` contradict each other, or the store or the network client cannot be set up.
     pub fn open(spec: Spec, options: Options<'a>) -> Result<Self, SessionError> {
         for remark in &spec.remarks {
             options.reporter.report(Event::Warning(remark.clone()));
@@ -43,13 +43,21 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The specification that is worked on.
+    /// The specification that this session builds.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
+
+    /// The result of a step, whose error names the full disk if that caused it.
+    pub(super) fn explained<T, E>(&self, result: Result<T, E>) -> Result<T, SessionError>
+    where
+        SessionError: From<E>,
+    {
+        result.map_err(|error| SessionError::from(error).in_store(&self.store))
+    }
 }
 
-/// Refuses what `spec` and `options` ask for and cannot have.
+/// Refuses requests of `spec` and `options` that contradict each other.
 fn check_request(spec: &Spec, options: &Options<'_>) -> Result<(), SessionError> {
     if spec.loader.is_some() && !spec.board.needs_base() {
         return Err(SessionError::NeedlessLoader(spec.board.name.clone()));

@@ -1,4 +1,4 @@
-//! What a session needs from outside.
+//! Everything that a caller gives to a session beside the specification.
 
 use crate::apt::keyring::Keyring;
 use crate::apt::mirrors::DebianMirrors;
@@ -9,37 +9,37 @@ use crate::fetch::{BadUrl, Network, Proxies, Url};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a session works, over which network, whom it trusts, and who listens.
+/// The store, network, keys and callbacks of a session.
 pub struct Options<'a> {
     /// The folder of the store. It is made if it does not exist.
     pub store: PathBuf,
     /// Whether the network may be used.
     pub network: Network,
-    /// Which addresses are asked through which proxy.
+    /// The proxies for HTTP and HTTPS, and the hosts that are reached without one.
     pub proxies: Proxies,
-    /// Debian's archives.
+    /// The mirrors of Debian's archives.
     pub mirrors: Mirrors,
     /// The keys that sign Debian's archives; Debian's own if not set.
     pub keyring: Option<Keyring>,
     /// The keys that may sign the base image; the keys are fetched from the addresses of the board's
     /// definition if not set.
     pub base_keys: Option<Vec<u8>>,
-    /// Whether the age of an archive matters.
+    /// Whether an archive is refused for its age.
     pub freshness: Freshness,
     /// The time by which signatures and the age of archives are judged. It decides no byte of an image.
     pub now: Epoch,
     /// A program whose `main` begins with [`crate::sandbox::reenter`], usually the running one: the sandbox
     /// starts it again inside.
     pub program: PathBuf,
-    /// How long one maintainer script may go on, if not as long as usual.
+    /// The time limit of one maintainer script, if it is not the usual one.
     pub script_timeout: Option<Duration>,
     /// Gives a key that nobody else can read, under which the digests of images with secrets are noted in the
     /// store. They are not noted without one.
     pub own_key: fn() -> Option<[u8; 32]>,
-    /// Is called with each file and folder that has to be removed if the process ends without unwinding, as by
-    /// a signal.
+    /// This function is called with each file and folder that the caller must remove if the process ends without
+    /// unwinding, for example by a signal.
     pub guard: fn(&Path),
-    /// Who listens to what happens.
+    /// The reporter that gets every event.
     pub reporter: &'a dyn Reporter,
 }
 
@@ -62,11 +62,6 @@ impl Options<'_> {
             reporter: &Silent,
         }
     }
-
-    /// The keys that sign Debian's archives.
-    pub(super) fn debian_keyring(&self) -> Keyring {
-        self.keyring.clone().unwrap_or_else(Keyring::debian)
-    }
 }
 
 /// The mirrors of Debian's archives that a session fetches from.
@@ -74,9 +69,9 @@ impl Options<'_> {
 pub enum Mirrors {
     /// No mirror is known. A base image has its own apt sources, and needs none.
     Unknown,
-    /// Somebody named them. They also take the place of Debian's archives in the apt sources of a base image.
+    /// The user named these mirrors. They also replace Debian's archives in the apt sources of a base image.
     Named(DebianMirrors),
-    /// The building machine uses them. A base image is built on by its own apt sources.
+    /// The building machine uses these mirrors. Packages for a base image come from its own apt sources instead.
     OfHost(DebianMirrors),
 }
 
@@ -84,14 +79,14 @@ impl Mirrors {
     /// The mirror at `url` of Debian's archive, with the mirror of its security archive beside it.
     ///
     /// # Errors
-    /// Where `url` is no address that can be fetched from.
+    /// `url` is not an address that imgbuild can fetch from.
     pub fn named(url: &str) -> Result<Self, BadUrl> {
         let debian: Url = url.parse()?;
         let security = debian.with_suffix("-security");
         Ok(Self::Named(DebianMirrors { debian, security }))
     }
 
-    /// The mirrors that take the place of Debian's archives in the apt sources of a base image.
+    /// The mirrors that replace Debian's archives in the apt sources of a base image.
     pub(super) fn instead(&self) -> Option<&DebianMirrors> {
         match self {
             Self::Named(mirrors) => Some(mirrors),
@@ -99,7 +94,7 @@ impl Mirrors {
         }
     }
 
-    /// The mirrors, whoever named them.
+    /// The mirrors, from whichever source.
     pub(super) fn known(&self) -> Option<&DebianMirrors> {
         match self {
             Self::Named(mirrors) | Self::OfHost(mirrors) => Some(mirrors),

@@ -1,25 +1,23 @@
-//! What a session does about a store that has lost something.
+//! Repeats steps that failed because an object in the store is damaged or missing.
 
 use super::open::Session;
 use crate::event::Event;
 
-/// How often steps are tried that have found something damaged in the store. Each time at least one damaged
-/// object is gone.
+/// The greatest number of attempts. Every failed attempt removes at least one damaged object from the store.
 const ATTEMPTS: u32 = 16;
 
 impl Session<'_> {
-    /// The result of `steps`, which are taken again where they failed because of what the store has lost: it
-    /// is fetched or made anew then. What was lost is reported as a warning. An error is believed only once
-    /// everything that was used is known to be in order: a damaged base may as well be a sound one of which the
-    /// store has lost a bit.
+    /// Runs `steps`, and runs them again if an object of the store was damaged: the next attempt fetches or makes
+    /// the object anew. Each damaged object is reported as a warning. After an error, all objects that were used
+    /// are hashed, because a damaged copy in the store looks like a faulty input.
     ///
     /// # Errors
-    /// Where the last attempt of `steps` failed.
+    /// The error of the last attempt.
     pub fn retried<T, E>(&self, mut steps: impl FnMut() -> Result<T, E>) -> Result<T, E> {
         for attempt in 1.. {
             let result = steps();
             if result.is_err() {
-                // What is wrong stands in the list of what was lost.
+                // `take_lost` below gives the damaged objects that this finds.
                 let _ = self.store.prove_used();
             }
             let lost = self.store.take_lost();

@@ -1,4 +1,4 @@
-//! The steps from where a build begins to the sealed image: resolve, plan, build.
+//! The steps from the base to the sealed image: resolve, plan, build.
 
 use super::error::SessionError;
 use super::open::Session;
@@ -12,10 +12,10 @@ use crate::plan::Plan;
 use crate::resolve::Resolver;
 
 impl Session<'_> {
-    /// Chooses and pins every input, as the archives are now.
+    /// Chooses and pins every input, by the present state of the archives.
     ///
     /// # Errors
-    /// Where an archive cannot be fetched or is not genuine, and where the packages cannot be installed together.
+    /// An archive cannot be fetched or is not genuine, or the packages cannot be installed together.
     pub fn resolve(&self, base: &Base) -> Result<Lock, SessionError> {
         let archives = Archives {
             client: &self.client,
@@ -29,22 +29,21 @@ impl Session<'_> {
             base,
             host,
         };
-        let lock = resolver.resolve(&self.spec);
-        lock.map_err(|error| SessionError::from(error).in_store(&self.store))
+        self.explained(resolver.resolve(&self.spec))
     }
 
-    /// Makes the plan by `lock`.
+    /// Makes the plan of a build with the inputs of `lock`.
     ///
     /// # Errors
-    /// Where `lock` was made for other packages or for another base.
+    /// `lock` was made for other packages or for another base.
     pub fn plan(&self, lock: Lock) -> Result<Plan, SessionError> {
         Ok(Plan::new(self.spec.clone(), lock)?)
     }
 
-    /// Builds the image that `plan` describes; it is sealed, and not written yet.
+    /// Builds the image that `plan` describes. The image is sealed, but not written to a file yet.
     ///
     /// # Errors
-    /// Where an input is not to be had, and where the image cannot be made of what there is.
+    /// An input is unavailable, or one of the steps of the build failed.
     pub fn build(&self, plan: &Plan, base: &Base) -> Result<Image, SessionError> {
         let context = BuildContext {
             client: &self.client,
@@ -55,7 +54,6 @@ impl Session<'_> {
             own_key: self.options.own_key,
             reporter: self.options.reporter,
         };
-        let image = pipeline::build(plan, &context);
-        image.map_err(|error| SessionError::from(error).in_store(&self.store))
+        self.explained(pipeline::build(plan, &context))
     }
 }

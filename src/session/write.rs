@@ -1,4 +1,4 @@
-//! From the image to its file, once everything that it was made of is known to be right.
+//! Writes the image to its file after everything that it was made of was verified.
 
 use super::error::SessionError;
 use super::open::Session;
@@ -10,11 +10,11 @@ use crate::sink::{Digest, Output, Readers, Written};
 use std::path::Path;
 
 impl Session<'_> {
-    /// Begins the file `path`, which only its owner can read if there are secrets in the image. Made before the
-    /// build, it finds out in time that the image could not be kept.
+    /// Makes the unfinished file of `path`. Only its owner can read the file if the image holds secrets. A caller
+    /// does this before the build, so that an output that cannot be written is known at once.
     ///
     /// # Errors
-    /// Where no file can be written there.
+    /// The file cannot be made.
     pub fn output(&self, path: &Path) -> Result<Output, SessionError> {
         let readers = match self.spec.has_secrets() {
             true => Readers::Owner,
@@ -25,13 +25,13 @@ impl Session<'_> {
         Ok(output)
     }
 
-    /// Writes `image`, and gives it its name once all of the store that went into it is known to be
-    /// right: by the digest of the image that was made of the same inputs before, or else by hashing
-    /// everything that was used.
+    /// Writes `image`, verifies the objects of the store that went into it, and gives the file its final name.
+    /// If the image has the digest that the same inputs gave before, that proves the objects; otherwise all of
+    /// them are hashed.
     ///
     /// # Errors
-    /// Where the file cannot be written, and where the store has lost something that went into the image:
-    /// [`Session::retried`] then takes all steps again.
+    /// The file cannot be written, or an object that went into the image is damaged; [`Session::retried`] then
+    /// repeats all steps.
     pub fn write(
         &self,
         plan: &Plan,

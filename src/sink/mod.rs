@@ -9,6 +9,7 @@ mod output;
 mod writer;
 
 pub use error::SinkError;
+pub(crate) use output::is_full;
 pub use output::{Digest, Filled, Output, Readers, Written};
 
 use crate::disk::image::Image;

@@ -2,7 +2,7 @@
 
 use super::error::{Fault, SinkError};
 use super::hash;
-use super::writer::Writer;
+use super::writer::{Writer, is_hole};
 use crate::digest::Sha256;
 use crate::disk::image::Image;
 use crate::event::{Event, Reporter, Stage, Work};
@@ -233,7 +233,8 @@ fn refusal(path: &Path, source: io::Error) -> SinkError {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
+/// Whether `error` says that the disk or the user's quota is full.
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
@@ -242,11 +243,6 @@ fn is_full(error: &io::Error) -> bool {
 
 /// The bytes that the image takes on the disk, holes left out.
 fn needed(image: &Image) -> Bytes {
-    let regions = image.regions().iter();
-    Bytes(
-        regions
-            .filter(|region| !super::writer::is_hole(region))
-            .map(|region| region.len)
-            .sum(),
-    )
+    let regions = image.regions().iter().filter(|region| !is_hole(region));
+    Bytes(regions.map(|region| region.len).sum())
 }
