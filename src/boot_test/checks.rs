@@ -1,4 +1,4 @@
-//! What a machine says about itself once somebody has logged in at its console.
+//! Logs in at the console of a machine and asks for the state of its services.
 
 use crate::qemu::{CommandOutput, Console, ConsoleError};
 use serde::Serialize;
@@ -6,39 +6,42 @@ use std::time::Duration;
 
 /// The program of every profile that checks whether the device does its job.
 const HEALTH: &str = "/usr/lib/imgbuild/health";
-/// The check of that program that fails where systemd has given a unit up, which nothing takes back.
+/// The check of that program that fails if a systemd unit has failed. Such a unit is not started again.
 const UNITS: &str = "units";
-/// Between two looks at a service that is still starting.
+/// The pause between two runs of the health program.
 const PAUSE: Duration = Duration::from_secs(10);
-/// What failed for that long, while nothing was starting any more, has failed. An access point, for one, is
-/// tried anew every few seconds.
+/// The test ends if the same checks fail for this long and no service is starting. A single failure is no verdict,
+/// because systemd restarts an access point, for example, every few seconds.
 const STEADY: Duration = Duration::from_secs(60);
-/// Lines of a first boot that end as the prompt does.
+/// Labels in the output of a first boot that end with the text of the login prompt.
 const NO_PROMPTS: [&str; 2] = ["console login: ", "statistics login: "];
 
-/// How one check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// As it should be.
+    /// The check passed.
     Ok,
-    /// Not as it should be.
+    /// The check failed.
     Failed,
-    /// Not yet as it should be, and on the way there.
+    /// The service is still starting.
     Starting,
-    /// It needs what the machine was not given.
+    /// The check needs something that the machine does not have, such as a network.
     Skipped,
-    /// It was not known when this was interrupted.
+    /// The test was interrupted before the check ended.
     Unknown,
 }
 
 impl Outcome {
-    /// Whether nothing is wrong.
+    /// The results that the health program prints.
+    const REPORTED: [Self; 4] = [Self::Ok, Self::Failed, Self::Starting, Self::Skipped];
+
+    /// Whether this is not a failure.
     pub fn passed(self) -> bool {
         matches!(self, Self::Ok | Self::Skipped)
     }
 
-    /// For a person.
+    /// The word for this result in the table.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -50,14 +53,14 @@ impl Outcome {
     }
 }
 
-/// One check of a device by itself.
+/// One check of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// Its name.
     pub name: String,
-    /// How it ended.
+    /// Its result.
     pub outcome: Outcome,
-    /// Why, in the device's words.
+    /// The reason, in the device's own words.
     pub detail: String,
 }
 
@@ -70,7 +73,7 @@ impl Check {
         }
     }
 
-    /// What was asked when the machine gave no answer.
+    /// The check `name`, which the machine did not answer because of `error`.
     fn unanswered(name: &str, error: &ConsoleError) -> Self {
         let outcome = match error {
             ConsoleError::Interrupted => Outcome::Unknown,
@@ -82,30 +85,24 @@ impl Check {
         }
     }
 
-    /// A line of the health program: `NAME ok|FAIL|starting|skipped DETAIL`.
+    /// Parses a line of the health program: `NAME ok|FAIL|starting|skipped DETAIL`.
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.trim().splitn(3, ' ');
         let (name, word) = (words.next()?, words.next()?);
-        let outcome = match word {
-            "ok" => Outcome::Ok,
-            "FAIL" => Outcome::Failed,
-            "starting" => Outcome::Starting,
-            "skipped" => Outcome::Skipped,
-            _ => return None,
-        };
+        let mut outcomes = Outcome::REPORTED.into_iter();
         Some(Self {
             name: name.to_owned(),
-            outcome,
+            outcome: outcomes.find(|outcome| outcome.word() == word)?,
             detail: words.next().unwrap_or_default().trim().to_owned(),
         })
     }
 }
 
-/// What is found out about a machine, in the order in which it is asked. It stays where the asking ends early.
+/// The checks of a machine, in the order in which they are made. An error does not remove the earlier ones.
 pub(super) struct Examination<'a, 'c> {
-    /// The machine.
+    /// The console of the machine.
     pub(super) console: &'a mut Console<'c>,
-    /// What is known.
+    /// The results so far.
     pub(super) checks: &'a mut Vec<Check>,
 }
 
@@ -116,8 +113,8 @@ impl Examination<'_, '_> {
         self.noted("login", result)
     }
 
-    /// Waits for the end of the start, then asks the device until the verdict is known or there is no time
-    /// left. `missing` names what the machine was not given, such as `network`.
+    /// Waits until systemd has started, then runs the health program until the verdict is known or the time is
+    /// over. `missing` names what the machine does not have, such as `network`.
     pub(super) fn examine(&mut self, missing: &[&str]) -> Result<(), ConsoleError> {
         let state = self.ask("started", "systemctl is-system-running --wait")?;
         let started = state.output == "running";
@@ -127,19 +124,19 @@ impl Examination<'_, '_> {
         let first = audit.lines().next().unwrap_or_default();
         self.checks
             .push(Check::new("packages", audit.is_empty(), first));
-        let lost = !started || !audit.is_empty();
+        let failed = !started || !audit.is_empty();
         let health = self.ask("health", &format!("test -x {HEALTH}"))?;
         if health.status != 0 {
             let detail = format!("the image has no {HEALTH}");
             self.checks.push(Check::new("health", false, &detail));
             return Ok(());
         }
-        self.health(missing, lost)
+        self.health(missing, failed)
     }
 
-    /// Asks for the profile's checks until they pass or it is known that they do not; once only where the
-    /// verdict is `lost` already.
-    fn health(&mut self, missing: &[&str], lost: bool) -> Result<(), ConsoleError> {
+    /// Runs the health program until its checks pass or will not pass any more. If the test has failed already,
+    /// the program runs once.
+    fn health(&mut self, missing: &[&str], has_failed: bool) -> Result<(), ConsoleError> {
         let question = format!("IMGBUILD_WITHOUT='{}' {HEALTH}", missing.join(" "));
         let mut since: Option<(Vec<String>, Duration)> = None;
         let known = self.checks.len();
@@ -148,7 +145,7 @@ impl Examination<'_, '_> {
                 Ok(result) => result,
                 Err(error) => {
                     let unread = checks(&self.console.unread());
-                    // Half an answer is worth less than the whole one of before.
+                    // The complete answer of the run before says more than a part of the new one.
                     if unread.len() >= self.checks.len() - known {
                         self.checks.truncate(known);
                         self.checks.extend(unread);
@@ -174,7 +171,7 @@ impl Examination<'_, '_> {
             let steady = since
                 .as_ref()
                 .is_some_and(|(_, since)| now >= *since + STEADY);
-            let given_up = lost || failed.iter().any(|name| name == UNITS);
+            let given_up = has_failed || failed.iter().any(|name| name == UNITS);
             if result.status == 0 || given_up || steady || now + PAUSE > self.console.patience() {
                 let agree =
                     answered.iter().all(|check| check.outcome.passed()) == (result.status == 0);
@@ -189,19 +186,19 @@ impl Examination<'_, '_> {
         }
     }
 
-    /// Runs `command`, which `name` is about.
+    /// Runs `command`. If the machine does not answer, the check `name` says so.
     pub(super) fn ask(&mut self, name: &str, command: &str) -> Result<CommandOutput, ConsoleError> {
         let result = self.console.run(command);
         self.noted(name, result)
     }
 
-    /// Notes under `name` where there is no result.
+    /// Adds a failed check `name` if `result` is an error.
     fn noted<T>(&mut self, name: &str, result: Result<T, ConsoleError>) -> Result<T, ConsoleError> {
         result.inspect_err(|error| self.checks.push(Check::unanswered(name, error)))
     }
 }
 
-/// The lines of the health program in `text`.
+/// The checks in the output `text` of the health program.
 fn checks(text: &str) -> Vec<Check> {
     text.lines().filter_map(Check::parse).collect()
 }
@@ -226,9 +223,9 @@ fn log_in(console: &mut Console<'_>) -> Result<(), ConsoleError> {
     console.type_line("sudo -S -p 'sudo''-asks:' bash --norc --noprofile --noediting")?;
     console.expect("sudo-asks:")?;
     console.type_line(&password)?;
-    // What is typed before the prompt is thrown away with the rest of the password's line.
+    // sudo discards what is typed before it starts the shell.
     console.expect("# ")?;
-    // Neither echo nor the kernel nor a pager speaks between the lines.
+    // This keeps the echo, messages of the kernel and a pager out of the output of commands.
     console.type_line(
         "stty -echo cols 500; PS1=; set +m; export SYSTEMD_PAGER=cat; dmesg -n 1; echo rea''dy",
     )?;
@@ -242,27 +239,18 @@ mod tests {
 
     #[test]
     fn a_line_of_the_health_program_is_a_check() {
-        let line = |outcome, detail: &str| {
-            let (name, detail) = ("tor-circuit".to_owned(), detail.to_owned());
-            Some(Check {
-                name,
+        for (line, outcome, detail) in [
+            ("tor-circuit ok ", Outcome::Ok, ""),
+            ("tor-circuit FAIL 10 %\r", Outcome::Failed, "10 %"),
+            ("tor-circuit starting 10 %", Outcome::Starting, "10 %"),
+            ("tor-circuit skipped network", Outcome::Skipped, "network"),
+        ] {
+            let check = Check {
                 outcome,
-                detail,
-            })
-        };
-        assert_eq!(Check::parse("tor-circuit ok "), line(Outcome::Ok, ""));
-        assert_eq!(
-            Check::parse("tor-circuit FAIL PROGRESS=10 %\r"),
-            line(Outcome::Failed, "PROGRESS=10 %")
-        );
-        assert_eq!(
-            Check::parse("tor-circuit starting 10 %"),
-            line(Outcome::Starting, "10 %")
-        );
-        assert_eq!(
-            Check::parse("tor-circuit skipped needs network"),
-            line(Outcome::Skipped, "needs network")
-        );
+                ..Check::new("tor-circuit", false, detail)
+            };
+            assert_eq!(Check::parse(line), Some(check));
+        }
         for other in ["", "tor-circuit", "[   12.3] tor-circuit ok", "a is ok"] {
             assert_eq!(Check::parse(other), None, "{other}");
         }

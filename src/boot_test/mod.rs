@@ -1,7 +1,7 @@
-//! A boot test: an image starts in QEMU as it would on a board, and says whether it does its job.
+//! A boot test: starts an image in QEMU as it would start on a board, and runs its health checks.
 //!
-//! The image itself is not written to: the machine's disk is an overlay of 8 GiB, so that the growth of
-//! the root filesystem is tried too.
+//! The test does not write to the image: the disk of the machine is a qcow2 overlay over it. The overlay has 8 GiB,
+//! so that the growth of the root filesystem is tested too.
 
 mod checks;
 
@@ -20,21 +20,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// What the image is flashed to.
+/// The size of the machine's disk.
 const DISK: &str = "8G";
 
-/// Why an image was not tested, or did not pass.
+/// The reason why an image was not tested or did not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum BootTestError {
-    /// A program that this machine lacks.
+    /// A program is not installed on the host.
     #[error("`{program}` is not installed; on Debian it is in package {package}")]
     Missing {
         /// The program.
         program: &'static str,
-        /// Its package.
+        /// Its Debian package.
         package: &'static str,
     },
-    /// No machine for this image.
+    /// No QEMU machine can start the image.
     #[error(transparent)]
     Machine(#[from] MachineError),
     /// The folder for the overlay cannot be used.
@@ -43,65 +43,65 @@ pub enum BootTestError {
     /// The overlay cannot be made.
     #[error("`qemu-img` cannot make the machine's disk: {0}")]
     Disk(String),
-    /// It does not start, or does not answer.
+    /// The machine does not start or does not answer.
     #[error(transparent)]
     Console(#[from] ConsoleError),
-    /// It answers that something is wrong.
+    /// Checks failed.
     #[error("{failed} of {all} checks failed")]
     Failed {
-        /// How many failed.
+        /// The number of failed checks.
         failed: usize,
-        /// Of how many.
+        /// The number of all checks.
         all: usize,
     },
 }
 
-/// One thing that happened in a boot test.
+/// An event in a boot test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The machine showed its login prompt, so long after its start.
+    /// The machine showed its login prompt, this long after its start.
     LoginPrompt(Duration),
-    /// It has answered everything, so long after its start.
+    /// The machine has answered every question, this long after its start.
     Done(Duration),
     /// A line that QEMU printed on its standard error.
     Qemu(String),
 }
 
-/// How an image is tested.
+/// A boot test of one image.
 pub struct BootTest<'a> {
     /// The image's file.
     pub image: &'a Path,
-    /// The folder of the store: the machine's files lie in its scratch, and are removed.
+    /// The folder of the store. The machine's files are in its scratch folder until the test ends.
     pub store: &'a Path,
-    /// The folders that QEMU's programs are looked for in.
+    /// The folders in which the test looks for QEMU's programs.
     pub program_folders: &'a [PathBuf],
-    /// What starts the image of a PC; its BIOS if not set.
+    /// The firmware that starts the image of a PC, BIOS if not set.
     pub firmware: Option<Firmware>,
-    /// Whether the machine reaches the network of this one. Nobody can reach it.
+    /// Whether the machine reaches the network of the host. The machine itself cannot be reached.
     pub network: Network,
-    /// How long everything together may take.
+    /// The time that everything together may take.
     pub timeout: Duration,
-    /// The file that keeps what the console showed, if that is wanted.
+    /// The file for the text of the console, if the caller wants to keep it.
     pub log: Option<&'a Path>,
-    /// Is called with the folder that has to be removed if the process ends without unwinding.
+    /// This function is called with the folder that must be removed if the process ends without unwinding.
     pub guard: fn(&Path),
-    /// What ends the test before its time.
+    /// The requests that end the test early.
     pub interrupts: &'a dyn Interrupts,
-    /// Is called with each thing that happens.
+    /// This function is called with each event.
     pub report: &'a (dyn Fn(Progress) + Sync),
 }
 
-/// What is known of an image.
+/// The result of a boot test.
 #[derive(Debug)]
 pub struct Tested {
-    /// What the machine was asked, in this order; empty where it was not started.
+    /// The checks in the order in which they were made; empty if the machine was not started.
     pub checks: Vec<Check>,
-    /// Whether it was asked everything.
+    /// The error that ended the test early.
     pub end: Result<(), BootTestError>,
 }
 
 impl Tested {
-    /// Whether nothing is wrong with what is known.
+    /// Whether no check failed.
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.outcome.passed())
     }
@@ -118,10 +118,10 @@ impl Tested {
         self.checks.iter().map(row).collect()
     }
 
-    /// Whether the image passed.
+    /// Succeeds if the image passed.
     ///
     /// # Errors
-    /// Where the test came to no end, or a check failed.
+    /// The test ended early, or a check failed.
     pub fn verdict(self) -> Result<(), BootTestError> {
         self.end?;
         let passed = |check: &&Check| check.outcome.passed();
@@ -133,7 +133,7 @@ impl Tested {
     }
 }
 
-/// The image in the place of a store.
+/// A store whose only object is the image.
 struct ImageFile<'a>(&'a Path);
 
 impl Objects for ImageFile<'_> {
@@ -143,14 +143,14 @@ impl Objects for ImageFile<'_> {
 }
 
 impl BootTest<'_> {
-    /// Starts the image and asks it how it is.
+    /// Starts the image and runs its checks.
     pub fn run(&self) -> Tested {
         let mut checks = Vec::new();
         let end = self.start(&mut checks);
         Tested { checks, end }
     }
 
-    /// Starts the image and notes in `checks` what it says of itself, also where it does not come to an end.
+    /// Starts the image and adds its checks to `checks`, also those before an error.
     fn start(&self, checks: &mut Vec<Check>) -> Result<(), BootTestError> {
         let file = ImageFile(self.image);
         let opened = Opened::parse(&file, Sha256([0; 32])).map_err(MachineError::from)?;
@@ -165,7 +165,7 @@ impl BootTest<'_> {
         fs_err::create_dir(&folder)?;
         let overlay = self.overlay(&folder)?;
 
-        // A machine does not outlive the one who watches it.
+        // The kernel ends the machine if this process is killed.
         let mut command = Command::new("setpriv");
         let (program, package) = machine.program();
         command.args(["--pdeathsig", "KILL", "--"]);
@@ -176,8 +176,8 @@ impl BootTest<'_> {
             Network::Offline => "user,id=net,restrict=on",
         };
         command.args(["-netdev", network]);
-        let kept = folder.join("console.log");
-        let log = fs_err::File::create(self.log.unwrap_or(&kept))?;
+        let unkept = folder.join("console.log");
+        let log = fs_err::File::create(self.log.unwrap_or(&unkept))?;
         self.watch(&mut command, log, checks)
     }
 
@@ -191,12 +191,12 @@ impl BootTest<'_> {
         let (stderr, lines, end) = ErrorLines::new()?;
         command.stderr(stderr);
         std::thread::scope(|scope| {
-            // Dropped behind the machine, so that all of its lines are reported.
+            // This is dropped after the console, so that all lines of QEMU are reported.
             let _end = end;
             scope.spawn(|| lines.for_each(|line| (self.report)(Progress::Qemu(line.to_owned()))));
             let mut console = Console::start(command, log, self.timeout, self.interrupts)?;
             self.examine(&mut console, checks)?;
-            // It may not get that far, which is no fault of the image.
+            // All checks are done, so an error of this does not matter.
             let _ = console.type_line("systemctl poweroff");
             Ok(())
         })
@@ -214,7 +214,7 @@ impl BootTest<'_> {
         if self.network == Network::Offline {
             missing.push("network");
         }
-        // A simulated radio, where the kernel has one.
+        // The kernel may have no module for a simulated radio.
         let radio = examination.ask("radio", "modprobe mac80211_hwsim radios=1")?;
         if radio.status != 0 {
             missing.push("radio");
@@ -224,7 +224,7 @@ impl BootTest<'_> {
         Ok(())
     }
 
-    /// A disk of [`DISK`] that begins with what the image holds.
+    /// Makes the disk of the machine: a qcow2 overlay of size [`DISK`] over the image.
     fn overlay(&self, folder: &Path) -> Result<PathBuf, BootTestError> {
         let overlay = folder.join("disk");
         let image = fs_err::canonicalize(self.image)?;
@@ -244,7 +244,7 @@ impl BootTest<'_> {
         }
     }
 
-    /// The file of `program`.
+    /// The path of `program`, which is in the Debian package `package`.
     fn find(&self, program: &'static str, package: &'static str) -> Result<PathBuf, BootTestError> {
         let mut files = self.program_folders.iter().map(|it| it.join(program));
         let found = files.find(|file| file.is_file());

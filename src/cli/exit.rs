@@ -1,6 +1,6 @@
-//! Exit codes: what went wrong, for a program that started this one.
+//! Exit codes, which tell another program why a command failed.
 //!
-//! Every match names every variant, so that a new error asks for its code.
+//! Every match names every variant, so that the compiler demands a code for a new error.
 
 use super::failure::Failure;
 use crate::apt::repository::RepositoryError;
@@ -18,24 +18,22 @@ use crate::session::SessionError;
 use crate::verify::{RulesError, VerifyError};
 use std::io;
 
-/// Definitions or settings are wrong.
+/// A definition or setting is wrong.
 const DEFINITIONS: u8 = 1;
-/// Wrong flags.
+/// The command line is wrong.
 pub(super) const USAGE: u8 = 2;
 /// The lock is missing or stale.
 const LOCK: u8 = 3;
-/// An input is unavailable or not genuine, or this machine cannot work on it.
+/// An input is unavailable or not genuine, or this machine cannot process it.
 const INPUT: u8 = 4;
-/// Output or store cannot be written.
+/// The output or the store cannot be written.
 const OUTPUT: u8 = 5;
-/// The image is not what it should be.
+/// The image failed a check.
 const CHECK: u8 = 6;
-/// EX_SOFTWARE of sysexits.h.
+/// imgbuild has a bug: EX_SOFTWARE of sysexits.h.
 pub(super) const BUG: u8 = 70;
-/// After Ctrl-C, as shells count it: 128 and the number of the signal.
-const INTERRUPT: u8 = 130;
-/// The same as `exit` takes it.
-pub(super) const INTERRUPTED: i32 = 130;
+/// The user pressed Ctrl-C. As in shells, this is 128 plus the number of the signal.
+pub(super) const INTERRUPT: u8 = 130;
 
 /// The exit code of `failure`.
 pub(super) fn code(failure: &Failure) -> u8 {
@@ -145,7 +143,7 @@ fn repository(error: &RepositoryError) -> u8 {
 
 fn fetch(error: &FetchError) -> u8 {
     match error {
-        // A `file:` address may name nothing; everything else about files is the store's.
+        // A `file:` address may name a file that does not exist. The other errors of files concern the store.
         FetchError::File(error) if error.kind() != io::ErrorKind::NotFound => OUTPUT,
         FetchError::File(_)
         | FetchError::Setup(_)

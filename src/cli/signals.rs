@@ -1,6 +1,5 @@
-//! Ctrl-C and termination: the sandbox is ended, what is unfinished is removed, and the process ends, unless somebody
-//! asked to be told instead. Such a listener is told once: it ends what it does, says what it knows, and
-//! returns. A second signal ends the process in any case.
+//! Handles Ctrl-C and termination: ends the sandbox, removes unfinished files, and ends the process. A listener
+//! replaces this for one signal, so that a boot test can print its results. A second signal ends the process.
 
 use super::exit;
 use crate::qemu::Interrupts;
@@ -9,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether a signal ends the process in this moment.
+/// Whether a signal is ending the process.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Files and folders that must not outlive an interrupted build; `None` once the process ends.
+/// The files and folders that are removed when the process is interrupted. `None` once this has begun.
 static UNFINISHED: Mutex<Option<Vec<PathBuf>>> = Mutex::new(Some(Vec::new()));
 
-/// What is called in the place of an end at once.
+/// A function that is called at a signal instead of ending the process.
 type Listener = Box<dyn FnOnce() + Send>;
 static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 
@@ -23,48 +22,44 @@ static LISTENER: Mutex<Option<Listener>> = Mutex::new(None);
 pub(super) struct Signals;
 
 impl Interrupts for Signals {
-    fn listen(&self, told: Box<dyn FnOnce() + Send>) {
+    fn listen(&self, on_interrupt: Box<dyn FnOnce() + Send>) {
         if let Ok(mut listener) = LISTENER.lock() {
-            *listener = Some(told);
+            *listener = Some(on_interrupt);
         }
     }
 
     fn stop_listening(&self) {
-        drop(listener());
+        drop(take_listener());
     }
 }
 
-fn listener() -> Option<Listener> {
-    LISTENER
-        .lock()
-        .ok()
-        .and_then(|mut listener| listener.take())
+fn take_listener() -> Option<Listener> {
+    LISTENER.lock().ok()?.take()
 }
 
-/// Notes `path`, to be removed if the process is interrupted.
+/// Has `path` removed if the process is interrupted.
 pub(super) fn guard(path: &Path) {
     match UNFINISHED.lock().ok().as_deref_mut() {
         Some(Some(paths)) => paths.push(path.to_owned()),
-        // The signal came first.
+        // The other paths were removed already.
         _ => remove(path),
     }
 }
 
-/// Removes what was guarded and is still there. The process must end afterwards.
+/// Removes the guarded paths that still exist. The process must end afterwards.
 pub(super) fn remove_unfinished() {
     let paths = UNFINISHED.lock().ok().and_then(|mut paths| paths.take());
-    paths
-        .unwrap_or_default()
-        .iter()
-        .for_each(|path| remove(path));
+    for path in paths.unwrap_or_default() {
+        remove(&path);
+    }
 }
 
 fn remove(path: &Path) {
-    // The process is ending, and there is nobody left to tell.
+    // The process is ending, so an error has no consequence.
     let _ = removal::remove(path);
 }
 
-/// From now on an interrupt or a termination ends the process with exit code 130, or is told to a listener.
+/// Has an interrupt or a termination end the process with exit code 130, or call the listener.
 pub(super) fn install() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
@@ -72,20 +67,20 @@ pub(super) fn install() {
     };
     std::thread::spawn(move || {
         for _ in signals.forever() {
-            if let Some(told) = listener() {
-                told();
+            if let Some(on_interrupt) = take_listener() {
+                on_interrupt();
                 continue;
             }
             INTERRUPTED.store(true, Ordering::SeqCst);
-            // Else it would go on to write what is being removed.
+            // A script that still runs would write into the folders that are removed.
             sandbox::end_all();
             remove_unfinished();
-            std::process::exit(exit::INTERRUPTED);
+            std::process::exit(exit::INTERRUPT.into());
         }
     });
 }
 
-/// Does not return if a signal is ending the process: what failed then failed because of it.
+/// Does not return if a signal is ending the process, because the signal is the cause of any failure then.
 pub(super) fn leave_to_signal() {
     while INTERRUPTED.load(Ordering::SeqCst) {
         std::thread::park();

@@ -1,4 +1,4 @@
-//! The serial console of a machine in QEMU: what a person at the screen would see and type.
+//! The serial console of a machine in QEMU: reads its text and types lines, as a person would.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -6,12 +6,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// As much of the console as is kept; a kernel that goes in circles prints without end.
-const MAX_SEEN: usize = 4 << 20;
-/// As much of its end as an error shows.
+/// The number of bytes of unread output that are kept, because a faulty kernel may print without end.
+const MAX_UNREAD: usize = 4 << 20;
+/// The number of bytes at the end of the output that an error shows.
 const TAIL: usize = 2000;
 
-/// Why a machine has not done what was expected.
+/// The reason why a machine did not show the expected text.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// QEMU cannot be started.
@@ -19,43 +19,43 @@ pub enum ConsoleError {
     Start {
         /// The program.
         program: String,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// QEMU ended.
     #[error("the machine has ended; the end of its console:\n{tail}")]
     Ended {
-        /// What it last showed.
+        /// The end of its output.
         tail: String,
     },
-    /// It never came that far.
+    /// The expected text did not appear in time.
     #[error(
         "the machine has not shown `{expected}` within {seconds} seconds; the end of its console:\n{tail}"
     )]
     Late {
-        /// What was waited for.
+        /// The expected text.
         expected: String,
-        /// How long, in seconds from its start.
+        /// The seconds since the machine was started.
         seconds: u64,
-        /// What it last showed.
+        /// The end of its output.
         tail: String,
     },
-    /// Somebody does not want to know any more.
+    /// The user interrupted the program.
     #[error("interrupted")]
     Interrupted,
-    /// Nobody but the owner can log in.
+    /// The console does not show a name and a password, so that only the owner of the image can log in.
     #[error(
         "the machine has come up and shows no login of its own; expected an image that has not been \
          started yet, of a profile that builds on `base`"
     )]
     NoLogin,
-    /// The keyboard or the log failed.
+    /// A write to the machine's input or to the log failed.
     #[error("cannot talk to the machine")]
     Talk(#[from] io::Error),
 }
 
 impl ConsoleError {
-    /// The same in a few words, for a table.
+    /// The error in a few words, for a table.
     pub fn in_short(&self) -> String {
         match self {
             Self::Ended { .. } => "the machine has ended".to_owned(),
@@ -66,58 +66,60 @@ impl ConsoleError {
     }
 }
 
-/// What a console waits for.
-enum News {
-    /// The machine has shown something.
-    Shown(Vec<u8>),
-    /// It has ended.
+/// An event that a console waits for.
+enum ConsoleEvent {
+    /// The machine has written these bytes.
+    Output(Vec<u8>),
+    /// The machine has ended.
     End,
-    /// This process was asked to end.
+    /// The user wants this process to end.
     Interrupt,
 }
 
-/// What can ask this process to end while a machine runs, such as Ctrl-C.
+/// A source of requests to end this process while a machine runs, such as Ctrl-C.
 pub trait Interrupts: Sync {
-    /// Has `told` called by the next interrupt, which then does not end the process.
-    fn listen(&self, told: Box<dyn FnOnce() + Send>);
-    /// From now on an interrupt does again what it did before.
+    /// Calls `on_interrupt` at the next interrupt instead of ending the process.
+    fn listen(&self, on_interrupt: Box<dyn FnOnce() + Send>);
+    /// Restores what an interrupt does without a listener.
     fn stop_listening(&self);
 }
 
-/// A running machine. Dropped, it is switched off.
+/// A running machine. It is switched off when this value is dropped.
 pub struct Console<'a> {
     child: Child,
     keyboard: ChildStdin,
-    news: Receiver<News>,
-    /// What was shown and not yet looked for.
-    seen: Vec<u8>,
+    events: Receiver<ConsoleEvent>,
+    /// The output behind the last text that [`Console::expect`] found.
+    unread: Vec<u8>,
     log: fs_err::File,
     began: Instant,
     deadline: Instant,
     interrupts: &'a dyn Interrupts,
 }
 
-/// What a command in the machine gave.
+/// The result of a command that ran in the machine.
 pub struct CommandOutput {
-    /// Its exit status.
+    /// The exit status.
     pub status: i32,
-    /// What it printed.
+    /// The text that the command printed.
     pub output: String,
 }
 
 impl<'a> Console<'a> {
-    /// Starts QEMU as `command`, which puts the console on standard input and output. All that it shows is
-    /// kept in `log`; it has `patience` for everything together. An interrupt ends what is waited for.
+    /// Starts QEMU as `command`, which connects the console to standard input and output. All output that is
+    /// read goes to `log`. Everything together may take as long as `patience`. An interrupt ends the wait for
+    /// a text.
     ///
     /// # Errors
-    /// Where there is no such program.
+    /// The program cannot be started.
     pub fn start(
         command: &mut Command,
         log: fs_err::File,
         patience: Duration,
         interrupts: &'a dyn Interrupts,
     ) -> Result<Self, ConsoleError> {
-        // Ctrl-C goes to all processes of a group: this one decides what becomes of the machine.
+        // Ctrl-C goes to all processes of a group. With a group of its own, QEMU does not end before this
+        // process has read what the machine wrote.
         let pipes = command
             .process_group(0)
             .stdin(Stdio::piped())
@@ -128,27 +130,28 @@ impl<'a> Console<'a> {
         })?;
         let keyboard = child.stdin.take().expect("it is a pipe");
         let mut screen = child.stdout.take().expect("it is a pipe");
-        let (sender, news) = channel();
+        let (sender, events) = channel();
         let interrupted = sender.clone();
         interrupts.listen(Box::new(move || {
-            // Nobody waits any more if this cannot be sent.
-            let _ = interrupted.send(News::Interrupt);
+            // This fails only if the console was dropped.
+            let _ = interrupted.send(ConsoleEvent::Interrupt);
         }));
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(n @ 1..) = screen.read(&mut buffer) {
-                if sender.send(News::Shown(buffer[..n].to_vec())).is_err() {
+                let output = ConsoleEvent::Output(buffer[..n].to_vec());
+                if sender.send(output).is_err() {
                     return;
                 }
             }
-            let _ = sender.send(News::End);
+            let _ = sender.send(ConsoleEvent::End);
         });
         let began = now();
         Ok(Self {
             child,
             keyboard,
-            news,
-            seen: Vec::new(),
+            events,
+            unread: Vec::new(),
             log,
             began,
             deadline: began + patience,
@@ -156,37 +159,37 @@ impl<'a> Console<'a> {
         })
     }
 
-    /// How long the machine has been running.
+    /// The time since the machine was started.
     pub fn uptime(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// How long it may take for everything together.
+    /// The time that everything together may take.
     pub fn patience(&self) -> Duration {
         self.deadline - self.began
     }
 
-    /// Waits until `text` appears behind what was seen before; gives everything up to its end.
+    /// Waits until `text` appears in the unread output, and returns the output up to the end of `text`.
     ///
     /// # Errors
-    /// Where it does not appear in time, the machine ends, or somebody interrupts.
+    /// The text does not appear in time, the machine ends, or the user interrupts.
     pub fn expect(&mut self, text: &str) -> Result<String, ConsoleError> {
         loop {
-            let mut windows = self.seen.windows(text.len());
+            let mut windows = self.unread.windows(text.len());
             if let Some(at) = windows.position(|window| window == text.as_bytes()) {
-                let read: Vec<u8> = self.seen.drain(..at + text.len()).collect();
+                let read: Vec<u8> = self.unread.drain(..at + text.len()).collect();
                 return Ok(String::from_utf8_lossy(&read).into_owned());
             }
             let left = self.deadline.saturating_duration_since(now());
-            match self.news.recv_timeout(left) {
-                Ok(News::Shown(new)) => {
+            match self.events.recv_timeout(left) {
+                Ok(ConsoleEvent::Output(new)) => {
                     self.log.write_all(&new)?;
-                    self.seen.extend(new);
-                    let excess = self.seen.len().saturating_sub(MAX_SEEN);
-                    self.seen.drain(..excess);
+                    self.unread.extend(new);
+                    let excess = self.unread.len().saturating_sub(MAX_UNREAD);
+                    self.unread.drain(..excess);
                 }
-                Ok(News::Interrupt) => return Err(ConsoleError::Interrupted),
-                Ok(News::End) | Err(RecvTimeoutError::Disconnected) => {
+                Ok(ConsoleEvent::Interrupt) => return Err(ConsoleError::Interrupted),
+                Ok(ConsoleEvent::End) | Err(RecvTimeoutError::Disconnected) => {
                     return Err(ConsoleError::Ended { tail: self.tail() });
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -200,20 +203,19 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// What was shown since the last text that was waited for.
+    /// The output behind the last text that [`Console::expect`] found.
     pub fn unread(&self) -> String {
-        String::from_utf8_lossy(&self.seen).replace('\r', "")
+        without_returns(&self.unread)
     }
 
     fn tail(&self) -> String {
-        let start = self.seen.len().saturating_sub(TAIL);
-        String::from_utf8_lossy(&self.seen[start..]).replace('\r', "")
+        without_returns(&self.unread[self.unread.len().saturating_sub(TAIL)..])
     }
 
     /// Types `line` and the return key.
     ///
     /// # Errors
-    /// Where the machine has ended.
+    /// The machine has ended.
     pub fn type_line(&mut self, line: &str) -> Result<(), ConsoleError> {
         self.keyboard.write_all(format!("{line}\n").as_bytes())?;
         Ok(self.keyboard.flush()?)
@@ -222,14 +224,14 @@ impl<'a> Console<'a> {
     /// Runs `command` in the shell at the console and waits for its end.
     ///
     /// # Errors
-    /// Where it does not end in time, the machine ends, or somebody interrupts.
+    /// The command does not end in time, the machine ends, or the user interrupts.
     pub fn run(&mut self, command: &str) -> Result<CommandOutput, ConsoleError> {
-        // The quotes keep the line itself, should it be echoed, from looking like its end.
+        // The terminal may echo the line. The quotes keep the echo from matching `@end:`.
         self.type_line(&format!("{command}\necho \"@\"\"end:$?@\""))?;
         let output = self.expect("@end:")?;
         let status = self.expect("@")?;
         let output = output.trim_end_matches("@end:").replace('\r', "");
-        // Nothing else can stand there.
+        // `$?` is always a number.
         let status = status.trim_end_matches('@').parse().unwrap_or(i32::MAX);
         let output = output.trim().to_owned();
         Ok(CommandOutput { status, output })
@@ -239,13 +241,17 @@ impl<'a> Console<'a> {
 impl Drop for Console<'_> {
     fn drop(&mut self) {
         self.interrupts.stop_listening();
-        // It may have ended by itself.
+        // Both calls fail if the machine has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The clock: how long a machine takes decides no byte of an image.
+fn without_returns(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).replace('\r', "")
+}
+
+/// Reads the clock. The time that a machine takes decides no byte of an image.
 #[expect(clippy::disallowed_methods, reason = "a machine is given up in time")]
 fn now() -> Instant {
     Instant::now()

@@ -1,5 +1,5 @@
-//! What QEMU itself prints on standard error. It quotes file names and may repeat what a guest wrote, so it is text
-//! of others: whoever shows it makes its control characters visible.
+//! The text that QEMU prints on standard error. QEMU quotes file names and may repeat text of the guest, so the caller
+//! must make control characters visible before it shows the text.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
@@ -7,20 +7,20 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
-/// A line that does not end is handed on in parts of so many bytes.
+/// A longer line is passed on in parts of about this number of bytes.
 const MAX_LINE: usize = 4096;
 
 /// The lines that QEMU prints on standard error.
 pub struct ErrorLines(UnixStream);
 
-/// Ends [`ErrorLines`] when it is dropped, after all that QEMU has printed until then.
+/// Ends [`ErrorLines`] when it is dropped. The text that QEMU has printed until then is still read.
 pub struct ErrorsEnd(UnixStream);
 
 impl ErrorLines {
-    /// What QEMU is to have as its standard error, the lines that it prints there, and what ends them.
+    /// Makes the standard error for QEMU, the lines that are printed there, and the value that ends them.
     ///
     /// # Errors
-    /// Where the process may open no more files.
+    /// The process has too many open files.
     pub fn new() -> io::Result<(Stdio, Self, ErrorsEnd)> {
         let (ours, theirs) = UnixStream::pair()?;
         let end = ErrorsEnd(ours.try_clone()?);
@@ -55,8 +55,8 @@ impl ErrorLines {
 
 impl Drop for ErrorsEnd {
     fn drop(&mut self) {
-        // A process that QEMU started may hold the other end open. What was written is read to its end all the same:
-        // Linux says that a socket has ended once nothing is left in it. A pipe has no such call.
+        // A process that QEMU started may keep the other end open, so the end of the file may never come. After
+        // this call Linux reports the end as soon as the written text has been read. A pipe has no such call.
         let _ = self.0.shutdown(Shutdown::Read);
     }
 }

@@ -1,8 +1,8 @@
-//! Which QEMU machine an image starts in, and what that is given.
+//! Chooses the QEMU machine for an image, and its arguments.
 //!
-//! A PC starts from the disk alone. No emulator runs the boot ROM and the firmware of a board, so an
-//! image for ARM starts in QEMU's own machine `virt`, with the kernel, the initramfs and the command
-//! line that the board would start: it needs a kernel with drivers for virtio, as Debian's has.
+//! A PC starts from the disk alone. QEMU cannot run the boot ROM and the firmware of a board. So an image for ARM
+//! starts in QEMU's machine `virt`, with the kernel, the initramfs and the command line that the board would start.
+//! That kernel needs drivers for virtio, which Debian's kernels have.
 
 use crate::architecture::Architecture;
 use crate::base::{Format, OpenError, Opened};
@@ -18,17 +18,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-/// Words for the kernel of an emulated machine, where everything takes ten times as long.
-const PATIENT: &str =
+/// Kernel command line of an emulated machine, on which everything takes about ten times as long.
+const LONG_TIMEOUTS: &str =
     "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
-/// The same for the console of a PC, whose kernel gets no words from here: systemd takes drop-ins as credentials
-/// of the firmware (systemd-debug-generator(8), since version 256). The login comes by this device.
-const PATIENT_PC: &str = "type=11,value=io.systemd.credential:\
+/// The same for a PC, whose kernel command line is in the image. systemd takes unit drop-ins as credentials from
+/// SMBIOS (systemd-debug-generator(8), since version 256). The login waits for the device unit of the console.
+const LONG_TIMEOUTS_PC: &str = "type=11,value=io.systemd.credential:\
      systemd.unit-dropin.dev-ttyS0.device=[Unit]\nJobRunningTimeoutSec=900\n";
-/// MiB of memory: what a small board has.
+/// The memory of the machine in MiB, as a small board has it.
 const MEMORY: &str = "1024";
 
-/// What starts a PC's disk.
+/// The firmware that starts the disk of a PC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Firmware {
     /// The BIOS of old PCs.
@@ -37,25 +37,25 @@ pub enum Firmware {
     Uefi,
 }
 
-/// Why no machine is known for an image.
+/// The reason why an image cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
-    /// The image cannot be read, or holds no Debian.
+    /// The image cannot be read, or it has no Debian root filesystem.
     #[error("the image cannot be started")]
     Open(#[from] OpenError),
-    /// A Debian for other processors.
+    /// The Debian in the image is for another architecture.
     #[error("the image is for `{0}`: expected amd64, arm64 or armhf")]
     Architecture(String),
-    /// A file is not there, or cannot be read.
+    /// A file is missing or cannot be read.
     #[error(transparent)]
     Contents(#[from] ContentsError),
-    /// What the board would start names no path.
+    /// The configuration of the boot loader has a name that is not a path.
     #[error("what starts the kernel names a file that cannot be")]
     Name(#[from] BadName),
-    /// Nothing says what to start.
+    /// The image has no kernel and no configuration of a boot loader.
     #[error("the image has no kernel: expected extlinux.conf, config.txt or /boot/vmlinuz-*")]
     NoKernel,
-    /// UEFI of a board.
+    /// `--firmware` was given for a board of this architecture, which is not a PC.
     #[error("`--firmware` is for images of PCs; this one is for {}", .0.debian())]
     Firmware(Architecture),
 }
@@ -64,39 +64,35 @@ pub enum MachineError {
 pub struct Machine {
     architecture: Architecture,
     firmware: Firmware,
-    /// What starts where no firmware does.
+    /// The kernel that QEMU starts itself, on architectures other than amd64.
     kernel: Option<Kernel>,
 }
 
-/// What the firmware of a board starts.
+/// The kernel that the boot loader of a board starts.
 struct Kernel {
     image: Arc<[u8]>,
     initramfs: Option<Arc<[u8]>>,
-    words: String,
+    command_line: String,
 }
 
 impl Machine {
-    /// The machine for `image`, whose files `contents` holds; `firmware` is what starts a PC.
+    /// The machine for `image`, whose files are in `contents`. `firmware` is for PCs only.
     ///
     /// # Errors
-    /// Where the image is not of an architecture that is known, or does not say what starts it.
+    /// The architecture of the image is not supported, or no kernel is found in it.
     pub fn of(
         image: &Opened,
         contents: Contents<'_>,
         firmware: Option<Firmware>,
     ) -> Result<Self, MachineError> {
         let name = image.architecture(contents.objects)?;
-        let mut known = [
-            Architecture::Amd64,
-            Architecture::Arm64,
-            Architecture::Armhf,
-        ]
-        .into_iter();
+        use Architecture::{Amd64, Arm64, Armhf};
+        let mut known = [Amd64, Arm64, Armhf].into_iter();
         let architecture = known
             .find(|known| known.debian() == name)
             .ok_or(MachineError::Architecture(name))?;
         let kernel = match (architecture, firmware) {
-            (Architecture::Amd64, _) => None,
+            (Amd64, _) => None,
             (_, Some(_)) => return Err(MachineError::Firmware(architecture)),
             _ => Some(Kernel::of(image, contents)?),
         };
@@ -107,7 +103,7 @@ impl Machine {
         })
     }
 
-    /// The program that starts it, and Debian's package of that.
+    /// The program that emulates the machine, and its Debian package.
     pub fn program(&self) -> (&'static str, &'static str) {
         match self.architecture {
             Architecture::Amd64 => ("qemu-system-x86_64", "qemu-system-x86"),
@@ -116,11 +112,11 @@ impl Machine {
         }
     }
 
-    /// What `command`, which starts QEMU, has to be told for the disk `overlay`; what else it reads is put into
-    /// `folder`.
+    /// Adds the arguments of the machine with the disk `overlay` to `command`, which starts QEMU. The other files
+    /// that QEMU reads are written into `folder`.
     ///
     /// # Errors
-    /// Where a file cannot be written to `folder`, and where the firmware of UEFI is not installed.
+    /// A file cannot be written to `folder`, or the package ovmf, which has the UEFI firmware, is not installed.
     pub fn arguments(
         &self,
         command: &mut Command,
@@ -133,29 +129,17 @@ impl Machine {
             Architecture::Armhf => &["-machine", "virt", "-cpu", "cortex-a15"],
         };
         command.args(machine);
-        command.args([
-            "-accel",
-            "tcg,thread=multi",
-            "-smp",
-            "2",
-            "-m",
-            MEMORY,
-            "-no-reboot",
-        ]);
-        command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
-        command.args([
-            "-device",
-            "virtio-rng-pci",
-            "-device",
-            "virtio-net-pci,netdev=net",
-        ]);
+        command.args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", MEMORY]);
+        command.args(["-no-reboot", "-display", "none", "-monitor", "none"]);
+        command.args(["-serial", "stdio", "-device", "virtio-rng-pci"]);
+        command.args(["-device", "virtio-net-pci,netdev=net"]);
         command
             .arg("-drive")
             .arg(joined("if=virtio,format=qcow2,cache=unsafe,file=", overlay));
         if let Some(kernel) = &self.kernel {
             kernel.arguments(command, folder)?;
         } else {
-            command.args(["-smbios", PATIENT_PC]);
+            command.args(["-smbios", LONG_TIMEOUTS_PC]);
         }
         if self.firmware == Firmware::Uefi {
             let variables = folder.join("variables");
@@ -169,25 +153,24 @@ impl Machine {
     }
 }
 
-/// Of Debian's package ovmf.
+/// The firmware and its variables are files of Debian's package ovmf.
 const OVMF_CODE: &str =
     "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd";
 const OVMF_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
-/// QEMU's option `words` with a path behind it, in which a comma is doubled.
-fn joined(words: &str, path: &Path) -> OsString {
-    let mut option = words.as_bytes().to_vec();
-    for byte in path.as_os_str().as_bytes() {
-        option.push(*byte);
-        if *byte == b',' {
-            option.push(b',');
-        }
-    }
-    OsString::from_vec(option)
+/// Appends `path` to `option`. QEMU ends a value at a single comma, so commas of the path are doubled.
+fn joined(option: &str, path: &Path) -> OsString {
+    let parts: Vec<&[u8]> = path
+        .as_os_str()
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .collect();
+    OsString::from_vec([option.as_bytes(), &parts.join(b",,".as_slice())].concat())
 }
 
 impl Kernel {
-    /// What the firmware of the board would start: by U-Boot's menu, by the Raspberry Pi's texts, or else the newest kernel.
+    /// Finds the kernel that the board would start: by extlinux.conf, by the Raspberry Pi's config.txt, or else the
+    /// newest one in /boot.
     fn of(image: &Opened, contents: Contents<'_>) -> Result<Self, MachineError> {
         let boot = TreePath::parse(image.boot_mount().as_bytes())?;
         let lookup = Lookup { contents, boot };
@@ -205,7 +188,7 @@ impl Kernel {
         Ok(Self {
             image: lookup.bytes(&format!("/boot/vmlinuz-{newest}"))?,
             initramfs: Some(lookup.bytes(&initramfs)?),
-            words: format!("root=UUID={} rw", uuid_text(&params.uuid)),
+            command_line: format!("root=UUID={} rw", uuid_text(&params.uuid)),
         })
     }
 
@@ -219,20 +202,21 @@ impl Kernel {
         if let Some(initramfs) = &self.initramfs {
             command.arg("-initrd").arg(put("initramfs", initramfs)?);
         }
-        let words = format!("{} console=ttyAMA0,115200 {PATIENT}", self.words);
-        command.args(["-append", &words]);
+        let command_line = &self.command_line;
+        let command_line = format!("{command_line} console=ttyAMA0,115200 {LONG_TIMEOUTS}");
+        command.args(["-append", &command_line]);
         Ok(())
     }
 }
 
-/// Files as a board's firmware names them: from the root filesystem's top, or from the boot partition's.
+/// Finds files by the names that a boot loader uses, which begin at the boot partition or at the root filesystem.
 struct Lookup<'a> {
     contents: Contents<'a>,
     boot: TreePath,
 }
 
 impl Lookup<'_> {
-    /// The place of the file `name`.
+    /// The path of the file `name` in the root filesystem.
     fn place(&self, name: &str) -> Result<TreePath, MachineError> {
         let below = TreePath::parse(name.as_bytes())?;
         let names = self.boot.components().chain(below.components());
@@ -255,7 +239,7 @@ impl Lookup<'_> {
         Ok(self.contents.bytes(&self.place(name)?)?)
     }
 
-    /// The first entry of U-Boot's menu, which is the newest kernel's.
+    /// The first entry of extlinux.conf, which is that of the newest kernel.
     fn of_menu(&self, menu: &str) -> Result<Kernel, MachineError> {
         let value = |key: &str| {
             let mut lines = menu.lines().map(str::trim);
@@ -269,11 +253,12 @@ impl Lookup<'_> {
         Ok(Kernel {
             image: self.bytes(value("linux").ok_or(MachineError::NoKernel)?)?,
             initramfs,
-            words: value("append").unwrap_or_default().to_owned(),
+            command_line: value("append").unwrap_or_default().to_owned(),
         })
     }
 
-    /// What the Raspberry Pi's firmware takes by `config`: named there, or of the names that it knows by itself.
+    /// The kernel that the Raspberry Pi's firmware starts: the one that `config` names, or the one that has a
+    /// default name of the firmware.
     fn of_config(&self, config: &str) -> Result<Kernel, MachineError> {
         let value = |key: &str| {
             let mut lines = config.lines().map(str::trim);
@@ -282,20 +267,20 @@ impl Lookup<'_> {
                 .and_then(|value| value.split_whitespace().next())
                 .map(str::to_owned)
         };
-        let there = |name: &&str| {
+        let exists = |name: &&str| {
             self.place(name)
                 .is_ok_and(|place| self.contents.file(&place).is_some())
         };
-        let usual = |names: &[&str]| names.iter().copied().find(there).map(str::to_owned);
+        let default = |names: &[&str]| names.iter().copied().find(exists).map(str::to_owned);
         let kernel =
-            value("kernel").or_else(|| usual(&["kernel8.img", "kernel7l.img", "kernel7.img"]));
+            value("kernel").or_else(|| default(&["kernel8.img", "kernel7l.img", "kernel7.img"]));
         let initramfs =
-            value("initramfs").or_else(|| usual(&["initramfs8", "initramfs7l", "initramfs7"]));
-        let words = self.text(value("cmdline").as_deref().unwrap_or("cmdline.txt"))?;
+            value("initramfs").or_else(|| default(&["initramfs8", "initramfs7l", "initramfs7"]));
+        let command_line = self.text(value("cmdline").as_deref().unwrap_or("cmdline.txt"))?;
         Ok(Kernel {
             image: self.bytes(&kernel.ok_or(MachineError::NoKernel)?)?,
             initramfs: initramfs.map(|name| self.bytes(&name)).transpose()?,
-            words: words.unwrap_or_default().trim().to_owned(),
+            command_line: command_line.unwrap_or_default().trim().to_owned(),
         })
     }
 }
@@ -333,7 +318,7 @@ mod tests {
         (
             text(&kernel.image),
             kernel.initramfs.as_deref().map(text),
-            &kernel.words,
+            &kernel.command_line,
         )
     }
 
@@ -381,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_in_a_path_is_none_of_qemus() {
+    fn a_comma_in_a_path_does_not_end_qemus_option() {
         let option = joined("file=", Path::new("/a,b/disk"));
         assert_eq!(option, "file=/a,,b/disk");
     }
