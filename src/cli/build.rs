@@ -1,27 +1,27 @@
-//! `imgbuild --board B --profile P`: the image.
+//! `imgbuild --board B --profile P`: builds an image.
 
 use super::args::{BuildArgs, TalkArgs};
 use super::failure::Failure;
-use super::progress::{Progress, Show};
+use super::progress::Progress;
 use super::terminal::{now, print_path, say};
 use super::{inputs, locks, output};
 use std::path::PathBuf;
 
-/// Builds the image and prints where it is.
+/// Builds the image and prints its path.
 pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
     Ok(print_path(&write(args, talk)?)?)
 }
 
-/// Builds the image; gives where it is.
+/// Builds the image and returns its path.
 pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure> {
     let began = now();
-    let progress = Progress::new(Show::suited(talk.quiet));
+    let progress = Progress::new(talk.quiet);
     args.output.as_deref().map_or(Ok(()), output::check)?;
     let session = inputs::open(&args.target, &args.input, &progress)?;
     let path = args.output.clone();
     let path = path.unwrap_or_else(|| output::default(session.spec()));
     let (plan, written) = session.retried(|| {
-        // The output's folder is tried before minutes are spent on an image that cannot be kept.
+        // The output is made first, so that a build of minutes does not end with an output that cannot be written.
         let output = session.output(&path)?;
         let (plan, base) = locks::plan(&session, args, &progress)?;
         if talk.verbose {

@@ -1,4 +1,4 @@
-//! `imgbuild check`: mistakes in board files, all at once, with their places.
+//! `imgbuild check`: shows all mistakes in board files.
 
 use super::args::DefinitionArgs;
 use super::failure::Failure;
@@ -10,7 +10,7 @@ use crate::diag::Diagnostics;
 use crate::resolve::lint_archive_keys;
 use std::path::Path;
 
-/// Checks `wanted`, names or files, or every board there is.
+/// Checks the boards `wanted`, which are names or files, or every board if none is given.
 pub(super) fn boards(wanted: &[String], args: &DefinitionArgs) -> Result<(), Failure> {
     let definitions = definitions(&args.definitions);
     let all = match wanted {
@@ -34,7 +34,7 @@ pub(super) fn boards(wanted: &[String], args: &DefinitionArgs) -> Result<(), Fai
     }
 }
 
-/// What has a slash or ends as files of boards do is a file; everything else is a name.
+/// Reads a board by its file, if `wanted` has a slash or the extension `.toml`, or else by its name.
 fn board(
     diagnostics: &mut Diagnostics,
     definitions: &Definitions,

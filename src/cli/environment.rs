@@ -1,8 +1,7 @@
-//! The environment of the process: folders, mirrors, proxies and the clock. Nothing else in imgbuild
-//! reads it.
+//! Reads the environment of the process: folders, mirrors, proxies and the clock. No other module reads it.
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is where the environment is read"
+    reason = "only this module reads the environment"
 )]
 
 use super::files;
@@ -13,13 +12,14 @@ use crate::epoch::Epoch;
 use crate::fetch::{BadUrl, Proxies};
 use crate::listing;
 use crate::session::Mirrors;
+use crate::specification::{GivenSecret, Secret};
 use crate::unfinished::Unfinished;
 use ring::rand::SecureRandom;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// What is wrong with the environment.
+/// A fault of the environment.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EnvironmentError {
     /// The user's configuration file cannot be read.
@@ -27,34 +27,34 @@ pub(super) enum EnvironmentError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
-    /// It cannot be understood.
+    /// The user's configuration file has a mistake.
     #[error("`{}`: line {line}: {message}", .path.display())]
     Configuration {
         /// The file.
         path: PathBuf,
-        /// Its line, from 1.
+        /// The line of the mistake, from 1.
         line: usize,
-        /// What is wrong there.
+        /// The mistake.
         message: String,
     },
-    /// Nothing says where the store is.
+    /// No folder for the store is known.
     #[error("no folder for the store is known: set HOME or IMGBUILD_STORE, or give --store DIR")]
     NoStore,
-    /// The mirror's address is not a URL.
+    /// The address of the mirror is not a URL.
     #[error(transparent)]
     Mirror(#[from] BadUrl),
 }
 
-/// A variable that is set to something.
+/// The value of the variable `name`, if it is set and not empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A folder of the user's. Without a home there is none: whatever else could stand in for it, such as
-/// /var/tmp, other users can write to.
+/// A folder of imgbuild in the folder that a variable names, or below the home directory. If neither is set, there
+/// is no such folder: other users can write to every possible replacement, such as /var/tmp.
 fn folder(variable_name: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |name| {
         let path = variable(name).map(PathBuf::from);
@@ -65,7 +65,7 @@ fn folder(variable_name: &str, below_home: &str) -> Option<PathBuf> {
     Some(base.join("imgbuild"))
 }
 
-/// Where a user's configuration and own definitions lie.
+/// The folder of the user's configuration and definitions.
 pub(super) fn configuration_folder() -> Option<PathBuf> {
     folder("XDG_CONFIG_HOME", ".config")
 }
@@ -86,7 +86,7 @@ fn configuration() -> Result<Configuration, EnvironmentError> {
         }
         Err(source) => return Err(EnvironmentError::Read { path, source }),
     };
-    // The line itself may hold a login.
+    // The message does not quote the line, because it may hold the login of a mirror.
     let wrong = |error: toml::de::Error| {
         let before = error.span().map(|span| &text[..span.start.min(text.len())]);
         EnvironmentError::Configuration {
@@ -98,7 +98,7 @@ fn configuration() -> Result<Configuration, EnvironmentError> {
     Configuration::parse(&text).map_err(wrong)
 }
 
-/// The folder of the store: a flag, `IMGBUILD_STORE`, the configuration, or the user's cache.
+/// The folder of the store: by a flag, `IMGBUILD_STORE` or the configuration, or else in the user's cache.
 pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, EnvironmentError> {
     if let Some(path) = flag {
         return Ok(path.to_owned());
@@ -111,8 +111,8 @@ pub(super) fn store_folder(flag: Option<&Path>) -> Result<PathBuf, EnvironmentEr
     store.ok_or(EnvironmentError::NoStore)
 }
 
-/// Debian's archives: as a person names them by a flag, `IMGBUILD_MIRROR` or the configuration, or by this
-/// machine's apt sources.
+/// The mirrors of Debian's archives: by a flag, `IMGBUILD_MIRROR` or the configuration, or else by the apt sources
+/// of this machine.
 pub(super) fn mirrors(flag: Option<&str>) -> Result<Mirrors, EnvironmentError> {
     let named = flag.map(str::to_owned);
     let named = match named.or_else(|| variable("IMGBUILD_MIRROR")) {
@@ -126,7 +126,7 @@ pub(super) fn mirrors(flag: Option<&str>) -> Result<Mirrors, EnvironmentError> {
     Ok(found.map_or(Mirrors::Unknown, Mirrors::OfHost))
 }
 
-/// The apt sources of this machine. What cannot be read is left out: apt itself would complain.
+/// The apt sources of this machine. Files that cannot be read are left out, because apt itself reports them.
 fn apt_sources(folder: &Path) -> Vec<SourceEntry> {
     let parts = folder.join("sources.list.d");
     let names = listing::sorted(&parts).unwrap_or_default();
@@ -151,12 +151,12 @@ fn entries(path: &Path) -> Vec<SourceEntry> {
     entries.unwrap_or_default()
 }
 
-/// The proxies that other programs of this machine use, by curl's variables.
+/// The proxies in the variables that curl reads.
 pub(super) fn proxies() -> Proxies {
     let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
     let all = first(&["all_proxy", "ALL_PROXY"]);
-    // Where a web server starts programs (CGI), `HTTP_PROXY` holds the field `Proxy` of a request, which
-    // anybody may send.
+    // If a web server started this program by CGI, `HTTP_PROXY` is the header field `Proxy` of a request, which
+    // anybody can send.
     let http: &[&str] = match variable("REQUEST_METHOD") {
         Some(_) => &["http_proxy"],
         None => &["http_proxy", "HTTP_PROXY"],
@@ -168,22 +168,25 @@ pub(super) fn proxies() -> Proxies {
     }
 }
 
-/// Secrets from `IMGBUILD_SECRET_<NAME>`: the setting's name, the variable's, and the secret.
-pub(super) fn secrets() -> Vec<(String, String, String)> {
+/// The secret settings in variables `IMGBUILD_SECRET_<NAME>`, sorted by name.
+pub(super) fn secrets() -> Vec<GivenSecret> {
     const PREFIX: &str = "IMGBUILD_SECRET_";
-    let mut found: Vec<_> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter_map(|(name, value)| {
-            let setting = name.strip_prefix(PREFIX)?.to_lowercase().replace('_', "-");
-            Some((setting, name, value))
+    let secrets = std::env::vars_os().filter_map(|(variable, value)| {
+        let origin = variable.into_string().ok()?;
+        let name = origin.strip_prefix(PREFIX)?.to_lowercase();
+        Some(GivenSecret {
+            name: name.replace('_', "-"),
+            value: Secret::from_text(value.to_str()?),
+            origin,
         })
-        .collect();
-    found.sort();
-    found
+    });
+    let mut secrets: Vec<GivenSecret> = secrets.collect();
+    secrets.sort_by(|a, b| (&a.name, &a.origin).cmp(&(&b.name, &b.origin)));
+    secrets
 }
 
-/// A key of this user's own, made when it is asked for first; none where it can be neither read nor
-/// made. It lies outside of the store, which may be handed to others.
+/// The secret key of this user, which is made at its first use. There is none if it can be neither read nor made.
+/// It is not in the store, because a user may share the store with others.
 pub(super) fn own_key() -> Option<[u8; 32]> {
     let folder = folder("XDG_STATE_HOME", ".local/state")?;
     let path = folder.join("key");
@@ -197,11 +200,11 @@ pub(super) fn own_key() -> Option<[u8; 32]> {
     let unfinished = Unfinished::create_private(&path).ok()?;
     unfinished.file().write_all(&key).ok()?;
     unfinished.finish().ok()?;
-    // Another process may have been quicker.
+    // Another process may have made a key at the same time; the one in the file counts.
     read()
 }
 
-/// The clock, by which signatures and expiry of archives are judged; it decides no byte.
+/// The present time, by which the expiry of signatures and archives is judged. It decides no byte of an image.
 pub(super) fn now() -> Epoch {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Epoch(since.map_or(0, |elapsed| elapsed.as_secs()))
@@ -212,13 +215,13 @@ pub(super) fn colour() -> bool {
     std::io::stderr().is_terminal() && variable("NO_COLOR").is_none()
 }
 
-/// The folders that programs are looked for in.
+/// The folders in which programs are looked for.
 pub(super) fn program_folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).collect()
 }
 
-/// This program's file, for the sandbox to start again.
+/// The file of this program, which the sandbox starts again.
 pub(super) fn program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"))
 }

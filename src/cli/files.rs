@@ -1,7 +1,7 @@
-//! Files that the user names, and files that lie where they are looked for: read up to a bound.
+//! Reads files of a bounded length: those that the user names, and those with a fixed place.
 //!
-//! What the user names may be a pipe, `<(pass show x)`, or standard input. Nobody knows how long a person takes for
-//! the passphrase of a safe, so that is waited for, but not without a word.
+//! The user may name a pipe, as with `<(pass show x)`, or a terminal. A person may need any time to type the
+//! passphrase of a password store. So the program waits without a limit, and prints what it waits for.
 
 use super::terminal::say;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,34 +13,36 @@ use std::path::Path;
 
 /// The longest file of settings, and the longest secret.
 pub(super) const MAX_TEXT: u64 = crate::define::MAX_TEXT;
-/// The longest lock, of 40,000 packages, and the longest keyring.
+/// The longest lock, which has room for 40,000 packages, and the longest keyring.
 pub(super) const MAX_LONG: u64 = 16 << 20;
-/// After this time who waits is told what for.
+/// After this time, the program prints what it waits for.
 const SILENCE: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,
 };
-/// The device number of /dev/null, in which nothing is: an empty file of settings.
+/// The major and minor number of /dev/null, which is read as an empty file.
 const NULL: (u32, u32) = (1, 3);
 
-/// The file `path`, of at most `limit` bytes.
+/// Reads the file `path` of at most `limit` bytes, which the user named.
 pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    // A pipe is opened without somebody at its other end.
+    // With O_NONBLOCK, open(2) does not wait for a writer of a pipe, and it fails with ENXIO for a socket.
     let file = open(path).map_err(|error| match error.raw_os_error() {
         Some(libc::ENXIO) => unsuitable("a socket"),
         _ => error,
     })?;
+    let slow = |file, message| SlowFile {
+        file,
+        path,
+        message: Some(message),
+    };
     let status = rustix::fs::fstat(&file)?;
-    let device = (
-        rustix::fs::major(status.st_rdev),
-        rustix::fs::minor(status.st_rdev),
-    );
+    let null = rustix::fs::makedev(NULL.0, NULL.1);
     match FileType::from_raw_mode(status.st_mode) {
         FileType::RegularFile => bounded(file, limit),
-        FileType::CharacterDevice if device == NULL => bounded(file, limit),
-        FileType::Fifo => bounded(Patient::new(file, path, PIPE), limit),
+        FileType::CharacterDevice if status.st_rdev == null => bounded(file, limit),
+        FileType::Fifo => bounded(slow(file, PIPE), limit),
         FileType::CharacterDevice if rustix::termios::isatty(&file) => {
-            bounded(Patient::new(file, path, TERMINAL), limit)
+            bounded(slow(file, TERMINAL), limit)
         }
         FileType::Directory => Err(unsuitable("a folder")),
         FileType::Socket => Err(unsuitable("a socket")),
@@ -48,13 +50,13 @@ pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The same as text.
+/// Reads the text file `path` of at most `limit` bytes, which the user named.
 pub(super) fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     text(read(path, limit)?)
 }
 
-/// The text of the file `path`, which lies where such files are looked for. A pipe there, which nobody
-/// named, would be waited for without end.
+/// Reads the text file `path` of at most `limit` bytes, which the user did not name. A pipe in its place is refused,
+/// because the wait for it might never end.
 pub(super) fn read_found(path: &Path, limit: u64) -> io::Result<String> {
     let file = open(path)?;
     let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
@@ -77,30 +79,25 @@ fn unsuitable(what: &str) -> io::Error {
 const PIPE: &str = "nobody has written into this pipe yet";
 const TERMINAL: &str = "what is typed ends with Ctrl-D at the beginning of a line";
 
-/// A file whose bytes may be long in coming.
-struct Patient<'p> {
+/// A pipe or terminal, which may have nothing to read for a long time.
+struct SlowFile<'p> {
     file: fs_err::File,
     path: &'p Path,
-    /// What is waited for, until it was said.
-    unsaid: Option<&'static str>,
+    /// The message about the wait, until it was printed.
+    message: Option<&'static str>,
 }
 
-impl<'p> Patient<'p> {
-    fn new(file: fs_err::File, path: &'p Path, why: &'static str) -> Self {
-        let unsaid = Some(why);
-        Self { file, path, unsaid }
-    }
-
-    /// Returns when there is something to read, or nobody is left who could write it.
+impl SlowFile<'_> {
+    /// Waits until there is something to read, or until the last writer has closed the pipe.
     fn wait(&mut self) -> io::Result<()> {
         loop {
             let mut watched = [PollFd::new(&self.file, PollFlags::IN)];
-            let silence = self.unsaid.map(|_| &SILENCE);
-            match (poll(&mut watched, silence), self.unsaid) {
-                (Ok(0), Some(why)) => {
+            let silence = self.message.map(|_| &SILENCE);
+            match (poll(&mut watched, silence), self.message) {
+                (Ok(0), Some(message)) => {
                     let path = self.path.display();
-                    say(&format!("waiting for `{path}`: {why}"));
-                    self.unsaid = None;
+                    say(&format!("waiting for `{path}`: {message}"));
+                    self.message = None;
                 }
                 (Ok(0) | Err(Errno::INTR), _) => {}
                 (Ok(_), _) => return Ok(()),
@@ -110,7 +107,7 @@ impl<'p> Patient<'p> {
     }
 }
 
-impl Read for Patient<'_> {
+impl Read for SlowFile<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.wait()?;

@@ -1,4 +1,4 @@
-//! Where inputs come from and where they are kept: flags, files and the environment become a session.
+//! Opens the session of a command, by flags, files and the environment.
 
 use super::args::{InputArgs, TargetArgs};
 use super::failure::Failure;
@@ -11,7 +11,7 @@ use crate::session::{Options, Session};
 use std::path::Path;
 use std::time::Duration;
 
-/// Opens the session that `target` and `input` ask for.
+/// Opens the session for `target` and `input`.
 pub(super) fn open<'a>(
     target: &TargetArgs,
     input: &InputArgs,

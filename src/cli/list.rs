@@ -1,4 +1,4 @@
-//! `imgbuild list`: names and titles.
+//! `imgbuild list`: prints names and titles of definitions.
 
 use super::args::DefinitionArgs;
 use super::failure::Failure;
@@ -8,25 +8,16 @@ use crate::diag::Diagnostics;
 use crate::specification;
 use serde_json::json;
 
-/// Names and titles.
-struct Listing(Vec<(String, String)>);
-
-impl Listing {
-    fn print(&self, json: bool) -> Result<(), PrintError> {
-        if json {
-            let rows = self
-                .0
-                .iter()
-                .map(|(name, title)| json!({ "name": name, "title": title }));
-            return print_json(&rows.collect());
-        }
-        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        let rows = self
-            .0
-            .iter()
-            .map(|(name, title)| format!("{name:<width$}  {title}\n"));
-        print_text(&rows.collect::<String>())
+/// Prints rows of names and titles.
+fn print(rows: &[(String, String)], json: bool) -> Result<(), PrintError> {
+    let rows = rows.iter();
+    if json {
+        let rows = rows.map(|(name, title)| json!({ "name": name, "title": title }));
+        return print_json(&rows.collect());
     }
+    let width = rows.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let rows = rows.map(|(name, title)| format!("{name:<width$}  {title}\n"));
+    print_text(&rows.collect::<String>())
 }
 
 /// Prints every board.
@@ -40,7 +31,7 @@ pub(super) fn boards(args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
         }
     }
     match diagnostics.is_empty() {
-        true => Ok(Listing(rows).print(json)?),
+        true => Ok(print(&rows, json)?),
         false => Err(diagnostics.into()),
     }
 }
@@ -53,5 +44,5 @@ pub(super) fn profiles(args: &DefinitionArgs, json: bool) -> Result<(), Failure>
         let profile = specification::profile(&definitions, &name)?;
         rows.push((name, profile.title));
     }
-    Ok(Listing(rows).print(json)?)
+    Ok(print(&rows, json)?)
 }

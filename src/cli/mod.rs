@@ -1,37 +1,25 @@
-//! The command line program: the only place that knows the process, its environment, its clock and
-//! its terminal. A command reads its arguments, calls the library, and prints.
-//!
-//! The modules below stand in their order: each uses only those above it.
+//! The command line program. Only this module uses the process, its environment, its clock and its terminal. A
+//! command reads its arguments, calls the library, and prints.
 
 mod args;
-mod terminal;
-
-mod files;
-
-mod environment;
-
-mod failure;
-
-mod exit;
-
-mod signals;
-
-mod panic;
-mod progress;
-
-mod output;
-mod target;
-
-mod inputs;
-mod locks;
-
 mod build;
 mod check;
+mod environment;
+mod exit;
+mod failure;
+mod files;
+mod inputs;
 mod list;
 mod lock;
+mod locks;
+mod output;
+mod panic;
 mod plan;
+mod progress;
 mod show;
-
+mod signals;
+mod target;
+mod terminal;
 mod test;
 
 use args::{Cli, Command, Listed, Shown, Task};
@@ -40,7 +28,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use terminal::{PrintError, print, say, show};
 
-/// Runs the command that `arguments` ask for.
+/// Runs the command of the command line `arguments`.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     signals::install();
     panic::install();
@@ -51,7 +39,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
                 say(error.render().to_string().trim_end());
                 return ExitCode::from(exit::USAGE);
             }
-            // Help and version go to standard output and are no failure. A closed pipe is none either.
+            // Help and version are data for standard output. A reader that closes the pipe early is not a failure.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
@@ -67,10 +55,10 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Whether `arguments` are a command line of this program. Nothing is run.
+/// Checks whether the program accepts `arguments`, and runs nothing.
 ///
 /// # Errors
-/// What is wrong with them, in the words that a person would see.
+/// The message that a person would see.
 pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     let cli = match Cli::parse(arguments) {
         Ok(cli) => cli,

@@ -1,17 +1,17 @@
-//! Where the image goes: names of files that would promise something else are refused.
+//! The name of the image's file.
 
 use super::failure::Failure;
 use crate::specification::Spec;
 use std::path::{Path, PathBuf};
 
-/// Endings of files that hold an image in another form than the one that is written.
+/// Extensions of files in other formats than that of a raw disk image, which is what imgbuild writes.
 const OTHER_FORMS: [&str; 36] = [
     "7z", "bmap", "bz2", "cpio", "deb", "dmg", "ext4", "fat", "gz", "iso", "lz4", "lzma", "lzo",
     "ova", "ovf", "qcow", "qcow2", "qed", "rar", "simg", "squashfs", "swu", "tar", "tbz", "tbz2",
     "tgz", "txz", "tzst", "vdi", "vhd", "vhdx", "vmdk", "xz", "zip", "zst", "zstd",
 ];
 
-/// Refuses the name of an output that promises what would not be in it.
+/// Refuses the name of an output that stands for another format, or for standard output.
 pub(super) fn check(path: &Path) -> Result<(), Failure> {
     if path == Path::new("-") {
         let words = "`--output -`: an image cannot be written to standard output; give the name of a file, or \
@@ -32,7 +32,7 @@ pub(super) fn check(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// The image of `spec` in the working directory.
+/// The default name for the image of `spec`, in the working directory.
 pub(super) fn default(spec: &Spec) -> PathBuf {
     PathBuf::from(format!("{}-{}.img", spec.board.name, spec.profile.name))
 }

@@ -1,13 +1,13 @@
-//! A panic is a bug: the program says so, with its version, and ends with the code for it.
+//! Reports a panic as a bug, with the version of the program, and ends with the exit code for bugs.
 
 use super::terminal::say;
 use super::{exit, signals};
 use std::backtrace::{Backtrace, BacktraceStatus};
 
-/// From now on a panic ends the process with a request to report it.
+/// Has a panic end the process with a request to report it.
 pub(super) fn install() {
     std::panic::set_hook(Box::new(move |panic| {
-        // The words of a panic may hold what was read.
+        // The message of a panic may quote input, so `say` makes its control characters visible.
         say(&panic.to_string());
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {

@@ -1,4 +1,4 @@
-//! Draws events: bars on a terminal, one plain line a stage elsewhere.
+//! Shows events: as bars on a terminal, and elsewhere as one plain line for each stage.
 
 use super::terminal::{now, say};
 use crate::diag::visible;
@@ -10,24 +10,13 @@ use std::time::Instant;
 
 /// How events are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Show {
-    /// Warnings alone: they are no progress, and who asks for quiet needs them all the more.
+enum Show {
+    /// Only warnings.
     Warnings,
-    /// One line a stage, when it ends.
+    /// One line for each stage, when it ends.
     Lines,
     /// Bars that move.
     Bars,
-}
-
-impl Show {
-    /// What suits standard error and the flags.
-    pub(crate) fn suited(quiet: bool) -> Self {
-        match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Self::Warnings,
-            (false, true) => Self::Bars,
-            (false, false) => Self::Lines,
-        }
-    }
 }
 
 /// Shows events on standard error.
@@ -59,12 +48,15 @@ fn title(stage: Stage) -> &'static str {
 }
 
 impl Progress {
-    /// Shows events as `show` says.
-    pub(crate) fn new(show: Show) -> Self {
-        Self {
-            show,
-            running: Mutex::new(None),
-        }
+    /// Shows only warnings if `quiet` is set, or else every event in the form that suits standard error.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let show = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Show::Warnings,
+            (false, true) => Show::Bars,
+            (false, false) => Show::Lines,
+        };
+        let running = Mutex::new(None);
+        Self { show, running }
     }
 
     fn start(&self, stage: Stage, work: Work) -> Running {

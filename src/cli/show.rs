@@ -1,4 +1,4 @@
-//! `imgbuild show`: one definition.
+//! `imgbuild show`: prints one definition.
 
 use super::args::DefinitionArgs;
 use super::failure::Failure;
@@ -10,11 +10,10 @@ use crate::specification::{self, Profile};
 /// Prints a profile with its settings.
 pub(super) fn profile(name: &str, args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
     let profile = specification::profile(&definitions(&args.definitions), name)?;
-    match json {
+    Ok(match json {
         true => print_json(&profile.to_json()),
         false => print_text(&text(&profile)),
-    }?;
-    Ok(())
+    }?)
 }
 
 fn text(profile: &Profile) -> String {

@@ -1,4 +1,4 @@
-//! What a person wants to be built: flags, files and the environment become a specification.
+//! Makes the specification of a build from flags, files and the environment.
 
 use super::args::{Configuration, TargetArgs};
 use super::failure::Failure;
@@ -13,14 +13,9 @@ use std::path::{Path, PathBuf};
 pub(super) fn spec(target: &TargetArgs) -> Result<Spec, Failure> {
     let definitions = definitions(&target.definitions.definitions);
     let mut user = user_settings(target)?;
-    let profile = target.profile.join("+");
+    let (board, profile) = (&target.board, target.profile.join("+"));
     read_key_files(&mut user, &definitions, &profile)?;
-    Ok(specification::check(
-        &definitions,
-        &target.board,
-        &profile,
-        &user,
-    )?)
+    Ok(specification::check(&definitions, board, &profile, &user)?)
 }
 
 /// Whether a profile that `target` names is a shipped one.
@@ -30,19 +25,16 @@ pub(super) fn is_shipped(target: &TargetArgs) -> bool {
     names.any(|name| definitions.ships_profile(name))
 }
 
-/// Definitions of the folders on the command line, of the working directory, of the user, and the
-/// shipped ones.
+/// The definitions in the folders `named` on the command line, in the working directory and in the user's
+/// configuration folder, and the shipped ones.
 pub(super) fn definitions(named: &[PathBuf]) -> Definitions {
-    let usual = [
-        Some(PathBuf::from(".")),
-        environment::configuration_folder(),
-    ];
-    let usual = usual.into_iter().flatten();
-    let folders: Vec<PathBuf> = named.iter().cloned().chain(usual).collect();
+    let mut folders = named.to_vec();
+    folders.push(PathBuf::from("."));
+    folders.extend(environment::configuration_folder());
     Definitions::find(&folders)
 }
 
-/// What the person gives on the command line, in files and in the environment.
+/// The settings and the base that the user gives on the command line, in files and in the environment.
 fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
     let read =
         |path: &Path| files::read_text(path, files::MAX_TEXT).map_err(Failure::reading(path));
@@ -53,15 +45,7 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
             text: read(path)?,
         });
     }
-    let of_variable = |(name, variable, value): (String, String, String)| GivenSecret {
-        name,
-        origin: variable,
-        value: Secret::from_text(&value),
-    };
-    let mut secrets: Vec<GivenSecret> = environment::secrets()
-        .into_iter()
-        .map(of_variable)
-        .collect();
+    let mut secrets = environment::secrets();
     for flag in &target.secret {
         let (name, path) = secret_file(flag)?;
         let value = Secret::from_text(&read(path)?);
@@ -90,8 +74,8 @@ pub(super) fn check_secrets(target: &TargetArgs) -> Result<(), Failure> {
     flags.try_for_each(|flag| secret_file(flag).map(|_| ()))
 }
 
-/// The setting and the file of `--secret KEY=@FILE`. The sign says that what follows is not the secret
-/// itself; what stands there without it may be, and is not shown.
+/// The setting and the file of `--secret KEY=@FILE`. A value without `@` may be the secret itself, so no message
+/// shows it.
 fn secret_file(flag: &str) -> Result<(&str, &Path), Failure> {
     let Some((name, value)) = flag.split_once('=') else {
         let words = "`--secret ***`: expected KEY=@FILE";
@@ -107,8 +91,8 @@ fn secret_file(flag: &str) -> Result<(&str, &Path), Failure> {
     Ok((name, path))
 }
 
-/// Puts the content of FILE in the place of `--set NAME=@FILE`, where NAME is a list of SSH keys, of which none
-/// begins so. What is wrong with `profile` is reported by those who read it for its own sake.
+/// Replaces `@FILE` in `--set NAME=@FILE` by the content of the file, if NAME is a list of SSH keys. No SSH key
+/// begins with `@`. Mistakes in `profile` are ignored here, because [`specification::check`] reports them.
 fn read_key_files(
     user: &mut UserSettings,
     definitions: &Definitions,
@@ -133,7 +117,7 @@ fn read_key_files(
     Ok(())
 }
 
-/// The base that `target` asks for.
+/// The base image that `target` names.
 fn base_argument(target: &TargetArgs) -> Result<Option<BaseArgument>, Failure> {
     let Some(text) = target.base.clone() else {
         return Ok(None);

@@ -1,5 +1,4 @@
-//! Standard output and standard error. Data goes to the one, everything else to the other, and text of others
-//! controls no terminal.
+//! Writes data to standard output and everything else to standard error. Text from outside cannot control the terminal.
 
 use crate::diag::{Visible, visible, visible_json};
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -21,7 +20,7 @@ pub(super) fn print_json(value: &serde_json::Value) -> Result<(), PrintError> {
     print(format!("{}\n", visible_json(&value.to_string())))
 }
 
-/// Writes the path of what was made to standard output: to a program as it is, since it is to be used.
+/// Writes a path to standard output. A program gets its exact bytes, a terminal gets visible characters.
 pub(super) fn print_path(path: &Path) -> Result<(), PrintError> {
     if io::stdout().is_terminal() {
         return print_text(&format!("{}\n", path.display()));
@@ -29,7 +28,7 @@ pub(super) fn print_path(path: &Path) -> Result<(), PrintError> {
     print([path.as_os_str().as_encoded_bytes(), b"\n"].concat())
 }
 
-/// Writes data to standard output as it is. A reader that left early is no failure.
+/// Writes data to standard output unchanged. It is not a failure if the reader closes the pipe early.
 pub(super) fn print(text: impl AsRef<[u8]>) -> Result<(), PrintError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
@@ -38,19 +37,19 @@ pub(super) fn print(text: impl AsRef<[u8]>) -> Result<(), PrintError> {
     }
 }
 
-/// Writes `line` to standard error with its control characters made visible: it may hold what a script
-/// printed or what a server calls a file.
+/// Writes `line` to standard error with its control characters made visible, because it may quote the output of a
+/// script or a name that a server chose.
 pub(super) fn say(line: &str) {
     show(&Visible::of(line));
 }
 
-/// Writes text to standard error. Nothing else of the program writes there, but for bars that hold
-/// no text of others; a closed one is nobody's loss.
+/// Writes text to standard error, and ignores an error of that. Apart from progress bars, which hold no text from
+/// outside, only this function writes there.
 pub(super) fn show(text: &Visible) {
     let _ = writeln!(io::stderr(), "{}", text.as_str().trim_end());
 }
 
-/// The clock, for what a person sees only.
+/// Reads the clock, to show elapsed time.
 #[expect(
     clippy::disallowed_methods,
     reason = "elapsed time is shown and decides nothing"
