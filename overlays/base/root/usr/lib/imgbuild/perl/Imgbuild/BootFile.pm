@@ -1,13 +1,14 @@
-# The text file on the boot partition in which a person sets what is to change, on any computer.
+# imgbuild.txt on the boot partition, in which a person sets what is to change, on any computer.
 package Imgbuild::BootFile;
 use v5.36;
+use Imgbuild::Change;
 use Imgbuild::File;
 use Imgbuild::Issue;
 use Imgbuild::Json;
 use Imgbuild::Store;
-use Imgbuild::ProvisionalStart;
 
 my $SEEN = "$Imgbuild::Store::STATE/boot-file";
+my $REFUSED = "$Imgbuild::Store::STATE/refused";
 my $PROBLEMS = "$Imgbuild::Store::STATE/problems";
 # A screen has no room for more of them.
 my $MOST = 12;
@@ -15,7 +16,7 @@ my $MOST = 12;
 sub folder ($image) { return $image->{context}{image}{'boot-mount'} }
 sub path ($image) { return folder($image) . '/imgbuild.txt' }
 
-# The pairs that were changed since the file was last taken over, and what is wrong with any of it.
+# The pairs that were changed since the file was last taken over, and what is wrong in the file.
 sub changed ($image) {
     my $text = Imgbuild::File::slurp(path($image)) // return ([], []);
     my ($pairs, $mistakes) = Imgbuild::Store::parse($text);
@@ -35,27 +36,37 @@ sub is_stored ($image, $pair, $stored) {
     return Imgbuild::Store::is_stored($definition, $pair->{text}, $stored->{$pair->{name}});
 }
 
-# Whether these pairs, and no others, were refused before.
+# The pairs as they are stored: of secrets, what the device itself stores of them.
+sub stored ($image, $pairs) {
+    my %stored =
+        map { $_->{name} => Imgbuild::Store::stored($image->{settings}{$_->{name}}, $_->{text}) }
+        @$pairs;
+    return Imgbuild::Json::encode(\%stored);
+}
+
+# The note that the pairs of the file are taken over, as a file to write.
+sub seen ($image) {
+    my ($pairs) = Imgbuild::Store::parse(Imgbuild::File::slurp(path($image)) // '');
+    return ($SEEN => {bytes => stored($image, $pairs), mode => 0600});
+}
+
+# Puts everything back as it was before the provisional change, and remembers the pairs that were
+# tried. Returns the paths of the files.
+sub refuse ($reason) {
+    Imgbuild::Change::note('failed', $reason);
+    Imgbuild::File::replace($REFUSED, Imgbuild::Change::noted('provisional'), 0600);
+    return Imgbuild::Change::put_back();
+}
+
+# Whether exactly these pairs were refused last.
 sub were_refused ($image, $pairs) {
-    my $refused = Imgbuild::ProvisionalStart::refused() // return 0;
+    my $refused = Imgbuild::Json::decode(Imgbuild::File::slurp($REFUSED) // return 0);
     return @$pairs == keys %$refused && !grep { !is_stored($image, $_, $refused) } @$pairs;
 }
 
-# Pairs as they are kept, of secrets what the device itself keeps of them.
-sub kept ($image, $pairs) {
-    my %kept =
-        map { $_->{name} => Imgbuild::Store::stored($image->{settings}{$_->{name}}, $_->{text}) }
-        @$pairs;
-    return Imgbuild::Json::encode(\%kept);
-}
+sub forget_refusal() { Imgbuild::File::remove($REFUSED) }
 
-# The file's pairs are taken over: notes that. Gives the notes as a file to write.
-sub seen ($image) {
-    my ($pairs) = Imgbuild::Store::parse(Imgbuild::File::slurp(path($image)) // '');
-    return ($SEEN => {bytes => kept($image, $pairs), mode => 0600});
-}
-
-# Once secrets are on the device and hold, nobody needs to read them on the card.
+# Removes secrets from the card once the device has them and works with them.
 sub take_secrets ($image) {
     my $text = Imgbuild::File::slurp(path($image)) // return;
     my $before = $text;
@@ -66,31 +77,24 @@ sub take_secrets ($image) {
     }
     return if $text eq $before;
     Imgbuild::File::replace(path($image), $text, 0600);
-    my ($path, $notes) = seen($image);
-    Imgbuild::File::replace($path, @$notes{qw(bytes mode)});
+    my ($path, $note) = seen($image);
+    Imgbuild::File::replace($path, @$note{qw(bytes mode)});
 }
 
-# Tells beside the file why it is not used, or that nothing is wrong with it any more.
+# Writes beside the file why it is not used, or removes what was written there before.
 sub report ($image, @lines) {
     remember(@lines);
-    my $path = folder($image) . '/imgbuild-problems.txt';
-    if (!@lines) { unlink $path; return }
-    my $text = join '', map { "$_\r\n" } @lines;
-    return if (Imgbuild::File::slurp($path) // '') eq $text;
-    Imgbuild::File::replace($path, $text, 0644);
+    Imgbuild::File::update(folder($image) . '/imgbuild-problems.txt',
+        join('', map { "$_\r\n" } @lines), 0644);
 }
 
-# The same for imgbuild-status, and for later starts.
+# Keeps the same for imgbuild-status and for later starts.
 sub remember (@lines) {
-    my $text = join '', map { "$_\n" } @lines;
-    if (!@lines) { unlink $PROBLEMS }
-    elsif ((Imgbuild::File::slurp($PROBLEMS) // '') ne $text) {
-        Imgbuild::File::replace($PROBLEMS, $text, 0600);
-    }
+    Imgbuild::File::update($PROBLEMS, join('', map { "$_\n" } @lines), 0600);
     announce();
 }
 
-# The same above the login, for a person who has nothing but the console.
+# Shows the same above the login, for a person who has only the console.
 sub announce() {
     my @lines = problems();
     splice @lines, $MOST, @lines, '  … and more, in imgbuild-problems.txt beside it'

@@ -1,8 +1,10 @@
-# One change of this device, done whole or not at all: files are staged beside those that they
-# replace, checked by the programs that read them, renamed, and their services reloaded. Where the
-# device is not well afterwards, or the power fails before that is known, everything is put back.
+# One change of this device, which is made whole or not at all. Files are staged beside those that
+# they replace, checked by the programs that read them, and renamed; then their services are
+# reloaded. If the device is not well afterwards, or the power fails before that is known,
+# everything is put back.
 package Imgbuild::Change;
 use v5.36;
+use File::Basename qw(dirname);
 use Imgbuild::File;
 use Imgbuild::Files;
 use Imgbuild::Json;
@@ -10,9 +12,11 @@ use Imgbuild::Rules;
 use Imgbuild::Store;
 
 my $UNDO = "$Imgbuild::Store::STATE/undo";
+# The power may fail before anybody knows whether the device works with a provisional change. After
+# this many starts it is given up: it may be what keeps the device from getting that far.
+my $STARTS = 3;
 
-# What the lines of a person and of the device change of the files, and what has to be written
-# beside.
+# What `$lines` change in the files, and the files in which the lines themselves are stored.
 sub of_lines ($image, $lines, $overwrite = 0) {
     my $values = Imgbuild::Store::values($image, $lines);
     my @mistakes = Imgbuild::Store::mistakes($image, $values);
@@ -23,18 +27,17 @@ sub of_lines ($image, $lines, $overwrite = 0) {
     return ($change, Imgbuild::Store::written($lines));
 }
 
-# What has to be written for `$new` in the place of `$old`, both path → file: path → file, undef
-# where the file goes. A file that somebody changed by hand is not touched, which is a mistake where
-# it has to change; with `$overwrite` it becomes what settings make of it, also where that is what
-# it was.
+# What has to be written so that `$new` takes the place of `$old`, both path → file: path → file, or
+# undef if the file has to go. A file that was changed by hand is left alone; if it would have to
+# change, that is an error. With `$overwrite`, every such file becomes what settings make of it.
 sub between ($old, $new, $overwrite) {
     my (%change, @by_hand);
     for my $path (sort keys %{{%$old, %$new}}) {
         my ($before, $after) = map { $_->{$path} ? $_->{$path}{bytes} : undef } $old, $new;
-        next if same($before, $after) && !$overwrite;
+        next if Imgbuild::Json::same($before, $after) && !$overwrite;
         my $found = Imgbuild::File::slurp($path);
-        next if same($found, $after);
-        push @by_hand, $path if !same($found, $before);
+        next if Imgbuild::Json::same($found, $after);
+        push @by_hand, $path if !Imgbuild::Json::same($found, $before);
         $change{$path} = $new->{$path};
     }
     die 'changed by hand: `' . join('`, `', @by_hand) . "`; `--overwrite` replaces that\n"
@@ -42,69 +45,55 @@ sub between ($old, $new, $overwrite) {
     return \%change;
 }
 
-sub same ($one, $other) {
-    return defined $one && defined $other ? $one eq $other : !defined $one && !defined $other;
-}
-
-# Makes `%$change`, with `%$state` that nobody checks beside it. `unverified`: nobody checks the
-# change either. `well`: services run already; they are reloaded, and this must not die.
-# `provisional`: what is to be known of a change that Imgbuild::ProvisionalStart decides about
-# later. Gives the rules that applied; dies with the reason where all is as it was.
+# Makes `%$change`, together with `%$state`, which no program checks. Dies with the reason after
+# everything is as it was. `unverified`: the change is not checked either. `await`: services run,
+# so they are reloaded, and then this function must return without dying. `provisional`: a text to
+# note; the change stays unfinished until a verdict (Imgbuild::Start).
 sub make ($change, $state, %how) {
     my $rules = Imgbuild::Rules::of(keys %$change);
     my %all = (%$change, %$state);
-    my @staged = eval { stage(\%all) };
-    if (my $reason = $@) { unstage(keys %all); die $reason }
-    if (!$how{unverified} && !eval { Imgbuild::Rules::verify($rules, $change); 1 }) {
+    my $staged = eval {
+        stage(\%all);
+        Imgbuild::Rules::verify($rules, $change) if !$how{unverified};
+        1;
+    };
+    if (!$staged) {
         my $reason = $@;
-        unstage(keys %all);
+        Imgbuild::File::remove(Imgbuild::File::beside($_)) for keys %all;
         die $reason;
     }
     save($how{provisional}, keys %all);
     my $done = eval {
         swap(\%all);
         Imgbuild::Rules::install($rules);
-        if ($how{well}) {
-            Imgbuild::Rules::reload($rules);
-            $how{well}->();
-        }
+        Imgbuild::Rules::reload($rules) if $how{await};
+        $how{await}->() if $how{await};
         note('start-1', '') if defined $how{provisional};
         1;
     };
-    my $reason = $@;
     if (!$done) {
+        my $reason = $@;
         put_back();
-        if (
-            !eval {
-                Imgbuild::Rules::install($rules);
-                Imgbuild::Rules::reload($rules) if $how{well};
-                1;
-            }
-            )
-        {
-            $reason .= "and what was before does not start either: $@";
-        }
+        eval {
+            Imgbuild::Rules::install($rules);
+            Imgbuild::Rules::reload($rules) if $how{await};
+            1;
+        } or $reason .= "and what was before does not start either: $@";
         die $reason;
     }
     forget() if !defined $how{provisional};
-    return $rules;
 }
 
 sub stage ($all) {
     for my $path (sort keys %$all) {
         my $file = $all->{$path} // next;
-        my ($folder) = $path =~ m{\A(.*)/};
-        Imgbuild::File::make_directories($folder);
-        my $uid = getpwnam($file->{owner} // 'root')
-            // die "`$path`: there is no user `$file->{owner}`\n";
-        my $gid = getgrnam($file->{group} // 'root')
-            // die "`$path`: there is no group `$file->{group}`\n";
-        Imgbuild::File::create(Imgbuild::File::beside($path),
-            $file->{bytes}, $file->{mode}, $uid, $gid);
+        my ($user, $group) = map { $_ // 'root' } @$file{qw(owner group)};
+        my $uid = getpwnam $user // die "`$path`: there is no user `$user`\n";
+        my $gid = getgrnam $group // die "`$path`: there is no group `$group`\n";
+        Imgbuild::File::make_directories(dirname($path));
+        Imgbuild::File::create(Imgbuild::File::beside($path), @$file{qw(bytes mode)}, $uid, $gid);
     }
 }
-
-sub unstage (@paths) { Imgbuild::File::remove(Imgbuild::File::beside($_)) for @paths }
 
 sub swap ($all) {
     for my $path (sort keys %$all) {
@@ -113,7 +102,7 @@ sub swap ($all) {
     }
 }
 
-# Writes down how the files are now, before any of them changes.
+# Saves the files as they are, before any of them changes.
 sub save ($provisional, @paths) {
     remove_folder("$UNDO.new");
     mkdir "$UNDO.new", 0700 or die "cannot make `$UNDO.new`: $!\n";
@@ -122,17 +111,15 @@ sub save ($provisional, @paths) {
     for my $path (sort @paths) {
         my $bytes = Imgbuild::File::slurp($path);
         my @status = stat $path;
-        my $name = defined $bytes ? scalar @list : undef;
-        # Nobody else gets into the folder; the mode says whether the copy may stay in free blocks.
-        Imgbuild::File::create("$UNDO.new/$name", $bytes, 0600 | ($status[2] & 0004))
-            if defined $name;
-        push @list,
-            {
-            path => $path,
-            map { $_->[0] => Imgbuild::Json::number(0 + ($_->[1] // 0)) }
-                ['mode', ($status[2] // 0) & 07777], ['uid', $status[4]], ['gid', $status[5]]
-            };
-        $list[-1]{saved} = "$name" if defined $name;
+        my ($mode, $uid, $gid) = map { $_ // 0 } @status[2, 4, 5];
+        my %file = (path => $path, mode => $mode & 07777, uid => $uid, gid => $gid);
+        if (defined $bytes) {
+            $file{saved} = '' . @list;
+            # Nobody else gets into the folder; the mode says whether the copy may stay in free
+            # blocks.
+            Imgbuild::File::create("$UNDO.new/$file{saved}", $bytes, 0600 | $mode & 0004);
+        }
+        push @list, \%file;
     }
     Imgbuild::File::create("$UNDO.new/list", Imgbuild::Json::encode(\@list), 0600);
     Imgbuild::File::sync_directory("$UNDO.new/list");
@@ -143,14 +130,24 @@ sub save ($provisional, @paths) {
 # Whether a change was begun and never found good.
 sub unfinished() { return -e "$UNDO/list" }
 
-# The files of such a change.
+# Whether such a change was made at a start and waits for its verdict. All its files are in place.
+sub is_provisional() { return unfinished() && defined noted('start-1') }
+
+# Counts one more start with the provisional change; false after too many of them.
+sub starts_again() {
+    my ($next) = grep { !defined noted("start-$_") } 1 .. $STARTS;
+    note("start-$next", '') if defined $next;
+    return defined $next;
+}
+
+# The paths of the files of an unfinished change.
 sub paths() {
     return map { $_->{path} } @{list()};
 }
 
 sub list() { return Imgbuild::Json::decode(Imgbuild::File::slurp("$UNDO/list") // '[]') }
 
-# What else is to be known of it, until it is found good or put back.
+# Keeps a note about an unfinished change, until it is found good or put back.
 sub note ($name, $bytes) {
     Imgbuild::File::create("$UNDO/$name", $bytes, 0600);
     Imgbuild::File::sync_directory("$UNDO/$name");
@@ -158,7 +155,7 @@ sub note ($name, $bytes) {
 
 sub noted ($name) { return Imgbuild::File::slurp("$UNDO/$name") }
 
-# Puts every file back as it was; gives their paths.
+# Puts every file back as it was. Returns the paths.
 sub put_back() {
     my $list = list();
     for my $file (@$list) {
@@ -171,7 +168,7 @@ sub put_back() {
         }
         my $bytes = Imgbuild::File::slurp("$UNDO/$file->{saved}")
             // die "`$UNDO/$file->{saved}` is missing\n";
-        Imgbuild::File::replace($path, $bytes, map { $$_ } @$file{qw(mode uid gid)});
+        Imgbuild::File::replace($path, $bytes, @$file{qw(mode uid gid)});
     }
     forget();
     return map { $_->{path} } @$list;

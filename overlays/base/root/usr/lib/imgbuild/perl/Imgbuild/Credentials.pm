@@ -1,11 +1,12 @@
-# What the owner of the device has to know: names, passwords and addresses. One place makes these
-# texts, of the files as they are, whenever they may have changed, and shows them above the login
-# and in a text file on the boot partition until `imgbuild-config seal`. They never pass through a
-# unit's output: that goes to the journal, which stays. What the device made and keeps but the hash
-# of is kept here in the clear until the seal.
+# What the owner of the device has to know: names, passwords and addresses. This module alone makes
+# these texts, from the files as they are, whenever they may have changed. It shows them above the
+# login and in a text file on the boot partition until `imgbuild-config seal`. They never pass
+# through the output of a unit, which would go to the journal and stay there. A text that the device
+# made and otherwise stores only as a hash is kept here in the clear until the seal.
 package Imgbuild::Credentials;
 use v5.36;
-use Fcntl qw(LOCK_EX);
+use File::Basename qw(dirname);
+use Imgbuild::Command;
 use Imgbuild::File;
 use Imgbuild::Issue;
 use Imgbuild::Store;
@@ -13,115 +14,98 @@ use Imgbuild::Store;
 my $KEPT = "$Imgbuild::Store::STATE/credentials";
 my $SEALED = "$Imgbuild::Store::STATE/sealed";
 my $FIRST_BOOT = "$Imgbuild::Store::STATE/firstboot-done";
-# Prints the texts: the parts in credentials.d, which know what is kept.
+# Prints the texts, with what is kept: the parts in credentials.d.
 my $PROGRAM = '/usr/lib/imgbuild/credentials';
 my $PART = '50-imgbuild';
-# Where an image of before told them.
+# Held while texts are shown or removed, so that nobody who began before a seal undoes it.
+my $LOCK = '/run/imgbuild-credentials.lock';
+# Where older images showed the texts.
 my $OLD_ISSUE = '/etc/issue.d/50-imgbuild.issue';
 
 sub path ($image) { return "$image->{context}{image}{'boot-mount'}/imgbuild-secrets.txt" }
 
 sub is_sealed() { return -e $SEALED }
 
-# What of `%$made` is to be kept in the clear until it was told: what nothing else on the device
-# holds.
+# The part of `%$made` that has to be kept in the clear, because nothing else on the device holds
+# it.
 sub only_here ($image, $made) {
     return map { $_ => $made->{$_} } grep { $image->{settings}{$_}{hashed} } keys %$made;
 }
 
-# What is kept: name → text.
+# The texts that are kept, by name.
 sub kept() {
     my ($pairs) = Imgbuild::Store::parse(Imgbuild::File::slurp($KEPT) // '');
     return map { $_->{name} => $_->{text} } @$pairs;
 }
 
-# Keeps more, before anything of it is used, so that no power cut makes a password that nobody
-# knows.
+# Keeps more texts. This comes before any of them is used, so that no power cut leaves a password
+# that nobody knows.
 sub keep (%texts) {
     write_kept(kept(), %texts) if %texts;
 }
 
 sub write_kept (%texts) {
-    if (!%texts) { Imgbuild::File::remove($KEPT, 1); return }
-    my $bytes = join '',
-        map { "$_ = " . Imgbuild::Store::quote($texts{$_}) . "\n" } sort keys %texts;
-    Imgbuild::File::replace($KEPT, $bytes, 0600) if $bytes ne (Imgbuild::File::slurp($KEPT) // '');
+    Imgbuild::File::update($KEPT, Imgbuild::Store::format_pairs(\%texts), 0600, !%texts);
 }
 
-# What is kept of settings and does not hold any more, for somebody has set it.
-sub outdated ($image, %kept) {
+# The texts that are kept and still hold: a setting may have been set since.
+sub valid ($image) {
+    my %kept = kept();
     my $lines = Imgbuild::Store::lines(1);
-    return grep {
-        $image->{settings}{$_}
-            && (Imgbuild::Store::origin($image, $lines, $_) ne 'made by this device'
-            || !Imgbuild::Store::is_stored($image->{settings}{$_}, $kept{$_}, $lines->{made}{$_}))
-    } keys %kept;
+    for my $name (grep { $image->{settings}{$_} } keys %kept) {
+        delete $kept{$name}
+            if Imgbuild::Store::origin($image, $lines, $name) ne 'made by this device'
+            || !Imgbuild::Store::is_stored($image->{settings}{$name},
+            $kept{$name}, $lines->{made}{$name});
+    }
+    return %kept;
 }
 
-# The clear text of a secret that holds now; undef where the device has but its hash.
+# The clear text of a secret; undef if the device has only its hash.
 sub reveal ($image, $name, $value) {
     return $value if !$image->{settings}{$name}{hashed};
-    my %kept = kept();
-    delete @kept{outdated($image, %kept)};
-    return $kept{$name};
+    return {valid($image)}->{$name};
 }
 
-# Makes the texts anew and shows them; before the end of the first boot only where that asks for it.
-# `final`: nothing will be put back any more, and what does not hold can be forgotten. Gives whether
-# that was done: no change and no start fails for a text.
+# Makes the texts anew and shows them; before the end of the first boot only with `first_boot`.
+# `final`: nothing will be put back any more, so texts that do not hold are forgotten. Returns
+# whether all went well: no change and no start fails because of a text.
 sub publish ($image, %how) {
-    return 1 if eval { my $turn = turn(); show($image, %how); 1 };
+    return 1 if eval { my $lock = Imgbuild::File::lock($LOCK); show($image, %how); 1 };
     print STDERR "imgbuild: $@";
     return 0;
 }
 
-# One at a time: a seal is not undone by somebody who began before it.
-sub turn() {
-    my $path = '/run/imgbuild-credentials.lock';
-    open my $turn, '>', $path or die "cannot open `$path`: $!\n";
-    flock $turn, LOCK_EX or die "cannot lock `$path`: $!\n";
-    return $turn;
-}
-
 sub show ($image, %how) {
     return if !-e $FIRST_BOOT && !$how{first_boot};
-    my %kept = kept();
-    delete @kept{outdated($image, %kept)};
+    my %kept = valid($image);
     write_kept(%kept) if $how{final};
-    my $text = is_sealed() ? made_anew(%kept) : text($image, %kept);
+    # A text that was made after a seal is shown until the next seal.
+    my $text =
+        is_sealed()
+        ? join('', map { "$_: $kept{$_} (made anew)\n" } sort keys %kept)
+        : text($image, %kept);
     Imgbuild::Issue::put($PART, $text eq '' ? '' : Imgbuild::Issue::literal("$text\n"), 0600);
-    write_on_boot_partition($image, $text);
+    my $path = path($image);
+    Imgbuild::File::update($path, $text, 0600, $text eq '') if is_mounted(dirname($path));
     write_on_console($text) if $how{first_boot};
-}
-
-# What was made after the seal is told until the next one.
-sub made_anew (%kept) {
-    return join '', map { "$_: $kept{$_} (made anew)\n" } sort keys %kept;
 }
 
 sub text ($image, %kept) {
     local $ENV{IMGBUILD_MADE} = join '', map { "$_ = $kept{$_}\n" } sort keys %kept;
-    open my $output, '-|', 'timeout', '30', $PROGRAM or die "cannot start `$PROGRAM`: $!\n";
-    my $text = do { local $/; <$output> }
-        // '';
-    close $output or die "`$PROGRAM` failed\n";
+    my $text = Imgbuild::Command::output('timeout', '30', $PROGRAM);
+    die "`$PROGRAM` failed\n" if $?;
     return "$image->{context}{image}{name}: made at the first boot of this device\n$text";
 }
 
-sub write_on_boot_partition ($image, $text) {
-    my $path = path($image);
-    return if (Imgbuild::File::slurp($path) // '') eq $text || !is_mounted($path =~ s{/[^/]+\z}{}r);
-    if ($text eq '') { Imgbuild::File::remove($path, 1) }
-    else { Imgbuild::File::replace($path, $text, 0600) }
-}
-
-# Without its partition the folder is one of the root filesystem, where nobody looks.
+# Whether something is mounted at a folder. Without its partition, the boot folder is one of the
+# root filesystem, where nobody looks.
 sub is_mounted ($folder) {
     return grep { (split / /)[4] eq $folder } split /\n/,
         Imgbuild::File::slurp('/proc/self/mountinfo') // '';
 }
 
-# For who sits at a console without a login.
+# For a person at a console without a login.
 sub write_on_console ($text) {
     open my $console, '|-', 'timeout 10 sh -c "cat > /dev/console" 2> /dev/null' or return;
     local $SIG{PIPE} = 'IGNORE';
@@ -129,9 +113,9 @@ sub write_on_console ($text) {
     close $console;
 }
 
-# Forgets what was shown. Gives what was taken away.
+# Removes everything that was shown or kept. Returns the paths of the removed files.
 sub seal ($image) {
-    my $turn = turn();
+    my $lock = Imgbuild::File::lock($LOCK);
     Imgbuild::File::replace($SEALED, '', 0600);
     my @paths = grep { -e } path($image), $KEPT, $OLD_ISSUE;
     for my $path (@paths) {

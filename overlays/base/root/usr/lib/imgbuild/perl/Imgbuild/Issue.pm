@@ -1,34 +1,26 @@
-# What agetty shows above the login at every console. It lies in /run, so that it reaches no disk.
+# What agetty shows above the login at every console. The files are in /run, so that nothing of them
+# reaches a disk.
 package Imgbuild::Issue;
 use v5.36;
+use Imgbuild::Command;
 use Imgbuild::File;
 
 my $FOLDER = '/run/issue.d';
 # The device's IPv4 address, as agetty(8) writes it.
 our $ADDRESS = '\\4';
 
-# Makes `$text` the part called `$name`; an empty one takes it away. Prompts that are shown already
-# are shown anew. Where that cannot be done, nothing else fails for it.
+# Makes `$text` the part called `$name`, and has agetty show it; an empty text removes the part. A
+# failure is reported and stops nothing else.
 sub put ($name, $text, $mode = 0644) {
-    eval { show($name, $text, $mode); 1 } or print STDERR "imgbuild: $@";
+    eval {
+        Imgbuild::File::make_directories($FOLDER);
+        Imgbuild::Command::try('agetty', '--reload')
+            if Imgbuild::File::update("$FOLDER/$name.issue", $text, $mode);
+        1;
+    } or print STDERR "imgbuild: $@";
 }
 
-sub show ($name, $text, $mode) {
-    my $path = "$FOLDER/$name.issue";
-    return if (Imgbuild::File::slurp($path) // '') eq $text;
-    Imgbuild::File::make_directories($FOLDER);
-    if ($text eq '') { Imgbuild::File::remove($path) }
-    else { Imgbuild::File::replace($path, $text, $mode) }
-    my $pid = fork // return;
-    if ($pid == 0) {
-        open STDERR, '>', '/dev/null';
-        no warnings 'exec';
-        exec 'agetty', '--reload' or exit 1;
-    }
-    waitpid $pid, 0;
-}
-
-# Text whose backslashes mean nothing to agetty, and which steers no terminal.
+# Text in which agetty sees no backslash, and which steers no terminal.
 sub literal ($text) {
     return $text =~ s/\\/\\\\/gr =~ s/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/?/gr;
 }

@@ -1,93 +1,110 @@
-# JSON (RFC 8259) with its types kept: a text is a scalar, a number an Imgbuild::Number, true and
-# false are Imgbuild::Boolean, null is undef. All texts are bytes of UTF-8, as they are everywhere
-# here.
+# JSON (RFC 8259). Texts are bytes of UTF-8, as everywhere in these modules. Numbers, true and false
+# are Perl's own, which remembers of what kind a scalar is; null is undef.
 package Imgbuild::Json;
 use v5.36;
+use builtin qw(true false is_bool created_as_number);
+no warnings 'experimental::builtin';
 
-sub number ($digits) { return bless \$digits, 'Imgbuild::Number' }
-sub boolean ($true) { my $flag = $true ? 1 : 0; return bless \$flag, 'Imgbuild::Boolean' }
-
-sub is_number ($value) { return ref $value eq 'Imgbuild::Number' }
-sub is_boolean ($value) { return ref $value eq 'Imgbuild::Boolean' }
-
-# A number, a truth or a text as text; undef if it is something else.
-sub plain ($value) {
-    return $$value if is_number($value);
-    return $$value ? 'true' : 'false' if is_boolean($value);
-    return ref $value ? undef : $value;
+# The type of a value: null, list, table, boolean, number or text.
+sub type ($value) {
+    return 'null' if !defined $value;
+    return ref $value eq 'ARRAY' ? 'list' : 'table' if ref $value;
+    return is_bool($value) ? 'boolean' : created_as_number($value) ? 'number' : 'text';
 }
 
-my %ESCAPES =
-    ('"' => '"', '\\' => '\\', '/' => '/', b => "\b", f => "\f", n => "\n", r => "\r", t => "\t");
-my %ESCAPED = map { $ESCAPES{$_} => "\\$_" } grep { $_ ne '/' } keys %ESCAPES;
+# A boolean, a number or a text as text; undef for anything else.
+sub plain ($value) {
+    return undef if !defined $value || ref $value;
+    return is_bool($value) ? ($value ? 'true' : 'false') : "$value";
+}
+
+# Whether two values are of one type and equal.
+sub same ($one, $other) { return encode($one) eq encode($other) }
+
+my %ESCAPES = ('"' => '"', '\\' => '\\', b => "\b", f => "\f", n => "\n", r => "\r", t => "\t");
+my %ESCAPED = map { $ESCAPES{$_} => "\\$_" } keys %ESCAPES;
+# Where the syntax differs from that of other languages: Imgbuild::Toml has its own. JSON may hold
+# secrets, so no error quotes it.
+my %SYNTAX = (
+    number => qr/-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/,
+    words => {true => true, false => false, null => undef},
+    assignment => ':',
+    field => 'a name and a value',
+    depth => 90,
+    place => sub ($text) { return ' at byte ' . (pos($$text) // 0) . " of JSON\n" },
+);
 
 # The value of a whole text.
-sub decode ($text) {
+sub decode ($text, $syntax = \%SYNTAX) {
     pos($text) = 0;
-    my $value = value(\$text);
-    $text =~ /\G\s*\z/gc or die "no JSON: something follows the value\n";
+    my $value = value(\$text, $syntax, $syntax->{depth});
+    $text =~ /\G\s*\z/gc or die "expected nothing behind the last ]\n";
     return $value;
 }
 
-sub value ($text) {
+sub value ($text, $syntax, $depth) {
+    die "expected fewer brackets\n" if $depth < 0;
     $$text =~ /\G\s*/gc;
     return string($text) if $$text =~ /\G"/gc;
-    return number($1) if $$text =~ /\G(-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)/gc;
-    return list($text) if $$text =~ /\G\[\s*/gc;
-    return table($text) if $$text =~ /\G\{\s*/gc;
-    return boolean($1 eq 'true') if $$text =~ /\G(true|false)/gc;
-    return undef if $$text =~ /\Gnull/gc;
-    die 'no JSON at byte ' . pos($$text) . "\n";
+    return $1 if $$text =~ /\G'([^'\n]*)'/gc;
+    return list($text, $syntax, $depth) if $$text =~ /\G\[/gc;
+    return table($text, $syntax, $depth) if $$text =~ /\G\{/gc;
+    return 0 + ($1 =~ tr/_//dr) if $$text =~ /\G($syntax->{number})/gc;
+    my $words = join '|', keys %{$syntax->{words}};
+    return $syntax->{words}{$1} if $$text =~ /\G($words)\b/gc;
+    die 'expected "text", a number, true, false, [ or {' . $syntax->{place}->($text);
 }
 
 sub string ($text) {
     my $string = '';
     until ($$text =~ /\G"/gc) {
-        if ($$text =~ /\G([^"\\]+)/gc) { $string .= $1 }
-        elsif ($$text =~ /\G\\u([0-9a-fA-F]{4})/gc) { $string .= character(hex $1) }
-        elsif ($$text =~ /\G\\(["\\\/bfnrt])/gc) { $string .= $ESCAPES{$1} }
-        else { die "no JSON: a text has no end\n" }
+        if ($$text =~ /\G([^"\\\n]+)/gc) { $string .= $1 }
+        elsif ($$text =~ /\G\\(["\\bfnrt])/gc) { $string .= $ESCAPES{$1} }
+        elsif ($$text =~ /\G\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/gc) {
+            utf8::encode(my $character = chr hex($1 // $2));
+            $string .= $character;
+        } else {
+            die "expected a \" at the end of a text\n";
+        }
     }
     return $string;
 }
 
-# What a program writes of control characters; no other is written as a number here.
-sub character ($code) {
-    my $character = chr $code;
-    utf8::encode($character);
-    return $character;
-}
-
-sub list ($text) {
+sub list ($text, $syntax, $depth) {
     my @items;
-    return \@items if $$text =~ /\G\]/gc;
-    while (1) {
-        push @items, value($text);
-        return \@items if $$text =~ /\G\s*\]/gc;
-        $$text =~ /\G\s*,/gc or die "no JSON: a list has no end\n";
+    until ($$text =~ /\G\s*\]/gc) {
+        push @items, value($text, $syntax, $depth - 1);
+        $$text =~ /\G\s*(?:,|(?=\]))/gc or die 'expected , or ]' . $syntax->{place}->($text);
     }
+    return \@items;
 }
 
-sub table ($text) {
+sub table ($text, $syntax, $depth) {
     my %fields;
-    return \%fields if $$text =~ /\G\}/gc;
-    while (1) {
-        $$text =~ /\G\s*"/gc or die "no JSON: a table has a field without a name\n";
-        my $name = string($text);
-        $$text =~ /\G\s*:/gc or die "no JSON: a table has a field without a value\n";
-        $fields{$name} = value($text);
-        return \%fields if $$text =~ /\G\s*\}/gc;
-        $$text =~ /\G\s*,/gc or die "no JSON: a table has no end\n";
+    until ($$text =~ /\G\s*\}/gc) {
+        my $start = pos $$text;
+        my $name =
+              $$text =~ /\G\s*(?|([A-Za-z0-9_-]+)|'([^'\n]*)'|")/gc
+            ? $1 // string($text)
+            : undef;
+        if (!defined $name || $$text !~ /\G\s*$syntax->{assignment}/gc) {
+            pos($$text) = $start;
+            die "expected $syntax->{field}" . $syntax->{place}->($text);
+        }
+        die "`$name` is there twice\n" if exists $fields{$name};
+        $fields{$name} = value($text, $syntax, $depth - 1);
+        $$text =~ /\G\s*(?:,|(?=\}))/gc or die 'expected , or }' . $syntax->{place}->($text);
     }
+    return \%fields;
 }
 
-# The shortest text of a value, fields by name.
+# The shortest text of a value, with the fields of tables in the order of their names.
 sub encode ($value) {
     return 'null' if !defined $value;
     return '[' . join(',', map { encode($_) } @$value) . ']' if ref $value eq 'ARRAY';
     return '{' . join(',', map { quote($_) . ':' . encode($value->{$_}) } sort keys %$value) . '}'
         if ref $value eq 'HASH';
-    return ref $value ? plain($value) : quote($value);
+    return type($value) eq 'text' ? quote($value) : plain($value);
 }
 
 sub quote ($text) {

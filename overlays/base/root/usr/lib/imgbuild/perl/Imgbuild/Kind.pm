@@ -1,5 +1,5 @@
-# The kinds of settings: what a text must look like to be one. The rules of each kind are data,
-# which the image carries (`kinds` in settings.json) and imgbuild itself evaluates in the same way
+# The kinds of settings: which texts are values of a kind. The rules of each kind are data, which
+# the image carries (`kinds` in settings.json); imgbuild itself evaluates them in the same way
 # (src/define/kind.rs). profiles/README.md explains each rule.
 package Imgbuild::Kind;
 use v5.36;
@@ -7,16 +7,15 @@ use Imgbuild::Json;
 use Imgbuild::Network;
 use Imgbuild::SshKey;
 use Imgbuild::Toml;
+use List::Util qw(all any none);
 
 # The characters of Unicode's category Cc.
 our $CONTROL = qr/[\x00-\x1f\x7f]|\xc2[\x80-\x9f]/;
-# The largest number of bytes or seconds.
-my $LARGEST = 18446744073709551615;
 
-# What a text of each form means; undef if it is not of that form.
+# The value of a text of each form; undef if the text is not of that form.
 my %MEANINGS = (
     boolean => sub ($kind, $text) {
-        return $text =~ /\A(?:true|false)\z/ ? Imgbuild::Json::boolean($text eq 'true') : undef;
+        return $text =~ /\A(?:true|false)\z/ ? $text eq 'true' : undef;
     },
     enum => \&text,
     integer => \&integer,
@@ -30,14 +29,13 @@ my %MEANINGS = (
 # Checks that no pattern can make.
 my %CHECKS = ('ssh-key' => \&Imgbuild::SshKey::read);
 
-# Makes the kinds of an image ready, and gives each setting of it its own.
+# Compiles the kinds of an image, and gives each of its settings its kind.
 sub prepare ($image) {
     my $kinds = $image->{kinds};
     for my $kind (values %$kinds) {
         $kind->{kinds} = {map { $_ => $kinds->{$kind->{parts}{$_}} } keys %{$kind->{parts}}};
         for my $patterns (grep { defined } @$kind{qw(pattern not)}) {
-            # Under `aa`, no letter of ASCII has another case beyond ASCII. All groups are named
-            # ones.
+            # Under `aa`, no letter of ASCII has another case beyond ASCII. All groups have names.
             $patterns =
                 [map { {names => [/\(\?<([a-z]+)>/g], whole => qr/\A(?:$_)\z/aa} } @$patterns];
         }
@@ -51,13 +49,13 @@ sub give ($kinds, $definition) {
         for grep { defined } $definition->{items}, values %{$definition->{fields} // {}};
 }
 
-# What a text means as a value of `$kind`; undef if it is not one.
+# The value that a text has as one of `$kind`; undef if it is none.
 sub meaning ($kind, $text) {
     my $meaning = $MEANINGS{$kind->{form} // 'text'} // return undef;
     return $meaning->($kind, $text);
 }
 
-# The text as programs shall read it.
+# The text as programs are to read it.
 sub text ($kind, $text) {
     my $check = $kind->{check};
     if (defined $check) {
@@ -66,21 +64,21 @@ sub text ($kind, $text) {
     }
     $text = join ' ', grep { $_ ne '' } split / /, $text if $kind->{squeeze};
     return undef if $text =~ $CONTROL || !is_within($kind->{bytes}, length $text);
-    return undef if defined $kind->{words} && !grep { $_ eq $text } split ' ', $kind->{words};
+    return undef if defined $kind->{words} && none { $_ eq $text } split ' ', $kind->{words};
     return undef if grep { characters($text) =~ $_->{whole} } @{$kind->{not}};
     return $text if !$kind->{pattern};
     my $parts = parts($kind, $text) // return undef;
     return $parts->{value} // $text;
 }
 
-# Texts are bytes everywhere but in patterns.
+# The characters of a text. Texts are bytes everywhere else.
 sub characters ($text) {
     utf8::decode($text);
     return $text;
 }
 
 sub is_within ($bounds, $number) {
-    my ($low, $high) = map { $$_ } @{$bounds // return 1};
+    my ($low, $high) = @{$bounds // return 1};
     return $low <= $number && $number <= $high;
 }
 
@@ -92,12 +90,12 @@ sub parts ($kind, $text) {
         my %parts;
         @parts{@{$pattern->{names}}} = @found;
         delete @parts{grep { !defined $parts{$_} } keys %parts};
-        return \%parts if suit($kind, \%parts);
+        return \%parts if are_valid($kind, \%parts);
     }
     return undef;
 }
 
-sub suit ($kind, $parts) {
+sub are_valid ($kind, $parts) {
     for my $name (grep { exists $parts->{$_} } keys %{$kind->{kinds}}) {
         defined meaning($kind->{kinds}{$name}, $parts->{$name}) or return 0;
     }
@@ -111,36 +109,27 @@ sub suit ($kind, $parts) {
     return !$kind->{ascending} || !defined $last || $first le $last;
 }
 
-# A number with its unit; undef where 64 bits do not hold it.
+# A number times its unit; undef if 64 bits do not hold it: Perl has an exponent for such a number.
 sub counted ($kind, $parts) {
-    my $factor = $kind->{units}{$parts->{unit}} // return undef;
-    my $digits = $parts->{number} =~ s/\A0+(?=[0-9])//r;
-    my $largest = ($LARGEST - $LARGEST % $$factor) / $$factor;
-    return at_most($digits, "$largest") ? $digits * $$factor : undef;
+    my $product = $parts->{number} * ($kind->{units}{$parts->{unit}} // return undef);
+    return $product =~ /\A[0-9]+\z/ ? $product : undef;
 }
 
-# A whole number of 64 bits.
+# A whole number of 64 bits, one of which is the sign.
 sub integer ($kind, $text) {
-    my ($sign, $digits) = $text =~ /\A([-+]?)0*([0-9]+)\z/ or return undef;
-    at_most($digits, $sign eq '-' ? '9223372036854775808' : '9223372036854775807') or return undef;
-    my $number = $sign eq '-' && $digits ne '0' ? "-$digits" : $digits;
-    return is_within($kind->{range}, $number) ? Imgbuild::Json::number($number) : undef;
+    my $number = $text =~ /\A[-+]?[0-9]+\z/ ? 0 + $text : return undef;
+    return undef if $number !~ /\A-?[0-9]+\z/ || $number > 9223372036854775807;
+    return is_within($kind->{range}, $number) ? $number : undef;
 }
 
-# Whether digits without leading zeros make a number of at most `$limit`, both larger than Perl's
-# own.
-sub at_most ($digits, $limit) {
-    return length $digits < length $limit || length $digits == length $limit && $digits le $limit;
-}
-
-# A record with every part: as it is given, or its default. `%$parts` are values already.
+# A record with every part: as given, or its default. `%$parts` are values already.
 sub record ($kind, $parts) {
-    my %record = (%{$kind->{defaults}}, %{$parts // return undef});
-    my @missing = grep { !defined $record{$_} } keys %{$kind->{kinds}};
-    return @missing || keys %record > keys %{$kind->{kinds}} ? undef : \%record;
+    my %record = (%{$kind->{defaults}}, %$parts);
+    my $is_whole = all { defined $record{$_} } keys %{$kind->{kinds}};
+    return $is_whole && keys %record <= keys %{$kind->{kinds}} ? \%record : undef;
 }
 
-# What a value of TOML means: what is no text there is no text here either.
+# The meaning of a value of TOML, which has to be of the type that the kind has.
 sub typed ($kind, $written) {
     my $form = $kind->{form} // 'text';
     if (ref $written eq 'HASH') {
@@ -148,11 +137,9 @@ sub typed ($kind, $written) {
         return undef if $form ne 'record' || grep { !$kinds->{$_} } keys %$written;
         return record($kind, {map { $_ => typed($kinds->{$_}, $written->{$_}) } keys %$written});
     }
-    my $is_typed =
-          $form eq 'integer' ? Imgbuild::Json::is_number($written)
-        : $form eq 'boolean' ? Imgbuild::Json::is_boolean($written)
-        : !ref $written;
-    return $is_typed ? meaning($kind, Imgbuild::Json::plain($written)) : undef;
+    my $type = {integer => 'number', boolean => 'boolean'}->{$form} // 'text';
+    return undef if Imgbuild::Json::type($written) ne $type;
+    return meaning($kind, Imgbuild::Json::plain($written));
 }
 
 # The value that `$text` gives the setting `$definition`; dies with what was expected. A list is
@@ -162,63 +149,62 @@ sub read_value ($definition, $text) {
     return read_written($definition, $array ? Imgbuild::Toml::decode($text) : $text);
 }
 
-# The same of a text, or of what TOML holds.
+# The same of a text, or of a value of TOML.
 sub read_written ($definition, $written) {
     return read_list($definition, $written) if $definition->{type} eq 'list';
     return read_table($definition, $written) if $definition->{type} eq 'table';
     my $kind = $definition->{kind};
-    ref $written || is_utf8($written) or die "expected text in UTF-8\n";
-    my $value = ref $written ? typed($kind, $written) : meaning($kind, $written);
+    my $is_text = Imgbuild::Json::type($written) eq 'text';
+    !$is_text || is_utf8($written) or die "expected text in UTF-8\n";
+    my $value = $is_text ? meaning($kind, $written) : typed($kind, $written);
     defined $value or die "expected $kind->{expected}\n";
-    my $plain = Imgbuild::Json::plain($value);
-    if ($definition->{values} && defined $plain && !Imgbuild::Json::is_boolean($value)) {
+    my ($type, $plain) = (Imgbuild::Json::type($value), Imgbuild::Json::plain($value));
+
+    if ($definition->{values} && $type =~ /number|text/) {
         my @values = @{$definition->{values}};
-        grep { $_ eq $plain } @values or die 'expected one of ' . join(', ', @values) . "\n";
+        any { $_ eq $plain } @values or die 'expected one of ' . join(', ', @values) . "\n";
     }
-    check_range($definition, $value) if Imgbuild::Json::is_number($value);
-    if (defined $plain && !ref $value) {
+    check_range($definition, $value) if $type eq 'number';
+    if ($type eq 'text') {
         die "it has to be given, and this is nothing\n"
-            if $definition->{required} && $plain !~ /[^ ]/;
-        check_measure($definition, $plain);
+            if $definition->{required} && $value !~ /[^ ]/;
+        check_measure($definition, $value) if defined $kind->{measure};
     }
     check_outside($definition, $plain) if $definition->{outside} && defined $plain;
     return $value;
 }
 
-# Whether bytes are UTF-8 (RFC 3629); Perl's own has more characters.
+# Whether bytes are UTF-8 (RFC 3629); Perl's own UTF-8 has more characters.
 sub is_utf8 ($bytes) {
     return utf8::decode($bytes) && $bytes !~ /[\x{d800}-\x{dfff}]|[^\x{0}-\x{10ffff}]/;
 }
 
-# Networks of IPv4, with their first and their last address as numbers.
+# Refuses a network of IPv4 that overlaps one of `outside`. Each of those is a pair of numbers: its
+# first and its last address.
 sub check_outside ($definition, $cidr) {
     my ($address, $prefix) = $cidr =~ m{\A([0-9.]+)/\+?([0-9]+)\z} or return;
     my $network = substr Imgbuild::Network::bits($address) // return, 0, $prefix;
     my ($first, $last) = map { oct "0b$network" . $_ x (32 - $prefix) } 0, 1;
-    for my $taken (@{$definition->{outside}}) {
-        my ($low, $high) = map { $$_ } @$taken;
-        die "this network is used for something else\n" if $first <= $high && $low <= $last;
-    }
+    die "this network is used for something else\n"
+        if any { $first <= $_->[1] && $_->[0] <= $last } @{$definition->{outside}};
 }
 
-sub check_range ($definition, $value) {
-    my ($min, $max) = map { defined ? $$_ : undef } @$definition{qw(min max)};
-    return if !(defined $min && $$value < $min) && !(defined $max && $$value > $max);
+sub check_range ($definition, $number) {
+    my ($min, $max) = @$definition{qw(min max)};
+    return if !(defined $min && $number < $min) && !(defined $max && $number > $max);
     my $bounds = !defined $min ? "$max or less" : !defined $max ? "$min or more" : "$min to $max";
     die "expected $bounds\n";
 }
 
-# What `min` and `max` bound of a text.
+# Checks what `min` and `max` bound of a text: its length, or the number that it stands for.
 sub check_measure ($definition, $text) {
     my $kind = $definition->{kind};
-    return if !defined $kind->{measure};
-    my $measure = $kind->{units} ? counted($kind, parts($kind, $text)) : length $text;
-    check_range($definition, Imgbuild::Json::number($measure));
+    check_range($definition, $kind->{units} ? counted($kind, parts($kind, $text)) : length $text);
 }
 
-# `a,b`, or what is in an array.
+# The values of a list, which is written as `a,b` or as an array.
 sub read_list ($definition, $written) {
-    die "expected a list\n" if ref $written && ref $written ne 'ARRAY';
+    die "expected a list\n" if Imgbuild::Json::type($written) !~ /list|text/;
     my @written =
           Imgbuild::SshKey::is_kind_of($definition) ? Imgbuild::SshKey::parts($written)
         : ref $written ? @$written
@@ -226,7 +212,7 @@ sub read_list ($definition, $written) {
         : split /,/, $written, -1;
     @written <= 1000 or die "expected 1000 values at most\n";
     my @items = map { read_written($definition->{items}, $_) } @written;
-    check_range($definition, Imgbuild::Json::number(scalar @items));
+    check_range($definition, scalar @items);
     my %seen;
     if (defined(my $unique = $definition->{unique})) {
         for my $item (grep { ref $_ eq 'HASH' } @items) {
@@ -236,7 +222,7 @@ sub read_list ($definition, $written) {
     return \@items;
 }
 
-# Every field of the table: as it was given, its default, or nothing.
+# The table with every field: as given, its default, or undef.
 sub read_table ($definition, $written) {
     ref $written eq 'HASH'
         or die 'expected a table, such as { '
@@ -247,17 +233,15 @@ sub read_table ($definition, $written) {
             or die "there is no field `$name`, only `" . join('`, `', sort keys %$fields) . "`\n";
     }
     for my $name (required($definition)) { exists $written->{$name} or die "`$name` is missing\n" }
-    my %table;
-    for my $name (keys %$fields) {
-        $table{$name} = $fields->{$name}{default};
-        next if !exists $written->{$name};
-        eval { $table{$name} = read_written($fields->{$name}, $written->{$name}); 1 }
-            or die "`$name`: $@";
+    my %table = map { $_ => $fields->{$_}{default} } keys %$fields;
+    for my $name (keys %$written) {
+        $table{$name} =
+            eval { read_written($fields->{$name}, $written->{$name}) } // die "`$name`: $@";
     }
     return \%table;
 }
 
-# The names of what has to be given of a table or a record.
+# The names of the fields of a table, or of the parts of a record, that have to be given.
 sub required ($definition) {
     my ($kind, $fields) = @$definition{qw(kind fields)};
     return grep { $fields->{$_}{required} } sort keys %$fields if $fields;
@@ -271,44 +255,42 @@ sub show ($definition, $value) {
     my @words = map { word($items, $_) } @$value;
     my $text = join ',', map { $_ // '' } @words;
     return $text if $text !~ /\A\[.*\]\z/s && !grep { !defined || /,/ || $_ eq '' } @words;
-    return Imgbuild::Toml::encode([map { telling($items, $_) } @$value], order_of($items));
+    return Imgbuild::Toml::encode([map { without_defaults($items, $_) } @$value], order_of($items));
 }
 
-# A value in one word; undef for one with more to it.
+# A value in one word; undef if it needs more.
 sub word ($definition, $value) {
     return Imgbuild::Json::plain($value) if ref $value ne 'HASH';
     my $word = $definition->{kind}{short} // return undef;
     for my $part (keys %$value) {
-        # As in a URL: a colon would end it.
+        # Brackets keep an address of IPv6 together, as in a URL.
         my $text = Imgbuild::Json::plain($value->{$part}) =~ s/\A(.*:.*)\z/[$1]/sr;
         next if $word =~ s/\{\Q$part\E\}/$text/;
-        return undef if !goes_without_saying($definition, $part, $value->{$part});
+        return undef if !is_default($definition, $part, $value->{$part});
     }
     return $word;
 }
 
-sub goes_without_saying ($definition, $name, $value) {
+sub is_default ($definition, $name, $value) {
     my $fields = $definition->{fields};
     my $default = $fields ? $fields->{$name}{default} : $definition->{kind}{defaults}{$name};
-    return !defined $value || defined $default && same($default, $value);
+    return !defined $value || defined $default && Imgbuild::Json::same($default, $value);
 }
 
-sub same ($one, $other) { return Imgbuild::Json::encode($one) eq Imgbuild::Json::encode($other) }
-
-# A table without what goes without saying; in lists, values that have a word by it.
-sub telling ($definition, $value) {
+# A table without its defaults; in its lists, values as one word if they have one.
+sub without_defaults ($definition, $value) {
     return $value if ref $value ne 'HASH';
     my $fields = $definition->{fields} // {};
-    my %told;
-    for my $name (grep { !goes_without_saying($definition, $_, $value->{$_}) } keys %$value) {
-        my $items = $fields->{$name} && $fields->{$name}{items};
-        my $told = $value->{$name};
-        $told{$name} = $items ? [map { word($items, $_) // telling($items, $_) } @$told] : $told;
+    my %table = map { $_ => $value->{$_} }
+        grep { !is_default($definition, $_, $value->{$_}) } keys %$value;
+    for my $name (grep { $fields->{$_} && $fields->{$_}{items} } keys %table) {
+        my $items = $fields->{$name}{items};
+        $table{$name} = [map { word($items, $_) // without_defaults($items, $_) } @{$table{$name}}];
     }
-    return \%told;
+    return \%table;
 }
 
-# The order in which the fields of tables are told: those that have to be there first.
+# The order in which the fields of tables are written: the required ones first, `name` before all.
 sub order_of ($definition) {
     my @inner = grep { defined } map { $_->{items} } values %{$definition->{fields} // {}};
     my %rank = (map({ $_ => 1 } map { required($_) } $definition, @inner), name => 2);

@@ -1,7 +1,6 @@
-# Addresses and interfaces, and what other settings make of them, as in imgbuild itself
-# (src/specification/network.rs): a router that has to be in reach, a server that is another
-# machine, what must not be in a network of the device's own, an interface that serves nothing
-# else.
+# Addresses and interfaces, and whether they fit those of other settings, as in imgbuild itself
+# (src/specification/network.rs): a router has to be in reach, a server has to be another machine,
+# some networks must not overlap, and an interface serves only one purpose.
 package Imgbuild::Network;
 use v5.36;
 use Socket qw(AF_INET AF_INET6 inet_pton);
@@ -13,8 +12,8 @@ sub bits ($address) {
     return defined $bytes ? unpack 'B*', $bytes : undef;
 }
 
-# Whether networks allow an address: `10.0.0.0/8` does, `!10.0.0.0/8` does not, and the longest
-# decides.
+# Whether networks allow an address: `10.0.0.0/8` does, `!10.0.0.0/8` does not, and the network with
+# the longest prefix decides.
 sub allows ($networks, $address) {
     my $bits = bits($address) // return 0;
     my ($longest, $allowed) = (-1, 0);
@@ -28,8 +27,8 @@ sub allows ($networks, $address) {
     return $allowed;
 }
 
-# Whether the bits behind a prefix are `zero`, or those of a `machine`: neither those of the network
-# itself, nor those of all its machines. Two machines need no more than a bit.
+# Whether the bits behind a prefix are `zero`, or those of a `machine`: neither the address of the
+# network nor its broadcast address. With one bit, both addresses are machines (RFC 3021).
 sub has_host_bits ($which, $address, $prefix) {
     my $bits = bits($address) // return 0;
     return 0 if $prefix > length $bits;
@@ -38,8 +37,6 @@ sub has_host_bits ($which, $address, $prefix) {
     return length $host <= 1 || $host =~ /1/ && (length $bits == 128 || $host =~ /0/);
 }
 
-sub is_link_local ($bits) { return length $bits == 128 && $bits =~ /\A1111111010/ }
-
 # What is wrong with the addresses and interfaces among `%$values`.
 sub mistakes ($image, $values) {
     my @mistakes;
@@ -47,15 +44,16 @@ sub mistakes ($image, $values) {
         my $definition = $image->{settings}{$name};
         my @others = @{$definition->{'other-than'} // []};
         if ($definition->{type} eq 'interface') {
-            push @mistakes, map { one_interface($name, $_, $values) } @others;
+            my $own = $values->{$name} // next;
+            push @mistakes, map { "`$own` cannot be both `$name` and `$_`" }
+                grep { ($values->{$_} // '') eq $own } @others;
             next;
         }
         my @rules = (
-            (map { [$_, \&inside] } @{$definition->{'outside-settings'} // []}),
-            (map { [$_, \&itself] } @others)
+            (map { [$_, \&overlap] } @{$definition->{'outside-settings'} // []}),
+            (map { [$_, \&itself] } @others),
+            (map { [$_, \&out_of_reach] } grep { defined } $definition->{'gateway-of'})
         );
-        push @rules, [$definition->{'gateway-of'}, \&out_of_reach]
-            if defined $definition->{'gateway-of'};
         for my $rule (@rules) {
             my ($other, $wrong) = @$rule;
             for my $own (addresses($other, $values->{$other})) {
@@ -68,26 +66,21 @@ sub mistakes ($image, $values) {
 
 # Each address of a value, with the network around it.
 sub addresses ($name, $value) {
-    my @texts = ref $value eq 'ARRAY' ? @$value : defined $value ? ($value) : ();
-    return map { address($name, $_) } @texts;
-}
-
-sub address ($name, $text) {
-    my ($address, $prefix) = $text =~ m{\A([^/]*)(?:/([0-9]+))?\z} or return ();
-    my $bits = bits($address) // return ();
-    $prefix //= length $bits;
-    return {
-        name => $name,
-        text => $text,
-        bits => $bits,
-        prefix => $prefix,
-        network => substr($bits, 0, $prefix)
-    };
+    my @addresses;
+    for my $text (ref $value ? @$value : $value // ()) {
+        my ($address, $prefix) = $text =~ m{\A([^/]*)(?:/([0-9]+))?\z} or next;
+        my $bits = bits($address) // next;
+        my %address = (name => $name, text => $text, bits => $bits);
+        $address{prefix} = $prefix // length $bits;
+        push @addresses, {%address, network => substr $bits, 0, $address{prefix}};
+    }
+    return @addresses;
 }
 
 sub out_of_reach ($router, $own) {
     my ($theirs, $mine) = ($router->{bits}, $own->{bits});
-    return () if is_link_local($theirs);
+    # A link-local address (fe80::/10) is in reach of every interface.
+    return () if length $theirs == 128 && $theirs =~ /\A1111111010/;
     my $of = "`$own->{text}` of `$own->{name}`";
     my $wrong = "`$router->{text}` cannot be `$router->{name}`:";
     return "$wrong $of is of the other family" if length $theirs != length $mine;
@@ -105,15 +98,7 @@ sub itself ($server, $own) {
         : ();
 }
 
-sub one_interface ($name, $other, $values) {
-    my ($interface, $taken) = @$values{$name, $other};
-    return
-           defined $interface
-        && defined $taken
-        && $interface eq $taken ? "`$interface` cannot be both `$name` and `$other`" : ();
-}
-
-sub inside ($one, $other) {
+sub overlap ($one, $other) {
     return () if length $one->{bits} != length $other->{bits};
     return () if index($one->{bits}, $other->{network}) && index($other->{bits}, $one->{network});
     my $both = join ' and ', map { "`$_->{text}` of `$_->{name}`" } $one, $other;

@@ -5,17 +5,19 @@ use v5.36;
 use Imgbuild::Files;
 use Imgbuild::Json;
 use Imgbuild::Network;
+use List::Util qw(first);
 
 # What is wrong with the ports among `%$values`.
 sub mistakes ($image, $values) {
     my @listeners =
-        map { {port => ${$_->{port}}, bound => bound($_->{address}, $values), help => $_->{help}} }
-        @{$image->{ports}};
+        map { +{%$_{qw(port help)}, bound => bound($_->{address}, $values)} } @{$image->{ports}};
     my @mistakes;
     for my $name (sort keys %$values) {
-        next if !is_used($image->{settings}{$name}, $values);
-        for my $found (of($image->{settings}{$name}, $values->{$name}, $values)) {
-            my ($twin) = grep { $_->{port} == $found->{port} && meet($_->{bound}, $found->{bound}) }
+        my $definition = $image->{settings}{$name};
+        next if !is_used($definition, $values);
+        for my $found (of($definition, $values->{$name}, $values)) {
+            my $twin =
+                first { $_->{port} == $found->{port} && meet($_->{bound}, $found->{bound}) }
                 @listeners;
             push @listeners, {%$found, name => $name};
             push @mistakes, taken($name, $twin) if $twin;
@@ -24,10 +26,10 @@ sub mistakes ($image, $values) {
     return @mistakes;
 }
 
-# A port that means nothing without another setting, or with it (`!`), is free where that is not
-# given, or is. A secret has no value here: whether it was given is known in the image.
+# Whether a port is in use. `used-with` names the setting without which it is not (after a `!`, with
+# which it is not). For secrets the image says it (`used`), because their values are not here.
 sub is_used ($definition, $values) {
-    return ${$definition->{used}} if defined $definition->{used};
+    return $definition->{used} if defined $definition->{used};
     my ($not, $with) = ($definition->{'used-with'} // return 1) =~ /\A(!?)(.*)\z/;
     return Imgbuild::Files::given($values->{$with}) ? $not eq '' : $not ne '';
 }
@@ -37,12 +39,12 @@ sub taken ($name, $twin) {
     return "`$name` cannot listen on port $twin->{port}: $twin->{help} does on this device";
 }
 
-# The ports that the device listens on because of a value, with where. `%$beside`: what `listens-on`
-# names.
+# The ports on which the device listens because of a value, each with its address. `%$beside`: the
+# values among which is the one that `listens-on` names.
 sub of ($definition, $value, $beside) {
     return () if !defined $value;
     my $type = $definition->{type};
-    return {port => $$value, bound => bound($definition->{'listens-on'}, $beside)}
+    return {port => $value, bound => bound($definition->{'listens-on'}, $beside)}
         if $type eq 'port';
     return map { of($definition->{items}, $_, $beside) } @$value if $type eq 'list';
     return map { of($definition->{fields}{$_}, $value->{$_}, $value) } sort keys %$value
@@ -50,7 +52,7 @@ sub of ($definition, $value, $beside) {
     return ();
 }
 
-# The bits of an address; `4` for all of IPv4, and nothing for all.
+# The bits of an address; `4` for all addresses of IPv4, and nothing for all addresses.
 sub bound ($named, $beside) {
     return '' if !defined $named;
     my $text = Imgbuild::Json::plain($beside->{$named} // $named) // '';
@@ -58,6 +60,7 @@ sub bound ($named, $beside) {
     return $bits =~ /1/ ? $bits : length $bits == 32 ? '4' : '';
 }
 
+# Whether two listeners have an address in common.
 sub meet ($one, $other) {
     return 1 if $one eq '' || $other eq '' || $one eq $other;
     return grep { $_ eq '4' } $one, $other if length($one) == 32 || length($other) == 32;

@@ -1,6 +1,5 @@
-# A line of authorized_keys: options, type, key, comment. What sshd would pass over without a word
-# is refused, as in imgbuild itself (src/define/kind/ssh_key.rs), which says where each rule comes
-# from.
+# A line of authorized_keys: options, type, key, comment. Lines that sshd would ignore silently are
+# refused, as in imgbuild itself (src/define/kind/ssh_key.rs), where the sources of the rules are.
 package Imgbuild::SshKey;
 use v5.36;
 use Imgbuild::Kind;
@@ -8,15 +7,15 @@ use Imgbuild::Network;
 
 my $MAX_LEN = 16 * 1024;
 my $DAMAGED = "its key is damaged: copy the whole line\n";
-# A word that can be nothing else than the type of a key.
+# A word that can only be the type of a key.
 my $TYPE = qr/(?:ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)[^ \t=",]*(?=[ \t]|\z)/;
 my $QUOTED = qr/"(?:\\"|[^"])*+"/;
 my $OPTIONS = qr/(?:\\"|$QUOTED|[^ \t"])*+/;
-# Options that sshd takes once.
+# Options that sshd takes only once.
 my $ONCE = qr/\A(?:command|from|principals)\z/i;
 my $BASE64 =
     qr{(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?};
-# Fields behind the type, and the curve, which is the first.
+# The number of fields behind the type, and the curve, which is the first of them.
 my %TYPES = (
     'ssh-ed25519' => [1],
     'sk-ssh-ed25519@openssh.com' => [2],
@@ -24,6 +23,7 @@ my %TYPES = (
     (map { ("ecdsa-sha2-$_" => [2, $_]) } qw(nistp256 nistp384 nistp521)),
     'sk-ecdsa-sha2-nistp256@openssh.com' => [3, 'nistp256'],
 );
+
 # Whether a setting is a key, or a list of keys.
 sub is_kind_of ($definition) {
     my $items = $definition->{items} // $definition;
@@ -32,13 +32,14 @@ sub is_kind_of ($definition) {
 
 sub is_private ($text) { return index($text, 'PRIVATE KEY-----') >= 0 }
 
-# The lines of what was written for a list of keys: a text, or the texts of an array.
+# The keys of a list, which is written as a text or as an array of texts.
 sub parts ($written) {
     return map { ref $_ ? $_ : lines_of($_, 0) } @$written if ref $written;
     return lines_of($written, 1);
 }
 
-# The lines of a text. A comma belongs to options or to a comment unless another key follows it.
+# The keys of a text, one a line. With `$commas`, a comma that a key follows also ends one; any
+# other comma belongs to options or to a comment.
 sub lines_of ($text, $commas) {
     return $text if is_private($text);
     my @lines;
@@ -55,30 +56,26 @@ sub lines_of ($text, $commas) {
 
 sub trimmed ($text) { return $text =~ s/\A[ \t\r\n]+//r =~ s/[ \t\r\n]+\z//r }
 
-# The comma of a line behind which its second key begins.
+# The place of the comma behind which the second key of a line begins; undef if it has only one.
 sub next_key ($line) {
     my (undef, $rest) = split_options($line) or return undef;
-    my $from = length($line) - length $rest;
+    pos($line) = length($line) - length $rest;
     while ($line =~ /,/g) {
-        my $at = pos($line) - 1;
-        return $at if $at >= $from && begins_key(substr $line, $at + 1);
+        my $at = pos $line;
+        my (undef, $next) = split_options(substr $line, $at);
+        return $at - 1 if defined $next && $next =~ /\A[ \t]*$TYPE[ \t]+AAAA/;
     }
     return undef;
 }
 
-sub begins_key ($text) {
-    my (undef, $rest) = split_options($text) or return 0;
-    return $rest =~ /\A[ \t]*$TYPE[ \t]+AAAA/;
-}
-
-# The options of a line, which may be none, and what follows them.
+# The options of a line, which may have none, and what follows them.
 sub split_options ($text) {
     $text =~ s/\A[ \t]+//;
     return ('', $text) if $text =~ /\A$TYPE/;
     return $text =~ /\A($OPTIONS)(?=[ \t]|\z)(.*)\z/s ? ($1, $2) : ();
 }
 
-# The line that sshd shall read; dies with the reason for which it would pass over it.
+# The line that sshd is to read; dies with the reason why sshd would ignore it.
 sub read ($kind, $text) {
     $text = trimmed($text);
     die "it is a private key, which stays with its owner; give the `.pub` file\n"
@@ -113,7 +110,7 @@ sub check_key ($type, $key) {
     $sound or die $DAMAGED;
 }
 
-# The bytes of base64, by way of the encoding that Perl itself reads.
+# The bytes of base64, by way of uuencode, which Perl itself decodes. perl-base has no MIME::Base64.
 sub decoded ($text) {
     my $digits = $text =~ tr/=//dr =~ tr{A-Za-z0-9+/}{ -_}r;
     return join '',
@@ -138,24 +135,19 @@ sub check_rsa ($modulus) {
         if $bits < 1024 || $bits > 16384;
 }
 
-# Whether a point lies on its curve is more than Perl's own numbers can say.
+# Whether ssh-keygen accepts a key: Perl's own numbers are too small to tell whether a point lies on
+# its curve.
 sub is_known ($line) {
     local $SIG{PIPE} = 'IGNORE';
-    my $process = open(my $input, '|-') // die "cannot start ssh-keygen: $!\n";
-    if ($process == 0) {
-        open STDOUT, '>', '/dev/null';
-        open STDERR, '>', '/dev/null';
-        { no warnings 'exec'; exec 'ssh-keygen', '-l', '-f', '-' }
-        require POSIX;
-        POSIX::_exit(127);
-    }
+    open my $input, '|-', 'ssh-keygen -l -f - > /dev/null 2>&1'
+        or die "cannot start ssh-keygen: $!\n";
     print {$input} "$line\n";
     close $input;
     die "ssh-keygen is missing, which says whether the key is one\n" if $? >> 8 == 127;
     return $? == 0;
 }
 
-# `%$kinds`: those of options, by name; `flag` is one that stands alone.
+# `%$kinds`: the kinds of the options by name; `flag` is the kind of options without a value.
 sub check_options ($kinds, $text) {
     my %seen;
     for my $option (grep { $_ ne '' } $text =~ /\G((?:\\"|$QUOTED|[^,"])*+)(?:,|\z)/g) {
@@ -166,7 +158,11 @@ sub check_options ($kinds, $text) {
         } else {
             $name ne 'flag' && $kinds->{$name} or die unknown($written);
             $value =~ /\A$QUOTED\z/ or die "the value of `$written` is not in quotes\n";
-            check_value($written, $kinds->{$name}, substr($value, 1, -1) =~ s/\\"/"/gr);
+            $value = substr($value, 1, -1) =~ s/\\"/"/gr;
+            check_from($value) if $name eq 'from';
+            # The texts of the options that are taken once are the business of their owner.
+            $name =~ $ONCE || defined Imgbuild::Kind::meaning($kinds->{$name}, $value)
+                or die "the value of `$written` is not $kinds->{$name}{expected}\n";
             die "the option `$written` is there twice\n" if $seen{$name} && $name =~ $ONCE;
         }
         $seen{$name} = 1;
@@ -177,34 +173,22 @@ sub check_options ($kinds, $text) {
 
 sub unknown ($option) { return 'sshd knows no option `' . shortened($option) . "`\n" }
 
-sub check_value ($name, $kind, $value) {
-    if (lc $name eq 'from') {
-        my $reason = wrong_from($value);
-        die "$reason\n" if defined $reason;
-    }
-    # What sshd does with the text of these is its owner's business.
-    return if $name =~ $ONCE || defined Imgbuild::Kind::meaning($kind, $value);
-    die "the value of `$name` is not $kind->{expected}\n";
-}
-
-# sshd refuses a login where one network of the list has bits behind its prefix, and lets in nobody
-# who is not named without `!`.
-sub wrong_from ($list) {
-    return
-        '`from` lets nobody in; expected somebody without `!`, as in `*,'
-        . shortened($list) . '`'
+# sshd refuses a login if one network of the list has bits behind its prefix. It lets in only those
+# who are named without `!`.
+sub check_from ($list) {
+    die '`from` lets nobody in; expected somebody without `!`, as in `*,'
+        . shortened($list) . "`\n"
         if $list =~ /\A![^,]*(?:,![^,]*)*\z/;
-    for (split /,/, $list, -1) {
+    for ($list eq '' ? '' : split /,/, $list, -1) {
         my $pattern = s/\A!//r;
-        return 'the list of `from` has nothing between two commas' if $pattern eq '';
+        die "the list of `from` has nothing between two commas\n" if $pattern eq '';
         next if $pattern !~ m{/};
         my ($address, $prefix) = $pattern =~ m{\A([^/]*)/(0|[1-9][0-9]{0,2})\z};
         my $shown = '`' . shortened($pattern) . '` of `from`';
         my $bits = defined $address ? Imgbuild::Network::bits($address) : undef;
-        return "$shown is not a network" if !defined $bits || $prefix > length $bits;
-        return "$shown has bits behind its prefix" if substr($bits, $prefix) =~ /1/;
+        die "$shown is not a network\n" if !defined $bits || $prefix > length $bits;
+        die "$shown has bits behind its prefix\n" if substr($bits, $prefix) =~ /1/;
     }
-    return $list eq '' ? 'the list of `from` has nothing between two commas' : undef;
 }
 
 # A word as messages show it.

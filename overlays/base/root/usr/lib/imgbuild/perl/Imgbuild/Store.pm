@@ -1,4 +1,4 @@
-# The settings of this device: what the image says of them, what the device made for itself in its
+# The settings of this device: what the image has of them, what the device made for itself in its
 # first boot, and what a person has set; the later wins.
 package Imgbuild::Store;
 use v5.36;
@@ -6,16 +6,17 @@ use Imgbuild::File;
 use Imgbuild::Files;
 use Imgbuild::Json;
 use Imgbuild::Kind;
-use Imgbuild::SshKey;
 use Imgbuild::Nearest;
 use Imgbuild::Network;
 use Imgbuild::Ports;
+use Imgbuild::SshKey;
 use Imgbuild::Zone;
+use List::Util qw(first);
 
 my $CARRIED = '/usr/lib/imgbuild/settings';
 our $STATE = '/var/lib/imgbuild';
 
-# Where values stand as lines `name = value`. `settings` and `secrets` are a person's.
+# The files that hold values as lines `name = value`. A person writes `settings` and `secrets`.
 our %FILES = (
     settings => {path => '/etc/imgbuild/settings', mode => 0644},
     secrets => {path => '/etc/imgbuild/secrets', mode => 0600},
@@ -27,19 +28,19 @@ my %HEADS = (
     made => "# What this device made for itself.\n",
 );
 
-# The image's part.
+# What the image has of the settings (src/compose/device.rs).
 sub load() {
     my $text = Imgbuild::File::slurp("$CARRIED/settings.json")
         // die "`$CARRIED/settings.json` is missing\n";
     my $image = Imgbuild::Json::decode($text);
     Imgbuild::Kind::prepare($image);
-    my $secrets = Imgbuild::File::slurp("$CARRIED/secrets.json");
-    $image->{secrets} = defined $secrets ? Imgbuild::Json::decode($secrets) : {};
+    my $secrets = Imgbuild::File::slurp("$CARRIED/secrets.json") // '{}';
+    $image->{secrets} = Imgbuild::Json::decode($secrets);
     return $image;
 }
 
-# The lines of a person and of the device, those that hold now or, `applied`, those that files were
-# made of.
+# The lines of every file as name → text: those that hold now or, with `$applied`, those from which
+# the files of the device were made.
 sub lines ($applied = 0) {
     my %lines;
     for my $kind (keys %FILES) {
@@ -51,32 +52,33 @@ sub lines ($applied = 0) {
     return \%lines;
 }
 
-# What has to be written so that `$lines` hold, now and as what files were made of: path → bytes,
-# mode.
+# The files that have to be written so that `$lines` hold now, and are those from which files were
+# made: path → bytes, mode.
 sub written ($lines) {
     my %written;
     for my $kind (keys %FILES) {
         my $bytes = format_lines($kind, $lines->{$kind});
-        my ($path, $mode) = @{$FILES{$kind}}{qw(path mode)};
-        $written{$path} = {bytes => $bytes, mode => $mode};
+        $written{$FILES{$kind}{path}} = {bytes => $bytes, mode => $FILES{$kind}{mode}};
         $written{"$STATE/applied/$kind"} = {bytes => $bytes, mode => 0600};
     }
     return \%written;
 }
 
-sub format_lines ($kind, $values) {
-    return join '', $HEADS{$kind}, map { "$_ = " . quote($values->{$_}) . "\n" } sort keys %$values;
+sub format_lines ($kind, $texts) { return $HEADS{$kind} . format_pairs($texts) }
+
+# Lines `name = value`, as `parse` reads them.
+sub format_pairs ($texts) {
+    return join '', map { "$_ = " . quote($texts->{$_}) . "\n" } sort keys %$texts;
 }
 
-# A value that begins or ends with a space or a quote, or that would begin a list, stands between
-# quotes.
+# A value that begins or ends with a space or a quote, or that would begin a list, needs quotes.
 sub quote ($text) {
     return $text =~ /\A\s|\s\z|\A".*"\z|\A\[\z/s || $text eq '' ? "\"$text\"" : $text;
 }
 
 # The pairs `name = value` of a text, each with its line, and what is wrong. A list may stand
-# between lines with `name = [` and `]`. Ends of lines and a mark of UTF-8 are as Windows writes
-# them or not. No message holds a value, which may be a secret.
+# between lines with `name = [` and `]`. Line ends and a byte order mark may be those of Windows.
+# No message quotes a value, which may be a secret.
 sub parse ($text) {
     my (@pairs, @mistakes, %seen);
     $text =~ s/\A\xef\xbb\xbf//;
@@ -95,10 +97,8 @@ sub parse ($text) {
         my ($name, $value) = /\A\s*([A-Za-z0-9-]+)[ \t]*=[ \t]*(.*?)[ \t]*\z/s;
         if (!defined $name) { push @mistakes, "line $line: expected `name = value`"; next }
         if ($seen{$name}++) { push @mistakes, "line $line: `$name` is set twice"; next }
-        my $opens = $value eq '[';
-        $value =~ s/\A"(.*)"\z/$1/s;
-        push @pairs, {name => $name, text => $value, line => $line};
-        $open = $pairs[-1] if $opens;
+        push @pairs, {name => $name, text => $value =~ s/\A"(.*)"\z/$1/sr, line => $line};
+        $open = $pairs[-1] if $value eq '[';
     }
     push @mistakes,
         "line $open->{line}: expected a line with ] behind the values of `$open->{name}`"
@@ -106,42 +106,49 @@ sub parse ($text) {
     return (\@pairs, \@mistakes);
 }
 
-# Checks a pair that a person wrote; dies with what is wrong, without the value.
-sub check_pair ($image, $name, $text) {
-    my $definition = $image->{settings}{$name} // die unknown($image, $name);
-    ${$definition->{device}} or die "`$name` is fixed in the image; give it to imgbuild\n";
-    eval { Imgbuild::Kind::read_value($definition, $text); 1 } or die "`$name`: $@";
+# The setting called `$name`; dies if there is none.
+sub definition ($image, $name) {
+    my $definition = $image->{settings}{$name};
+    return $definition if $definition;
+    my $near = Imgbuild::Nearest::nearest($name, keys %{$image->{settings}});
+    my $help =
+        defined $near ? "did you mean `$near`?" : '`imgbuild-config show` lists what there is';
+    die "no setting is called `$name`; $help\n";
 }
 
-# The same, and that this device has what the pair names. Not for what holds already: an upgrade may
+# The value of a pair that a person wrote; dies with what is wrong, without the text.
+sub check_pair ($image, $name, $text) {
+    my $definition = definition($image, $name);
+    $definition->{device} or die "`$name` is fixed in the image; give it to imgbuild\n";
+    return eval { Imgbuild::Kind::read_value($definition, $text) } // die "`$name`: $@";
+}
+
+# Also checks that this device has what the pair names. That is for new pairs only: an upgrade may
 # take away a name that is in use.
 sub check_here ($image, $name, $text) {
-    check_pair($image, $name, $text);
+    my $value = check_pair($image, $name, $text);
     my $definition = $image->{settings}{$name};
     return if ($definition->{items} // $definition)->{type} ne 'time-zone';
-    my $value = Imgbuild::Kind::read_value($definition, $text);
-    for my $problem (
-        grep { defined }
-        map { Imgbuild::Zone::problem($_) } ref $value ? @$value : $value
-        )
-    {
-        die "`$name`: $problem\n";
-    }
+    my $problem =
+        first { defined } map { Imgbuild::Zone::problem($_) } ref $value ? @$value : $value;
+    die "`$name`: $problem\n" if defined $problem;
 }
 
-# Writes a checked value into `$lines`.
+# Checks a pair and writes it into `$lines`.
 sub put ($image, $lines, $name, $text) {
     check_here($image, $name, $text);
     my $definition = $image->{settings}{$name};
-    $lines->{$definition->{secret} ? 'secrets' : 'settings'}{$name} = stored($definition, $text);
+    $lines->{file_of($definition)}{$name} = stored($definition, $text);
 }
 
-# Lines that a person wrote by hand.
+sub file_of ($definition) { return $definition->{secret} ? 'secrets' : 'settings' }
+
+# Checks lines that a person wrote by hand, and returns them.
 sub checked ($image, $lines) {
     for my $kind (qw(settings secrets)) {
         for my $name (sort keys %{$lines->{$kind}}) {
-            my $definition = $image->{settings}{$name} // die unknown($image, $name);
-            my $belongs = $definition->{secret} ? 'secrets' : 'settings';
+            my $definition = definition($image, $name);
+            my $belongs = file_of($definition);
             $kind eq $belongs or die "`$name` belongs into `$FILES{$belongs}{path}`\n";
             check_here($image, $name, $lines->{$kind}{$name}) if !$definition->{hashed};
         }
@@ -149,19 +156,12 @@ sub checked ($image, $lines) {
     return $lines;
 }
 
-sub unknown ($image, $name) {
-    my $near = Imgbuild::Nearest::nearest($name, keys %{$image->{settings}});
-    my $help =
-        defined $near ? "did you mean `$near`?" : '`imgbuild-config show` lists what there is';
-    return "no setting is called `$name`; $help\n";
-}
-
-# What stands in the image, in the device or was set: name → value.
+# The values of all settings by name.
 sub values ($image, $lines) {
     my %values;
     for my $name (keys %{$image->{settings}}) {
         my $definition = $image->{settings}{$name};
-        my ($kind) = grep { exists $lines->{$_}{$name} } qw(settings secrets made);
+        my $kind = first { exists $lines->{$_}{$name} } qw(settings secrets made);
         $values{$name} =
               !defined $kind ? $definition->{value} // $image->{secrets}{$name}
             : $definition->{hashed} ? $lines->{$kind}{$name}
@@ -174,9 +174,8 @@ sub values ($image, $lines) {
 sub origin ($image, $lines, $name) {
     return 'set here' if exists $lines->{settings}{$name} || exists $lines->{secrets}{$name};
     return 'made by this device' if exists $lines->{made}{$name};
-    return defined($image->{settings}{$name}{value} // $image->{secrets}{$name})
-        ? 'of the image'
-        : 'absent';
+    my $value = $image->{settings}{$name}{value} // $image->{secrets}{$name};
+    return defined $value ? 'of the image' : 'absent';
 }
 
 # What is wrong with values together.
@@ -208,25 +207,20 @@ sub is_given ($image, $values, $name) {
 }
 
 sub one_of ($value, $among) {
-    return 0 if !defined $value;
-    my $wanted = Imgbuild::Json::encode($value);
-    return scalar grep { Imgbuild::Json::encode($_) eq $wanted } @$among;
+    return defined $value && grep { Imgbuild::Json::same($value, $_) } @$among;
 }
 
-# Makes what is absent and the device has to make for itself, but for `@but`; gives what it made in
-# the clear.
+# Makes what is absent and the device has to make for itself, except for `@but`. Returns what it
+# made in the clear, by name.
 sub make_absent ($image, $lines, @but) {
     my (%made, %but);
     @but{@but} = ();
     for my $name (sort keys %{$image->{settings}}) {
         my $definition = $image->{settings}{$name};
-        next
-            if !defined $definition->{generate}
-            || exists $but{$name}
-            || origin($image, $lines, $name) ne 'absent';
-        my $text = $definition->{generate} eq 'passphrase' ? passphrase() : with_suffix();
-        $made{$name} = $text;
-        $lines->{made}{$name} = $definition->{hashed} ? hashed($text) : $text;
+        my $generate = $definition->{generate} // next;
+        next if exists $but{$name} || origin($image, $lines, $name) ne 'absent';
+        $made{$name} = $generate eq 'passphrase' ? passphrase() : with_suffix();
+        $lines->{made}{$name} = $definition->{hashed} ? hashed($made{$name}) : $made{$name};
     }
     return \%made;
 }
@@ -234,11 +228,7 @@ sub make_absent ($image, $lines, @but) {
 # Five groups of four of 31 characters that nobody misreads, 4.95 bits each.
 sub passphrase() {
     my @letters = split //, 'abcdefghjkmnpqrstuvwxyz23456789';
-    return join '-', map {
-        join '',
-            map { $letters[random_below(scalar @letters)] }
-            1 .. 4
-    } 1 .. 5;
+    return join '-', map { random_text(4, @letters) } 1 .. 5;
 }
 
 sub with_suffix() {
@@ -247,14 +237,13 @@ sub with_suffix() {
     return "imgbuild-$1";
 }
 
-# crypt(5), SHA-512.
+# The hash of a secret (crypt(5), SHA-512).
 sub hashed ($text) {
-    my @letters = ('a' .. 'z', 'A' .. 'Z', '0' .. '9');
-    my $salt = join '', map { $letters[random_below(scalar @letters)] } 1 .. 16;
+    my $salt = random_text(16, 'a' .. 'z', 'A' .. 'Z', '0' .. '9');
     return crypt($text, "\$6\$$salt\$") // die "crypt(3) cannot make SHA-512 hashes\n";
 }
 
-# What the device keeps of a text that a person gave.
+# What the device stores of a text that a person gave.
 sub stored ($definition, $text) {
     # Lines of keys have no brackets around them that would hold them together.
     $text = Imgbuild::Kind::show($definition, Imgbuild::Kind::read_value($definition, $text))
@@ -267,16 +256,16 @@ sub is_stored ($definition, $text, $stored) {
     return defined $stored && ($definition->{hashed} ? crypt $text, $stored : $text) eq $stored;
 }
 
-# The kernel's own random numbers; those that would make some letters likelier are thrown away.
-sub random_below ($limit) {
-    state $random;
-    if (!defined $random) {
-        open $random, '<:raw', '/dev/random' or die "cannot read `/dev/random`: $!\n";
+# Letters by the kernel's random numbers. Those numbers that would make some letters likelier are
+# thrown away.
+sub random_text ($length, @letters) {
+    open my $random, '<:raw', '/dev/random' or die "cannot read `/dev/random`: $!\n";
+    my $text = '';
+    while (length $text < $length) {
+        sysread($random, my $byte, 1) or die "cannot read `/dev/random`: $!\n";
+        $text .= $letters[ord($byte) % @letters] if ord($byte) < 256 - 256 % @letters;
     }
-    while (1) {
-        read($random, my $byte, 1) == 1 or die "cannot read `/dev/random`: $!\n";
-        return ord($byte) % $limit if ord($byte) < 256 - 256 % $limit;
-    }
+    return $text;
 }
 
 1;

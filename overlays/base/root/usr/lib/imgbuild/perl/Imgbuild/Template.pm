@@ -1,13 +1,53 @@
-# Templates of overlays, as imgbuild parsed them (src/compose/template_syntax.rs),
-# filled in as it would.
+# Templates of overlays, which imgbuild has parsed (src/compose/template_syntax.rs), rendered as it
+# would render them.
 package Imgbuild::Template;
 use v5.36;
 use Imgbuild::Json;
+use List::Util qw(all any);
 
-# What `$parts` make of `$context`.
+# The helpers that make a value of values. overlays/README.md explains them.
+my %MARKS = ('&' => '&amp;', '<' => '&lt;', '>' => '&gt;', '"' => '&quot;');
+my %HELPERS = (
+    address => sub ($cidr) {
+        $cidr =~ m{\A([^/]*)/}s or die "`address` expects an address with its prefix length\n";
+        return $1;
+    },
+    hex => sub ($text) { return unpack 'H*', $text },
+    html => sub ($text) { return $text =~ s/([&<>"])/$MARKS{$1}/gr },
+    family => sub ($text) { return $text =~ m{\A[^/]*:} ? 'ip6' : 'ip' },
+    'url-host' => sub ($text) { return $text =~ /:/ ? "[$text]" : $text },
+    json => \&Imgbuild::Json::encode,
+    'shell-quote' => sub ($value) {
+        my $text = Imgbuild::Json::plain($value) // die "`shell-quote` expects a plain value\n";
+        return "'" . $text =~ s/'/'\\''/gr . "'";
+    },
+    join => sub ($list, $between) {
+        return join $between,
+            map { Imgbuild::Json::plain($_) // die "`join` expects plain values\n" } @$list;
+    },
+    len => sub ($value) {
+        return scalar(ref $value eq 'ARRAY' ? @$value : %$value) if ref $value;
+        return Imgbuild::Json::type($value) eq 'text' ? length $value : 0;
+    },
+    not => sub ($value) { return !truth($value) },
+    and => sub (@values) {
+        return all { truth($_) } @values;
+    },
+    or => sub (@values) {
+        return any { truth($_) } @values;
+    },
+    eq => \&Imgbuild::Json::same,
+    ne => sub ($one, $other) { return !Imgbuild::Json::same($one, $other) },
+    gt => sub ($one, $other) { return (order($one, $other) // 0) > 0 },
+    gte => sub ($one, $other) { return (order($one, $other) // -1) >= 0 },
+    lt => sub ($one, $other) { return (order($one, $other) // 0) < 0 },
+    lte => sub ($one, $other) { return (order($one, $other) // 1) <= 0 },
+);
+
+# The text that the parts of a template make of `$context`.
 sub render ($parts, $context) { return run($parts, [$context]) }
 
-# `@$scopes`: what names are looked up in, the innermost last.
+# `@$scopes`: the values in which names are looked up, the innermost last.
 sub run ($parts, $scopes) {
     return join '', map { ref $_ ? part($_, $scopes) : $_ } @$parts;
 }
@@ -34,19 +74,20 @@ sub text ($value) {
     return Imgbuild::Json::plain($value) // die "a list or table cannot be put into a text\n";
 }
 
+# Whether a value is true for `if`: more than false, 0 or empty.
 sub truth ($value) {
-    return 0 if !defined $value;
-    return $$value != 0 if Imgbuild::Json::is_number($value) || Imgbuild::Json::is_boolean($value);
     return scalar @$value if ref $value eq 'ARRAY';
     return scalar %$value if ref $value eq 'HASH';
-    return $value ne '';
+    return Imgbuild::Json::type($value) eq 'text' ? $value ne '' : $value;
 }
 
 sub value ($value, $scopes) {
     return $value->{plain} if exists $value->{plain};
-    return call($value->{call}, map { value($_, $scopes) } @{$value->{of}})
-        if exists $value->{call};
-    my $up = ${$value->{up}};
+    if (exists $value->{call}) {
+        my $helper = $HELPERS{$value->{call}} // die "no helper is called `$value->{call}`\n";
+        return $helper->(map { value($_, $scopes) } @{$value->{of}});
+    }
+    my $up = $value->{up};
     my $found = $scopes->[$up < @$scopes ? -1 - $up : 0];
     for my $name (@{$value->{path}}) {
         if (ref $found eq 'ARRAY' && $name =~ /\A[0-9]+\z/ && $name < @$found) {
@@ -60,72 +101,11 @@ sub value ($value, $scopes) {
     return $found;
 }
 
-my %CALLS = (
-    address => sub ($cidr) {
-        return $cidr =~ m{\A([^/]*)/}s
-            ? $1
-            : die "`address` expects an address with its prefix length\n";
-    },
-    hex => sub ($text) { return unpack 'H*', $text },
-    html => \&html,
-    family => sub ($text) { return $text =~ m{\A[^/]*:} ? 'ip6' : 'ip' },
-    'url-host' => sub ($text) { return $text =~ /:/ ? "[$text]" : $text },
-    json => sub ($value) { return Imgbuild::Json::encode($value) },
-    'shell-quote' => sub ($value) {
-        return shell_quote(Imgbuild::Json::plain($value)
-                // die "`shell-quote` expects a plain value\n");
-    },
-    join => sub ($list, $between) {
-        return join $between,
-            map { Imgbuild::Json::plain($_) // die "`join` expects plain values\n" } @$list;
-    },
-    len => sub ($value) {
-        return Imgbuild::Json::number(
-              ref $value eq 'ARRAY' ? scalar @$value
-            : ref $value eq 'HASH' ? scalar %$value
-            : ref $value ? 0
-            : length($value // '')
-        );
-    },
-    not => sub ($value) { return Imgbuild::Json::boolean(!truth($value)) },
-    and => sub (@values) {
-        return Imgbuild::Json::boolean(!grep { !truth($_) } @values);
-    },
-    or => sub (@values) {
-        return Imgbuild::Json::boolean(scalar grep { truth($_) } @values);
-    },
-    eq => sub ($one, $other) { return Imgbuild::Json::boolean(same($one, $other)) },
-    ne => sub ($one, $other) { return Imgbuild::Json::boolean(!same($one, $other)) },
-    gt => sub ($one, $other) { return Imgbuild::Json::boolean((order($one, $other) // 0) > 0) },
-    gte => sub ($one, $other) { return Imgbuild::Json::boolean((order($one, $other) // -1) >= 0) },
-    lt => sub ($one, $other) { return Imgbuild::Json::boolean((order($one, $other) // 0) < 0) },
-    lte => sub ($one, $other) { return Imgbuild::Json::boolean((order($one, $other) // 1) <= 0) },
-);
-
-sub call ($name, @values) {
-    my $call = $CALLS{$name} // die "no helper is called `$name`\n";
-    return $call->(@values);
-}
-
-# Of one type and of one value.
-sub same ($one, $other) {
-    return Imgbuild::Json::encode($one) eq Imgbuild::Json::encode($other);
-}
-
-# Which is greater; undef where they are not of a kind.
+# The order of two numbers, or of two texts; undef for anything else.
 sub order ($one, $other) {
-    return undef if !defined $one || !defined $other || ref $one ne ref $other;
-    return $$one <=> $$other if Imgbuild::Json::is_number($one);
-    return ref $one ? undef : $one cmp $other;
-}
-
-sub html ($text) {
-    my %marks = ('&' => '&amp;', '<' => '&lt;', '>' => '&gt;', '"' => '&quot;');
-    return $text =~ s/([&<>"])/$marks{$1}/gr;
-}
-
-sub shell_quote ($text) {
-    return "'" . $text =~ s/'/'\\''/gr . "'";
+    my $type = Imgbuild::Json::type($one);
+    return undef if $type ne Imgbuild::Json::type($other);
+    return $type eq 'number' ? $one <=> $other : $type eq 'text' ? $one cmp $other : undef;
 }
 
 1;

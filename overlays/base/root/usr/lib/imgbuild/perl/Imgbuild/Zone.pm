@@ -1,5 +1,5 @@
-# Time zones: whether this device has one, and which it has instead, as imgbuild itself says it
-# (src/compose/named.rs).
+# Time zones: whether this device has one, and otherwise which one it has instead, in the words of
+# imgbuild itself (src/compose/named.rs).
 package Imgbuild::Zone;
 use v5.36;
 use Imgbuild::File;
@@ -7,18 +7,18 @@ use Imgbuild::Nearest;
 
 my $FOLDER = '/usr/share/zoneinfo';
 
-# Whether there is a file of zic(8) of this name. Names that begin with a small letter are links for
-# programs of old.
+# Whether zic(8) has made a file of this name. Names that begin with a small letter are links for
+# old programs.
 sub is_there ($zone) {
     return $zone =~ /\A[A-Z]/ && (Imgbuild::File::slurp("$FOLDER/$zone") // '') =~ /\ATZif/;
 }
 
-# What is wrong with `$zone`, and what there is; undef where nothing is, or where nobody knows.
+# What is wrong with `$zone`, and what the device has; undef if nothing is, or if nobody knows.
 sub problem ($zone) {
     return undef if !-d $FOLDER || is_there($zone);
     my $data = Imgbuild::File::slurp("$FOLDER/tzdata.zi") // '';
-    # zic(8): `L TARGET NAME` is a link, of which Debian has those of old in tzdata-legacy alone; `Z
-    # NAME` is a zone.
+    # zic(8): `Z NAME` is a zone and `L TARGET NAME` a link. Debian has old links in tzdata-legacy
+    # only.
     my %today = reverse $data =~ /^L (\S+) (\S+)/mg;
     my @known = ((sort keys %today), $data =~ /^Z (\S+)/mg);
     my ($near) = ((grep { lc eq lc $zone } @known), grep { m{/\Q$zone\E\z}i } @known);

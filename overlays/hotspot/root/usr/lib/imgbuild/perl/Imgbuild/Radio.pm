@@ -1,5 +1,5 @@
-# The rules of radio that a kernel believes: regulatory.db, version 20 (net/wireless/reg.c and
-# wireless-regdb's db2fw.py). All numbers are big-endian, offsets count four bytes.
+# The regulatory database of a kernel: regulatory.db, version 20 (net/wireless/reg.c and
+# wireless-regdb's db2fw.py). All numbers are big-endian; offsets count units of four bytes.
 package Imgbuild::Radio;
 use v5.36;
 use Imgbuild::File;
@@ -14,8 +14,7 @@ my @CLOSED = (
 # The channels that `wifi-channel` can be.
 my %CHANNELS = ('2.4' => [1 .. 13], 5 => [36, 40, 44, 48, 149, 153, 157, 161, 165]);
 
-# The rules of each country: lowest and highest frequency in kHz, flags. Dies where the file is
-# damaged.
+# The rules of each country: lowest and highest frequency in kHz, flags. Dies of a damaged file.
 sub countries ($bytes) {
     my ($magic, $version) = unpack 'a4 N', $bytes;
     die "`$DATABASE` is not a regulatory database of version 20\n"
@@ -40,8 +39,8 @@ sub part ($bytes, $at, $length) {
 
 sub frequency ($channel) { return ($channel < 14 ? 2407 : 5000) + 5 * $channel }
 
-# Why an access point cannot be on the channel; undef where it can. The kernel takes the first rule
-# that holds a channel of 20 MHz.
+# Why an access point cannot be on the channel; undef if it can. The kernel takes the first rule
+# that covers a channel of 20 MHz.
 sub closed ($rules, $channel) {
     my $kilohertz = frequency($channel) * 1000;
     my ($rule) = grep { $_->[0] <= $kilohertz - 10_000 && $kilohertz + 10_000 <= $_->[1] } @$rules;
@@ -55,8 +54,10 @@ sub open_channels ($rules, $band) {
     return grep { !defined closed($rules, $_) } @{$CHANNELS{$band}};
 }
 
-# What is wrong with a channel in a country, and what to do.
-sub problem ($countries, $country, $band, $channel) {
+# What is wrong with a channel in a country, and what to do about it; undef if nothing is wrong, or
+# if the rules are built into the kernel.
+sub problem ($country, $band, $channel) {
+    my $countries = countries(Imgbuild::File::slurp($DATABASE) // return undef);
     my $rules = $countries->{$country} // return "wifi-country: the image's regulatory.db has no "
         . "rules for $country, so the kernel would stay with those of 00";
     my $why = closed($rules, $channel) // return undef;
@@ -67,12 +68,6 @@ sub problem ($countries, $country, $band, $channel) {
         : "no channel of the $band GHz band is open there; take the other band";
     my $shown = "channel $channel ($megahertz MHz) in $country";
     return "wifi-channel: the image's regulatory.db $why: $shown; $help";
-}
-
-# The rules of this device; undef where its kernel has them built in.
-sub database() {
-    my $bytes = Imgbuild::File::slurp($DATABASE) // return undef;
-    return countries($bytes);
 }
 
 1;
