@@ -1,4 +1,4 @@
-//! What is in a folder, as all writers get to know it.
+//! The contents of a folder, as all writers get them.
 
 use imgbuild::listing;
 use std::ffi::OsString;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// One name in a folder, or the folder itself.
 pub(super) struct Found {
-    /// Which of the others it is in.
+    /// The index of the folder that contains it.
     pub(super) parent: usize,
     pub(super) name: OsString,
     pub(super) path: PathBuf,
     pub(super) metadata: std::fs::Metadata,
 }
 
-/// Everything in `folder`, itself first, a folder before what is in it.
+/// Everything in `folder`: the folder itself first, and each folder before its contents.
 pub(super) fn read(folder: &Path) -> Vec<Found> {
     let metadata = fs_err::metadata(folder).unwrap();
     let mut found = vec![Found {
@@ -42,7 +42,7 @@ pub(super) fn read(folder: &Path) -> Vec<Found> {
     found
 }
 
-/// The spans of the file `path` that hold data, as start and end; all of it where it has no holes.
+/// The spans of the file `path` with data, as start and end; the whole file if it has no holes.
 pub(super) fn data(path: &Path, metadata: &std::fs::Metadata) -> Vec<(u64, u64)> {
     let len = metadata.len();
     if metadata.blocks() * 512 >= len {

@@ -1,5 +1,5 @@
-//! The driver of `ci/bench-fs`: makes trees to measure with, and makes a filesystem of a folder with
-//! the writer of imgbuild or of mkext4, in a process of its own each, so that its cost can be told.
+//! The driver of `ci/bench-fs`: makes trees for measurements, and makes a filesystem of a folder with the
+//! writer of imgbuild or of mkext4. Each runs in a process of its own, so that its cost can be measured.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends with what it saw")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 const N: u32 = 120_000;
 
-/// Makes one of them in `folder`, which is new.
+/// Makes one of these trees in `folder`, which is new.
 pub(super) fn make(kind: &str, folder: &Path) {
     fs_err::create_dir_all(folder).unwrap();
     match kind {
@@ -48,8 +48,8 @@ fn sparse(folder: &Path) {
     }
 }
 
-/// What real systems have and few folders: wide directories, long names and targets, many names of
-/// one file, scattered data, a named pipe.
+/// Structures that are common in real systems and rare in most folders: wide directories, long names and
+/// targets, files with many names, scattered data, a named pipe.
 fn special(folder: &Path) {
     let sub = |name: &str| {
         let made = folder.join(name);

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Files in the place of a store; their numbers stand for their digests.
+/// Files instead of objects of a store; their numbers take the place of digests.
 #[derive(Default)]
 pub(super) struct Files(Vec<PathBuf>);
 
@@ -59,8 +59,8 @@ pub(super) fn write(folder: &Path, image: &Path, len: u64) {
     sink::write(&sealed, &files, image, Digest::Skip, &Silent).unwrap();
 }
 
-/// How many bytes of memory sealing takes for each of `n` inodes: the process's peak during it less
-/// what it took with the tree alone.
+/// The memory that sealing takes for each of `n` inodes: the process's peak during it, without the memory of
+/// the tree.
 pub(super) fn memory(n: u32) -> u64 {
     let mut tree = Tree::new(meta(0o755));
     let mut files = 0;
@@ -107,7 +107,7 @@ fn peak() -> u64 {
     kilobytes * 1024
 }
 
-/// What is in `folder`, as a tree of files that stay where they are.
+/// The contents of `folder` as a tree of files that are not copied.
 pub(super) fn read(folder: &Path) -> (Tree, Files) {
     let found = folder::read(folder);
     let mut files = Files::default();

@@ -41,7 +41,7 @@ pub(super) fn write(folder: &Path, image: &Path, len: u64, inodes: u64) {
     });
 }
 
-/// What imgbuild is asked for too, as far as there is an option.
+/// The same parameters as for imgbuild, if mkext4 has the option.
 pub(super) fn options(len: u64, inodes: u64) -> Options {
     let mut options = Options::new(len, *b"filesystem uuid!", 1_757_663_741);
     options.inodes = InodeCount::Exact(u32::try_from(inodes.max(len / 16_384)).unwrap());
@@ -59,7 +59,7 @@ pub(super) fn finish(
     let mut writer = layout.writer(&mut sink).unwrap();
     fill(&mut writer);
     writer.finish().unwrap();
-    // As imgbuild does it too.
+    // imgbuild does this too.
     sink.into_file().sync_all().unwrap();
 }
 

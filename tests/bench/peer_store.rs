@@ -1,5 +1,5 @@
-//! The writer of the crate mkext4 with what a build hands to imgbuild's: the tree of a store, and
-//! slices of its object.
+//! The writer of the crate mkext4 with the same input as imgbuild's: the tree of a store, and slices of its
+//! object.
 
 use super::peer;
 use super::store::{self, Packed};
@@ -10,8 +10,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Writes what is in `store` into a filesystem of `len` bytes with `inodes` inodes in the file
-/// `image`.
+/// Writes the contents of `store` into a filesystem of `len` bytes with `inodes` inodes in the file `image`.
 pub(super) fn write(store: &Path, image: &Path, len: u64, inodes: u64) {
     let tree = store::tree(store);
     let mut adding = Adding {
@@ -40,7 +39,7 @@ struct Adding<'a> {
 }
 
 impl Adding<'_> {
-    /// Adds what is below the directory `id`.
+    /// Adds the contents of the directory `id`.
     fn entries(&mut self, id: NodeId, parent: InodeHandle) {
         let tree = self.tree;
         for (name, id) in tree.entries(id) {
@@ -98,7 +97,7 @@ fn segment(piece: &Piece) -> SparseSeg {
 /// The data of a content, read from the object.
 struct Slices<'a> {
     object: &'a fs_err::File,
-    /// Start and end of what is still to be read, the next last.
+    /// The start and end of the spans that are still to be read, the next one last.
     ahead: Vec<(u64, u64)>,
 }
 

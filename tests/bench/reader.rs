@@ -1,4 +1,4 @@
-//! The readers: everything that has a name, and then every byte of every file.
+//! The readers, which read every name and then every byte of every file.
 
 use imgbuild::digest::Sha256;
 use imgbuild::disk::device::{Device, FileDevice};
@@ -9,7 +9,7 @@ use mkext4::spec::inode::FileType;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// As much as is read at once.
+/// The number of bytes of one read.
 const BUFFER: usize = 1 << 20;
 const ROOT_INO: u32 = 2;
 

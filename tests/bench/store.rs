@@ -1,5 +1,5 @@
-//! The writer of imgbuild with what a build hands it: a tree, and content in a stored object, file
-//! behind file as in a package's archive.
+//! The writer of imgbuild with the input of a build: a tree, and content in a stored object, in which the
+//! files follow each other as in a package's archive.
 
 use super::ours;
 use imgbuild::digest::Sha256;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// As far apart as the members of a tar archive begin.
+/// The alignment of the members of a tar archive.
 const ALIGNMENT: u64 = 512;
 
 pub(super) struct Packed(PathBuf);
@@ -28,7 +28,7 @@ impl Objects for Packed {
     }
 }
 
-/// Makes `store` of what is in `folder`.
+/// Makes `store` from the contents of `folder`.
 pub(super) fn pack(folder: &Path, store: &Path) {
     let (mut tree, files) = ours::read(folder);
     fs_err::create_dir_all(store).unwrap();
@@ -76,8 +76,8 @@ pub(super) fn tree(store: &Path) -> Tree {
     parse_dump(&text).unwrap()
 }
 
-/// Writes what is in `store` into a filesystem of `len` bytes in the file `image`; prints which step
-/// took how much of the processor.
+/// Writes the contents of `store` into a filesystem of `len` bytes in the file `image`; prints the processor
+/// time of each step.
 pub(super) fn write(store: &Path, image: &Path, len: u64) {
     let tree = tree(store);
     let parsed = processor_seconds();
@@ -92,7 +92,7 @@ pub(super) fn write(store: &Path, image: &Path, len: u64) {
     );
 }
 
-/// What this process has used since it began.
+/// The processor time of this process so far.
 fn processor_seconds() -> f64 {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9

@@ -1,6 +1,6 @@
-//! The inputs that fuzzing kept, and a few thousand more made of them, through the fuzz targets: what
-//! was found once stays found, without libFuzzer and in seconds. `tests/fuzz/README.md` says what the
-//! targets judge and how long they were run.
+//! The inputs that fuzzing has found, and a few thousand more that are made of them, are given to the fuzz
+//! targets. A defect that was found once thus stays found, without libFuzzer and within seconds.
+//! `tests/fuzz/README.md` says what the targets check and for how long they were run.
 
 #![expect(clippy::unwrap_used, reason = "a test panics with what it saw")]
 
@@ -12,14 +12,14 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// How many inputs of each target's corpus are replayed, evenly spread.
+/// The number of inputs of each target's corpus that are replayed, evenly spread.
 const REPLAYED: usize = 120;
-/// How many mutations of these are tried.
+/// The number of mutations of these that are tried.
 const MUTATED: u64 = 120;
-/// libFuzzer made no longer ones.
+/// The length of the longest inputs of libFuzzer.
 const MAX_LEN: usize = 4096;
 
-/// Memory is counted for the whole process, so that targets run one after the other.
+/// Memory is counted for the whole process, so only one target runs at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 macro_rules! targets {
@@ -53,7 +53,7 @@ fn checksums_of_the_images_are_made_as_mke2fs_makes_them() {
     }
 }
 
-/// A target whose images are all refused at once would find nothing.
+/// If the images of a target were all refused at once, it would find nothing.
 #[test]
 fn images_are_read_before_they_are_changed() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +83,7 @@ fn replay(name: &str, run: fn(&[u8])) {
     }
 }
 
-/// Runs a target; where it panics, says with which input.
+/// Runs a target; if it panics, prints the input.
 fn judge(input: &str, bytes: &[u8], run: fn(&[u8])) {
     struct Input<'a>(&'a str, &'a [u8]);
     #[expect(
@@ -118,7 +118,7 @@ fn corpus(path: &Path) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
-/// Inputs that broke an invariant before, named after the defect.
+/// Inputs that broke an invariant in the past, named after the defect.
 fn regressions(folder: &Path) -> Vec<(String, Vec<u8>)> {
     if !folder.exists() {
         return Vec::new();

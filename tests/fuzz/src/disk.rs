@@ -1,4 +1,4 @@
-//! Disks with partition tables, and what is judged on each; the targets are `gpt` and `mbr`.
+//! Disks with partition tables, and the checks of each; the targets are `gpt` and `mbr`.
 
 use super::limits::within;
 use super::patch::{Base, Kind, Patched, SECTOR};
@@ -8,7 +8,8 @@ use imgbuild::disk::probe;
 use imgbuild::disk::table::{self, OnDisk, Table};
 use imgbuild::units::Bytes;
 
-/// The entries of a GPT, each copy of its regions at most 1 MiB, and what they are read from.
+/// The entries of a GPT, in which each copy has regions of at most 1 MiB, and the image from which they are
+/// read.
 const MEMORY: usize = 8 << 20;
 
 /// Reads `disk` and checks what is found.
@@ -53,7 +54,7 @@ fn sound(table: &Table, disk: &Patched<'_>) {
     assert_eq!(again, OnDisk::Partitions(repaired(table)));
 }
 
-/// `table` as it is after it was written: both copies are whole.
+/// `table` as it must be read after it was written: both copies are whole.
 fn repaired(table: &Table) -> Table {
     let mut table = table.clone();
     if let table::Kind::Gpt { damaged, .. } = &mut table.kind {
@@ -62,7 +63,7 @@ fn repaired(table: &Table) -> Table {
     table
 }
 
-/// A disk with nothing but `regions`.
+/// A disk that is empty except for `regions`.
 fn write(regions: &[Region], disk: &Patched<'_>) -> Vec<u8> {
     let mut bytes = vec![0; disk.to_bytes().len()];
     for region in regions {
@@ -76,7 +77,7 @@ fn write(regions: &[Region], disk: &Patched<'_>) -> Vec<u8> {
     bytes
 }
 
-/// A disk with an MBR and, where there are, logical partitions.
+/// A disk with an MBR and, if there are any, logical partitions.
 pub fn with_mbr(name: &'static str, packed: &[u8]) -> Base {
     let mut base = Base::unpack(name, packed);
     let n_sectors = base.bytes.len() / SECTOR;
@@ -106,7 +107,7 @@ pub fn with_gpt(name: &'static str, packed: &[u8], size: usize) -> Base {
     base
 }
 
-/// Makes the two checksums in the header at byte `at` right, where they cover what lies on the disk.
+/// Computes the two checksums in the header at byte `at`, if the spans that they cover are on the disk.
 fn crcs(disk: &mut Patched<'_>, at: usize, size: usize) {
     let len = disk.to_bytes().len();
     let header = disk.read(at, 92);

@@ -94,7 +94,7 @@ fn sound(tree: &Tree, place: &Slice) {
     assert!(apart, "each cluster has one owner");
 }
 
-/// A filesystem of mkfs.fat with what is where.
+/// A filesystem of mkfs.fat, and the places of its structures.
 fn map(name: &'static str, packed: &[u8]) -> Base {
     let mut base = Base::unpack(name, packed);
     let number = |at: usize| usize::from(base.bytes[at]) | usize::from(base.bytes[at + 1]) << 8;

@@ -1,4 +1,4 @@
-//! What every fuzz target runs, one file each, with the invariant that it checks at its top.
+//! The code of the fuzz targets, one file each, with the invariant that it checks at its top.
 //!
 //! The fuzzer's binaries in `fuzz_targets` and the replay of the kept inputs in `tests/hostile` share
 //! these files. A target takes any bytes, panics where the invariant is broken, and depends on
@@ -42,7 +42,7 @@ mod disk;
 mod limits;
 mod shown;
 
-/// A target's name and what it does with an input.
+/// The name of a target, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, in the order in which a run takes them.

@@ -1,4 +1,4 @@
-//! How much memory and time an input may cost.
+//! The memory and time that an input may cost.
 
 use peak_alloc::PeakAlloc;
 use rustix::time::{ClockId, clock_gettime};
@@ -6,9 +6,9 @@ use rustix::time::{ClockId, clock_gettime};
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// CPU seconds of this thread. What a target reads has kilobytes, so this is thousands of times
-/// what it takes; it tells a loop that does not end, or one that is quadratic in a hostile number,
-/// also on a slow and busy machine and in a build that is not optimized.
+/// The limit in CPU seconds of this thread. A target reads kilobytes, so this is thousands of times what it
+/// needs; it finds a loop that does not end, or one that is quadratic in a number of the input, even on a
+/// slow and busy machine and in a build without optimization.
 const MOST_SECONDS: f64 = 5.0;
 
 /// Runs `parse`, which may take `memory` bytes from the heap at once.

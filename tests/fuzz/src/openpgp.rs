@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 pub fn run(input: &[u8]) {
     static DEBIAN: OnceLock<Keyring> = OnceLock::new();
     let debian = DEBIAN.get_or_init(Keyring::debian);
-    // Where somebody asked for them, errors of the OpenPGP crate have a backtrace, which takes long and much.
+    // If backtraces are enabled, errors of the OpenPGP crate have one, which takes much time and memory.
     let traced = Backtrace::capture().status() == BacktraceStatus::Captured;
     let memory = input.len() * 256 + if traced { 256 << 20 } else { 4 << 20 };
     let _ = within(memory, || Keyring::parse(input));

@@ -8,9 +8,9 @@ use imgbuild::base::input::Input;
 use imgbuild::base::packing::unpack;
 use std::io::{self, Read};
 
-/// What xz may take, as the largest of them.
+/// The memory that xz may take, which is the largest of all formats.
 const MEMORY: usize = 640 << 20;
-/// More of a disk is not looked at.
+/// The number of bytes of a disk that are read.
 const MOST: u64 = 8 << 20;
 
 pub fn run(input: &[u8]) {

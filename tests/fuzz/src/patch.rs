@@ -1,5 +1,5 @@
-//! A real image with a few changes, which is what an input for a filesystem or a partition table
-//! stands for: some bytes say which image, and what to write to which of its structures.
+//! A real image with a few changes. This is the meaning of an input for a filesystem or a partition table:
+//! some bytes choose the image, and the others say what to write to which of its structures.
 //!
 //! ```text
 //! input   base:1 mode:1 [cut:2] patch*
@@ -11,8 +11,8 @@
 //!         0xc0       copy the structure with the number in the two bytes that follow over this one
 //! ```
 //!
-//! So an input has tens of bytes, each of which matters, and a fuzzer needs neither to find the few
-//! important bytes of an image nor to guess checksums.
+//! An input thus has tens of bytes, each of which matters, and a fuzzer neither has to find the few important
+//! bytes of an image nor to guess checksums.
 
 use imgbuild::disk::device::Device;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use std::io;
 
 pub const SECTOR: usize = 512;
 
-/// What a part of an image is.
+/// The type of a part of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Superblock,
@@ -44,19 +44,19 @@ pub struct Span {
     pub kind: Kind,
     pub at: usize,
     pub len: usize,
-    /// What makes its checksum right again: an index of [`Base::seals`].
+    /// The function that computes its checksum: an index of [`Base::seals`].
     pub seal: Option<usize>,
 }
 
-/// Makes one checksum right.
+/// Computes one checksum.
 pub type Seal = Box<dyn Fn(&mut Patched<'_>) + Send + Sync>;
 
-/// A sound image and what is where in it.
+/// A sound image, and the places of its structures.
 pub struct Base {
     pub name: &'static str,
     pub bytes: Vec<u8>,
     pub spans: Vec<Span>,
-    /// Inner ones before those that cover them.
+    /// Inner checksums come before those that cover them.
     pub seals: Vec<Seal>,
 }
 
@@ -77,7 +77,7 @@ impl Base {
         self.sealed(kind, at, len, None);
     }
 
-    /// Adds a span whose checksum is made right by `seal`.
+    /// Adds a span whose checksum `seal` computes.
     pub fn sealed(&mut self, kind: Kind, at: usize, len: usize, seal: Option<usize>) {
         assert!(
             at + len <= self.bytes.len() && len > 0,
@@ -92,7 +92,7 @@ impl Base {
         });
     }
 
-    /// Adds a way to make a checksum right.
+    /// Adds a function that computes a checksum.
     pub fn seal(
         &mut self,
         seal: impl Fn(&mut Patched<'_>) + Send + Sync + 'static,
@@ -103,7 +103,8 @@ impl Base {
 }
 
 impl Base {
-    /// Panics unless every checksum comes out as it is: the base is sound and so are the seals.
+    /// Panics unless every computed checksum equals that of the base, which shows that the base is sound and
+    /// so are the seals.
     pub fn check(&self) {
         let mut patched = Patched::unchanged(self);
         for (index, seal) in self.seals.iter().enumerate() {
@@ -132,7 +133,7 @@ impl<'a> Patched<'a> {
         }
     }
 
-    /// What `input` makes of one of `bases`, changing structures of `kinds` only.
+    /// The result of `input` for one of `bases`, in which only structures of `kinds` are changed.
     pub fn new(bases: &'a [Base], kinds: &[Kind], input: &[u8]) -> Option<Self> {
         let mut input = Input(input);
         let base = &bases[usize::from(input.byte()?) % bases.len()];
@@ -209,7 +210,7 @@ impl<'a> Patched<'a> {
         }
     }
 
-    /// Lays the changed sectors over `into`, which was read at `at` of the base.
+    /// Copies the changed sectors over `into`, which was read at `at` of the base.
     fn overlay(&self, at: usize, into: &mut [u8]) {
         let (first, end) = (at / SECTOR, at + into.len());
         for (sector, bytes) in self.sectors.range(first..end.div_ceil(SECTOR)) {
@@ -256,7 +257,7 @@ impl<'a> Input<'a> {
         Some(u16::from_le_bytes(*short))
     }
 
-    /// The next `len` bytes, or what there is.
+    /// The next `len` bytes, or fewer at the end.
     fn bytes(&mut self, len: usize) -> &'a [u8] {
         let (bytes, rest) = self.0.split_at(len.min(self.0.len()));
         self.0 = rest;

@@ -1,13 +1,13 @@
-//! What the targets of definitions ask of everything that is said about them.
+//! The checks of messages that the targets of definitions share.
 
 use imgbuild::diag::{Diagnostics, MAX_SHOWN, visible};
 
-/// How much the reading of `text` may take.
+/// The memory that the reading of `text` may take.
 pub fn memory(text: &str) -> usize {
     (8 << 20) + text.len() * 1024
 }
 
-/// Whatever is wrong is shown without control characters, in few lines, and counted.
+/// Checks that every mistake is shown without control characters and in few lines, and is counted.
 pub fn shown(diagnostics: &Diagnostics) {
     let text = diagnostics.to_string();
     assert_eq!(visible(&text), text, "it is visible");

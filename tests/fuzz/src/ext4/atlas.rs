@@ -1,4 +1,4 @@
-//! What is where in a sound ext4 image: its structures become the spans that inputs change.
+//! The places of the structures of a sound ext4 image, which become the spans that inputs change.
 //!
 //! The image is one of `bases/`, so numbers are trusted here and a wrong one panics.
 
@@ -21,7 +21,7 @@ pub fn le32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// The numbers of the superblock that lead on.
+/// The numbers of the superblock by which the other structures are found.
 struct Shape {
     block: usize,
     first: usize,
@@ -31,7 +31,7 @@ struct Shape {
     blocks_per_group: usize,
     inode: usize,
     meta_bg: bool,
-    /// Seed of `metadata_csum`, where it is on.
+    /// Seed of `metadata_csum`, if it is enabled.
     seed: Option<u32>,
     group_sums: bool,
     uuid: [u8; 16],
@@ -63,8 +63,8 @@ impl Shape {
         }
     }
 
-    /// Where the descriptor of `group` stands. With `meta_bg`, the bases have a copy of the
-    /// superblock in each group.
+    /// The place of the descriptor of `group`. With `meta_bg`, the bases have a copy of the superblock in
+    /// each group.
     fn descriptor_at(&self, group: usize) -> usize {
         let per_block = self.block / self.descriptor;
         let block = match self.meta_bg {
@@ -113,7 +113,7 @@ pub fn map(base: &mut Base) {
     base.sealed(Kind::Superblock, 1024, 1024, seal);
 }
 
-/// One inode and what hangs on it.
+/// One inode, and the structures to which it leads.
 struct Walk<'a> {
     base: &'a mut Base,
     shape: &'a Shape,
@@ -171,7 +171,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A seal that needs to know the inode, where there are checksums.
+    /// A seal that depends on the inode, if there are checksums.
     fn owned(
         &mut self,
         seal: impl Fn(Owner, &mut super::super::patch::Patched<'_>) + Send + Sync + 'static,
@@ -186,7 +186,7 @@ impl Walk<'_> {
         self.base.seal(move |image| seal(owner, image))
     }
 
-    /// The blocks that the extent tree with this node holds.
+    /// The blocks of the extent tree with this node.
     fn extents(&mut self, node: &[u8], blocks: &mut Vec<usize>) {
         let depth = le16(node, 6);
         for entry in node[12..].chunks_exact(12).take(le16(node, 2)) {

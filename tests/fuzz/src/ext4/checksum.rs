@@ -1,14 +1,14 @@
-//! ext4's and jbd2's checksums over changed structures, which a fuzzer would never guess.
+//! Checksums of ext4 and jbd2 over changed structures, which a fuzzer would never guess.
 //!
-//! Written from the kernel's documentation of the formats (`Documentation/filesystems/ext4`), apart
-//! from the product's own code, so that no mistake there is repeated here.
+//! This follows the kernel's documentation of the formats (`Documentation/filesystems/ext4`) and shares no
+//! code with the library, so that no mistake there is repeated here.
 
 use super::super::patch::Patched;
 
-/// A field that a checksum is computed without: it counts as zeros.
+/// A field that counts as zeros when a checksum is computed.
 type Hole = (usize, usize);
 
-/// The kernel's `crc32c`, which unlike everybody else's inverts neither at the start nor at the end.
+/// The kernel's `crc32c`, which unlike the usual one inverts neither at the start nor at the end.
 pub fn raw(crc: u32, bytes: &[u8]) -> u32 {
     !crc32c::crc32c_append(!crc, bytes)
 }
@@ -137,7 +137,7 @@ pub fn log_commit(image: &mut Patched<'_>, at: usize, block: usize, seed: u32) {
     image.write(at + 16, &sum.to_be_bytes());
 }
 
-/// The checksum over a data block of a log: `field` is where its tag keeps it, in 2 or 4 bytes.
+/// The checksum of a data block of a log; `field` is the place of 2 or 4 bytes in which its tag has it.
 #[derive(Clone, Copy)]
 pub struct LogTag {
     pub descriptor: usize,

@@ -1,4 +1,4 @@
-//! What is where in the log of a sound image.
+//! The places of the structures in the log of a sound image.
 
 use super::super::patch::{Base, Kind, Patched};
 use super::checksum::{self, LogTag};
@@ -76,7 +76,7 @@ pub fn map(base: &mut Base, block: usize, blocks: &[usize]) {
     base.sealed(Kind::LogSuperblock, start, 1024, seal);
 }
 
-/// Where in the descriptor the tags of its data blocks keep the checksum.
+/// The places in the descriptor at which the tags of its data blocks have the checksum.
 fn tags(descriptor: &[u8], tag_len: usize, wide: bool) -> Vec<usize> {
     let mut fields = Vec::new();
     let mut at = 12;

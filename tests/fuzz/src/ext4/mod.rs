@@ -1,4 +1,4 @@
-//! ext4 images, and what is judged on each; the targets are files of their own.
+//! ext4 images, and the checks of each; each target has a file of its own.
 
 mod atlas;
 mod checksum;
@@ -15,17 +15,17 @@ use imgbuild::tree::dump;
 use imgbuild::tree::{Kind as NodeKind, Piece, Slice, Tree};
 use std::sync::LazyLock;
 
-/// Memory for each byte of the device, and whatever the device: 255 names of one inode fit into a
-/// block, a node takes some 200 bytes, and a log that is replayed is held in memory.
+/// The allowed memory for each byte of the device, and for a device of any size: 255 names of one inode fit
+/// into a block, a node takes about 200 bytes, and a log that is replayed is in memory.
 const MEMORY_PER_BYTE: usize = 24;
 const MEMORY: usize = 4 << 20;
-/// A tree has at most one name for so many bytes of the device: an entry of a directory has 12 bytes.
+/// The number of bytes of the device for each name: an entry of a directory has at least 12.
 const LEAST_ENTRY: u64 = 12;
-/// Length of the filesystem that a tree is written to.
+/// The length of the filesystem to which a tree is written.
 const WRITTEN: u64 = 64 << 20;
-/// What our writer may take for its tables.
+/// The memory that the writer may take for its tables.
 const WRITER: usize = 64 << 20;
-/// Where the device begins in the object that the files become slices of.
+/// The offset of the device in the object of which the files become slices.
 const OFFSET: u64 = 4096;
 
 macro_rules! base {
@@ -64,7 +64,7 @@ pub fn bases() -> &'static [Base] {
     &BASES
 }
 
-/// Whether the reader gives a tree for an image as it was made.
+/// Whether the reader finds a tree in the unchanged image.
 pub fn is_read(base: &Base) -> bool {
     let place = Slice {
         object: Sha256([7; 32]),
@@ -75,14 +75,14 @@ pub fn is_read(base: &Base) -> bool {
     Filesystem::open(&device).is_ok_and(|filesystem| filesystem.tree(&place).is_ok())
 }
 
-/// Reads what `input` makes of an image when it changes structures of `kinds`.
+/// Reads the result of `input` for an image in which it changes structures of `kinds`.
 pub fn run(kinds: &[Kind], input: &[u8]) {
     if let Some(image) = Patched::new(&BASES, kinds, input) {
         judge(&image, image.thorough);
     }
 }
 
-/// The same, with images that have a log to replay.
+/// As [`run`], with images that have a log to replay.
 pub fn run_log(kinds: &[Kind], input: &[u8]) {
     if let Some(image) = Patched::new(&BASES[10..], kinds, input) {
         judge(&image, image.thorough);
