@@ -1,20 +1,22 @@
-//! The lane of the boards that no other lane builds: each from Debian's archive for its own
-//! architecture. What its chip or firmware reads first is compared with what it was taken from, by
-//! other people's tools.
+//! The boards that no other test of this lane builds: each is built from Debian's archive for its own
+//! architecture. The tools of other projects compare what its boot ROM or firmware reads first with the file
+//! that it was taken from.
 
 mod odroid;
 mod rpi;
 
-use super::support::{User, bench, partitions, run, said};
+use super::command::{run, stdout};
+use super::support::{User, partitions, run_folder};
 use imgbuild::lock::Lock;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// Who builds, with one store for all: boards of one architecture share most packages.
+/// The user who builds, with one store for all images, because boards of one architecture share most
+/// packages.
 static USER: LazyLock<User> = LazyLock::new(|| User::first("boards"));
 
-/// An image of a board, and the lock that it was made by.
+/// An image of a board, and the lock of its build.
 struct Built {
     image: PathBuf,
     lock: Lock,
@@ -63,22 +65,22 @@ impl Built {
         partitions(&self.image).last().unwrap().start
     }
 
-    /// What debugfs(8) says to `request` about the root filesystem.
+    /// The output of debugfs(8) for `request` on the root filesystem.
     fn debugfs(&self, request: &str) -> String {
         let device = format!("{}?offset={}", self.image.display(), self.root());
-        said(Command::new("/usr/sbin/debugfs").args(["-R", request, &device]))
+        stdout(Command::new("/usr/sbin/debugfs").args(["-R", request, &device]))
     }
 
     /// Fails unless the root filesystem has the file `path`.
     fn has(&self, path: &str) {
-        let told = self.debugfs(&format!("stat {path}"));
-        assert!(told.contains("Type: regular"), "{path}: {told}");
+        let output = self.debugfs(&format!("stat {path}"));
+        assert!(output.contains("Type: regular"), "{path}: {output}");
     }
 
     /// Fails unless the root filesystem has the folder `path`.
     fn has_folder(&self, path: &str) {
-        let told = self.debugfs(&format!("stat {path}"));
-        assert!(told.contains("Type: directory"), "{path}: {told}");
+        let output = self.debugfs(&format!("stat {path}"));
+        assert!(output.contains("Type: directory"), "{path}: {output}");
     }
 
     /// Fails unless `n` bytes of the disk from `at` on are those of `file` from `from` on, by cmp(1).
@@ -102,7 +104,7 @@ impl Drop for Built {
 }
 
 fn parts() -> PathBuf {
-    let folder = bench().join("boards-parts");
+    let folder = run_folder().join("boards-parts");
     fs_err::create_dir_all(&folder).unwrap();
     folder
 }

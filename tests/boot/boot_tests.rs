@@ -1,22 +1,23 @@
-//! `imgbuild test`, really: images of every profile are built, started, and asked how they are.
+//! Runs `imgbuild test` on images of every profile, which builds and starts them and asks for their health.
 //!
-//! The other lanes look closely at one profile each; this one has QEMU's `virt` machine for a board's image
-//! and shows that each profile comes up on a device that has just been flashed.
+//! The other tests look closely at one profile each. These use QEMU's `virt` machine for a board's image, and
+//! show that each profile comes up on a device that has just been flashed.
 #![expect(
     clippy::print_stderr,
     reason = "figures, for whoever runs it with --nocapture"
 )]
 
-use super::support::{User, run};
+use super::command::run;
+use super::support::User;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-/// Whoever builds; the images share one store.
+/// The user who builds; the images share one store.
 static USER: LazyLock<User> = LazyLock::new(|| User::first("boot-tests"));
 
-/// Without these nobody gets an exit relay.
+/// The settings without which no exit relay is built.
 const EXIT: [&str; 3] = [
     "i-accept-exit-liability=true",
     "contact=exit-abuse@example.org",
@@ -30,7 +31,8 @@ const PAIR: [&str; 3] = [
     "ha-virtual-address=10.0.2.10/24",
 ];
 
-/// Builds `profile`, or several with `+` between them, for `board`, starts it, and looks for the checks `own` among those that passed.
+/// Builds `profile`, or several with `+` between them, for `board`, starts the image, and checks that the
+/// checks `own` are among those that passed.
 fn passes(board: &str, profile: &str, settings: &[&str], own: &[&str]) {
     let began = Instant::now();
     let image = image(board, profile);
@@ -71,7 +73,7 @@ fn image(board: &str, profile: &str) -> PathBuf {
     USER.home().join(format!("{board}-{profile}.img"))
 }
 
-/// Profiles on a board that nothing else here starts are built at least.
+/// Builds profiles on a board that no other test here starts.
 fn builds(board: &str, profile: &str, settings: &[&str]) {
     fs_err::remove_file(USER.build(board, profile, settings)).unwrap();
 }

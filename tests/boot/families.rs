@@ -1,5 +1,6 @@
-//! Images that people start from, made like those of each family with other people's tools
-//! (tests/families), and profiles on top of them: what a build has no reason to change is as it was.
+//! Images that people start from, made by the tools of other projects to be like those of each family
+//! (tests/families), and profiles on top of them. Everything that a build has no reason to change must be as
+//! it was.
 #![expect(
     clippy::print_stderr,
     reason = "figures, for whoever runs it with --nocapture"
@@ -38,14 +39,14 @@ fn cloud_takes_a_load_balancer() {
     is_what_it_was(&CLOUD, "haproxy-node", &boots::BALANCER);
 }
 
-/// Puts `profile` with `settings` on the base of `family` and checks every part of the image.
+/// Builds `profile` with `settings` on the base of `family`, and checks every part of the image.
 fn takes(family: &Family, profile: &str, settings: &[&str]) {
     let image = family.with(profile, settings);
     is_what_it_was(family, profile, &image);
     fs_err::remove_file(&image).unwrap();
 }
 
-/// Judges every part of `image`, the base of `family` with `profile` on it.
+/// Checks every part of `image`, which is the base of `family` with `profile` on it.
 fn is_what_it_was(family: &Family, profile: &str, image: &Path) {
     let began = Instant::now();
     disk::judge(family, image);

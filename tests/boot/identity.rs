@@ -1,17 +1,17 @@
-//! What a device has made for itself, and that no other device of the same image has it too.
+//! The files and secrets that a device has made for itself, which no other device of the same image may have.
 
 use super::machine::Machine;
-use super::support::PATIENCE;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The files that came after the image, none of them empty, with the digest of each; then what the owner was
-/// told, and the addresses of interfaces without hardware.
+/// The files that are newer than the image and not empty, with their digests; then the text that the owner is
+/// shown, and the addresses of interfaces without hardware.
 const LOOK: &str = "find / $(findmnt -no TARGET -t vfat) -xdev -type f -size +0 \
      -newer /usr/lib/imgbuild/settings/settings.json -exec sha256sum {} +; \
      echo; cat $(findmnt -no TARGET -t vfat)/imgbuild-secrets.txt; \
      cd /sys/devices/virtual/net; grep . $(ls | grep -vx lo | sed 's,$,/address,') /dev/null; true";
 
-/// What every device makes, or the kernel and packages on it, where it tells nothing of the device.
+/// Files that may be the same on two devices: each device makes them, or the kernel and packages on it, and
+/// they say nothing about the device.
 const ALIKE: [&str; 9] = [
     "/etc/imgbuild/",
     "/etc/ld.so.cache",
@@ -20,12 +20,12 @@ const ALIKE: [&str; 9] = [
     "/var/lib/imgbuild/applied/settings",
     "/var/lib/imgbuild/firstboot-done",
     "/var/lib/imgbuild/root-grown",
-    // The names of the checks that were well.
+    // This has the names of the checks that passed.
     "/var/lib/imgbuild/well",
     "/var/lib/systemd/catalog/",
 ];
 
-/// What no device is without.
+/// The files that every device has.
 const NEEDED: [&str; 7] = [
     "/etc/machine-id",
     "/etc/shadow",
@@ -36,41 +36,41 @@ const NEEDED: [&str; 7] = [
     "/var/lib/systemd/random-seed",
 ];
 
-/// What makes a device this one and no other.
+/// The files and texts that identify a device.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// Path → digest.
     files: BTreeMap<String, String>,
-    /// Lines of what the owner was told, and addresses.
-    told: BTreeSet<String>,
+    /// The lines of the text that the owner is shown, and addresses.
+    shown: BTreeSet<String>,
 }
 
 impl Identity {
-    /// That of a device after its first boot.
+    /// The identity of a device after its first boot.
     pub(crate) fn of(machine: &mut Machine) -> Self {
-        let seen = machine.succeed(LOOK, PATIENCE);
+        let seen = machine.succeed(LOOK);
         Self::parse(&seen)
     }
 
     fn parse(seen: &str) -> Self {
-        let (files, told) = seen.split_once("\n\n").expect("files, then words");
+        let (files, shown) = seen.split_once("\n\n").expect("files, then words");
         let file = |line: &str| {
             let (digest, path) = line.split_once("  ").expect("a digest and a path");
             (path.to_owned(), digest.to_owned())
         };
         Self {
             files: files.lines().map(file).collect(),
-            told: told.lines().map(str::to_owned).collect(),
+            shown: shown.lines().map(str::to_owned).collect(),
         }
     }
 
-    /// Panics where the two devices share a key, an id or a password, or lack one; `own` are files of the
-    /// image's profile, and what the owner is told of by these labels.
+    /// Panics if the two devices share a key, an id or a password, or lack one. `own` are files of the
+    /// image's profile, and labels in the text that the owner is shown.
     pub(crate) fn shares_nothing_with(&self, other: &Self, own: &[&str]) {
         for device in [self, other] {
             for path in NEEDED.iter().chain(own) {
-                let told = || device.told.iter().any(|line| line.starts_with(path));
-                let there = device.files.contains_key(*path) || told();
+                let shown = || device.shown.iter().any(|line| line.starts_with(path));
+                let there = device.files.contains_key(*path) || shown();
                 assert!(there, "no {path} in {device:#?}");
             }
         }
@@ -90,9 +90,9 @@ impl Identity {
                 || line.starts_with("statistics page: ")
                 || line.ends_with(": made at the first boot of this device")
         };
-        let told = self.told.iter().map(String::as_str);
-        let told = told.filter(|line| other.told.contains(*line) && !known(line));
-        files.map(|(path, _)| path.as_str()).chain(told).collect()
+        let shown = self.shown.iter().map(String::as_str);
+        let shown = shown.filter(|line| other.shown.contains(*line) && !known(line));
+        files.map(|(path, _)| path.as_str()).chain(shown).collect()
     }
 }
 

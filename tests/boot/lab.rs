@@ -1,10 +1,12 @@
-//! A second disk for a machine: programs that its image does not have, and scripts.
+//! A second disk for a machine, with scripts and with programs that its image does not have.
 
-use super::support::{extract, mirror, partitions, run, said};
+use super::apt::Apt;
+use super::command::{run, stdout};
+use super::support::{extract, mirror, partitions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What goes onto the disk, and whom for.
+/// The contents of the disk, and the image for whose machine it is made.
 pub(crate) struct Lab<'l> {
     pub(crate) image: &'l Path,
     /// Debian's name of its architecture.
@@ -38,27 +40,19 @@ impl Lab<'_> {
         disk
     }
 
-    /// The packages and what they need beside what the image has: apt reads the image's own database.
+    /// The packages, and those of their dependencies that the image does not have: apt reads the image's own
+    /// database.
     fn download(&self, state: &Path) -> Vec<PathBuf> {
         if self.packages.is_empty() {
             return Vec::new();
         }
-        let parts = [
-            "lists/partial",
-            "cache/archives/partial",
-            "etc/apt.conf.d",
-            "etc/preferences.d",
-        ];
-        for part in parts {
-            fs_err::create_dir_all(state.join(part)).unwrap();
-        }
+        fs_err::create_dir_all(state).unwrap();
         let root = state.join("root");
         let last = *partitions(self.image).last().expect("a root partition");
         extract(self.image, last, &root);
         let mut debugfs = Command::new("/usr/sbin/debugfs");
-        let status = said(debugfs.args(["-R", "cat /var/lib/dpkg/status"]).arg(&root));
+        let status = stdout(debugfs.args(["-R", "cat /var/lib/dpkg/status"]).arg(&root));
         fs_err::remove_file(root).unwrap();
-        fs_err::write(state.join("status"), status).unwrap();
         let keyring =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("keyrings/debian-archive-keyring.pgp");
         let source = format!(
@@ -66,42 +60,17 @@ impl Lab<'_> {
             keyring.display(),
             mirror()
         );
-        fs_err::write(state.join("etc/sources.list"), source).unwrap();
-        run(self.apt(state).arg("update"));
-        run(self
-            .apt(state)
-            .args(["--yes", "--download-only", "--no-remove", "install"])
-            .args(self.packages));
-        let text = said(
+        let apt = Apt::new(state, self.architecture, &source, &status);
+        run(apt.command("apt-get").args(["-q", "update"]));
+        let mut install = apt.command("apt-get");
+        install.args(["-q", "--yes", "--download-only", "--no-remove"]);
+        install.args(["--no-install-recommends", "install"]);
+        run(install.args(self.packages));
+        let text = stdout(
             Command::new("find")
                 .arg(state.join("cache/archives"))
                 .args(["-name", "*.deb"]),
         );
         text.lines().map(PathBuf::from).collect()
-    }
-
-    fn apt(&self, state: &Path) -> Command {
-        let mut apt = Command::new("apt-get");
-        for (option, value) in [
-            ("Dir::Etc", state.join("etc").as_path()),
-            ("Dir::State", state),
-            ("Dir::State::status", &state.join("status")),
-            ("Dir::State::lists", &state.join("lists")),
-            ("Dir::Cache", &state.join("cache")),
-        ] {
-            apt.arg("-o").arg(format!("{option}={}", value.display()));
-        }
-        for option in ["APT::Architecture", "APT::Architectures"] {
-            apt.arg("-o").arg(format!("{option}={}", self.architecture));
-        }
-        let options = [
-            "APT::Install-Recommends=false",
-            "APT::Sandbox::User=",
-            "Acquire::Languages=none",
-            "Debug::NoLocking=true",
-        ];
-        apt.args(options.iter().flat_map(|option| ["-o", option]));
-        apt.arg("-q");
-        apt
     }
 }

@@ -1,13 +1,14 @@
-//! The lane of the virtual ARM machine: Debian's U-Boot starts the image by its menu, on a disk that has
-//! room to grow, and starts the kernel that an upgrade on the device has brought.
+//! The virtual ARM machine: Debian's U-Boot starts the image by its menu, on a disk with room for growth, and
+//! then starts the kernel that an upgrade on the device has installed.
 #![expect(
     clippy::print_stderr,
     reason = "figures, for whoever runs it with --nocapture"
 )]
 
+use super::command::{run, stdout};
 use super::machine::Machine;
 use super::mirror::{NOW, Server, TestKey};
-use super::support::{PATIENCE, User, bench, extract, flash, partitions, run, said};
+use super::support::{User, extract, flash, partitions, run_folder};
 use imgbuild::lock::Lock;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,15 +20,16 @@ const MENU: &str = "/boot/extlinux/extlinux.conf";
 /// The disk that the image is flashed to.
 const DISK: u64 = 8 << 30;
 
-/// Words for the kernel of an emulated machine, where everything takes ten times as long.
+/// Parameters for the kernel of an emulated machine, in which everything takes ten times as long.
 const PATIENT: &str =
     "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
 
-/// The same release's kernel with fewer drivers: another one than the image's, whose initramfs is made in
-/// two minutes of emulation instead of five.
+/// Debian's kernel of the same release with fewer drivers. Its initramfs is made in two minutes of emulation
+/// instead of five.
 const OTHER: &str = "linux-image-cloud-arm64";
 
-/// Takes package `$1` from the archive at `$2`, nothing from elsewhere, and nothing of what is typed behind it.
+/// Installs package `$1` from the archive at `$2` and from no other. The installation does not read what is
+/// typed after it.
 const UPGRADE: &str = r#"set -e
 helper=/usr/lib/apt/apt-helper
 $helper download-file "$2/key.asc" /usr/share/keyrings/upgrade.asc > /dev/null
@@ -41,13 +43,13 @@ apt-get -qq -y --no-install-recommends install "$1" < /dev/null > /var/log/upgra
 "#;
 
 fn folder() -> PathBuf {
-    let folder = bench().join("qemu-arm64-parts");
+    let folder = run_folder().join("qemu-arm64-parts");
     fs_err::create_dir_all(&folder).unwrap();
     folder
 }
 
-/// The shipped board, whose kernels are patient, as U-Boot takes words from its menu only; and the same
-/// with the other kernel.
+/// The shipped board with the parameters for an emulated machine, because U-Boot reads parameters from its
+/// menu only; and the same board with the other kernel.
 fn write_boards(folder: &Path) {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards/qemu-arm64/board.toml");
     let text = fs_err::read_to_string(shipped).unwrap();
@@ -69,7 +71,7 @@ fn write_boards(folder: &Path) {
     }
 }
 
-/// The machine with nothing but firmware and disk, as U-Boot finds it.
+/// The machine with firmware and disk alone, as U-Boot finds it.
 fn start(disk: &Path, boot: &str) -> Machine {
     let mut qemu = Command::new("qemu-system-aarch64");
     qemu.args(["-machine", "virt", "-cpu", "cortex-a72", "-smp", "2"]);
@@ -80,29 +82,24 @@ fn start(disk: &Path, boot: &str) -> Machine {
         .arg(format!("if=virtio,format=raw,file={}", disk.display()));
     let log = folder().join(format!("{boot}.log"));
     let mut machine = Machine::start(&mut qemu, &log);
-    machine.expect("/boot/extlinux/extlinux.conf", PATIENCE);
+    machine.expect("/boot/extlinux/extlinux.conf");
     machine
 }
 
-/// What must be true after every boot; gives the running kernel's version.
+/// Checks what must be true after every boot; gives the version of the running kernel.
 fn healthy(machine: &mut Machine, boot: &str) -> String {
-    machine.log_in(PATIENCE);
+    machine.log_in();
     eprintln!("{boot}: login prompt after {:?}", machine.uptime());
-    let state = machine.run("systemctl is-system-running --wait", PATIENCE);
-    let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
-    assert_eq!((&*state.output, &*failed), ("running", ""));
-    assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
-    let root = machine.succeed("findmnt -no SOURCE /", PATIENCE);
+    machine.check_boot();
+    let root = machine.succeed("findmnt -no SOURCE /");
     assert_eq!(root, "/dev/vda1");
-    let size = machine.succeed("df --output=size -B1 / | tail -n 1", PATIENCE);
-    let size: u64 = size.trim().parse().unwrap();
-    assert!(size > DISK * 9 / 10, "the root has {size} bytes of {DISK}");
-    machine.succeed("uname -r", PATIENCE)
+    machine.check_root_len(DISK, 90);
+    machine.succeed("uname -r")
 }
 
-/// The versions that the menu starts, the default one first; without those for repairs.
+/// The versions in the menu, beginning with the default, without the entries for recovery.
 fn menu(machine: &mut Machine) -> Vec<String> {
-    let text = machine.succeed(&format!("cat {MENU}"), PATIENCE);
+    let text = machine.succeed(&format!("cat {MENU}"));
     let labels = text.lines().filter_map(|line| {
         let version = line.trim().strip_prefix("menu label Debian ")?;
         (!version.contains(' ')).then(|| version.to_owned())
@@ -110,13 +107,13 @@ fn menu(machine: &mut Machine) -> Vec<String> {
     labels.collect()
 }
 
-/// `command` on a board of this lane's.
+/// `command` for a board of these tests.
 fn on<'c>(command: &'c mut Command, board: &str) -> &'c mut Command {
     command.args(["--board", board, "--profile", "haproxy-node"]);
     command.arg("--definitions").arg(folder())
 }
 
-/// A disk with the image on it, judged.
+/// A disk with the image on it, which sfdisk and e2fsck have checked.
 fn flashed(user: &User) -> PathBuf {
     let image = user.home().join("qemu-arm64.img");
     run(on(&mut user.imgbuild(), "qemu-arm64")
@@ -135,7 +132,8 @@ fn flashed(user: &User) -> PathBuf {
     disk
 }
 
-/// Makes an archive of one package in `root`: the other kernel, as Debian's archive has it. Gives its name.
+/// Makes an archive of one package in `root`: the other kernel, as Debian's archive has it. Gives the
+/// package's name.
 fn write_archive(user: &User, root: &Path) -> String {
     let lock = user.home().join("other.lock");
     run(on(user.imgbuild().arg("lock"), "other")
@@ -154,7 +152,7 @@ fn write_archive(user: &User, root: &Path) -> String {
     let mut curl = Command::new("curl");
     run(curl.current_dir(root).args(["-sSf", "-O", &url]));
     let made = |program: &str, arguments: &[&str]| {
-        said(Command::new(program).current_dir(root).args(arguments))
+        stdout(Command::new(program).current_dir(root).args(arguments))
     };
     let index = made("dpkg-scanpackages", &["--arch", "arm64", "."]);
     fs_err::write(root.join("Packages"), index).unwrap();
@@ -163,11 +161,6 @@ fn write_archive(user: &User, root: &Path) -> String {
     fs_err::write(root.join("InRelease"), release).unwrap();
     fs_err::write(root.join("key.asc"), key.armored_keyring()).unwrap();
     kernel.name.clone()
-}
-
-fn switch_off(mut machine: Machine) {
-    machine.type_line("systemctl poweroff");
-    machine.expect("Power down", PATIENCE);
 }
 
 #[test]
@@ -182,25 +175,25 @@ fn u_boot_starts_the_image_before_and_after_its_growth_and_a_kernel_upgrade() {
     let mut machine = start(&disk, "first");
     let before = healthy(&mut machine, "first boot");
     assert_eq!(menu(&mut machine), [before.as_str()]);
-    let words = machine.succeed("cat /proc/cmdline", PATIENCE);
-    // u-boot-menu's own words are the ones that imgbuild has written.
+    let words = machine.succeed("cat /proc/cmdline");
+    // u-boot-update writes the same menu as imgbuild.
     let judge = format!("cp {MENU} /tmp/menu && u-boot-update && cmp {MENU} /tmp/menu");
-    machine.succeed(&judge, PATIENCE);
+    machine.succeed(&judge);
 
     let began = machine.uptime();
-    // What is this machine's loopback to QEMU's guests.
+    // QEMU's guests reach the host's loopback at this address.
     let url = server.url().replace("127.0.0.1", "10.0.2.2");
     let script = format!("cat > /tmp/upgrade << 'EOF'\n{UPGRADE}EOF");
-    machine.succeed(&script, PATIENCE);
-    machine.succeed(&format!("sh /tmp/upgrade {other} {url}"), PATIENCE);
+    machine.succeed(&script);
+    machine.succeed(&format!("sh /tmp/upgrade {other} {url}"));
     eprintln!("kernel upgrade in {:?}", machine.uptime() - began);
     let after = other.strip_prefix("linux-image-").unwrap();
     assert_eq!(menu(&mut machine), [after, &before]);
-    switch_off(machine);
+    machine.switch_off();
 
-    // Now U-Boot reads what the kernel has written to a filesystem that it has grown.
+    // Now U-Boot reads files that the kernel has written to a filesystem that it has grown.
     let mut machine = start(&disk, "second");
     assert_eq!(healthy(&mut machine, "second boot"), after);
-    assert_eq!(machine.succeed("cat /proc/cmdline", PATIENCE), words);
-    switch_off(machine);
+    assert_eq!(machine.succeed("cat /proc/cmdline"), words);
+    machine.switch_off();
 }

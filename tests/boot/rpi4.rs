@@ -1,8 +1,8 @@
-//! The lane of the Raspberry Pi 4 with a Tor hotspot.
+//! The Raspberry Pi 4 as a Tor hotspot.
 //!
-//! No emulator runs the Pi's own firmware: other readers of FAT and of its two text files judge what
-//! it would find. The rest starts in QEMU: on a board without a card reader, where clients join over
-//! simulated radios, and on a Raspberry Pi 3, from the card as it is.
+//! No emulator runs the Pi's own firmware, so other readers of FAT and of its two text files check what it
+//! would find. The rest starts in QEMU: on a machine without a card reader, where clients join over simulated
+//! radios, and on a Raspberry Pi 3, from the unchanged card.
 #![expect(
     clippy::print_stderr,
     reason = "figures, for whoever runs it with --nocapture"
@@ -10,14 +10,15 @@
 
 mod hotspot;
 
+use super::command::{run, stdout};
 use super::identity::Identity;
 use super::machine::Machine;
-use super::support::{PATIENCE, Partition, User, bench, extract, flash, partitions, run, said};
+use super::support::{Partition, User, extract, flash, partitions, run_folder};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// The image, built once for all tests of this lane.
+/// The image, built once for all tests of this file.
 static BUILT: LazyLock<Built> = LazyLock::new(Built::new);
 
 /// An image and its partitions.
@@ -25,14 +26,14 @@ struct Built {
     image: PathBuf,
     firmware: Partition,
     root: Partition,
-    /// Where tests put what they take out of it.
+    /// The folder for files that tests take out of the image.
     folder: PathBuf,
 }
 
-/// A card that the machine has room on: its size must be a power of two (QEMU's SD card).
+/// The size of the card, which must be a power of two for QEMU's SD card.
 const CARD: u64 = 8 << 30;
 
-/// Words for the kernel of an emulated machine, where everything takes ten times as long.
+/// Parameters for the kernel of an emulated machine, in which everything takes ten times as long.
 const PATIENT: &str =
     "systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900";
 
@@ -43,7 +44,7 @@ impl Built {
         let [firmware, root] = partitions(&image)[..] else {
             panic!("the image has other partitions than firmware and root");
         };
-        let folder = bench().join("rpi4-parts");
+        let folder = run_folder().join("rpi4-parts");
         fs_err::create_dir(&folder).unwrap();
         Self {
             image,
@@ -62,7 +63,7 @@ impl Built {
     }
 
     fn firmware_text(&self, name: &str) -> String {
-        said(self.mtool("mtype").arg(format!("::{name}")))
+        stdout(self.mtool("mtype").arg(format!("::{name}")))
     }
 
     /// Copies a file of the firmware's partition out of the image.
@@ -90,7 +91,7 @@ impl Built {
             .unwrap_or_else(|| panic!("no {key} in {text}"))
     }
 
-    /// QEMU with the card's own kernel, initramfs and command line, and `words` after these.
+    /// QEMU with the kernel, initramfs and command line of the card, and `words` after the latter.
     fn machine(&self, machine: &str, words: &str) -> Command {
         let mut qemu = Command::new("qemu-system-aarch64");
         qemu.args([
@@ -112,7 +113,7 @@ impl Built {
 }
 
 #[test]
-fn judges_accept_the_disk() {
+fn sfdisk_fsck_and_debugfs_accept_the_disk() {
     let built = &*BUILT;
     run(Command::new("/usr/sbin/sfdisk")
         .arg("--verify")
@@ -150,12 +151,12 @@ fn the_initramfs_is_of_arm64() {
     assert!(programs_of_arm64(&tree) > 10);
 }
 
-/// How many programs, libraries and modules `tree` holds, by readelf(1); none is of another machine.
+/// The number of programs, libraries and modules in `tree`, by readelf(1); all must be for arm64.
 fn programs_of_arm64(tree: &Path) -> usize {
-    // Firmware is for other processors, and the kernel's own machine has its own programs.
+    // Firmware is for other processors; BPF programs are for the kernel's own machine.
     let find = r#"find "$1" -path "$1/usr/lib/firmware" -prune -o -path "$1/usr/lib/raspi-firmware" -prune \
         -o -type f -size +1 -exec readelf -Wh {} + 2> /dev/null | grep -E '^(File|  Machine): '; true"#;
-    let text = said(Command::new("sh").args(["-c", find, "sh"]).arg(tree));
+    let text = stdout(Command::new("sh").args(["-c", find, "sh"]).arg(tree));
     let mut file = "";
     let mut n = 0;
     for line in text.lines() {
@@ -178,7 +179,7 @@ fn programs_of_arm64(tree: &Path) -> usize {
 #[test]
 fn the_firmware_finds_what_it_needs() {
     let built = &*BUILT;
-    let listing = said(built.mtool("mdir").args(["-b", "::"]));
+    let listing = stdout(built.mtool("mdir").args(["-b", "::"]));
     let has = |name: &str| {
         listing
             .lines()
@@ -202,7 +203,7 @@ fn the_firmware_finds_what_it_needs() {
             "{config}"
         );
     }
-    // The firmware cuts off longer lines.
+    // The firmware truncates longer lines.
     assert!(config.lines().all(|line| line.len() <= 98), "{config}");
     assert!(
         has(&built.configured("kernel")) && has(&built.configured("initramfs")),
@@ -216,12 +217,12 @@ fn the_firmware_finds_what_it_needs() {
         "the kernel is no Image of arm64"
     );
     let tree = built.firmware_file("bcm2711-rpi-4-b.dtb");
-    let fits = said(Command::new("fdtget").arg(tree).args(["/", "compatible"]));
+    let fits = stdout(Command::new("fdtget").arg(tree).args(["/", "compatible"]));
     assert!(fits.contains("raspberrypi,4-model-b"), "{fits}");
 
     let words = built.firmware_text("cmdline.txt");
     assert_eq!(words.lines().count(), 1);
-    let id = said(
+    let id = stdout(
         Command::new("/usr/sbin/sfdisk")
             .arg("--disk-id")
             .arg(&built.image),
@@ -235,44 +236,33 @@ fn the_firmware_finds_what_it_needs() {
             "{words:?}"
         );
     }
-    // A Pi 4 does not start with it (raspi-firmware's own hook).
+    // A Pi 4 does not start with `cma=` (raspi-firmware's own hook).
     assert!(
         !words.iter().any(|word| word.starts_with("cma=")),
         "{words:?}"
     );
 }
 
-/// What every board must show after its first boot; gives what the console said until then.
+/// Checks what must be true on every board after its first boot; gives the text on its console until then.
 fn first_boot(machine: &mut Machine, device: &str) -> String {
-    let said = machine.log_in(PATIENCE);
+    let console = machine.log_in();
     eprintln!("login prompt after {:?}", machine.uptime());
-    let state = machine.run("systemctl is-system-running --wait", PATIENCE);
-    let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
-    assert_eq!((&*state.output, &*failed), ("running", ""));
-    assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
-    let states = machine.succeed(
-        "dpkg-query -f '${db:Status-Abbrev}\\n' -W | sort -u",
-        PATIENCE,
-    );
+    machine.check_boot();
+    let states = machine.succeed("dpkg-query -f '${db:Status-Abbrev}\\n' -W | sort -u");
     assert_eq!(states.trim(), "ii");
-    assert_eq!(machine.succeed("findmnt -no SOURCE /", PATIENCE), device);
-    let size = machine.succeed("df --output=size -B1 / | tail -n 1", PATIENCE);
-    let size: u64 = size.trim().parse().unwrap();
-    assert!(
-        size > CARD * 9 / 10,
-        "the root filesystem has {size} bytes of {CARD}"
-    );
-    let told = machine.succeed("cat /boot/firmware/imgbuild-secrets.txt", PATIENCE);
-    assert!(told.contains("Wi-Fi passphrase: "), "{told}");
-    said
+    assert_eq!(machine.succeed("findmnt -no SOURCE /"), device);
+    machine.check_root_len(CARD, 90);
+    let secrets = machine.succeed("cat /boot/firmware/imgbuild-secrets.txt");
+    assert!(secrets.contains("Wi-Fi passphrase: "), "{secrets}");
+    console
 }
 
-/// A Raspberry Pi 3 that started from the card, for another device to be compared with.
+/// The identity of a Raspberry Pi 3 that started from the card, for the comparison with another device.
 static PI3: LazyLock<Identity> = LazyLock::new(|| {
     let built = &*BUILT;
     let card = built.folder.join("card");
     flash(&built.image, &card, CARD);
-    // With its Bluetooth the device tree gives the only serial port that QEMU shows to a driver.
+    // If the device tree describes Bluetooth, it assigns the only serial port that QEMU emulates to it.
     let tree = built.folder.join("pi3.dtb");
     fs_err::rename(built.firmware_file("bcm2837-rpi-3-b.dtb"), &tree).unwrap();
     run(Command::new("fdtput")

@@ -1,19 +1,19 @@
-//! Server packages of the archive, each alone on the profile `base`, against what mmdebstrap makes of the
-//! same packages: every one is configured, every path has the mode and the owner that it has there, and every file
-//! below /etc the contents: what a script decides by what it finds around it stands there.
+//! Server packages of the archive, each alone on the profile `base`, compared with the result of mmdebstrap
+//! for the same packages: every package is configured, every path has the same mode and owner, and every file
+//! below /etc has the same contents, in which the decisions of scripts show.
 //!
-//! What differs for `base` alone differs for reasons of the profile and of the board, and is no business of a
-//! server's scripts: it is left out. For the rest [`REASONS`] says why.
+//! Differences that `base` alone has as well come from the profile and the board, not from the scripts of a
+//! server, and are left out. [`REASONS`] explains the others.
 
 mod system;
 
-use crate::support::{self, PATIENCE, User};
+use crate::support::{self, User};
 use crate::x86_64::guest::{Firmware, Guest};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use system::System;
 
-/// Popular servers and what is put beside them.
+/// Popular servers, and packages that are installed beside them.
 const SERVERS: &[&str] = &[
     "apache2",
     "avahi-daemon",
@@ -120,7 +120,7 @@ const REASONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// A user with the profile `base` and `package`, by the name that is given back.
+/// Writes a profile that extends `base` by `package`; gives its name.
 fn owner_of_a_profile(package: Option<&str>) -> (User, String) {
     let name = package.map_or("base", |package| package).replace('.', "-");
     let user = User::first(&format!("server-{name}"));
@@ -155,7 +155,7 @@ impl Pair {
             "--profile",
             &profile,
         ];
-        let store = support::bench().join("servers-store");
+        let store = support::run_folder().join("servers-store");
         if !store.exists() {
             fs_err::create_dir(&store).unwrap();
             user.own(&store);
@@ -166,12 +166,12 @@ impl Pair {
             imgbuild.arg("--store").arg(&store);
             imgbuild
         };
-        support::run(imgbuild(Some("lock")).arg("--output").arg(&lock));
+        crate::command::run(imgbuild(Some("lock")).arg("--output").arg(&lock));
         let packages = locked(&fs_err::read_to_string(&lock).unwrap());
         let pair = std::thread::scope(|scope| {
             let peer = scope.spawn(|| System::of_mmdebstrap(&packages, user.home()));
             let mut build = imgbuild(None);
-            support::run(build.arg("--lock").arg(&lock).arg("--output").arg(&image));
+            crate::command::run(build.arg("--lock").arg(&lock).arg("--output").arg(&image));
             let ours = System::of_image(&image);
             let peer = peer.join().expect("mmdebstrap succeeds");
             Self { ours, peer }
@@ -188,8 +188,8 @@ impl Pair {
     }
 }
 
-/// Names of the root's packages in a lock, without what makes a machine of it: no server's scripts look at a
-/// kernel, and its initramfs is most of mmdebstrap's time.
+/// The names of the root's packages in a lock, without the kernel and the boot loader. No server's scripts
+/// look at a kernel, and its initramfs would take most of mmdebstrap's time.
 fn locked(text: &str) -> Vec<String> {
     let lock = imgbuild::lock::Lock::parse(text).unwrap();
     let names = lock.packages.into_iter().map(|package| package.name);
@@ -201,7 +201,7 @@ fn is_of_the_machine(package: &str) -> bool {
     starts.iter().any(|start| package.starts_with(start))
 }
 
-/// Where `base` alone differs.
+/// The differences of `base` alone.
 static BASE: LazyLock<BTreeSet<String>> = LazyLock::new(|| Pair::of(None).differences());
 
 fn judge(package: &str) -> Vec<String> {
@@ -232,7 +232,7 @@ fn judge(package: &str) -> Vec<String> {
 
 #[test]
 fn each_is_what_mmdebstrap_makes_of_it() {
-    // One variable picks a few of them: `SERVERS="nginx tor" cargo test --test boot servers::`.
+    // The variable chooses some of them: `SERVERS="nginx tor" cargo test --test boot servers::`.
     let picked = std::env::var("SERVERS").unwrap_or_default();
     let picked: Vec<&str> = picked.split_whitespace().collect();
     let wanted = |package: &&&str| picked.is_empty() || picked.contains(package);
@@ -241,7 +241,7 @@ fn each_is_what_mmdebstrap_makes_of_it() {
         .filter(wanted)
         .flat_map(|package| {
             let wrong = judge(package);
-            // More than an hour for all of them: who waits sees each verdict.
+            // All of them take more than an hour, so each result is printed at once.
             eprintln!("{package}: {} differences", wrong.len());
             wrong.iter().for_each(|line| eprintln!("  {line}"));
             wrong
@@ -250,7 +250,8 @@ fn each_is_what_mmdebstrap_makes_of_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Dovecot does not start without one. Its scripts look for it while the image is built, when there is none yet.
+/// Dovecot does not start without a certificate. Its scripts look for one while the image is built, when
+/// there is none yet.
 #[test]
 fn a_server_finds_the_certificate_of_its_device() {
     let (user, profile) = owner_of_a_profile(Some("dovecot-imapd"));
@@ -258,20 +259,20 @@ fn a_server_finds_the_certificate_of_its_device() {
     let mut imgbuild = user.imgbuild();
     imgbuild.args(["--definitions", "definitions", "--board", "x86_64"]);
     imgbuild.args(["--profile", &profile, "--set", "hostname=mail"]);
-    support::run(imgbuild.arg("--output").arg(&image));
+    crate::command::run(imgbuild.arg("--output").arg(&image));
     let mut guest = Guest::start(&image, Firmware::Bios, &[]);
-    guest.machine.log_in(PATIENCE);
+    guest.machine.log_in();
     guest.settle();
     let shown = "openssl s_client -connect 127.0.0.1:993 < /dev/null 2> /dev/null | openssl x509 -noout -subject -pubkey";
     let made = "openssl pkey -in /etc/ssl/private/ssl-cert-snakeoil.key -pubout";
     let machine = &mut guest.machine;
-    let shown = machine.succeed(shown, PATIENCE);
+    let shown = machine.succeed(shown);
     let (subject, key) = shown.split_once('\n').expect("a name and a key");
     assert!(subject.ends_with("mail"), "{subject}");
-    assert_eq!(key, machine.succeed(made, PATIENCE));
+    assert_eq!(key, machine.succeed(made));
     let of_key = "stat -c %U:%G:%a /etc/ssl/private/ssl-cert-snakeoil.key; ls /etc/ssl/certs/*.0 | xargs readlink";
-    let said = machine.succeed(of_key, PATIENCE);
-    assert!(said.starts_with("root:ssl-cert:640\n"), "{said}");
-    assert!(said.contains("ssl-cert-snakeoil.pem"), "{said}");
+    let output = machine.succeed(of_key);
+    assert!(output.starts_with("root:ssl-cert:640\n"), "{output}");
+    assert!(output.contains("ssl-cert-snakeoil.pem"), "{output}");
     fs_err::remove_file(&image).unwrap();
 }

@@ -1,5 +1,5 @@
-//! The lane of x86_64 with a load balancer: one image, built by an ordinary user from an empty
-//! store, and everything that is to be true of it.
+//! A PC as a load balancer: one image, built by an ordinary user from an empty store, and everything that
+//! must be true of it.
 
 mod backends;
 mod boots;
@@ -12,15 +12,16 @@ mod settings;
 mod solution;
 mod trace;
 
-use crate::support::{User, run};
+use crate::command::run;
+use crate::support::User;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// What `--board` and `--profile` say.
+/// The arguments that choose the board and the profile.
 const TARGET: [&str; 4] = ["--board", "x86_64", "--profile", "haproxy-node"];
 
-/// The web servers are on the network that QEMU makes up, the TCP servers in the machine itself.
+/// The web servers are in QEMU's user network, the TCP servers in the machine itself.
 const SETTINGS: [&str; 4] = [
     "--set",
     "http-servers=web1=10.0.2.101:8081,web2=10.0.2.102:8081",
@@ -28,10 +29,10 @@ const SETTINGS: [&str; 4] = [
     "tcp-servers=db1=127.0.0.1:9001,db2=127.0.0.1:9002",
 ];
 
-/// The image that all checks share.
+/// The image of all tests here.
 struct Built {
     user: User,
-    /// Made first, so that an archive that changes meanwhile changes no image of this run.
+    /// The lock is made first, so that a change of the archive changes no image of this run.
     lock: PathBuf,
     image: PathBuf,
 }
@@ -47,14 +48,14 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     Built { user, lock, image }
 });
 
-/// Completes `command` to a build of the image by `lock` into `image`.
+/// Adds arguments to `command` that build the image by `lock` into `image`.
 fn build<'a>(command: &'a mut Command, lock: &Path, image: &Path) -> &'a mut Command {
     command.args(TARGET).args(SETTINGS);
     command.arg("--lock").arg(lock).arg("--output").arg(image)
 }
 
 impl Built {
-    /// Copies what was downloaded, and nothing that was made of it, into a store for `user`.
+    /// Copies the downloads, and nothing that was made of them, into a store for `user`.
     fn copy_downloads(&self, user: &User) -> PathBuf {
         let store = user.home().join("store");
         fs_err::create_dir(&store).unwrap();

@@ -1,7 +1,9 @@
 //! Boot loaders from packages of third-party archives that have keys of their own; exit codes 1, 3
 //! and 4.
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::bases;
+use crate::command;
+use crate::fixture::{Finished, Fixture, run};
 use crate::mirror::{DebSpec, Fault, TestArchive, TestKey, Times};
 use crate::test_debian;
 use std::path::Path;
@@ -81,9 +83,7 @@ fn written(fixture: &Fixture) -> Vec<u8> {
     let mut dd = Command::new("dd");
     dd.arg(format!("if={}", fixture.image().display()));
     dd.args(["skip=64", "count=100", "status=none"]);
-    let output = dd.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    output.stdout
+    command::run(&mut dd).stdout
 }
 
 fn expected(version: &str) -> Vec<u8> {
@@ -94,7 +94,7 @@ fn expected(version: &str) -> Vec<u8> {
 
 /// The error of `command`, which must end with this exit code.
 fn refused(fixture: &Fixture, command: &mut Command, code: i32) -> String {
-    let Ran { stderr, .. } = run(command).ended(code);
+    let Finished { stderr, .. } = run(command).ended(code);
     assert_eq!(fixture.outputs(), [""; 0]);
     let at = stderr.find("error").unwrap();
     fixture.steady(&stderr[at..])
@@ -106,29 +106,11 @@ fn a_boot_loader_comes_from_an_archive_with_a_key_of_its_own() {
     run(&mut fixture.build()).succeeded();
     assert!(written(&fixture) == expected("2.0"));
     // No package is installed from that archive, and the device never uses it.
-    let table = Command::new("/usr/sbin/sfdisk")
-        .arg("--json")
-        .arg(fixture.image())
-        .output()
-        .unwrap();
-    let table: serde_json::Value = serde_json::from_slice(&table.stdout).unwrap();
-    let root = table["partitiontable"]["partitions"][1]["start"]
-        .as_u64()
-        .unwrap()
-        * 512;
-    let device = format!("{}?offset={root}", fixture.image().display());
-    let cat = |path: &str| {
-        let mut debugfs = Command::new("/usr/sbin/debugfs");
-        let output = debugfs
-            .args(["-R", &format!("cat {path}"), &device])
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let status = cat("/var/lib/dpkg/status");
+    let root = bases::root(&fixture.image());
+    let status = bases::cat(root.path(), "/var/lib/dpkg/status");
     assert!(status.contains("Package: hello\n") && !status.contains("Version: 99\n"));
     assert!(!status.contains("u-boot-tiny"));
-    let sources = cat("/etc/apt/sources.list.d/debian.sources");
+    let sources = bases::cat(root.path(), "/etc/apt/sources.list.d/debian.sources");
     assert!(
         sources.contains("/debian") && !sources.contains("loaders"),
         "{sources}"
@@ -158,8 +140,8 @@ fn a_lock_of_another_archive_is_stale() {
     let other = |text: String| text.replace("/loaders\"", "/others\"");
     write_board(&fixture, &key(), other);
     let mut build = fixture.build();
-    let said = refused(&fixture, build.arg("--lock").arg(&lock), 3);
-    assert!(said.contains("another set of packages"), "{said}");
+    let output = refused(&fixture, build.arg("--lock").arg(&lock), 3);
+    assert!(output.contains("another set of packages"), "{output}");
     // A lock from which the third-party archive was removed.
     write_board(&fixture, &key(), |text| text);
     let text = fs_err::read_to_string(&lock).unwrap();
@@ -167,10 +149,10 @@ fn a_lock_of_another_archive_is_stale() {
     let behind = from.find("[[tools").map_or("", |at| &from[at..]);
     fs_err::write(&lock, format!("{before}{behind}")).unwrap();
     let mut build = fixture.build();
-    let said = refused(&fixture, build.arg("--lock").arg(&lock), 3);
+    let output = refused(&fixture, build.arg("--lock").arg(&lock), 3);
     assert!(
-        said.contains("no package `u-boot-tiny` of archive `loaders/trixie`"),
-        "{said}"
+        output.contains("no package `u-boot-tiny` of archive `loaders/trixie`"),
+        "{output}"
     );
 }
 
@@ -218,12 +200,12 @@ fn check_compares_key_and_fingerprint_of_the_worked_example() {
     let board = format!("{before}{start}{armored}{end}[suite]{behind}");
     fs_err::write(folder.join("board.toml"), &board).unwrap();
     let check = || fixture.bare(&["check", "n2"]);
-    let said = run(&mut check()).ended(1).stderr;
+    let output = run(&mut check()).ended(1).stderr;
     for part in [
         "error[board::archive-key]: cannot use the key of archive `armbian`\n",
         "the keyring does not hold the key 8cfa83d13eb2181eef5843e41eb30faf236099fe\n",
     ] {
-        assert!(said.contains(part), "{said}");
+        assert!(output.contains(part), "{output}");
     }
     let of_key = |line: &str| match line.starts_with("fingerprint =") {
         true => format!("fingerprint = \"{}\"\n", key().fingerprint()),
@@ -243,9 +225,7 @@ fn a_tampered_index_of_an_archive_is_refused() {
         format!("{folder}/by-hash/SHA256/{}", by_hash[0]),
         format!("{folder}/Packages.xz"),
     ] {
-        fixture
-            .server
-            .fault(&path, Fault::Corrupt(100), Times::Always);
+        fixture.fault(&path, Fault::Corrupt(100), Times::Always);
     }
     insta::assert_snapshot!(refused(&fixture, &mut fixture.build(), 4));
 }
@@ -254,9 +234,7 @@ fn a_tampered_index_of_an_archive_is_refused() {
 fn a_tampered_package_of_an_archive_is_refused() {
     let fixture = fixture(&archive("2.0"));
     let deb = format!("/loaders/{}", package("2.0").pool_path("main"));
-    fixture
-        .server
-        .fault(&deb, Fault::Corrupt(500), Times::Always);
+    fixture.fault(&deb, Fault::Corrupt(500), Times::Always);
     insta::assert_snapshot!(refused(&fixture, &mut fixture.build(), 4));
 }
 

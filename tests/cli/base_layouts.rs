@@ -2,9 +2,10 @@
 //! before and after a build.
 
 use crate::bases::{self, output};
+use crate::command::{self, input};
 use crate::fixture::{Fixture, run};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const MIB: usize = 1 << 20;
 /// Bytes that occur in no filesystem and no table.
@@ -38,28 +39,16 @@ pub(crate) fn disk(path: &Path, len: usize, script: &str, contents: &[(usize, &[
     // A boot loader fills the first sector except for the bytes of the table.
     bytes[0..440].copy_from_slice(&LOADER[..440]);
     fs_err::write(path, &bytes).unwrap();
-    let mut sfdisk = Command::new("/usr/sbin/sfdisk")
-        .args(["--quiet", "--wipe=never", "--wipe-partitions=never"])
-        .arg(path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut input = sfdisk.stdin.take().unwrap();
-    std::io::Write::write_all(&mut input, script.as_bytes()).unwrap();
-    drop(input);
-    assert!(sfdisk.wait().unwrap().success());
+    let mut sfdisk = Command::new("/usr/sbin/sfdisk");
+    sfdisk.args(["--quiet", "--wipe=never", "--wipe-partitions=never"]);
+    command::run(sfdisk.arg(path).stdin(input(script)));
 }
 
 /// The fixture, the partitions of its usual image, and a profile that needs `margin` MiB more.
 fn fixture(margin: usize) -> (Fixture, Parts, PathBuf) {
     let (fixture, base) = bases::fixture();
     let parts = parts(&base);
-    let path = fixture.path("definitions/profiles/adder/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    let profile = profile.replace("\"1MiB\"", &format!("\"{margin}MiB\""));
-    fs_err::write(&path, profile).unwrap();
+    fixture.edit(bases::ADDER, "\"1MiB\"", &format!("\"{margin}MiB\""));
     (fixture, parts, base)
 }
 
@@ -214,12 +203,11 @@ fn a_logical_root_is_built_on_and_does_not_grow() {
     assert!(before[..36 * MIB] == after[..36 * MIB]);
     check_root(&fixture, &after, 36, len);
 
-    let path = fixture.path("definitions/profiles/adder/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(&path, profile.replace("\"1MiB\"", "\"64MiB\"")).unwrap();
+    fixture.edit(bases::ADDER, "\"1MiB\"", "\"64MiB\"");
     fs_err::remove_file(fixture.image()).unwrap();
-    let ran = run(&mut bases::inject(&fixture, &base));
-    ran.ended(1)
+    let finished = run(&mut bases::inject(&fixture, &base));
+    finished
+        .ended(1)
         .says(&["partition 5 has", "cannot become longer"]);
     assert_eq!(fixture.outputs(), [""; 0]);
 }
@@ -231,8 +219,8 @@ fn what_cannot_be_built_on_is_named() {
     let script = "label: dos\nlabel-id: 0x1234abcd\nstart=2048, type=83\n";
     let refused = |content: &[u8], words: &str| {
         disk(&base, 1 + len, script, &[(1, content)]);
-        let ran = run(&mut bases::inject(&fixture, &base));
-        ran.ended(4).says(&[words]);
+        let finished = run(&mut bases::inject(&fixture, &base));
+        finished.ended(4).says(&[words]);
         assert_eq!(fixture.outputs(), [""; 0]);
     };
     let mut luks = vec![0; MIB];
@@ -248,6 +236,8 @@ fn what_cannot_be_built_on_is_named() {
     damaged[1024 + 0x63] |= 0x40;
     refused(&damaged, "cannot read the ext4 in partition 1");
     fs_err::write(&base, &parts.root).unwrap();
-    let ran = run(&mut bases::inject(&fixture, &base));
-    ran.ended(4).says(&["it is the ext4 of a single partition"]);
+    let finished = run(&mut bases::inject(&fixture, &base));
+    finished
+        .ended(4)
+        .says(&["it is the ext4 of a single partition"]);
 }

@@ -1,7 +1,8 @@
 //! The sources of base images: which are accepted as genuine, and which are refused.
 
 use crate::bases;
-use crate::fixture::{Fixture, Ran, run};
+use crate::command;
+use crate::fixture::{Finished, Fixture, run};
 use crate::mirror::{Fault, TestKey, Times};
 use imgbuild::digest::Sha256;
 use imgbuild::epoch::Epoch;
@@ -10,17 +11,19 @@ use std::process::Command;
 /// The time of the signatures in these tests: any time at which a [`TestKey`] is valid.
 const SIGNED: Epoch = crate::mirror::NOW;
 
+const BOARD: &str = "boards/tiny/board.toml";
+
 /// A fixture with an image on its server, at `bases/base.img.xz`.
 fn fixture() -> (Fixture, String) {
     let (fixture, base) = bases::fixture();
     let folder = fixture.path("mirror/bases");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::rename(base, folder.join("base.img")).unwrap();
-    let packed = Command::new("xz")
-        .args(["-0", "--block-size=4MiB", "base.img"])
-        .current_dir(&folder)
-        .status();
-    assert!(packed.unwrap().success());
+    command::run(
+        Command::new("xz")
+            .args(["-0", "--block-size=4MiB", "base.img"])
+            .current_dir(&folder),
+    );
     let url = format!("{}/bases/base.img.xz", fixture.server.url());
     (fixture, url)
 }
@@ -31,6 +34,12 @@ fn packed(fixture: &Fixture) -> Vec<u8> {
 
 fn serve(fixture: &Fixture, name: &str, bytes: &[u8]) {
     fs_err::write(fixture.path("mirror/bases").join(name), bytes).unwrap();
+}
+
+/// Puts a signature of the image by `key` beside it.
+fn sign(fixture: &Fixture, key: &TestKey) {
+    let signature = key.sign_detached(&packed(fixture), SIGNED);
+    serve(fixture, "base.img.xz.sig", &signature);
 }
 
 /// Lets the board name the image at `url` as `signed`, by a signature of `key`.
@@ -47,12 +56,12 @@ fn name(fixture: &Fixture, url: &str, key: &TestKey, more: &str) {
     fs_err::write(&path, board + &base).unwrap();
 }
 
-fn inject(fixture: &Fixture, base: &str) -> Ran {
+fn inject(fixture: &Fixture, base: &str) -> Finished {
     run(&mut bases::inject(fixture, base.as_ref()))
 }
 
-fn refused(ran: Ran, fixture: &Fixture, words: &[&str]) {
-    ran.ended(4).says(words);
+fn refused(finished: Finished, fixture: &Fixture, words: &[&str]) {
+    finished.ended(4).says(words);
     assert_eq!(fixture.outputs(), [""; 0]);
     assert_eq!(fixture.scratch(), [""; 0]);
 }
@@ -82,9 +91,7 @@ fn a_download_that_breaks_off_is_resumed() {
     let (fixture, url) = fixture();
     let digest = Sha256::of(&packed(&fixture)).to_string();
     let path = "/bases/base.img.xz";
-    fixture
-        .server
-        .fault(path, Fault::Truncate(100_000), Times::Once);
+    fixture.fault(path, Fault::Truncate(100_000), Times::Once);
     let mut command = bases::inject(&fixture, url.as_ref());
     run(command.args(["--base-sha256", &digest])).succeeded();
     assert_eq!(fixture.server.ranges(path), ["", "bytes=100000-"]);
@@ -95,11 +102,7 @@ fn a_file_is_genuine_by_a_signature_over_it_or_over_its_sums() {
     let (fixture, url) = fixture();
     let key = TestKey::new(7);
     let image = packed(&fixture);
-    serve(
-        &fixture,
-        "base.img.xz.sig",
-        &key.sign_detached(&image, SIGNED),
-    );
+    sign(&fixture, &key);
     name(&fixture, &url, &key, "signature = \".sig\"");
     inject(&fixture, "signed").succeeded();
     fs_err::remove_file(fixture.image()).unwrap();
@@ -112,10 +115,8 @@ fn a_file_is_genuine_by_a_signature_over_it_or_over_its_sums() {
     serve(&fixture, "SHA256SUMS", sums.as_bytes());
     let armored = key.sign_armored(sums.as_bytes(), SIGNED);
     serve(&fixture, "SHA256SUMS.asc", armored.as_bytes());
-    let path = fixture.path("definitions/boards/tiny/board.toml");
-    let board = fs_err::read_to_string(&path).unwrap();
     let sums = "checksums = \"SHA256SUMS\"\nsignature = \"SHA256SUMS.asc\"";
-    fs_err::write(&path, board.replace("signature = \".sig\"", sums)).unwrap();
+    fixture.edit(BOARD, "signature = \".sig\"", sums);
     inject(&fixture, "signed").succeeded();
 }
 
@@ -123,27 +124,16 @@ fn a_file_is_genuine_by_a_signature_over_it_or_over_its_sums() {
 fn a_changed_file_and_a_foreign_signature_are_refused() {
     let (fixture, url) = fixture();
     let (key, other) = (TestKey::new(7), TestKey::new(8));
-    let image = packed(&fixture);
     name(&fixture, &url, &key, "signature = \".sig\"");
-    serve(
-        &fixture,
-        "base.img.xz.sig",
-        &other.sign_detached(&image, SIGNED),
-    );
+    sign(&fixture, &other);
     refused(
         inject(&fixture, "signed"),
         &fixture,
         &["is not genuine", &other.fingerprint()],
     );
 
-    serve(
-        &fixture,
-        "base.img.xz.sig",
-        &key.sign_detached(&image, SIGNED),
-    );
-    fixture
-        .server
-        .fault("/bases/base.img.xz", Fault::Corrupt(5000), Times::Always);
+    sign(&fixture, &key);
+    fixture.fault("/bases/base.img.xz", Fault::Corrupt(5000), Times::Always);
     refused(
         inject(&fixture, "signed"),
         &fixture,
@@ -158,25 +148,16 @@ fn a_changed_file_and_a_foreign_signature_are_refused() {
     );
 }
 
-/// Rewrites the board of the test.
-fn change_board(fixture: &Fixture, from: &str, to: &str) {
-    let path = fixture.path("definitions/boards/tiny/board.toml");
-    let board = fs_err::read_to_string(&path).unwrap();
-    assert!(board.contains(from), "{board}");
-    fs_err::write(&path, board.replace(from, to)).unwrap();
-}
-
 #[test]
 fn a_key_that_a_person_gives_must_be_the_one_that_the_board_names() {
     let (fixture, url) = fixture();
     let (key, other) = (TestKey::new(7), TestKey::new(8));
-    let signature = key.sign_detached(&packed(&fixture), SIGNED);
-    serve(&fixture, "base.img.xz.sig", &signature);
+    sign(&fixture, &key);
     name(&fixture, &url, &key, "signature = \".sig\"");
     let keys = format!("keys = [\"{}\"]\n", url.replace("base.img.xz", "key.asc"));
-    change_board(&fixture, &keys, "");
-    let ran = inject(&fixture, "signed").ended(2);
-    ran.says(&["give it in a file with --base-key", &key.fingerprint()]);
+    fixture.edit(BOARD, &keys, "");
+    let finished = inject(&fixture, "signed").ended(2);
+    finished.says(&["give it in a file with --base-key", &key.fingerprint()]);
 
     let with = |key: &TestKey, base: &str| {
         let file = fixture.path("a.key");
@@ -196,8 +177,7 @@ fn a_key_that_a_person_gives_must_be_the_one_that_the_board_names() {
 fn one_of_several_keys_is_enough_wherever_it_can_be_had() {
     let (fixture, url) = fixture();
     let (key, other) = (TestKey::new(7), TestKey::new(8));
-    let signature = key.sign_detached(&packed(&fixture), SIGNED);
-    serve(&fixture, "base.img.xz.sig", &signature);
+    sign(&fixture, &key);
     serve(&fixture, "other.asc", other.armored_keyring().as_bytes());
     name(&fixture, &url, &key, "signature = \".sig\"");
     let at = |file: &str| format!("\"{}\"", url.replace("base.img.xz", file));
@@ -205,16 +185,16 @@ fn one_of_several_keys_is_enough_wherever_it_can_be_had() {
         at("key.asc"),
         [at("none.asc"), at("other.asc"), at("key.asc")],
     );
-    change_board(&fixture, &one, &all.join(", "));
+    fixture.edit(BOARD, &one, &all.join(", "));
     let (mine, both) = (key.fingerprint(), [other.fingerprint(), key.fingerprint()]);
-    change_board(&fixture, &mine, &both.join("\", \""));
+    fixture.edit(BOARD, &mine, &both.join("\", \""));
     inject(&fixture, "signed").succeeded();
 
     fs_err::remove_file(fixture.image()).unwrap();
     fs_err::remove_file(fixture.path("mirror/bases/key.asc")).unwrap();
     fs_err::remove_dir_all(fixture.path("store")).unwrap();
-    let ran = inject(&fixture, "signed");
-    refused(ran, &fixture, &["is not genuine", &key.fingerprint()]);
+    let finished = inject(&fixture, "signed");
+    refused(finished, &fixture, &["is not genuine", &key.fingerprint()]);
 }
 
 #[test]
@@ -222,11 +202,7 @@ fn a_lock_pins_the_base() {
     let (fixture, url) = fixture();
     let key = TestKey::new(7);
     let image = packed(&fixture);
-    serve(
-        &fixture,
-        "base.img.xz.sig",
-        &key.sign_detached(&image, SIGNED),
-    );
+    sign(&fixture, &key);
     name(&fixture, &url, &key, "signature = \".sig\"");
     let lock = fixture.path("base.lock");
     let mut command = bases::sub(&fixture, "lock", "signed".as_ref());
@@ -248,13 +224,7 @@ fn a_lock_pins_the_base() {
     };
     run(&mut locked()).succeeded();
     let mut other = bases::inject(&fixture, "signed".as_ref());
-    let path = fixture.path("definitions/boards/tiny/board.toml");
-    let board = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(
-        &path,
-        board.replace("signature = \".sig\"", "signature = \".asc\""),
-    )
-    .unwrap();
+    fixture.edit(BOARD, "signature = \".sig\"", "signature = \".asc\"");
     run(other.args(["--locked", "--lock"]).arg(&lock)).ended(3);
 }
 

@@ -82,8 +82,8 @@ fn a_vendors_kernel_gets_the_rules_of_radio_that_it_believes() {
         query.contains("Status: auto\n")
             && query.contains("Value: /lib/firmware/regulatory.db-debian\n")
     );
-    let ran = run(&mut bases::inject(&fixture, &base)).succeeded();
-    ran.says(&["kernel 6.1.0-test does not know Debian's key"]);
+    let finished = run(&mut bases::inject(&fixture, &base)).succeeded();
+    finished.says(&["kernel 6.1.0-test does not know Debian's key"]);
     let after = bases::files(&fixture.image());
     alternatives(before.path(), &SET);
     assert_eq!(
@@ -95,8 +95,12 @@ fn a_vendors_kernel_gets_the_rules_of_radio_that_it_believes() {
 
     // A second build on this result has nothing left to choose.
     fs_err::rename(fixture.image(), &base).unwrap();
-    let ran = run(&mut bases::inject(&fixture, &base)).succeeded();
-    assert!(!ran.stderr.contains("regulatory.db"), "{}", ran.stderr);
+    let finished = run(&mut bases::inject(&fixture, &base)).succeeded();
+    assert!(
+        !finished.stderr.contains("regulatory.db"),
+        "{}",
+        finished.stderr
+    );
     assert_eq!(
         links(bases::files(&fixture.image()).path()),
         links(after.path())
@@ -147,11 +151,18 @@ fn newer_kernel() -> DebSpec {
 }
 
 /// Writes `text` to the base as the boot menu of its device.
-fn write_menu(fixture: &Fixture, base: &Path, text: &str) {
-    let file = fixture.path("menu");
-    fs_err::write(&file, text).unwrap();
-    let commands = format!("mkdir /boot/extlinux\nwrite {} {MENU}\n", file.display());
-    bases::edit(base, &commands);
+fn write_menu(base: &Path, text: &str) {
+    bases::edit(base, "mkdir /boot/extlinux\n");
+    bases::put(base, MENU, text);
+}
+
+/// Publishes a newer kernel, and adds it to the profile.
+fn publish_kernel(fixture: &Fixture) {
+    let archive = bases::archive()
+        .package(u_boot_menu())
+        .package(newer_kernel());
+    fixture.publish(&archive.date(bases::LATER));
+    fixture.edit(bases::ADDER, "[\"extra\"]", "[\"linux-image-newer\"]");
 }
 
 fn menu(image: &Path) -> String {
@@ -162,21 +173,11 @@ fn menu(image: &Path) -> String {
 fn the_menu_of_u_boot_is_the_images_own_after_a_kernel_came() {
     let (fixture, base) = bases::fixture_with(vec![u_boot_menu()]);
     let by_hand = "# by hand\nlabel l0\n\tappend root=/dev/none\n";
-    write_menu(&fixture, &base, by_hand);
+    write_menu(&base, by_hand);
     run(&mut bases::inject(&fixture, &base)).succeeded();
     assert_eq!(menu(&fixture.image()), by_hand);
 
-    let archive = bases::archive()
-        .package(u_boot_menu())
-        .package(newer_kernel());
-    fixture.publish(&archive.date(bases::LATER));
-    let path = fixture.path("definitions/profiles/adder/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(
-        &path,
-        profile.replace("[\"extra\"]", "[\"linux-image-newer\"]"),
-    )
-    .unwrap();
+    publish_kernel(&fixture);
     run(&mut bases::inject(&fixture, &base)).succeeded();
     let written = menu(&fixture.image());
     let files = bases::files(&fixture.image());
@@ -191,37 +192,22 @@ fn the_menu_of_u_boot_is_the_images_own_after_a_kernel_came() {
         "{written}"
     );
     // The device's own program changes nothing.
-    let ran = inside(files.path(), &["/usr/sbin/u-boot-update"]);
-    let said = String::from_utf8(ran.stderr).unwrap();
+    let finished = inside(files.path(), &["/usr/sbin/u-boot-update"]);
+    let output = String::from_utf8(finished.stderr).unwrap();
     assert!(
-        ran.status.success() && said.contains("Writing config for vmlinuz-6.2.0-test"),
-        "{said}"
+        finished.status.success() && output.contains("Writing config for vmlinuz-6.2.0-test"),
+        "{output}"
     );
-    assert!(!said.contains("Updating"), "{said}");
+    assert!(!output.contains("Updating"), "{output}");
 }
 
 #[test]
 fn where_fstab_names_no_root_the_menu_of_u_boot_keeps_its_own() {
     let (fixture, base) = bases::fixture_with(vec![u_boot_menu()]);
     let old = "label l0\n\tappend root=PARTUUID=of-the-device it's quiet\n";
-    write_menu(&fixture, &base, old);
-    let empty = fixture.path("empty");
-    fs_err::write(&empty, "").unwrap();
-    bases::edit(
-        &base,
-        &format!("rm /etc/fstab\nwrite {} /etc/fstab\n", empty.display()),
-    );
-    let archive = bases::archive()
-        .package(u_boot_menu())
-        .package(newer_kernel());
-    fixture.publish(&archive.date(bases::LATER));
-    let path = fixture.path("definitions/profiles/adder/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(
-        &path,
-        profile.replace("[\"extra\"]", "[\"linux-image-newer\"]"),
-    )
-    .unwrap();
+    write_menu(&base, old);
+    bases::put(&base, "/etc/fstab", "");
+    publish_kernel(&fixture);
     run(&mut bases::inject(&fixture, &base)).succeeded();
     let written = menu(&fixture.image());
     let entry = "\tappend root=PARTUUID=of-the-device ro quiet\n";
@@ -235,10 +221,7 @@ fn a_name_that_leads_to_no_partition_is_refused() {
     let root = fstab.lines().find(|line| line.contains(" / ")).unwrap();
     let source = root.split(' ').next().unwrap();
     let tried = |text: &str| {
-        let file = fixture.path("fstab");
-        fs_err::write(&file, text).unwrap();
-        let commands = format!("rm /etc/fstab\nwrite {} /etc/fstab\n", file.display());
-        bases::edit(&base, &commands);
+        bases::put(&base, "/etc/fstab", text);
         run(&mut bases::inject(&fixture, &base))
     };
     let other = "UUID=00000000-0000-4000-8000-000000000000";
@@ -254,23 +237,19 @@ fn a_name_that_leads_to_no_partition_is_refused() {
     tried(&more.replace("ext4 defaults", "ext4 noauto")).succeeded();
     fs_err::remove_file(fixture.image()).unwrap();
 
-    let overlay = fixture.path("definitions/overlays/line");
-    let file = overlay.join("root/boot/firmware/cmdline.txt");
-    fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-    fs_err::write(
-        overlay.join("overlay.toml"),
-        "schema = 1\nhelp = \"a line\"\n",
-    )
-    .unwrap();
-    fs_err::write(&file, "console=tty1 root=PARTUUID=0badcafe-02 rootwait\n").unwrap();
-    let path = fixture.path("definitions/profiles/adder/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    let profile = profile.replace("root-margin", "overlays = [\"line\"]\nroot-margin");
-    fs_err::write(&path, profile).unwrap();
+    let definition = "definitions/overlays/line/overlay.toml";
+    fixture.write(definition, "schema = 1\nhelp = \"a line\"\n");
+    let line = |text: &str| {
+        let path = "definitions/overlays/line/root/boot/firmware/cmdline.txt";
+        fixture.write(path, text);
+    };
+    line("console=tty1 root=PARTUUID=0badcafe-02 rootwait\n");
+    let overlays = "overlays = [\"line\"]\nroot-margin";
+    fixture.edit(bases::ADDER, "root-margin", overlays);
     tried(&fstab)
         .ended(1)
         .says(&["`/boot/firmware/cmdline.txt` says `root=PARTUUID=0badcafe-02`"]);
-    fs_err::write(&file, "root=/dev/mmcblk0p2 rootwait\n").unwrap();
+    line("root=/dev/mmcblk0p2 rootwait\n");
     tried(&fstab).succeeded();
 }
 
@@ -278,13 +257,10 @@ fn a_name_that_leads_to_no_partition_is_refused() {
 #[test]
 fn nobody_logs_in_with_the_password_that_a_base_is_known_for() {
     let (fixture, base) = bases::fixture();
-    let shadow = fixture.path("shadow");
     let of_base = "root:$6$salt$known:20000:0:99999:7:::\n\
                    dietpi:$6$salt$known:20000:0:99999:7:::\n\
                    ada:$6$salt$own:20000:0:99999:7:::\n";
-    fs_err::write(&shadow, of_base).unwrap();
-    let replace = format!("rm /etc/shadow\nwrite {} /etc/shadow\n", shadow.display());
-    bases::edit(&base, &replace);
+    bases::put(&base, "/etc/shadow", of_base);
     run(&mut bases::inject(&fixture, &base)).succeeded();
     let shadow = bases::cat(bases::root(&fixture.image()).path(), "/etc/shadow");
     let hashes: Vec<_> = shadow

@@ -91,17 +91,15 @@ fn fixture(mounts: [&str; 2]) -> (Fixture, PathBuf, usize) {
     let extra = bases::extra().file(&format!("{}/extra", mounts[0]), 0o644, b"extra");
     fixture.publish(&test_debian::archive().package(extra).date(LATER));
     let old = cat(bases::root(&base).path(), "/etc/fstab");
-    let fstab = fixture.path("fstab");
     let [first, second] = mounts;
-    let text = format!(
+    let fstab = format!(
         "{old}LABEL=first {first} ext4 defaults 0 2\nLABEL=second {second} ext4 defaults 0 2\n"
     );
-    fs_err::write(&fstab, text).unwrap();
+    bases::put(&base, "/etc/fstab", &fstab);
     let hidden = fixture.path("hidden");
     fs_err::write(&hidden, "hidden").unwrap();
-    let mut commands = format!("rm /etc/fstab\nwrite {} /etc/fstab\n", fstab.display());
     // The files of the root below a mount point are hidden while a filesystem is mounted there.
-    commands += &format!("mkdir {first}\nwrite {} {first}/hidden\n", hidden.display());
+    let mut commands = format!("mkdir {first}\nwrite {} {first}/hidden\n", hidden.display());
     commands +=
         &format!("ln {first}/hidden /etc/shown\nset_inode_field {first}/hidden links_count 2\n");
     if !second.starts_with(first) {

@@ -1,5 +1,6 @@
 //! Builds on a base image: the changes they make, and everything that they must not change.
 
+use crate::command::{self, input, stdout};
 use crate::fixture::{Fixture, run};
 use crate::mirror::{DebSpec, NOW, TestArchive};
 use crate::test_debian;
@@ -20,30 +21,11 @@ root-margin = "1MiB"
 install = ["extra"]
 "#;
 
+/// The definition of the profile that [`inject`] builds.
+pub(crate) const ADDER: &str = "profiles/adder/profile.toml";
+
 /// The date of an archive that is published a second time.
 pub(crate) const LATER: Epoch = Epoch(NOW.0 + 86_400);
-
-const SETTINGS: &str = r#"
-[settings.hostname]
-type = "hostname"
-help = "the device's name"
-default = "adder"
-
-[settings.user]
-type = "username"
-help = "the administrator"
-default = "adder"
-
-[settings.time-zone]
-type = "time-zone"
-help = "the zone in which times are shown"
-default = "Etc/UTC"
-
-[settings.locale]
-type = "locale"
-help = "language and formats of messages"
-default = "C.UTF-8"
-"#;
 
 /// The package that the profile adds.
 pub(crate) fn extra() -> DebSpec {
@@ -70,10 +52,8 @@ pub(crate) fn fixture_with(packages: Vec<DebSpec>) -> (Fixture, PathBuf) {
     let names = packages.iter().map(|deb| format!(", \"{}\"", deb.name));
     let names: String = names.collect();
     let fixture = Fixture::of(&packages.into_iter().fold(archive(), TestArchive::package));
-    let path = fixture.path("definitions/profiles/greeter/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    let profile = profile.replace("[\"hello\"]", &format!("[\"hello\"{names}]"));
-    fs_err::write(&path, profile).unwrap();
+    let install = format!("[\"hello\"{names}]");
+    fixture.edit("profiles/greeter/profile.toml", "[\"hello\"]", &install);
     run(&mut fixture.build()).succeeded();
     let base = fixture.path("base.img");
     fs_err::rename(fixture.image(), &base).unwrap();
@@ -83,27 +63,24 @@ pub(crate) fn fixture_with(packages: Vec<DebSpec>) -> (Fixture, PathBuf) {
 
 /// Writes the profile that [`inject`] builds.
 pub(crate) fn write_adder(fixture: &Fixture) {
-    let folder = fixture.path("definitions/profiles/adder");
-    fs_err::create_dir_all(&folder).unwrap();
-    fs_err::write(folder.join("profile.toml"), format!("{PROFILE}{SETTINGS}")).unwrap();
+    let path = format!("definitions/{ADDER}");
+    fixture.write(
+        &path,
+        &(PROFILE.to_owned() + &test_debian::settings("adder", "adder")),
+    );
 }
 
 /// Gives the profile that [`inject`] builds a file with a setting, and what reads settings on the device.
 pub(crate) fn make_changeable(fixture: &Fixture) {
-    let overlay = fixture.path("definitions/overlays/settings");
     for (path, text) in [
         ("overlay.toml", "schema = 1\nhelp = \"settings\"\n"),
         ("root/etc/name.hbs", "{{settings.hostname}}\n"),
         ("root/usr/sbin/imgbuild-config", "#!/bin/sh\n"),
     ] {
-        let path = overlay.join(path);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, text).unwrap();
+        fixture.write(&format!("definitions/overlays/settings/{path}"), text);
     }
-    let path = fixture.path("definitions/profiles/adder/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    let profile = profile.replace("root-margin", "overlays = [\"settings\"]\nroot-margin");
-    fs_err::write(&path, profile).unwrap();
+    let overlays = "overlays = [\"settings\"]\nroot-margin";
+    fixture.edit(ADDER, "root-margin", overlays);
 }
 
 /// A build on the image `base`.
@@ -131,13 +108,8 @@ fn add_inputs(fixture: &Fixture, base: &Path, command: &mut Command) {
 }
 
 /// The output of `program`, which must succeed.
-#[track_caller]
 pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{program}: {text}{errors}");
-    text
+    stdout(Command::new(program).args(arguments))
 }
 
 /// The partitions of `image` as sfdisk shows them, without the name of the file.
@@ -291,31 +263,27 @@ pub(crate) fn files(image: &Path) -> tempfile::TempDir {
 pub(crate) fn edit(image: &Path, commands: &str) {
     let start = root_range(image).start;
     let path = format!("{}?offset={start}", image.display());
-    let mut debugfs = Command::new("/usr/sbin/debugfs")
-        .args(["-w", "-f", "-", &path])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut input = debugfs.stdin.take().unwrap();
-    std::io::Write::write_all(&mut input, commands.as_bytes()).unwrap();
-    drop(input);
-    assert!(debugfs.wait().unwrap().success());
+    let mut debugfs = Command::new("/usr/sbin/debugfs");
+    debugfs.args(["-w", "-f", "-", &path]);
+    command::run(debugfs.stdin(input(commands)));
+}
+
+/// Writes `text` to the file `path` of the root filesystem of `image`, in the place of an earlier file.
+pub(crate) fn put(image: &Path, path: &str, text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs_err::write(&file, text).unwrap();
+    let commands = format!("rm {path}\nwrite {} {path}\n", file.display());
+    edit(image, &commands);
 }
 
 #[test]
 fn an_upgrade_keeps_what_the_vendor_changed() {
     let (fixture, base) = fixture();
-    let changed = fixture.path("changed");
-    fs_err::write(&changed, "greeting = vendor\n").unwrap();
-    let commands = format!(
-        "rm /etc/hello.conf\nwrite {} /etc/hello.conf\n",
-        changed.display()
-    );
-    edit(&base, &commands);
+    put(&base, "/etc/hello.conf", "greeting = vendor\n");
     let archive = newer()
         .into_iter()
-        .fold(test_debian::archive(), |archive, deb| archive.package(deb));
+        .fold(test_debian::archive(), TestArchive::package);
     fixture.publish(&archive.date(LATER));
     run(&mut inject(&fixture, &base)).succeeded();
     let root = root(&fixture.image());
@@ -347,44 +315,22 @@ fn a_held_package_that_is_in_the_way_is_named() {
     let status = cat(root.path(), "/var/lib/dpkg/status");
     let installed = "Package: hello\nStatus: install ok installed\n";
     assert!(status.contains(installed));
-    let held = fixture.path("held");
-    fs_err::write(
-        &held,
-        status.replace(installed, &installed.replace("install ok", "hold ok")),
-    )
-    .unwrap();
-    edit(
-        &base,
-        &format!(
-            "rm /var/lib/dpkg/status\nwrite {} /var/lib/dpkg/status\n",
-            held.display()
-        ),
-    );
+    let held = status.replace(installed, &installed.replace("install ok", "hold ok"));
+    put(&base, "/var/lib/dpkg/status", &held);
     let archive = newer()
         .into_iter()
-        .fold(test_debian::archive(), |archive, deb| archive.package(deb));
+        .fold(test_debian::archive(), TestArchive::package);
     fixture.publish(&archive.date(LATER));
-    let ran = run(&mut inject(&fixture, &base));
-    ran.ended(1)
+    let finished = run(&mut inject(&fixture, &base));
+    finished
+        .ended(1)
         .says(&["has Depends: hello (>= 2)", "hello 1.0 is installed, held"]);
 }
 
 #[test]
 fn the_archives_of_the_base_are_used_and_backports_only_if_asked() {
     let (fixture, base) = fixture();
-    let list = fixture.path("list");
-    let text = format!(
-        "deb {}/debian trixie-backports main\n",
-        fixture.server.url()
-    );
-    fs_err::write(&list, text).unwrap();
-    let path = "/etc/apt/sources.list.d/backports.list";
-    edit(&base, &format!("write {} {path}\n", list.display()));
-    let backports = TestArchive::new()
-        .suite("stable-backports", "trixie-backports")
-        .not_automatic()
-        .package(test_debian::versioned("extra", "9"));
-    backports.write(&fixture.path("mirror/debian"));
+    let (path, text) = add_backports(&fixture, &base);
     run(&mut inject(&fixture, &base)).succeeded();
     let root = root(&fixture.image());
     let status = cat(root.path(), "/var/lib/dpkg/status");
@@ -393,52 +339,40 @@ fn the_archives_of_the_base_are_used_and_backports_only_if_asked() {
     let asked = fixture.server.requests();
     let of_backports = |path: &str| path.contains("trixie-backports/");
     assert!(asked.iter().any(|request| of_backports(&request.path)));
-    assert_eq!(
-        cat(root.path(), path),
-        fs_err::read_to_string(&list).unwrap()
-    );
+    assert_eq!(cat(root.path(), path), text);
 }
 
-#[test]
-fn the_preferences_of_the_base_decide_the_version() {
-    let (fixture, base) = fixture();
-    let text = format!(
-        "deb {}/debian trixie-backports main\n",
-        fixture.server.url()
-    );
-    let pin = "Package: ex*\nPin: release n=trixie-backports\nPin-Priority: 990\n";
-    let odd = pin.replace("ex*", "/ex/");
-    let mut commands = "mkdir /etc/apt/preferences.d\n".to_owned();
-    for (name, text, path) in [
-        (
-            "list",
-            text.as_str(),
-            "/etc/apt/sources.list.d/backports.list",
-        ),
-        ("pin", pin, "/etc/apt/preferences.d/extra"),
-        ("ignored", odd.as_str(), "/etc/apt/preferences.d/extra.bak"),
-    ] {
-        fs_err::write(fixture.path(name), text).unwrap();
-        commands += &format!("write {} {path}\n", fixture.path(name).display());
-    }
-    edit(&base, &commands);
+/// Publishes a version 9 of `extra` in backports, and lists them in the base; gives the list and its text.
+fn add_backports(fixture: &Fixture, base: &Path) -> (&'static str, String) {
+    let path = "/etc/apt/sources.list.d/backports.list";
+    let text = format!("deb {} trixie-backports main\n", fixture.mirror());
+    put(base, path, &text);
     let backports = TestArchive::new()
         .suite("stable-backports", "trixie-backports")
         .not_automatic()
         .package(test_debian::versioned("extra", "9"));
     backports.write(&fixture.path("mirror/debian"));
+    (path, text)
+}
+
+#[test]
+fn the_preferences_of_the_base_decide_the_version() {
+    let (fixture, base) = fixture();
+    add_backports(&fixture, &base);
+    let pin = "Package: ex*\nPin: release n=trixie-backports\nPin-Priority: 990\n";
+    let odd = pin.replace("ex*", "/ex/");
+    edit(&base, "mkdir /etc/apt/preferences.d\n");
+    put(&base, "/etc/apt/preferences.d/extra", pin);
+    put(&base, "/etc/apt/preferences.d/extra.bak", &odd);
     run(&mut inject(&fixture, &base)).succeeded();
     let status = cat(root(&fixture.image()).path(), "/var/lib/dpkg/status");
     assert!(status.contains("Version: 9\n"), "{status}");
 
     fs_err::remove_file(fixture.image()).unwrap();
     let path = "/etc/apt/preferences.d/odd.pref";
-    edit(
-        &base,
-        &format!("write {} {path}\n", fixture.path("ignored").display()),
-    );
-    let ran = run(&mut inject(&fixture, &base)).ended(4);
-    ran.says(&[
+    put(&base, path, &odd);
+    let finished = run(&mut inject(&fixture, &base)).ended(4);
+    finished.says(&[
         &format!("cannot follow `{path}`"),
         "regular expressions are not followed",
     ]);

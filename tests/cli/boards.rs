@@ -7,7 +7,8 @@
 
 mod archive;
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::command::stdout;
+use crate::fixture::{Finished, Fixture, run};
 use crate::mirror::{Fault, Request, Times};
 use crate::test_debian;
 use imgbuild::define::board::PartitionType;
@@ -128,9 +129,9 @@ impl Disk {
     /// The partition table as sfdisk(8) reads it.
     fn table(&self) -> Value {
         let mut sfdisk = Command::new("/usr/sbin/sfdisk");
-        judge(sfdisk.arg("--verify").arg(&self.path));
+        stdout(sfdisk.arg("--verify").arg(&self.path));
         let mut sfdisk = Command::new("/usr/sbin/sfdisk");
-        let text = judge(sfdisk.arg("--json").arg(&self.path));
+        let text = stdout(sfdisk.arg("--json").arg(&self.path));
         let table: Value = serde_json::from_str(&text).unwrap();
         table["partitiontable"].clone()
     }
@@ -189,7 +190,7 @@ impl Disk {
     fn fat(&self, number: usize, arguments: &[&str]) -> String {
         let place = format!("{}@@{}", self.path.display(), self.start(number) * SECTOR);
         let mut mtool = Command::new(arguments[0]);
-        judge(mtool.args(["-i", &place]).args(&arguments[1..]))
+        stdout(mtool.args(["-i", &place]).args(&arguments[1..]))
     }
 
     /// A file of the last partition, an ext4, through debugfs.
@@ -199,7 +200,7 @@ impl Disk {
         let offset = last["start"].as_u64().unwrap() * SECTOR;
         let device = format!("{}?offset={offset}", self.path.display());
         let mut debugfs = Command::new("/usr/sbin/debugfs");
-        judge(debugfs.args(["-R", &format!("cat {at}"), &device]))
+        stdout(debugfs.args(["-R", &format!("cat {at}"), &device]))
     }
 
     /// The number of clusters of the FAT32 in partition `number`, computed as Microsoft's
@@ -211,15 +212,6 @@ impl Disk {
         let tables = u64::from(boot[16]) * word(36);
         (word(32) - half(14) - tables) / u64::from(boot[13])
     }
-}
-
-/// The standard output of `command`, which must succeed.
-fn judge(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}; see ci/setup"));
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// `text` without the identifiers that differ from build to build.
@@ -351,15 +343,15 @@ fn a_blob_that_is_another_one_is_refused_and_a_cut_off_one_resumed() {
     let blobs = boards.0.path("mirror/blobs");
     let (name, len, byte) = EXYNOS[0];
     fs_err::write(blobs.join(name), vec![byte + 1; len]).unwrap();
-    let refused = |ran: Ran| {
+    let refused = |finished: Finished| {
         assert_eq!(boards.0.outputs(), [""; 0]);
-        boards.0.steady(&ran.stderr)
+        boards.0.steady(&finished.stderr)
     };
-    let ran = run(&mut boards.command("odroid-xu4")).ended(4);
-    insta::assert_snapshot!("another blob", last_lines(&refused(ran)));
+    let finished = run(&mut boards.command("odroid-xu4")).ended(4);
+    insta::assert_snapshot!("another blob", last_lines(&refused(finished)));
     fs_err::write(blobs.join(name), vec![byte; len]).unwrap();
-    let ran = run(boards.command("odroid-xu4").arg("--offline")).ended(4);
-    insta::assert_snapshot!("offline", last_lines(&refused(ran)));
+    let finished = run(boards.command("odroid-xu4").arg("--offline")).ended(4);
+    insta::assert_snapshot!("offline", last_lines(&refused(finished)));
     let fault = Fault::Truncate(1000);
     boards
         .0
@@ -435,8 +427,8 @@ fn an_image_without_a_boot_loader_is_of_another_board() {
     let refused = |board: &str, code: i32| {
         let mut command = boards.command(board);
         command.arg("--base").arg(&image).arg("--boot-loader-only");
-        let said = boards.0.steady(&run(&mut command).ended(code).stderr);
-        last_lines(&said).to_owned()
+        let output = boards.0.steady(&run(&mut command).ended(code).stderr);
+        last_lines(&output).to_owned()
     };
     let mut bytes = foreign(&image, 17 * MIB);
     bytes[64 * 512..].fill(0);
@@ -458,10 +450,10 @@ fn a_board_without_a_boot_loader_of_its_own_says_where_one_is() {
         "odroid-n2",
         "odroid-m1",
     ] {
-        let ran = run(&mut boards.command(board)).ended(4);
-        let said = boards.0.steady(&ran.stderr);
+        let finished = run(&mut boards.command(board)).ended(4);
+        let output = boards.0.steady(&finished.stderr);
         insta::allow_duplicates! {
-            insta::assert_snapshot!("no base", last_lines(&said).replace(board, "BOARD"));
+            insta::assert_snapshot!("no base", last_lines(&output).replace(board, "BOARD"));
         }
     }
     assert_eq!(boards.0.outputs(), [""; 0]);

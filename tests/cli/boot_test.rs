@@ -3,6 +3,7 @@
 //!
 //! The end-to-end lane starts real machines.
 
+use crate::command;
 use crate::fixture::{Fixture, run};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt;
@@ -102,8 +103,7 @@ impl TestMachine {
     fn waiting(&self) -> Child {
         self.put("silent", "");
         let asked = self.0.path("bin").join("asked");
-        let made = Command::new("mkfifo").arg(&asked).status();
-        assert!(made.unwrap().success());
+        command::run(Command::new("mkfifo").arg(&asked));
         let log = self.0.path("console.log");
         let mut command = self.command(&[]);
         command.arg("--log").arg(&log);
@@ -115,8 +115,8 @@ impl TestMachine {
         // This read ends when the health program has written to the pipe.
         fs_err::read(&asked).unwrap();
         // The written text may still be in the pipe; the log has the part that was read.
-        let said = self.read("health-1");
-        let read = || fs_err::read_to_string(&log).unwrap().contains(&said);
+        let output = self.read("health-1");
+        let read = || fs_err::read_to_string(&log).unwrap().contains(&output);
         let mut waits = 0;
         while !read() {
             assert!(waits < 6000, "the console is not read for a minute");
@@ -145,9 +145,9 @@ fn a_device_that_becomes_healthy_passes() {
         "firewall ok\ntor FAIL PROGRESS=10\n",
         "firewall ok\ntor ok PROGRESS=100\n",
     );
-    let ran = run(&mut machine.command(&[])).succeeded();
+    let finished = run(&mut machine.command(&[])).succeeded();
     assert_eq!(
-        ran.stdout,
+        finished.stdout,
         "started   ok        running\npackages  ok\nfirewall  ok\ntor       ok        PROGRESS=100\n"
     );
     // The machine was given no network, and its kernel has no simulated radio.
@@ -181,18 +181,18 @@ fn a_device_that_becomes_healthy_passes() {
 fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
     let sick = "firewall ok\nclock skipped needs network\nservers-up FAIL web/web1 DOWN\n";
     let machine = TestMachine::of_health(sick, sick);
-    let ran = run(&mut machine.command(&["--timeout", "9"])).ended(6);
+    let finished = run(&mut machine.command(&["--timeout", "9"])).ended(6);
     assert!(
-        ran.stdout.contains(
+        finished.stdout.contains(
             "\nclock       skipped   needs network\nservers-up  FAIL      web/web1 DOWN\n"
         ),
         "{}",
-        ran.stdout
+        finished.stdout
     );
-    let ran = ran.says(&["1 of 5 checks failed"]);
-    drop(ran);
-    let ran = run(&mut machine.command(&["--timeout", "9", "--json"])).ended(6);
-    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let finished = finished.says(&["1 of 5 checks failed"]);
+    drop(finished);
+    let finished = run(&mut machine.command(&["--timeout", "9", "--json"])).ended(6);
+    let json: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(json["passed"], false);
     let expected =
         serde_json::json!({ "name": "servers-up", "outcome": "failed", "detail": "web/web1 DOWN" });
@@ -203,9 +203,9 @@ fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
 fn a_machine_that_does_not_answer_ends_with_what_it_showed() {
     let silent =
         TestMachine::new("#!/bin/sh\nprintf 'Kernel panic - not syncing\\n'\nexec sleep 60\n");
-    let ran = run(&mut silent.command(&["--timeout", "1"])).ended(6);
-    assert_eq!(ran.stdout, "login  FAIL      no answer within 1 s\n");
-    ran.says(&[
+    let finished = run(&mut silent.command(&["--timeout", "1"])).ended(6);
+    assert_eq!(finished.stdout, "login  FAIL      no answer within 1 s\n");
+    finished.says(&[
         "has not shown ` login: ` within 1 seconds",
         "Kernel panic - not syncing",
     ]);
@@ -227,11 +227,13 @@ fn a_verdict_that_is_known_is_not_waited_for() {
     for state in ["degraded", "running"] {
         machine.put("state", &format!("{state}\n"));
         machine.put("question", "");
-        let ran = run(&mut machine.command(&["--timeout", "60"])).ended(6);
+        let finished = run(&mut machine.command(&["--timeout", "60"])).ended(6);
         assert!(
-            ran.stdout.contains("\nunits     FAIL      tor.service\n"),
+            finished
+                .stdout
+                .contains("\nunits     FAIL      tor.service\n"),
             "{}",
-            ran.stdout
+            finished.stdout
         );
         assert_eq!(machine.read("question").lines().count(), 1, "{state}");
     }
@@ -243,11 +245,11 @@ fn what_is_still_starting_is_waited_for_and_no_failure_of_its_own_kind() {
     run(&mut machine.command(&[])).succeeded();
     assert_eq!(machine.read("question").lines().count(), 2);
     let machine = TestMachine::of_health("tor starting 10 %\n", "tor starting 10 %\n");
-    let ran = run(&mut machine.command(&["--timeout", "9"])).ended(6);
+    let finished = run(&mut machine.command(&["--timeout", "9"])).ended(6);
     assert!(
-        ran.stdout.ends_with("tor       starting  10 %\n"),
+        finished.stdout.ends_with("tor       starting  10 %\n"),
         "{}",
-        ran.stdout
+        finished.stdout
     );
 }
 
@@ -274,10 +276,10 @@ fn an_interrupt_prints_what_is_known_and_ends_the_machine() {
 fn a_health_program_that_does_not_end_leaves_what_it_said() {
     let machine = TestMachine::of_health("firewall ok\ntor FAIL no circuit\n", "");
     machine.put("silent", "");
-    let ran = run(&mut machine.command(&["--timeout", "5"])).ended(6);
+    let finished = run(&mut machine.command(&["--timeout", "5"])).ended(6);
     let rows =
         "firewall  ok\ntor       FAIL      no circuit\nhealth    FAIL      no answer within 5 s\n";
-    assert!(ran.stdout.ends_with(rows), "{}", ran.stdout);
+    assert!(finished.stdout.ends_with(rows), "{}", finished.stdout);
     machine.is_gone();
 }
 
@@ -308,8 +310,8 @@ fn what_cannot_be_started_is_named() {
     let mut without = machine.command(&[]);
     let only = machine.0.path("only");
     fs_err::create_dir(&only).unwrap();
-    let ran = run(without.env("PATH", &only)).ended(4);
-    ran.says(&["`qemu-img` is not installed", "package qemu-utils"]);
+    let finished = run(without.env("PATH", &only)).ended(4);
+    finished.says(&["`qemu-img` is not installed", "package qemu-utils"]);
 
     let file = machine.0.path("work/noise.img");
     fs_err::write(&file, vec![7; 1 << 20]).unwrap();

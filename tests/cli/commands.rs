@@ -129,19 +129,27 @@ fn a_reader_that_leaves_early_is_no_failure() {
 #[test]
 fn check_finds_every_mistake_of_a_board_file() {
     let fixture = Fixture::new();
-    let ran = run(&mut fixture.bare(&["check"])).succeeded();
-    assert!(ran.stdout.contains("rpi4: no mistakes\n"), "{}", ran.stdout);
+    let finished = run(&mut fixture.bare(&["check"])).succeeded();
+    assert!(
+        finished.stdout.contains("rpi4: no mistakes\n"),
+        "{}",
+        finished.stdout
+    );
     let board = fs_err::read_to_string(fixture.path("definitions/boards/tiny/board.toml")).unwrap();
     let file = fixture.path("work/board.toml");
     let wrong = board
         .replace("start = \"1MiB\"", "start = \"256KiB\"")
         .replace("min-size = \"256MiB\"", "min-size = \"16MiB\"");
     fs_err::write(&file, wrong).unwrap();
-    let ran = run(&mut fixture.bare(&["check", "board.toml"])).ended(1);
-    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    let finished = run(&mut fixture.bare(&["check", "board.toml"])).ended(1);
+    insta::assert_snapshot!(fixture.steady(&finished.stderr));
     fs_err::write(&file, board).unwrap();
-    let ran = run(&mut fixture.bare(&["check", "board.toml", "rpi4"])).ended(1);
-    insta::assert_snapshot!(format!("{}{}", ran.stdout, fixture.steady(&ran.stderr)));
+    let finished = run(&mut fixture.bare(&["check", "board.toml", "rpi4"])).ended(1);
+    insta::assert_snapshot!(format!(
+        "{}{}",
+        finished.stdout,
+        fixture.steady(&finished.stderr)
+    ));
     run(&mut fixture.bare(&["check", "none/board.toml"])).ended(2);
 }
 
@@ -155,6 +163,6 @@ fn the_worked_example_of_the_boards_readme_has_no_mistakes() {
     let folder = fixture.path("work/boards/rock64");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::write(folder.join("board.toml"), example).unwrap();
-    let ran = run(&mut fixture.bare(&["check", "rock64"])).succeeded();
-    assert_eq!(ran.stdout, "rock64: no mistakes\n");
+    let finished = run(&mut fixture.bare(&["check", "rock64"])).succeeded();
+    assert_eq!(finished.stdout, "rock64: no mistakes\n");
 }

@@ -1,6 +1,7 @@
 //! Damage to the store: the image is right nevertheless, or there is no image and an error names
 //! the damage.
 
+use crate::command;
 use crate::fixture::{Fixture, names, run};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -54,13 +55,11 @@ fn replace(path: &Path, make: impl Fn(&Path)) {
     let short = tempfile::tempdir().unwrap();
     let made = short.path().join("x");
     make(&made);
-    let moved = Command::new("mv").arg(&made).arg(path).status();
-    assert!(moved.unwrap().success());
+    command::run(Command::new("mv").arg(&made).arg(path));
 }
 
 fn fifo(path: &Path) {
-    let made = Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
+    command::run(Command::new("mkfifo").arg(path));
 }
 
 /// All files below `folder`, sorted by path.
@@ -174,8 +173,8 @@ fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inpu
     let (changed, good) = (other(), fixture.built());
     assert!(changed != good);
     assert!(rot(&fixture) > 30);
-    let ran = run(&mut fixture.build()).succeeded();
-    ran.says(&["its content has changed since it was stored; it is now fetched or made anew"]);
+    let finished = run(&mut fixture.build()).succeeded();
+    finished.says(&["its content has changed since it was stored; it is now fetched or made anew"]);
     assert!(fs_err::read(fixture.image()).unwrap() == good);
 
     // The memo of the image is removed, as if these inputs were new.
@@ -190,8 +189,8 @@ fn a_damaged_package_that_cannot_be_fetched_again_is_named() {
     for path in files(&fixture.path("store/objects")) {
         flip(&path);
     }
-    let ran = run(fixture.build().arg("--offline")).ended(4);
-    ran.says(&[
+    let finished = run(fixture.build().arg("--offline")).ended(4);
+    finished.says(&[
         "object ",
         "its content has changed since it was stored",
         "offline",

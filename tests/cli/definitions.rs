@@ -1,27 +1,19 @@
 //! A mistake in a definition or a setting is reported with its place and with help; exit code 1.
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::fixture::{Finished, Fixture, run};
 
 impl Fixture {
-    /// Replaces `old` by `new` in a definition.
-    fn edit(&self, path: &str, old: &str, new: &str) {
-        let path = self.path("definitions").join(path);
-        let text = fs_err::read_to_string(&path).unwrap();
-        assert!(text.contains(old), "`{old}` is not in {}", path.display());
-        fs_err::write(&path, text.replace(old, new)).unwrap();
-    }
-
     /// A build that must fail because of its definitions, before it asks the archive for anything.
-    fn refused(&self, arguments: &[&str]) -> Ran {
-        let ran = run(self.build().args(arguments)).ended(1);
-        assert_eq!(ran.stdout, "");
+    fn refused(&self, arguments: &[&str]) -> Finished {
+        let finished = run(self.build().args(arguments)).ended(1);
+        assert_eq!(finished.stdout, "");
         assert_eq!(self.server.requests(), []);
         assert_eq!(self.outputs(), [""; 0]);
-        ran
+        finished
     }
 
-    fn shown(&self, ran: &Ran) -> String {
-        self.steady(&ran.stderr)
+    fn shown(&self, finished: &Finished) -> String {
+        self.steady(&finished.stderr)
     }
 }
 
@@ -108,8 +100,8 @@ fn a_template_that_names_nothing_is_shown_with_its_line() {
         "settings.greeting",
         "settings.greting",
     );
-    let ran = run(&mut fixture.build()).ended(1);
-    insta::assert_snapshot!(fixture.shown(&ran).split_once("error").unwrap().1);
+    let finished = run(&mut fixture.build()).ended(1);
+    insta::assert_snapshot!(fixture.shown(&finished).split_once("error").unwrap().1);
     assert_eq!(fixture.outputs(), [""; 0]);
 }
 

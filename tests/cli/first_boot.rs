@@ -48,9 +48,7 @@ fn fixture() -> (Fixture, PathBuf) {
     let archive = bases::archive().package(watcher());
     let archive = archive.package(added()).package(needed());
     fixture.publish(&archive.date(bases::LATER));
-    let path = fixture.path("definitions/profiles/adder/profile.toml");
-    let profile = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(&path, profile.replace("[\"extra\"]", "[\"added\"]")).unwrap();
+    fixture.edit(bases::ADDER, "[\"extra\"]", "[\"added\"]");
     (fixture, base)
 }
 
@@ -124,16 +122,16 @@ fn the_device_ends_where_a_sandbox_would_have_brought_it() {
         unit.contains("\nAfter=local-fs.target boot-firmware.mount "),
         "{unit}"
     );
-    let ran = inside(root, &["/usr/lib/imgbuild/configure"]);
-    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let finished = inside(root, &["/usr/lib/imgbuild/configure"]);
+    let output = String::from_utf8_lossy(&finished.stdout).into_owned();
     assert!(
-        ran.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&ran.stderr)
+        finished.status.success(),
+        "{output}{}",
+        String::from_utf8_lossy(&finished.stderr)
     );
     assert!(
-        said.contains("imgbuild: all packages are configured"),
-        "{said}"
+        output.contains("imgbuild: all packages are configured"),
+        "{output}"
     );
     for path in [
         "var/lib/dpkg/status",
@@ -173,12 +171,12 @@ fn what_cannot_be_configured_is_tried_three_times_and_left() {
     fs_err::write(root.join("usr/sbin/policy-rc.d"), policy).unwrap();
     // This stands for one try that a loss of power has interrupted.
     fs_err::write(root.join(STATE).join("tries"), "1\n").unwrap();
-    let ran = inside(root, &["/usr/lib/imgbuild/configure"]);
+    let finished = inside(root, &["/usr/lib/imgbuild/configure"]);
     assert_eq!(
-        ran.status.code(),
+        finished.status.code(),
         Some(1),
         "{}",
-        String::from_utf8_lossy(&ran.stdout)
+        String::from_utf8_lossy(&finished.stdout)
     );
     // Each try has two passes.
     assert_eq!(text(root, "etc/tries"), "tried\n".repeat(4));
@@ -199,8 +197,8 @@ fn a_package_that_is_there_is_not_replaced_without_its_scripts() {
     let archive = bases::archive().package(newer).package(needed());
     let archive = archive.package(added().field("Breaks", "watcher (<< 2)"));
     fixture.publish(&archive.date(bases::LATER));
-    let ran = run(&mut first_boot(&fixture, &base));
-    ran.ended(1).says(&[
+    let finished = run(&mut first_boot(&fixture, &base));
+    finished.ended(1).says(&[
         "other versions of watcher (1.0 → 2.0)",
         "without `--configure first-boot`",
     ]);
@@ -211,8 +209,9 @@ fn a_package_that_is_there_is_not_replaced_without_its_scripts() {
 fn a_system_of_packages_alone_cannot_be_left_to_the_device() {
     let fixture = Fixture::new();
     let mut command = fixture.build();
-    let ran = run(command.args(["--configure", "first-boot"]));
-    ran.ended(2)
+    let finished = run(command.args(["--configure", "first-boot"]));
+    finished
+        .ended(2)
         .says(&["needs an image to start from (--base)"]);
 }
 

@@ -1,7 +1,7 @@
 //! The fixture of a test: an archive on a server, definitions, a store and an output folder; and
 //! runs of the program with them.
 
-use crate::mirror::{Server, TestArchive, TestKey};
+use crate::mirror::{Fault, Server, TestArchive, TestKey, Times};
 use crate::test_debian;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +25,7 @@ pub(crate) struct Fixture {
 
 /// The result of a run of the program.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -91,6 +91,32 @@ impl Fixture {
     /// The names of unfinished files that are left in the store.
     pub(crate) fn scratch(&self) -> Vec<String> {
         names(&self.path("store/scratch"))
+    }
+
+    /// Replaces `old` by `new` in the definition `path`.
+    #[track_caller]
+    pub(crate) fn edit(&self, path: &str, old: &str, new: &str) {
+        let path = self.path("definitions").join(path);
+        let text = fs_err::read_to_string(&path).unwrap();
+        assert!(text.contains(old), "`{old}` is not in {text}");
+        fs_err::write(&path, text.replace(old, new)).unwrap();
+    }
+
+    /// Writes a file below the folder of the test, and the folders above it.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+
+    /// Writes a file into the overlay of the test.
+    pub(crate) fn overlay(&self, path: &str, text: &str) {
+        self.write(&format!("definitions/overlays/greeter/root/{path}"), text);
+    }
+
+    /// Lets requests for `path` of the mirror meet a fault.
+    pub(crate) fn fault(&self, path: &str, fault: Fault, times: Times) {
+        self.server.fault(path, fault, times);
     }
 
     /// The address of the mirror.
@@ -195,22 +221,22 @@ fn replace_numbers(text: &str) -> String {
 }
 
 /// Runs `command` to its end.
-pub(crate) fn run(command: &mut Command) -> Ran {
+pub(crate) fn run(command: &mut Command) -> Finished {
     let output = command.output().unwrap();
-    let ran = Ran {
+    let finished = Finished {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     };
     assert!(
-        !ran.stderr.contains("panicked"),
+        !finished.stderr.contains("panicked"),
         "{command:?}: {}",
-        ran.stderr
+        finished.stderr
     );
-    ran
+    finished
 }
 
-impl Ran {
+impl Finished {
     /// Fails the test unless the program succeeded.
     #[track_caller]
     pub(crate) fn succeeded(self) -> Self {

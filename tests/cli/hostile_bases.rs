@@ -1,7 +1,8 @@
 //! Files that are given as a base image but are not one, or that change while they are read.
 
 use crate::bases;
-use crate::fixture::{Fixture, Ran, run};
+use crate::command;
+use crate::fixture::{Finished, Fixture, run};
 use imgbuild::digest::Sha256;
 use rustix::fs::inotify;
 use std::mem::MaybeUninit;
@@ -11,7 +12,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-fn inject(fixture: &Fixture, base: &Path) -> Ran {
+fn inject(fixture: &Fixture, base: &Path) -> Finished {
     run(&mut bases::inject(fixture, base))
 }
 
@@ -27,8 +28,7 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     let fixture = fixture();
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let made = Command::new("mkfifo").arg(at("pipe")).status();
-    assert!(made.unwrap().success());
+    command::run(Command::new("mkfifo").arg(at("pipe")));
     let _socket = UnixListener::bind(at("socket")).unwrap();
     fs_err::create_dir(at("folder")).unwrap();
     for (path, words) in [
@@ -57,47 +57,35 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
 fn a_filesystem_without_a_disk_is_called_one() {
     let fixture = fixture();
     let bare = fixture.path("bare.img");
-    let file = fs_err::File::create(&bare).unwrap();
-    file.set_len(8 << 20).unwrap();
+    command::resize(&bare, 8 << 20);
     bases::output("mkfs.ext4", &["-q", "-F", bare.to_str().unwrap()]);
     inject(&fixture, &bare)
         .ended(4)
         .says(&["it is the ext4 of a single partition", "not /dev/sda1"]);
-    let packed = Command::new("gzip").arg("-kf").arg(&bare).status();
-    assert!(packed.unwrap().success());
+    command::run(Command::new("gzip").arg("-kf").arg(&bare));
     inject(&fixture, &fixture.path("bare.img.gz"))
         .ended(4)
         .says(&["no partition table, it is ext4", "not /dev/sda1"]);
 }
 
 /// Scripts that write 1100 MiB of zeros, packed, to `$1`.
-const BOMBS: [(&str, &str); 5] = [
-    ("zstd", "head -c 1100M /dev/zero | zstd -q > \"$1\""),
-    ("gzip", "head -c 1100M /dev/zero | gzip > \"$1\""),
-    ("xz", "head -c 1100M /dev/zero | xz -0 > \"$1\""),
+const BOMBS: [&str; 5] = [
+    "head -c 1100M /dev/zero | zstd -q > \"$1\"",
+    "head -c 1100M /dev/zero | gzip > \"$1\"",
+    "head -c 1100M /dev/zero | xz -0 > \"$1\"",
     // This packer is slow, so one packed file is repeated; files that follow each other unpack to
     // one file.
-    (
-        "bzip2",
-        "head -c 50M /dev/zero | bzip2 > \"$1.part\"; for part in $(seq 22); do cat \"$1.part\"; done > \"$1\"",
-    ),
-    (
-        "zip",
-        "head -c 1100M /dev/zero > \"$1.img\" && cd \"$(dirname \"$1\")\" && rm \"$1\" && python3 -m zipfile -c \"$1\" \"$1.img\"",
-    ),
+    "head -c 50M /dev/zero | bzip2 > \"$1.part\"; for part in $(seq 22); do cat \"$1.part\"; done > \"$1\"",
+    "head -c 1100M /dev/zero > \"$1.img\" && cd \"$(dirname \"$1\")\" && rm \"$1\" && python3 -m zipfile -c \"$1\" \"$1.img\"",
 ];
 
 #[test]
 fn a_bomb_is_refused_in_seconds_by_every_packing() {
     let fixture = fixture();
-    for (packing, script) in BOMBS {
+    for script in BOMBS {
         let path = fixture.path("bomb");
         fs_err::write(&path, "").unwrap();
-        let made = Command::new("sh")
-            .args(["-ec", script, "sh"])
-            .arg(&path)
-            .status();
-        assert!(made.unwrap().success(), "{packing}");
+        command::run(Command::new("sh").args(["-ec", script, "sh"]).arg(&path));
         inject(&fixture, &path)
             .ended(4)
             .says(&["unpacks to more than ", "unpack it and give the disk"]);
@@ -117,11 +105,7 @@ fn packed_data_that_needs_too_much_memory_is_refused() {
         ),
     ] {
         let path = fixture.path("greedy");
-        let made = Command::new("sh")
-            .args(["-ec", script, "sh"])
-            .arg(&path)
-            .status();
-        assert!(made.unwrap().success(), "{script}");
+        command::run(Command::new("sh").args(["-ec", script, "sh"]).arg(&path));
         inject(&fixture, &path).ended(4).says(&["greedy", words]);
     }
     assert_eq!(fixture.scratch(), [""; 0]);
@@ -234,7 +218,6 @@ fn a_zip_archive_with_a_readme_is_a_base() {
                [z.write(name) for name in ('README.txt', 'base.img')]\nz.writestr('__MACOSX/._base.img', 'x')\nz.close()";
     let mut python = Command::new("python3");
     python.args(["-c", zip, "x.zip"]);
-    let made = python.current_dir(base.parent().unwrap()).status();
-    assert!(made.unwrap().success());
+    command::run(python.current_dir(base.parent().unwrap()));
     inject(&fixture, &fixture.path("x.zip")).succeeded();
 }

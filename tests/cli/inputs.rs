@@ -1,7 +1,7 @@
 //! An input that is missing or not genuine never gets into an image; exit code 4 and the name of
 //! the input.
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::fixture::{Finished, Fixture, run};
 use crate::mirror::{Fault, NOW, TestArchive, TestKey, Times};
 use crate::test_debian;
 use imgbuild::architecture::Architecture;
@@ -12,24 +12,24 @@ const IN_RELEASE: &str = "/debian/dists/trixie/InRelease";
 
 impl Fixture {
     /// A build that must fail with `code` and leave nothing.
-    fn fails(&self, code: i32) -> Ran {
+    fn fails(&self, code: i32) -> Finished {
         self.fails_with(code, &mut self.build())
     }
 
-    fn fails_with(&self, code: i32, command: &mut Command) -> Ran {
-        let ran = run(command).ended(code);
-        assert_eq!(ran.stdout, "");
+    fn fails_with(&self, code: i32, command: &mut Command) -> Finished {
+        let finished = run(command).ended(code);
+        assert_eq!(finished.stdout, "");
         assert_eq!(self.outputs(), [""; 0]);
-        ran
+        finished
     }
 
     /// The part of standard error that has the failure.
-    fn failure(&self, ran: &Ran) -> String {
-        let at = ran
+    fn failure(&self, finished: &Finished) -> String {
+        let at = finished
             .stderr
             .find("error")
-            .unwrap_or_else(|| panic!("no error: {}", ran.stderr));
-        self.steady(&ran.stderr[at..])
+            .unwrap_or_else(|| panic!("no error: {}", finished.stderr));
+        self.steady(&finished.stderr[at..])
     }
 
     /// The path of package `name` on the mirror.
@@ -60,9 +60,11 @@ fn wants(package: &str) -> String {
 /// A fixture with `archive`, and a profile that installs `package`.
 fn fixture_wanting(package: &str, archive: &TestArchive) -> Fixture {
     let fixture = Fixture::of(archive);
-    let path = fixture.path("definitions/profiles/greeter/profile.toml");
-    let text = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(&path, text.replace(&wants("hello"), &wants(package))).unwrap();
+    fixture.edit(
+        "profiles/greeter/profile.toml",
+        &wants("hello"),
+        &wants(package),
+    );
     fixture
 }
 
@@ -84,9 +86,7 @@ fn packages_that_cannot_be_installed_are_explained_by_the_chain_of_relations() {
 #[test]
 fn a_tampered_inrelease_is_refused() {
     let fixture = Fixture::new();
-    fixture
-        .server
-        .fault(IN_RELEASE, Fault::Corrupt(200), Times::Always);
+    fixture.fault(IN_RELEASE, Fault::Corrupt(200), Times::Always);
     insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
@@ -101,38 +101,32 @@ fn a_tampered_index_is_refused() {
     let fixture = Fixture::new();
     let plain = format!("/debian/dists/trixie/main/{}/Packages.xz", binary());
     for path in [fixture.packages(), plain] {
-        fixture
-            .server
-            .fault(&path, Fault::Corrupt(100), Times::Always);
+        fixture.fault(&path, Fault::Corrupt(100), Times::Always);
     }
-    let ran = fixture.fails(4);
-    insta::assert_snapshot!(fixture.failure(&ran));
+    let finished = fixture.fails(4);
+    insta::assert_snapshot!(fixture.failure(&finished));
 }
 
 #[test]
 fn a_tampered_package_is_refused() {
     let fixture = Fixture::new();
-    fixture
-        .server
-        .fault(&fixture.deb("hello"), Fault::Corrupt(500), Times::Always);
+    fixture.fault(&fixture.deb("hello"), Fault::Corrupt(500), Times::Always);
     insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
 #[test]
 fn a_tampered_package_that_comes_right_the_second_time_is_taken() {
     let fixture = Fixture::new();
-    fixture
-        .server
-        .fault(&fixture.deb("hello"), Fault::Status(503), Times::Once);
+    fixture.fault(&fixture.deb("hello"), Fault::Status(503), Times::Once);
     run(&mut fixture.build()).succeeded();
 }
 
 #[test]
 fn an_expired_archive_is_refused_unless_it_is_allowed() {
     let fixture = Fixture::of(&test_debian::archive().valid_until(Epoch(NOW.0 + 86_400)));
-    let ran = fixture.fails(4);
-    let told = fixture.failure(&ran);
-    let (before, after) = told.split_once(", now is ").unwrap();
+    let finished = fixture.fails(4);
+    let failure = fixture.failure(&finished);
+    let (before, after) = failure.split_once(", now is ").unwrap();
     let after = after.split_once(';').unwrap().1;
     insta::assert_snapshot!(format!("{before}, now is NOW;{after}"));
     run(fixture.build().arg("--allow-expired")).succeeded();
@@ -151,9 +145,7 @@ fn an_archive_older_than_one_seen_before_is_refused() {
 fn a_download_that_is_cut_off_is_resumed() {
     let fixture = Fixture::new();
     let deb = fixture.deb("busybox");
-    fixture
-        .server
-        .fault(&deb, Fault::Truncate(100_000), Times::Once);
+    fixture.fault(&deb, Fault::Truncate(100_000), Times::Once);
     run(&mut fixture.build()).succeeded();
     assert_eq!(fixture.server.ranges(&deb), ["", "bytes=100000-"]);
 }
@@ -161,9 +153,7 @@ fn a_download_that_is_cut_off_is_resumed() {
 #[test]
 fn a_package_that_the_mirror_lacks_is_named_with_its_address() {
     let fixture = Fixture::new();
-    fixture
-        .server
-        .fault(&fixture.deb("hello"), Fault::Status(404), Times::Always);
+    fixture.fault(&fixture.deb("hello"), Fault::Status(404), Times::Always);
     insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
@@ -172,7 +162,7 @@ fn a_mirror_in_the_middle_of_a_sync_is_asked_again() {
     let fixture = Fixture::new();
     let plain = format!("/debian/dists/trixie/main/{}/Packages.xz", binary());
     for path in [fixture.packages(), plain] {
-        fixture.server.fault(&path, Fault::Status(404), Times::Once);
+        fixture.fault(&path, Fault::Status(404), Times::Once);
     }
     run(&mut fixture.build())
         .succeeded()
@@ -182,9 +172,7 @@ fn a_mirror_in_the_middle_of_a_sync_is_asked_again() {
 #[test]
 fn a_mirror_that_is_none_is_named() {
     let fixture = Fixture::new();
-    fixture
-        .server
-        .fault(IN_RELEASE, Fault::Status(404), Times::Always);
+    fixture.fault(IN_RELEASE, Fault::Status(404), Times::Always);
     insta::assert_snapshot!(fixture.failure(&fixture.fails(4)));
 }
 
@@ -201,8 +189,8 @@ fn without_any_mirror_the_program_says_where_to_name_one() {
         .args(&inputs[..inputs.len() - 2])
         .arg("--output")
         .arg(fixture.image());
-    let ran = fixture.fails_with(4, &mut command);
-    insta::assert_snapshot!(fixture.failure(&ran));
+    let finished = fixture.fails_with(4, &mut command);
+    insta::assert_snapshot!(fixture.failure(&finished));
 }
 
 #[test]
@@ -265,10 +253,10 @@ fn the_proxy_is_the_one_of_the_environment_and_its_exceptions_hold() {
     assert!(asked[0].path.starts_with(&fixture.mirror()), "{asked:?}");
     let mut secret = fixture.sub("plan");
     secret.env("all_proxy", "socks5h://me:hunter2@127.0.0.1:9");
-    let ran = run(&mut secret)
+    let finished = run(&mut secret)
         .ended(4)
         .says(&["cannot use the proxy `socks5h://127.0.0.1:9`"]);
-    assert!(!ran.stderr.contains("hunter2"));
+    assert!(!finished.stderr.contains("hunter2"));
 }
 
 #[test]
@@ -279,8 +267,8 @@ fn offline_needs_a_warm_store() {
         command.arg("--offline");
         command
     };
-    let ran = fixture.fails_with(4, &mut offline());
-    insta::assert_snapshot!(fixture.failure(&ran));
+    let finished = fixture.fails_with(4, &mut offline());
+    insta::assert_snapshot!(fixture.failure(&finished));
     assert_eq!(fixture.server.requests(), []);
     let online = run(&mut fixture.build()).succeeded();
     let asked = fixture.server.requests().len();
@@ -297,14 +285,8 @@ fn an_architecture_that_the_archive_lacks_is_named() {
         Architecture::Amd64 => "arm64",
         _ => "amd64",
     };
-    let path = fixture.path("definitions/boards/tiny/board.toml");
-    let text = fs_err::read_to_string(&path).unwrap();
-    let old = format!("architecture = \"{}\"", test_debian::host());
-    fs_err::write(
-        &path,
-        text.replace(&old, &format!("architecture = \"{other}\"")),
-    )
-    .unwrap();
+    let [old, new] = [test_debian::host().debian(), other].map(|name| format!("\"{name}\""));
+    fixture.edit("boards/tiny/board.toml", &old, &new);
     fixture.fails(1).says(&["no repository has a package `"]);
 }
 
@@ -328,8 +310,8 @@ fn where_no_sandbox_can_be_made_the_program_says_what_to_allow() {
         .args(fixture.inputs())
         .arg("--output")
         .arg(fixture.image());
-    let ran = fixture.fails_with(4, &mut command);
-    insta::assert_snapshot!(fixture.failure(&ran));
+    let finished = fixture.fails_with(4, &mut command);
+    insta::assert_snapshot!(fixture.failure(&finished));
 }
 
 /// A program that makes the kernel refuse one system call, as the filters of container runtimes do

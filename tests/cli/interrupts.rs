@@ -68,13 +68,11 @@ impl Running {
         match moment {
             Moment::Resolving => {
                 let path = "/debian/dists/trixie/InRelease";
-                fixture.server.fault(path, Fault::Silence, Times::Once);
+                fixture.fault(path, Fault::Silence, Times::Once);
             }
             Moment::Fetching => {
                 let path = format!("/debian/{}", test_debian::archive().locked("busybox").path);
-                fixture
-                    .server
-                    .fault(&path, Fault::Stall(100_000), Times::Once);
+                fixture.fault(&path, Fault::Stall(100_000), Times::Once);
             }
             Moment::Configuring | Moment::After(_) => {}
         }
@@ -116,8 +114,8 @@ impl Running {
             Moment::After(stage) => {
                 let stderr = BufReader::new(self.child.stderr.take().unwrap());
                 let mut lines = stderr.lines().map(Result::unwrap);
-                let told = lines.any(|line| line.trim_start().starts_with(stage));
-                assert!(told, "the build ended before {stage}");
+                let reported = lines.any(|line| line.trim_start().starts_with(stage));
+                assert!(reported, "the build ended before {stage}");
                 // The further output is not read, which must not matter to the build.
             }
         }

@@ -9,8 +9,8 @@ use imgbuild::epoch::Epoch;
 impl Fixture {
     fn lock(&self) -> String {
         let path = self.path("x.lock");
-        let ran = run(self.sub("lock").arg("--output").arg(&path)).succeeded();
-        assert_eq!(ran.stdout, format!("{}\n", path.display()));
+        let finished = run(self.sub("lock").arg("--output").arg(&path)).succeeded();
+        assert_eq!(finished.stdout, format!("{}\n", path.display()));
         fs_err::read_to_string(path).unwrap()
     }
 
@@ -63,8 +63,8 @@ fn a_lock_pins_every_input_and_is_the_same_each_time() {
 #[test]
 fn locked_without_a_lock_is_refused() {
     let fixture = Fixture::new();
-    let ran = run(fixture.build().arg("--locked")).ended(3);
-    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    let finished = run(fixture.build().arg("--locked")).ended(3);
+    insta::assert_snapshot!(fixture.steady(&finished.stderr));
     run(&mut fixture.build_locked()).ended(3).says(&["x.lock"]);
     assert_eq!(fixture.server.requests(), []);
 }
@@ -73,27 +73,22 @@ fn locked_without_a_lock_is_refused() {
 fn a_stale_lock_is_refused() {
     let fixture = Fixture::new();
     fixture.lock();
-    let path = fixture.path("definitions/profiles/greeter/profile.toml");
-    let text = fs_err::read_to_string(&path).unwrap();
-    fs_err::write(
-        &path,
-        text.replace("install = [\"hello\"]", "install = [\"hello\", \"kmod\"]"),
-    )
-    .unwrap();
-    let ran = run(&mut fixture.build_locked()).ended(3);
-    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    let profile = "profiles/greeter/profile.toml";
+    fixture.edit(profile, "[\"hello\"]", "[\"hello\", \"kmod\"]");
+    let finished = run(&mut fixture.build_locked()).ended(3);
+    insta::assert_snapshot!(fixture.steady(&finished.stderr));
 }
 
 #[test]
 fn a_lock_that_is_none_is_refused() {
     let fixture = Fixture::new();
     fs_err::write(fixture.path("x.lock"), "version = 2\nbroken = true\n").unwrap();
-    let ran = run(&mut fixture.build_locked()).ended(3);
-    insta::assert_snapshot!("broken lock", fixture.steady(&ran.stderr));
+    let finished = run(&mut fixture.build_locked()).ended(3);
+    insta::assert_snapshot!("broken lock", fixture.steady(&finished.stderr));
     let text = fixture.lock().replace("version = 2\n", "version = 99\n");
     fs_err::write(fixture.path("x.lock"), text).unwrap();
-    let ran = run(&mut fixture.build_locked()).ended(3);
-    insta::assert_snapshot!("lock of another version", fixture.steady(&ran.stderr));
+    let finished = run(&mut fixture.build_locked()).ended(3);
+    insta::assert_snapshot!("lock of another version", fixture.steady(&finished.stderr));
     // One of the first version is known by that, not by the keys that it had.
     fs_err::write(
         fixture.path("x.lock"),
@@ -196,8 +191,8 @@ fn a_locked_build_into_an_empty_store_fetches_the_pinned_files() {
 #[test]
 fn the_lock_beside_the_profile_is_used_without_being_named() {
     let fixture = Fixture::new();
-    let ran = run(&mut fixture.sub("lock")).succeeded();
-    assert_eq!(ran.stdout, "profiles/greeter/tiny.lock\n");
+    let finished = run(&mut fixture.sub("lock")).succeeded();
+    assert_eq!(finished.stdout, "profiles/greeter/tiny.lock\n");
     assert_eq!(
         crate::fixture::names(&fixture.path("work/profiles/greeter")),
         ["tiny.lock"]

@@ -14,6 +14,8 @@ mod base_volumes;
 mod bases;
 mod boards;
 mod boot_test;
+#[path = "../fixture/command.rs"]
+mod command;
 mod commands;
 mod damage;
 mod definitions;
@@ -24,7 +26,7 @@ mod hostile_bases;
 mod inputs;
 mod interrupts;
 mod locks;
-#[path = "../oracles/mirror/mod.rs"]
+#[path = "../fixture/mirror/mod.rs"]
 mod mirror;
 mod names;
 mod near;

@@ -10,20 +10,9 @@ const ZONES: &[u8] = b"# version test\nZ Etc/UTC 0 - UTC\nL Etc/UTC Etc/Zulu\n";
 fn fixture() -> Fixture {
     let list = test_debian::package("zones").file("/usr/share/zoneinfo/tzdata.zi", 0o644, ZONES);
     let fixture = Fixture::of(&test_debian::archive().package(list));
-    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
-    let text = fs_err::read_to_string(&profile).unwrap();
-    let wanted = "install = [\"hello\"";
-    assert!(text.contains(wanted));
-    let more = text.replace(wanted, &format!("{wanted}, \"zones\""));
-    fs_err::write(&profile, more).unwrap();
+    let profile = "profiles/greeter/profile.toml";
+    fixture.edit(profile, "[\"hello\"", "[\"hello\", \"zones\"");
     fixture
-}
-
-/// Puts a file into the overlay of the test.
-fn overlay(fixture: &Fixture, path: &str, text: &str) {
-    let path = fixture.path("definitions/overlays/greeter/root").join(path);
-    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-    fs_err::write(path, text).unwrap();
 }
 
 #[test]
@@ -53,18 +42,16 @@ fn a_name_that_the_image_does_not_have_is_refused_before_and_after_scripts_ran()
 #[test]
 fn accounts_that_files_name_are_there_or_made_when_the_device_starts() {
     let fixture = fixture();
-    overlay(
-        &fixture,
+    fixture.overlay(
         "etc/systemd/system/mine.service",
         "[Service]\nUser=roott\nSupplementaryGroups=sudo wheel\nExecStart=/bin/true\n",
     );
-    overlay(
-        &fixture,
+    fixture.overlay(
         "etc/sudoers.d/mine",
         "%sudoo ALL=(ALL) ALL\nroot ALL=(ALL) ALL\n",
     );
-    overlay(&fixture, "etc/cron.d/mine", "0 4 * * * keeper true\n");
-    let ran = run(&mut fixture.build()).ended(1).says(&[
+    fixture.overlay("etc/cron.d/mine", "0 4 * * * keeper true\n");
+    let finished = run(&mut fixture.build()).ended(1).says(&[
         ": 4 mistakes",
         "`/etc/systemd/system/mine.service` names user `roott`, which the image does not have; there is `root`",
         "`/etc/systemd/system/mine.service` names group `wheel`, which the image does not have",
@@ -72,9 +59,13 @@ fn accounts_that_files_name_are_there_or_made_when_the_device_starts() {
         "`/etc/cron.d/mine` names user `keeper`, which the image does not have",
         "file: /etc/cron.d/mine, from ",
     ]);
-    assert!(!ran.stderr.contains("group `sudo`,"), "{}", ran.stderr);
+    assert!(
+        !finished.stderr.contains("group `sudo`,"),
+        "{}",
+        finished.stderr
+    );
     let made = "u roott - \"somebody\"\ng wheel -\nm keeper sudoo\n";
-    overlay(&fixture, "usr/lib/sysusers.d/mine.conf", made);
+    fixture.overlay("usr/lib/sysusers.d/mine.conf", made);
     run(&mut fixture.build()).succeeded();
 
     let rules = "schema = 1\nhelp = \"a greeting\"\n[[file]]\npath = \"/etc/greeting\"\nowner = \"rooot\"\n";

@@ -1,6 +1,7 @@
 //! Definitions and locks in the working directory are found and reported, and never change a build
 //! silently.
 
+use crate::command::resize;
 use crate::fixture::{Fixture, run};
 use crate::mirror::NOW;
 use crate::test_debian;
@@ -63,13 +64,18 @@ impl Fixture {
 #[test]
 fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
     let fixture = Fixture::new();
-    let ran = run(&mut fixture.near(&["plan", "--profile", "greeter"])).succeeded();
+    let finished = run(&mut fixture.near(&["plan", "--profile", "greeter"])).succeeded();
     for what in [
         "warning: board `tiny` is not a shipped one: ./boards/tiny/board.toml\n",
         "warning: profile `greeter` is not a shipped one: ./profiles/greeter/profile.toml\n",
         "warning: overlay `greeter` is not a shipped one: ./overlays/greeter/overlay.toml\n",
     ] {
-        assert_eq!(ran.stderr.matches(what).count(), 1, "{what}{}", ran.stderr);
+        assert_eq!(
+            finished.stderr.matches(what).count(),
+            1,
+            "{what}{}",
+            finished.stderr
+        );
     }
     let quiet = run(&mut fixture.near(&["plan", "--quiet", "--profile", "greeter"])).succeeded();
     let warnings = |text: &str| {
@@ -80,7 +86,7 @@ fn definitions_of_the_working_directory_are_named_once_each_with_their_place() {
     };
     assert_eq!(
         quiet.stderr.lines().collect::<Vec<_>>(),
-        warnings(&ran.stderr)
+        warnings(&finished.stderr)
     );
     fs_err::create_dir_all(fixture.path("work/profiles/haproxy-node")).unwrap();
     let shadow = fixture.path("work/profiles/haproxy-node/profile.toml");
@@ -111,13 +117,13 @@ fn a_private_key_beside_the_folder_reaches_neither_image_nor_error() {
         };
         symlink(target, &link).unwrap();
         let mut command = fixture.bare(&["--board", "tiny", "--profile", "greeter"]);
-        let ran = run(command.arg("--output").arg(fixture.image())).ended(1);
+        let finished = run(command.arg("--output").arg(fixture.image())).ended(1);
         assert!(
-            ran.stderr.contains("leads out of its folder"),
+            finished.stderr.contains("leads out of its folder"),
             "{}",
-            ran.stderr
+            finished.stderr
         );
-        assert!(!ran.stderr.contains("PRIVATE"), "{}", ran.stderr);
+        assert!(!finished.stderr.contains("PRIVATE"), "{}", finished.stderr);
         fs_err::remove_file(link).unwrap();
     }
     assert_eq!(fixture.outputs(), [""; 0]);
@@ -145,9 +151,14 @@ fn a_lock_that_nobody_named_does_not_say_where_a_shipped_profile_gets_upgrades()
     .says(&[stale]);
     // This lock has the same archive as this machine.
     fixture.lock_of(&fixture.server.url());
-    let ran = run(&mut fixture.near(&plan)).ended(3).says(&[stale]);
+    let finished = run(&mut fixture.near(&plan)).ended(3).says(&[stale]);
     let named = "warning: lock `profiles/base/tiny.lock` decides the version of every package";
-    assert_eq!(ran.stderr.matches(named).count(), 1, "{}", ran.stderr);
+    assert_eq!(
+        finished.stderr.matches(named).count(),
+        1,
+        "{}",
+        finished.stderr
+    );
     assert_eq!(fixture.server.requests(), []);
 }
 
@@ -171,10 +182,7 @@ fn pipes_and_endless_files_end() {
         .ended(3)
         .says(&["no regular file"]);
     fs_err::remove_file(&lock).unwrap();
-    fs_err::File::create(&lock)
-        .unwrap()
-        .set_len(8 << 40)
-        .unwrap();
+    resize(&lock, 8 << 40);
     run(&mut fixture.near(&["plan", "--profile", "base"]))
         .ended(3)
         .says(&["longer than"]);
@@ -185,17 +193,21 @@ fn pipes_and_endless_files_end() {
         } else {
             "/dev/zero"
         };
-        let ran = run(&mut fixture.build_with(flag, value)).ended(2);
-        assert!(ran.stderr.contains("it is a device"), "{}", ran.stderr);
+        let finished = run(&mut fixture.build_with(flag, value)).ended(2);
+        assert!(
+            finished.stderr.contains("it is a device"),
+            "{}",
+            finished.stderr
+        );
     }
     pipe("home/.config/imgbuild/config.toml");
-    let ran = run(fixture
+    let finished = run(fixture
         .bare(&["--board", "tiny", "--profile", "greeter"])
         .args([
             "--definitions".as_ref(),
             fixture.path("definitions").as_os_str(),
         ]));
-    ran.ended(2).says(&["config.toml", "no regular file"]);
+    finished.ended(2).says(&["config.toml", "no regular file"]);
 }
 
 #[test]

@@ -41,10 +41,10 @@ fn a_full_disk_of_the_output_says_what_is_needed_and_what_is_free() {
         .args(fixture.inputs())
         .arg("--output")
         .arg(fixture.image());
-    let ran = run(&mut command)
+    let finished = run(&mut command)
         .ended(5)
         .says(&["is full", "needs ", " free"]);
-    assert_eq!(ran.stdout, "");
+    assert_eq!(finished.stdout, "");
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn a_store_that_is_full_at_any_moment_says_so_and_keeps_nothing_unfinished() {
 fn a_folder_that_is_read_only_is_named_before_anything_is_fetched() {
     let fixture = Fixture::new();
     let mut command = fixture.build_after("mount -t tmpfs -o ro tmpfs \"$OUT\"");
-    let ran = run(&mut command).ended(5);
-    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    let finished = run(&mut command).ended(5);
+    insta::assert_snapshot!(fixture.steady(&finished.stderr));
     assert_eq!(fixture.server.requests(), []);
 }
 
@@ -119,8 +119,8 @@ fn a_store_that_is_read_only_is_named() {
     let fixture = Fixture::new();
     fs_err::create_dir(fixture.path("store")).unwrap();
     let mut command = fixture.build_after("mount -t tmpfs -o ro tmpfs \"$STORE\"");
-    let ran = run(&mut command).ended(5);
-    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    let finished = run(&mut command).ended(5);
+    insta::assert_snapshot!(fixture.steady(&finished.stderr));
     assert_eq!(fixture.outputs(), [""; 0]);
 }
 
@@ -142,8 +142,8 @@ fn an_output_that_is_a_folder_or_a_device_or_nowhere_is_refused() {
 fn an_image_replaces_the_one_before_and_nothing_else_stays() {
     let fixture = Fixture::warm();
     fs_err::write(fixture.image(), "the one before").unwrap();
-    let ran = run(&mut fixture.build()).succeeded();
-    assert_eq!(ran.stdout, format!("{}\n", fixture.image().display()));
+    let finished = run(&mut fixture.build()).succeeded();
+    assert_eq!(finished.stdout, format!("{}\n", fixture.image().display()));
     assert_eq!(fixture.outputs(), ["x.img"]);
     assert_eq!(fixture.scratch(), [""; 0]);
     assert!(fs_err::metadata(fixture.image()).unwrap().len() > 34 << 20);
@@ -153,11 +153,14 @@ fn an_image_replaces_the_one_before_and_nothing_else_stays() {
 fn without_an_output_the_image_is_named_after_board_and_profile() {
     let fixture = Fixture::warm();
     let mut command = fixture.bare(&["--quiet"]);
-    let ran = run(command.args(fixture.inputs())).succeeded();
-    assert_eq!(ran.stdout, "tiny-greeter.img\n");
+    let finished = run(command.args(fixture.inputs())).succeeded();
+    assert_eq!(finished.stdout, "tiny-greeter.img\n");
     // The user's own definitions are named even with `--quiet`.
-    let mut said = ran.stderr.lines();
-    assert!(said.all(|line| line.starts_with("warning: ")), "{ran:?}");
+    let mut output = finished.stderr.lines();
+    assert!(
+        output.all(|line| line.starts_with("warning: ")),
+        "{finished:?}"
+    );
     assert_eq!(
         crate::fixture::names(&fixture.path("work")),
         ["tiny-greeter.img"]

@@ -1,7 +1,8 @@
 //! Arguments that name a file which is not regular: a pipe is waited for with a message, other
 //! types are refused.
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::command;
+use crate::fixture::{Finished, Fixture, run};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
@@ -26,7 +27,7 @@ fn by_shell(command: &Command, script: &str) -> Command {
 }
 
 /// Reads the output of `child` until it says what it waits for.
-fn told(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>) {
+fn message(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>) {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.starts_with("waiting for ") {
@@ -41,13 +42,12 @@ fn told(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>) {
 fn a_pipe_into_which_nobody_writes_is_named_and_waited_for() {
     let fixture = Fixture::new();
     let pipe = fixture.path("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
-    assert!(made.success());
+    command::run(Command::new("mkfifo").arg(&pipe));
     let value = format!("passphrase=@{}", pipe.display());
     let mut command = fixture.build_with("--secret", &value);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let (line, mut stderr) = told(&mut child);
+    let (line, mut stderr) = message(&mut child);
     let expected = format!(
         "waiting for `{}`: nobody has written into this pipe yet\n",
         pipe.display()
@@ -97,8 +97,8 @@ fn folders_sockets_and_devices_are_refused_in_words() {
             ("--secret", format!("passphrase=@{path}")),
             ("--settings", path.clone()),
         ] {
-            let ran: Ran = run(&mut fixture.build_with(flag, &value));
-            ran.ended(2).says(&[&path, what]);
+            let finished: Finished = run(&mut fixture.build_with(flag, &value));
+            finished.ended(2).says(&[&path, what]);
         }
     }
 }

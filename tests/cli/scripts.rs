@@ -1,20 +1,21 @@
 //! Maintainer scripts: what they may rely on when they run, and how those that go too far are
 //! ended.
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::bases;
+use crate::fixture::{Finished, Fixture, run};
+use crate::mirror::TestArchive;
 use crate::test_debian;
-use std::process::Command;
 
 /// A build with the scripts of package `odd`, each with a time limit of `timeout` seconds. It fails
 /// and leaves nothing.
-fn failed(script: &str, text: &str, timeout: &str) -> Ran {
+fn failed(script: &str, text: &str, timeout: &str) -> Finished {
     let odd = test_debian::package("odd")
         .field("Essential", "yes")
         .script(script, text);
     let fixture = Fixture::of(&test_debian::archive().package(odd));
-    let ran = run(fixture.build().args(["--script-timeout", timeout])).ended(4);
+    let finished = run(fixture.build().args(["--script-timeout", timeout])).ended(4);
     assert_eq!((fixture.outputs(), fixture.scratch()), (vec![], vec![]));
-    ran
+    finished
 }
 
 #[test]
@@ -47,14 +48,10 @@ fn a_preinst_finds_essential_packages_and_its_pre_depends_configured() {
     let packages = [essential, library, needed, helper, server];
     let archive = packages
         .into_iter()
-        .fold(test_debian::archive(), |archive, package| {
-            archive.package(package)
-        });
+        .fold(test_debian::archive(), TestArchive::package);
     let fixture = Fixture::of(&archive);
-    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
-    let text = fs_err::read_to_string(&profile).unwrap();
-    let text = text.replace(r#"install = ["hello"]"#, r#"install = ["hello", "server"]"#);
-    fs_err::write(&profile, text).unwrap();
+    let profile = "profiles/greeter/profile.toml";
+    fixture.edit(profile, "[\"hello\"]", "[\"hello\", \"server\"]");
     run(&mut fixture.build()).succeeded();
     assert_eq!(fixture.outputs(), ["x.img"]);
 }
@@ -77,8 +74,8 @@ fn a_script_that_waits_for_ever_is_named_with_its_package_and_what_it_waits_for(
 
 #[test]
 fn a_script_that_prints_without_end_is_named_with_its_package() {
-    let ran = failed("postinst", "#!/bin/sh\ncat /dev/zero\n", "600");
-    ran.says(&["it printed more than 67108864 bytes during configure of `odd"]);
+    let finished = failed("postinst", "#!/bin/sh\ncat /dev/zero\n", "600");
+    finished.says(&["it printed more than 67108864 bytes during configure of `odd"]);
 }
 
 #[test]
@@ -93,28 +90,13 @@ fn the_limit_of_time_decides_no_byte() {
 
 /// The text of a file in the root filesystem of the image, read with debugfs.
 fn file(fixture: &Fixture, path: &str) -> String {
-    let image = fixture.image();
-    let mut sfdisk = Command::new("/usr/sbin/sfdisk");
-    let table = sfdisk.arg("--dump").arg(&image).output().unwrap();
-    let table = String::from_utf8(table.stdout).unwrap();
-    let start = table.lines().last().and_then(|line| {
-        let digits = line.split("start=").nth(1)?.split(',').next()?;
-        digits.trim().parse::<u64>().ok()
-    });
-    let bytes = start.unwrap() * 512;
-    let mut debugfs = Command::new("/usr/sbin/debugfs");
-    let output = debugfs
-        .args(["-R", &format!("cat {path}")])
-        .arg(format!("{}?offset={bytes}", image.display()))
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    bases::cat(bases::root(&fixture.image()).path(), path)
 }
 
-/// How often the output of `ran` says that scripts ran.
-fn configured(ran: &Ran) -> usize {
+/// How often the output of `finished` says that scripts ran.
+fn configured(finished: &Finished) -> usize {
     let of_configure = |line: &&str| line.contains("configure") && !line.contains("from the store");
-    ran.stderr.lines().filter(of_configure).count()
+    finished.stderr.lines().filter(of_configure).count()
 }
 
 #[test]
@@ -129,11 +111,11 @@ fn what_a_script_writes_of_the_host_name_is_the_devices_and_nobody_elses_scripts
     let fixture = Fixture::of(&test_debian::archive().package(asks));
     let with = |name: &str| {
         let set = format!("hostname={name}");
-        let ran = run(&mut fixture.build_with("--set", &set)).succeeded();
+        let finished = run(&mut fixture.build_with("--set", &set)).succeeded();
         let asked = file(&fixture, "/etc/asked");
         assert!(asked.starts_with(&format!("{name} {name}\n")), "{asked}");
         assert!(asked.contains(&format!("\n127.0.1.1\t{name}\n")), "{asked}");
-        ran
+        finished
     };
     let first = with("node-1");
     let words = "they run again as `node-1`";

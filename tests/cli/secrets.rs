@@ -1,16 +1,16 @@
 //! A secret gets into the image and nowhere else.
 
-use crate::fixture::{Fixture, Ran, names, run};
+use crate::fixture::{Finished, Fixture, names, run};
 use std::path::Path;
 use std::process::Command;
 
 const SECRET: &str = "correct horse battery";
 
 impl Fixture {
-    fn assert_hidden(&self, ran: &Ran) {
+    fn assert_hidden(&self, finished: &Finished) {
         assert!(
-            !ran.stdout.contains(SECRET) && !ran.stderr.contains(SECRET),
-            "{ran:?}"
+            !finished.stdout.contains(SECRET) && !finished.stderr.contains(SECRET),
+            "{finished:?}"
         );
         assert_absent(&self.path("store"));
     }
@@ -65,8 +65,8 @@ fn nothing_in_the_store_tells_whether_a_secret_was_guessed_right() {
 fn the_login_of_a_mirror_stays_with_who_builds() {
     let fixture = Fixture::new();
     let mirror = fixture.mirror().replace("//", "//me:hunter2@");
-    let told = |ran: &Ran| {
-        let text = format!("{}{}", ran.stdout, ran.stderr);
+    let hides = |finished: &Finished| {
+        let text = format!("{}{}", finished.stdout, finished.stderr);
         assert!(
             !text.contains("hunter2") && !text.contains("//me"),
             "{text}"
@@ -79,17 +79,17 @@ fn the_login_of_a_mirror_stays_with_who_builds() {
         command
     };
     let mut build = with(fixture.bare(&[]));
-    told(&run(build.arg("-v").arg("--output").arg(fixture.image())).succeeded());
+    hides(&run(build.arg("-v").arg("--output").arg(fixture.image())).succeeded());
     let image = fs_err::read(fixture.image()).unwrap();
     assert!(!image.windows(7).any(|window| window == b"hunter2"));
     let lock = fixture.path("x.lock");
-    told(&run(with(fixture.bare(&["lock"])).arg("--output").arg(&lock)).succeeded());
+    hides(&run(with(fixture.bare(&["lock"])).arg("--output").arg(&lock)).succeeded());
     let lock = fs_err::read_to_string(&lock).unwrap();
     assert!(
         lock.contains(&fixture.mirror()) && !lock.contains("hunter2"),
         "{lock}"
     );
-    told(&run(with(fixture.bare(&["plan"])).arg("--json")).succeeded());
+    hides(&run(with(fixture.bare(&["plan"])).arg("--json")).succeeded());
     let asked = fixture.server.requests();
     assert!(
         asked
@@ -100,7 +100,7 @@ fn the_login_of_a_mirror_stays_with_who_builds() {
     let mut broken_build = fixture.bare(&["plan"]);
     let inputs = fixture.inputs();
     broken_build.args(&inputs[..inputs.len() - 2]);
-    told(&run(broken_build.args(["--mirror", &broken])).ended(2));
+    hides(&run(broken_build.args(["--mirror", &broken])).ended(2));
     let config = fixture.path("home/.config/imgbuild");
     fs_err::create_dir_all(&config).unwrap();
     fs_err::write(
@@ -109,7 +109,7 @@ fn the_login_of_a_mirror_stays_with_who_builds() {
     )
     .unwrap();
     let mut plan = fixture.bare(&["plan"]);
-    told(
+    hides(
         &run(plan.args(&inputs[..inputs.len() - 2]))
             .ended(2)
             .says(&["line 1"]),
@@ -164,24 +164,24 @@ fn a_secret_from_a_file_or_the_environment_reaches_the_image_alone() {
 fn a_secret_that_is_refused_is_not_shown() {
     let fixture = Fixture::new();
     let long = SECRET.repeat(9);
-    let ran = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", &long)).ended(1);
-    fixture.assert_hidden(&ran);
-    insta::assert_snapshot!("too long", fixture.steady(&ran.stderr));
-    let ran = run(fixture
+    let finished = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", &long)).ended(1);
+    fixture.assert_hidden(&finished);
+    insta::assert_snapshot!("too long", fixture.steady(&finished.stderr));
+    let finished = run(fixture
         .build()
         .args(["--set", &format!("passphrase={SECRET}")]))
     .ended(1);
-    fixture.assert_hidden(&ran);
-    insta::assert_snapshot!("in the open", fixture.steady(&ran.stderr));
-    let ran = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRSE", SECRET)).ended(1);
-    fixture.assert_hidden(&ran);
+    fixture.assert_hidden(&finished);
+    insta::assert_snapshot!("in the open", fixture.steady(&finished.stderr));
+    let finished = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRSE", SECRET)).ended(1);
+    fixture.assert_hidden(&finished);
 }
 
 #[test]
 fn a_secret_that_cannot_be_read_is_named() {
     let fixture = Fixture::new();
-    let ran = run(fixture.build().args(["--secret", "passphrase=@none"])).ended(2);
-    insta::assert_snapshot!(fixture.steady(&ran.stderr));
+    let finished = run(fixture.build().args(["--secret", "passphrase=@none"])).ended(2);
+    insta::assert_snapshot!(fixture.steady(&finished.stderr));
     run(fixture.build().args(["--secret", "passphrase"]))
         .ended(2)
         .says(&["KEY=@FILE"]);
@@ -191,17 +191,17 @@ fn a_secret_that_cannot_be_read_is_named() {
 fn a_secret_that_was_typed_is_not_shown() {
     let fixture = Fixture::new();
     let typed = format!("passphrase={SECRET}");
-    let ran = run(fixture.build().args(["--secret", &typed])).ended(2);
-    fixture.assert_hidden(&ran);
-    ran.says(&["--secret passphrase=***", "`--secret passphrase=@FILE`"]);
+    let finished = run(fixture.build().args(["--secret", &typed])).ended(2);
+    fixture.assert_hidden(&finished);
+    finished.says(&["--secret passphrase=***", "`--secret passphrase=@FILE`"]);
     for (flag, words) in [
         ("--secret", SECRET.to_owned()),
         ("--set", format!("passphrase:{SECRET}")),
         ("--set", format!("passphrase {SECRET}")),
     ] {
-        let ran = run(fixture.build().args([flag, &words]));
-        assert!(matches!(ran.code, Some(1 | 2)), "{ran:?}");
-        fixture.assert_hidden(&ran);
+        let finished = run(fixture.build().args([flag, &words]));
+        assert!(matches!(finished.code, Some(1 | 2)), "{finished:?}");
+        fixture.assert_hidden(&finished);
     }
     let settings = fixture.path("settings.toml");
     for text in [
@@ -211,8 +211,8 @@ fn a_secret_that_was_typed_is_not_shown() {
         format!("[passphrase]\n\"{SECRET}\" = 1\n"),
     ] {
         fs_err::write(&settings, text).unwrap();
-        let ran = run(fixture.build().arg("--settings").arg(&settings)).ended(1);
-        fixture.assert_hidden(&ran);
+        let finished = run(fixture.build().arg("--settings").arg(&settings)).ended(1);
+        fixture.assert_hidden(&finished);
     }
 }
 
@@ -223,11 +223,11 @@ fn an_empty_secret_is_none() {
     for text in ["", "\n", "\u{feff}\r\n"] {
         fs_err::write(&file, text).unwrap();
         let flag = format!("passphrase=@{}", file.display());
-        let ran = run(fixture.build().args(["--secret", &flag])).ended(1);
-        ran.says(&["`passphrase` is given, and empty", "--secret passphrase=@"]);
+        let finished = run(fixture.build().args(["--secret", &flag])).ended(1);
+        finished.says(&["`passphrase` is given, and empty", "--secret passphrase=@"]);
     }
-    let ran = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", "")).ended(1);
-    ran.says(&["IMGBUILD_SECRET_PASSPHRASE"]);
+    let finished = run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", "")).ended(1);
+    finished.says(&["IMGBUILD_SECRET_PASSPHRASE"]);
 }
 
 /// The text that messages and documents offer for copying is what the program takes: a file, with

@@ -17,7 +17,7 @@ use std::sync::Mutex;
 #[expect(dead_code, reason = "its main runs where it is a program")]
 mod example;
 
-/// What a session of `fixture` needs; nothing in its archive expires.
+/// The options of a session for `fixture`; nothing in its archive expires.
 fn options(fixture: &Fixture) -> Options<'_> {
     let keys = fs_err::read(fixture.path("keyring.pgp")).unwrap();
     Options {

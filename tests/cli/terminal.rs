@@ -1,7 +1,7 @@
 //! Text from outside reaches the terminal with its control characters written out, wherever it
 //! comes from: only the program itself moves the cursor.
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::fixture::{Finished, Fixture, run};
 use crate::mirror::{Server, TestArchive};
 use crate::test_debian;
 use imgbuild::diag::{visible, visible_json};
@@ -10,30 +10,29 @@ use imgbuild::diag::{visible, visible_json};
 /// one character, reverse the order of letters, or take no width.
 const NASTY: &str = "\u{1b}[2J\u{1b}]0;x\u{7}\u{8}\r\u{9b}31m\u{202e}\u{2066}\u{200b}";
 
-/// Checks that nothing in the output of `ran` controls a terminal, and that the text from `from`
+/// Checks that nothing in the output of `finished` controls a terminal, and that the text from `from`
 /// can be seen in it.
-fn harmless(from: &str, ran: &Ran) {
-    for text in [&ran.stdout, &ran.stderr] {
+fn harmless(from: &str, finished: &Finished) {
+    for text in [&finished.stdout, &finished.stderr] {
         assert_eq!(visible(text), text.as_str(), "{from}: {text:?}");
     }
-    let said = [&ran.stdout, &ran.stderr].map(String::as_str).concat();
+    let output = [&finished.stdout, &finished.stderr]
+        .map(String::as_str)
+        .concat();
     // The content of a file of settings is not shown at all, because it may be a secret.
     let shown = [
         r"\u{1b}", r"\u{9b}", r"\u001b", "␛", r"\x1b", "%1B", "*****",
     ];
     assert!(
-        shown.iter().any(|form| said.contains(form)),
-        "{from}: {said}"
+        shown.iter().any(|form| output.contains(form)),
+        "{from}: {output}"
     );
 }
 
 /// A fixture whose definition `path` has `new` in the place of `old`.
 fn edited(path: &str, old: &str, new: &str) -> Fixture {
     let fixture = Fixture::new();
-    let path = fixture.path("definitions").join(path);
-    let text = fs_err::read_to_string(&path).unwrap();
-    assert!(text.contains(old), "{text}");
-    fs_err::write(&path, text.replace(old, new)).unwrap();
+    fixture.edit(path, old, new);
     fixture
 }
 
@@ -61,9 +60,9 @@ fn text_of_definitions_and_flags_is_made_visible() {
         ("a profile", "--profile", NASTY.to_owned()),
         ("an unknown flag", &format!("--{NASTY}"), "x".to_owned()),
     ] {
-        let ran = run(&mut fixture.build_with(flag, &value));
-        assert_ne!(ran.code, Some(0), "{from}");
-        harmless(from, &ran);
+        let finished = run(&mut fixture.build_with(flag, &value));
+        assert_ne!(finished.code, Some(0), "{from}");
+        harmless(from, &finished);
     }
     for (from, text) in [
         (
@@ -77,11 +76,11 @@ fn text_of_definitions_and_flags_is_made_visible() {
         ("a settings file's key", format!("\"{ESCAPED}\" = 1\n")),
     ] {
         fs_err::write(fixture.path("mine.toml"), text).unwrap();
-        let ran = run(fixture
+        let finished = run(fixture
             .build()
             .arg("--settings")
             .arg(fixture.path("mine.toml")));
-        harmless(from, &ran.ended(1));
+        harmless(from, &finished.ended(1));
     }
     for (from, old, new) in [
         (
@@ -100,8 +99,8 @@ fn text_of_definitions_and_flags_is_made_visible() {
         let definitions = fixture.path("definitions").display().to_string();
         let show = ["show", "profile", "greeter", "--definitions", &definitions];
         for arguments in [&show[..], &[&show[..], &["--json"]].concat()] {
-            let ran = run(&mut fixture.bare(arguments));
-            harmless(from, &ran);
+            let finished = run(&mut fixture.bare(arguments));
+            harmless(from, &finished);
         }
     }
     let fixture = edited(
@@ -111,10 +110,10 @@ fn text_of_definitions_and_flags_is_made_visible() {
     );
     let definitions = fixture.path("definitions").display().to_string();
     let list = ["list", "profiles", "--json", "--definitions", &definitions];
-    let ran = run(&mut fixture.bare(&list)).succeeded();
-    harmless("a list", &ran);
-    assert_eq!(visible_json(&ran.stdout), ran.stdout);
-    let titles: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let finished = run(&mut fixture.bare(&list)).succeeded();
+    harmless("a list", &finished);
+    assert_eq!(visible_json(&finished.stdout), finished.stdout);
+    let titles: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert!(titles.to_string().contains("greeter"));
 }
 
@@ -143,20 +142,14 @@ fn text_of_archives_and_scripts_is_made_visible() {
     harmless("a codename", &run(&mut fixture.build()).ended(4));
     let wants = |archive: &TestArchive| {
         let fixture = Fixture::of(archive);
-        let path = fixture.path("definitions").join(PROFILE);
-        let text = fs_err::read_to_string(&path).unwrap();
-        fs_err::write(
-            &path,
-            text.replace("install = [\"hello\"]", "install = [\"shop\"]"),
-        )
-        .unwrap();
+        fixture.edit(PROFILE, "install = [\"hello\"]", "install = [\"shop\"]");
         fixture
     };
     let depends =
         test_debian::package("shop").field("Depends", &format!("till{nasty} (>= 2{nasty})"));
     let fixture = wants(&test_debian::archive().package(depends));
-    let ran = run(&mut fixture.build());
-    assert_eq!(visible(&ran.stderr), ran.stderr);
+    let finished = run(&mut fixture.build());
+    assert_eq!(visible(&finished.stderr), finished.stderr);
     let printf = r"printf 'x\033[2J\033]0;t\007\302\2331m\342\200\256\b\ry\n'; printf 'z\033[2J\n' >&2; exit 3";
     let script = test_debian::package("shop").script("postinst", &format!("#!/bin/sh\n{printf}\n"));
     let fixture = wants(&test_debian::archive().package(script));
@@ -170,6 +163,6 @@ fn text_of_servers_is_made_visible() {
     fs_err::create_dir_all(&folder).unwrap();
     let server = Server::start(&folder);
     let address = format!("{}/%1b%5b2J%c2%9b", server.url());
-    let ran = run(&mut fixture.build_with("--mirror", &address)).ended(4);
-    assert_eq!(visible(&ran.stderr), ran.stderr);
+    let finished = run(&mut fixture.build_with("--mirror", &address)).ended(4);
+    assert_eq!(visible(&finished.stderr), finished.stderr);
 }

@@ -1,10 +1,12 @@
 //! A small Debian: a dozen packages made from programs of this machine, a board and a profile.
 
+use crate::command::stdout;
 use crate::mirror::{Compression, DebSpec, TestArchive};
 use imgbuild::architecture::Architecture;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 /// The version of the kernel, which no machine will ever start.
 pub(crate) const KERNEL: &str = "6.1.0-test";
@@ -40,10 +42,14 @@ set -e
 
 /// The packages of every test, as an archive of suite `trixie`.
 pub(crate) fn archive() -> TestArchive {
+    ARCHIVE.clone()
+}
+
+static ARCHIVE: LazyLock<TestArchive> = LazyLock::new(|| {
     packages()
         .into_iter()
         .fold(TestArchive::new(), TestArchive::package)
-}
+});
 
 /// A package for one test. It holds one file, because dpkg reports missing sums for a package
 /// without files.
@@ -145,8 +151,7 @@ fn busybox() -> DebSpec {
 fn libraries(programs: &[&str]) -> DebSpec {
     let mut found = BTreeSet::new();
     for program in programs {
-        let output = Command::new("ldd").arg(program).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
+        let text = stdout(Command::new("ldd").arg(program));
         found.extend(
             text.split_whitespace()
                 .filter(|word| word.starts_with('/'))
@@ -227,10 +232,11 @@ fn add(deb: DebSpec, target: &str, source: &str) -> DebSpec {
 
 /// Writes the board, the profile and the overlay of every test below `folder`.
 pub(crate) fn write_definitions(folder: &Path) {
+    let profile = PROFILE.to_owned() + &settings("greeter", "admin");
     let board = BOARD.replace("ARCHITECTURE", host().debian());
     let files = [
         ("boards/tiny/board.toml", board.as_str()),
-        ("profiles/greeter/profile.toml", PROFILE),
+        ("profiles/greeter/profile.toml", profile.as_str()),
         ("overlays/greeter/overlay.toml", OVERLAY),
         (
             "overlays/greeter/root/etc/greeting.hbs",
@@ -246,6 +252,33 @@ pub(crate) fn write_definitions(folder: &Path) {
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, text).unwrap();
     }
+}
+
+/// The settings of the system, with these defaults.
+pub(crate) fn settings(hostname: &str, user: &str) -> String {
+    format!(
+        r#"
+[settings.hostname]
+type = "hostname"
+help = "the device's name"
+default = "{hostname}"
+
+[settings.user]
+type = "username"
+help = "the administrator"
+default = "{user}"
+
+[settings.time-zone]
+type = "time-zone"
+help = "the zone in which times are shown"
+default = "Etc/UTC"
+
+[settings.locale]
+type = "locale"
+help = "language and formats of messages"
+default = "C.UTF-8"
+"#
+    )
 }
 
 const BOARD: &str = r#"schema = 1
@@ -311,26 +344,6 @@ default = "hello"
 type = "passphrase"
 help = "what it hides"
 secret = true
-
-[settings.hostname]
-type = "hostname"
-help = "the device's name"
-default = "greeter"
-
-[settings.user]
-type = "username"
-help = "the administrator"
-default = "admin"
-
-[settings.time-zone]
-type = "time-zone"
-help = "the zone in which times are shown"
-default = "Etc/UTC"
-
-[settings.locale]
-type = "locale"
-help = "language and formats of messages"
-default = "C.UTF-8"
 "#;
 
 const OVERLAY: &str = r#"schema = 1

@@ -1,7 +1,7 @@
 //! Files of overlays that no program would read, and names that cannot be seen or typed. They are
 //! refused before anything is built.
 
-use crate::fixture::{Fixture, Ran, run};
+use crate::fixture::{Finished, Fixture, run};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -24,11 +24,11 @@ fn rule(fixture: &Fixture, rule: &str) {
 }
 
 /// A build that is refused before it asks the archive for anything.
-fn refused(fixture: &Fixture) -> Ran {
-    let ran = run(&mut fixture.build()).ended(1);
+fn refused(fixture: &Fixture) -> Finished {
+    let finished = run(&mut fixture.build()).ended(1);
     assert_eq!(fixture.server.requests(), []);
     assert!(fixture.outputs().is_empty());
-    ran
+    finished
 }
 
 /// Files that no program reads: the path, a part of the message, and a name that would be read.
@@ -111,17 +111,17 @@ fn a_file_that_its_folders_reader_passes_over_is_refused_with_a_name_that_would_
     UNREAD.iter().for_each(|(path, _, _)| put(&fixture, path));
     let link = "[[symlink]]\npath = \"/etc/systemd/system/y.servce\"\ntarget = \"/dev/null\"";
     rule(&fixture, link);
-    let ran = refused(&fixture).says(&[
+    let finished = refused(&fixture).says(&[
         "overlays/greeter/overlay.toml: /etc/systemd/system/y.servce` would not be read: in `/etc/systemd/system`",
         "15 mistakes found",
     ]);
     for (path, why, name) in UNREAD {
         let source = format!("overlays/greeter/root/{path}` would not be read: ");
-        let at = ran
+        let at = finished
             .stderr
             .find(&source)
-            .unwrap_or_else(|| panic!("{path}:\n{}", ran.stderr));
-        let rest = &ran.stderr[at..];
+            .unwrap_or_else(|| panic!("{path}:\n{}", finished.stderr));
+        let rest = &finished.stderr[at..];
         let end = rest.find("\n\n").unwrap_or(rest.len());
         let shown = rest[..end].replace("\n          ", " ");
         assert!(
@@ -174,7 +174,7 @@ fn a_name_that_nobody_sees_or_writes_is_refused_and_shown() {
     };
     link(b"\x07", "bell");
     link(b"caf\xe9", "coffee");
-    let ran = refused(&fixture).says(&[
+    let finished = refused(&fixture).says(&[
         "overlays/greeter/root/etc/a\\u{a}b` has a control character or one that hides in its name; rename it",
         "overlays/greeter/root/etc/c\\u{1b}[2Jd` has a control character",
         "overlays/greeter/root/etc/x\\u{202e}y` has a control character",
@@ -185,8 +185,8 @@ fn a_name_that_nobody_sees_or_writes_is_refused_and_shown() {
         "7 mistakes found",
     ]);
     assert!(
-        !ran.stderr.contains('\u{1b}') && !ran.stderr.contains('\u{202e}'),
+        !finished.stderr.contains('\u{1b}') && !finished.stderr.contains('\u{202e}'),
         "{}",
-        ran.stderr
+        finished.stderr
     );
 }

@@ -1,7 +1,7 @@
 //! Programs of the image check the files of a device before the image is written.
 
 use crate::bases;
-use crate::fixture::{Fixture, Ran, names, run};
+use crate::fixture::{Finished, Fixture, names, run};
 use crate::inputs::REFUSE;
 use crate::mirror::TestArchive;
 use crate::test_debian;
@@ -35,24 +35,10 @@ fn archive() -> TestArchive {
 /// A fixture with all that is needed to run the program.
 fn fixture() -> Fixture {
     let fixture = Fixture::of(&archive());
-    let profile = fixture.path("definitions/profiles/greeter/profile.toml");
-    let text = fs_err::read_to_string(&profile).unwrap();
-    let wanted = "install = [\"hello\"";
-    assert!(text.contains(wanted));
-    fs_err::write(
-        &profile,
-        text.replace(wanted, &format!("{wanted}, \"critic\"")),
-    )
-    .unwrap();
-    overlay(&fixture, "usr/lib/imgbuild/apply.d/50-greeting", RULES);
+    let profile = "profiles/greeter/profile.toml";
+    fixture.edit(profile, "[\"hello\"", "[\"hello\", \"critic\"");
+    fixture.overlay("usr/lib/imgbuild/apply.d/50-greeting", RULES);
     fixture
-}
-
-/// Puts a file into the overlay of the test.
-fn overlay(fixture: &Fixture, path: &str, text: &str) {
-    let path = fixture.path("definitions/overlays/greeter/root").join(path);
-    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-    fs_err::write(path, text).unwrap();
 }
 
 fn holds(image: &[u8], text: &str) -> bool {
@@ -63,18 +49,14 @@ fn holds(image: &[u8], text: &str) -> bool {
 #[test]
 fn everything_that_programs_refuse_is_said_at_once_and_nothing_is_written() {
     let fixture = fixture();
-    overlay(&fixture, "etc/greetings/second", "also nonsense\n");
-    overlay(&fixture, "usr/local/bin/lost", "#!/usr/bin/lost -x\n");
-    overlay(
-        &fixture,
-        "usr/local/bin/broken",
-        "#!/bin/sh\nif true; then\n",
-    );
+    fixture.overlay("etc/greetings/second", "also nonsense\n");
+    fixture.overlay("usr/local/bin/lost", "#!/usr/bin/lost -x\n");
+    fixture.overlay("usr/local/bin/broken", "#!/bin/sh\nif true; then\n");
     let settings = fixture.path("settings.toml");
     fs_err::write(&settings, "# mine\ngreeting = \"some nonsense\"\n").unwrap();
     let mut build = fixture.build();
     build.arg("--settings").arg(&settings);
-    let ran = run(&mut build).ended(1).says(&[
+    let finished = run(&mut build).ended(1).says(&[
         "error: the image's own programs refuse its configuration: 4 mistakes",
         "`/usr/local/bin/lost` begins with `#!/usr/bin/lost -x`, and the image has no program `/usr/bin/lost`",
         "`critic /etc/greeting`: exit status 3",
@@ -86,13 +68,17 @@ fn everything_that_programs_refuse_is_said_at_once_and_nothing_is_written() {
         "`/bin/sh -n /usr/local/bin/broken`: exit status 2",
         "    file: /usr/local/bin/broken, from ",
     ]);
-    assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("nobody asks this"), "{}", ran.stderr);
+    assert!(!finished.stderr.contains('\u{1b}'), "{}", finished.stderr);
+    assert!(
+        !finished.stderr.contains("nobody asks this"),
+        "{}",
+        finished.stderr
+    );
     assert_eq!(
-        ran.stderr.matches("setting: `greeting` of ").count(),
+        finished.stderr.matches("setting: `greeting` of ").count(),
         1,
         "{}",
-        ran.stderr
+        finished.stderr
     );
     assert!(fixture.outputs().is_empty() && fixture.scratch().is_empty());
     // No result of that is remembered as good.
@@ -143,7 +129,7 @@ fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
     build
         .arg("--secret")
         .arg(format!("passphrase=@{}", secret.display()));
-    let remembers = |ran: &Ran| ran.stderr.contains("verify from the store");
+    let remembers = |finished: &Finished| finished.stderr.contains("verify from the store");
     assert!(!remembers(&run(&mut build).succeeded()));
     assert!(remembers(&run(&mut build).succeeded()));
     fs_err::write(&secret, "hidden-other-nonsense\n").unwrap();
@@ -152,11 +138,11 @@ fn a_secret_is_not_shown_and_what_was_accepted_with_it_is_not_asked_again() {
     fs_err::write(fixture.path("home/.local/state/imgbuild/key"), [2; 32]).unwrap();
     assert!(!remembers(&run(&mut build).succeeded()));
     let rules = "changed /etc/passphrase\nverify critic /etc/passphrase\n";
-    overlay(&fixture, "usr/lib/imgbuild/apply.d/60-passphrase", rules);
-    let ran = run(&mut build)
+    fixture.overlay("usr/lib/imgbuild/apply.d/60-passphrase", rules);
+    let finished = run(&mut build)
         .ended(1)
         .says(&["nonsense\\u{1b}[0m: (secret)", "`passphrase` of `--secret"]);
-    assert!(!ran.stderr.contains("hidden"), "{}", ran.stderr);
+    assert!(!finished.stderr.contains("hidden"), "{}", finished.stderr);
 }
 
 /// Files of an overlay that the build writes itself, each with a part of the message.
@@ -211,18 +197,18 @@ fn a_file_in_whose_place_the_build_puts_its_own_is_refused() {
     fs_err::write(&profile, text + "\n[units]\nmask = [\"mine.service\"]\n").unwrap();
     DISPLACED
         .iter()
-        .for_each(|(path, text, _)| overlay(&fixture, path, text));
-    let ran = run(&mut fixture.build()).ended(1).says(&[": 8 mistakes"]);
-    for (path, _, said) in DISPLACED {
+        .for_each(|(path, text, _)| fixture.overlay(path, text));
+    let finished = run(&mut fixture.build()).ended(1).says(&[": 8 mistakes"]);
+    for (path, _, output) in DISPLACED {
         let of =
             format!("`/{path}` of overlay `greeter` would not be in the image, for the build ");
-        let line = ran.stderr.lines().find(|line| line.contains(&of));
-        let line = line.unwrap_or_else(|| panic!("{path}:\n{}", ran.stderr));
-        assert!(line.contains(said), "{line}");
+        let line = finished.stderr.lines().find(|line| line.contains(&of));
+        let line = line.unwrap_or_else(|| panic!("{path}:\n{}", finished.stderr));
+        assert!(line.contains(output), "{line}");
         assert!(
-            ran.stderr.contains(&format!("file: /{path}, from ")),
+            finished.stderr.contains(&format!("file: /{path}, from ")),
             "{}",
-            ran.stderr
+            finished.stderr
         );
     }
     assert!(fixture.outputs().is_empty());
@@ -231,13 +217,9 @@ fn a_file_in_whose_place_the_build_puts_its_own_is_refused() {
 #[test]
 fn what_the_build_would_write_just_so_or_adds_a_line_to_is_taken() {
     let fixture = fixture();
-    overlay(&fixture, "etc/hostname.hbs", "{{settings.hostname}}\n");
-    overlay(&fixture, "etc/timezone", "Etc/UTC\n");
-    overlay(
-        &fixture,
-        "etc/hosts",
-        "127.0.0.1 localhost\n192.0.2.1 printer\n",
-    );
+    fixture.overlay("etc/hostname.hbs", "{{settings.hostname}}\n");
+    fixture.overlay("etc/timezone", "Etc/UTC\n");
+    fixture.overlay("etc/hosts", "127.0.0.1 localhost\n192.0.2.1 printer\n");
     run(&mut fixture.build()).succeeded();
     let root = bases::root(&fixture.image());
     let hosts = "127.0.0.1 localhost\n192.0.2.1 printer\n127.0.1.1\tgreeter\n";
@@ -247,18 +229,10 @@ fn what_the_build_would_write_just_so_or_adds_a_line_to_is_taken() {
 #[test]
 fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_line() {
     let (fixture, base) = bases::fixture();
-    let profile = fixture.path("definitions/profiles/adder/profile.toml");
-    let text = fs_err::read_to_string(&profile).unwrap();
-    assert!(text.contains("[packages]"));
-    fs_err::write(
-        &profile,
-        text.replacen("[packages]", "overlays = [\"mine\"]\n\n[packages]", 1),
-    )
-    .unwrap();
+    let overlays = "overlays = [\"mine\"]\n\n[packages]";
+    fixture.edit(bases::ADDER, "[packages]", overlays);
     let put = |path: &str, text: &str| {
-        let path = fixture.path("definitions/overlays/mine").join(path);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, text).unwrap();
+        fixture.write(&format!("definitions/overlays/mine/{path}"), text);
     };
     put("overlay.toml", "schema = 1\nhelp = \"h\"\n");
     put("root/etc/hosts", "192.0.2.1 printer\n");
@@ -283,32 +257,27 @@ fn on_an_image_too_a_file_that_the_build_writes_is_refused_and_hosts_get_their_l
 #[test]
 fn what_nobody_is_known_without_is_said_first() {
     let fixture = fixture();
-    overlay(
-        &fixture,
-        "etc/nsswitch.conf",
-        "passwd: fles\ngroup: files\n",
-    );
-    overlay(&fixture, "etc/pam.d/mine", "auth required pam_mine.so\n");
-    overlay(&fixture, "etc/greetings/second", "nonsense\n");
-    overlay(&fixture, "etc/cron.d/mine", "0 4 * * * keeper true\n");
-    let ran = run(&mut fixture.build()).ended(1).says(&[
+    fixture.overlay("etc/nsswitch.conf", "passwd: fles\ngroup: files\n");
+    fixture.overlay("etc/pam.d/mine", "auth required pam_mine.so\n");
+    fixture.overlay("etc/greetings/second", "nonsense\n");
+    fixture.overlay("etc/cron.d/mine", "0 4 * * * keeper true\n");
+    let finished = run(&mut fixture.build()).ended(1).says(&[
         ": 5 mistakes\n\n  `/etc/nsswitch.conf`, line 1: `passwd` names service `fles`, whose library",
         "`libnss_fles.so.2` the image does not have; there is `files`",
         "`/etc/pam.d/mine`, line 1: names module `pam_mine.so`, which the image does not have",
         "file: /etc/pam.d/mine, from ",
     ]);
     assert!(
-        ran.stderr.contains("critic /etc/greetings/second"),
+        finished.stderr.contains("critic /etc/greetings/second"),
         "{}",
-        ran.stderr
+        finished.stderr
     );
 }
 
 #[test]
 fn a_rule_that_no_device_understands_is_named_by_its_line() {
     let fixture = fixture();
-    overlay(
-        &fixture,
+    fixture.overlay(
         "usr/lib/imgbuild/apply.d/70-mine",
         "changed /etc/x\n\nverifies critic\n",
     );
@@ -323,7 +292,7 @@ fn a_program_that_never_answers_is_ended_and_the_others_are_asked() {
     let fixture = fixture();
     let rules =
         "changed /etc/greeting\nverify sleep 100000\nverify critic /etc/hello.conf; exit 7\n";
-    overlay(&fixture, "usr/lib/imgbuild/apply.d/40-mine", rules);
+    fixture.overlay("usr/lib/imgbuild/apply.d/40-mine", rules);
     let mut build = fixture.build();
     run(build.args(["--script-timeout", "3"])).ended(1).says(&[
         ": 2 mistakes",
@@ -372,7 +341,7 @@ fn what_the_kernel_of_this_machine_cannot_tell_is_warned_of_and_asked_again() {
     ] {
         let fixture = fixture();
         let rules = format!("changed /etc/greeting\nverify  echo '{words}'; exit 1\n");
-        overlay(&fixture, "usr/lib/imgbuild/apply.d/60-firewall", &rules);
+        fixture.overlay("usr/lib/imgbuild/apply.d/60-firewall", &rules);
         for _ in 0..2 {
             let result = run(&mut fixture.build()).succeeded().says(&[
                 "warning: this machine's kernel cannot tell whether a device takes what `echo ",

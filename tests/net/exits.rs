@@ -1,4 +1,5 @@
-//! A running exit: the last relay of somebody's circuit, and nobody's way to what it refuses.
+//! A running exit relay: it is the last relay of a circuit, and gives no way to the ports and networks that
+//! it refuses.
 
 use crate::image;
 use crate::lab::Scan;
@@ -11,8 +12,8 @@ const ADDRESS: &str = "198.18.0.24";
 const SOCKS: u16 = 9151;
 const PAGE: &str = "visitor 198.18.0.24";
 
-/// The root of the lab's names in place of the world's. As it is the only server, it must not be given up
-/// for a quarter of an hour because a busy machine was slow.
+/// The root of the names of the lab in place of the world's. As it is the only server, unbound must not give
+/// it up for a quarter of an hour because a busy machine was slow.
 const UNBOUND: &str = "server:\n root-hints: /etc/unbound/lab.hints\n infra-host-ttl: 1\n";
 const HINTS: &str = ". NS root.example.net.\nroot.example.net. A 198.18.0.53\n";
 
@@ -40,7 +41,7 @@ fn an_exit_lets_out_what_its_policy_allows() {
 
     let listed = network.wait_for_consensus(DEVICE, "LabExit");
     assert!(flags(&listed).contains(&"Exit"), "{listed}");
-    // What is not here: a system bus.
+    // The lab has no system bus, by which `clock` asks.
     lab.wait_for_health(DEVICE, &["clock"]);
     assert_eq!(lab.scan("internet", ADDRESS), Scan::of(&[22, 80, 443], &[]));
     let notice = network.fetch("internet", 0, &format!("http://{ADDRESS}/"));
@@ -52,20 +53,20 @@ fn an_exit_lets_out_what_its_policy_allows() {
     ask_for_what_it_refuses(network);
 }
 
-/// The resolver of the image, with the root of the lab's names in place of the world's.
+/// Starts the resolver of the image, with the root of the lab's names in place of the world's.
 fn start_resolver(network: &Network, tree: &Path) {
     let lab = &network.lab;
     let unbound = tree.join("etc/unbound/unbound.conf.d/90-lab.conf");
     fs_err::write(tree.join("etc/unbound/lab.hints"), HINTS).unwrap();
     fs_err::write(&unbound, UNBOUND).unwrap();
-    // The unit does that by a helper that becomes another user, whom the lab does not have.
+    // The unit does that by a program that changes to another user, which the lab does not have.
     lab.shell(DEVICE, "cp /usr/share/dns/root.key /var/lib/unbound");
     let start = || {
         lab.start(DEVICE, &["unbound.service"]);
         lab.wait_for(DEVICE, "unbound-control status");
     };
     start();
-    // It believes nobody but who has the key of the world's root, whom the lab cannot have.
+    // It accepts only answers that are signed with the key of the world's root, which the lab does not have.
     let failing = lab.failing(DEVICE);
     assert!(failing.contains(&"resolver".to_owned()), "{failing:?}");
     lab.shell(DEVICE, "unbound-control stop");
@@ -74,7 +75,7 @@ fn start_resolver(network: &Network, tree: &Path) {
     start();
 }
 
-/// Somebody's circuit of three relays ends here, and names are looked up from here, beginning with the root.
+/// A circuit of three relays ends here, and the exit looks names up beginning with the root.
 fn use_it(network: &Network) {
     let lab = &network.lab;
     let fingerprint = lab.shell(DEVICE, "cut -d ' ' -f 2 /var/lib/tor/fingerprint");
@@ -93,12 +94,12 @@ fn use_it(network: &Network) {
     let seen = asked("seen.example.net");
     assert!(!seen.is_empty(), "{log}");
     assert!(seen.iter().all(|by| by == ADDRESS), "{log}");
-    // Who has a resolver of somebody else's asks it for the whole name only.
+    // If the exit used another resolver, it would ask that for the whole name only.
     assert!(asked("net").contains(&ADDRESS.to_owned()), "{log}");
 }
 
-/// Ports outside of the policy, private networks and the device itself, all of which answer if asked
-/// without Tor.
+/// Asks for ports outside of the policy, private networks and the device itself, all of which answer a
+/// request without Tor.
 fn ask_for_what_it_refuses(network: &Network) {
     let refused = [
         "198.18.0.80:25",
@@ -117,7 +118,7 @@ fn ask_for_what_it_refuses(network: &Network) {
     ask.push(allowed);
     ask.extend(refused);
     ask.push(allowed);
-    let answers = network.lab.said("internet", &ask);
+    let answers = network.lab.stdout("internet", &ask);
     let answers: Vec<_> = answers.lines().collect();
     let [circuit, first, refusals @ .., last] = &answers[..] else {
         panic!("{answers:?}");

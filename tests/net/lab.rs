@@ -1,15 +1,15 @@
 //! Namespaces that an ordinary user makes: an internet, devices with the files of an image, and clients.
 //!
-//! Everything that runs in a lab ends with it, and with the program that made it.
+//! Every process of a lab ends with it, and with the program that made it.
 
+use crate::command::stdout;
 use crate::image::USER;
-use crate::support::said;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take on a machine with many times more work than processors.
+/// The time limit for everything, on a machine with many times more work than processors.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(150);
 
 /// The namespaces, held by their first process.
@@ -19,8 +19,8 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// A lab with an internet. The programs of the latter are those of the image below `world`.
-    pub(crate) fn new(world: &Path) -> Self {
+    /// Makes a lab with an internet, whose programs are those of the image below `tree`.
+    pub(crate) fn new(tree: &Path) -> Self {
         let mut hold = USER.command("unshare");
         hold.arg("--map-root-user");
         hold.args(["--mount", "--net", "--ipc", "--pid", "--fork"]);
@@ -32,12 +32,12 @@ impl Lab {
             .spawn()
             .unwrap();
         let mut ready = String::new();
-        let mut said = BufReader::new(holder.stdout.as_mut().unwrap());
-        said.read_line(&mut ready).unwrap();
+        let mut output = BufReader::new(holder.stdout.as_mut().unwrap());
+        output.read_line(&mut ready).unwrap();
         assert_eq!(ready, "ready\n", "no namespaces for an ordinary user");
         let lab = Self { holder };
         lab.script("internet.sh", &[]);
-        lab.root(world, "internet");
+        lab.root(tree, "internet");
         lab.daemon(
             "internet",
             "internet.log",
@@ -47,7 +47,7 @@ impl Lab {
         lab
     }
 
-    /// Makes the files below `tree` the root of what is started in `network`.
+    /// Makes the files below `tree` the root of the programs that are started in `network`.
     pub(crate) fn root(&self, tree: &Path, network: &str) {
         let scripts = [
             "net/lab/capture.py",
@@ -66,13 +66,13 @@ impl Lab {
         self.script("root.sh", &arguments);
     }
 
-    /// A device with the files below `tree`, at 198.18.0.`host`: its kernel settings, rules and network are
-    /// those of the image, but for its uplink's.
+    /// Starts a device with the files below `tree`, at 198.18.0.`host`. Its kernel settings, rules and
+    /// network are those of the image, except for those of its uplink.
     pub(crate) fn device(&self, tree: &Path, name: &str, host: u8) {
         self.device_by(tree, name, host, "06-uplink0.network");
     }
 
-    /// The same with the uplink as the image has it; only its address is given.
+    /// As [`Lab::device`], but with the uplink of the image, to which only the address is added.
     pub(crate) fn device_with_own_uplink(&self, tree: &Path, name: &str, host: u8) {
         self.device_by(tree, name, host, "80-ethernet.network.d/90-lab.conf");
     }
@@ -93,32 +93,33 @@ impl Lab {
         self.start(name, &units);
         let up = "ip -4 -o address show uplink0 | grep -q 198.18.0.";
         self.wait_for(name, up);
-        // It lets the DHCP server keep its leases, which waits for that.
+        // The DHCP server waits for this unit before it keeps its leases.
         self.start(name, &["systemd-networkd-persistent-storage.service"]);
     }
 
-    /// Starts a Tor network and waits until its relays know each other; gives what a torrc must know of it.
+    /// Starts a Tor network, waits until its relays know each other, and gives the lines by which a torrc
+    /// joins it.
     pub(crate) fn tor_network(&self) -> String {
-        self.said("internet", &["bash", "/tmp/lab/relays.sh"]);
+        self.stdout("internet", &["bash", "/tmp/lab/relays.sh"]);
         for relay in ["exit4", "exit5", "exit6"] {
             let ready = format!("grep -q 'Bootstrapped 100%' /tmp/relays/{relay}/log");
             self.wait_for("internet", &ready);
         }
-        let known = self.said("internet", &["cat", "/tmp/relays/client.conf"]);
-        // There is no syslog here.
+        let known = self.stdout("internet", &["cat", "/tmp/relays/client.conf"]);
+        // The lab has no syslog.
         format!("{known}Log notice file /tmp/tor.log\n")
     }
 
-    /// Captures all that is for everybody in the internet from now on, for `birth.sh`.
+    /// Captures every packet in the internet from now on, for `birth.sh`.
     pub(crate) fn watch(&self) {
         let capture = "exec python3 /tmp/lab/capture.py wan > /tmp/wan.pcap";
         self.daemon("internet", "wan.log", &["bash", "-c", capture]);
         self.wait_for("internet", "grep -q listening /tmp/wan.log");
     }
 
-    /// Which ports of `target` answer somebody in `network`.
+    /// The ports of `target` that answer a client in `network`.
     pub(crate) fn scan(&self, network: &str, target: &str) -> Scan {
-        let text = self.said(network, &["python3", "/tmp/lab/scan.py", target]);
+        let text = self.stdout(network, &["python3", "/tmp/lab/scan.py", target]);
         let ports = |name: &str| {
             let of_line = |line: &str| line.strip_prefix(name).map(str::to_owned);
             let line = text.lines().find_map(of_line).unwrap();
@@ -136,14 +137,14 @@ impl Lab {
         let health = self.shell(network, "/usr/lib/imgbuild/health || true");
         let of_line = |line: &str| Some(line.split_once(" FAIL")?.0.to_owned());
         let mut failing: Vec<_> = health.lines().filter_map(of_line).collect();
-        // That is the disk of this machine.
+        // `room` is about the disk of the host.
         failing.retain(|name| name != "room");
         failing.sort();
         failing
     }
 
-    /// Waits until no health check of the image fails but those in `but`. With every relay that joins a Tor
-    /// network the others know too little of it for a moment.
+    /// Waits until no health check of the image fails except those in `but`. Each time a relay joins a Tor
+    /// network, the other relays know too little of it for a moment.
     pub(crate) fn wait_for_health(&self, network: &str, but: &[&str]) {
         let began = Instant::now();
         loop {
@@ -156,39 +157,39 @@ impl Lab {
         }
     }
 
-    /// Starts what `units` of the image say.
+    /// Runs the start commands of these units of the image.
     pub(crate) fn start(&self, network: &str, units: &[&str]) {
         let mut command = vec!["bash", "/tmp/lab/start.sh"];
         command.extend(units);
-        self.said(network, &command);
+        self.stdout(network, &command);
     }
 
-    /// Whether `script` does.
+    /// Whether `script` succeeds in `network`.
     pub(crate) fn succeeds(&self, network: &str, script: &str) -> bool {
         let mut command = self.command(network);
         command.args(["bash", "-ec", script]);
         command.output().unwrap().status.success()
     }
 
-    /// What the script `name` of the lab, which must succeed, prints.
+    /// The output of the script `name` of the lab, which must succeed.
     pub(crate) fn script(&self, name: &str, arguments: &[&str]) -> String {
         let mut command = self.inside();
-        said(command.arg("bash").arg(script(name)).args(arguments))
+        stdout(command.arg("bash").arg(script(name)).args(arguments))
     }
 
-    /// What `program`, which must succeed, prints in `network`, whose root it has.
-    pub(crate) fn said(&self, network: &str, program: &[&str]) -> String {
-        said(self.command(network).args(program))
+    /// The output of `program` in the root of `network`; it must succeed.
+    pub(crate) fn stdout(&self, network: &str, program: &[&str]) -> String {
+        stdout(self.command(network).args(program))
     }
 
-    /// What the shell of the device `network` prints of `script`, which must succeed.
+    /// The output of `script` in a shell of the device `network`; it must succeed.
     pub(crate) fn shell(&self, network: &str, script: &str) -> String {
-        self.said(network, &["bash", "-ec", script])
+        self.stdout(network, &["bash", "-ec", script])
             .trim()
             .to_owned()
     }
 
-    /// Starts `program` in `network`; what it says goes to the file `log` in /tmp of its root.
+    /// Starts `program` in `network`, whose output goes to the file `log` in /tmp of its root.
     pub(crate) fn daemon(&self, network: &str, log: &str, program: &[&str]) {
         let script = format!("exec \"$@\" > /tmp/{log} 2>&1");
         let mut command = self.command(network);
@@ -209,21 +210,21 @@ impl Lab {
         }
     }
 
-    /// A program of the network and root of `network`.
+    /// A command in the network and root of `network`.
     pub(crate) fn command(&self, network: &str) -> Command {
         let mut command = self.outside(network);
         command.args(["chroot", &format!("/run/roots/{network}")]);
         command
     }
 
-    /// A program of this machine in `network`.
+    /// A command of the host in the network of `network`.
     pub(crate) fn outside(&self, network: &str) -> Command {
         let mut command = self.inside();
         command.args(["nsenter", &format!("--net=/run/netns/{network}")]);
         command
     }
 
-    /// A program of this machine, as root of the lab.
+    /// A command of the host, as root of the lab.
     fn inside(&self) -> Command {
         let of_holder = |name: &str| format!("/proc/{}/ns/{name}", self.holder.id());
         let mut command = USER.command("timeout");
@@ -238,7 +239,7 @@ impl Lab {
     }
 }
 
-/// The ports that answer, in ascending order; also those where nobody listens, unless a firewall drops
+/// The ports that answer, in ascending order. A port without a service answers too, unless a firewall drops
 /// the question.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Scan {
@@ -247,7 +248,7 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Only these answer.
+    /// Exactly these ports answer.
     pub(crate) fn of(tcp: &[u16], udp: &[u16]) -> Self {
         Self {
             tcp: tcp.to_vec(),

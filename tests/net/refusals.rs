@@ -1,18 +1,19 @@
-//! What the programs of an image refuse is refused before there is an image, in their own words.
+//! A file that a program of the image refuses is reported before there is an image, in the words of that
+//! program.
 //!
-//! Each file is one that no setting of ours makes: what nobody has thought of. That they accept what the shipped
-//! profiles make is shown by every build of these tests.
+//! No setting of ours makes one of these files. Every build of these tests shows that the programs accept the
+//! files of the shipped profiles.
 
 mod names;
 mod shipped;
 
+use crate::command::run;
 use crate::image::{USER, refusal};
-use crate::support::run;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-/// A file of an overlay, the program that reads it, and what that says.
+/// A file of an overlay, the program that reads it, and a part of its message.
 struct Nonsense {
     path: &'static str,
     text: &'static str,
@@ -227,12 +228,12 @@ const OF_A_BALANCER: [Nonsense; 34] = [
     },
 ];
 
-/// What brings those programs, and none of their services is wanted.
+/// The packages of these programs, none of whose services is needed.
 const OF_OTHERS: &str = "\"wifi-uplink\"]\n[packages]\ninstall = [\"apache2\", \"bind9\", \"cron\", \
                          \"dnsmasq\", \"lighttpd\", \"logrotate\", \"nginx-light\", \"rsyslog\"";
 
-/// Obfs4proxy as a client, where Tor's own confinement forbids it to start programs; and what apt would only see where
-/// all its sources can be read.
+/// Obfs4proxy as a client, where Tor's own confinement forbids it to start programs; and files whose mistakes
+/// apt only reports if it can read all its sources.
 const OF_A_HOTSPOT: [Nonsense; 3] = [
     Nonsense {
         path: "etc/tor/torrc.d/30-bridges.conf",
@@ -255,14 +256,14 @@ const OF_A_HOTSPOT: [Nonsense; 3] = [
     },
 ];
 
-/// A profile of the test's own and its overlay.
+/// A profile of a test, and its overlay.
 struct Definitions {
     name: String,
     folder: PathBuf,
 }
 
 impl Definitions {
-    /// A profile `name` that builds on `extends`, which may end the list and go on.
+    /// A profile `name` that extends `extends`. The text may close the list and continue the definition.
     fn new(name: &str, extends: &str) -> Self {
         let definitions = Self {
             name: name.to_owned(),
@@ -286,13 +287,13 @@ impl Definitions {
         self.put(&format!("overlays/{}/root/{path}", self.name), text);
     }
 
-    /// Gives the overlay `rules` about its files.
+    /// Gives the overlay `rules` for its files.
     fn rules(&self, rules: &str) {
         let path = format!("overlays/{}/overlay.toml", self.name);
         self.put(&path, &format!("schema = 1\nhelp = \"h\"\n{rules}"));
     }
 
-    /// What is said of an image of it, which is refused.
+    /// The error for an image of this profile, which must be refused.
     fn refusal(&self) -> String {
         run(std::process::Command::new("chmod")
             .arg("-R")
@@ -303,25 +304,27 @@ impl Definitions {
     }
 }
 
-/// Builds `profile` with all of `nonsense` in it; `beside` is what else it builds on, and more of its definition.
+/// Builds `profile` with all of `nonsense` in it; `beside` continues its list of extended profiles and its
+/// definition.
 fn refuse(profile: &str, beside: &str, nonsense: &[Nonsense]) {
     let name = format!("{profile}-nonsense");
     let definitions = Definitions::new(&name, &format!("\"{profile}\", {beside}"));
     for file in nonsense {
         definitions.file(file.path, file.text);
     }
-    let said = definitions.refusal();
+    let output = definitions.refusal();
     for file in nonsense {
         for part in [file.refused_by, file.words, &format!("/root/{}", file.path)] {
-            assert!(said.contains(part), "`{part}` is not in:\n{said}");
+            assert!(output.contains(part), "`{part}` is not in:\n{output}");
         }
     }
     let checks: BTreeSet<&str> = nonsense.iter().map(|file| file.refused_by).collect();
     let count = format!(": {} mistake", checks.len());
-    assert!(said.contains(&count), "{said}");
+    assert!(output.contains(&count), "{output}");
 }
 
-/// Whoever holds it builds an image with all of [`OF_OTHERS`]; who comes next finds their packages configured.
+/// The first test that holds this lock builds an image with all of [`OF_OTHERS`]; the next one finds their
+/// packages configured in the store.
 static PACKAGES: Mutex<()> = Mutex::new(());
 
 #[test]

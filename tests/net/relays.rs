@@ -1,13 +1,13 @@
-//! Relays, in a Tor network of their own: found, used, and open where they should be only.
+//! Relays in a Tor network of their own are found and used, and only the ports that must be open are open.
 
+use crate::command::run;
 use crate::image;
 use crate::lab::{Lab, Scan};
 use crate::programs;
-use crate::support::run;
 use crate::tor_network::{NETWORK, Network, flags};
 use std::sync::LazyLock;
 
-/// A relay that shares its owner's family key; its name is LabRelay.
+/// A relay with the family key of its owner; its nickname is LabRelay.
 static RELAY: LazyLock<&Network> = LazyLock::new(|| {
     let network = &*NETWORK;
     let settings = ["nickname=LabRelay", "contact=relay[at]example.org"];
@@ -61,9 +61,9 @@ fn a_relay_is_found_and_used() {
     show_the_monitor(lab);
 }
 
-/// `nyx`, as the owner starts it, finds the relay.
+/// Checks that `nyx`, started as the owner would, finds the relay.
 fn show_the_monitor(lab: &Lab) {
-    // Nobody can become another user here, and the image's own sudo refuses to try.
+    // No process can change to another user here, and the image's own sudo refuses to try.
     let sudo = "mkdir /tmp/bin; printf '#!/bin/sh\nshift 2; exec \"$@\"' > /tmp/bin/sudo; chmod +x /tmp/bin/sudo";
     lab.shell("relay", sudo);
     let watch = "PATH=/tmp/bin:$PATH python3 /tmp/lab/screen.py 'LabRelay - 198.18.0.21:443' /usr/local/bin/nyx";
@@ -83,7 +83,7 @@ fn a_relay_works_without_its_master_key_and_is_of_its_family() {
     let ended = "[ -z \"$(ss -Hltn 'sport = :443')\" ]";
     lab.wait_for("kin", &format!("{refused} && {ended}"));
 
-    // The owner's computer, and what goes from there to the device.
+    // The owner makes the master key on another computer, and copies the rest to the device.
     let make = "tor --quiet --keygen --no-passphrase -f /dev/null --DataDirectory /tmp/master";
     lab.shell("internet", make);
     let [from, to] = ["internet/tmp/master", "kin/var/lib/tor"]
@@ -122,7 +122,7 @@ fn a_relay_works_without_its_master_key_and_is_of_its_family() {
     assert_eq!(["LabRelay", "LabKin", "exit4"].map(of), [true, true, false]);
 }
 
-/// What every relay has, and what only some have.
+/// Checks the files of a relay; `own` are the checks that only some relays have.
 pub(crate) fn judge(lab: &Lab, network: &str, profile: &str, settings: &[&str], own: &[&str]) {
     let of_relays = [
         "/etc/tor/torrc",

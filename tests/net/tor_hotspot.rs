@@ -1,4 +1,4 @@
-//! The Tor hotspot: its clients go through Tor, or nowhere.
+//! The Tor hotspot: its clients reach the internet through Tor only.
 
 use crate::attempt::Attempt;
 use crate::image;
@@ -38,8 +38,8 @@ impl Hotspot {
         for client in ["1", "2"] {
             let lease = lab.script("client.sh", &[DEVICE, client, "unasked"]);
             assert!(lease.starts_with("lease=192.168.42."), "{lease}");
-            let told = "/24 router=192.168.42.1 dns=192.168.42.1";
-            assert!(lease.trim().ends_with(told), "{lease}");
+            let options = "/24 router=192.168.42.1 dns=192.168.42.1";
+            assert!(lease.trim().ends_with(options), "{lease}");
         }
         Self { lab }
     }
@@ -54,15 +54,16 @@ impl Hotspot {
         self.lab.shell(DEVICE, script)
     }
 
-    /// What Tor answers to GETINFO `key`, by the image's own words.
+    /// The answer of Tor to GETINFO `key`, by the image's own program.
     fn tor_says(&self, key: &str) -> String {
         self.shell(&format!("/usr/lib/imgbuild/tor-says {key}"))
     }
 
-    /// Since it was plugged in: not even its hostname, which systemd-resolved would tell by LLMNR.
+    /// The device has sent nothing about itself since it was connected: not even its host name, which
+    /// systemd-resolved would send by LLMNR.
     fn say_nothing_of_itself(&self) {
-        let said = self.lab.script("birth.sh", &[DEVICE, "2"]);
-        assert_eq!(said, "");
+        let output = self.lab.script("birth.sh", &[DEVICE, "2"]);
+        assert_eq!(output, "");
     }
 
     fn is_content_with_its_files(&self) {
@@ -96,7 +97,7 @@ impl Hotspot {
             lines.any(|line| line.starts_with(&start) && line.contains("example"))
         };
         assert!(!asked_by("198.18.0.2"), "the device asked itself:\n{log}");
-        // The exits' resolver is the internet's own.
+        // The resolver of the exits is that of the internet.
         assert!(asked_by("198.18.0.1"), "{log}");
     }
 
@@ -128,8 +129,8 @@ impl Hotspot {
         }
     }
 
-    /// The health check is content, but for what is not here: radio and clock. Without
-    /// rules it is not.
+    /// All health checks pass except those for the radio and the clock, which the lab does not have. Without
+    /// rules, more of them fail.
     fn say_how_it_is(&self) {
         let absent = ["access-point", "clock"];
         assert_eq!(self.lab.failing(DEVICE), absent);
@@ -146,8 +147,8 @@ impl Hotspot {
         self.lab.start(DEVICE, &["nftables.service"]);
     }
 
-    /// Nothing but Tor's own connections leaves the device: not with Tor, not without, not even without
-    /// rules and with forwarding.
+    /// Only Tor's own connections leave the device: with Tor, without Tor, and even without rules and with
+    /// forwarding.
     fn leak_nothing(&self) {
         let with_tor = self.attempt(2, "outside");
         assert_eq!(with_tor.leaked, [""; 0]);
@@ -172,7 +173,7 @@ impl Hotspot {
         }
     }
 
-    /// With all other guards gone, there is no moment without rules while they are replaced.
+    /// With all other guards gone, no packet leaves while the rules are replaced.
     fn replace_rules_under_fire(&self) {
         self.lab.start(DEVICE, &["nftables.service"]);
         self.shell("ip rule del priority 100; ip -6 rule del priority 100");
@@ -183,8 +184,8 @@ impl Hotspot {
         assert_ne!(self.leaked_under_fire(restart), 0);
     }
 
-    /// How many packets leave the device while clients send all they can and the device does `work` at
-    /// least sixty times.
+    /// The number of packets that leave the device while clients send as much as they can and the device does
+    /// `work` at least sixty times.
     fn leaked_under_fire(&self, work: &str) -> usize {
         self.shell("rm -f /tmp/enough /tmp/rounds");
         let script = format!(
@@ -204,7 +205,7 @@ impl Hotspot {
         leaked
     }
 
-    /// A hotspot without any guard leaks all of it, and the capture sees all of it.
+    /// Without any guard, everything leaves the hotspot, and the capture sees all of it.
     fn see_the_control(&self) {
         self.shell("nft flush ruleset; ip address add fd42::1/64 dev hotspot0 nodad");
         self.attempt(2, "outside").assert_leaky();

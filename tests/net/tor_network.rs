@@ -1,4 +1,4 @@
-//! A Tor network with room for relays, and the clients that use it.
+//! A Tor network that relays can join, and the clients that use it.
 
 use crate::image;
 use crate::lab::{Lab, PATIENCE, Scan};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// A Tor network that knows all relays of this lane.
+/// The Tor network of all relays of this lane.
 pub(crate) static NETWORK: LazyLock<Network> = LazyLock::new(|| {
     let bridge = image::tree("bridge", "bridge-relay", &["nickname=LabBridge"]);
     let lab = Lab::new(&bridge);
@@ -22,21 +22,21 @@ pub(crate) static NETWORK: LazyLock<Network> = LazyLock::new(|| {
 
 pub(crate) struct Network {
     pub(crate) lab: Lab,
-    /// What a torrc must say to be of it.
+    /// The lines by which a torrc joins this network.
     known: String,
-    /// The files of a bridge; also those of the internet and of people, who need its transport.
+    /// The files of a bridge. The internet and its people use them too, because they need its transport.
     pub(crate) bridge: PathBuf,
     pub(crate) family: Family,
 }
 
-/// What the relays of one owner share.
+/// The family of the relays of one owner.
 pub(crate) struct Family {
     pub(crate) id: String,
     key: String,
 }
 
 impl Family {
-    /// Made as the owner of relays is told to.
+    /// Makes the family as the profile's README tells the owner of relays.
     fn new(lab: &Lab) -> Self {
         let made = lab.shell("internet", "cd /tmp; tor --hush --keygen-family mine");
         let id = made.lines().find_map(|line| line.strip_prefix("FamilyId "));
@@ -58,16 +58,17 @@ impl Family {
 }
 
 impl Network {
-    /// A device with the files below `tree`, at 198.18.0.`host`, which will be of this network when its Tor
-    /// starts.
+    /// Starts a device with the files below `tree`, at 198.18.0.`host`, whose Tor will join this network when
+    /// it starts.
     pub(crate) fn join(&self, tree: &Path, name: &str, host: u8) {
-        // Among authorities that are not the public ones Tor takes any address for its own, also 0.0.0.0.
+        // With authorities that are not the public ones, Tor accepts any address as its own, even 0.0.0.0.
         let known = format!("{}Address 198.18.0.{host}\n", self.known);
         fs_err::write(tree.join("etc/tor/torrc.d/90-lab.conf"), known).unwrap();
         self.lab.device(tree, name, host);
     }
 
-    /// Waits until the relay `nickname` of `device` is reachable, and listed; gives what is listed of it.
+    /// Waits until the relay `nickname` of `device` is reachable and listed; gives its entry in the
+    /// consensus.
     pub(crate) fn wait_for_consensus(&self, device: &str, nickname: &str) -> String {
         let reached = "/usr/lib/imgbuild/tor-says status/reachability-succeeded/or";
         self.lab.wait_for(device, &format!("[ $({reached}) = 1 ]"));
@@ -78,14 +79,14 @@ impl Network {
             if let Some(listed) = entry(&text, nickname) {
                 break listed;
             }
-            let said = || self.lab.shell(device, "tail -n 50 /tmp/*.log");
+            let output = || self.lab.shell(device, "tail -n 50 /tmp/*.log");
             let late = began.elapsed() > PATIENCE;
-            assert!(!late, "{nickname} is not listed\n{}", said());
+            assert!(!late, "{nickname} is not listed\n{}", output());
             std::thread::sleep(Duration::from_millis(500));
         }
     }
 
-    /// What the relay says of itself to the authorities.
+    /// The descriptor that the relay has sent to the authorities.
     pub(crate) fn descriptor(&self, device: &str) -> String {
         let fingerprint = self
             .lab
@@ -94,7 +95,7 @@ impl Network {
         self.fetch("internet", 0, &url).unwrap()
     }
 
-    /// What clients are told of the relay `nickname`, which is listed.
+    /// The microdescriptor by which clients know the relay `nickname`, which is listed.
     pub(crate) fn microdescriptor(&self, nickname: &str) -> String {
         let fetch = |path: &str| {
             let url = format!("http://198.18.0.11:7000/tor/{path}");
@@ -106,8 +107,8 @@ impl Network {
         fetch(&format!("micro/d/{}", digest.unwrap()))
     }
 
-    /// Somebody who reaches nothing but the bridge `name` sees a page through it, by the line that it shows.
-    /// Gives the bridge's open ports.
+    /// Checks that a person who reaches only the bridge `name` sees a page through it, with the line that the
+    /// bridge shows. Gives the bridge's open ports.
     pub(crate) fn enter_by(&self, name: &str, host: u8, person: u8) -> Scan {
         let lab = &self.lab;
         lab.wait_for(name, "/usr/lib/imgbuild/bridge-line");
@@ -143,7 +144,7 @@ impl Network {
         );
     }
 
-    /// The page at `url`, as soon as there is a way through the SOCKS proxy at `port`.
+    /// The page at `url`, as soon as the SOCKS proxy at `port` has a circuit.
     pub(crate) fn wait_for_page(&self, network: &str, port: u16, url: &str) -> String {
         let began = Instant::now();
         loop {
@@ -158,7 +159,7 @@ impl Network {
         }
     }
 
-    /// The page at `url`, through the SOCKS proxy at `port`, or straight at 0.
+    /// The page at `url`, through the SOCKS proxy at `port`, or without a proxy if that is 0.
     pub(crate) fn fetch(&self, network: &str, port: u16, url: &str) -> Result<String, String> {
         let mut curl = self.lab.outside(network);
         curl.args(["curl", "--fail", "--silent", "--show-error"]);
@@ -175,7 +176,7 @@ impl Network {
     }
 }
 
-/// What the `consensus` lists of the relay `nickname`.
+/// The entry of the relay `nickname` in the `consensus`.
 fn entry(consensus: &str, nickname: &str) -> Option<String> {
     let mut entries = consensus.split("\nr ");
     let start = format!("{nickname} ");
@@ -183,7 +184,7 @@ fn entry(consensus: &str, nickname: &str) -> Option<String> {
     Some(format!("r {entry}"))
 }
 
-/// The flags of a relay, by what is `listed` of it.
+/// The flags of a relay in its entry `listed`.
 pub(crate) fn flags(listed: &str) -> Vec<&str> {
     let line = listed.lines().find_map(|line| line.strip_prefix("s "));
     line.unwrap().split(' ').collect()

@@ -1,10 +1,11 @@
-//! The Wi-Fi hotspot: its clients reach the internet through it, and nothing else of it or near it.
+//! The Wi-Fi hotspot: its clients reach the internet through it, and neither other services of the device nor
+//! the networks near it.
 
 use crate::attempt::Attempt;
+use crate::command::stdout;
 use crate::image;
 use crate::lab::{Lab, Scan};
 use crate::programs;
-use crate::support::said;
 
 const DEVICE: &str = "hotspot";
 const CLIENT: &str = "hotspot-1";
@@ -22,8 +23,8 @@ fn clients_reach_the_internet_and_nothing_near() {
     let hotspot = Hotspot { lab };
     let lease = hotspot.lease("unasked");
     assert!(lease.starts_with("lease=192.168.42."), "{lease}");
-    let told = "/24 router=192.168.42.1 dns=192.168.42.1";
-    assert!(lease.trim().ends_with(told), "{lease}");
+    let options = "/24 router=192.168.42.1 dns=192.168.42.1";
+    assert!(lease.trim().ends_with(options), "{lease}");
 
     let through = hotspot.through("192.168.42.1", "fd98::1");
     assert_eq!(through.result("names of the gateway"), "198.18.0.80");
@@ -51,11 +52,11 @@ fn clients_reach_the_internet_and_nothing_near() {
         &own,
     );
 
-    // What is not here: a radio, and a system bus.
+    // The lab has neither a radio nor a system bus.
     let lab = &hotspot.lab;
     assert_eq!(lab.failing(DEVICE), ["access-point", "names"]);
     let inside = lab.scan(CLIENT, "192.168.42.1");
-    // The DHCP server answers only who asks for an address, as the client did.
+    // The DHCP server answers only requests for an address, such as the client's.
     assert_eq!(inside, Scan::of(&[53], &[53]));
     assert_eq!(lab.scan("internet", "198.18.0.2"), Scan::of(&[22], &[]));
     // The control: without rules every port answers.
@@ -78,9 +79,9 @@ fn clients_reach_private_networks_and_get_addresses_where_the_owner_says_so() {
     let lab = &hotspot.lab;
     let lease = hotspot.lease("");
     let address = lease.strip_prefix("lease=10.20.30.").unwrap();
-    let (host, told) = address.split_once('/').unwrap();
+    let (host, options) = address.split_once('/').unwrap();
     assert!((2..15).contains(&host.parse::<u8>().unwrap()), "{lease}");
-    assert_eq!(told.trim(), "28 router=10.20.30.1 dns=10.20.30.1");
+    assert_eq!(options.trim(), "28 router=10.20.30.1 dns=10.20.30.1");
 
     let own = "ip -6 -o address show dev wlan0 scope global -tentative | sed -n 's,.*inet6 \\([^/]*\\)/64 .*,\\1,p'";
     lab.wait_for(CLIENT, &format!("{own} | grep ^2001:2:0:1"));
@@ -99,23 +100,23 @@ fn clients_reach_private_networks_and_get_addresses_where_the_owner_says_so() {
     let ask_from_outside =
         || lab.succeeds("internet", &format!("timeout 3 bash -c '{}'", ask(&own)));
     assert!(!ask_from_outside());
-    // The control: without rules anybody reaches the client.
+    // The control: without rules, hosts of the internet reach the client.
     lab.shell(DEVICE, "nft flush ruleset");
     assert!(ask_from_outside());
 }
 
 impl Hotspot {
-    /// What the first client is told when it asks for an address.
+    /// The answer of the DHCP server to the first client.
     fn lease(&self, version_6: &str) -> String {
         self.lab.script("client.sh", &[DEVICE, "1", version_6])
     }
 
-    /// What the first client reaches, with `web` as the internet's server by IPv6.
+    /// The results of the first client's probes, with `web` as the internet's server by IPv6.
     fn through(&self, gateway: &str, web: &str) -> Attempt {
         let mut probe = self.lab.command(CLIENT);
         probe.env("GATEWAY", gateway).env("WEB_6", web);
         probe.env("PATIENCE", "5");
-        Attempt::parse(&said(probe.args([
+        Attempt::parse(&stdout(probe.args([
             "python3",
             "/tmp/lab/probe.py",
             "through",

@@ -4,7 +4,7 @@ mod download;
 mod fixture;
 mod makers;
 
-use crate::mirror::{DebSpec, Fault, NOW, TestKey, Times};
+use crate::mirror::{DebSpec, Fault, NOW, TestArchive, TestKey, Times};
 use fixture::{Fixture, archive, offline, quick};
 use imgbuild::apt::keyring::SignatureError;
 use imgbuild::apt::release::ReleaseError;
@@ -97,10 +97,7 @@ fn archive_with_a_changed_inrelease_is_refused() {
     let path = fixture.root.path().join(&IN_RELEASE[1..]);
     let text = fs_err::read_to_string(&path).unwrap();
     fs_err::write(&path, text.replace("Version: 13.2", "Version: 13.3")).unwrap();
-    let error = fixture.indices(&fixture.repository(&archive)).unwrap_err();
-    let RepositoryError::Release(_, ReleaseError::Signature(error)) = error else {
-        panic!("{error:?}");
-    };
+    let error = signature_error(&fixture, &archive);
     let key = TestKey::new(1).fingerprint();
     assert!(
         matches!(&error, SignatureError::Bad { key: named } if *named == key),
@@ -108,16 +105,18 @@ fn archive_with_a_changed_inrelease_is_refused() {
     );
 }
 
+fn signature_error(fixture: &Fixture, archive: &TestArchive) -> SignatureError {
+    match fixture.indices(&fixture.repository(archive)) {
+        Err(RepositoryError::Release(_, ReleaseError::Signature(error))) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn archive_signed_by_an_unknown_key_is_refused() {
     let forged = archive().key(TestKey::new(2));
     let fixture = Fixture::of(&forged);
-    let error = fixture
-        .indices(&fixture.repository(&archive()))
-        .unwrap_err();
-    let RepositoryError::Release(_, ReleaseError::Signature(error)) = error else {
-        panic!("{error:?}");
-    };
+    let error = signature_error(&fixture, &archive());
     let key = TestKey::new(2).fingerprint();
     assert!(
         matches!(&error, SignatureError::UnknownKey { found } if *found == [key]),
@@ -213,7 +212,7 @@ fn archive_from_the_future_is_refused() {
         .unwrap_err();
     // The signature is as young as the Release file, and is checked first.
     assert!(
-        matches!(error, RepositoryError::Release { .. }),
+        matches!(error, RepositoryError::Release(..)),
         "{error:?}"
     );
 }
@@ -223,9 +222,7 @@ fn archive_with_a_changed_index_is_refused_as_in_mid_sync() {
     let archive = archive().without_by_hash();
     let fixture = Fixture::of(&archive);
     let path = "/dists/trixie/main/binary-arm64/Packages.xz";
-    fixture
-        .server
-        .fault(path, Fault::Corrupt(40), Times::Always);
+    fixture.fault(path, Fault::Corrupt(40), Times::Always);
     let error = fixture.indices(&fixture.repository(&archive)).unwrap_err();
     assert!(
         matches!(&error, RepositoryError::MidSync { source, .. }
@@ -252,9 +249,7 @@ fn archive_in_mid_sync_is_asked_again_until_it_fits() {
     fs_err::remove_dir_all(by_hash).unwrap();
     let new = archive().package(DebSpec::new("news", "2", "arm64"));
     new.write(fixture.root.path());
-    fixture
-        .server
-        .fault(IN_RELEASE, Fault::Serve(in_release), Times::Once);
+    fixture.fault(IN_RELEASE, Fault::Serve(in_release), Times::Once);
     let indices = fixture.indices(&fixture.repository(&new)).unwrap();
     assert_eq!(
         fixture.text(&indices),
@@ -313,7 +308,7 @@ fn archive_package_that_was_changed_is_refused() {
     let archive = archive();
     let fixture = Fixture::of(&archive);
     let package = archive.locked("hello");
-    fixture.server.fault(
+    fixture.fault(
         &format!("/{}", package.path),
         Fault::Corrupt(100),
         Times::Always,

@@ -2,7 +2,7 @@
 //! ordinary user. It reports what it could do itself, and its effects are looked for from outside.
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
-use super::support::judge;
+use crate::command::{self, stdout};
 use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::sandbox::{RunRequest, Step, run};
 use imgbuild::store::Store;
@@ -108,14 +108,13 @@ impl Attacker {
             None => Command::new(host),
         };
         let test = "attack::a_script_finds_no_way_out";
-        let output = judge(
+        let output = stdout(
             command
                 .arg(self.host.to_string())
                 .arg(ground.path("test"))
                 .args(["--exact", test, "--nocapture", "--test-threads", "1"])
                 .env(FOLDER, ground.folder.path()),
         );
-        let output = String::from_utf8_lossy(&output.stdout);
         // The id is that of a user namespace's root, or of a root without rights. With it, scripts
         // see which descriptors the supervisor has, but not the files to which these lead.
         let kept = ["escaped be root outside", "escaped list: /proc/1/fd"];
@@ -176,7 +175,7 @@ impl Ground {
 
     fn compile(&self, program: &str, sources: &[&str]) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/attack");
-        judge(
+        command::run(
             Command::new("gcc")
                 .args(["-std=gnu11", "-O1", "-Wall", "-Werror", "-static", "-o"])
                 .arg(self.path(program))

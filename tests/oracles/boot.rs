@@ -8,7 +8,7 @@
 mod extlinux;
 mod flows;
 
-use crate::support::judge;
+use crate::command::{run, stdout};
 use imgbuild::architecture::Architecture;
 use imgbuild::boot::contents::{Contents, builtin_file, builtin_symlink};
 use imgbuild::boot::elf::Elf;
@@ -78,17 +78,16 @@ fn readelf_sees_the_same_interpreter_and_libraries() {
     assert!(files.len() >= 3, "{files:?}");
     for file in files {
         let elf = Elf::parse(&fs_err::read(file).unwrap()).unwrap();
-        let said = judge(
+        let output = stdout(
             Command::new("readelf")
                 .env("LC_ALL", "C")
                 .args(["-W", "-l", "-d", file]),
         );
-        let said = String::from_utf8(said.stdout).unwrap();
         let between = |line: &str, from: &str, to: char| {
             let rest = line.split_once(from)?.1;
             rest.split_once(to).map(|(found, _)| found.to_owned())
         };
-        let needed: Vec<_> = said
+        let needed: Vec<_> = output
             .lines()
             .filter(|line| line.contains("(NEEDED)"))
             .collect();
@@ -102,7 +101,7 @@ fn readelf_sees_the_same_interpreter_and_libraries() {
             .map(|name| String::from_utf8_lossy(name))
             .collect();
         assert_eq!(ours, needed, "{file}");
-        let interpreter = said
+        let interpreter = output
             .lines()
             .find_map(|line| between(line, "interpreter: ", ']'));
         let ours = elf
@@ -114,8 +113,7 @@ fn readelf_sees_the_same_interpreter_and_libraries() {
 
 /// Copies what `ldd` lists for `program`, and the program, from this host into a tree.
 fn host_tree(program: &str) -> (Tree, BTreeSet<TreePath>) {
-    let listed = judge(Command::new("ldd").env("LC_ALL", "C").arg(program));
-    let listed = String::from_utf8(listed.stdout).unwrap();
+    let listed = stdout(Command::new("ldd").env("LC_ALL", "C").arg(program));
     let libraries = listed
         .split_whitespace()
         .filter(|word| word.starts_with('/'));
@@ -180,12 +178,11 @@ fn cpio_lists_and_extracts_our_archive() {
     fs_err::write(&archive, cpio::write(contents(&tree), EPOCH).unwrap()).unwrap();
 
     let list = "TZ=UTC LC_ALL=C cpio -itvn --quiet < archive";
-    let listed = judge(
+    let listed = stdout(
         Command::new("sh")
             .args(["-c", list])
             .current_dir(folder.path()),
     );
-    let listed = String::from_utf8(listed.stdout).unwrap();
     let squeezed: Vec<String> = listed
         .lines()
         .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -203,11 +200,9 @@ fn cpio_lists_and_extracts_our_archive() {
 
     let extract =
         "mkdir out && cd out && cpio -idm --quiet --no-preserve-owner usr/bin/odd < ../archive";
-    judge(
-        Command::new("sh")
-            .args(["-c", extract])
-            .current_dir(folder.path()),
-    );
+    run(Command::new("sh")
+        .args(["-c", extract])
+        .current_dir(folder.path()));
     assert_eq!(
         fs_err::read(folder.path().join("out/usr/bin/odd")).unwrap(),
         b"five5"
@@ -263,12 +258,11 @@ fn an_initramfs_holds_programs_libraries_and_chosen_modules() {
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join("image"), image).unwrap();
     let list = "zstd -dcq < image | cpio -it --quiet";
-    let listed = judge(
+    let listed = stdout(
         Command::new("sh")
             .args(["-c", list])
             .current_dir(folder.path()),
     );
-    let listed = String::from_utf8(listed.stdout).unwrap();
     let names: BTreeSet<&str> = listed.lines().collect();
     for name in [
         "init",
@@ -323,7 +317,7 @@ fn our_shell_scripts_have_no_syntax_error() {
     for script in [init, growth.unwrap()] {
         let file = folder.path().join("script");
         fs_err::write(&file, script).unwrap();
-        judge(Command::new("sh").arg("-n").arg(&file));
-        judge(Command::new("busybox").args(["sh", "-n"]).arg(&file));
+        run(Command::new("sh").arg("-n").arg(&file));
+        run(Command::new("busybox").args(["sh", "-n"]).arg(&file));
     }
 }

@@ -6,7 +6,6 @@
 #[path = "definitions/near.rs"]
 mod near;
 
-use imgbuild::compose::template;
 use imgbuild::define::{Board, Definitions, Keys, ProfileFile, board, overlay, profile};
 use imgbuild::diag::Diagnostics;
 use imgbuild::listing;
@@ -116,9 +115,7 @@ fn render(spec: &Spec) {
     let context = spec.context(image);
     let files = spec.overlays.iter().flat_map(|overlay| &overlay.files);
     for file in files.filter(|file| file.template) {
-        let text = std::str::from_utf8(&file.bytes).unwrap();
-        let rendered = template::render(&file.source, text, &context);
-        rendered.unwrap_or_else(|error| panic!("{}: {error}", spec.profile.name));
+        crate::render::render(file, &context);
     }
 }
 
@@ -169,11 +166,11 @@ fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
             .arg(&key)
             .arg("-out")
             .arg(&certificate);
-        super::support::judge(&mut openssl);
+        crate::command::run(&mut openssl);
         let read = |path| fs_err::read_to_string(path).unwrap();
         (read(certificate), read(key))
     };
-    let said = |pem: &str| {
+    let output = |pem: &str| {
         let mut user = UserSettings::default();
         user.secrets
             .push(given_secret(&format!("tls-certificate={pem}")));
@@ -183,14 +180,14 @@ fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
     let (certificate, key) = pair(&["rsa:2048"], "rsa");
     let (stranger, ec_key) = pair(&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ec");
     let (ed_certificate, ed_key) = pair(&["ed25519"], "ed");
-    assert_eq!(said(&(certificate.clone() + &key)), "");
-    assert_eq!(said(&(ec_key.clone() + &stranger)), "");
+    assert_eq!(output(&(certificate.clone() + &key)), "");
+    assert_eq!(output(&(ec_key.clone() + &stranger)), "");
     assert_eq!(
-        said(&(certificate.clone() + &stranger + &key)),
+        output(&(certificate.clone() + &stranger + &key)),
         "",
         "a chain"
     );
-    assert_eq!(said(&(ed_certificate + &ed_key)), "");
+    assert_eq!(output(&(ed_certificate + &ed_key)), "");
     let encrypted =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
     for (pem, expected) in [
@@ -211,7 +208,7 @@ fn a_certificate_that_no_server_would_take_is_refused_with_the_reason() {
             "`CERTIFICATE` that begins in line 1 is damaged",
         ),
     ] {
-        let shown = said(&pem);
+        let shown = output(&pem);
         assert!(shown.contains(expected), "{expected}: {shown}");
         assert!(!shown.contains("MII"), "{shown}");
     }
@@ -279,7 +276,8 @@ fn documented(readme: &str) -> BTreeSet<String> {
     keys
 }
 
-/// What a setting, a profile or an overlay of ours means stands in its definition: somebody else's can say the same.
+/// The meaning of a shipped setting, profile or overlay is in its definition, where definitions of other
+/// authors can say the same.
 #[test]
 fn the_core_knows_no_shipped_definition_by_name() {
     let definitions = Definitions::find(&[]);
@@ -645,8 +643,7 @@ fn a_secret_reaches_the_templates_and_nothing_else() {
     let salt = hash.split('$').nth(2).unwrap();
     let mut openssl = std::process::Command::new("openssl");
     openssl.args(["passwd", "-6", "-salt", salt, "correct horse battery"]);
-    let output = super::support::judge(&mut openssl);
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), hash);
+    assert_eq!(crate::command::stdout(&mut openssl).trim(), hash);
 }
 
 #[test]

@@ -16,11 +16,11 @@ mod scripts;
 mod texts;
 mod verdict;
 
-use super::support::judge;
 use super::values::{kinds, ssh, tor};
+use crate::command::{input, stdout};
+use crate::render::{render, wanted};
 use imgbuild::compose::device::carried;
 use imgbuild::compose::setting_syntax;
-use imgbuild::compose::template;
 use imgbuild::define::kind::Form;
 use imgbuild::define::{Definitions, Raw, Setting};
 use imgbuild::diag::{Diagnostics, Located, Span};
@@ -28,7 +28,7 @@ use imgbuild::specification::{self, GivenSecret, Secret, Spec, UserSettings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use texts::{ARRAYS, TEXTS};
 
 /// Settings by name, as they are written on the command line.
@@ -106,21 +106,11 @@ fn files(spec: &Spec, carried: &Value, secrets: &serde_json::Map<String, Value>)
         .map(|file| file["path"].as_str().unwrap())
         .collect();
     let mut files = serde_json::Map::new();
-    for file in spec.overlays.iter().flat_map(|overlay| &overlay.files) {
+    for file in wanted(spec) {
         let path = file.path.to_string();
-        let wanted = file
-            .when
-            .as_ref()
-            .is_none_or(|when| spec.settings.holds(when));
-        if !wanted || !paths.contains(&&*path) {
-            continue;
+        if paths.contains(&&*path) {
+            files.insert(path, render(file, &context).into());
         }
-        let text = std::str::from_utf8(&file.bytes).unwrap();
-        let text = match file.template {
-            true => template::render(&file.source, text, &context).unwrap(),
-            false => text.to_owned(),
-        };
-        files.insert(path, text.into());
     }
     files.into()
 }
@@ -128,20 +118,14 @@ fn files(spec: &Spec, carried: &Value, secrets: &serde_json::Map<String, Value>)
 /// The answers of the Perl code to each of `cases`.
 fn perl(image: &Value, cases: &[Case]) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let input = tempfile::NamedTempFile::new().unwrap();
-    fs_err::write(
-        input.path(),
-        json!({ "image": image, "cases": cases }).to_string(),
-    )
-    .unwrap();
-    let output = judge(
+    let cases_text = json!({ "image": image, "cases": cases }).to_string();
+    let answers = stdout(
         Command::new("perl")
             .arg("-I")
             .arg(root.join("overlays/base/root/usr/lib/imgbuild/perl"))
             .arg(root.join("tests/oracles/device/judge.pl"))
-            .stdin(Stdio::from(input.reopen().unwrap())),
+            .stdin(input(cases_text)),
     );
-    let answers = String::from_utf8(output.stdout).unwrap();
     let answers: Vec<Value> = answers
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

@@ -5,7 +5,7 @@ mod probe;
 mod sink_faults;
 mod tables;
 
-use crate::support::{e2fsck, judge};
+use crate::command::{e2fsck, input, resize, run, stdout};
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Region, Source};
 use imgbuild::disk::table::{Entry, Kind as TableKind, Partition};
@@ -20,9 +20,9 @@ use imgbuild::tree::{Content, Kind, Meta, Node, Origin, Tree, TreePath};
 use imgbuild::units::{Bytes, Lba};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const BIOS_BOOT: &str = "21686148-6449-6E6F-744E-656564454649";
 const ESP: &str = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
@@ -129,8 +129,8 @@ impl Fixture {
     /// An ext4 that mke2fs made, as a stored object.
     fn root(&self, len: Bytes) -> Image {
         let path = self.folder.path().join("root.ext4");
-        fs_err::File::create(&path).unwrap().set_len(len.0).unwrap();
-        judge(Command::new("mke2fs").args(["-q", "-t", "ext4"]).arg(&path));
+        resize(&path, len.0);
+        run(Command::new("mke2fs").args(["-q", "-t", "ext4"]).arg(&path));
         let object = self.store.insert(&fs_err::read(&path).unwrap()).unwrap();
         let source = Source::Object { object, offset: 0 };
         Image::new(
@@ -171,13 +171,13 @@ fn boot(start: Lba, len: Bytes) -> Image {
 
 /// The table as sfdisk reads it, after sfdisk has verified it.
 fn table(disk: &Path) -> Value {
-    let verified = judge(Command::new("sfdisk").arg("--verify").arg(disk));
-    let said = String::from_utf8([verified.stdout, verified.stderr].concat()).unwrap();
+    let verified = run(Command::new("sfdisk").arg("--verify").arg(disk));
+    let output = String::from_utf8([verified.stdout, verified.stderr].concat()).unwrap();
     assert!(
-        said.contains("No errors detected.") && !said.contains("arning"),
-        "{said}"
+        output.contains("No errors detected.") && !output.contains("arning"),
+        "{output}"
     );
-    let json = judge(Command::new("sfdisk").arg("-J").arg(disk));
+    let json = run(Command::new("sfdisk").arg("-J").arg(disk));
     serde_json::from_slice::<Value>(&json.stdout).unwrap()["partitiontable"].take()
 }
 
@@ -188,7 +188,7 @@ fn assert_contents(disk: &Path, layout: &Layout) {
         match name {
             "boot" | "ESP" => {
                 let at = format!("{}@@{start}", disk.display());
-                let read = judge(Command::new("mtype").args(["-i", &at, "::config.txt"]));
+                let read = run(Command::new("mtype").args(["-i", &at, "::config.txt"]));
                 assert_eq!(read.stdout, b"arm_64bit=1\n");
             }
             "root" => {
@@ -206,8 +206,7 @@ fn a_gpt_disk_is_sound_and_says_what_was_asked() {
     let layout = layout::solve(&x86_64()).unwrap();
     let code = Source::Bytes([0x90; 440].as_slice().into());
     let disk = fixture.make(&layout, BTreeMap::from([("mbr".to_owned(), code)]));
-    let output = judge(Command::new("sgdisk").arg("-v").arg(&disk));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = stdout(Command::new("sgdisk").arg("-v").arg(&disk));
     assert!(text.contains("No problems found."), "{text}");
     let found = table(&disk);
     assert_eq!(found["label"], "gpt");
@@ -280,20 +279,12 @@ fn sfdisk_would_write_the_same_mbr() {
     let image = layout::assemble(&layout, BTreeMap::new(), BTreeMap::new()).unwrap();
     let ours = fixture.folder.path().join("ours.img");
     sink::write(&image, &fixture.store, &ours, Digest::Skip, &Silent).unwrap();
-    let dump = judge(Command::new("sfdisk").arg("-d").arg(&ours)).stdout;
+    let dump = run(Command::new("sfdisk").arg("-d").arg(&ours)).stdout;
     let theirs = fixture.folder.path().join("theirs.img");
-    fs_err::File::create(&theirs)
-        .unwrap()
-        .set_len(layout.len.0)
-        .unwrap();
-    let mut sfdisk = Command::new("sfdisk")
-        .args(["-q", "--no-reread"])
-        .arg(&theirs)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    sfdisk.stdin.take().unwrap().write_all(&dump).unwrap();
-    assert!(sfdisk.wait().unwrap().success());
+    resize(&theirs, layout.len.0);
+    let mut sfdisk = Command::new("sfdisk");
+    sfdisk.args(["-q", "--no-reread"]).arg(&theirs);
+    run(sfdisk.stdin(input(dump)));
     let sector = |path: &Path| {
         let mut sector = vec![0; 512];
         fs_err::File::open(path)

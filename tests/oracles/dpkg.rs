@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-mod bench;
+mod fixture;
 mod snapshot;
 
-use crate::support::judge;
-use bench::{Bench, EPOCH, Source, native, raw_deb};
+use crate::command::{run, stdout};
+use fixture::{EPOCH, Fixture, Source, native, raw_deb};
 use imgbuild::dpkg::deb::TarError;
 use imgbuild::dpkg::unpack::{UnpackError, unpack_onto};
 use imgbuild::event::Silent;
@@ -39,7 +39,7 @@ fn first(source: &Source) {
     source.symlink("usr/share/aaa/far", &format!("/{long}"));
     source.file(ACCENTED, 0o444, "");
     source.folder("var/cache/aaa", 0o2750);
-    judge(Command::new("mkfifo").arg(source.at("var/cache/aaa/fifo")));
+    run(Command::new("mkfifo").arg(source.at("var/cache/aaa/fifo")));
     source.file("etc/aaa/conf", 0o600, "conf\n");
     source.link("etc/aaa/conf-link", "etc/aaa/conf");
     source.file("etc/aaa/shared.conf", 0o644, "of aaa\n");
@@ -76,23 +76,23 @@ fn multi(source: &Source) {
 
 #[test]
 fn tree_and_database_are_those_of_dpkg_unpack() {
-    let mut bench = Bench::new();
+    let mut fixture = Fixture::new();
     let replaced =
         "Replaces: mid, other (<< 2)\nHomepage: https://deb.example\nPriority: Optional\n";
-    bench.build("aaa", replaced, "-Zgzip", first);
-    bench.build(
+    fixture.build("aaa", replaced, "-Zgzip", first);
+    fixture.build(
         "base-files",
         "Essential: yes\nPriority: required\nSection: admin\n",
         "-Zxz",
         frame,
     );
-    bench.build(
+    fixture.build(
         "libmulti",
         "Multi-Arch: same\nDepends: aaa(>= 0:1)|b:any,\n c ( << 1:2)\nTag: x\n",
         "-Znone",
         multi,
     );
-    bench.build(
+    fixture.build(
         "mid",
         "Multi-Arch: no\nSource: src (2)\n",
         "-Zzstd",
@@ -103,7 +103,7 @@ fn tree_and_database_are_those_of_dpkg_unpack() {
             source.file("DEBIAN/conffiles", 0o644, "/etc/aaa/kept.conf\n");
         },
     );
-    bench.build(
+    fixture.build(
         "taker",
         "Replaces: aaa (<= 1.0)\nEssential: no\n",
         "-Zxz",
@@ -114,32 +114,32 @@ fn tree_and_database_are_those_of_dpkg_unpack() {
             source.symlink("usr/share/aaa", "nowhere");
         },
     );
-    let ours = bench.ours().unwrap();
-    judge(&mut bench.dpkg());
+    let ours = fixture.ours().unwrap();
+    run(&mut fixture.dpkg());
     assert_same(
-        &our_snapshot(&ours, &bench.store),
-        &dpkgs_snapshot(&bench.root()),
+        &our_snapshot(&ours, &fixture.store),
+        &dpkgs_snapshot(&fixture.root()),
     );
-    let memoized = bench.ours().unwrap();
+    let memoized = fixture.ours().unwrap();
     assert_eq!(imgbuild::tree::dump(&memoized), imgbuild::tree::dump(&ours));
 }
 
 #[test]
 fn diversions_and_overrides_of_a_tree_hold_as_for_dpkg() {
-    let mut bench = Bench::new();
-    bench.build("base-files", "", "-Zxz", frame);
-    bench.build("one", "", "-Zxz", |source| {
+    let mut fixture = Fixture::new();
+    fixture.build("base-files", "", "-Zxz", frame);
+    fixture.build("one", "", "-Zxz", |source| {
         source.file("usr/bin/x", 0o755, "1");
         // dpkg makes a package disappear when another one has all of its files.
         source.file("usr/share/one", 0o644, "1");
     });
-    let mut base = bench.ours().unwrap();
-    judge(&mut bench.dpkg());
-    bench.packages.clear();
-    bench.build("diverter", "", "-Zxz", |source| {
+    let mut base = fixture.ours().unwrap();
+    run(&mut fixture.dpkg());
+    fixture.packages.clear();
+    fixture.build("diverter", "", "-Zxz", |source| {
         source.file("usr/bin/x", 0o755, "2")
     });
-    bench.build("other", "", "-Zxz", |source| {
+    fixture.build("other", "", "-Zxz", |source| {
         source.file("usr/bin/y", 0o4755, "3");
         source.link("usr/bin/z", "usr/bin/y");
         source.folder("usr/share/other", 0o755);
@@ -150,31 +150,31 @@ fn diversions_and_overrides_of_a_tree_hold_as_for_dpkg() {
         let path = TreePath::parse(format!("var/lib/dpkg/{name}").as_bytes()).unwrap();
         let id = base.at(&path).unwrap();
         base.node_mut(id).kind = Kind::File(Content::inline(text.as_bytes()));
-        fs_err::write(bench.root().join("var/lib/dpkg").join(name), text).unwrap();
+        fs_err::write(fixture.root().join("var/lib/dpkg").join(name), text).unwrap();
     }
-    let packages: Vec<_> = bench
+    let packages: Vec<_> = fixture
         .packages
         .iter()
         .map(|(_, package)| package.clone())
         .collect();
-    let ours = unpack_onto(base, &packages, &bench.store, native(), EPOCH, &Silent).unwrap();
-    judge(&mut bench.dpkg_again());
+    let ours = unpack_onto(base, &packages, &fixture.store, native(), EPOCH, &Silent).unwrap();
+    run(&mut fixture.dpkg_again());
     assert_same(
-        &our_snapshot(&ours, &bench.store),
-        &dpkgs_snapshot(&bench.root()),
+        &our_snapshot(&ours, &fixture.store),
+        &dpkgs_snapshot(&fixture.root()),
     );
 }
 
 #[test]
 fn apt_knows_which_packages_are_automatic() {
-    let mut bench = Bench::new();
-    bench.build("base-files", "", "-Zxz", frame);
-    bench.build("needed", "Multi-Arch: same\n", "-Zxz", |_| {});
-    bench.build("wanted", "Depends: needed\n", "-Zxz", |_| {});
-    bench.packages[0].1.automatic = true;
-    bench.packages[1].1.automatic = true;
-    let tree = bench.ours().unwrap();
-    let folder = bench.folder.path();
+    let mut fixture = Fixture::new();
+    fixture.build("base-files", "", "-Zxz", frame);
+    fixture.build("needed", "Multi-Arch: same\n", "-Zxz", |_| {});
+    fixture.build("wanted", "Depends: needed\n", "-Zxz", |_| {});
+    fixture.packages[0].1.automatic = true;
+    fixture.packages[1].1.automatic = true;
+    let tree = fixture.ours().unwrap();
+    let folder = fixture.folder.path();
     let mut apt = Command::new("apt-mark");
     apt.arg("showauto").env("APT_CONFIG", "/dev/null");
     for (option, path) in [
@@ -189,47 +189,43 @@ fn apt_knows_which_packages_are_automatic() {
             panic!("{path} is no file")
         };
         let file = folder.join(option);
-        fs_err::write(&file, content.read(&bench.store).unwrap()).unwrap();
+        fs_err::write(&file, content.read(&fixture.store).unwrap()).unwrap();
         apt.arg("-o").arg(format!("{option}={}", file.display()));
     }
     for option in ["Dir::Cache", "Dir::State::lists"] {
         apt.arg("-o")
             .arg(format!("{option}={}", folder.join(option).display()));
     }
-    let output = judge(&mut apt);
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        "base-files\nneeded\n"
-    );
+    assert_eq!(stdout(&mut apt), "base-files\nneeded\n");
 }
 
 #[test]
 fn a_package_that_is_not_what_was_locked_is_refused() {
-    let mut bench = Bench::new();
-    bench.build("one", "", "-Zxz", |_| {});
-    bench.packages[0].1.version = "1.1".to_owned();
-    let message = bench.ours().unwrap_err().to_string();
+    let mut fixture = Fixture::new();
+    fixture.build("one", "", "-Zxz", |_| {});
+    fixture.packages[0].1.version = "1.1".to_owned();
+    let message = fixture.ours().unwrap_err().to_string();
     assert!(
         message.contains("Version `1.0`") && message.contains("`1.1`"),
         "{message}"
     );
-    bench.packages[0].1.version = "1.0".to_owned();
-    let again = bench.packages[0].clone();
-    bench.packages.push(again);
-    assert!(matches!(bench.ours(), Err(UnpackError::Twice { package }) if package == "one"));
+    fixture.packages[0].1.version = "1.0".to_owned();
+    let again = fixture.packages[0].clone();
+    fixture.packages.push(again);
+    assert!(matches!(fixture.ours(), Err(UnpackError::Twice { package }) if package == "one"));
 }
 
 #[test]
 fn a_file_of_two_packages_is_refused_as_by_dpkg() {
-    let mut bench = Bench::new();
-    bench.build("one", "", "-Zxz", |source| {
+    let mut fixture = Fixture::new();
+    fixture.build("one", "", "-Zxz", |source| {
         source.file("usr/bin/x", 0o755, "1")
     });
-    bench.build("two", "Replaces: one (<< 1.0)\n", "-Zxz", |source| {
+    fixture.build("two", "Replaces: one (<< 1.0)\n", "-Zxz", |source| {
         source.file("usr/bin/x", 0o755, "2")
     });
-    let message = bench.ours().unwrap_err().to_string();
-    let output = bench.dpkg().output().unwrap();
+    let message = fixture.ours().unwrap_err().to_string();
+    let output = fixture.dpkg().output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
         error.contains("trying to overwrite '/usr/bin/x', which is also in package one"),
@@ -242,8 +238,8 @@ fn a_file_of_two_packages_is_refused_as_by_dpkg() {
 
 #[test]
 fn owners_are_those_that_base_passwd_names() {
-    let mut bench = Bench::new();
-    let source = Source(bench.folder.path().join("names"));
+    let mut fixture = Fixture::new();
+    let source = Source(fixture.folder.path().join("names"));
     source.file(
         "usr/share/base-passwd/passwd.master",
         0o644,
@@ -254,21 +250,21 @@ fn owners_are_those_that_base_passwd_names() {
         0o644,
         "root:*:0:\nshadow:*:42:\n",
     );
-    let files = Source(bench.folder.path().join("files"));
+    let files = Source(fixture.folder.path().join("files"));
     files.file("shadowed", 0o2755, "");
     raw_deb(
-        &mut bench,
+        &mut fixture,
         "aaa",
         &files.0,
         &["--owner=mail:1", "--group=shadow:1", "./shadowed"],
     );
     raw_deb(
-        &mut bench,
+        &mut fixture,
         "base-passwd",
         &source.0,
         &["--owner=nobody:77", "--group=other:78", "./usr"],
     );
-    let tree = bench.ours().unwrap();
+    let tree = fixture.ours().unwrap();
     let owner = |path: &str| {
         let id = tree.at(&TreePath::parse(path.as_bytes()).unwrap()).unwrap();
         (tree.node(id).meta.uid, tree.node(id).meta.gid)
@@ -284,16 +280,16 @@ fn members_that_lead_out_of_the_tree_are_refused_by_name() {
         ("absolute", "s,^./x,/etc/x,"),
         ("lines", "s,^./x,./a\\nb,"),
     ] {
-        let mut bench = Bench::new();
-        let files = Source(bench.folder.path().join("files"));
+        let mut fixture = Fixture::new();
+        let files = Source(fixture.folder.path().join("files"));
         files.file("x", 0o644, "");
         raw_deb(
-            &mut bench,
+            &mut fixture,
             name,
             &files.0,
             &["-P", "--transform", transform, "./x"],
         );
-        let error = bench.ours().unwrap_err();
+        let error = fixture.ours().unwrap_err();
         assert!(
             matches!(&error, UnpackError::Name { package, .. } if package == name),
             "{error}"
@@ -303,17 +299,17 @@ fn members_that_lead_out_of_the_tree_are_refused_by_name() {
 
 #[test]
 fn pax_headers_are_refused_as_by_dpkg() {
-    let mut bench = Bench::new();
-    let files = Source(bench.folder.path().join("files"));
+    let mut fixture = Fixture::new();
+    let files = Source(fixture.folder.path().join("files"));
     files.file("x", 0o644, "");
-    raw_deb(&mut bench, "pax", &files.0, &["--format=pax", "./x"]);
-    let output = bench.dpkg().output().unwrap();
+    raw_deb(&mut fixture, "pax", &files.0, &["--format=pax", "./x"]);
+    let output = fixture.dpkg().output().unwrap();
     let refused = String::from_utf8(output.stderr).unwrap();
     assert!(
         refused.contains("unsupported PAX tar header type 'x'"),
         "{refused}"
     );
-    let error = bench.ours().unwrap_err();
+    let error = fixture.ours().unwrap_err();
     assert!(
         matches!(
             &error,
@@ -325,15 +321,15 @@ fn pax_headers_are_refused_as_by_dpkg() {
 
 #[test]
 fn nothing_is_written_through_a_symlink_that_leads_out() {
-    let mut bench = Bench::new();
-    let files = Source(bench.folder.path().join("files"));
-    let outside = bench.folder.path().join("outside");
+    let mut fixture = Fixture::new();
+    let files = Source(fixture.folder.path().join("files"));
+    let outside = fixture.folder.path().join("outside");
     files.symlink("d", &format!("../../../../../..{}", outside.display()));
-    raw_deb(&mut bench, "one", &files.0, &["./d"]);
-    let through = Source(bench.folder.path().join("through"));
+    raw_deb(&mut fixture, "one", &files.0, &["./d"]);
+    let through = Source(fixture.folder.path().join("through"));
     through.file("d/x", 0o644, "");
-    raw_deb(&mut bench, "two", &through.0, &["./d/x"]);
-    let error = bench.ours().unwrap_err();
+    raw_deb(&mut fixture, "two", &through.0, &["./d/x"]);
+    let error = fixture.ours().unwrap_err();
     assert!(
         matches!(&error, UnpackError::Place(package, _) if package == "two"),
         "{error}"

@@ -3,7 +3,7 @@
 
 mod read;
 
-use crate::support::judge;
+use crate::command::{run, stdout};
 use imgbuild::digest::Sha256;
 use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::event::Silent;
@@ -112,8 +112,7 @@ fn mtools(program: &str, image: &Path) -> Command {
 
 /// Checks that fsck.fat prints nothing but its count.
 fn assert_clean(image: &Path) {
-    let output = judge(Command::new("fsck.fat").arg("-n").arg(image));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = stdout(Command::new("fsck.fat").arg("-n").arg(image));
     assert_eq!(text.lines().count(), 2, "{text}");
 }
 
@@ -123,11 +122,9 @@ fn assert_same(fixture: &Fixture, tree: &Tree, image: &Path) {
     let copy = tempfile::tempdir_in(fixture.folder.path()).unwrap();
     // mcopy fails if there is nothing to copy.
     if tree.entries(tree.root()).next().is_some() {
-        judge(
-            mtools("mcopy", image)
-                .args(["-s", "-n", "-m", "::*"])
-                .arg(copy.path()),
-        );
+        run(mtools("mcopy", image)
+            .args(["-s", "-n", "-m", "::*"])
+            .arg(copy.path()));
     }
     let mut found = BTreeMap::new();
     collect(copy.path(), &TreePath::root(), &mut found);
@@ -206,8 +203,7 @@ fn a_fat32_says_of_itself_what_was_asked() {
     let image = fixture
         .make(&boot_tree(&fixture), &params(512, Some(FatBits::Fat32)))
         .unwrap();
-    let output = judge(mtools("minfo", &image).arg("::"));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = stdout(mtools("minfo", &image).arg("::"));
     for line in [
         "sector size: 512 bytes",
         "cluster size: 8 sectors",
@@ -228,11 +224,8 @@ fn a_fat32_says_of_itself_what_was_asked() {
             .any(|found| found.trim().eq_ignore_ascii_case(line));
         assert!(found, "no `{line}` in\n{text}");
     }
-    let output = judge(mtools("mlabel", &image).args(["-s", "::"]));
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap().trim(),
-        "Volume label is BOOT"
-    );
+    let output = stdout(mtools("mlabel", &image).args(["-s", "::"]));
+    assert_eq!(output.trim(), "Volume label is BOOT");
 }
 
 #[test]

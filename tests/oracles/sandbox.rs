@@ -3,7 +3,7 @@
 //! The tree is busybox and small scripts. The configuring of packages is tested elsewhere.
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
-use super::support::judge;
+use crate::command::stdout;
 use imgbuild::architecture::Architecture;
 use imgbuild::configure::{ConfigureRequest, configure};
 use imgbuild::epoch::{Epoch, Timestamp};
@@ -92,9 +92,24 @@ fn ground() -> Ground {
     }
 }
 
+fn step(script: &str) -> Step {
+    Step::new("a script", &["sh", "-euc", script])
+}
+
 impl Ground {
     fn run(&self, tree: &Tree, script: &str) -> Result<Tree, SandboxError> {
         self.run_within(None, tree, script)
+    }
+
+    fn request<'r>(&'r self, tree: &'r Tree, steps: Vec<Step>) -> RunRequest<'r> {
+        RunRequest {
+            tree,
+            store: &self.store,
+            program: program(),
+            epoch: EPOCH,
+            steps,
+            script_timeout: None,
+        }
     }
 
     fn run_within(
@@ -104,12 +119,8 @@ impl Ground {
         script: &str,
     ) -> Result<Tree, SandboxError> {
         let request = RunRequest {
-            tree,
-            store: &self.store,
-            program: program(),
-            epoch: EPOCH,
-            steps: vec![Step::new("a script", &["sh", "-euc", script])],
             script_timeout: timeout,
+            ..self.request(tree, vec![step(script)])
         };
         let result = run(&request, &mut |_| {});
         self.store.settle();
@@ -181,14 +192,13 @@ fn owners_are_what_real_root_would_leave() {
         fs_err::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
     }
     let script = format!("umask 022; {GIVE_AWAY} find /w -exec stat -c '%n %a %u:%g' '{{}}' ';'");
-    let output = judge(
+    let output = stdout(
         Command::new("chroot")
             .arg(folder.path())
             .args(["/bin/sh", "-euc", &script])
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
     );
-    let output = String::from_utf8(output.stdout).unwrap();
     let mut lines: Vec<&str> = output.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines.join("\n"), expected);
@@ -248,12 +258,8 @@ fn a_tree_has_more_owners_than_an_ordinary_process_may_open_files() {
     assert!(sh.status().unwrap().success());
     let count = "find /w -user 33 | grep -c . > /seen";
     let request = RunRequest {
-        tree: &tree,
-        store: &ground.store,
         program: &limited,
-        epoch: EPOCH,
-        steps: vec![Step::new("a script", &["sh", "-euc", count])],
-        script_timeout: None,
+        ..ground.request(&tree, vec![step(count)])
     };
     let after = run(&request, &mut |_| {}).unwrap();
     assert_eq!(ground.text(&after, "/seen"), "300\n");
@@ -350,15 +356,7 @@ fn steps_read_their_input_and_a_silent_one_that_speaks_fails() {
     reads.input = "hello\n".to_owned();
     let mut speaks = Step::new("speaks", &["sh", "-c", "cat /read"]);
     speaks.silent = true;
-    let request = RunRequest {
-        tree: &tree,
-        store: &ground.store,
-        program: program(),
-        epoch: EPOCH,
-        steps: vec![reads, speaks],
-        script_timeout: None,
-    };
-    match run(&request, &mut |_| {}) {
+    match run(&ground.request(&tree, vec![reads, speaks]), &mut |_| {}) {
         Err(SandboxError::Script {
             ending,
             output,

@@ -2,12 +2,8 @@
 //!
 //! apt works with archives that are made here and with its own configuration. It reads no packages
 //! or sources of this machine.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a judge that cannot work fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
-#[cfg(test)]
 mod preferences;
 
 use imgbuild::apt::index::Index;
@@ -19,7 +15,8 @@ use std::fmt::Write as _;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-use crate::support::judge;
+use crate::apt;
+use crate::command::{run, stdout};
 
 /// Pseudo-random numbers, the same in every run.
 struct Numbers(u64);
@@ -71,14 +68,13 @@ fn dpkg_orders_versions_alike() {
         )
         .unwrap();
     }
-    let output = judge(Command::new("sh").args(["-c", &script]));
-    let said = String::from_utf8(output.stdout).unwrap();
+    let output = stdout(Command::new("sh").args(["-c", &script]));
     let ours = pairs
         .iter()
         .map(|(a, b)| format!("{a} {b} {:?}", version::compare(a, b)));
     let theirs = pairs
         .iter()
-        .zip(said.lines())
+        .zip(output.lines())
         .map(|((a, b), order)| format!("{a} {b} {order}"));
     assert_eq!(ours.collect::<Vec<_>>(), theirs.collect::<Vec<_>>());
 }
@@ -87,23 +83,20 @@ fn dpkg_orders_versions_alike() {
 const REMOVES: &str = "packages would be removed";
 
 /// apt, with its own repositories and state.
-pub(crate) struct Apt {
-    directory: TempDir,
+struct Apt {
+    _directory: TempDir,
+    programs: apt::Apt,
 }
 
 impl Apt {
     /// Makes an apt that reads `indices`, the texts of Packages files, as repositories for
     /// `architecture`, with `status` as the installed packages.
-    pub(crate) fn new<T: AsRef<str>>(
-        indices: &[T],
-        status: &str,
-        architecture: Architecture,
-    ) -> Self {
+    fn new<T: AsRef<str>>(indices: &[T], status: &str, architecture: Architecture) -> Self {
         Self::preferring(indices, &[], "", status, architecture)
     }
 
     /// The same with `releases`, the Release fields of the archives, and with `preferences`.
-    pub(crate) fn preferring<T: AsRef<str>>(
+    fn preferring<T: AsRef<str>>(
         indices: &[T],
         releases: &[String],
         preferences: &str,
@@ -112,14 +105,6 @@ impl Apt {
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
-        for folder in [
-            "etc",
-            "state/lists/partial",
-            "cache/archives/partial",
-            "log",
-        ] {
-            fs_err::create_dir_all(root.join(folder)).unwrap();
-        }
         let shown = root.to_str().unwrap();
         let mut sources = String::new();
         for (n, text) in indices.iter().enumerate() {
@@ -132,30 +117,23 @@ impl Apt {
             }
             writeln!(sources, "deb [trusted=yes] file:{shown}/{n} ./").unwrap();
         }
-        fs_err::write(root.join("etc/sources.list"), sources).unwrap();
+        let programs = apt::Apt::new(root, architecture.debian(), &sources, status);
         fs_err::write(root.join("etc/preferences"), preferences).unwrap();
-        fs_err::write(root.join("status"), status).unwrap();
-        let configuration = format!(
-            "Dir \"{shown}\"; Dir::Etc \"{shown}/etc\"; Dir::State \"{shown}/state\";\n\
-             Dir::State::status \"{shown}/status\"; Dir::Cache \"{shown}/cache\";\n\
-             Dir::Log \"{shown}/log\"; APT::Architecture \"{architecture}\";\n\
-             APT::Architectures {{ \"{architecture}\"; }}; Acquire::Languages \"none\";\n\
-             APT::Sandbox::User \"\"; Debug::NoLocking \"true\";\n"
-        );
-        fs_err::write(root.join("apt.conf"), configuration).unwrap();
-        let apt = Self { directory };
-        judge(apt.command().args(["-q", "update"]));
-        apt
+        run(programs.command("apt-get").args(["-q", "update"]));
+        Self {
+            _directory: directory,
+            programs,
+        }
     }
 
     /// The names and versions that apt would install for `packages`, sorted. If apt refuses, the
     /// error is its message.
-    pub(crate) fn answer<P: AsRef<str>>(
+    fn answer<P: AsRef<str>>(
         &self,
         packages: &[P],
         recommends: bool,
     ) -> Result<Vec<(String, String)>, String> {
-        let mut command = self.command();
+        let mut command = self.programs.command("apt-get");
         let option = format!("APT::Install-Recommends={recommends}");
         command.args(["-q", "-s", "-V", "-o", &option, "install"]);
         command.args(packages.iter().map(AsRef::as_ref));
@@ -187,35 +165,6 @@ impl Apt {
         answer.sort();
         Ok(answer)
     }
-
-    fn command(&self) -> Command {
-        self.program("apt-get")
-    }
-
-    fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(name);
-        command
-            .env("APT_CONFIG", self.directory.path().join("apt.conf"))
-            .env("LC_ALL", "C");
-        command
-    }
-}
-
-/// The packages that apt would install from `indices`, the texts of Packages files, into an empty
-/// system.
-#[allow(
-    dead_code,
-    reason = "for oracles of whole builds, which bring an archive's indices"
-)]
-pub(crate) fn apt_answer(
-    indices: &[&str],
-    architecture: Architecture,
-    packages: &[&str],
-    recommends: bool,
-) -> Vec<(String, String)> {
-    let apt = Apt::new(indices, "", architecture);
-    apt.answer(packages, recommends)
-        .unwrap_or_else(|said| panic!("apt refuses:\n{said}"))
 }
 
 fn ours(solution: &Solution<'_>) -> Vec<(String, String)> {
@@ -227,15 +176,15 @@ fn ours(solution: &Solution<'_>) -> Vec<(String, String)> {
     answer
 }
 
-/// The number of small sets of packages ("worlds") that are made.
-const WORLDS: usize = 80;
+/// The number of small sets of packages that are made.
+const SETS: usize = 80;
 const LETTERS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
 
-/// A package of world `world`.
-fn stanza(world: usize, name: &str, version: &str, numbers: &mut Numbers) -> String {
+/// A package of set `set`.
+fn stanza(set: usize, name: &str, version: &str, numbers: &mut Numbers) -> String {
     let priority = numbers.one_of(&["important", "standard", "optional", "optional", "optional"]);
     let mut text = format!(
-        "Package: w{world}-{name}\nVersion: {version}\nArchitecture: all\nPriority: {priority}\n"
+        "Package: w{set}-{name}\nVersion: {version}\nArchitecture: all\nPriority: {priority}\n"
     );
     let mut field = |field: &str, often: usize, numbers: &mut Numbers| {
         let count = if numbers.once_in(often) {
@@ -243,9 +192,7 @@ fn stanza(world: usize, name: &str, version: &str, numbers: &mut Numbers) -> Str
         } else {
             0
         };
-        let relations: Vec<String> = (0..count)
-            .map(|_| relation(world, field, numbers))
-            .collect();
+        let relations: Vec<String> = (0..count).map(|_| relation(set, field, numbers)).collect();
         if count != 0 {
             writeln!(text, "{field}: {}", relations.join(", ")).unwrap();
         }
@@ -259,13 +206,13 @@ fn stanza(world: usize, name: &str, version: &str, numbers: &mut Numbers) -> Str
     if numbers.once_in(3) {
         let name = numbers.one_of(&["v", "w"]);
         let version = numbers.one_of(&["", "", " (= 1)", " (= 2)"]);
-        writeln!(text, "Provides: w{world}-{name}{version}").unwrap();
+        writeln!(text, "Provides: w{set}-{name}{version}").unwrap();
     }
     writeln!(text, "Filename: {name}.deb\nSize: 1\nSHA256: {:064}\n", 0).unwrap();
     text
 }
 
-fn relation(world: usize, field: &str, numbers: &mut Numbers) -> String {
+fn relation(set: usize, field: &str, numbers: &mut Numbers) -> String {
     let negative = matches!(field, "Conflicts" | "Breaks");
     let alternatives = if negative {
         1
@@ -286,22 +233,22 @@ fn relation(world: usize, field: &str, numbers: &mut Numbers) -> String {
             ),
             _ => String::new(),
         };
-        format!("w{world}-{name}{constraint}")
+        format!("w{set}-{name}{constraint}")
     };
     let relations: Vec<String> = (0..alternatives).map(|_| one(numbers)).collect();
     relations.join(" | ")
 }
 
-/// The Packages files of two repositories with the packages of all worlds.
-fn worlds(numbers: &mut Numbers) -> [String; 2] {
+/// The Packages files of two repositories with the packages of all sets.
+fn package_sets(numbers: &mut Numbers) -> [String; 2] {
     let mut indices = [String::new(), String::new()];
-    for world in 0..WORLDS {
+    for set in 0..SETS {
         for name in LETTERS {
             let version = numbers.one_of(&["1", "2", "2"]);
-            indices[0] += &stanza(world, name, version, numbers);
+            indices[0] += &stanza(set, name, version, numbers);
             if numbers.once_in(4) {
                 let version = numbers.one_of(&["1~", "3"]);
-                indices[1] += &stanza(world, name, version, numbers);
+                indices[1] += &stanza(set, name, version, numbers);
             }
         }
     }
@@ -315,10 +262,10 @@ fn universe(indices: &[String]) -> Universe {
     Universe::new(named.collect(), Architecture::Amd64).unwrap()
 }
 
-/// Up to three packages of `world`.
-fn request(world: usize, numbers: &mut Numbers) -> Request {
+/// Up to three packages of `set`.
+fn request(set: usize, numbers: &mut Numbers) -> Request {
     let count = 1 + numbers.below(3);
-    let names = (0..count).map(|_| format!("w{world}-{}", numbers.one_of(&LETTERS)));
+    let names = (0..count).map(|_| format!("w{set}-{}", numbers.one_of(&LETTERS)));
     Request {
         packages: names.map(|name| name.parse().unwrap()).collect(),
         recommends: numbers.once_in(2),
@@ -359,7 +306,7 @@ impl Tally {
                 );
                 self.searched += 1;
             }
-            (Err(SolveError::Unsolvable { .. }), Err(said)) if said == REMOVES => {
+            (Err(SolveError::Unsolvable { .. }), Err(output)) if output == REMOVES => {
                 self.would_remove += 1;
             }
             (Err(SolveError::Unsolvable { .. }), Err(_)) => self.refused += 1,
@@ -371,25 +318,25 @@ impl Tally {
 #[test]
 fn apt_gives_the_same_answers() {
     let mut numbers = Numbers(2);
-    let indices = worlds(&mut numbers);
+    let indices = package_sets(&mut numbers);
     let apt = Apt::new(&indices, "", Architecture::Amd64);
     let universe = universe(&indices);
     let mut tally = Tally::default();
-    for world in 0..WORLDS {
-        let request = request(world, &mut numbers);
+    for set in 0..SETS {
+        let request = request(set, &mut numbers);
         tally.compare(&apt, &universe, &request, None);
     }
-    assert!(tally.same > WORLDS / 2 && tally.refused > 0, "{tally:?}");
+    assert!(tally.same > SETS / 2 && tally.refused > 0, "{tally:?}");
 }
 
 #[test]
 fn apt_gives_the_same_answers_on_a_base() {
     let mut numbers = Numbers(3);
-    let indices = worlds(&mut numbers);
+    let indices = package_sets(&mut numbers);
     let first = universe(&indices[..1]);
     let mut status = String::new();
-    for world in 0..WORLDS {
-        if let Ok(solution) = solve(&first, &request(world, &mut numbers), None) {
+    for set in 0..SETS {
+        if let Ok(solution) = solve(&first, &request(set, &mut numbers), None) {
             for (name, _) in ours(&solution) {
                 let head = format!("Package: {name}\n");
                 let mut stanzas = indices[0].split_inclusive("\n\n");
@@ -402,11 +349,11 @@ fn apt_gives_the_same_answers_on_a_base() {
     let base = Index::status("status", status.as_str().into(), Architecture::Amd64).unwrap();
     let universe = universe(&indices);
     let mut tally = Tally::default();
-    for world in 0..WORLDS {
-        let request = request(world, &mut numbers);
+    for set in 0..SETS {
+        let request = request(set, &mut numbers);
         tally.compare(&apt, &universe, &request, Some(&base));
     }
-    assert!(tally.same > WORLDS / 2 && tally.refused > 0, "{tally:?}");
+    assert!(tally.same > SETS / 2 && tally.refused > 0, "{tally:?}");
 }
 
 #[test]

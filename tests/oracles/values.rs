@@ -16,8 +16,8 @@ pub(crate) mod ssh;
 pub(crate) mod tor;
 mod wifi;
 
-use super::support::judge;
-use imgbuild::compose::template;
+use crate::command::run;
+use crate::render::{render, wanted};
 use imgbuild::define::{Definitions, Kind};
 use imgbuild::diag::Diagnostics;
 use imgbuild::specification::{self, GivenSecret, Secret, Spec, UserSettings};
@@ -121,7 +121,7 @@ impl Cases {
         Self::read_with(profile, cases, script, [])
     }
 
-    /// The same, with a text for each case in `said/given`, which is not a file of the image.
+    /// The same, with a text for each case in `output/given`, which is not a file of the image.
     fn read_with(
         profile: &str,
         cases: &[Case],
@@ -134,8 +134,8 @@ impl Cases {
             let files = folder.path().join(format!("{index:04}"));
             write(&case.spec(profile), &files);
             if let Some(text) = given.next() {
-                fs_err::create_dir_all(files.join("said")).unwrap();
-                fs_err::write(files.join("said/given"), text).unwrap();
+                fs_err::create_dir_all(files.join("output")).unwrap();
+                fs_err::write(files.join("output/given"), text).unwrap();
             }
         }
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/values");
@@ -145,16 +145,16 @@ impl Cases {
             .args(["--kill-child", "bash"])
             .arg(scripts.join("inside.sh"));
         inside.arg(PROGRAMS).arg(folder.path());
-        judge(inside.arg(scripts.join(script)));
+        run(inside.arg(scripts.join(script)));
         let count = cases.len();
         Self { folder, count }
     }
 
     /// The output of `program` in each case.
-    fn said(&self, program: &str) -> impl Iterator<Item = String> {
+    fn output(&self, program: &str) -> impl Iterator<Item = String> {
         let folders = (0..self.count).map(|index| self.folder.path().join(format!("{index:04}")));
         let paths: Vec<PathBuf> = folders
-            .map(|folder| folder.join("said").join(program))
+            .map(|folder| folder.join("output").join(program))
             .collect();
         paths.into_iter().map(|path| {
             let bytes = fs_err::read(path).unwrap();
@@ -170,23 +170,18 @@ fn write(spec: &Spec, folder: &Path) {
     });
     let context = spec.context(image);
     for overlay in &spec.overlays {
-        let wanted = |when: &Option<_>| when.as_ref().is_none_or(|when| spec.settings.holds(when));
-        for directory in overlay.directories.iter().filter(|it| wanted(&it.when)) {
+        let holds = |when: &Option<_>| when.as_ref().is_none_or(|when| spec.settings.holds(when));
+        for directory in overlay.directories.iter().filter(|it| holds(&it.when)) {
             fs_err::create_dir_all(below(folder, &directory.path.to_string())).unwrap();
         }
-        for file in overlay.files.iter().filter(|file| wanted(&file.when)) {
-            let path = below(folder, &file.path.to_string());
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            let text = std::str::from_utf8(&file.bytes).unwrap();
-            let text = match file.template {
-                true => template::render(&file.source, text, &context).unwrap(),
-                false => text.to_owned(),
-            };
-            fs_err::write(&path, text).unwrap();
-            let mode = file.ownership.mode.into();
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
-            fs_err::set_permissions(path, mode).unwrap();
-        }
+    }
+    for file in wanted(spec) {
+        let path = below(folder, &file.path.to_string());
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(&path, render(file, &context)).unwrap();
+        let mode = file.ownership.mode.into();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs_err::set_permissions(path, mode).unwrap();
     }
 }
 

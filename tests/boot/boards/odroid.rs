@@ -1,10 +1,10 @@
-//! Odroids: their chips read the boot loader from fixed sectors around and behind the partition table.
+//! Odroids, whose boot ROMs read the boot loader from fixed sectors around and behind the partition table.
 //!
-//! What is not Debian's has a stand-in of the same length: other people may not hand it out.
+//! Files of the vendor that nobody else may distribute are replaced by files of the same length.
 
 use super::{Built, parts};
+use crate::command::stdout;
 use crate::mirror::Server;
-use crate::support::said;
 use imgbuild::digest::Sha256;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,8 +12,8 @@ use std::process::Command;
 const SECTOR: u64 = 512;
 const MIB: u64 = 1 << 20;
 
-/// The parts of the Exynos 5422's boot loader that Hardkernel makes: file, length, first sector, sectors
-/// in which it lies.
+/// The parts of the Exynos 5422's boot loader that Hardkernel makes: file, length, first sector, and number
+/// of sectors that are reserved for it.
 const EXYNOS: [(&str, usize, u64, u64); 3] = [
     ("bl1.bin.hardkernel", 15_616, 1, 30),
     ("bl2.bin.hardkernel.720k_uboot", 14_592, 31, 32),
@@ -43,13 +43,13 @@ fn an_odroid_xu4_is_built() {
     let len = fs_err::metadata(&u_boot).unwrap().len();
     assert!(len <= (1503 - 63) * SECTOR, "U-Boot has {len} bytes");
     built.same(63 * SECTOR, &u_boot, 0, len);
-    // U-Boot's settings, at 0x310000 in Debian's build, are empty and in front of the partition.
+    // U-Boot's environment, at 0x310000 in Debian's build, is empty and lies in front of the partition.
     built.empty(2015 * SECTOR, 4 * MIB - 2015 * SECTOR);
     assert_eq!(built.root(), 4 * MIB);
     menu(&built, None);
 }
 
-/// The shipped board with its maker's files at `url`.
+/// The shipped board, with the vendor's files at `url`.
 fn with_stand_ins(url: &str) -> String {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("boards/odroid-xu4/board.toml");
     let text = fs_err::read_to_string(shipped).unwrap();
@@ -74,7 +74,7 @@ fn the_odroids_with_amlogic_chips_are_built() {
         ("odroid-c2", Some("amlogic/meson-gxbb-odroidc2.dtb")),
         ("odroid-c4", Some("amlogic/meson-sm1-odroid-c4.dtb")),
         ("odroid-hc4", Some("amlogic/meson-sm1-odroid-hc4.dtb")),
-        // U-Boot knows an N2 from an N2+.
+        // U-Boot distinguishes an N2 from an N2+ itself.
         ("odroid-n2", None),
     ] {
         let built = Built::new(board, &with_loader(&theirs));
@@ -100,22 +100,22 @@ fn with_loader(image: &Path) -> [&Path; 3] {
     [Path::new("--base"), image, Path::new("--boot-loader-only")]
 }
 
-/// `len` bytes, each of which says how far in it lies; none is zero.
+/// `len` bytes, none of which is zero, and each of which depends on its offset.
 fn telling(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at / 512 % 251 + 1) as u8).collect()
 }
 
-/// Somebody else's image for the board: one partition, and a boot loader everywhere else.
+/// A foreign image for the board: one partition, and a boot loader everywhere else.
 fn foreign(name: &str, len: u64) -> PathBuf {
     let path = parts().join(format!("{name}.img"));
     fs_err::write(&path, telling(usize::try_from(len).unwrap())).unwrap();
     let mut sfdisk = Command::new("sh");
     let script = "printf 'label: dos\\nstart=2048, type=83\\n' | /usr/sbin/sfdisk --quiet \"$0\"";
-    said(sfdisk.args(["-ec", script]).arg(&path));
+    stdout(sfdisk.args(["-ec", script]).arg(&path));
     path
 }
 
-/// Everything that U-Boot's menu names is there; the device tree is `device_tree` of the kernel's.
+/// Checks that every file in U-Boot's menu exists; `device_tree` is a device tree of the kernel's package.
 fn menu(built: &Built, device_tree: Option<&str>) {
     let text = built.debugfs("cat /boot/extlinux/extlinux.conf");
     let value = |key: &str| {
@@ -134,7 +134,7 @@ fn menu(built: &Built, device_tree: Option<&str>) {
         }
         None => built.has_folder(&value("fdtdir ").unwrap()),
     }
-    let table = said(
+    let table = stdout(
         Command::new("/usr/sbin/sfdisk")
             .arg("--dump")
             .arg(&built.image),

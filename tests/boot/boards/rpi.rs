@@ -1,12 +1,13 @@
-//! Raspberry Pis: their boot ROM and firmware look for a FAT32 with files of certain names.
+//! Raspberry Pis, whose boot ROM and firmware look for files of certain names in a FAT32.
 
 use super::{Built, parts};
-use crate::support::{extract, partitions, run, said};
+use crate::command::{run, stdout};
+use crate::support::{extract, partitions};
 use std::path::Path;
 use std::process::Command;
 
-/// What a Pi's firmware is told by: board, its files of package raspi-firmware, device trees of its
-/// models, whether it is told that the kernel has 64 bits.
+/// What the firmware of a Pi needs: the board, the files of package raspi-firmware that it loads, the device
+/// trees of its models, and whether `arm_64bit` is set.
 struct Pi(
     &'static str,
     &'static [&'static str],
@@ -34,13 +35,13 @@ fn a_raspberry_pi_3_is_built() {
 
 #[test]
 fn a_raspberry_pi_5_is_built() {
-    // Its firmware lies in the board's own flash memory.
+    // The firmware of a Pi 5 is in its flash memory.
     judge(&Pi("rpi5", &[], &["bcm2712-rpi-5-b.dtb"], true));
 }
 
 fn judge(Pi(board, firmware, device_trees, is_64_bit): &Pi) {
     let built = Built::new(board, &[]);
-    let table = said(
+    let table = stdout(
         Command::new("/usr/sbin/sfdisk")
             .arg("--dump")
             .arg(&built.image),
@@ -54,13 +55,14 @@ fn judge(Pi(board, firmware, device_trees, is_64_bit): &Pi) {
     let boot = partitions(&built.image)[0];
     let fat = parts().join(format!("{board}-fat"));
     extract(&built.image, boot, &fat);
-    let told = said(Command::new("/usr/sbin/fsck.fat").arg("-nv").arg(&fat));
-    assert!(told.contains(" 32 bit entries"), "{told}");
-    // A FAT with fewer is read as a FAT16, whatever it says.
-    assert!(clusters(&told) >= 65_525, "{told}");
+    let output = stdout(Command::new("/usr/sbin/fsck.fat").arg("-nv").arg(&fat));
+    assert!(output.contains(" 32 bit entries"), "{output}");
+    // A FAT with fewer clusters is read as a FAT16, whatever its boot sector says (Microsoft's
+    // specification).
+    assert!(clusters(&output) >= 65_525, "{output}");
 
     let mtool = |program: &str, path: &str| {
-        said(
+        stdout(
             Command::new(program)
                 .arg("-i")
                 .arg(&fat)
@@ -68,7 +70,7 @@ fn judge(Pi(board, firmware, device_trees, is_64_bit): &Pi) {
         )
     };
     let mut mdir = Command::new("mdir");
-    let listing = said(mdir.arg("-b").arg("-i").arg(&fat).arg("::"));
+    let listing = stdout(mdir.arg("-b").arg("-i").arg(&fat).arg("::"));
     let names: Vec<&str> = listing
         .lines()
         .map(|line| line.trim_start_matches("::/"))
@@ -133,16 +135,16 @@ fn judge(Pi(board, firmware, device_trees, is_64_bit): &Pi) {
     }
 }
 
-/// Of the line `    129022 data clusters (66059264 bytes)`, or its like.
-fn clusters(told: &str) -> u64 {
-    let line = told.lines().find(|line| line.contains("data clusters"));
+/// Reads the number in the line `    129022 data clusters (66059264 bytes)`.
+fn clusters(output: &str) -> u64 {
+    let line = output.lines().find(|line| line.contains("data clusters"));
     let number = line
         .and_then(|line| line.split_whitespace().next())
         .unwrap();
     number.parse().unwrap()
 }
 
-/// By the magic numbers that boot loaders look at (Documentation/arch/arm64/booting.rst, arm/zImage).
+/// Checks the magic numbers that boot loaders look at (Documentation/arch/arm64/booting.rst, arm/zImage).
 fn is_kernel(file: &Path, is_64_bit: bool) {
     let (at, magic) = match is_64_bit {
         true => (0x38, "41 52 4d 64"),
@@ -150,5 +152,5 @@ fn is_kernel(file: &Path, is_64_bit: bool) {
     };
     let mut od = Command::new("od");
     od.args(["-An", "-tx1", "-N4", &format!("-j{at}")]);
-    assert_eq!(said(od.arg(file)).trim(), magic);
+    assert_eq!(stdout(od.arg(file)).trim(), magic);
 }

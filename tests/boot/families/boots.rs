@@ -1,8 +1,9 @@
-//! Bases start as they did before, with the profile in them.
+//! Bases start as they did before, with the profile on them.
 
 use super::family::{CLOUD, RASPIOS};
+use crate::command::{run, stdout};
 use crate::machine::Machine;
-use crate::support::{PATIENCE, bench, flash, partitions, run, said};
+use crate::support::{flash, partitions, run_folder};
 use crate::x86_64::guest::{Firmware, Guest};
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,8 +12,8 @@ use std::sync::LazyLock;
 /// QEMU's SD card has a size that is a power of two.
 const CARD: u64 = 4 << 30;
 
-/// Words for the kernel of an emulated machine, where everything takes ten times as long, and where
-/// nobody tells the time, which Tor would wait for.
+/// Parameters for the kernel of an emulated machine, in which everything takes ten times as long, and which
+/// has no time server, for which Tor would wait.
 const PATIENT: &str = "systemd.default_device_timeout_sec=900 \
      systemd.default_timeout_start_sec=900 systemd.mask=systemd-time-wait-sync.service";
 
@@ -23,7 +24,7 @@ pub(super) static BALANCER: LazyLock<PathBuf> = LazyLock::new(|| CLOUD.with("hap
 #[test]
 fn raspios_with_a_hotspot_starts_on_a_raspberry_pi_3() {
     let card = Card::new("pi3");
-    // With its Bluetooth the device tree gives the only serial port that QEMU shows to a driver.
+    // If the device tree describes Bluetooth, it assigns the only serial port that QEMU emulates to it.
     let tree = card.file("bcm2837-rpi-3-b.dtb");
     let bluetooth = "/soc/serial@7e201000/bluetooth";
     run(Command::new("fdtput").arg("-r").arg(&tree).arg(bluetooth));
@@ -65,7 +66,7 @@ fn cloud_with_a_load_balancer_starts_from_uefi() {
     balances(Firmware::Uefi);
 }
 
-/// A memory card for one machine, and what the firmware would read from it.
+/// A memory card for one machine, and the files that the firmware would read from it.
 struct Card {
     name: String,
     folder: PathBuf,
@@ -75,7 +76,7 @@ struct Card {
 
 impl Card {
     fn new(name: &str) -> Self {
-        let folder = bench().join("families-parts").join(name);
+        let folder = run_folder().join("families-parts").join(name);
         fs_err::create_dir_all(&folder).unwrap();
         let disk = folder.join("card");
         flash(&HOTSPOT, &disk, CARD);
@@ -99,9 +100,10 @@ impl Card {
         to
     }
 
-    /// QEMU with the card's own kernel, initramfs and command line, and a console that it has.
+    /// QEMU with the kernel, initramfs and command line of the card, and a console on a serial port that QEMU
+    /// emulates.
     fn machine(&self, machine: &str) -> Command {
-        let own = said(Command::new("mtype").args(["-i", &self.fat, "::cmdline.txt"]));
+        let own = stdout(Command::new("mtype").args(["-i", &self.fat, "::cmdline.txt"]));
         let words = format!("{} console=ttyAMA0,115200 {PATIENT}", own.trim());
         // A test that is killed takes its machine with it.
         let mut qemu = Command::new("setpriv");
@@ -120,60 +122,48 @@ impl Card {
         qemu
     }
 
-    /// The system comes up on `device`, which the vendor's unit has made as long as the card.
+    /// Checks that the system comes up on `device`, which the vendor's unit has grown to the length of the
+    /// card.
     fn starts(&self, qemu: &mut Command, device: &str) {
         let mut machine = Machine::start(qemu, &self.folder.join("log"));
-        let told = machine.log_in(PATIENCE);
+        let console = machine.log_in();
         eprintln!("{}: login prompt after {:?}", self.name, machine.uptime());
-        assert!(told.contains("Wi-Fi passphrase: "), "{told}");
+        assert!(console.contains("Wi-Fi passphrase: "), "{console}");
         is_content(&mut machine, "tor@default.service", "tor-hotspot");
-        assert_eq!(machine.succeed("findmnt -no SOURCE /", PATIENCE), device);
-        machine.succeed("mountpoint /boot/firmware", PATIENCE);
-        machine.succeed("systemctl is-active rpi-resize.service", PATIENCE);
-        let size = machine.succeed("df --output=size -B1 / | tail -n 1", PATIENCE);
-        let size: u64 = size.parse().unwrap();
-        assert!(
-            size > CARD * 8 / 10,
-            "the root filesystem has {size} bytes of {CARD}"
-        );
+        assert_eq!(machine.succeed("findmnt -no SOURCE /"), device);
+        machine.succeed("mountpoint /boot/firmware");
+        machine.succeed("systemctl is-active rpi-resize.service");
+        machine.check_root_len(CARD, 80);
         eprintln!("{}: done after {:?}", self.name, machine.uptime());
         fs_err::remove_file(&self.disk).unwrap();
     }
 }
 
-/// Nothing failed, `service` runs, the name is the profile's, dpkg has no complaint, and what was
-/// there is there.
+/// Checks that nothing failed, that `service` runs, that the host name is the profile's, that dpkg has no
+/// complaint, and that the old files are there.
 fn is_content(machine: &mut Machine, service: &str, hostname: &str) {
-    let state = machine.run("systemctl is-system-running --wait", PATIENCE);
-    let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
-    if (&*state.output, &*failed) != ("running", "") {
-        let journal = machine.run("journalctl -b -p notice", PATIENCE).output;
-        panic!("the system is {}: {failed}\n{journal}", state.output);
-    }
-    machine.succeed(&format!("systemctl is-active {service}"), PATIENCE);
-    assert_eq!(machine.succeed("hostname", PATIENCE), hostname);
-    let hosts = machine.succeed("grep 127.0.1.1 /etc/hosts", PATIENCE);
+    machine.check_boot();
+    machine.succeed(&format!("systemctl is-active {service}"));
+    assert_eq!(machine.succeed("hostname"), hostname);
+    let hosts = machine.succeed("grep 127.0.1.1 /etc/hosts");
     assert_eq!(hosts, format!("127.0.1.1\t{hostname}"));
-    assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
-    assert_eq!(machine.succeed("cat /opt/vendor/plain", PATIENCE), "vendor");
+    assert_eq!(machine.succeed("cat /opt/vendor/plain"), "vendor");
 }
 
-/// A PC starts the cloud's image by `firmware`; the cloud's own tools make the root longer.
+/// Starts the cloud image on a PC by `firmware`; the cloud's own tools grow the root.
 fn balances(firmware: Firmware) {
     let mut guest = Guest::start(&BALANCER, firmware, &[]);
-    guest.machine.log_in(PATIENCE);
+    guest.machine.log_in();
     eprintln!(
         "cloud, {firmware:?}: login prompt after {:?}",
         guest.machine.uptime()
     );
     guest.settle();
     is_content(&mut guest.machine, "haproxy.service", "haproxy-node");
-    guest.machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
+    guest.machine.succeed("/usr/lib/imgbuild/health");
     let grown = "systemctl is-active cloud-init-network.service systemd-growfs-root.service";
-    guest.machine.succeed(grown, PATIENCE);
-    let efi = guest
-        .machine
-        .run("test -d /sys/firmware/efi/efivars", PATIENCE);
+    guest.machine.succeed(grown);
+    let efi = guest.machine.run("test -d /sys/firmware/efi/efivars");
     assert_eq!(efi.status == 0, firmware == Firmware::Uefi);
     eprintln!(
         "cloud, {firmware:?}: done after {:?}",

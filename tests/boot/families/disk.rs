@@ -1,14 +1,16 @@
-//! What lies around the files: the table, the ids, the filesystems themselves, and every byte between.
+//! The parts of a disk around the files: the table, the ids, the filesystems themselves, and every byte
+//! between the partitions.
 
 use super::family::Family;
-use crate::judge;
-use crate::support::{Partition, bench, extract, partitions, run, said};
+use crate::command;
+use crate::command::{run, stdout};
+use crate::support::{Partition, extract, partitions, run_folder};
 use serde_json::Value;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 
-/// Judges `image`, made of the base of `family`.
+/// Checks `image`, which was made of the base of `family`.
 pub(super) fn judge(family: &Family, image: &Path) {
     run(Command::new("/usr/sbin/sfdisk").arg("--verify").arg(image));
     let (before, after) = (partitions(&family.disk), partitions(image));
@@ -17,14 +19,14 @@ pub(super) fn judge(family: &Family, image: &Path) {
     assert_eq!(between(&family.disk, &before), between(image, &after));
     for ((number, partition), base) in (1..).zip(&after).zip(&before) {
         let name = image.file_name().expect("a name").to_string_lossy();
-        let part = bench().join(format!("{name}.{number}"));
+        let part = run_folder().join(format!("{name}.{number}"));
         extract(image, *partition, &part);
         match probe(image, *partition) {
-            found if found.contains("TYPE=ext4") => judge::e2fsck(&part),
+            found if found.contains("TYPE=ext4") => command::e2fsck(&part),
             found if found.contains("TYPE=vfat") => {
                 run(Command::new("/usr/sbin/fsck.fat").arg("-n").arg(&part));
             }
-            // The BIOS finds GRUB's core image there.
+            // The BIOS boot partition has no filesystem: GRUB's core image is in it.
             found => assert!(found.is_empty(), "partition {number} is {found}"),
         }
         if number != family.root {
@@ -37,7 +39,8 @@ pub(super) fn judge(family: &Family, image: &Path) {
     }
 }
 
-/// Whatever `text` names as `UUID=` or `PARTUUID=` is on `disk`; gives how many that are.
+/// Checks that everything that `text` names as `UUID=` or `PARTUUID=` is on `disk`; gives the number of these
+/// names.
 pub(super) fn references_are_true(text: &str, disk: &Path) -> usize {
     let table = table(disk);
     let mut known: Vec<String> = Vec::new();
@@ -66,7 +69,7 @@ pub(super) fn references_are_true(text: &str, disk: &Path) -> usize {
 
 /// The table as sfdisk(8) reads it, without the lengths, which may grow.
 fn table(disk: &Path) -> Value {
-    let text = said(Command::new("/usr/sbin/sfdisk").arg("--json").arg(disk));
+    let text = stdout(Command::new("/usr/sbin/sfdisk").arg("--json").arg(disk));
     let mut table = serde_json::from_str::<Value>(&text).unwrap()["partitiontable"].take();
     for field in ["device", "lastlba"] {
         table.as_object_mut().unwrap().remove(field);
@@ -84,7 +87,7 @@ fn table(disk: &Path) -> Value {
     table
 }
 
-/// What blkid(8) says of each partition's contents.
+/// The output of blkid(8) for each partition.
 pub(super) fn ids(disk: &Path, partitions: &[Partition]) -> Vec<String> {
     partitions
         .iter()
@@ -103,7 +106,7 @@ fn probe(disk: &Path, partition: Partition) -> String {
         "-S",
         &partition.len.to_string(),
     ]);
-    // It fails where it finds nothing.
+    // blkid fails if it recognizes nothing.
     let text = String::from_utf8(blkid.arg(disk).output().unwrap().stdout).unwrap();
     text.lines()
         .filter(|line| !line.starts_with("DEVNAME="))
@@ -111,7 +114,7 @@ fn probe(disk: &Path, partition: Partition) -> String {
         .join("\n")
 }
 
-/// Every byte before, between and behind the partitions, but for lengths in an MBR.
+/// Every byte before, between and behind the partitions, except for the lengths in an MBR.
 fn between(disk: &Path, partitions: &[Partition]) -> Vec<Vec<u8>> {
     let mut file = fs_err::File::open(disk).unwrap();
     let len = file.metadata().unwrap().len();
@@ -125,7 +128,7 @@ fn between(disk: &Path, partitions: &[Partition]) -> Vec<Vec<u8>> {
         file.seek(SeekFrom::Start(at)).unwrap();
         file.read_exact(&mut bytes).unwrap();
         if at == 0 {
-            // Each of four entries ends with the number of sectors; sfdisk has read the rest.
+            // Each of the four entries ends with the number of sectors, which sfdisk has read.
             (446..510)
                 .step_by(16)
                 .for_each(|entry| bytes[entry + 5..entry + 8].fill(0));

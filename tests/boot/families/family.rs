@@ -1,7 +1,8 @@
 //! The base image of each family, made once for all tests of a run.
 
 use super::files::Files;
-use crate::support::{User, bench, mirror, partitions, run};
+use crate::command::run;
+use crate::support::{User, mirror, partitions, run_folder};
 use crate::uml::{self, Disk};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +22,7 @@ static AMD64: LazyLock<PathBuf> = LazyLock::new(|| {
     image
 });
 
-/// Who builds, with one store for all.
+/// The user who builds, with one store for all images.
 static USER: LazyLock<User> = LazyLock::new(|| User::first("families"));
 
 pub(super) static RASPIOS: LazyLock<Family> =
@@ -36,7 +37,7 @@ pub(super) static CLOUD: LazyLock<Family> =
 /// Room for the packages of every profile.
 const ROOT_MIB: &str = "1200";
 
-/// What separates the two parts of a family's script.
+/// The line between the two parts of a family's script.
 const IN_THE_GUEST: &str = "# in the guest\n";
 
 /// A family's base image.
@@ -56,7 +57,7 @@ impl Family {
         let began = Instant::now();
         let script = fs_err::read_to_string(scripts().join(name)).unwrap();
         let (host, guest) = script.split_once(IN_THE_GUEST).expect("two parts");
-        let folder = bench().join("families-parts").join(name);
+        let folder = run_folder().join("families-parts").join(name);
         fs_err::create_dir_all(&folder).unwrap();
         let of_source = partitions(source);
         let firmware = format!("{}@@{}", source.display(), of_source[0].start);
@@ -87,7 +88,7 @@ impl Family {
         }
     }
 
-    /// An image of this base with `profile` and `settings` on it.
+    /// Builds `profile` with `settings` on this base.
     pub(super) fn with(&self, profile: &str, settings: &[&str]) -> PathBuf {
         let began = Instant::now();
         let image = self
@@ -97,7 +98,7 @@ impl Family {
         image
     }
 
-    /// What the base's root filesystem holds.
+    /// The contents of the base's root filesystem.
     pub(super) fn files(&self) -> &Files {
         self.files
             .get_or_init(|| Files::read(&self.disk, self.root))

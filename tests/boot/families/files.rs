@@ -1,4 +1,4 @@
-//! What the root filesystem holds, as the kernel shows it to find, stat, sha256sum and getfattr.
+//! The contents of the root filesystem, as the kernel shows them to find, stat, sha256sum and getfattr.
 
 use super::disk;
 use super::family::Family;
@@ -9,7 +9,7 @@ use crate::uml::{self, Disk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Asks for everything in the folder `at`, into files of the working folder.
+/// Writes the facts about everything in the folder `at` to files in the working folder.
 const ASK: &str = r#"mkdir at
 mount -t ext4 -o ro,noload "$root" at
 cd at
@@ -51,13 +51,12 @@ pub(super) struct Files {
     pub(super) nodes: BTreeMap<String, Node>,
     /// Every path of a package, by package.
     pub(super) lists: BTreeMap<String, BTreeSet<String>>,
-    /// Files of many lines that belong to many, by last name, and the `words` that the start of the
-    /// system reads.
+    /// Files with lines of many packages, by last name, and the `words` that the start of the system reads.
     texts: BTreeMap<&'static str, String>,
     audit: String,
 }
 
-/// Everything about one name.
+/// All facts about one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     /// Mode, owner, type, target or numbers of a device, digest and extended attributes.
@@ -71,7 +70,7 @@ impl Node {
         self.facts.starts_with('d')
     }
 
-    /// Where a symbolic link points.
+    /// The target of a symbolic link.
     pub(super) fn target(&self) -> Option<&str> {
         Some(self.facts.split_once(" l ")?.1)
     }
@@ -82,7 +81,7 @@ impl Files {
         self.nodes.get(path).is_some_and(Node::is_directory)
     }
 
-    /// What partition `root` of `disk` holds.
+    /// Reads partition `root` of `disk`.
     pub(super) fn read(disk: &Path, root: usize) -> Self {
         let script = format!("root=/dev/ubda{root}\n{ASK}");
         let left = uml::run(&script, &[Disk::ReadOnly(disk)]);
@@ -141,7 +140,7 @@ impl Files {
     }
 }
 
-/// Judges the root filesystem of `image`, made of the base of `family` with `profile`.
+/// Checks the root filesystem of `image`, made of the base of `family` with `profile`.
 pub(super) fn judge(family: &Family, image: &Path, profile: &str) {
     let (before, after) = (family.files(), &Files::read(image, family.root));
     assert_eq!((&*before.audit, &*after.audit), ("", ""));

@@ -1,6 +1,7 @@
-//! What a profile's definitions say that a base does not have to be asked for: its overlays and units.
+//! The changes that follow from a profile's definitions alone, without a look at the base: its overlays and
+//! units.
 
-use crate::support::said;
+use crate::command::stdout;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +27,7 @@ impl Profile {
         let mut overlays = BTreeSet::new();
         profile.extend(name, &mut overlays);
         for overlay in &overlays {
-            profile.lay(&shipped("overlays").join(overlay));
+            profile.add_files(&shipped("overlays").join(overlay));
         }
         profile
     }
@@ -51,12 +52,12 @@ impl Profile {
         self.masked.extend(units("mask"));
     }
 
-    fn lay(&mut self, overlay: &Path) {
+    fn add_files(&mut self, overlay: &Path) {
         let mut find = Command::new("find");
         find.arg(overlay.join("root"))
             .args(["-mindepth", "1", "-printf", "%P\n"]);
         let plain = |path: &str| path.trim_end_matches(".hbs").to_owned();
-        self.files.extend(said(&mut find).lines().map(plain));
+        self.files.extend(stdout(&mut find).lines().map(plain));
         let table = table(&overlay.join("overlay.toml"));
         let paths = |kind| {
             let entries = table.get(kind).and_then(Value::as_array).into_iter();

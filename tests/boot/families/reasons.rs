@@ -1,21 +1,23 @@
-//! Why a name of the root filesystem may differ from the base's: what has no reason is a finding.
+//! The reasons for which a path of the root filesystem may differ from the base's. A difference without a
+//! reason is a failure.
 
 use super::files::Files;
 use super::profile::Profile;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a build may change.
+/// The changes that a build may make.
 pub(super) struct Reasons<'a> {
     before: &'a Files,
     after: &'a Files,
     profile: &'a Profile,
-    /// Paths of packages that the base did not have, by package, with its architecture where dpkg
-    /// files it so.
+    /// The paths of packages that the base did not have, by package, with its architecture where dpkg's file
+    /// names have it.
     packages: BTreeMap<&'a str, &'a BTreeSet<String>>,
 }
 
-/// What dpkg, debconf and ldconfig write anew with every package, and what the build writes on every
-/// base. What these hold is compared line by line (`texts`), but for debconf's and ldconfig's.
+/// The files that dpkg, debconf and ldconfig write anew with every package, and those that the build writes
+/// on every base. Their contents are compared line by line (`texts`), except for those of debconf and
+/// ldconfig.
 const REWRITTEN: [&str; 11] = [
     "etc/group",
     "etc/gshadow",
@@ -30,7 +32,7 @@ const REWRITTEN: [&str; 11] = [
     "var/lib/dpkg/status",
 ];
 
-/// What the scripts of a package write besides.
+/// Files that the scripts of a package write besides.
 const SCRIPTED: [(&str, &str); 2] = [
     ("apparmor", "etc/apparmor.d/tunables/home.d/ubuntu"),
     (
@@ -39,13 +41,13 @@ const SCRIPTED: [(&str, &str); 2] = [
     ),
 ];
 
-/// What tells cloud-init to leave the profile's host name alone.
+/// The file that keeps cloud-init from changing the host name.
 const CLOUD_INIT: &str = "etc/cloud/cloud.cfg.d/99-imgbuild.cfg";
 
-/// What the device checks new settings with.
+/// The files with which the device checks new settings.
 const SETTINGS: &str = "usr/lib/imgbuild/settings";
 
-/// Where the account that the profile makes lives.
+/// The home of the account that the profile makes.
 const ADMINISTRATOR: &str = "home/admin";
 
 impl<'a> Reasons<'a> {
@@ -61,7 +63,7 @@ impl<'a> Reasons<'a> {
         }
     }
 
-    /// Whether there is one for `path`.
+    /// Whether there is a reason for a change of `path`.
     pub(super) fn has(&self, path: &str) -> bool {
         let profile = self.profile;
         if REWRITTEN.contains(&path) || profile.directories.contains(path) {
@@ -98,7 +100,7 @@ impl<'a> Reasons<'a> {
         self.packages.keys().any(plain)
     }
 
-    /// What dpkg and deb-systemd-helper note about a new package.
+    /// The files of dpkg and deb-systemd-helper about a new package.
     fn is_record(&self, path: &str) -> bool {
         if let Some(file) = path.strip_prefix("var/lib/dpkg/info/") {
             let (package, _) = file.rsplit_once('.').expect("an ending");
@@ -109,7 +111,7 @@ impl<'a> Reasons<'a> {
         noted.is_some_and(|unit| is_folder || self.brings_unit(unit.trim_end_matches(".dsh-also")))
     }
 
-    /// Links of update-alternatives(1) to what a new package has.
+    /// Links of update-alternatives(1) to files of a new package.
     fn is_alternative(&self, path: &str) -> bool {
         if let Some(name) = path.strip_prefix("var/lib/dpkg/alternatives/") {
             return self.is_alternative(&format!("etc/alternatives/{name}"));
@@ -118,7 +120,7 @@ impl<'a> Reasons<'a> {
         match target.strip_prefix("/etc/alternatives/") {
             Some(name) => self.is_alternative(&format!("etc/alternatives/{name}")),
             None => {
-                // Packages may call it by its place before /bin became a link to /usr/bin.
+                // Packages may name it by its path from before /bin became a symlink to /usr/bin.
                 let file = target.trim_start_matches('/');
                 let merged = format!("usr/{file}");
                 path.starts_with("etc/alternatives/")
@@ -127,10 +129,10 @@ impl<'a> Reasons<'a> {
         }
     }
 
-    /// Links that enable or mask a unit, and those of its init script.
+    /// Symlinks that enable or mask a unit, and those of its init script.
     fn is_unit_link(&self, path: &str) -> bool {
         let Some(target) = self.after.nodes[path].target() else {
-            // The folder of such links.
+            // The folder of these symlinks.
             let is_folder = path.ends_with(".wants") || path.ends_with(".requires");
             return is_folder && path.starts_with("etc/systemd/system/");
         };
@@ -155,7 +157,8 @@ impl<'a> Reasons<'a> {
             || self.profile.enabled.contains(name)
     }
 
-    /// Where a new package's program keeps its data, and where its administrator writes.
+    /// The folders in which the program of a new package keeps its data, and in which its administrator
+    /// writes.
     fn is_of_a_daemon(&self, path: &str) -> bool {
         if let Some(name) = path.strip_prefix("etc/apparmor.d/local/") {
             return self.is_packaged(&format!("etc/apparmor.d/{name}"));
@@ -165,12 +168,12 @@ impl<'a> Reasons<'a> {
             .or(path.strip_prefix("var/log/"));
         inside.is_some_and(|inside| self.is_package(inside.split('/').next().expect("a name")))
     }
-    /// What Python has compiled of a new package's modules.
+    /// The files that Python compiled from the modules of a new package.
     fn is_bytecode(&self, path: &str) -> bool {
         let Some((folder, file)) = path.split_once("/__pycache__") else {
             return false;
         };
-        // `/NAME.cpython-313.pyc`, or nothing for the directory.
+        // The rest is `/NAME.cpython-313.pyc`, or nothing for the directory.
         let module = file.split_once(".cpython-").map_or("", |(name, _)| name);
         match module {
             "" => file.is_empty() && self.is_packaged(folder),

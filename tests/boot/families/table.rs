@@ -1,4 +1,4 @@
-//! What else is put on bases: the profiles that the load balancer does not stand for.
+//! The profiles that are built on bases besides the load balancer, which differ from it.
 
 use super::family::{ARMBIAN, CLOUD, DIETPI, RASPIOS};
 use super::{boots, is_what_it_was, takes};

@@ -1,4 +1,4 @@
-//! Files that many write into: whatever the base's say stays, line by line.
+//! Files with lines of many packages: every line of the base's file must stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ pub(super) fn judge(before: &BTreeMap<&str, String>, after: &BTreeMap<&str, Stri
     for name in ["passwd", "shadow"] {
         keeps(name, pairs(name), "\n", str::eq);
     }
-    // Who joins a group stands behind who was in it.
+    // A new member of a group is behind the old ones.
     for name in ["group", "gshadow"] {
         keeps(name, pairs(name), "\n", |old, new| new.starts_with(old));
     }
@@ -38,7 +38,7 @@ pub(super) fn judge(before: &BTreeMap<&str, String>, after: &BTreeMap<&str, Stri
     assert!(after["status"].contains(held), "no {held}");
 }
 
-/// Every part of the old text is, for `same`, among those of the new one.
+/// Checks that every part of the old text is, by `same`, among those of the new one.
 fn keeps(name: &str, (old, new): (&str, &str), between: &str, same: impl Fn(&str, &str) -> bool) {
     let known: BTreeSet<&str> = new.split(between).collect();
     let is_lost = |part: &&str| !known.iter().any(|new| same(part, new));

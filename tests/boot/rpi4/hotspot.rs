@@ -1,12 +1,13 @@
-//! Clients on simulated radios (mac80211_hwsim) reach the world through Tor, or not at all.
+//! Clients on simulated radios (mac80211_hwsim) reach the internet through Tor, or not at all.
 //!
-//! World and Tor's network lie in a namespace of the machine, behind a cable on which everything is
-//! captured that is not the device's own. A control that leaks on purpose shows that the capture sees.
+//! The internet and the Tor network are in a namespace of the machine, behind a link on which every packet is
+//! captured that is not of the device's own Tor. A control that leaks on purpose shows that the capture sees
+//! leaks.
 
 use super::super::identity::Identity;
 use super::super::lab::Lab;
 use super::super::machine::Machine;
-use super::super::support::{PATIENCE, flash};
+use super::super::support::flash;
 use super::{BUILT, Built, CARD, PI3, first_boot};
 use attempt::Attempt;
 use std::path::Path;
@@ -15,7 +16,7 @@ use std::path::Path;
 mod attempt;
 
 #[test]
-fn clients_reach_the_world_through_tor_only() {
+fn clients_reach_the_internet_through_tor_only() {
     let built = &*BUILT;
     let disk = built.folder.join("hotspot");
     flash(&built.image, &disk, CARD);
@@ -49,14 +50,12 @@ fn clients_reach_the_world_through_tor_only() {
     leak_nothing(&mut machine);
     see_the_control(&mut machine);
 
-    machine.succeed("rm /etc/tor/torrc.d/90-lab.conf", PATIENCE);
-    machine.type_line("systemctl poweroff");
-    machine.expect("Power down", PATIENCE);
-    drop(machine);
+    machine.succeed("rm /etc/tor/torrc.d/90-lab.conf");
+    machine.switch_off();
     let mut machine = start(built, &disk, &lab, "second");
-    machine.log_in(PATIENCE);
+    machine.log_in();
     assert_eq!(self::identity(&mut machine), identity);
-    let state = machine.run("systemctl is-system-running --wait", PATIENCE);
+    let state = machine.run("systemctl is-system-running --wait");
     assert_eq!(state.output, "running");
     drop(machine);
     let made = [
@@ -90,49 +89,47 @@ fn start(built: &Built, disk: &Path, lab: &Path, boot: &str) -> Machine {
     Machine::start(&mut qemu, &built.folder.join(format!("hotspot-{boot}.log")))
 }
 
-/// What the device must keep.
+/// The files that the device must keep.
 fn identity(machine: &mut Machine) -> String {
     let files = "/etc/machine-id /etc/ssh/ssh_host_*_key /etc/hotspot/ssid /etc/hotspot/passphrase \
         /etc/shadow /var/lib/imgbuild/firstboot-done";
-    machine.succeed(&format!("sha256sum {files}"), PATIENCE)
+    machine.succeed(&format!("sha256sum {files}"))
 }
 
-/// Starts the world, Tor's network and the radios: nothing but their appearance starts the hotspot.
+/// Starts the internet, the Tor network and the radios. The appearance of the radios alone starts the
+/// hotspot.
 fn set_up(machine: &mut Machine) {
-    machine.succeed("dmesg -n 1; mount -o ro LABEL=lab /mnt", PATIENCE);
+    machine.succeed("dmesg -n 1; mount -o ro LABEL=lab /mnt");
     assert_eq!(
-        machine.run("systemctl is-active hotspot", PATIENCE).output,
+        machine.run("systemctl is-active hotspot").output,
         "inactive"
     );
-    machine.succeed("modprobe mac80211_hwsim radios=3", PATIENCE);
-    machine.succeed("sh /mnt/lab/internet.sh", PATIENCE);
-    let onion = machine.succeed("bash /mnt/lab/relays.sh", PATIENCE);
+    machine.succeed("modprobe mac80211_hwsim radios=3");
+    machine.succeed("sh /mnt/lab/internet.sh");
+    let onion = machine.succeed("bash /mnt/lab/relays.sh");
     assert!(onion.ends_with(".onion"), "{onion}");
     let known = "cp /tmp/relays/client.conf /etc/tor/torrc.d/90-lab.conf";
-    machine.succeed(
-        &format!("{known} && systemctl restart tor@default"),
-        PATIENCE,
-    );
+    machine.succeed(&format!("{known} && systemctl restart tor@default"));
     let up = "until hostapd_cli -p /run/hostapd status | grep -q state=ENABLED; do sleep 1; done";
-    machine.succeed(&format!("timeout 300 bash -c '{up}'"), PATIENCE);
+    machine.succeed(&format!("timeout 300 bash -c '{up}'"));
     eprintln!(
-        "access point, world and relays after {:?}",
+        "access point, internet and relays after {:?}",
         machine.uptime()
     );
 }
 
-/// Both ways of joining, and a wrong passphrase.
+/// Clients join by WPA2 and by WPA3, and a wrong passphrase is refused.
 fn join(machine: &mut Machine, (name, passphrase): &(String, String)) {
     let client = |number: u8, passphrase: &str, way: &str| {
         format!("bash /mnt/lab/client.sh {number} '{name}' '{passphrase}' {way}")
     };
-    let refused = machine.run(&client(1, "wrong-passphrase", "WPA-PSK"), PATIENCE);
+    let refused = machine.run(&client(1, "wrong-passphrase", "WPA-PSK"));
     assert_eq!((refused.status, &*refused.output), (1, "refused"));
     for (number, way, shown) in [
         (1, "WPA-PSK", "key_mgmt=WPA2-PSK"),
         (2, "SAE", "key_mgmt=SAE"),
     ] {
-        let joined = machine.succeed(&client(number, passphrase, way), PATIENCE);
+        let joined = machine.succeed(&client(number, passphrase, way));
         eprintln!("client {number}: {joined:?} after {:?}", machine.uptime());
         assert!(joined.contains(shown), "{joined}");
         let lease = joined
@@ -147,35 +144,29 @@ fn join(machine: &mut Machine, (name, passphrase): &(String, String)) {
 }
 
 fn attempt(machine: &mut Machine, client: u8, what: &str) -> Attempt {
-    let output = machine.succeed(
-        &format!("bash /mnt/lab/capture.sh {client} {what}"),
-        PATIENCE,
-    );
+    let output = machine.succeed(&format!("bash /mnt/lab/capture.sh {client} {what}"));
     let attempt = Attempt::parse(&output);
     eprintln!("{what} of client {client}: {attempt:#?}");
     attempt
 }
 
-/// Names, pages and onion services work, through Tor; the device says that it is well.
+/// Names, pages and onion services work through Tor, and the device reports that it is well.
 fn reach(machine: &mut Machine) {
     let inside = attempt(machine, 1, "inside");
     inside.assert_inside();
-    let health = machine.succeed("/usr/lib/imgbuild/health", PATIENCE);
+    let health = machine.succeed("/usr/lib/imgbuild/health");
     assert_eq!(
         health.lines().filter(|line| line.contains(" ok")).count(),
         13,
         "{health}"
     );
-    let asked = machine.succeed(
-        "grep -c '^DNS 198.18.0.2 .*example' /tmp/internet.log; true",
-        PATIENCE,
-    );
+    let asked = machine.succeed("grep -c '^DNS 198.18.0.2 .*example' /tmp/internet.log; true");
     assert_eq!(asked, "0", "the device itself asked for a client's name");
     eprintln!("reached after {:?}\n{health}", machine.uptime());
 }
 
-/// Nothing but Tor's own connections leaves the device: not with Tor, not without, not even without
-/// rules and with forwarding.
+/// Only Tor's own connections leave the device: with Tor, without Tor, and even without rules and with
+/// forwarding.
 fn leak_nothing(machine: &mut Machine) {
     let with_tor = attempt(machine, 2, "outside");
     assert_eq!(with_tor.leaked, [""; 0]);
@@ -196,29 +187,26 @@ fn leak_nothing(machine: &mut Machine) {
         "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
     ];
     for step in less_and_less {
-        machine.succeed(step, PATIENCE);
+        machine.succeed(step);
         let outside = attempt(machine, 2, "outside");
         assert_eq!(outside.leaked, [""; 0], "after `{step}`");
         outside.assert_unanswered(&[]);
     }
-    // Rules that are replaced under fire: with all other guards gone, there is no moment without.
+    // The rules are replaced while clients send as much as they can. With all other guards gone, there is no
+    // moment without rules.
     machine.succeed(
         "systemctl reload nftables; ip rule del priority 100; ip -6 rule del priority 100",
-        PATIENCE,
     );
     let reloads = "(for i in $(seq 20); do nft -f /etc/nftables.conf; done) &";
-    machine.succeed(reloads, PATIENCE);
+    machine.succeed(reloads);
     let under_fire = attempt(machine, 2, "flood");
-    machine.succeed("wait", PATIENCE);
+    machine.succeed("wait");
     assert_eq!(under_fire.leaked, [""; 0]);
 }
 
-/// A hotspot without any guard leaks all of it, and the capture sees all of it.
+/// Without any guard, everything leaves the hotspot, and the capture sees all of it.
 fn see_the_control(machine: &mut Machine) {
-    machine.succeed(
-        "nft flush ruleset; ip address add fd42::1/64 dev hotspot0 nodad",
-        PATIENCE,
-    );
+    machine.succeed("nft flush ruleset; ip address add fd42::1/64 dev hotspot0 nodad");
     let control = attempt(machine, 2, "outside");
     control.assert_leaky();
 }

@@ -1,4 +1,4 @@
-//! What is compared: a root filesystem as the kernel sees it, and one as mmdebstrap packed it.
+//! A root filesystem as the kernel shows it, and one as mmdebstrap packed it, for comparison.
 
 use crate::support;
 use crate::uml::{self, Disk};
@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Every path of a root filesystem, with mode, owner by name and for what lies in /etc the digest, and the state
-/// of each package.
+/// Every path of a root filesystem, with its mode, its owner by name and, below /etc, its digest; and the
+/// state of each package.
 pub(super) struct System {
     pub(super) paths: BTreeMap<String, String>,
     pub(super) packages: BTreeMap<String, String>,
 }
 
 impl System {
-    /// From lines `MODE UID:GID PATH`, lines of sha256sum(1), and the three files.
+    /// Reads lines `MODE UID:GID PATH`, lines of sha256sum(1), and the three files.
     fn new(lines: &str, digests: &str, [passwd, group, status]: [&str; 3]) -> Self {
         let digests: BTreeMap<&str, &str> = digests
             .lines()
@@ -50,7 +50,7 @@ impl System {
         }
     }
 
-    /// What imgbuild put on the last partition of `image`, as the kernel sees it.
+    /// The root filesystem of `image`, its last partition, as the kernel shows it.
     pub(super) fn of_image(image: &Path) -> Self {
         let root = support::partitions(image).len();
         let script = format!(
@@ -69,7 +69,7 @@ impl System {
         )
     }
 
-    /// What mmdebstrap makes of `packages`, from the same suites.
+    /// The result of mmdebstrap for `packages`, from the same suites.
     pub(super) fn of_mmdebstrap(packages: &[String], folder: &Path) -> Self {
         let tar = folder.join("peer.tar");
         let mirror = support::mirror();
@@ -87,8 +87,8 @@ impl System {
             .arg(format!("deb {mirror} trixie main"))
             .arg(format!("deb {mirror} trixie-updates main"))
             .arg(format!("deb {mirror}-security trixie-security main"));
-        support::run(&mut mmdebstrap);
-        let list = support::said(
+        crate::command::run(&mut mmdebstrap);
+        let list = crate::command::stdout(
             Command::new("tar")
                 .args(["--numeric-owner", "-tvf"])
                 .arg(&tar),
@@ -100,16 +100,18 @@ impl System {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 let (_, path) = line.split_once(&format!(" {} ./", words.get(4)?))?;
                 let path = path.split(" -> ").next()?.split(" link to ").next()?;
-                // A further name of a file is a file.
+                // A further name of a file counts as a file.
                 let mode = words[0].replacen('h', "-", 1);
                 Some(format!("{mode} {} {path}", words[1]))
             })
             .collect();
-        let text = |path: &str| support::said(Command::new("tar").arg("-xOf").arg(&tar).arg(path));
+        let text = |path: &str| {
+            crate::command::stdout(Command::new("tar").arg("-xOf").arg(&tar).arg(path))
+        };
         let files = ["./etc/passwd", "./etc/group", "./var/lib/dpkg/status"].map(text);
         let etc = folder.join("peer");
         fs_err::create_dir(&etc).unwrap();
-        support::run(
+        crate::command::run(
             Command::new("tar")
                 .arg("-xf")
                 .arg(&tar)
@@ -121,7 +123,7 @@ impl System {
         digests
             .current_dir(&etc)
             .args(["etc", "-type", "f", "-exec", "sha256sum", "{}", "+"]);
-        let digests = support::said(&mut digests);
+        let digests = crate::command::stdout(&mut digests);
         let system = Self::new(
             &lines.join("\n"),
             &digests,

@@ -1,8 +1,8 @@
-//! What came of the probes of `probe.py`, and the packets that left the device meanwhile.
+//! The results of the probes of `probe.py`, and the packets that left the device meanwhile.
 
 use std::collections::BTreeMap;
 
-/// Results by the probes' names, and each packet that was nobody's but a client's.
+/// Results by the names of the probes, and each packet of the device that does not belong to its own Tor.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) results: BTreeMap<String, String>,
@@ -10,7 +10,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// What `capture.sh` printed.
+    /// Reads the output of `capture.sh`.
     pub(crate) fn parse(output: &str) -> Self {
         let of_packet = |line: &str| line.strip_prefix("leaked: ").map(str::to_owned);
         let of_probe = |line: &str| {
@@ -23,12 +23,12 @@ impl Attempt {
         }
     }
 
-    /// What came of the probe `name`.
+    /// The result of the probe `name`.
     pub(crate) fn result(&self, name: &str) -> &str {
         &self.results[name]
     }
 
-    /// No probe reached anybody, but those in `but`.
+    /// Checks that no probe was answered except those in `but`.
     pub(crate) fn assert_unanswered(&self, but: &[&str]) {
         for (name, result) in &self.results {
             let out =
@@ -37,7 +37,7 @@ impl Attempt {
         }
     }
 
-    /// Names, a page and an onion service were reached, by way of Tor's exits.
+    /// Checks that names, a page and an onion service were reached through exits of Tor.
     pub(crate) fn assert_inside(&self) {
         assert_eq!(self.leaked, [""; 0]);
         assert_eq!(self.result("names of the gateway"), "198.18.0.80");
@@ -51,7 +51,8 @@ impl Attempt {
         );
     }
 
-    /// Everything got out and was answered where there is somebody to answer: the capture has eyes.
+    /// Checks that every packet left the device and was answered if it has a receiver: the capture sees
+    /// leaks.
     pub(crate) fn assert_leaky(&self) {
         assert!(
             self.result("page").starts_with("visitor 192.168.42."),

@@ -14,7 +14,7 @@ pub(super) struct WebServer {
 }
 
 impl WebServer {
-    /// Starts at `port`, or any free one where that is 0.
+    /// Starts at `port`, or at any free port if that is 0.
     pub(super) fn start(name: &'static str, port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -40,7 +40,7 @@ impl WebServer {
 impl Drop for WebServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the thread that waits for a connection.
+        // This wakes the thread that waits for a connection.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -68,7 +68,7 @@ fn answer(mut stream: &TcpStream, name: &str) -> std::io::Result<()> {
     )
 }
 
-/// A port that nobody listens on.
+/// A free port.
 pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()

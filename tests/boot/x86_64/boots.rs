@@ -1,27 +1,27 @@
-//! The image starts from every firmware, and does its job.
+//! The image starts from every firmware, and works as a load balancer.
 
 use super::BUILT;
 use super::backends::{WebServer, free_port};
 use super::guest::{Firmware, Guest, Pc};
 use super::settings;
+use crate::command::stdout;
 use crate::identity::Identity;
 use crate::machine::Machine;
+use crate::machine::PATIENCE;
 use crate::mirror::{DebSpec, Server, TestArchive, TestKey};
-use crate::support::{PATIENCE, bench, said};
+use crate::support::run_folder;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// A device that started from UEFI, for another to be compared with.
+/// The identity of a device that started from UEFI, for the comparison with another device.
 static UEFI: LazyLock<Identity> = LazyLock::new(|| {
     let mut guest = Guest::start(&BUILT.image, Firmware::Uefi, &[]);
-    guest.machine.log_in(PATIENCE);
+    guest.machine.log_in();
     guest.settle();
-    guest
-        .machine
-        .succeed("test -d /sys/firmware/efi/efivars", PATIENCE);
+    guest.machine.succeed("test -d /sys/firmware/efi/efivars");
     Identity::of(&mut guest.machine)
 });
 
@@ -38,7 +38,7 @@ fn x86_64_settings_change_on_the_card_and_on_the_device() {
         lab: None,
     };
     let mut guest = Guest::start_with(&BUILT.image, &pc, settings::write_on_card);
-    guest.machine.log_in(PATIENCE);
+    guest.machine.log_in();
     guest.settle();
     settings::taken_from_the_card(&mut guest.machine);
     settings::change_while_it_runs(&mut guest.machine);
@@ -49,7 +49,7 @@ fn x86_64_settings_change_on_the_card_and_on_the_device() {
     settings::a_mistake_is_told(&mut guest.machine);
     settings::write_what_does_not_come_up(&mut guest.machine);
     guest.machine.type_line("systemctl reboot");
-    guest.machine.log_in(PATIENCE);
+    guest.machine.log_in();
     guest.settle();
     settings::kept_without_what_does_not_come_up(&mut guest.machine);
     let shown = settings::sealed(&mut guest.machine);
@@ -59,18 +59,15 @@ fn x86_64_settings_change_on_the_card_and_on_the_device() {
 #[test]
 fn x86_64_starts_with_secure_boot_enforced() {
     let mut guest = Guest::start(&BUILT.image, Firmware::SecureBoot, &[]);
-    guest.machine.log_in(PATIENCE);
+    guest.machine.log_in();
     guest.settle();
-    // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are
-    // enforced.
+    // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are enforced.
     let variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
     let state = guest
         .machine
-        .succeed(&format!("od -An -tu1 -j4 {variable}"), PATIENCE);
+        .succeed(&format!("od -An -tu1 -j4 {variable}"));
     assert_eq!(state, "1");
-    let lockdown = guest
-        .machine
-        .succeed("cat /sys/kernel/security/lockdown", PATIENCE);
+    let lockdown = guest.machine.succeed("cat /sys/kernel/security/lockdown");
     assert!(lockdown.contains("[integrity]"), "{lockdown}");
 }
 
@@ -94,13 +91,13 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
             format!("guestfwd=tcp:10.0.2.100:80-cmd:nc 127.0.0.1 {mirror_port}"),
         ],
     );
-    let told = guest.machine.log_in(PATIENCE);
+    let console = guest.machine.log_in();
     guest.settle();
     let own = Identity::of(&mut guest.machine);
     let identity = identity(&mut guest.machine);
 
     dpkg_is_content(&mut guest.machine);
-    statistics_need_the_login(statistics, &told);
+    statistics_need_the_login(statistics, &console);
 
     let answers = || names(|| curl(&[&format!("http://127.0.0.1:{http}/")]));
     assert_eq!(
@@ -119,28 +116,28 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
         answers(),
         BTreeSet::from(["db1".to_owned(), "db2".to_owned()])
     );
-    guest.machine.succeed("systemctl stop db1", PATIENCE);
+    guest.machine.succeed("systemctl stop db1");
     assert_eq!(answers(), BTreeSet::from(["db2".to_owned()]));
-    // HAProxy looks at its servers every two seconds and believes the second failure.
+    // HAProxy checks its servers every two seconds, and the second failure counts.
     let notice = "n=0; while /usr/lib/imgbuild/health > /run/health; do \
                   n=$((n+1)); [ $n -lt 60 ] || break; sleep 1; done; cat /run/health";
-    let ill = guest.machine.succeed(notice, PATIENCE);
+    let ill = guest.machine.succeed(notice);
     assert!(ill.contains("servers-up FAIL"), "{ill}");
 
     upgrades(&mut guest.machine);
 
     guest.machine.type_line("systemctl reboot");
-    guest.machine.log_in(PATIENCE);
+    guest.machine.log_in();
     guest.settle();
     assert_eq!(self::identity(&mut guest.machine), identity);
-    statistics_need_the_login(statistics, &told);
+    statistics_need_the_login(statistics, &console);
     own.shares_nothing_with(&UEFI, &["/var/lib/imgbuild/made", "statistics login: "]);
 }
 
-/// What must never change, and be nobody else's.
+/// The files that must never change, and that no other device has.
 fn identity(machine: &mut Machine) -> String {
     let files = "/etc/machine-id /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/haproxy/conf.d/*";
-    let identity = machine.succeed(&format!("cat {files}"), PATIENCE);
+    let identity = machine.succeed(&format!("cat {files}"));
     assert!(
         identity.contains("ssh-ed25519 ") && identity.contains("stats_users"),
         "{identity}"
@@ -149,14 +146,14 @@ fn identity(machine: &mut Machine) -> String {
 }
 
 fn dpkg_is_content(machine: &mut Machine) {
-    assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
+    assert_eq!(machine.succeed("dpkg --audit"), "");
     let states = "dpkg-query -W -f '${db:Status-Abbrev}\\n' | sort -u";
-    assert_eq!(machine.succeed(states, PATIENCE), "ii");
+    assert_eq!(machine.succeed(states), "ii");
 }
 
-/// Nobody sees the statistics without the login that the first boot told.
-fn statistics_need_the_login(port: u16, told: &str) {
-    let login = told
+/// The statistics need the login that the first boot has printed on the `console`.
+fn statistics_need_the_login(port: u16, console: &str) {
+    let login = console
         .lines()
         .find_map(|line| line.split_once("statistics login: "));
     let login = login
@@ -182,14 +179,14 @@ fn statistics_need_the_login(port: u16, told: &str) {
 }
 
 fn curl(arguments: &[&str]) -> String {
-    said(
+    stdout(
         Command::new("curl")
             .args(["--silent", "--show-error", "--max-time", "120"])
             .args(arguments),
     )
 }
 
-/// What the server behind a port says.
+/// The text of the server behind a port.
 fn hear(port: u16) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -198,37 +195,33 @@ fn hear(port: u16) -> String {
     text
 }
 
-/// Who answers ten requests.
+/// The names of the servers that answer ten requests.
 fn names(request: impl Fn() -> String) -> BTreeSet<String> {
     (0..10).map(|_| request()).collect()
 }
 
-/// Starts a TCP server in the machine that says its name. HAProxy's checks hang up without listening.
+/// Starts a TCP server in the machine that sends its name. HAProxy's checks hang up without reading it.
 fn serve_in(machine: &mut Machine, name: &str, port: u16) {
     let program = format!(
         "import socket\ns=socket.create_server((\"127.0.0.1\",{port}))\n\
          while True:\n c,a=s.accept()\n try: c.sendall(b\"{name}\")\n except OSError: pass\n c.close()"
     );
-    machine.succeed(
-        &format!("cat > /run/{name}.py <<'END'\n{program}\nEND"),
-        PATIENCE,
-    );
-    machine.succeed(
-        &format!("systemd-run --quiet --unit={name} python3 /run/{name}.py"),
-        PATIENCE,
-    );
+    machine.succeed(&format!("cat > /run/{name}.py <<'END'\n{program}\nEND"));
+    machine.succeed(&format!(
+        "systemd-run --quiet --unit={name} python3 /run/{name}.py"
+    ));
 }
 
-/// Waits until the load balancer has seen that its servers are there.
+/// Waits until the load balancer has noticed that its servers run.
 fn healthy(machine: &mut Machine) {
     let wait = "n=0; until /usr/lib/imgbuild/health; do \
                 n=$((n+1)); [ $n -lt 150 ] || break; sleep 2; done; [ $n -lt 150 ]";
-    machine.succeed(wait, PATIENCE);
+    machine.succeed(wait);
 }
 
 /// An archive with a newer version of a package of the image.
 fn mirror() -> Server {
-    let folder = bench().join("mirror");
+    let folder = run_folder().join("mirror");
     for suite in ["trixie", "trixie-updates", "trixie-security"] {
         let archive = TestArchive::new().suite(suite, suite);
         let archive = archive.package(DebSpec::new("nano", "99", "amd64"));
@@ -240,22 +233,18 @@ fn mirror() -> Server {
     Server::start(&folder)
 }
 
-/// The sources of the image work, with another archive behind them, and offer an upgrade.
+/// The image's sources work with another archive at their addresses, and offer an upgrade.
 fn upgrades(machine: &mut Machine) {
     let key = TestKey::new(1).armored_keyring();
-    machine.succeed(
-        "systemctl stop apt-daily.timer apt-daily-upgrade.timer apt-daily.service",
-        PATIENCE,
-    );
-    machine.succeed(
-        &format!("cat > /etc/apt/keyrings/test.asc <<'END'\n{key}\nEND"),
-        PATIENCE,
-    );
+    machine.succeed("systemctl stop apt-daily.timer apt-daily-upgrade.timer apt-daily.service");
+    machine.succeed(&format!(
+        "cat > /etc/apt/keyrings/test.asc <<'END'\n{key}\nEND"
+    ));
     let edit = "sed -i -e 's|^URIs: .*|URIs: http://10.0.2.100/|' \
                 -e 's|^Signed-By: .*|Signed-By: /etc/apt/keyrings/test.asc|' /etc/apt/sources.list.d/*";
-    machine.succeed(edit, PATIENCE);
-    machine.succeed("apt-get -q --error-on=any update", PATIENCE);
-    let upgrade = machine.succeed("apt-get -q --simulate upgrade", PATIENCE);
+    machine.succeed(edit);
+    machine.succeed("apt-get -q --error-on=any update");
+    let upgrade = machine.succeed("apt-get -q --simulate upgrade");
     assert!(
         upgrade.lines().any(|line| line.starts_with("Inst nano ")),
         "{upgrade}"

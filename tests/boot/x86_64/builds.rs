@@ -1,7 +1,8 @@
-//! The same inputs give the same bytes, whoever builds, where, when and on what.
+//! The same inputs give the same bytes, for every user, folder, time and machine.
 
 use super::{BUILT, SETTINGS, TARGET, build};
-use crate::support::{User, bench, run};
+use crate::command::run;
+use crate::support::{User, run_folder};
 use std::path::Path;
 use std::process::Command;
 
@@ -33,7 +34,7 @@ fn x86_64_a_warm_build_gives_the_same_bytes() {
     fs_err::remove_file(image).unwrap();
 }
 
-/// Everything is made anew, from the same packages: unpacked, configured, composed, sealed.
+/// Everything is made again from the same packages: unpacked, configured, composed, sealed.
 #[test]
 fn x86_64_user_time_zone_umask_locale_and_processors_decide_no_byte() {
     let user = User::second("second");
@@ -50,7 +51,7 @@ fn x86_64_user_time_zone_umask_locale_and_processors_decide_no_byte() {
         "umask 077; exec \"$@\"",
         "sh",
     ]);
-    command.arg(bench().join("imgbuild"));
+    command.arg(run_folder().join("imgbuild"));
     command
         .env("TZ", "Pacific/Kiritimati")
         .env("LC_ALL", "tr_TR.UTF-8")

@@ -1,8 +1,9 @@
-//! Packages that no sandbox configured: the machine does it itself, before anything needs them.
+//! The device configures packages that no sandbox has configured, before anything needs them.
 
 use super::guest::{Firmware, Guest};
 use super::{BUILT, SETTINGS};
-use crate::support::{PATIENCE, bench, run};
+use crate::command::run;
+use crate::support::run_folder;
 
 #[test]
 fn x86_64_configures_what_it_was_given_unpacked() {
@@ -14,7 +15,7 @@ fn x86_64_configures_what_it_was_given_unpacked() {
     let mut command = user.command("unshare");
     let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
     command.args(["-Ur", "sh", "-c", script, "sh"]);
-    command.arg(bench().join("imgbuild"));
+    command.arg(run_folder().join("imgbuild"));
     command.args(["--board", "x86_64", "--profile", "haproxy-node"]);
     command
         .args(SETTINGS)
@@ -23,17 +24,17 @@ fn x86_64_configures_what_it_was_given_unpacked() {
     fs_err::remove_file(&base).unwrap();
 
     let mut guest = Guest::start(&image, Firmware::Bios, &[]);
-    let told = guest.machine.log_in(PATIENCE);
-    assert!(told.contains("statistics login: "), "{told}");
+    let console = guest.machine.log_in();
+    assert!(console.contains("statistics login: "), "{console}");
     guest.settle();
     let machine = &mut guest.machine;
-    assert_eq!(machine.succeed("dpkg --audit", PATIENCE), "");
+    assert_eq!(machine.succeed("dpkg --audit"), "");
     let active =
         "systemctl is-active haproxy || { journalctl --no-pager -n 40 -u haproxy; false; }";
-    assert_eq!(machine.succeed(active, PATIENCE), "active");
-    let owner = machine.succeed("stat -c %U:%G:%a /etc/haproxy/haproxy.cfg", PATIENCE);
+    assert_eq!(machine.succeed(active), "active");
+    let owner = machine.succeed("stat -c %U:%G:%a /etc/haproxy/haproxy.cfg");
     assert_eq!(owner, "root:haproxy:640");
-    let log = machine.succeed("cat /boot/efi/imgbuild-configure.log", PATIENCE);
+    let log = machine.succeed("cat /boot/efi/imgbuild-configure.log");
     for words in [
         "try 1 of 3",
         "Setting up haproxy",
@@ -42,6 +43,6 @@ fn x86_64_configures_what_it_was_given_unpacked() {
         assert!(log.contains(words), "{log}");
     }
     let left = "ls /var/lib/imgbuild/configure* /usr/sbin/policy-rc.d 2> /dev/null";
-    assert_eq!(machine.run(left, PATIENCE).output, "");
+    assert_eq!(machine.run(left).output, "");
     fs_err::remove_file(&image).unwrap();
 }

@@ -1,12 +1,12 @@
-//! A PC with the image on its disk, and what is true of every one that has just started.
+//! A PC with the image on its disk, and what must be true of each one that has just started.
 
 use crate::machine::Machine;
-use crate::support::{PATIENCE, bench, flash};
+use crate::support::{flash, run_folder};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What starts the disk.
+/// The firmware that starts the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Firmware {
     Bios,
@@ -17,14 +17,14 @@ pub(crate) enum Firmware {
 /// The disk that the image is flashed to.
 const DISK: u64 = 8 << 30;
 
-/// Patience for the console of an emulated PC, as `imgbuild test` gives it.
+/// A longer time limit for the console of an emulated PC, as `imgbuild test` sets it.
 const PATIENT: &str = "type=11,value=io.systemd.credential:\
      systemd.unit-dropin.dev-ttyS0.device=[Unit]\nJobRunningTimeoutSec=900\n";
 
-/// What a PC is beside its disk.
+/// The parts of a PC besides its disk.
 pub(crate) struct Pc<'p> {
     pub(crate) firmware: Firmware,
-    /// Words of QEMU's user network, which is closed but for them.
+    /// Options of QEMU's user network, which is closed otherwise.
     pub(crate) forwards: &'p [String],
     /// Another disk.
     pub(crate) lab: Option<&'p Path>,
@@ -37,15 +37,15 @@ pub(crate) struct Guest {
     qemu: Command,
 }
 
-/// How often a PC is switched on that comes to nothing by the emulator's fault.
+/// How often a PC is started whose start fails because of the emulator.
 const ATTEMPTS: usize = 3;
 
-/// How many there were: each has files of its own.
+/// The number of guests so far: each has files of its own.
 static GUESTS: AtomicUsize = AtomicUsize::new(0);
 
 impl Guest {
-    /// Flashes `image` and switches the PC on. `forwards` are words of QEMU's user network, which
-    /// is closed but for them.
+    /// Flashes `image` and starts the PC. `forwards` are options of QEMU's user network, which is closed
+    /// otherwise.
     pub(crate) fn start(image: &Path, firmware: Firmware, forwards: &[String]) -> Self {
         let pc = Pc {
             firmware,
@@ -55,14 +55,14 @@ impl Guest {
         Self::start_with(image, &pc, |_| ())
     }
 
-    /// The same, with what a person does to the flashed disk before.
+    /// As [`Guest::start`], after `edit` has changed the flashed disk.
     pub(crate) fn start_with(image: &Path, pc: &Pc<'_>, edit: impl Fn(&Path)) -> Self {
         let firmware = pc.firmware;
         let image_name = image.file_stem().expect("a name").to_string_lossy();
         let number = GUESTS.fetch_add(1, Ordering::Relaxed);
         let name = format!("{image_name}-{firmware:?}-{number}").to_lowercase();
-        let disk = bench().join(format!("{name}.disk"));
-        // A test that is killed takes its PC with it.
+        let disk = run_folder().join(format!("{name}.disk"));
+        // If a test is killed, its PC ends too.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);
         command.args([
@@ -90,7 +90,7 @@ impl Guest {
             .concat()
             .join(",");
         command.args(["-netdev", &network, "-device", "virtio-net-pci,netdev=net"]);
-        // Each disk on another bus, for each needs another driver.
+        // Each firmware has its disk on another bus, because each bus needs another driver.
         let device = match firmware {
             Firmware::Bios => "virtio-blk-pci,drive=disk",
             Firmware::Uefi => "ide-hd,bus=ide.0,drive=disk",
@@ -113,7 +113,7 @@ impl Guest {
         };
         let mut machine = start();
         for _ in 1..ATTEMPTS {
-            if !machine.loses_its_timer(PATIENCE) {
+            if !machine.loses_its_timer() {
                 break;
             }
             drop(machine);
@@ -126,61 +126,55 @@ impl Guest {
         }
     }
 
-    /// Switches the PC off, and on again after what `edit` does to its disk.
+    /// Switches the PC off, and on again after `edit` has changed its disk.
     pub(crate) fn start_again(&mut self, edit: impl FnOnce(&Path)) {
-        self.machine.switch_off(PATIENCE);
+        self.machine.switch_off();
         edit(&self.disk);
         self.machine = Machine::start(&mut self.qemu, &self.disk.with_extension("again.log"));
     }
 
-    /// Switches the PC off for good, and looks at its disk.
+    /// Switches the PC off, and gives its disk to `look`.
     pub(crate) fn leave(mut self, look: impl FnOnce(&Path)) {
-        self.machine.switch_off(PATIENCE);
+        self.machine.switch_off();
         look(&self.disk);
     }
 
-    /// Waits for the end of the start and checks that all went well; root has the whole disk.
+    /// Waits for the end of the start, and checks that nothing failed and that the root filesystem fills the
+    /// disk.
     pub(crate) fn settle(&mut self) {
         let machine = &mut self.machine;
-        // HAProxy's complaints about servers that are not there yet go to every terminal.
+        // HAProxy's messages about servers that do not run yet go to every terminal.
         let quiet = "mkdir -p /run/systemd/journald.conf.d && \
                      printf '[Journal]\\nForwardToWall=no\\n' > /run/systemd/journald.conf.d/test.conf && \
                      systemctl restart systemd-journald";
-        machine.succeed(quiet, PATIENCE);
-        // What the console is told meanwhile comes before the answer.
+        machine.succeed(quiet);
+        // Other messages on the console come before the answer.
         let wait = "systemctl is-system-running --wait > /run/state; cat /run/state";
-        let said = machine.run(wait, PATIENCE).output;
-        let state = said.lines().last().unwrap_or_default();
-        let failed = machine.succeed("systemctl --failed --no-legend --plain", PATIENCE);
+        let output = machine.run(wait).output;
+        let state = output.lines().last().unwrap_or_default();
+        let failed = machine.succeed("systemctl --failed --no-legend --plain");
         if state != "running" || !failed.is_empty() {
             let journal = machine
-                .run("journalctl -b -p notice; networkctl status -a", PATIENCE)
+                .run("journalctl -b -p notice; networkctl status -a")
                 .output;
             panic!("the system is {state}: {failed}\n{journal}");
         }
         let patience = "systemctl show --property JobRunningTimeoutUSec dev-ttyS0.device";
-        let patience = machine.succeed(patience, PATIENCE);
+        let patience = machine.succeed(patience);
         assert_eq!(patience, "JobRunningTimeoutUSec=15min");
-        let size: u64 = machine
-            .succeed("df --output=size -B1 / | tail -n 1", PATIENCE)
-            .parse()
-            .unwrap();
-        assert!(size > DISK * 9 / 10, "the root filesystem has {size} bytes");
-        let features = machine.succeed(
-            "dumpe2fs -h $(findmnt -no SOURCE /) 2>&1 | grep features:",
-            PATIENCE,
-        );
+        machine.check_root_len(DISK, 90);
+        let features = machine.succeed("dumpe2fs -h $(findmnt -no SOURCE /) 2>&1 | grep features:");
         assert!(
             features.contains("resize_inode") && !features.contains("meta_bg"),
             "{features}"
         );
-        machine.succeed("mountpoint /boot/efi", PATIENCE);
+        machine.succeed("mountpoint /boot/efi");
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        // The disk of a test that failed is worth a look.
+        // The disk of a failed test is kept.
         if !std::thread::panicking() {
             let _ = fs_err::remove_file(&self.disk);
         }
@@ -191,14 +185,14 @@ fn firmware_arguments(firmware: Firmware, name: &str) -> Vec<String> {
     let (code, variables, machine) = match firmware {
         Firmware::Bios => return ["-machine", "q35"].map(str::to_owned).into(),
         Firmware::Uefi => ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", "q35"),
-        // Its variables hold the keys that PCs are sold with.
+        // These variables have the keys with which PCs are sold.
         Firmware::SecureBoot => (
             "OVMF_CODE_4M.secboot.fd",
             "OVMF_VARS_4M.ms.fd",
             "q35,smm=on",
         ),
     };
-    let own = bench().join(format!("{name}.vars"));
+    let own = run_folder().join(format!("{name}.vars"));
     fs_err::copy(format!("/usr/share/OVMF/{variables}"), &own).unwrap();
     let flash = |unit, rest: &str| format!("if=pflash,unit={unit},format=raw,{rest}");
     let mut arguments = vec!["-machine".to_owned(), machine.to_owned()];

@@ -1,13 +1,14 @@
-//! What the tools that made disks before us say of the image, without starting it.
+//! sgdisk, sfdisk, fsck.fat and e2fsck check the image without starting it.
 
 use super::BUILT;
-use crate::support::{bench, extract, partitions, run, said};
+use crate::command::{run, stdout};
+use crate::support::{extract, partitions, run_folder};
 use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn x86_64_sgdisk_and_sfdisk_find_nothing_wrong() {
-    let verdict = said(
+    let verdict = stdout(
         Command::new("/usr/sbin/sgdisk")
             .arg("--verify")
             .arg(&BUILT.image),
@@ -26,7 +27,7 @@ fn x86_64_checkers_find_nothing_wrong_and_the_root_holds_no_identity() {
     let [_, esp, root] = partitions[..] else {
         panic!("{partitions:?}");
     };
-    let (fat, ext4) = (bench().join("esp.fat"), bench().join("root.ext4"));
+    let (fat, ext4) = (run_folder().join("esp.fat"), run_folder().join("root.ext4"));
     extract(&BUILT.image, esp, &fat);
     extract(&BUILT.image, root, &ext4);
     run(Command::new("/usr/sbin/fsck.fat").arg("-n").arg(&fat));
@@ -43,7 +44,7 @@ fn x86_64_checkers_find_nothing_wrong_and_the_root_holds_no_identity() {
 }
 
 fn debugfs(image: &Path, request: &str) -> String {
-    said(
+    stdout(
         Command::new("/usr/sbin/debugfs")
             .args(["-R", request])
             .arg(image),

@@ -1,5 +1,5 @@
-//! A hotspot and its clients on simulated radios (mac80211_hwsim): who reaches whom, and what a person
-//! changes while they are connected. One more radio joins another network: the way out.
+//! A hotspot and its clients on simulated radios (mac80211_hwsim): who can reach whom, and changes of
+//! settings while clients are connected. A further radio joins another network as the uplink.
 #![expect(
     clippy::print_stderr,
     reason = "figures, for whoever runs it with --nocapture"
@@ -11,10 +11,10 @@ use super::BUILT;
 use super::guest::{Firmware, Guest, Pc};
 use super::settings::put_on_card;
 use crate::lab::Lab;
-use crate::support::bench;
+use crate::support::run_folder;
 use simulated::{HOME, Network, SimulatedRadio, Way};
 
-/// The whole machine is one test: it starts but twice.
+/// All of this is one test, because it starts the machine only twice.
 #[test]
 fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
     let both = "wifi-hotspot+wifi-uplink";
@@ -26,7 +26,7 @@ fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
         packages: &[],
         scripts: &["radios"],
     };
-    let lab = lab.disk(&bench().join("x86_64-lab"));
+    let lab = lab.disk(&run_folder().join("x86_64-lab"));
     let pc = Pc {
         firmware: Firmware::Bios,
         forwards: &[],
@@ -35,12 +35,12 @@ fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
     let card = "wifi-ssid = Zum Löwen\r\nwifi-channel = 11\r\n";
     let guest = Guest::start_with(&image, &pc, |disk| put_on_card(disk, card));
     let mut radio = SimulatedRadio::new(guest);
-    let told = radio.first_boot();
-    assert_eq!(told.name, "Zum Löwen");
+    let network = radio.first_boot();
+    assert_eq!(network.name, "Zum Löwen");
 
     radio.radios();
-    clients_are_kept_apart(&mut radio, &told);
-    let changed = the_network_changes_under_its_clients(&mut radio, &told);
+    clients_are_kept_apart(&mut radio, &network);
+    let changed = the_network_changes_under_its_clients(&mut radio, &network);
     what_is_wrong_changes_nothing(&mut radio);
     let fast = five_gigahertz(&mut radio, &changed);
     what_does_not_start_is_taken_back(&mut radio, &fast);
@@ -51,8 +51,8 @@ fn x86_64_a_hotspot_serves_clients_and_changes_under_them() {
     fs_err::remove_file(&image).unwrap();
 }
 
-/// Everybody reaches the device and the internet, nobody a neighbour or the network that the device is a
-/// guest of; unless the settings say so.
+/// All clients reach the device and the internet. They reach neither each other nor the network that the
+/// device has joined, unless the settings allow it.
 fn clients_are_kept_apart(radio: &mut SimulatedRadio, network: &Network) {
     let refused = radio.join(1, &network.with_passphrase("wrong-passphrase"), Way::Wpa2);
     assert_eq!(refused.unwrap_err(), "refused");
@@ -67,7 +67,7 @@ fn clients_are_kept_apart(radio: &mut SimulatedRadio, network: &Network) {
     );
     assert_eq!(radio.pages(), ["", "visitor 192.168.7.2"]);
 
-    // The control: with both allowed, and no rules that could stop a detour, everything gets through.
+    // The control: if the settings allow both, and no rules stop a detour, everything gets through.
     radio.set("client-isolation=false lan-access=true");
     radio.await_return(1);
     radio.await_return(2);
@@ -80,7 +80,7 @@ fn clients_are_kept_apart(radio: &mut SimulatedRadio, network: &Network) {
     radio.succeed("systemctl reload nftables");
 }
 
-/// Name and passphrase change at once, and nothing but the access point starts anew.
+/// Name and passphrase change at once, and only the access point is restarted.
 fn the_network_changes_under_its_clients(radio: &mut SimulatedRadio, old: &Network) -> Network {
     let before = radio.services();
     let new = Network {
@@ -101,7 +101,7 @@ fn the_network_changes_under_its_clients(radio: &mut SimulatedRadio, old: &Netwo
     new
 }
 
-/// Values that are none, and values that do not go together.
+/// Invalid values, and values that contradict each other.
 fn what_is_wrong_changes_nothing(radio: &mut SimulatedRadio) {
     let (services, files) = (radio.services(), radio.files());
     for (settings, reason) in [
@@ -113,15 +113,15 @@ fn what_is_wrong_changes_nothing(radio: &mut SimulatedRadio) {
         ),
         ("wifi-channel=13", "channels 12 and 13 need a country"),
     ] {
-        let said = radio.refused(settings);
-        assert!(said.contains(reason), "{settings}: {said}");
+        let output = radio.refused(settings);
+        assert!(output.contains(reason), "{settings}: {output}");
         assert_eq!(radio.files(), files, "{settings}");
     }
     assert_eq!(services.restarted(&radio.services()), [""; 0]);
     radio.await_return(1);
 }
 
-/// Clients of the 5 GHz band get what the settings offer.
+/// Clients of the 5 GHz band get the standards that the settings offer.
 fn five_gigahertz(radio: &mut SimulatedRadio, network: &Network) -> Network {
     let fast = Network {
         mhz: 5180,
@@ -152,7 +152,7 @@ fn five_gigahertz(radio: &mut SimulatedRadio, network: &Network) -> Network {
     fast
 }
 
-/// The country keeps a channel closed, or the radio is not there.
+/// The country does not allow the channel, or the radio does not exist.
 fn what_does_not_start_is_taken_back(radio: &mut SimulatedRadio, network: &Network) {
     let before = radio.files();
     for (settings, reason) in [
@@ -165,10 +165,10 @@ fn what_does_not_start_is_taken_back(radio: &mut SimulatedRadio, network: &Netwo
             "no Wi-Fi interface that can be an access point yet (wanted: eth7)",
         ),
     ] {
-        let said = radio.refused(settings);
+        let output = radio.refused(settings);
         assert!(
-            said.contains("nothing was changed") && said.contains(reason),
-            "{said}"
+            output.contains("nothing was changed") && output.contains(reason),
+            "{output}"
         );
         assert_eq!(radio.files(), before, "{settings}");
     }
@@ -176,7 +176,7 @@ fn what_does_not_start_is_taken_back(radio: &mut SimulatedRadio, network: &Netwo
     radio.join(2, network, Way::Wpa2).unwrap();
 }
 
-/// Another of the device's radios is its way out: beside the cable, and in its place.
+/// Another radio of the device is its uplink, beside the cable and in its place.
 fn it_joins_a_network_itself(radio: &mut SimulatedRadio) {
     radio.home();
     radio.succeed(&format!(
@@ -202,7 +202,7 @@ fn it_joins_a_network_itself(radio: &mut SimulatedRadio) {
     radio.await_uplink();
 }
 
-/// As a USB dongle may be. Meanwhile the device says why there is no network.
+/// A radio is removed, as a USB dongle can be. Meanwhile the device reports why it has no network.
 fn a_radio_is_pulled_out_and_put_back(radio: &mut SimulatedRadio, network: &Network) {
     radio.succeed("rmmod mac80211_hwsim");
     radio.succeed(
@@ -219,13 +219,13 @@ fn a_radio_is_pulled_out_and_put_back(radio: &mut SimulatedRadio, network: &Netw
     radio.await_uplink();
 }
 
-/// What was set on the device stays; what somebody wrote on the card since is wrong, and told.
+/// Settings that were changed on the device stay. Later mistakes on the card are reported.
 fn another_boot_keeps_it_all(radio: &mut SimulatedRadio, network: &Network, card: &str) {
     let before = (radio.files(), radio.shown());
     let wrong = "wifi-country = Germany\r\nwifi-passphrase = 7-signs\r\n";
-    let said = radio.start_again(|disk| put_on_card(disk, &format!("{card}{wrong}")));
+    let output = radio.start_again(|disk| put_on_card(disk, &format!("{card}{wrong}")));
     let problems = radio.succeed("cat /boot/efi/imgbuild-problems.txt");
-    for text in [&said, &problems] {
+    for text in [&output, &problems] {
         assert!(text.contains("line 3: `wifi-country`: expected"), "{text}");
         assert!(
             text.contains("line 4: `wifi-passphrase`: expected"),

@@ -1,15 +1,16 @@
-//! What a person sets on the card and on the device, and what the device says of itself.
+//! Settings on the card and on the device, and the reports of the device about itself.
 
+use crate::command::{run, stdout};
 use crate::machine::Machine;
-use crate::support::{PATIENCE, partitions, run, said};
+use crate::support::partitions;
 use std::path::Path;
 use std::process::Command;
 
-/// As an editor of Windows leaves it.
+/// The form in which an editor on Windows saves it.
 const ON_THE_CARD: &str = "\u{feff}hostname = lb\r\nstats-port = 1444\r\ntime-zone = Europe/Berlin\r\n\
     stats-password = correct horse battery\r\n";
 
-/// mtools on the partition that any computer can read.
+/// mtools on the partition that every computer can read.
 fn mtool(program: &str, disk: &Path) -> Command {
     let mut command = Command::new(program);
     let place = format!("{}@@{}", disk.display(), partitions(disk)[1].start);
@@ -17,9 +18,9 @@ fn mtool(program: &str, disk: &Path) -> Command {
     command
 }
 
-/// The card lists what can be set; a person writes some of it.
+/// The card lists the settings; a person writes some of them.
 pub(super) fn write_on_card(disk: &Path) {
-    let listed = said(mtool("mtype", disk).arg("::imgbuild.txt"));
+    let listed = stdout(mtool("mtype", disk).arg("::imgbuild.txt"));
     assert!(listed.contains("#stats-port = 1338\r\n"), "{listed}");
     put_on_card(disk, ON_THE_CARD);
 }
@@ -35,30 +36,28 @@ pub(super) fn put_on_card(disk: &Path, text: &str) {
     fs_err::remove_file(file).unwrap();
 }
 
-/// What the statistics page answers to somebody with this login.
+/// The status of the statistics page for this login.
 fn page(machine: &mut Machine, login: &str, port: u16) -> String {
     let ask = format!(
         "curl -s -o /dev/null -w '%{{http_code}}' --max-time 60 -u '{login}:correct horse battery' http://127.0.0.1:{port}/; true"
     );
-    machine.succeed(&ask, PATIENCE)
+    machine.succeed(&ask)
 }
 
 pub(super) fn taken_from_the_card(machine: &mut Machine) {
-    assert_eq!(machine.succeed("hostname", PATIENCE), "lb");
+    assert_eq!(machine.succeed("hostname"), "lb");
     assert_eq!(
-        machine.succeed("readlink /etc/localtime", PATIENCE),
+        machine.succeed("readlink /etc/localtime"),
         "/usr/share/zoneinfo/Europe/Berlin"
     );
     assert_eq!(page(machine, "admin", 1444), "200");
-    let card = machine.succeed("cat /boot/efi/imgbuild.txt", PATIENCE);
+    let card = machine.succeed("cat /boot/efi/imgbuild.txt");
     assert!(
         card.contains("stats-password: the device has it now") && !card.contains("horse"),
         "{card}"
     );
-    let secret = machine.run(
-        "grep -rlE 'correct horse' /etc /usr/lib/imgbuild /var/lib/imgbuild /boot/efi",
-        PATIENCE,
-    );
+    let secret =
+        machine.run("grep -rlE 'correct horse' /etc /usr/lib/imgbuild /var/lib/imgbuild /boot/efi");
     assert_eq!(
         (secret.status, &*secret.output),
         (1, ""),
@@ -67,10 +66,7 @@ pub(super) fn taken_from_the_card(machine: &mut Machine) {
 }
 
 pub(super) fn change_while_it_runs(machine: &mut Machine) {
-    let changed = machine.succeed(
-        "imgbuild-config set stats-port=1500 stats-user=boss",
-        PATIENCE,
-    );
+    let changed = machine.succeed("imgbuild-config set stats-port=1500 stats-user=boss");
     assert!(
         changed.contains("changed: /etc/haproxy/haproxy.cfg"),
         "{changed}"
@@ -78,19 +74,16 @@ pub(super) fn change_while_it_runs(machine: &mut Machine) {
     assert_eq!(page(machine, "boss", 1500), "200");
     assert_eq!(page(machine, "admin", 1500), "401");
     assert_eq!(page(machine, "boss", 1444), "000");
-    let rules = machine.succeed("nft list chain inet imgbuild input", PATIENCE);
+    let rules = machine.succeed("nft list chain inet imgbuild input");
     assert!(
         rules.contains("tcp dport 1500 accept") && !rules.contains("1444"),
         "{rules}"
     );
 }
 
-/// A port that is none, and an address that no interface has: HAProxy takes the file and cannot start.
+/// An invalid port, and an address that no interface has: HAProxy accepts the file and cannot start.
 pub(super) fn what_does_not_work_is_taken_back(machine: &mut Machine) {
-    let before = machine.succeed(
-        "sha256sum /etc/haproxy/haproxy.cfg /etc/imgbuild/*",
-        PATIENCE,
-    );
+    let before = machine.succeed("sha256sum /etc/haproxy/haproxy.cfg /etc/imgbuild/*");
     for (setting, reason) in [
         (
             "stats-port=70000",
@@ -98,25 +91,22 @@ pub(super) fn what_does_not_work_is_taken_back(machine: &mut Machine) {
         ),
         ("stats-bind=192.0.2.77", "nothing was changed: "),
     ] {
-        let refused = machine.run(&format!("imgbuild-config set {setting}"), PATIENCE);
+        let refused = machine.run(&format!("imgbuild-config set {setting}"));
         assert_eq!(refused.status, 1, "{setting}: {}", refused.output);
         assert!(
             refused.output.contains(reason),
             "{setting}: {}",
             refused.output
         );
-        let after = machine.succeed(
-            "sha256sum /etc/haproxy/haproxy.cfg /etc/imgbuild/*",
-            PATIENCE,
-        );
+        let after = machine.succeed("sha256sum /etc/haproxy/haproxy.cfg /etc/imgbuild/*");
         assert_eq!(after, before, "{setting}");
         assert_eq!(page(machine, "boss", 1500), "200", "{setting}");
     }
 }
 
 pub(super) fn the_status_says_what_fails(machine: &mut Machine) {
-    machine.succeed("systemctl stop haproxy", PATIENCE);
-    let status = machine.run("imgbuild-status", PATIENCE);
+    machine.succeed("systemctl stop haproxy");
+    let status = machine.run("imgbuild-status");
     assert_eq!(status.status, 1, "{}", status.output);
     let alive = status
         .output
@@ -132,104 +122,95 @@ pub(super) fn the_status_says_what_fails(machine: &mut Machine) {
         "{}",
         status.output
     );
-    machine.succeed("systemctl start haproxy", PATIENCE);
+    machine.succeed("systemctl start haproxy");
 }
 
-/// As the start of the device does it.
+/// A mistake on the card is reported by the service that runs at each start.
 pub(super) fn a_mistake_is_told(machine: &mut Machine) {
     add_to_card(machine, "max-connections = 1");
-    let said = machine.succeed("imgbuild-config boot", PATIENCE);
+    let output = machine.succeed("imgbuild-config boot");
     let mistake = "line 5: `max-connections`: expected 64 to 1000000";
-    assert!(said.contains(mistake), "{said}");
-    let problems = machine.succeed("cat /boot/efi/imgbuild-problems.txt", PATIENCE);
+    assert!(output.contains(mistake), "{output}");
+    let problems = machine.succeed("cat /boot/efi/imgbuild-problems.txt");
     assert!(problems.contains(mistake), "{problems}");
 }
 
 fn add_to_card(machine: &mut Machine, line: &str) {
     let add = format!("printf '{line}\\r\\n' >> /boot/efi/imgbuild.txt");
-    machine.succeed(&add, PATIENCE);
+    machine.succeed(&add);
 }
 
-/// No interface has this address, which nothing but the start of HAProxy can find out.
+/// No interface has this address, which HAProxy only notices when it starts.
 pub(super) fn write_what_does_not_come_up(machine: &mut Machine) {
-    machine.succeed("sed -i /max-conn/d /boot/efi/imgbuild.txt", PATIENCE);
+    machine.succeed("sed -i /max-conn/d /boot/efi/imgbuild.txt");
     add_to_card(machine, "hostname = worse");
     add_to_card(machine, "stats-bind = 192.0.2.77");
-    machine.succeed(
-        "sed -i s/^.*hostname.=.lb.*$// /boot/efi/imgbuild.txt",
-        PATIENCE,
-    );
+    machine.succeed("sed -i s/^.*hostname.=.lb.*$// /boot/efi/imgbuild.txt");
 }
 
-/// After another start.
+/// Checks the device after another start.
 pub(super) fn kept_without_what_does_not_come_up(machine: &mut Machine) {
     assert_eq!(page(machine, "boss", 1500), "200");
-    assert_eq!(machine.succeed("hostname", PATIENCE), "lb");
+    assert_eq!(machine.succeed("hostname"), "lb");
     let reason = "haproxy.service (";
-    for told in [
+    for command in [
         "cat /boot/efi/imgbuild-problems.txt",
         "imgbuild-status",
         "journalctl -b -u imgbuild-verdict",
     ] {
-        let said = machine.run(told, PATIENCE).output;
+        let output = machine.run(command).output;
         assert!(
-            said.contains("It went back to what it had") && said.contains(reason),
-            "{told}: {said}"
+            output.contains("It went back to what it had") && output.contains(reason),
+            "{command}: {output}"
         );
     }
-    let again = machine.succeed("imgbuild-config boot; imgbuild-config verdict", PATIENCE);
+    let again = machine.succeed("imgbuild-config boot; imgbuild-config verdict");
     assert!(again.contains("not tried again"), "{again}");
     assert_eq!(page(machine, "boss", 1500), "200");
 }
 
-/// An address in a network that does not exist, by a session that breaks meanwhile; then one that is right.
+/// An address in a network that does not exist, set in a session that breaks meanwhile; then one that works.
 pub(super) fn a_change_that_cuts_off_is_taken_back(machine: &mut Machine) {
-    let before = machine.succeed("cat /etc/systemd/network/80-ethernet.network", PATIENCE);
+    let before = machine.succeed("cat /etc/systemd/network/80-ethernet.network");
     let wrong = "timeout -s HUP 20 imgbuild-config set uplink-address=10.9.9.9/24 uplink-gateway=10.9.9.1 --wait 60 \
-         > /run/said 2>&1; cat /run/said; imgbuild-config status; until [ -e /run/imgbuild-change/result ]; do sleep 0.1; done; \
+         > /run/output 2>&1; cat /run/output; imgbuild-config status; until [ -e /run/imgbuild-change/result ]; do sleep 0.1; done; \
          cat /run/imgbuild-change/output /run/imgbuild-change/result";
-    let said = machine.run(wrong, PATIENCE).output;
+    let output = machine.run(wrong).output;
     for words in [
         "a change is still being tried: ",
         "waiting for: ",
         "nothing was changed: not well within 60 s: ",
     ] {
-        assert!(said.contains(words), "no {words:?} in {said}");
+        assert!(output.contains(words), "no {words:?} in {output}");
     }
-    let after = machine.succeed("cat /etc/systemd/network/80-ethernet.network", PATIENCE);
+    let after = machine.succeed("cat /etc/systemd/network/80-ethernet.network");
     assert_eq!(after, before);
-    // QEMU's closed network gives no gateway by DHCP, as it does for the address that is set by hand.
+    // QEMU's closed network announces no gateway by DHCP, so the way back to DHCP below needs `--force`.
     let set = "imgbuild-config set uplink-address=10.0.2.15/24 uplink-gateway=10.0.2.2";
-    machine.succeed(set, PATIENCE);
-    let address = machine.succeed(
-        "ip -color=never -4 -brief address show scope global up",
-        PATIENCE,
-    );
+    machine.succeed(set);
+    let address = machine.succeed("ip -color=never -4 -brief address show scope global up");
     assert!(address.contains(" 10.0.2.15/24"), "{address}");
-    machine.succeed(
-        "imgbuild-config unset uplink-address uplink-gateway --force",
-        PATIENCE,
-    );
+    machine.succeed("imgbuild-config unset uplink-address uplink-gateway --force");
 }
 
 pub(super) fn the_administrator_finds_the_commands(machine: &mut Machine) {
     for command in ["imgbuild-status", "imgbuild-config show"] {
-        let refused = machine.run(&format!("su - admin -c '{command}'"), PATIENCE);
+        let refused = machine.run(&format!("su - admin -c '{command}'"));
         assert_eq!(refused.status, 1, "{}", refused.output);
         let help = format!("only root may; try: sudo {command}");
         assert!(refused.output.contains(&help), "{}", refused.output);
     }
     let sshd = "sshd -T -C user=root,host=h,addr=192.0.2.1 | grep -E '^(permitrootlogin|x11forwarding|passwordauthentication) ' | sort";
     assert_eq!(
-        machine.succeed(sshd, PATIENCE),
+        machine.succeed(sshd),
         "passwordauthentication no\npermitrootlogin no\nx11forwarding no"
     );
 }
 
-/// Gives the secrets that were shown before the seal.
+/// Seals the device; gives the secrets that were shown before.
 pub(super) fn sealed(machine: &mut Machine) -> Vec<String> {
-    machine.succeed("imgbuild-config unset stats-password", PATIENCE);
-    let text = machine.succeed("cat /boot/efi/imgbuild-secrets.txt", PATIENCE);
+    machine.succeed("imgbuild-config unset stats-password");
+    let text = machine.succeed("cat /boot/efi/imgbuild-secrets.txt");
     assert!(
         text.contains("\nstatistics page: http://lb:1500/"),
         "what is set is shown: {text}"
@@ -242,21 +223,21 @@ pub(super) fn sealed(machine: &mut Machine) -> Vec<String> {
     };
     let shown = vec![secret("password: "), secret("statistics login: boss ")];
     assert_eq!(shown.iter().map(String::len).sum::<usize>(), 14 + 24);
-    machine.succeed("imgbuild-config seal", PATIENCE);
+    machine.succeed("imgbuild-config seal");
     machine.succeed(
         "! test -e /boot/efi/imgbuild-secrets.txt && ! test -e /run/issue.d/50-imgbuild.issue",
-        PATIENCE,
     );
     shown
 }
 
-/// No block of the whole disk does: of neither filesystem, their free blocks and the journals included.
+/// Checks that no block of the whole disk has a secret: free blocks and journals of both filesystems
+/// included.
 pub(super) fn hold_none_of(disk: &Path, shown: &[String]) {
     let count = |text: &str| {
         let script = "tr -s '\\000' '\\n' < \"$1\" | grep -c -F -e \"$2\" || true";
         let mut command = Command::new("sh");
         command.env("LC_ALL", "C");
-        said(command.args(["-c", script, "sh"]).arg(disk).arg(text))
+        stdout(command.args(["-c", script, "sh"]).arg(disk).arg(text))
             .trim()
             .parse::<u32>()
             .unwrap()

@@ -1,12 +1,13 @@
-//! apt, asked for the same on the same archives, chooses the same packages.
+//! apt chooses the same packages from the same archives for the same request.
 
 use super::{BUILT, SETTINGS, TARGET};
-use crate::support::{bench, run, said};
+use crate::apt::Apt;
+use crate::command::{run, stdout};
+use crate::support::run_folder;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 /// Name and version.
 type Chosen = BTreeSet<(String, String)>;
@@ -19,12 +20,13 @@ fn x86_64_apt_chooses_the_same_packages() {
         .args(TARGET)
         .args(SETTINGS)
         .arg("--json");
-    let plan: Value = serde_json::from_str(&said(command.arg("--lock").arg(&BUILT.lock))).unwrap();
+    let plan: Value =
+        serde_json::from_str(&stdout(command.arg("--lock").arg(&BUILT.lock))).unwrap();
     let words = |list: &Value| -> Vec<String> {
         let list = list.as_array().unwrap().iter();
         list.map(|word| word.as_str().unwrap().to_owned()).collect()
     };
-    let apt = Apt::new(&words(&plan["spec"]["board"]["suite"]["components"]));
+    let apt = Archives::new(&words(&plan["spec"]["board"]["suite"]["components"]));
     let mut request = words(&plan["spec"]["packages"]);
     request.extend(apt.base());
     request.extend(
@@ -50,29 +52,20 @@ fn x86_64_apt_chooses_the_same_packages() {
 }
 
 /// apt with the archives of the lock and nothing installed.
-struct Apt {
-    root: PathBuf,
-}
+struct Archives(Apt);
 
-impl Apt {
+impl Archives {
     fn new(components: &[String]) -> Self {
-        let root = bench().join("apt");
-        for folder in [
-            "etc",
-            "state/lists/partial",
-            "cache/archives/partial",
-            "log",
-        ] {
-            fs_err::create_dir_all(root.join(folder)).unwrap();
-        }
+        let root = run_folder().join("apt");
+        fs_err::create_dir_all(&root).unwrap();
         let lock: toml::Table = fs_err::read_to_string(&BUILT.lock)
             .unwrap()
             .parse()
             .unwrap();
         let keyring =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("keyrings/debian-archive-keyring.pgp");
-        // apt knows a keyring by its name's end.
-        fs_err::copy(keyring, root.join("etc/debian.gpg")).unwrap();
+        // apt recognizes the format of a keyring by the end of its name.
+        fs_err::copy(keyring, root.join("debian.gpg")).unwrap();
         let (shown, mut sources) = (root.display(), String::new());
         for repository in lock["repositories"].as_array().unwrap() {
             let (url, name) = (
@@ -83,37 +76,20 @@ impl Apt {
             let components = components.join(" ");
             writeln!(
                 sources,
-                "deb [signed-by={shown}/etc/debian.gpg] {url} {suite} {components}"
+                "deb [signed-by={shown}/debian.gpg] {url} {suite} {components}"
             )
             .unwrap();
         }
-        fs_err::write(root.join("etc/sources.list"), sources).unwrap();
-        fs_err::write(root.join("status"), "").unwrap();
-        let configuration = format!(
-            "Dir \"{shown}\"; Dir::Etc \"{shown}/etc\"; Dir::State \"{shown}/state\";\n\
-             Dir::State::status \"{shown}/status\"; Dir::Cache \"{shown}/cache\";\n\
-             Dir::Log \"{shown}/log\"; APT::Architecture \"amd64\"; APT::Architectures {{ \"amd64\"; }};\n\
-             Acquire::Languages \"none\"; APT::Sandbox::User \"\"; Debug::NoLocking \"true\";\n"
-        );
-        fs_err::write(root.join("apt.conf"), configuration).unwrap();
-        let apt = Self { root };
+        let apt = Apt::new(&root, "amd64", &sources, "");
         run(apt
             .command("apt-get")
             .args(["--error-on=any", "-q", "update"]));
-        apt
+        Self(apt)
     }
 
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env("APT_CONFIG", self.root.join("apt.conf"))
-            .env("LC_ALL", "C");
-        command
-    }
-
-    /// What makes a Debian system: packages that are essential or of priority `required`.
+    /// The base of a Debian system: packages that are essential or of priority `required`.
     fn base(&self) -> BTreeSet<String> {
-        let text = said(self.command("apt-cache").arg("dumpavail"));
+        let text = stdout(self.0.command("apt-cache").arg("dumpavail"));
         let fields = |stanza: &str| -> BTreeMap<String, String> {
             let pairs = stanza.lines().filter_map(|line| line.split_once(": "));
             pairs
@@ -131,14 +107,14 @@ impl Apt {
     }
 
     fn install(&self, packages: &[String], recommends: bool) -> Chosen {
-        let mut command = self.command("apt-get");
+        let mut command = self.0.command("apt-get");
         command.args([
             "-q",
             "--simulate",
             "-o",
             &format!("APT::Install-Recommends={recommends}"),
         ]);
-        let text = said(command.arg("install").args(packages));
+        let text = stdout(command.arg("install").args(packages));
         // Inst adduser (3.152 Debian:13.1/stable [all])
         let installed = text.lines().filter_map(|line| line.strip_prefix("Inst "));
         let chosen = installed.map(|line| {

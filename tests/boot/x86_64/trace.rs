@@ -1,17 +1,17 @@
-//! What a build does to the machine it runs on, by strace(1): nothing but writing to its store and
-//! its output.
+//! A build writes only to its store and to its output, as strace(1) shows.
 
 use super::{BUILT, build};
-use crate::support::{User, bench, run};
+use crate::command::run;
+use crate::support::{User, run_folder};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Calls that make a process, so that it is known who is whose child.
+/// System calls that start a process, by which its parent is known.
 const BIRTHS: &str = "clone,clone3,fork,vfork";
-/// Calls that nobody outside of a namespace of its own may make.
+/// System calls that nobody may make outside of a namespace of the build.
 const FORBIDDEN: &str = "mount,umount2,pivot_root,chroot,move_mount,open_tree,fsopen,fsmount,setns";
-/// Calls that write to a path, or may.
+/// System calls that write to a path, or can.
 const WRITES: &str = "open,openat,openat2,creat,truncate,rename,renameat,renameat2,mkdir,mkdirat,\
     unlink,unlinkat,rmdir,link,linkat,symlink,symlinkat,mknod,mknodat,chmod,fchmodat,fchmodat2,chown,\
     lchown,fchownat,utimensat,setxattr,lsetxattr,removexattr,lremovexattr";
@@ -21,8 +21,8 @@ fn x86_64_a_build_touches_nothing_but_store_and_output() {
     let user = User::first("traced");
     let store = BUILT.copy_downloads(&user);
     let log = user.home().join("strace.log");
-    // The kernel lets nobody look into some processes of the sandbox but root, as whom strace runs where it can.
-    let build_command = user.command(bench().join("imgbuild"));
+    // Only root may look into some processes of the sandbox, so strace runs as root if it can.
+    let build_command = user.command(run_folder().join("imgbuild"));
     let mut command = Command::new("strace");
     command.args([
         "--follow-forks",
@@ -53,8 +53,8 @@ fn x86_64_a_build_touches_nothing_but_store_and_output() {
     run(build(&mut command, &BUILT.lock, &output.join("traced.img")));
     let trace = String::from_utf8_lossy(&fs_err::read(&log).unwrap()).into_owned();
     let mut calls = calls(&trace);
-    // What makes the builder an ordinary user is no part of the build.
-    let program = format!("\"{}\"", bench().join("imgbuild").display());
+    // The calls that change to the ordinary user are not part of the build.
+    let program = format!("\"{}\"", run_folder().join("imgbuild").display());
     let start = calls
         .iter()
         .position(|call| call.name == "execve" && call.arguments.starts_with(&program));
@@ -88,8 +88,8 @@ struct Call {
     result: String,
 }
 
-/// The calls of `trace` in the order of their ends; those that another process's line interrupts are
-/// put together again.
+/// The calls of `trace` in the order of their ends. A call that the lines of other processes interrupt is
+/// joined again.
 fn calls(trace: &str) -> Vec<Call> {
     let mut unfinished = BTreeMap::new();
     let mut calls = Vec::new();
@@ -126,26 +126,26 @@ fn calls(trace: &str) -> Vec<Call> {
     calls
 }
 
-/// How far a process is from the host.
+/// How far a process is separated from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
-    /// In its namespaces.
+    /// It is in the host's namespaces.
     Host,
-    /// In namespaces of its own, with the host's files in view.
+    /// It is in namespaces of its own, in which it sees the host's files.
     Namespaced,
-    /// In a root of its own.
+    /// It has a root of its own.
     Moved,
 }
 
 struct Watch {
-    /// Processes that were born where the host's process ids count, and in which phase. All others
-    /// are in the sandbox, since only there calls return other ids.
+    /// Processes that were born where the host's process ids count, with their phase at birth. All others are
+    /// in the sandbox, because only there calls return other ids.
     known: BTreeMap<u32, Phase>,
-    /// Where in the trace a process came into a later phase.
+    /// The lines of the trace at which a process entered a later phase.
     left: Vec<(u32, usize, Phase)>,
-    /// Where in the trace a process moved to another working directory.
+    /// The lines of the trace at which a process changed its working directory.
     moved: Vec<(u32, usize, PathBuf)>,
-    /// Whose child a process is, and where in the trace it was born.
+    /// The parent of a process, and the line of the trace at which the process was born.
     parents: BTreeMap<u32, (u32, usize)>,
     /// Folders that may be written to.
     allowed: Vec<PathBuf>,
@@ -178,7 +178,7 @@ impl Watch {
                 _ => {}
             }
         }
-        // A child may act, and have children, before its birth is noted.
+        // A child may make calls, and have children, before the line of its birth.
         let mut n_known = 0;
         while n_known != watch.known.len() {
             n_known = watch.known.len();
@@ -195,7 +195,7 @@ impl Watch {
         watch
     }
 
-    /// Where process `pid` was at line `index` of the trace.
+    /// The phase of process `pid` at line `index` of the trace.
     fn phase(&self, pid: u32, index: usize) -> Phase {
         let Some(&born) = self.known.get(&pid) else {
             return Phase::Moved;
@@ -207,14 +207,14 @@ impl Watch {
         left.map(|(_, _, phase)| *phase).max().unwrap_or(born)
     }
 
-    /// What is wrong with `call`, line `index`.
+    /// The offence in `call`, line `index`, if it is one.
     fn offence(&self, index: usize, call: &Call) -> Option<String> {
         let phase = self.phase(call.pid, index);
         let is_in = |names: &str| names.split(',').any(|name| name == call.name);
         let wrong = match call.name.as_str() {
             _ if phase == Phase::Moved => false,
             "unshare" => false,
-            // The program starts nothing but itself; `sudo` or `mount` would show here.
+            // The program starts only itself; `sudo` or `mount` would show here.
             "execve" => {
                 let program = call.arguments.split(", ").next().unwrap_or_default();
                 !program.ends_with("/imgbuild\"") && program != "\"/proc/self/exe\""
@@ -222,7 +222,7 @@ impl Watch {
             "ioctl" => call.arguments.contains("LOOP_"),
             _ if is_in(FORBIDDEN) => phase == Phase::Host,
             name if name.starts_with("open") && !opens_for_writing(&call.arguments) => false,
-            // What was refused changed nothing, but was meant to.
+            // A refused call changed nothing, but was an attempt.
             _ if is_in(WRITES) => !self
                 .written(index, call)
                 .iter()
@@ -237,7 +237,7 @@ impl Watch {
         })
     }
 
-    /// The paths that `call` names: strings, below the folder before them if they are relative.
+    /// The paths in `call`, which are strings. A relative one is below the folder before it.
     fn written(&self, index: usize, call: &Call) -> Vec<PathBuf> {
         let mut paths = Vec::new();
         let mut folder = self.folder(call.pid, index);
@@ -248,15 +248,16 @@ impl Watch {
                 paths.push(normal(&folder.join(path.trim_end_matches('"'))));
             }
         }
-        // What a link points at is not written to.
+        // The target of a link is not written to.
         if call.name.contains("link") && !call.name.starts_with("un") {
-            // None stands there of a process that only root may look into.
+            // A process into which only root may look has no such string.
             paths.drain(..1.min(paths.len()));
         }
         paths
     }
 
-    /// The working directory of process `pid` at line `index`: where it moved last, or else its parent's when it was born.
+    /// The working directory of process `pid` at line `index`: the one of its last change, or else its
+    /// parent's at its birth.
     fn folder(&self, pid: u32, index: usize) -> PathBuf {
         let mut moved = self.moved.iter().rev();
         let moved = moved.find(|(who, at, _)| *who == pid && *at < index);
@@ -272,7 +273,7 @@ impl Watch {
 
     fn may_write(&self, path: &Path) -> bool {
         path == Path::new("/dev/null")
-            // Its own: when memory ends, a script goes first.
+            // A script sets its own value, so that the kernel ends it first when memory is short.
             || path == Path::new("/proc/self/oom_score_adj")
             || self.says_who_one_is(path)
             || self.allowed.iter().any(|folder| path.starts_with(folder))
@@ -280,7 +281,7 @@ impl Watch {
 }
 
 impl Watch {
-    /// Of a process of the build: who it is in its namespace.
+    /// Whether `path` is the id map of a process of the build.
     fn says_who_one_is(&self, path: &Path) -> bool {
         let text = path.to_string_lossy();
         let words: Vec<&str> = text.trim_start_matches('/').split('/').collect();

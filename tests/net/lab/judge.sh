@@ -36,23 +36,23 @@ ssh-keygen -A > /dev/null
 
 # judge FILE NONSENSE COMMAND...: the command takes the file, and does not take it with a line of nonsense.
 judge() {
-    local file=$1 nonsense=$2 said
+    local file=$1 nonsense=$2 output
     shift 2
     [ -e "$file" ] || return 0
-    said=$("$@" 2>&1) || echo "$file: $*: $said"
+    output=$("$@" 2>&1) || echo "$file: $*: $output"
     echo "$file" >> /tmp/judge/done
     cp -a "$file" /tmp/judge/sound
     echo "$nonsense" >> "$file"
-    ! "$@" > /tmp/judge/said 2>&1 || echo "$file: $* takes nonsense"
+    ! "$@" > /tmp/judge/output 2>&1 || echo "$file: $* takes nonsense"
     cp -a /tmp/judge/sound "$file"
 }
 
 # What it says of a file comes before it looks for the radio.
 hostapd_reads() {
-    local said
-    said=$(timeout 20 hostapd /run/hotspot/hostapd.conf 2>&1) && return 1
-    echo "$said" | grep -E '^Line |errors? found in' && return 1
-    echo "$said" | grep -q wlan0 || { echo "$said"; return 1; }
+    local output
+    output=$(timeout 20 hostapd /run/hotspot/hostapd.conf 2>&1) && return 1
+    echo "$output" | grep -E '^Line |errors? found in' && return 1
+    echo "$output" | grep -q wlan0 || { echo "$output"; return 1; }
 }
 
 tor_reads() {
@@ -68,7 +68,7 @@ check_files() {
     if [ -e /etc/hotspot/hostapd.conf.in ]; then
         echo a passphrase > /etc/hotspot/passphrase
         [ -s /etc/hotspot/ssid ] || echo name > /etc/hotspot/ssid
-        said=$(/usr/lib/imgbuild/hotspot-prepare 2>&1) || echo "hotspot-prepare: $said"
+        output=$(/usr/lib/imgbuild/hotspot-prepare 2>&1) || echo "hotspot-prepare: $output"
         judge /run/hotspot/hostapd.conf nonsense=1 hostapd_reads
     fi
     check_scripts
@@ -109,15 +109,15 @@ exposure() {
 
 # What sshd itself says that it does: keys only, no root, no windows.
 sshd_takes_keys_only() {
-    local said
-    said=$(sshd -T -C user=root,host=h,addr=192.0.2.1 | grep -xE '(kbdinteractiveauthentication|passwordauthentication|permitrootlogin|x11forwarding) no' | wc -l)
-    [ "$said" = 4 ] || sshd -T -C user=root,host=h,addr=192.0.2.1
+    local output
+    output=$(sshd -T -C user=root,host=h,addr=192.0.2.1 | grep -xE '(kbdinteractiveauthentication|passwordauthentication|permitrootlogin|x11forwarding) no' | wc -l)
+    [ "$output" = 4 ] || sshd -T -C user=root,host=h,addr=192.0.2.1
     echo 'sshd -T' >> /tmp/judge/done
 }
 
 # Units that come with the image, and Debian's with drop-ins of ours.
 check_units() {
-    local said unit units
+    local output unit units
     units=$(cd /usr/lib/systemd/system && ls -d imgbuild-* hotspot.service 2> /dev/null || true)
     for unit in /etc/systemd/system/*.d; do
         unit=${unit##*/}
@@ -125,20 +125,20 @@ check_units() {
     done
     for unit in $units; do
         echo "$unit$(exposure "$unit")" >> /tmp/judge/done
-        said=$(systemd-analyze verify --man=no --recursive-errors=no "$unit" 2>&1) || echo "$unit: $said"
-        [ -z "$said" ] || echo "$unit: $said"
+        output=$(systemd-analyze verify --man=no --recursive-errors=no "$unit" 2>&1) || echo "$unit: $output"
+        [ -z "$output" ] || echo "$unit: $output"
     done
     printf '[Service]\nNonsense=1\n' > /etc/systemd/system/nonsense.service
-    said=$(systemd-analyze verify --man=no --recursive-errors=no nonsense.service 2>&1) || true
-    [ -n "$said" ] || echo 'systemd-analyze verify takes nonsense'
+    output=$(systemd-analyze verify --man=no --recursive-errors=no nonsense.service 2>&1) || true
+    [ -n "$output" ] || echo 'systemd-analyze verify takes nonsense'
     echo systemd-analyze >> /tmp/judge/done
 }
 
 check_always
 for settings; do
     printf '%s\n' "$settings" > /etc/imgbuild/settings
-    said=$(perl /usr/sbin/imgbuild-config boot 2>&1)
-    [ -z "$said" ] || echo "with $settings: $said"
+    output=$(perl /usr/sbin/imgbuild-config boot 2>&1)
+    [ -z "$output" ] || echo "with $settings: $output"
     check_files | sed "s/^/with $(echo "$settings" | tr '\n' ' ' | sed 's/[&/\\]/./g'): /"
 done
 sort -u /tmp/judge/done

@@ -5,7 +5,7 @@ export LC_ALL=C.UTF-8 SYSTEMD_LOG_TARGET=console SYSTEMD_PAGER=cat
 names=/usr/share/judge-names
 
 # Takes text with paths of FOLDER in it, each with an end of line, a blank, a quote or a line's number behind.
-told() {
+read_paths() {
     echo "READ $1" $(grep -o "$1/[^\"' ]*" | sed -e "s,^$1/,," -e 's/:\([0-9].*\)*$//' | sort -u | grep -Fxf "$names")
 }
 
@@ -26,21 +26,21 @@ alone() {
 }
 
 all() {
-    run-parts --test /etc/cron.daily | told /etc/cron.daily
+    run-parts --test /etc/cron.daily | read_paths /etc/cron.daily
     # cron(8) has the same rule.
-    run-parts --list /etc/cron.d | told /etc/cron.d
-    run-parts --lsbsysinit --test /etc/update-motd.d | told /etc/update-motd.d
-    visudo -c | told /etc/sudoers.d
-    logrotate -d /etc/logrotate.conf 2>&1 | sed -n 's,^reading config file ,/etc/logrotate.d/,p' | told /etc/logrotate.d
+    run-parts --list /etc/cron.d | read_paths /etc/cron.d
+    run-parts --lsbsysinit --test /etc/update-motd.d | read_paths /etc/update-motd.d
+    visudo -c | read_paths /etc/sudoers.d
+    logrotate -d /etc/logrotate.conf 2>&1 | sed -n 's,^reading config file ,/etc/logrotate.d/,p' | read_paths /etc/logrotate.d
     sshd -T | numbered /etc/ssh/sshd_config.d
-    udevadm verify 2>&1 | told /etc/udev/rules.d
-    /usr/lib/systemd/systemd-sysctl --cat-config | told /etc/sysctl.d
-    systemd-tmpfiles --cat-config | told /etc/tmpfiles.d
-    systemd-sysusers --cat-config | told /etc/sysusers.d
+    udevadm verify 2>&1 | read_paths /etc/udev/rules.d
+    /usr/lib/systemd/systemd-sysctl --cat-config | read_paths /etc/sysctl.d
+    systemd-tmpfiles --cat-config | read_paths /etc/tmpfiles.d
+    systemd-sysusers --cat-config | read_paths /etc/sysusers.d
     /usr/lib/systemd/systemd-modules-load 2>&1 | numbered /etc/modules-load.d
     modprobe --showconfig | numbered /etc/modprobe.d
-    systemd-analyze cat-config systemd/journald.conf | told /etc/systemd/journald.conf.d
-    systemctl --root=/ list-unit-files | sed 's,^,/etc/systemd/system/,' | grep '/a' | told /etc/systemd/system
+    systemd-analyze cat-config systemd/journald.conf | read_paths /etc/systemd/journald.conf.d
+    systemctl --root=/ list-unit-files | sed 's,^,/etc/systemd/system/,' | grep '/a' | read_paths /etc/systemd/system
     apt-config dump 2> /dev/null | numbered /etc/apt/apt.conf.d
     apt-get indextargets --no-release-info 2> /dev/null | numbered /etc/apt/sources.list.d
     alone /etc/apt/preferences.d 'nonsense' apt-cache policy -o Dir::Etc::PreferencesParts=/tmp/alone

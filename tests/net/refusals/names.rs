@@ -1,11 +1,11 @@
-//! Which files of a folder a program reads: what the build takes and what the programs of an image say is the same.
+//! Which files of a folder a program reads: the build and the programs of an image must agree.
 
 use super::{Definitions, OF_OTHERS, PACKAGES};
 use imgbuild::define::overlay::Overlay;
 use imgbuild::diag::Diagnostics;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names of every kind, each of which some program passes over.
+/// Names of every kind; some program ignores each of them.
 const NAMES: [&str; 40] = [
     "a",
     "A-b_9",
@@ -49,7 +49,7 @@ const NAMES: [&str; 40] = [
     "a.",
 ];
 
-/// Folders, and what each file in them holds: `N` is the number of its name.
+/// Folders, and the text of each file in them, in which `N` is the number of its name.
 const FOLDERS: [(&str, &str); 22] = [
     ("/etc/cron.daily", "#!/bin/sh\n"),
     ("/etc/cron.d", "# judgeN\n"),
@@ -127,8 +127,8 @@ fn names_that_programs_read_are_those_that_a_build_takes() {
         "usr/lib/imgbuild/apply.d/99-judge",
         "changed /usr/share/judge-names\nverify  /usr/lib/imgbuild/judge-read; exit 1\n",
     );
-    let said = definitions.refusal();
-    let parts = said.split("READ ").skip(1);
+    let output = definitions.refusal();
+    let parts = output.split("READ ").skip(1);
     let lines = parts.map(|part| part.lines().next().unwrap_or_default());
     let words = lines.map(|line| line.split_ascii_whitespace().collect::<Vec<&str>>());
     let read: BTreeMap<&str, BTreeSet<&str>> = words
@@ -146,7 +146,7 @@ fn names_that_programs_read_are_those_that_a_build_takes() {
         assert_eq!(
             read.get(folder),
             Some(taken),
-            "{folder}: read, and taken; {said}"
+            "{folder}: read, and taken; {output}"
         );
     }
 }

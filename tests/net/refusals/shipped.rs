@@ -1,45 +1,46 @@
-//! Files that Debian's packages put into the folders of a rule are no mistakes: a build takes each of them. Nor are those of
-//! other people's images of which programs say something, and which they take.
+//! A build accepts all files that Debian's packages put into the folders of a rule. It also accepts files of
+//! other projects' images of which programs complain although they use them.
 
 use super::{Definitions, OF_OTHERS, PACKAGES};
-use crate::support::{bench, mirror, run, said};
+use crate::command::{run, stdout};
+use crate::support::{mirror, run_folder};
 use imgbuild::define::overlay::Overlay;
 use imgbuild::diag::Diagnostics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Where configuration lies, as a pattern for a line of `Contents-….gz`.
+/// The folders of configuration, as a pattern for a line of `Contents-….gz`.
 const PLACES: &str =
     r"^(etc|usr/lib/[a-z-]+\.d|usr/(lib|share)/(udev|systemd|polkit-1|dbus-1|NetworkManager))/";
 
-/// What is meant for others than who reads the folder.
+/// Files that are not for the program that reads the folder.
 const FOR_OTHERS: [&str; 4] = [
     // Shells that do not read /etc/profile.
     ".csh",
     ".bash",
     ".zsh",
-    // systemd passes over it, indeed: Wine's maintainer scripts link to it (wine 10.0).
+    // systemd ignores this one, to which the maintainer scripts of Wine link (wine 10.0).
     "binfmt.d/wine",
 ];
 
-/// Files that programs have a word for, and take.
+/// Files of which programs complain although they use them.
 const SOUND: [(&str, &str); 8] = [
-    // MainsailOS, whose style udev does not like.
+    // From MainsailOS; udev complains of the style.
     (
         "etc/udev/rules.d/10-can.rules",
         "SUBSYSTEM==\"net\", ACTION==\"change|add\", KERNEL==\"can*\"  ATTR{tx_queue_len}=\"128\"\n",
     ),
-    // Of most routers; networkd calls it deprecated.
+    // From most routers; networkd calls it deprecated.
     (
         "etc/systemd/network/10-lan.network",
         "[Match]\nName=eth1\n\n[Network]\nAddress=10.9.0.21\nIPForward=yes\n",
     ),
-    // RaspAP, with the mode that files of overlays have: sudo takes it, and visudo would have 0440.
+    // From RaspAP, with the mode that files of overlays have: sudo accepts it, and visudo expects 0440.
     (
         "etc/sudoers.d/090_raspap",
         "%sudo ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart haproxy\n",
     ),
-    // Accounts of the same overlay.
+    // The accounts are those of the same overlay.
     (
         "etc/sysusers.d/sound.conf",
         "u sound - \"Sound\" /var/lib/sound\ng soundio -\n",
@@ -65,7 +66,7 @@ const SOUND: [(&str, &str); 8] = [
 
 /// The paths of files in all packages of Debian 13 for a PC, by folder.
 fn contents() -> BTreeMap<String, BTreeSet<String>> {
-    let folder = bench().join("contents");
+    let folder = run_folder().join("contents");
     fs_err::create_dir_all(&folder).unwrap();
     let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for architecture in ["all", "amd64"] {
@@ -75,7 +76,7 @@ fn contents() -> BTreeMap<String, BTreeSet<String>> {
         let url = format!("{}/dists/trixie/main/{name}", mirror.trim_end_matches('/'));
         let mut helper = Command::new("/usr/lib/apt/apt-helper");
         run(helper.args(["download-file", &url]).arg(&path));
-        let text = said(Command::new("zgrep").args(["-E", PLACES]).arg(&path));
+        let text = stdout(Command::new("zgrep").args(["-E", PLACES]).arg(&path));
         for path in text
             .lines()
             .filter_map(|line| line.split_whitespace().next())
@@ -121,11 +122,11 @@ fn what_programs_take_is_no_mistake_whatever_they_say_of_it() {
     for (path, text) in SOUND {
         definitions.file(path, text);
     }
-    // The one that is, so that no image is written.
+    // This one is a mistake, so that no image is written.
     definitions.file("usr/local/bin/mine", "#!/usr/bin/perl\nnonsense(;\n");
-    let said = definitions.refusal();
+    let output = definitions.refusal();
     assert!(
-        said.contains(": 1 mistake") && said.contains("perl -c"),
-        "{said}"
+        output.contains(": 1 mistake") && output.contains("perl -c"),
+        "{output}"
     );
 }

@@ -14,9 +14,7 @@ fn download_that_breaks_off_is_resumed() {
     let fixture = Fixture::of(&archive());
     let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     let download = fixture.download("large", &content);
-    fixture
-        .server
-        .fault("/large", Fault::Truncate(300_000), Times::Once);
+    fixture.fault("/large", Fault::Truncate(300_000), Times::Once);
     fixture.fetch(&download).unwrap();
     let ranges = fixture.server.ranges("/large");
     let [first, second] = &ranges[..] else {
@@ -38,12 +36,8 @@ fn download_is_resumed_by_the_next_run() {
     let fixture = Fixture::of(&archive());
     let content = b"0123456789".repeat(1000);
     let download = fixture.download("large", &content);
-    fixture
-        .server
-        .fault("/large", Fault::Truncate(4000), Times::Once);
-    fixture
-        .server
-        .fault("/large", Fault::Status(404), Times::Once);
+    fixture.fault("/large", Fault::Truncate(4000), Times::Once);
+    fixture.fault("/large", Fault::Status(404), Times::Once);
     fixture.fetch(&download).unwrap_err();
     assert_eq!(fixture.partials(), 1);
     fixture.fetch(&download).unwrap();
@@ -59,10 +53,8 @@ fn download_starts_again_where_the_server_knows_no_range() {
     let fixture = Fixture::of(&archive());
     let content = b"0123456789".repeat(1000);
     let download = fixture.download("large", &content);
-    fixture
-        .server
-        .fault("/large", Fault::Truncate(4000), Times::Once);
-    fixture.server.fault("/large", Fault::NoRange, Times::Once);
+    fixture.fault("/large", Fault::Truncate(4000), Times::Once);
+    fixture.fault("/large", Fault::NoRange, Times::Once);
     fixture.fetch(&download).unwrap();
     assert_eq!(fixture.server.ranges("/large"), ["", "bytes=4000-"]);
     assert_eq!(fixture.heard.fetched(), download.size);
@@ -86,10 +78,8 @@ fn download_that_stalls_is_given_up_and_resumed() {
     let fixture = Fixture::of(&archive());
     let content = b"0123456789".repeat(1000);
     let download = fixture.download("large", &content);
-    fixture
-        .server
-        .fault("/large", Fault::Stall(4000), Times::Once);
-    fixture.server.fault("/large", Fault::Silence, Times::Once);
+    fixture.fault("/large", Fault::Stall(4000), Times::Once);
+    fixture.fault("/large", Fault::Silence, Times::Once);
     fixture.fetch_with(impatient(), &download).unwrap();
     assert_eq!(
         fixture.server.ranges("/large"),
@@ -104,9 +94,7 @@ fn download_that_is_slow_but_alive_is_not_given_up() {
     let download = fixture.download("slow", &content);
     // The ten pieces take longer than the time limit together, and each of them less.
     let pause = Duration::from_millis(60);
-    fixture
-        .server
-        .fault("/slow", Fault::Slow(100, pause), Times::Always);
+    fixture.fault("/slow", Fault::Slow(100, pause), Times::Always);
     fixture.fetch_with(impatient(), &download).unwrap();
     assert_eq!(fixture.server.ranges("/slow"), [""]);
 }
@@ -115,12 +103,8 @@ fn download_that_is_slow_but_alive_is_not_given_up() {
 fn download_retries_what_passes_and_only_that() {
     let fixture = Fixture::of(&archive());
     let mut download = fixture.download("file", b"content");
-    fixture
-        .server
-        .fault("/file", Fault::Status(503), Times::Once);
-    fixture
-        .server
-        .fault("/file", Fault::Status(429), Times::Once);
+    fixture.fault("/file", Fault::Status(503), Times::Once);
+    fixture.fault("/file", Fault::Status(429), Times::Once);
     fixture.fetch(&download).unwrap();
     assert_eq!(fixture.server.ranges("/file").len(), 3);
 
@@ -137,9 +121,7 @@ fn download_retries_what_passes_and_only_that() {
 fn download_waits_longer_each_time_and_not_for_ever() {
     let fixture = Fixture::of(&archive());
     let download = fixture.download("file", b"content");
-    fixture
-        .server
-        .fault("/file", Fault::Status(500), Times::Always);
+    fixture.fault("/file", Fault::Status(500), Times::Always);
     let pauses = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&pauses);
     let pause = move |time: Duration| noted.lock().unwrap().push(time.as_millis());
@@ -161,9 +143,7 @@ fn download_goes_on_to_the_next_mirror() {
     let mut download = fixture.download("file", b"content");
     fs_err::write(fixture.root.path().join("longer"), b"content and more").unwrap();
     fs_err::write(fixture.root.path().join("other"), b"CONTENT").unwrap();
-    fixture
-        .server
-        .fault("/here", Fault::Redirect("/file".to_owned()), Times::Always);
+    fixture.fault("/here", Fault::Redirect("/file".to_owned()), Times::Always);
     let urls = ["missing", "longer", "other", "here"];
     let urls = urls.map(|path| format!("{}/{path}", fixture.server.url()).parse().unwrap());
     download.urls = urls.to_vec();
@@ -177,9 +157,7 @@ fn download_by_two_builds_at_once_happens_once() {
     let content = b"0123456789".repeat(100);
     let download = fixture.download("file", &content);
     let pause = Duration::from_millis(30);
-    fixture
-        .server
-        .fault("/file", Fault::Slow(500, pause), Times::Always);
+    fixture.fault("/file", Fault::Slow(500, pause), Times::Always);
     let other = Store::open(fixture.store.root()).unwrap();
     let clients = [(); 2].map(|()| Client::new(quick()).unwrap());
     std::thread::scope(|scope| {
@@ -221,7 +199,7 @@ fn client_goes_through_its_proxy_only_when_told() {
         },
         ..quick()
     };
-    fixture.server.fault(
+    fixture.fault(
         "http://deb.example/file",
         Fault::Serve(b"content".to_vec()),
         Times::Once,
@@ -293,7 +271,7 @@ fn client_sends_the_login_of_an_address_and_never_shows_it() {
     );
     download.urls = vec![url.parse().unwrap()];
     for fault in [Fault::Status(401), Fault::Corrupt(1)] {
-        fixture.server.fault("/file", fault, Times::Always);
+        fixture.fault("/file", fault, Times::Always);
     }
     for _ in 0..2 {
         let error = fixture.fetch(&download).unwrap_err();
@@ -315,17 +293,13 @@ fn download_goes_on_as_long_as_it_gets_any_further() {
     let content = b"0123456789".repeat(100);
     let download = fixture.download("cut", &content);
     for _ in 0..40 {
-        fixture
-            .server
-            .fault("/cut", Fault::Truncate(25), Times::Once);
+        fixture.fault("/cut", Fault::Truncate(25), Times::Once);
     }
     fixture.fetch(&download).unwrap();
     assert!(fixture.server.ranges("/cut").len() >= 40);
     // If each attempt starts again, it is no advance to come as far as before.
     let again = fixture.download("again", &b"9876543210".repeat(100));
-    fixture
-        .server
-        .fault("/again", Fault::TruncateWhole(500), Times::Always);
+    fixture.fault("/again", Fault::TruncateWhole(500), Times::Always);
     fixture.fetch(&again).unwrap_err();
     assert!(fixture.server.ranges("/again").len() <= 8);
 }
@@ -356,7 +330,7 @@ fn download_that_drips_for_ever_ends_with_what_is_wrong() {
             false => drip.clone(),
         };
         fixture.server.forgive("/drip");
-        fixture.server.fault("/drip", fault, Times::Always);
+        fixture.fault("/drip", fault, Times::Always);
         let error = fixture.fetch_with(options(), &download).unwrap_err();
         let words = error.to_string();
         assert!(
@@ -366,7 +340,7 @@ fn download_that_drips_for_ever_ends_with_what_is_wrong() {
     }
     // The limit holds for small files too.
     fixture.server.forgive("/drip");
-    fixture.server.fault("/drip", drip, Times::Always);
+    fixture.fault("/drip", drip, Times::Always);
     let client = Client::new(options()).unwrap();
     let error = client.get("drip", &download.urls, 1 << 20).unwrap_err();
     assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");

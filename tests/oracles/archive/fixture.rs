@@ -1,7 +1,7 @@
 //! An archive, its server, and a client with a store of its own.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
-use crate::mirror::{Compression, DebSpec, NOW, Server, TestArchive};
+use crate::mirror::{Compression, DebSpec, Fault, NOW, Server, TestArchive, Times};
 use imgbuild::apt::repository::{Archives, Indices, Repository, RepositoryError};
 use imgbuild::architecture::Architecture;
 use imgbuild::digest::Sha256;
@@ -77,6 +77,10 @@ impl Fixture {
             store,
             heard: Heard::default(),
         }
+    }
+
+    pub(super) fn fault(&self, path: &str, fault: Fault, times: Times) {
+        self.server.fault(path, fault, times);
     }
 
     pub(super) fn repository(&self, archive: &TestArchive) -> Repository {

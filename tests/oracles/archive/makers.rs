@@ -2,59 +2,40 @@
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
 use super::fixture::{Fixture, archive, hello};
+use crate::apt::Apt;
+use crate::command::{run, stdout};
 use crate::mirror::{Compression, Server, TestKey};
-use crate::support::judge;
 use imgbuild::digest::Sha256;
 use std::path::Path;
-use std::process::Command;
-use tempfile::TempDir;
+use std::process::{Command, Output};
 
-/// apt, with its programs and nothing else of this machine.
-fn apt(folder: &Path, arguments: &[&str]) -> Command {
-    let config = format!(
-        "Dir \"{folder}\";\nDir::State::status \"{folder}/status\";\n\
-         Dir::Bin::methods \"/usr/lib/apt/methods\";\nAPT::Architecture \"arm64\";\n\
-         APT::Architectures {{ \"arm64\"; }};\nAPT::Sandbox::User \"\";\n\
-         Acquire::http::Proxy \"DIRECT\";\nAcquire::Languages \"none\";\n",
-        folder = folder.display()
-    );
-    fs_err::write(folder.join("apt.conf"), config).unwrap();
-    let mut command = Command::new("apt-get");
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-        .env("LC_ALL", "C.UTF-8");
-    command
-        .env("APT_CONFIG", folder.join("apt.conf"))
-        .args(arguments)
-        .current_dir(folder);
-    command
+/// apt-get, which trusts `key` and has read the archive of `server`, or the reason why it refused that.
+fn apt(folder: &Path, server: &Server, key: &TestKey) -> (Apt, Output) {
+    let keyring = folder.join("key.gpg");
+    fs_err::write(&keyring, key.keyring()).unwrap();
+    let (keyring, url) = (keyring.display(), server.url());
+    let source = format!("deb [signed-by={keyring}] {url} trixie main\n");
+    let apt = Apt::new(folder, "arm64", &source, "");
+    let update = get(&apt).args(["update", "--error-on=any"]).output();
+    (apt, update.unwrap())
 }
 
-fn apt_folder(server: &Server, key: &TestKey) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for path in [
-        "etc/apt/preferences.d",
-        "var/lib/apt/lists/partial",
-        "var/cache/apt/archives/partial",
-    ] {
-        fs_err::create_dir_all(folder.path().join(path)).unwrap();
-    }
-    let keyring = folder.path().join("key.gpg");
-    fs_err::write(&keyring, key.keyring()).unwrap();
-    fs_err::write(folder.path().join("status"), "").unwrap();
-    let (keyring, url) = (keyring.display(), server.url());
-    let line = format!("deb [signed-by={keyring}] {url} trixie main\n");
-    fs_err::write(folder.path().join("etc/apt/sources.list"), line).unwrap();
-    folder
+/// apt-get, without a proxy.
+fn get(apt: &Apt) -> Command {
+    let mut get = apt.command("apt-get");
+    get.args(["-o", "Acquire::http::Proxy=DIRECT"]);
+    get
 }
 
 #[test]
 fn archive_of_tests_is_accepted_by_apt() {
     let fixture = Fixture::of(&archive());
-    let folder = apt_folder(&fixture.server, &TestKey::new(1));
-    judge(&mut apt(folder.path(), &["update", "--error-on=any"]));
-    judge(&mut apt(folder.path(), &["download", "hello", "hello-doc"]));
+    let folder = tempfile::tempdir().unwrap();
+    let (apt, updated) = apt(folder.path(), &fixture.server, &TestKey::new(1));
+    assert!(updated.status.success(), "{updated:?}");
+    let mut download = get(&apt);
+    download.args(["download", "hello", "hello-doc"]);
+    run(download.current_dir(folder.path()));
     let deb = fs_err::read(folder.path().join("hello_1.0-1_arm64.deb")).unwrap();
     assert_eq!(Sha256::of(&deb), archive().locked("hello").sha256);
 }
@@ -62,11 +43,9 @@ fn archive_of_tests_is_accepted_by_apt() {
 #[test]
 fn archive_signed_by_another_key_is_refused_by_apt() {
     let fixture = Fixture::of(&archive());
-    let folder = apt_folder(&fixture.server, &TestKey::new(2));
-    let output = apt(folder.path(), &["update", "--error-on=any"])
-        .output()
-        .unwrap();
-    assert!(!output.status.success(), "{output:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let (_, refused) = apt(folder.path(), &fixture.server, &TestKey::new(2));
+    assert!(!refused.status.success(), "{refused:?}");
 }
 
 #[test]
@@ -81,8 +60,7 @@ fn archive_packages_are_accepted_by_dpkg_deb() {
     for (number, compression) in compressions.into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.deb"));
         fs_err::write(&path, hello().compression(compression).build()).unwrap();
-        let info = judge(Command::new("dpkg-deb").arg("--info").arg(&path));
-        let info = String::from_utf8(info.stdout).unwrap();
+        let info = stdout(Command::new("dpkg-deb").arg("--info").arg(&path));
         for part in [
             " Package: hello\n",
             " Depends: libc6 (>= 2.36)\n",
@@ -91,8 +69,7 @@ fn archive_packages_are_accepted_by_dpkg_deb() {
         ] {
             assert!(info.contains(part), "{part}: {info}");
         }
-        let contents = judge(Command::new("dpkg-deb").arg("--contents").arg(&path));
-        let contents = String::from_utf8(contents.stdout).unwrap();
+        let contents = stdout(Command::new("dpkg-deb").arg("--contents").arg(&path));
         let lines: Vec<String> = contents
             .lines()
             .map(|line| {

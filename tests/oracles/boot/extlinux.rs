@@ -2,7 +2,7 @@
 //! leave the menu as imgbuild wrote it.
 
 use super::{EPOCH, contents, empty, path, put_file};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::boot::extlinux::{self, ExtlinuxSettings};
 use imgbuild::tree::{Kind, Name, Tree};
 use std::path::Path;
@@ -81,11 +81,9 @@ fn before_and_after(settings: &ExtlinuxSettings) -> (String, String) {
         fs_err::create_dir_all(to.parent().unwrap()).unwrap();
         fs_err::write(to, contents(&tree).bytes(&path(at)).unwrap()).unwrap();
     }
-    judge(
-        Command::new("unshare")
-            .args(["-Urm", "sh", "-c", ENTER, "sh"])
-            .arg(folder.path()),
-    );
+    run(Command::new("unshare")
+        .args(["-Urm", "sh", "-c", ENTER, "sh"])
+        .arg(folder.path()));
     let after = fs_err::read_to_string(on_disk(folder.path())).unwrap();
     (contents(&tree).text(&path(extlinux::MENU)).unwrap(), after)
 }

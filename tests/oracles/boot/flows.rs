@@ -1,7 +1,7 @@
 //! The boot flows GRUB and Raspberry Pi, whose files are read by xz and a shell.
 
 use super::{EPOCH, contents, empty, path, put_file};
-use crate::support::judge;
+use crate::command::{run, stdout};
 use imgbuild::architecture::Architecture;
 use imgbuild::boot::{grub, rpi};
 use imgbuild::tree::{Content, Kind, Name, Tree};
@@ -70,11 +70,9 @@ fn xz_unpacks_the_core_image_of_grub() {
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join("packed"), &core[start..start + packed]).unwrap();
     let unpack = "xz -dc --format=raw --lzma1=dict=64KiB,lc=3,lp=0,pb=2 < packed > raw";
-    judge(
-        Command::new("sh")
-            .args(["-c", unpack])
-            .current_dir(folder.path()),
-    );
+    run(Command::new("sh")
+        .args(["-c", unpack])
+        .current_dir(folder.path()));
     let raw = fs_err::read(folder.path().join("raw")).unwrap();
     assert_eq!(raw.len(), raw_len);
     let table = raw.strip_prefix(kernel.as_slice()).unwrap();
@@ -138,7 +136,7 @@ fn a_shell_reads_the_settings_of_raspi_firmware_as_we_meant_them() {
     let joined = "set -u; . ./raspi-firmware; for c in $CONSOLES; do printf 'console=%s ' $c; done; \
                   printf 'root=%s rw fsck.repair=yes net.ifnames=0 cma=%s rootwait %s\\n' \
                   \"$ROOTPART\" \"$CMA\" \"$(cat raspi-extra-cmdline)\"";
-    let said = judge(
+    let words = stdout(
         Command::new("sh")
             .args(["-c", joined])
             .current_dir(folder.path()),
@@ -146,5 +144,5 @@ fn a_shell_reads_the_settings_of_raspi_firmware_as_we_meant_them() {
     let ours = contents(&boot.firmware)
         .text(&path("/cmdline.txt"))
         .unwrap();
-    assert_eq!(String::from_utf8(said.stdout).unwrap(), ours);
+    assert_eq!(words, ours);
 }

@@ -219,10 +219,7 @@ fn what_is_too_large_is_refused_by_its_bound() {
     let near = Near::new();
     // The file is sparse: neither the disk nor the memory could hold it.
     let huge = |path: &str, len| {
-        fs_err::File::create(near.path(path))
-            .unwrap()
-            .set_len(len)
-            .unwrap()
+        crate::command::resize(&near.path(path), len);
     };
     huge("profiles/p/profile.toml", 8 << 40);
     near.refused(&["is longer than 1048576 bytes"]);

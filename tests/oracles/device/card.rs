@@ -14,12 +14,12 @@ fn the_file_on_the_boot_partition_is_read_as_windows_writes_it() {
         CARD,
         "\u{feff}wifi-ssid = Café\r\nwifi-passphrase=swordfish 42\r\n# x\r\n\r\nhostname = den\r\n",
     );
-    let said = device.succeed("imgbuild-config boot");
+    let output = device.succeed("imgbuild-config boot");
     assert!(
-        said.contains("taken over from imgbuild.txt: wifi-ssid"),
-        "{said}"
+        output.contains("taken over from imgbuild.txt: wifi-ssid"),
+        "{output}"
     );
-    assert!(!said.contains("swordfish"), "{said}");
+    assert!(!output.contains("swordfish"), "{output}");
     assert_eq!(device.read("/etc/hotspot/ssid"), "Café\n");
     assert_eq!(device.read("/etc/hotspot/passphrase"), "swordfish 42\n");
     assert_eq!(device.read("/etc/hostname"), "den\n");
@@ -85,15 +85,19 @@ fn front_ends_are_written_over_several_lines_and_shown_on_one() {
         ("port = 1338 }]'", "both listen on port 1338"),
         ("port = 81 }'", "expected a table, such as { name = "),
     ] {
-        let ended = device.run(&format!("{set}{rest}"));
-        assert_eq!(ended.status, Some(1), "{rest}");
-        assert!(ended.said.contains(reason), "{rest}: {}", ended.said);
+        let finished = device.run(&format!("{set}{rest}"));
+        assert_eq!(finished.status, Some(1), "{rest}");
+        assert!(
+            finished.output.contains(reason),
+            "{rest}: {}",
+            finished.output
+        );
     }
     device.write(CARD, "http-frontends = [\n");
-    let said = device.succeed("imgbuild-config boot");
+    let output = device.succeed("imgbuild-config boot");
     assert!(
-        said.contains("line 1: expected a line with ] behind the values"),
-        "{said}"
+        output.contains("line 1: expected a line with ] behind the values"),
+        "{output}"
     );
 }
 
@@ -104,7 +108,7 @@ fn a_mistake_on_the_boot_partition_is_told_and_costs_no_start() {
         CARD,
         "wifi-ssid = Home\r\nwifi-passphrase = short\r\nwifi-chanel = 6\r\nhello\r\n",
     );
-    let said = device.succeed("imgbuild-config boot");
+    let output = device.succeed("imgbuild-config boot");
     let problems = device.read(PROBLEMS);
     for mistake in [
         "line 2: `wifi-passphrase`: expected 8 to 63 printable ASCII characters, or a key of 64 hexadecimal digits",
@@ -112,9 +116,9 @@ fn a_mistake_on_the_boot_partition_is_told_and_costs_no_start() {
         "line 4: expected `name = value`",
     ] {
         assert!(problems.contains(&format!("  {mistake}\r\n")), "{problems}");
-        assert!(said.contains(mistake), "{said}");
+        assert!(output.contains(mistake), "{output}");
     }
-    assert!(!(problems + &said).contains("short"));
+    assert!(!(problems + &output).contains("short"));
     assert_eq!(
         device.read("/etc/hotspot/ssid"),
         "imgbuild-42cd\n",
@@ -158,7 +162,7 @@ fn a_time_zone_that_the_device_does_not_have_is_refused_with_the_one_that_it_has
     let problems = device.read(PROBLEMS);
     let near = "line 2: `time-zone`: the device has no such zone; there is `America/Los_Angeles`";
     assert!(problems.contains(near), "{problems}");
-    device.told();
+    device.calls();
     for (zone, words) in [
         ("US/Pacific", "there is `America/Los_Angeles`"),
         ("berlin", "there is `Europe/Berlin`"),
@@ -167,11 +171,11 @@ fn a_time_zone_that_the_device_does_not_have_is_refused_with_the_one_that_it_has
         ("Etc", "expected a name such as"),
     ] {
         let refused = device.run(&format!("imgbuild-config set time-zone={zone}"));
-        assert_eq!(refused.status, Some(1), "{zone}: {}", refused.said);
-        assert!(refused.said.contains(words), "{zone}: {}", refused.said);
+        assert_eq!(refused.status, Some(1), "{zone}: {}", refused.output);
+        assert!(refused.output.contains(words), "{zone}: {}", refused.output);
     }
     // Everything else is unchanged.
-    assert_eq!(device.told(), [""; 0]);
+    assert_eq!(device.calls(), [""; 0]);
     device.succeed("imgbuild-config set time-zone=America/Los_Angeles");
     assert_eq!(device.read("/etc/timezone"), "America/Los_Angeles\n");
     // The rule that checks this file where an image is built gives the same error.
@@ -181,11 +185,11 @@ fn a_time_zone_that_the_device_does_not_have_is_refused_with_the_one_that_it_has
         .lines()
         .find(|line| line.contains("Imgbuild::Zone"))
         .unwrap();
-    let ended = device.run(rule.strip_prefix("verify ").unwrap());
-    assert_ne!(ended.status, Some(0));
+    let finished = device.run(rule.strip_prefix("verify ").unwrap());
+    assert_ne!(finished.status, Some(0));
     assert!(
-        ended.said.contains("the device has no such zone"),
+        finished.output.contains("the device has no such zone"),
         "{}",
-        ended.said
+        finished.output
     );
 }

@@ -1,7 +1,7 @@
 //! The channels of an access point by the image's own regulatory database.
 
 use super::scratch::Device;
-use crate::support::judge;
+use crate::command::stdout;
 use crate::values::PROGRAMS;
 use std::path::Path;
 use std::process::Command;
@@ -38,17 +38,16 @@ fn the_rules_of_radio_say_what_is_open() {
     for overlay in ["base", "hotspot"] {
         perl.arg("-I").arg(overlays.join(overlay).join(modules));
     }
-    let said = judge(perl.arg("-e").arg(SAY).arg(database())).stdout;
-    let said = String::from_utf8(said).unwrap();
-    let count = |reason: &str| said.lines().filter(|line| line.contains(reason)).count();
+    let output = stdout(perl.arg("-e").arg(SAY).arg(database()));
+    let count = |reason: &str| output.lines().filter(|line| line.contains(reason)).count();
     assert_eq!(
         (count("no rule"), count("radar"), count("damaged")),
         (45, 13, 0),
-        "{said}"
+        "{output}"
     );
     let of = |country: &str| {
-        let line = said.lines().find(|line| line.starts_with(country));
-        line.unwrap_or_else(|| panic!("{country}: {said}"))
+        let line = output.lines().find(|line| line.starts_with(country));
+        line.unwrap_or_else(|| panic!("{country}: {output}"))
     };
     for (country, channels) in [
         ("00", "00 1 2 3 4 5 6 7 8 9 10 11 5: lets"),
@@ -99,10 +98,19 @@ fn a_channel_that_the_country_keeps_closed_is_refused_with_those_that_are_open()
         ("wifi-country=JP wifi-band=5 wifi-channel=36", ""),
         ("wifi-country=00 wifi-band=2.4 wifi-channel=11", ""),
     ] {
-        let ended = device.run(&format!("imgbuild-config set {settings}"));
-        let refused = ended.status != Some(0);
-        assert_eq!(refused, !reason.is_empty(), "{settings}: {}", ended.said);
-        assert!(ended.said.contains(reason), "{settings}: {}", ended.said);
+        let finished = device.run(&format!("imgbuild-config set {settings}"));
+        let refused = finished.status != Some(0);
+        assert_eq!(
+            refused,
+            !reason.is_empty(),
+            "{settings}: {}",
+            finished.output
+        );
+        assert!(
+            finished.output.contains(reason),
+            "{settings}: {}",
+            finished.output
+        );
     }
     assert!(
         device

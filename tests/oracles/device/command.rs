@@ -10,7 +10,7 @@ const USERS: &str = "/etc/haproxy/conf.d/10-stats-users.cfg";
 pub(super) fn started(profile: &str) -> Device {
     let device = Device::flashed(profile);
     device.succeed("imgbuild-config boot");
-    device.told();
+    device.calls();
     device
 }
 
@@ -18,8 +18,8 @@ pub(super) fn started(profile: &str) -> Device {
 fn the_first_start_makes_what_no_two_devices_share() {
     let device = Device::flashed("haproxy-node");
     assert!(!device.has(USERS));
-    let said = device.succeed("imgbuild-config boot");
-    assert_eq!(said, "", "also what is new is there for those who check");
+    let output = device.succeed("imgbuild-config boot");
+    assert_eq!(output, "", "also what is new is there for those who check");
     let users = device.read(USERS);
     assert!(
         users.starts_with("userlist stats_users\n    user admin password $6$"),
@@ -54,13 +54,13 @@ fn the_first_start_makes_what_no_two_devices_share() {
 #[test]
 fn a_setting_changes_its_files_and_reloads_their_services_only() {
     let device = started("haproxy-node");
-    let said = device.succeed("imgbuild-config set stats-port=1400");
+    let output = device.succeed("imgbuild-config set stats-port=1400");
     for path in [
         CONFIG,
         "/etc/nftables.d/input/30-haproxy.nft",
         "/usr/lib/imgbuild/health.d/30-haproxy",
     ] {
-        assert!(said.contains(&format!("changed: {path}\n")), "{said}");
+        assert!(output.contains(&format!("changed: {path}\n")), "{output}");
         assert!(device.read(path).contains("1400"), "{path}");
     }
     let expected = [
@@ -70,14 +70,14 @@ fn a_setting_changes_its_files_and_reloads_their_services_only() {
         "systemctl is-active --quiet haproxy.service",
         "nc -w 30 -U /run/haproxy-master.sock",
     ];
-    assert_eq!(device.told(), expected);
+    assert_eq!(device.calls(), expected);
     let shown = device.succeed("imgbuild-config show stats-port");
     assert!(shown.contains("= 1400  (set here)"), "{shown}");
     assert_eq!(
         device.succeed("imgbuild-config apply"),
         "nothing had to change\n"
     );
-    assert_eq!(device.told(), [""; 0]);
+    assert_eq!(device.calls(), [""; 0]);
     device.succeed("imgbuild-config unset stats-port");
     assert!(device.read(CONFIG).contains("bind *:1338"));
     assert!(
@@ -112,12 +112,16 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
             "nothing was changed: `haproxy -c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d` failed: no such port",
         ),
     ] {
-        let ended = device.run(&format!("imgbuild-config {words}"));
-        assert_eq!(ended.status, Some(1), "{words}");
-        assert!(ended.said.contains(reason), "{words}: {}", ended.said);
+        let finished = device.run(&format!("imgbuild-config {words}"));
+        assert_eq!(finished.status, Some(1), "{words}");
+        assert!(
+            finished.output.contains(reason),
+            "{words}: {}",
+            finished.output
+        );
         assert_eq!(device.read(CONFIG), before, "{words}");
         assert!(
-            !device.told().iter().any(|told| told.starts_with("nc ")),
+            !device.calls().iter().any(|call| call.starts_with("nc ")),
             "{words}"
         );
     }
@@ -130,23 +134,23 @@ fn a_device_that_is_not_well_afterwards_is_put_back() {
     let device = started("haproxy-node");
     let (config, settings) = (device.read(CONFIG), device.read("/etc/imgbuild/settings"));
     device.health(&format!("! grep -q 7777 {CONFIG}"));
-    let ended = device.run("imgbuild-config set stats-port=7777 --wait 1");
-    assert_eq!(ended.status, Some(1));
+    let finished = device.run("imgbuild-config set stats-port=7777 --wait 1");
+    assert_eq!(finished.status, Some(1));
     assert!(
-        ended
-            .said
+        finished
+            .output
             .contains("nothing was changed: not well within 1 s: service (not up)"),
         "{}",
-        ended.said
+        finished.output
     );
     assert_eq!(
         (device.read(CONFIG), device.read("/etc/imgbuild/settings")),
         (config, settings)
     );
     let reloads = device
-        .told()
+        .calls()
         .into_iter()
-        .filter(|told| told.starts_with("nc "))
+        .filter(|call| call.starts_with("nc "))
         .count();
     assert_eq!(reloads, 2, "with the new files, and again with the old");
     device.succeed("imgbuild-config set stats-port=7777 --force");
@@ -163,10 +167,10 @@ fn a_power_cut_before_a_change_is_found_good_undoes_it() {
     let cut = "imgbuild-config set stats-port=7777";
     assert_ne!(device.run(cut).status, Some(0));
     assert!(device.read(CONFIG).contains("7777"));
-    let said = device.succeed("imgbuild-config boot");
+    let output = device.succeed("imgbuild-config boot");
     assert!(
-        said.contains("the power failed before a change was found good"),
-        "{said}"
+        output.contains("the power failed before a change was found good"),
+        "{output}"
     );
     assert_eq!(
         (device.read(CONFIG), device.read("/etc/imgbuild/settings")),
@@ -180,18 +184,20 @@ fn what_a_person_wrote_by_hand_is_kept_or_named() {
     let device = started("haproxy-node");
     let by_hand = device.read(CONFIG) + "# mine\n";
     device.write(CONFIG, &by_hand);
-    let ended = device.run("imgbuild-config set stats-port=1400");
-    assert_eq!(ended.status, Some(1));
+    let finished = device.run("imgbuild-config set stats-port=1400");
+    assert_eq!(finished.status, Some(1));
     assert!(
-        ended.said.contains(&format!("changed by hand: `{CONFIG}`")),
+        finished
+            .output
+            .contains(&format!("changed by hand: `{CONFIG}`")),
         "{}",
-        ended.said
+        finished.output
     );
     assert_eq!(device.read(CONFIG), by_hand);
     assert!(
         device
             .run("imgbuild-config status")
-            .said
+            .output
             .contains("changed by hand")
     );
     device.succeed("imgbuild-config boot");
@@ -203,7 +209,7 @@ fn what_a_person_wrote_by_hand_is_kept_or_named() {
     assert!(
         device
             .run("imgbuild-config apply")
-            .said
+            .output
             .contains("`stats-port`: expected a port")
     );
     assert!(
@@ -223,12 +229,12 @@ fn secrets_come_from_files_and_are_shown_to_nobody() {
     device
         .succeed("printf 'correct horse\\n' | imgbuild-config set wifi-passphrase=@- wifi-ssid=X");
     assert_eq!(device.read("/etc/hotspot/passphrase"), "correct horse\n");
-    assert_eq!(device.told(), ["systemctl restart hotspot.service"]);
+    assert_eq!(device.calls(), ["systemctl restart hotspot.service"]);
     for words in ["show", "show --json", "status"] {
         assert!(
             !device
                 .run(&format!("imgbuild-config {words}"))
-                .said
+                .output
                 .contains("horse"),
             "{words}"
         );
@@ -249,7 +255,7 @@ fn a_password_that_everybody_knows_is_locked_in_the_first_boot() {
     let device = started("base");
     device.program("usermod", "");
     let step = "set -eu; . /usr/lib/imgbuild/firstboot.d/15-known-passwords";
-    for (account, password, told) in [
+    for (account, password, expected) in [
         ("root", "dietpi", &["usermod --password ! root"][..]),
         ("root", "1234", &["usermod --password ! root"]),
         ("dietpi", "dietpi", &["usermod --password ! dietpi"]),
@@ -260,11 +266,11 @@ fn a_password_that_everybody_knows_is_locked_in_the_first_boot() {
             "perl -e 'print \"{account}:\" . crypt(\"{password}\", \"\\$6\\$salt\\$\") . \":0::::::\\n\"' > /etc/shadow"
         ));
         device.succeed(step);
-        assert_eq!(device.told(), told, "{account} {password}");
+        assert_eq!(device.calls(), expected, "{account} {password}");
     }
     device.write("/etc/shadow", "root:!:0::::::\ndietpi::0::::::\n");
     device.succeed(step);
-    assert_eq!(device.told(), [""; 0]);
+    assert_eq!(device.calls(), [""; 0]);
 }
 
 #[test]
@@ -305,8 +311,8 @@ fn the_status_names_what_is_wrong_and_why() {
         haproxy.service) printf 'ActiveState=failed\\nSubState=failed\\nResult=exit-code\\n\\n' ;; \
         *.service) printf 'ActiveState=active\\nSubState=running\\nResult=success\\n\\n' ;; esac; done");
     device.health("false");
-    let ended = device.run("imgbuild-status");
-    assert_eq!(ended.status, Some(1), "{}", ended.said);
+    let finished = device.run("imgbuild-status");
+    assert_eq!(finished.status, Some(1), "{}", finished.output);
     for line in [
         "Load balancer with HAProxy\n",
         "Name:            haproxy-node\n",
@@ -315,7 +321,11 @@ fn the_status_names_what_is_wrong_and_why() {
         "  haproxy.service                    failed (exit-code)\n",
         "  service                            FAILED  not up\n",
     ] {
-        assert!(ended.said.contains(line), "no {line:?} in\n{}", ended.said);
+        assert!(
+            finished.output.contains(line),
+            "no {line:?} in\n{}",
+            finished.output
+        );
     }
     assert!(
         device
@@ -323,14 +333,14 @@ fn the_status_names_what_is_wrong_and_why() {
             .contains("FAILED  not up")
     );
     device.health("true");
-    let quick = device.run("imgbuild-status --quick").said;
+    let quick = device.run("imgbuild-status --quick").output;
     assert!(
         quick.contains("FAILED  not up"),
         "as it was found last: {quick}"
     );
-    let said = device.run("imgbuild-status --json").said;
+    let output = device.run("imgbuild-status --json").output;
     let json: serde_json::Value =
-        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+        serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
     assert_eq!(
         json["checks"],
         serde_json::json!([{ "name": "service", "ok": true, "starting": false, "detail": "" }])
@@ -351,17 +361,17 @@ fn every_file_that_settings_decide_has_a_rule() {
     let read_anew = "/etc/apt/apt.conf.d/";
     for profile in Definitions::find(&[]).profiles().unwrap() {
         let device = Device::flashed(&profile);
-        let said = device.succeed("perl -I /usr/lib/imgbuild/perl -MImgbuild::Rules -MImgbuild::Store -e 'print map { \"$_\\n\" } \
+        let output = device.succeed("perl -I /usr/lib/imgbuild/perl -MImgbuild::Rules -MImgbuild::Store -e 'print map { \"$_\\n\" } \
             grep { m{^/etc} && !@{Imgbuild::Rules::of($_)} } map { $_->{path} } @{Imgbuild::Store::load()->{files}}'");
-        let without: Vec<&str> = said
+        let without: Vec<&str> = output
             .lines()
             .filter(|path| !path.starts_with(read_anew))
             .collect();
         assert!(without.is_empty(), "{profile}: {without:?}");
         // A service that is reloaded while it runs must also read the file when it starts.
-        let said = device.succeed("perl -I /usr/lib/imgbuild/perl -MImgbuild::Rules -MImgbuild::Store -e 'print map { \"@{$_->{reload}}\\n\" } \
+        let output = device.succeed("perl -I /usr/lib/imgbuild/perl -MImgbuild::Rules -MImgbuild::Store -e 'print map { \"@{$_->{reload}}\\n\" } \
             grep { !$_->{service} && grep { m{ctl |/imgbuild/} } @{$_->{reload} // []} } @{Imgbuild::Rules::of(map { $_->{path} } @{Imgbuild::Store::load()->{files}})}'");
-        assert_eq!(said, "", "{profile}: no `service` in apply.d");
+        assert_eq!(output, "", "{profile}: no `service` in apply.d");
     }
 }
 
@@ -374,11 +384,11 @@ fn a_pipe_is_waited_for_with_a_word_and_what_is_no_file_is_refused() {
         ("/nowhere", "No such file or directory"),
     ] {
         let refused = device.run(&format!("imgbuild-config set wifi-passphrase=@{path}"));
-        assert_eq!(refused.status, Some(1), "{path}: {}", refused.said);
-        assert!(refused.said.contains(words), "{path}: {}", refused.said);
+        assert_eq!(refused.status, Some(1), "{path}: {}", refused.output);
+        assert!(refused.output.contains(words), "{path}: {}", refused.output);
     }
-    let waits = "mkfifo /run/pipe /run/said; imgbuild-config set wifi-passphrase=@/run/pipe > /run/out 2> /run/said & \
-        exec 3< /run/said; read -r line <&3; echo \"$line\"; echo 'from a pipe' > /run/pipe; wait $!";
+    let waits = "mkfifo /run/pipe /run/output; imgbuild-config set wifi-passphrase=@/run/pipe > /run/out 2> /run/output & \
+        exec 3< /run/output; read -r line <&3; echo \"$line\"; echo 'from a pipe' > /run/pipe; wait $!";
     assert_eq!(
         device.succeed(waits),
         "waiting for `/run/pipe`: nobody has written into it yet\n"

@@ -16,7 +16,7 @@ fn started(profile: &str) -> Device {
     device.write("etc/shadow", "admin:!:0::::::\n");
     device.write("etc/ssh/ssh_config", "");
     device.succeed("imgbuild-config boot; /usr/lib/imgbuild/firstboot");
-    device.told();
+    device.calls();
     device
 }
 
@@ -43,10 +43,10 @@ fn the_first_boot_shows_what_it_made_and_prints_none_of_it() {
     device.program("chpasswd", "cat > /run/chpasswd");
     device.write("etc/shadow", "admin:!:0::::::\n");
     device.write("etc/ssh/ssh_config", "");
-    let said = device.succeed("imgbuild-config boot; /usr/lib/imgbuild/firstboot");
-    assert_eq!(said, "", "what a unit prints stays in the journal");
-    let told = device.read("/run/chpasswd");
-    let password = told.trim().strip_prefix("admin:").unwrap();
+    let output = device.succeed("imgbuild-config boot; /usr/lib/imgbuild/firstboot");
+    assert_eq!(output, "", "what a unit prints stays in the journal");
+    let passed = device.read("/run/chpasswd");
+    let password = passed.trim().strip_prefix("admin:").unwrap();
     assert_eq!(password.len(), 14, "{password}");
     let kept = device.read("/var/lib/imgbuild/credentials");
     assert!(
@@ -66,7 +66,7 @@ fn the_first_boot_shows_what_it_made_and_prints_none_of_it() {
     // After a power cut before the end, the same password is set once more.
     device
         .succeed("rm /var/lib/imgbuild/firstboot-done /run/chpasswd; /usr/lib/imgbuild/firstboot");
-    assert_eq!(device.read("/run/chpasswd").trim(), told.trim());
+    assert_eq!(device.read("/run/chpasswd").trim(), passed.trim());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn what_is_shown_follows_each_change_and_goes_back_with_it() {
     // While the new name is provisional it is shown to those who look for it; afterwards it is not.
     device.health("! grep -q Other /etc/hotspot/ssid || { cp /run/issue.d/50-imgbuild.issue /run/tried; false; }");
     let refused = device.run("imgbuild-config set wifi-ssid=Other --wait 1");
-    assert_eq!(refused.status, Some(1), "{}", refused.said);
+    assert_eq!(refused.status, Some(1), "{}", refused.output);
     assert!(device.read("/run/tried").contains("Wi-Fi name: Other\n"));
     assert_eq!(shown(&device), text);
 
@@ -140,15 +140,15 @@ fn a_seal_leaves_nothing_of_it_but_what_the_device_needs() {
     let text = shown(&device);
     let passphrase = line(&text, "Wi-Fi passphrase: ").to_owned();
     let password = line(&text, "password: ").to_owned();
-    let said = device.succeed("imgbuild-config seal");
+    let output = device.succeed("imgbuild-config seal");
     assert!(
-        said.contains("stays, for the device needs it: wifi-passphrase"),
-        "{said}"
+        output.contains("stays, for the device needs it: wifi-passphrase"),
+        "{output}"
     );
     let where_is = |text: &str| {
         device
             .run(&format!("grep -rl {text} boot etc run tmp var"))
-            .said
+            .output
     };
     assert_eq!(where_is(&password), "");
     let needed = where_is(&passphrase);
@@ -215,9 +215,9 @@ fn what_others_may_not_read_is_overwritten_where_it_goes() {
         Imgbuild::File::remove("/tmp/x", 1);
         print 0 + (join("", <$old>) =~ /secret/);"#;
     device.write("/tmp/script", script);
-    let said = device.succeed("perl -I /usr/lib/imgbuild/perl /tmp/script");
+    let output = device.succeed("perl -I /usr/lib/imgbuild/perl /tmp/script");
     // If only its owner may read the new file, the same is true of the old one.
-    assert_eq!(said, "0 0 0 0 0 0 1 0 1 0");
+    assert_eq!(output, "0 0 0 0 0 0 1 0 1 0");
 }
 
 #[test]

@@ -13,15 +13,18 @@ const ENDED: &str = "upto '[ -e /run/imgbuild-change/result ]'; ";
 fn device() -> Device {
     let device = Device::flashed("haproxy-node");
     device.succeed("imgbuild-config boot");
-    device.told();
+    device.calls();
     device
 }
 
 #[test]
 fn a_new_address_stays_where_the_gateway_answers() {
     let device = device();
-    let said = device.succeed(SET);
-    assert!(said.contains(&format!("changed: {NETWORK}\n")), "{said}");
+    let output = device.succeed(SET);
+    assert!(
+        output.contains(&format!("changed: {NETWORK}\n")),
+        "{output}"
+    );
     assert!(device.read(NETWORK).contains("Address=192.0.2.7/24\n"));
 }
 
@@ -31,7 +34,7 @@ fn a_new_address_is_taken_back_where_it_does_not() {
     let before = device.read(NETWORK);
     device.gateway(&format!("! grep -q 192.0.2.7 {NETWORK}"));
     let refused = device.run(&format!("{SET} --wait 4"));
-    assert_eq!(refused.status, Some(1), "{}", refused.said);
+    assert_eq!(refused.status, Some(1), "{}", refused.output);
     for words in [
         "taken back where the device is not well with it within 4 s",
         " s left until it is taken back; waiting for: the gateway 192.0.2.1 to answer",
@@ -39,15 +42,15 @@ fn a_new_address_is_taken_back_where_it_does_not() {
         "`sudo imgbuild-config confirm` keeps it, as does --force",
     ] {
         assert!(
-            refused.said.contains(words),
+            refused.output.contains(words),
             "no {words:?} in {}",
-            refused.said
+            refused.output
         );
     }
     assert_eq!(device.read(NETWORK), before);
     assert!(!device.read("/etc/imgbuild/settings").contains("uplink"));
-    let reloads = device.told();
-    let reloads = reloads.iter().filter(|told| *told == "networkctl reload");
+    let reloads = device.calls();
+    let reloads = reloads.iter().filter(|call| *call == "networkctl reload");
     assert_eq!(reloads.count(), 2);
 }
 
@@ -57,9 +60,9 @@ fn a_firewall_is_taken_back_as_well_and_what_cannot_cut_off_is_not() {
     device.gateway("false");
     let refused = device.run("imgbuild-config set stats-port=1400 --wait 4");
     assert!(
-        refused.said.contains("a gateway that answers"),
+        refused.output.contains("a gateway that answers"),
         "{}",
-        refused.said
+        refused.output
     );
     assert_eq!(refused.status, Some(1));
     device.succeed("imgbuild-config set stats-user=boss");
@@ -73,15 +76,15 @@ fn the_owner_confirms_from_another_login() {
     let nothing = device.run("imgbuild-config confirm");
     assert_eq!(nothing.status, Some(1));
     assert!(
-        nothing.said.contains("no change waits to be confirmed"),
+        nothing.output.contains("no change waits to be confirmed"),
         "{}",
-        nothing.said
+        nothing.output
     );
-    let said = device.succeed(&format!(
-        "{UNTIL} {SET} > /run/said 2>&1 & {UNTIL} {WAITS} \
-         upto 'grep -q left /run/said'; imgbuild-config status; \
+    let output = device.succeed(&format!(
+        "{UNTIL} {SET} > /run/output 2>&1 & {UNTIL} {WAITS} \
+         upto 'grep -q left /run/output'; imgbuild-config status; \
          imgbuild-config set stats-port=1400; imgbuild-status | grep Settings; \
-         imgbuild-config confirm; wait; cat /run/said"
+         imgbuild-config confirm; wait; cat /run/output"
     ));
     for words in [
         "a change is still being tried: 1",
@@ -90,7 +93,7 @@ fn the_owner_confirms_from_another_login() {
         "confirmed: the change stays",
         "changed: /etc/systemd/network/80-ethernet.network",
     ] {
-        assert!(said.contains(words), "no {words:?} in {said}");
+        assert!(output.contains(words), "no {words:?} in {output}");
     }
     assert!(device.read(NETWORK).contains("Address=192.0.2.7/24\n"));
     assert_eq!(device.run("imgbuild-config confirm").status, Some(1));
@@ -103,7 +106,7 @@ fn a_session_that_breaks_leaves_the_change_to_its_end() {
         let device = device();
         let before = device.read(NETWORK);
         let asked = format!(
-            "{UNTIL} perl -e '$SIG{{INT}} = \"DEFAULT\"; exec @ARGV' {SET} --wait 2 > /run/said 2>&1 & pid=$!; \
+            "{UNTIL} perl -e '$SIG{{INT}} = \"DEFAULT\"; exec @ARGV' {SET} --wait 2 > /run/output 2>&1 & pid=$!; \
              {WAITS} kill -{signal} $pid; wait $pid; {ENDED}"
         );
         device.gateway("false");
@@ -127,8 +130,12 @@ fn a_change_whose_unit_is_killed_is_taken_back_at_once() {
         "{UNTIL} {SET} & asked=$!; {WAITS} \
          kill -9 $(pgrep -f 'perl.*carry-out'); wait $asked"
     ));
-    assert_eq!(killed.status, Some(1), "{}", killed.said);
-    assert!(killed.said.contains("was taken back"), "{}", killed.said);
+    assert_eq!(killed.status, Some(1), "{}", killed.output);
+    assert!(
+        killed.output.contains("was taken back"),
+        "{}",
+        killed.output
+    );
     assert_eq!(device.read(NETWORK), before);
     device.gateway("true");
     device.succeed(SET);
@@ -160,17 +167,17 @@ fn a_change_waits_until_what_ends_the_last_one_has_ended() {
         device.program("systemctl", SYSTEMCTL);
         device.gateway(gateway);
         let before = device.read(NETWORK);
-        let said = device.succeed(&format!(
+        let output = device.succeed(&format!(
             "{SET} > /dev/null 2>&1 & asked=$!; {meanwhile} upto 'grep -q deactivating /run/unit'; kill -9 $asked; \
-             imgbuild-config set stats-user=boss > /run/said 2>&1 & next=$!; \
-             upto 'grep -q waiting /run/said || [ -e /run/imgbuild-change/request ]'; touch /run/go; \
-             wait $next; status=$?; cat /run/said; exit $status"
+             imgbuild-config set stats-user=boss > /run/output 2>&1 & next=$!; \
+             upto 'grep -q waiting /run/output || [ -e /run/imgbuild-change/request ]'; touch /run/go; \
+             wait $next; status=$?; cat /run/output; exit $status"
         ));
         for words in [
             "waiting for the change before to end; 3",
             "changed: /etc/haproxy/conf.d/10-stats-users.cfg\n",
         ] {
-            assert!(said.contains(words), "no {words:?} in {said}");
+            assert!(output.contains(words), "no {words:?} in {output}");
         }
         let settings = device.read("/etc/imgbuild/settings");
         assert!(settings.contains("stats-user = boss"), "{settings}");
@@ -192,8 +199,11 @@ fn servers_that_are_down_are_told_and_not_refused() {
     );
     device.write("usr/lib/imgbuild/health", health);
     device.succeed("chmod 755 /usr/lib/imgbuild/health");
-    let said = device.succeed("imgbuild-config set http-servers=w=10.0.0.9:80");
-    assert!(said.ends_with("note: servers-up (http/w DOWN)\n"), "{said}");
+    let output = device.succeed("imgbuild-config set http-servers=w=10.0.0.9:80");
+    assert!(
+        output.ends_with("note: servers-up (http/w DOWN)\n"),
+        "{output}"
+    );
     assert!(
         device
             .read("/etc/haproxy/conf.d/30-http.cfg")
@@ -216,8 +226,8 @@ fn what_was_changed_by_hand_is_restored_when_that_is_asked_for() {
         "nothing had to change\n"
     );
     assert!(device.read(config).ends_with("# mine\n"));
-    let said = device.succeed("imgbuild-config apply --overwrite");
-    assert!(said.contains(&format!("changed: {config}\n")), "{said}");
+    let output = device.succeed("imgbuild-config apply --overwrite");
+    assert!(output.contains(&format!("changed: {config}\n")), "{output}");
     assert_eq!((device.read(config), device.read(users)), before);
     assert_eq!(device.mode_of(users), 0o640);
     assert!(
@@ -234,7 +244,7 @@ fn a_gateway_answers_or_is_silent_on_a_real_wire() {
     device.succeed("rm /usr/sbin/ip");
     let ask = "perl -I /usr/lib/imgbuild/perl -MImgbuild::Reach -e '\
          print map { \"$_->{address} \" } Imgbuild::Reach::answering(Imgbuild::Reach::gateways()); print \"\\n\"'";
-    let said = device.succeed(&format!(
+    let output = device.succeed(&format!(
         "set -e; unshare --net sleep 600 & router=$!; {UNTIL}
          upto '[ \"$(readlink /proc/$router/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]'
          in_router() {{ nsenter --target $router --net \"$@\"; }}
@@ -250,7 +260,7 @@ fn a_gateway_answers_or_is_silent_on_a_real_wire() {
          in_router ip link set wire down; {ask}"
     ));
     assert_eq!(
-        said,
+        output,
         "\n\n192.0.2.1 \n192.0.2.1 2001:db8::1 \n2001:db8::1 \n\n"
     );
 }
@@ -286,9 +296,9 @@ fn each_gateway_that_is_new_or_answered_before_has_to_answer() {
             *Imgbuild::Reach::answering = sub(@gateways) { grep { !$_->{silent} } @gateways };
             print Imgbuild::Provisional::unreached(Imgbuild::Provisional::known(@$before)) // """#;
         device.write("/tmp/script", script);
-        let said = device.succeed(&format!(
+        let output = device.succeed(&format!(
             "perl -I /usr/lib/imgbuild/perl /tmp/script '{before}' '{now}'"
         ));
-        assert_eq!(said, reason, "{before:?}, then {now:?}");
+        assert_eq!(output, reason, "{before:?}, then {now:?}");
     }
 }

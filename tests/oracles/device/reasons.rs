@@ -15,8 +15,8 @@ fn every_check_that_fails_has_a_reason_in_words() {
         device.program("haproxy", "echo '[ALERT] there is no such port'; exit 1");
         device.succeed("rm /usr/sbin/nc");
         device.own_health();
-        let said = device.run("/usr/lib/imgbuild/health").said;
-        for line in said.lines() {
+        let output = device.run("/usr/lib/imgbuild/health").output;
+        for line in output.lines() {
             let mut words = line.splitn(3, ' ');
             let (name, state) = (words.next().unwrap(), words.next().unwrap_or_default());
             assert!(
@@ -61,9 +61,9 @@ fn what_a_person_started_does_not_make_the_device_unwell() {
         let list =
             format!("case $1 in list-units) printf '{failed} loaded failed failed\\n' ;; esac");
         device.program("systemctl", &list);
-        let said = device.run("/usr/lib/imgbuild/health").said;
-        let units = said.lines().find_map(|line| line.strip_prefix("units "));
-        assert_eq!(units.map(str::trim_end), Some(state), "{said}");
+        let output = device.run("/usr/lib/imgbuild/health").output;
+        let units = output.lines().find_map(|line| line.strip_prefix("units "));
+        assert_eq!(units.map(str::trim_end), Some(state), "{output}");
     }
 }
 
@@ -90,7 +90,7 @@ fn a_check_is_starting_while_its_service_has_only_just_come_up() {
         &format!("echo ActiveState=active; echo ActiveEnterTimestampMonotonic={now}"),
     );
     let young = device.run("IMGBUILD_WITHOUT=network /usr/lib/imgbuild/health");
-    assert_eq!(young.said, format!("bad starting not yet\n{others}"));
+    assert_eq!(young.output, format!("bad starting not yet\n{others}"));
     assert_eq!(young.status, Some(1));
     for (state, sub, since, word) in [
         ("activating", "start", "0", "starting"),
@@ -99,7 +99,7 @@ fn a_check_is_starting_while_its_service_has_only_just_come_up() {
         ("inactive", "dead", "0", "FAIL"),
     ] {
         assert_eq!(
-            unit(state, sub, since).said,
+            unit(state, sub, since).output,
             format!("bad {word} not yet\n{others}"),
             "{state} {sub}"
         );
@@ -110,8 +110,12 @@ fn a_check_is_starting_while_its_service_has_only_just_come_up() {
     );
     assert_eq!(device.run("/usr/lib/imgbuild/health").status, Some(75));
     let status = device.run("imgbuild-status");
-    assert_eq!(status.status, Some(0), "{}", status.said);
-    assert!(status.said.contains("starting  soon\n"), "{}", status.said);
+    assert_eq!(status.status, Some(0), "{}", status.output);
+    assert!(
+        status.output.contains("starting  soon\n"),
+        "{}",
+        status.output
+    );
     assert!(
         device
             .read("/run/issue.d/60-imgbuild.issue")
@@ -156,13 +160,13 @@ fn the_device_names_the_same_nearest_word_as_imgbuild() {
     let script = "perl -I /usr/lib/imgbuild/perl -MImgbuild::Nearest -MImgbuild::File -e '\
          my @known = split /\\n/, Imgbuild::File::slurp(\"/tmp/known\") . \"\\n\", -1; pop @known; \
          print Imgbuild::Nearest::nearest($_, @known) // \"none\", \"\\n\" for split /\\n/, Imgbuild::File::slurp(\"/tmp/words\"), -1'";
-    let said = device.succeed(script);
+    let output = device.succeed(script);
     let expected: Vec<&str> = words
         .iter()
         .map(|word| nearest(word, known).unwrap_or("none"))
         .collect();
     assert_eq!(
-        said.split('\n').collect::<Vec<_>>()[..words.len()],
+        output.split('\n').collect::<Vec<_>>()[..words.len()],
         expected
     );
     assert!(words.len() > 200);

@@ -3,8 +3,8 @@
 //! down their arguments.
 
 use super::{build, files, image};
+use crate::render::{render, wanted};
 use imgbuild::compose::device::carried;
-use imgbuild::compose::template;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ pub(super) struct Device {
 
 /// The result of a command: its exit status and its output.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct Finished {
     pub(super) status: Option<i32>,
-    pub(super) said: String,
+    pub(super) output: String,
 }
 
 impl Device {
@@ -39,19 +39,12 @@ impl Device {
             device.write(path, text.as_str().unwrap());
         }
         let context = spec.context(build());
-        for file in spec.overlays.iter().flat_map(|overlay| &overlay.files) {
+        for file in wanted(&spec) {
             let path = file.path.to_string();
-            let holds = |when| spec.settings.holds(when);
-            if made.get(&path).is_some() || !file.when.as_ref().is_none_or(holds) {
-                continue;
+            if made.get(&path).is_none() {
+                device.write(&path, &render(file, &context));
+                device.mode(&path, file.ownership.mode.into());
             }
-            let text = std::str::from_utf8(&file.bytes).unwrap();
-            let text = match file.template {
-                true => template::render(&file.source, text, &context).unwrap(),
-                false => text.to_owned(),
-            };
-            device.write(&path, &text);
-            device.mode(&path, file.ownership.mode.into());
         }
         device.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
         device.write("etc/group", "root:x:0:\nhaproxy:x:0:\n");
@@ -122,7 +115,7 @@ impl Device {
         let path = format!("usr/sbin/{name}");
         self.write(
             &path,
-            &format!("#!/bin/sh\necho {name} \"$@\" >> /run/told\n{then}\n"),
+            &format!("#!/bin/sh\necho {name} \"$@\" >> /run/calls\n{then}\n"),
         );
         self.mode(&path, 0o755);
     }
@@ -168,17 +161,17 @@ impl Device {
     }
 
     /// The calls of services since the last call of this function.
-    pub(super) fn told(&self) -> Vec<String> {
-        let told = fs_err::read_to_string(self.path("run/told")).unwrap_or_default();
-        self.write("run/told", "");
-        let told = told
+    pub(super) fn calls(&self) -> Vec<String> {
+        let calls = fs_err::read_to_string(self.path("run/calls")).unwrap_or_default();
+        self.write("run/calls", "");
+        let calls = calls
             .lines()
             .filter(|line| !line.starts_with("systemctl show "));
-        told.map(str::to_owned).collect()
+        calls.map(str::to_owned).collect()
     }
 
     /// Runs a line of shell in the device.
-    pub(super) fn run(&self, line: &str) -> Ended {
+    pub(super) fn run(&self, line: &str) -> Finished {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/device/inside.sh");
         let mut command = Command::new("unshare");
         command.args([
@@ -196,17 +189,17 @@ impl Device {
             .arg(self.folder.path())
             .args(["sh", "-c", line]);
         let output = command.output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        Ended {
+        let text = [output.stdout, output.stderr].concat();
+        Finished {
             status: output.status.code(),
-            said: String::from_utf8(said).unwrap(),
+            output: String::from_utf8(text).unwrap(),
         }
     }
 
     /// Runs a line of shell that must succeed.
     pub(super) fn succeed(&self, line: &str) -> String {
-        let ended = self.run(line);
-        assert_eq!(ended.status, Some(0), "{line}: {}", ended.said);
-        ended.said
+        let finished = self.run(line);
+        assert_eq!(finished.status, Some(0), "{line}: {}", finished.output);
+        finished.output
     }
 }

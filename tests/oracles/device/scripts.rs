@@ -1,8 +1,8 @@
 //! Checks every script of a profile with shellcheck.
 
 use super::{Case, build, image};
-use crate::support::judge;
-use imgbuild::compose::template;
+use crate::command::run;
+use crate::render::render;
 use imgbuild::define::Definitions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -25,13 +25,10 @@ fn shellcheck_has_nothing_to_say_about_the_scripts_of_all_profiles() {
         let spec = image(&profile, &Case::new(), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
         let context = spec.context(build());
         for file in spec.overlays.iter().flat_map(|overlay| &overlay.files) {
-            let Ok(text) = std::str::from_utf8(&file.bytes) else {
+            if std::str::from_utf8(&file.bytes).is_err() {
                 continue;
-            };
-            let text = match file.template {
-                true => template::render(&file.source, text, &context).unwrap(),
-                false => text.to_owned(),
-            };
+            }
+            let text = render(file, &context);
             let path = file.path.to_string();
             if let Some(shell) = shell(&path, &text) {
                 scripts.entry(shell).or_default().insert((path, text));
@@ -51,6 +48,6 @@ fn shellcheck_has_nothing_to_say_about_the_scripts_of_all_profiles() {
             fs_err::write(&file, text).unwrap();
             shellcheck.arg(file);
         }
-        judge(&mut shellcheck);
+        run(&mut shellcheck);
     }
 }

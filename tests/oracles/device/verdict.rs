@@ -16,7 +16,7 @@ fn device(test: &str) -> Device {
         "[ $unit != haproxy.service ] || ! grep -q 7777 {CONFIG}"
     ));
     device.health(test);
-    device.told();
+    device.calls();
     device
 }
 
@@ -34,15 +34,18 @@ fn the_card_is_put_back_where_a_service_does_not_come_up() {
     device.succeed("imgbuild-config boot");
     assert!(device.read(CONFIG).contains("7777"));
     let busy = device.run("imgbuild-config set stats-port=1400");
-    assert!(busy.said.contains("still being tried"), "{}", busy.said);
+    assert!(busy.output.contains("still being tried"), "{}", busy.output);
 
-    let said = device.succeed("imgbuild-config verdict --wait 1");
+    let output = device.succeed("imgbuild-config verdict --wait 1");
     let reason = "haproxy.service (failed, exit-code)";
-    assert!(said.contains(reason) && !said.contains("horse"), "{said}");
-    assert_eq!(state(&device), before);
-    let reloaded = device.told();
     assert!(
-        reloaded.iter().any(|told| told.starts_with("nc ")),
+        output.contains(reason) && !output.contains("horse"),
+        "{output}"
+    );
+    assert_eq!(state(&device), before);
+    let reloaded = device.calls();
+    assert!(
+        reloaded.iter().any(|call| call.starts_with("nc ")),
         "{reloaded:?}"
     );
     let problems = device.read(PROBLEMS);
@@ -52,13 +55,16 @@ fn the_card_is_put_back_where_a_service_does_not_come_up() {
     );
     assert_eq!(device.read(CARD), BAD, "as the person wrote it");
     for command in ["imgbuild-status", "imgbuild-config status"] {
-        let told = device.run(command).said;
-        assert!(told.contains(reason), "{command}: {told}");
+        let text = device.run(command).output;
+        assert!(text.contains(reason), "{command}: {text}");
     }
 
     for _ in 0..2 {
-        let said = device.succeed("imgbuild-config boot");
-        assert!(said.contains("not tried again before it changes"), "{said}");
+        let output = device.succeed("imgbuild-config boot");
+        assert!(
+            output.contains("not tried again before it changes"),
+            "{output}"
+        );
         assert_eq!(device.succeed("imgbuild-config verdict"), "");
         assert_eq!(
             (state(&device), device.read(PROBLEMS)),
@@ -69,8 +75,8 @@ fn the_card_is_put_back_where_a_service_does_not_come_up() {
     // All settings are tried again, not only the new line.
     device.write(CARD, &BAD.replace("7777", "7000"));
     device.succeed("imgbuild-config boot");
-    let said = device.succeed("imgbuild-config verdict --wait 1");
-    assert!(said.contains("works with the settings"), "{said}");
+    let output = device.succeed("imgbuild-config verdict --wait 1");
+    assert!(output.contains("works with the settings"), "{output}");
     let config = device.read(CONFIG);
     assert!(config.contains("bind *:7000"), "{config}");
     assert!(
@@ -84,7 +90,7 @@ fn the_card_is_put_back_where_a_service_does_not_come_up() {
     );
     assert!(!device.has(PROBLEMS));
     assert_eq!(device.succeed("imgbuild-config boot"), "");
-    assert!(!device.run("imgbuild-status").said.contains("Settings:"));
+    assert!(!device.run("imgbuild-status").output.contains("Settings:"));
 }
 
 #[test]
@@ -110,17 +116,17 @@ fn only_checks_that_passed_before_have_to_pass() {
     device.run("imgbuild-status");
     device.write(CARD, "stats-port = 7000\n");
     device.succeed("imgbuild-config boot");
-    let said = device.succeed("imgbuild-config verdict --wait 1");
-    assert!(said.contains("works with the settings"), "{said}");
+    let output = device.succeed("imgbuild-config verdict --wait 1");
+    assert!(output.contains("works with the settings"), "{output}");
 
     device.health("! grep -q 7001 /etc/haproxy/haproxy.cfg");
     device.run("imgbuild-status");
     device.write(CARD, "stats-port = 7001\n");
     device.succeed("imgbuild-config boot");
-    let said = device.succeed("imgbuild-config verdict --wait 1");
+    let output = device.succeed("imgbuild-config verdict --wait 1");
     assert!(
-        said.contains("because of:\nimgbuild:   service (not up)\n"),
-        "{said}"
+        output.contains("because of:\nimgbuild:   service (not up)\n"),
+        "{output}"
     );
     assert!(device.read(CONFIG).contains("bind *:7000"));
 }
@@ -134,15 +140,15 @@ fn what_is_not_better_without_the_card_is_not_its_fault() {
         "stats-port = 7000\nstats-password = correct horse battery\n",
     );
     device.succeed("imgbuild-config boot");
-    device.told();
-    let said = device.succeed("imgbuild-config verdict --wait 1");
+    device.calls();
+    let output = device.succeed("imgbuild-config verdict --wait 1");
     assert!(
-        said.contains("not well without them either: service (not up)"),
-        "{said}"
+        output.contains("not well without them either: service (not up)"),
+        "{output}"
     );
     assert!(device.read(CONFIG).contains("bind *:7000"));
-    let reloads = device.told();
-    let reloads = reloads.iter().filter(|told| told.starts_with("nc "));
+    let reloads = device.calls();
+    let reloads = reloads.iter().filter(|call| call.starts_with("nc "));
     assert_eq!(reloads.count(), 2, "with what was before, and again");
     assert!(!device.has(PROBLEMS) && !device.read(CARD).contains("horse"));
     assert_eq!(
@@ -160,8 +166,8 @@ fn a_device_that_never_gets_so_far_goes_back_after_three_starts() {
         device.succeed("imgbuild-config boot");
         assert!(device.read(CONFIG).contains("7777"));
     }
-    let said = device.succeed("imgbuild-config boot");
-    assert!(said.contains("not tried again"), "{said}");
+    let output = device.succeed("imgbuild-config boot");
+    assert!(output.contains("not tried again"), "{output}");
     assert_eq!(state(&device), before);
     assert!(device.read(PROBLEMS).contains("switched off each time"));
 }
@@ -176,8 +182,8 @@ fn a_card_that_changes_while_it_is_tried_is_tried_instead() {
     assert!(device.read(CONFIG).contains("bind *:7000"));
     let users = device.read("/etc/haproxy/conf.d/10-stats-users.cfg");
     assert!(users.contains("user admin "), "{users}");
-    let said = device.succeed("imgbuild-config verdict --wait 1");
-    assert!(said.contains("works with the settings"), "{said}");
+    let output = device.succeed("imgbuild-config verdict --wait 1");
+    assert!(output.contains("works with the settings"), "{output}");
 }
 
 #[test]
@@ -217,13 +223,13 @@ fn a_first_start_goes_back_to_what_is_built_in_and_tells_what_it_makes() {
     );
     let passphrase = device.read("/etc/hotspot/passphrase");
     assert_eq!(passphrase.trim().len(), 24, "{passphrase}");
-    let told = device.read(secrets);
+    let text = device.read(secrets);
     let line = format!("\nWi-Fi passphrase: {passphrase}");
     assert!(
-        told.contains(&line) && !told.contains("password: x"),
-        "{told}"
+        text.contains(&line) && !text.contains("password: x"),
+        "{text}"
     );
-    let reloaded = device.told();
+    let reloaded = device.calls();
     assert!(
         reloaded.contains(&"systemctl restart hotspot.service".to_owned()),
         "{reloaded:?}"

@@ -1,6 +1,6 @@
 //! Filesystems that their own mkfs made must be recognized by their magic numbers.
 
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::disk::device::FileDevice;
 use imgbuild::disk::probe::{Contents, probe};
 use std::path::Path;
@@ -33,20 +33,18 @@ fn what_the_makers_of_filesystems_make_is_recognized() {
         assert_eq!(found(&image), None);
         let mut words = command.split(' ');
         let mut mkfs = Command::new(words.next().unwrap());
-        judge(mkfs.args(words).arg(&image));
+        run(mkfs.args(words).arg(&image));
         assert_eq!(found(&image), Some(expected), "{command}");
     }
     let tree = folder.path().join("tree");
     fs_err::create_dir(&tree).unwrap();
     fs_err::remove_file(&image).unwrap();
-    judge(
-        Command::new("mksquashfs")
-            .arg(&tree)
-            .arg(&image)
-            .arg("-quiet"),
-    );
+    run(Command::new("mksquashfs")
+        .arg(&tree)
+        .arg(&image)
+        .arg("-quiet"));
     assert_eq!(found(&image), Some(Contents::SquashFs));
     fs_err::remove_file(&image).unwrap();
-    judge(Command::new("mkfs.erofs").arg(&image).arg(&tree));
+    run(Command::new("mkfs.erofs").arg(&image).arg(&tree));
     assert_eq!(found(&image), Some(Contents::Erofs));
 }

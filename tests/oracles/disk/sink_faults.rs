@@ -2,7 +2,7 @@
 //! death.
 
 use super::{Fixture, fixture};
-use crate::support::judge;
+use crate::command::stdout;
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Region, Source};
 use imgbuild::event::{Event, Reporter, Silent};
@@ -96,8 +96,7 @@ fn child() {
 
 /// The lines that a child prints.
 fn answer(command: &mut Command) -> Vec<String> {
-    let output = judge(command);
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = stdout(command);
     let words = ["refused: ", "written: ", "left: "];
     let is_answer = |line: &&str| words.iter().any(|word| line.starts_with(word));
     text.lines().filter(is_answer).map(str::to_owned).collect()
@@ -107,7 +106,7 @@ fn answer(command: &mut Command) -> Vec<String> {
 fn a_full_disk_is_told_with_numbers_and_leaves_what_was_there() {
     let fixture = fixture();
     let prepare = "mkdir $1/out; mount -t tmpfs -o size=4m none $1/out; echo old > $1/out/disk.img";
-    let said = answer(&mut in_namespace(&fixture, prepare, "fill"));
+    let output = answer(&mut in_namespace(&fixture, prepare, "fill"));
     let out = fixture.folder.path().join("out");
     let expected = format!(
         "refused: `{}` is full: the image needs 8388608 bytes there and {} are free; make room or \
@@ -115,17 +114,17 @@ fn a_full_disk_is_told_with_numbers_and_leaves_what_was_there() {
         out.display(),
         (4 << 20) - 4096,
     );
-    assert_eq!(said, [expected.as_str(), "left: disk.img"]);
+    assert_eq!(output, [expected.as_str(), "left: disk.img"]);
 }
 
 #[test]
 fn a_read_only_folder_is_told() {
     let fixture = fixture();
     let prepare = "mkdir $1/out; mount -t tmpfs -o ro none $1/out";
-    let said = answer(&mut in_namespace(&fixture, prepare, "fill"));
+    let output = answer(&mut in_namespace(&fixture, prepare, "fill"));
     let out = fixture.folder.path().join("out");
     assert_eq!(
-        said,
+        output,
         [format!(
             "refused: the folder `{}` cannot be written to",
             out.display()
@@ -137,10 +136,10 @@ fn a_read_only_folder_is_told() {
 fn an_image_is_written_across_filesystems_too() {
     let fixture = fixture();
     let prepare = "mkdir $1/out; mount -t tmpfs -o size=8m none $1/out";
-    let said = answer(&mut in_namespace(&fixture, prepare, "copy"));
+    let output = answer(&mut in_namespace(&fixture, prepare, "copy"));
     let digest = Sha256::of(&vec![0xa5; 3 << 20]);
     assert_eq!(
-        said,
+        output,
         [format!("written: {digest}").as_str(), "left: disk.img"]
     );
 }

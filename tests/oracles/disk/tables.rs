@@ -2,7 +2,7 @@
 //! result.
 
 use super::{ROOT, fixture, raspberry_pi, x86_64};
-use crate::support::judge;
+use crate::command::{input, resize, run, stdout};
 use imgbuild::disk::device::FileDevice;
 use imgbuild::disk::image::{Image, Source};
 use imgbuild::disk::table::{Damaged, Entry, Kind, OnDisk, Sector, Table};
@@ -14,32 +14,29 @@ use imgbuild::store::Store;
 use imgbuild::units::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const LEN: Bytes = Bytes::mib(256);
 
 fn blank(folder: &Path, len: Bytes) -> PathBuf {
     let disk = folder.join("foreign.img");
-    fs_err::File::create(&disk).unwrap().set_len(len.0).unwrap();
+    resize(&disk, len.0);
     disk
 }
 
 /// A disk that sfdisk has partitioned by `script`.
 fn sfdisk(folder: &Path, script: &str) -> PathBuf {
     let disk = blank(folder, LEN);
-    let mut child = Command::new("sfdisk")
-        .args(["-q", "--no-reread", "--no-tell-kernel"])
-        .arg(&disk)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(script.as_bytes()).unwrap();
-    drop(input);
-    assert!(child.wait().unwrap().success(), "{script}");
+    partition(&disk, script);
     disk
+}
+
+/// Lets sfdisk partition `disk` by `script`.
+fn partition(disk: &Path, script: &str) {
+    let mut sfdisk = Command::new("sfdisk");
+    sfdisk.args(["-q", "--no-reread", "--no-tell-kernel"]);
+    run(sfdisk.arg(disk).stdin(input(script)));
 }
 
 fn read(disk: &Path) -> Table {
@@ -60,8 +57,8 @@ fn write(folder: &Path, table: &Table, len: Bytes) -> PathBuf {
 }
 
 /// The table as sfdisk reads it, without the name of the file.
-fn said(disk: &Path) -> Value {
-    let json = judge(Command::new("sfdisk").arg("-J").arg(disk)).stdout;
+fn output(disk: &Path) -> Value {
+    let json = run(Command::new("sfdisk").arg("-J").arg(disk)).stdout;
     let mut table = serde_json::from_slice::<Value>(&json).unwrap()["partitiontable"].take();
     // Tools differ in where they would put new partitions.
     for own in ["device", "firstlba", "lastlba", "table-length"] {
@@ -79,7 +76,7 @@ fn said(disk: &Path) -> Value {
 /// the same for both.
 fn assert_agreed(folder: &Path, disk: &Path) -> Table {
     let len = Bytes(fs_err::metadata(disk).unwrap().len());
-    let (table, theirs) = (read(disk), said(disk));
+    let (table, theirs) = (read(disk), output(disk));
     let mut partitions = theirs["partitions"].as_array().unwrap().clone();
     partitions.sort_by_key(|it| it["node"].as_str().unwrap().parse::<u32>().unwrap());
     assert_eq!(partitions.len(), table.partitions.len(), "{theirs}");
@@ -102,10 +99,9 @@ fn assert_agreed(folder: &Path, disk: &Path) -> Table {
         }
     }
     let ours = write(folder, &table, len);
-    let verified = judge(Command::new("sfdisk").arg("--verify").arg(&ours));
-    let verified = String::from_utf8(verified.stdout).unwrap();
+    let verified = stdout(Command::new("sfdisk").arg("--verify").arg(&ours));
     assert!(verified.contains("No errors detected."), "{verified}");
-    assert_eq!(said(&ours), theirs);
+    assert_eq!(output(&ours), theirs);
     assert_eq!(read(&ours), table);
     table
 }
@@ -140,12 +136,10 @@ fn logical_partitions_stay_where_others_were_deleted() {
     for deleted in ["5", "6", "8"] {
         let disk = sfdisk(folder.path(), script);
         let mut delete = Command::new("sfdisk");
-        judge(
-            delete
-                .args(["-q", "--no-reread", "--delete"])
-                .arg(&disk)
-                .arg(deleted),
-        );
+        run(delete
+            .args(["-q", "--no-reread", "--delete"])
+            .arg(&disk)
+            .arg(deleted));
         let table = assert_agreed(folder.path(), &disk);
         assert_eq!(table.partitions.len(), 4, "one went, the container is left");
     }
@@ -166,7 +160,7 @@ fn a_hybrid_mbr_and_a_lost_first_copy_are_read_and_written_back() {
         "-c",
         "3:root",
     ];
-    judge(sgdisk.args(partitions).args(["-h", "1"]).arg(&disk));
+    run(sgdisk.args(partitions).args(["-h", "1"]).arg(&disk));
     let table = assert_agreed(folder.path(), &disk);
     let Kind::Gpt {
         mbr, damaged: None, ..
@@ -176,15 +170,14 @@ fn a_hybrid_mbr_and_a_lost_first_copy_are_read_and_written_back() {
     };
     let types: Vec<_> = mbr.hybrid.iter().map(|it| it.entry.type_byte).collect();
     assert!(types.len() == 2 && types.contains(&0xee), "{types:?}");
-    let verified = judge(
+    let verified = stdout(
         Command::new("sgdisk")
             .arg("-v")
             .arg(folder.path().join("ours.img")),
     );
-    let verified = String::from_utf8(verified.stdout).unwrap();
     assert!(verified.contains("No problems found."), "{verified}");
     // sfdisk still finds the table by its last copy, and so does this program.
-    let before = said(&disk);
+    let before = output(&disk);
     let mut bytes = fs_err::read(&disk).unwrap();
     bytes[512..1024].fill(0);
     fs_err::write(&disk, &bytes).unwrap();
@@ -194,7 +187,7 @@ fn a_hybrid_mbr_and_a_lost_first_copy_are_read_and_written_back() {
     };
     assert!(matches!(damaged.take(), Some(Damaged::Primary(_))));
     assert_eq!(found, table);
-    assert_eq!(said(&disk), before);
+    assert_eq!(output(&disk), before);
 }
 
 #[test]
@@ -205,16 +198,18 @@ fn a_gpt_of_4096_byte_sectors_is_one_for_fdisk_too() {
     table.sector = Sector::Of4096;
     let ours = write(folder.path(), &table, LEN);
     assert_eq!(read(&ours), table);
-    let listed = judge(
-        Command::new("fdisk")
-            .env("LC_ALL", "C")
-            .args(["-b", "4096", "-o", "Start,Sectors,Name", "-l"])
-            .arg(&ours),
+    let listed = run(Command::new("fdisk")
+        .env("LC_ALL", "C")
+        .args(["-b", "4096", "-o", "Start,Sectors,Name", "-l"])
+        .arg(&ours));
+    let output = String::from_utf8([listed.stdout, listed.stderr].concat()).unwrap();
+    let line = output.lines().last().unwrap().split_whitespace();
+    assert_eq!(
+        line.collect::<Vec<_>>(),
+        ["256", "10000", "root"],
+        "{output}"
     );
-    let said = String::from_utf8([listed.stdout, listed.stderr].concat()).unwrap();
-    let line = said.lines().last().unwrap().split_whitespace();
-    assert_eq!(line.collect::<Vec<_>>(), ["256", "10000", "root"], "{said}");
-    assert!(!said.contains("corrupt"), "{said}");
+    assert!(!output.contains("corrupt"), "{output}");
 }
 
 #[test]
@@ -298,16 +293,7 @@ fn damaged_by(changes: &[(usize, usize, u8)], is_gpt: bool) -> Vec<u8> {
         [dos, gpt].map(|script| {
             let folder = tempfile::tempdir().unwrap();
             let disk = blank(folder.path(), Bytes::MIB);
-            let mut sfdisk = Command::new("sfdisk")
-                .args(["-q", "--no-reread"])
-                .arg(&disk)
-                .stdin(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let mut input = sfdisk.stdin.take().unwrap();
-            input.write_all(script.as_bytes()).unwrap();
-            drop(input);
-            assert!(sfdisk.wait().unwrap().success());
+            partition(&disk, script);
             fs_err::read(disk).unwrap()
         })
     });

@@ -9,7 +9,7 @@ mod unclean;
 use super::image::{EPOCH, Objects};
 use super::manifest::{Manifest, expected};
 use super::{assert_manifest, kernel};
-use crate::support::judge;
+use crate::command::run;
 use crate::uml::{self, Disk, Left};
 use imgbuild::disk::device::FileDevice;
 use imgbuild::epoch::Epoch;
@@ -79,7 +79,7 @@ impl Images {
             mke2fs
                 .args(["-O", &features])
                 .args(base.made.split_whitespace());
-            judge(mke2fs.arg(&path).arg("96M"));
+            run(mke2fs.arg(&path).arg("96M"));
         }
         images
     }
@@ -91,12 +91,10 @@ impl Images {
     /// A copy of the image `name`, with the same holes.
     fn copy(&self, name: &str, copy: &str) -> PathBuf {
         let to = self.path(copy);
-        judge(
-            Command::new("cp")
-                .arg("--sparse=always")
-                .arg(self.path(name))
-                .arg(&to),
-        );
+        run(Command::new("cp")
+            .arg("--sparse=always")
+            .arg(self.path(name))
+            .arg(&to));
         to
     }
 

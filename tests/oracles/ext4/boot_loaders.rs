@@ -5,23 +5,14 @@ use super::growth::{GIB, SMALL, grows};
 use super::image::{Objects, Written, all_features, params, seal_with_margin};
 use super::manifest::ask;
 use super::{directory, inline, meta, put, trees};
-use crate::support::{both_versions, e2fsck, judge};
+use crate::command::{both_versions, e2fsck, input, run};
+use crate::machine::Machine;
 use crate::uml::{self, Disk};
 use imgbuild::digest::Sha256;
 use imgbuild::fs::ext4::{Params, seal};
 use imgbuild::tree::{Content, Kind, Slice, Tree};
-use machine::Machine;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
-#[allow(dead_code, reason = "the boot tests use the rest")]
-#[path = "../../boot/machine.rs"]
-mod machine;
-
-/// The time limit for U-Boot on an emulated processor of a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use std::process::Command;
 
 /// The offset of the partition.
 const START: u64 = 1 << 20;
@@ -56,13 +47,9 @@ fn bootable() -> (Tree, Objects, Vec<u8>) {
 
 /// The checksum that U-Boot's `crc32` prints.
 fn crc32(bytes: &[u8]) -> u32 {
-    let mut table = [0_u32; 256];
-    for (byte, entry) in (0_u32..).zip(&mut table) {
-        *entry = (0..8).fold(byte, |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)));
-    }
-    !bytes.iter().fold(!0, |crc: u32, byte| {
-        (crc >> 8) ^ table[usize::from(crc as u8 ^ byte)]
-    })
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
 /// U-Boot as firmware of an ARM machine with `disk`.
@@ -79,9 +66,9 @@ fn u_boot(disk: &Path) -> Machine {
             disk.display()
         ));
     let mut machine = Machine::start(&mut qemu, &disk.with_extension("u-boot"));
-    machine.expect("stop autoboot", PATIENCE);
+    machine.expect("stop autoboot");
     machine.type_line("");
-    machine.expect("\n=> ", PATIENCE);
+    machine.expect("\n=> ");
     machine
 }
 
@@ -90,7 +77,7 @@ fn check_with_u_boot(disk: &Path, files: &[(&str, &[u8])]) {
     let mut machine = u_boot(disk);
     let mut answer = |command: &str| {
         machine.type_line(command);
-        machine.expect("\n=> ", PATIENCE)
+        machine.expect("\n=> ")
     };
     let listed = answer("ext4ls virtio 0:1 /boot");
     assert!(listed.contains("40000000 vmlinuz-6.12"), "{listed}");
@@ -106,7 +93,7 @@ fn check_with_u_boot(disk: &Path, files: &[(&str, &[u8])]) {
 
 /// The output of GRUB's `command` for `path`.
 fn grub(mut program: Command, disk: &Path, command: &str, path: &str) -> Vec<u8> {
-    judge(program.arg(disk).args([command, path])).stdout
+    run(program.arg(disk).args([command, path])).stdout
 }
 
 /// Checks that both versions of GRUB find and read `files` in the first partition of `disk`.
@@ -121,21 +108,10 @@ fn check_with_grub(disk: &Path, files: &[(&str, &[u8])]) {
 
 /// Gives `disk` an MBR whose only partition goes from [`START`] to its end.
 fn partition(disk: &Path) {
-    let mut sfdisk = Command::new("sfdisk");
-    sfdisk
-        .args(["--quiet", "--wipe-partitions", "never"])
-        .arg(disk)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let mut child = sfdisk.spawn().unwrap();
     let table = format!("label: dos\nstart={}, type=83, bootable\n", START / 512);
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(table.as_bytes())
-        .unwrap();
-    assert!(child.wait().unwrap().success());
+    let mut sfdisk = Command::new("sfdisk");
+    sfdisk.args(["--quiet", "--wipe-partitions", "never"]);
+    run(sfdisk.arg(disk).stdin(input(table)));
 }
 
 #[test]

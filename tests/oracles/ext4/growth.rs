@@ -4,7 +4,7 @@
 use super::image::{Written, all_features, check, params};
 use super::kernel::{SHELL, parse};
 use super::{assert_manifest, directory, manifest, put, trees};
-use crate::support::judge;
+use crate::command::{resize, stdout};
 use crate::uml::{self, Disk};
 use imgbuild::fs::ext4::{Features, Params, seal};
 use std::os::unix::fs::MetadataExt;
@@ -40,8 +40,7 @@ pub(super) fn grows(device: &str) -> String {
 
 /// The output of dumpe2fs about the superblock of `image`.
 fn header(image: &Path) -> String {
-    let output = judge(Command::new("dumpe2fs").arg("-h").arg(image));
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    stdout(Command::new("dumpe2fs").arg("-h").arg(image))
 }
 
 /// Seals a tree with every special case, grows each filesystem to `len` and checks it.
@@ -59,8 +58,7 @@ fn check_growth(all: &[Features], len: u64) {
                 ..params(SMALL)
             };
             let written = Written::new(&seal(&tree, &params).unwrap(), &objects);
-            let file = fs_err::OpenOptions::new().write(true).open(&written.path);
-            file.unwrap().set_len(len).unwrap();
+            resize(&written.path, len);
             written
         })
         .collect();

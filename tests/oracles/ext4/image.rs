@@ -1,7 +1,7 @@
 //! Writes images to sparse files and checks them with e2fsck.
 
 /// Checks that two versions of e2fsck find nothing to repair and make no remark.
-pub(super) use crate::support::e2fsck as check;
+pub(super) use crate::command::e2fsck as check;
 use imgbuild::digest::Sha256;
 use imgbuild::disk::image::{Image, Source};
 use imgbuild::epoch::Epoch;

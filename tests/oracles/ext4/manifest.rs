@@ -1,7 +1,7 @@
 //! The content of a filesystem as a tree and debugfs show it. The kernel is the third witness.
 
 use super::image::{EPOCH, Objects};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::digest::Sha256;
 use imgbuild::tree::{Kind, Tree};
 use serde::{Deserialize, Serialize};
@@ -139,12 +139,10 @@ fn dumped(folder: &Path, ino: u32) -> PathBuf {
 pub(super) fn ask(image: &Path, commands: &str) -> String {
     let script = tempfile::NamedTempFile::new().unwrap();
     fs_err::write(script.path(), commands).unwrap();
-    let output = judge(
-        Command::new("debugfs")
-            .arg("-f")
-            .arg(script.path())
-            .arg(image),
-    );
+    let output = run(Command::new("debugfs")
+        .arg("-f")
+        .arg(script.path())
+        .arg(image));
     let complaints = String::from_utf8_lossy(&output.stderr);
     let complaints: Vec<_> = complaints
         .lines()

@@ -3,7 +3,7 @@
 
 use super::image::{EPOCH, Objects, Written, check};
 use super::{inline, meta, put};
-use crate::support::judge;
+use crate::command::{run, stdout};
 use imgbuild::disk::device::FileDevice;
 use imgbuild::epoch::Epoch;
 use imgbuild::fs::ext4::read::{Filesystem, feature};
@@ -26,8 +26,7 @@ fn taken_over(image: &Path) -> Vec<String> {
         "Directory Hash Seed:",
         "Total journal blocks:",
     ];
-    let output = judge(Command::new("dumpe2fs").arg("-h").arg(image));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = stdout(Command::new("dumpe2fs").arg("-h").arg(image));
     let lines = text
         .lines()
         .filter(|line| LABELS.iter().any(|label| line.starts_with(label)));
@@ -43,14 +42,12 @@ fn like(features: &str, options: &[&str]) -> (Vec<String>, Vec<String>, Params, 
     let usual = [
         "-q", "-F", "-t", "ext4", "-L", "a label", "-m", "3", "-i", "8192", "-b", "4096",
     ];
-    judge(
-        Command::new("mke2fs")
-            .args(usual)
-            .args(["-O", &features])
-            .args(options)
-            .arg(&base)
-            .arg("96M"),
-    );
+    run(Command::new("mke2fs")
+        .args(usual)
+        .args(["-O", &features])
+        .args(options)
+        .arg(&base)
+        .arg("96M"));
     let device = FileDevice::new(fs_err::File::open(&base).unwrap()).unwrap();
     let opened = Filesystem::open(&device).unwrap();
     let (params, differences) = Params::like(&opened, LEN, Epoch(EPOCH)).unwrap();
@@ -84,7 +81,7 @@ fn what_can_be_like_the_base_is() {
 #[test]
 fn what_cannot_be_like_the_base_is_told() {
     let without = Difference::Without;
-    for (features, options, told) in [
+    for (features, options, reported) in [
         (
             "orphan_file",
             [].as_slice(),
@@ -114,6 +111,6 @@ fn what_cannot_be_like_the_base_is_told() {
         ),
     ] {
         let (_, _, _, differences) = like(features, options);
-        assert_eq!(differences, told, "{features} {options:?}");
+        assert_eq!(differences, reported, "{features} {options:?}");
     }
 }

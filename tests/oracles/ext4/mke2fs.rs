@@ -5,7 +5,7 @@ mod sample;
 
 use super::image::Objects;
 use super::{assert_manifest, manifest, reader, view};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::fs::ext4::read::{ReadError, Unsupported};
 use imgbuild::tree::{Content, Kind, Piece, Tree};
 use sample::sample;
@@ -72,7 +72,7 @@ impl Made {
             mke2fs.args(["-b", "4096"]);
         }
         mke2fs.args(options.split_whitespace()).arg(&image);
-        judge(mke2fs.arg(format!("{mebibytes}M")));
+        run(mke2fs.arg(format!("{mebibytes}M")));
         let (first, second) = (devices(tree), owners_and_xattrs(tree, folder.path()));
         for commands in [first, second] {
             debugfs(&image, &commands, folder.path());
@@ -103,13 +103,11 @@ impl Made {
 fn debugfs(image: &Path, commands: &str, folder: &Path) {
     let script = folder.join("commands");
     fs_err::write(&script, commands).unwrap();
-    let output = judge(
-        Command::new("debugfs")
-            .arg("-w")
-            .arg("-f")
-            .arg(script)
-            .arg(image),
-    );
+    let output = run(Command::new("debugfs")
+        .arg("-w")
+        .arg("-f")
+        .arg(script)
+        .arg(image));
     let complaints = String::from_utf8_lossy(&output.stderr);
     let complaints: Vec<_> = complaints.lines().skip(1).collect();
     assert_eq!(complaints, [""; 0], "debugfs -w on {}", image.display());
@@ -283,13 +281,11 @@ fn features_that_are_not_read_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let image = folder.path().join("ext4");
         let mut mke2fs = Command::new("mke2fs");
-        judge(
-            mke2fs
-                .args(["-q", "-F"])
-                .args(options.split(' '))
-                .arg(&image)
-                .arg("16M"),
-        );
+        run(mke2fs
+            .args(["-q", "-F"])
+            .args(options.split(' '))
+            .arg(&image)
+            .arg("16M"));
         let refused = reader::tree(&image).unwrap_err();
         let ReadError::Unsupported(Unsupported::Features(features)) = refused else {
             panic!("{refused}")

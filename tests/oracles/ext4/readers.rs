@@ -2,16 +2,12 @@
 
 use super::image::{Written, all_features, check, params, seal_with_margin};
 use super::{assert_manifest, manifest, trees};
-use crate::support::judge;
+use crate::command::{resize, run, stdout};
 use imgbuild::fs::ext4::{Features, Params};
 use std::os::unix::fs::FileExt;
 use std::process::Command;
 
 const GIB: u64 = 1 << 30;
-
-fn output(command: &mut Command) -> String {
-    String::from_utf8_lossy(&judge(command).stdout).into_owned()
-}
 
 #[test]
 fn reserved_descriptors_let_the_filesystem_grow_without_meta_bg() {
@@ -22,15 +18,10 @@ fn reserved_descriptors_let_the_filesystem_grow_without_meta_bg() {
             ..params(0)
         };
         let written = Written::new(&seal_with_margin(&tree, &params, GIB), &objects);
-        fs_err::OpenOptions::new()
-            .write(true)
-            .open(&written.path)
-            .unwrap()
-            .set_len(64 * GIB)
-            .unwrap();
-        judge(Command::new("resize2fs").arg(&written.path));
+        resize(&written.path, 64 * GIB);
+        run(Command::new("resize2fs").arg(&written.path));
         check(&written.path);
-        let header = output(Command::new("dumpe2fs").arg("-h").arg(&written.path));
+        let header = stdout(Command::new("dumpe2fs").arg("-h").arg(&written.path));
         assert!(
             header.contains("Block count:              16777216"),
             "{header}"
@@ -61,7 +52,7 @@ fn e2fsck_restores_the_filesystem_from_a_copy_of_the_superblock() {
         };
         let written = Written::new(&seal_with_margin(&tree, &params, GIB), &objects);
         let header = |options: &[&str]| {
-            let text = output(
+            let text = stdout(
                 Command::new("dumpe2fs")
                     .arg("-h")
                     .args(options)

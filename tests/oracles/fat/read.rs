@@ -2,7 +2,7 @@
 //! written in the same shape.
 
 use super::{Fixture, Found, assert_clean, assert_same, collect, fixture, mtools, path};
-use crate::support::judge;
+use crate::command::{resize, run, stdout};
 use imgbuild::disk::device::FileDevice;
 use imgbuild::disk::probe::Contents;
 use imgbuild::event::Silent;
@@ -47,9 +47,9 @@ pub(super) fn contents(fixture: &Fixture, tree: &Tree) -> Found {
 
 fn mkfs(fixture: &Fixture, len: u64, arguments: &str) -> PathBuf {
     let image = fixture.folder.path().join("foreign.img");
-    fs_err::File::create(&image).unwrap().set_len(len).unwrap();
+    resize(&image, len);
     let mut mkfs = Command::new("mkfs.fat");
-    judge(mkfs.args(arguments.split_whitespace()).arg(&image));
+    run(mkfs.args(arguments.split_whitespace()).arg(&image));
     image
 }
 
@@ -62,17 +62,15 @@ fn fill(fixture: &Fixture, image: &Path) -> BTreeMap<TreePath, Vec<u8>> {
         let file = source.path().join("file");
         fs_err::write(&file, &bytes).unwrap();
         let touch = ["-d", "2024-02-29 12:34:56 UTC"];
-        judge(Command::new("touch").args(touch).arg(&file));
-        judge(
-            mtools("mcopy", image)
-                .arg("-m")
-                .arg(&file)
-                .arg(format!("::{at}")),
-        );
+        run(Command::new("touch").args(touch).arg(&file));
+        run(mtools("mcopy", image)
+            .arg("-m")
+            .arg(&file)
+            .arg(format!("::{at}")));
         files.insert(path(at), bytes);
     };
     for directory in ["::/EFI", "::/EFI/BOOT", "::/Größe ünd 漢字", "::/deleted"] {
-        judge(mtools("mmd", image).arg(directory));
+        run(mtools("mmd", image).arg(directory));
     }
     let gaps: Vec<String> = (0..40)
         .map(|n| format!("/EFI/BOOT/a file that goes away {n}"))
@@ -82,9 +80,9 @@ fn fill(fixture: &Fixture, image: &Path) -> BTreeMap<TreePath, Vec<u8>> {
         put(&format!("/EFI/STAYS{n}.BIN"), 600 + n);
     }
     for gap in &gaps {
-        judge(mtools("mdel", image).arg(format!("::{gap}")));
+        run(mtools("mdel", image).arg(format!("::{gap}")));
     }
-    judge(mtools("mrd", image).arg("::/deleted"));
+    run(mtools("mrd", image).arg("::/deleted"));
     put("/config.txt", 12);
     put("/CMDLINE.TXT", 0);
     put("/Mixed.Txt", 513);
@@ -102,7 +100,7 @@ fn fill(fixture: &Fixture, image: &Path) -> BTreeMap<TreePath, Vec<u8>> {
 fn copied(fixture: &Fixture, image: &Path) -> Found {
     let copy = tempfile::tempdir_in(fixture.folder.path()).unwrap();
     let mut mcopy = mtools("mcopy", image);
-    judge(mcopy.args(["-s", "-n", "-m", "::*"]).arg(copy.path()));
+    run(mcopy.args(["-s", "-n", "-m", "::*"]).arg(copy.path()));
     let mut found = BTreeMap::new();
     collect(copy.path(), &TreePath::root(), &mut found);
     found
@@ -157,9 +155,8 @@ fn a_fat32_of_too_few_clusters_is_one_as_for_linux() {
     assert_eq!(contents(&fixture, &tree), BTreeMap::new());
     let sealed = reseal(&tree, &volume).unwrap();
     sink::write(&sealed, &fixture.store, &image, Digest::Skip, &Silent).unwrap();
-    let said = judge(Command::new("fsck.fat").arg("-n").arg(&image));
-    let said = String::from_utf8(said.stdout).unwrap();
-    assert!(said.ends_with(": 0 files, 1/8152 clusters\n"), "{said}");
+    let output = stdout(Command::new("fsck.fat").arg("-n").arg(&image));
+    assert!(output.ends_with(": 0 files, 1/8152 clusters\n"), "{output}");
 }
 
 fn head(image: &Path) -> Vec<u8> {
@@ -176,16 +173,15 @@ fn label_and_id_are_those_that_blkid_and_mtools_show() {
         let image = mkfs(&fixture, 40 * MIB, arguments);
         let (_, volume) = read(&fixture, &image).unwrap();
         assert_eq!(volume.label_text().as_deref(), label);
-        let said = judge(
+        let output = stdout(
             Command::new("blkid")
                 .args(["-p", "-o", "export"])
                 .arg(&image),
         );
-        let said = String::from_utf8(said.stdout).unwrap();
         let uuid = format!("UUID={}", volume.uuid().unwrap());
-        assert!(said.lines().any(|line| line == uuid), "{said}");
-        let found = said.lines().find_map(|line| line.strip_prefix("LABEL="));
-        assert_eq!(found, label, "{said}");
+        assert!(output.lines().any(|line| line == uuid), "{output}");
+        let found = output.lines().find_map(|line| line.strip_prefix("LABEL="));
+        assert_eq!(found, label, "{output}");
     }
 }
 
@@ -219,7 +215,7 @@ fn what_is_no_sound_fat_is_refused_by_name_and_number() {
         "{none}"
     );
     let mut ext4 = Command::new("mke2fs");
-    judge(ext4.args(["-q", "-F", "-t", "ext4"]).arg(&image).arg("4M"));
+    run(ext4.args(["-q", "-F", "-t", "ext4"]).arg(&image).arg("4M"));
     let other = read(&fixture, &image).unwrap_err();
     let found = Some(Contents::Ext4);
     assert!(

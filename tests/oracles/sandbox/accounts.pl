@@ -6,23 +6,23 @@ use POSIX ();
 use threads;
 
 umask 022;
-my $said = '';
+my $output = '';
 
 sub make {
 	my ($path, $flags, $mode) = @_;
-	sysopen my $file, $path, ($flags // 0) | O_WRONLY | O_CREAT, $mode // 0666 or return $said .= "$path: $!\n";
+	sysopen my $file, $path, ($flags // 0) | O_WRONLY | O_CREAT, $mode // 0666 or return $output .= "$path: $!\n";
 	syswrite $file, "x";
 }
 
 # In a process of its own, which ends with it.
 sub child(&) {
 	my $part = shift;
-	$said = '';
+	$output = '';
 	my $pid = fork // die $!;
 	if (!$pid) {
 		open my $file, '>>', '/w/perl/said' or die $!;
 		$part->();
-		print $file $said;
+		print $file $output;
 		close $file;
 		POSIX::_exit(0);
 	}
@@ -41,11 +41,11 @@ child {
 	$) = "71 71 72";
 	$> = 70;
 	make('/w/perl/effective');
-	$said .= "$< $> $( | $)\n";
+	$output .= "$< $> $( | $)\n";
 	$> = 0;
 	$) = "0 0";
 	make('/w/perl/root-again');
-	$said .= "$< $>\n";
+	$output .= "$< $>\n";
 };
 
 # Real and effective ids that differ, and change places.
@@ -54,22 +54,22 @@ child {
 	POSIX::setuid(0);
 	($<, $>) = (70, 75);
 	make('/w/shared/perl-swapped');
-	$said .= "$< $>\n";
+	$output .= "$< $>\n";
 	($<, $>) = ($>, $<);
 	make('/w/shared/perl-swapped-back');
-	$said .= "$< $>\n";
-	$said .= "root again\n" if POSIX::setuid(0);
-	$said .= "$!\n";
+	$output .= "$< $>\n";
+	$output .= "root again\n" if POSIX::setuid(0);
+	$output .= "$!\n";
 };
 
 # For files alone.
 child {
 	my ($uid, $gid) = (POSIX::uname())[4] eq 'aarch64' ? (151, 152) : (122, 123);
-	$said .= join ' ', map(syscall($gid, $_), 72, 71, -1), map(syscall($uid, $_), 70, 70, -1);
-	$said .= " $< $>\n";
+	$output .= join ' ', map(syscall($gid, $_), 72, 71, -1), map(syscall($uid, $_), 70, 70, -1);
+	$output .= " $< $>\n";
 	make('/w/perl/files-only');
 	mkdir '/w/perl/files-only-folder';
-	$said .= chown(70, 71, '/w/shared') . " $!\n";
+	$output .= chown(70, 71, '/w/shared') . " $!\n";
 };
 
 # Threads become it together.
@@ -77,7 +77,7 @@ child {
 	POSIX::setgid(71);
 	POSIX::setuid(70);
 	my @threads = map { my $n = $_; threads->create(sub { mkdir "/w/perl/thread-$n"; make("/w/perl/thread-$n/file"); "$< $>" }) } 1 .. 4;
-	$said .= $_->join . "\n" for @threads;
+	$output .= $_->join . "\n" for @threads;
 	my @racers = map { threads->create(sub { for my $n (1 .. 20) { sysopen my $f, "/w/perl/race-$n", O_CREAT | O_WRONLY, 0644 or die } 1 }) } 1 .. 4;
 	$_->join or die for @racers;
 };
@@ -93,22 +93,22 @@ child {
 	sysopen my $closed, '/w/perl/closed', O_CREAT | O_EXCL | O_RDWR | 02000000, 0600 or die $!;
 	syswrite $kept, 'kept';
 	my ($k, $c) = (fileno $kept, fileno $closed);
-	$said .= `sh -c '[ -e /proc/self/fd/$k ] && echo kept; [ -e /proc/self/fd/$c ] || echo closed'`;
+	$output .= `sh -c '[ -e /proc/self/fd/$k ] && echo kept; [ -e /proc/self/fd/$c ] || echo closed'`;
 	seek $kept, 0, 0;
 	sysread $kept, my $word, 9;
-	$said .= "$word\n";
+	$output .= "$word\n";
 	# A program can be run at once that was written just now.
 	sysopen my $program, '/w/perl/program', O_CREAT | O_EXCL | O_WRONLY, 0755 or die $!;
 	syswrite $program, "#!/bin/sh\necho runs\n";
 	close $program;
-	$said .= `/w/perl/program`;
+	$output .= `/w/perl/program`;
 	make('/w/perl/trailing/');
 	make('/w/perl/no/such');
 	make('/w/perl');
 	make('/w/perl/' . 'n' x 256);
 	mkdir '/w/perl/slashes///' or die $!;
-	mkdir '/w/perl/.' or $said .= "$!\n";
-	mkdir '/w/perl/slashes' or $said .= "$!\n";
+	mkdir '/w/perl/.' or $output .= "$!\n";
+	mkdir '/w/perl/slashes' or $output .= "$!\n";
 	symlink 'loop', '/w/perl/loop' or die $!;
 	make('/w/perl/loop');
 	symlink 'nothing/', '/w/perl/into-folder' or die $!;
@@ -134,5 +134,5 @@ child {
 	make('folder/file');
 	$> = 0;
 	chroot '.' ;
-	$said .= "done\n";
+	$output .= "done\n";
 };

@@ -45,7 +45,7 @@ const PAM: &str = "auth sufficient pam_permit.so\naccount required pam_permit.so
     password required pam_permit.so\nsession required pam_permit.so\n";
 
 fn lines(command: &mut Command) -> Vec<String> {
-    let output = String::from_utf8(judge(command).stdout).unwrap();
+    let output = stdout(command);
     output.lines().map(str::to_owned).collect()
 }
 
@@ -155,7 +155,7 @@ fn of_real_root() -> String {
     host_folder(root);
     let script = "set -e; mount -t proc proc proc; touch dev/null; mount --bind /dev/null dev/null
         exec chroot . /bin/sh -eu /accounts.sh";
-    judge(
+    crate::command::run(
         Command::new("unshare")
             .args(["--mount", "sh", "-c", script])
             .current_dir(root)
@@ -199,16 +199,8 @@ fn an_account_may_have_more_files_than_a_program_may_open() {
     let tree = host_tree(&ground.store);
     let many = "mkdir /w; chown 70:71 /w; setpriv --reuid=70 --regid=71 --clear-groups perl -e '
         for (1 .. 3000) { open F, q(>), qq(/w/$_) or die; open G, q(>), q(/w/passing) or die; unlink q(/w/passing) }'";
-    let step = |script| Step::new("a script", &["sh", "-euc", script]);
-    let request = RunRequest {
-        tree: &tree,
-        store: &ground.store,
-        program: program(),
-        epoch: EPOCH,
-        steps: vec![step(many), step("id > /id")],
-        script_timeout: None,
-    };
-    let after = run(&request, &mut |_| {}).unwrap();
+    let steps = vec![step(many), step("id > /id")];
+    let after = run(&ground.request(&tree, steps), &mut |_| {}).unwrap();
     let theirs = below_w(&after);
     assert_eq!(theirs.len(), 3001);
     assert!(

@@ -64,18 +64,10 @@ fn a_script_that_prints_without_end_is_ended() {
 fn a_silent_step_that_prints_without_end_is_ended_and_little_of_it_is_kept() {
     let ground = ground();
     let tree = busybox_tree(&ground.store);
-    let mut step = Step::new("speaks", &["yes"]);
-    step.silent = true;
-    let request = RunRequest {
-        tree: &tree,
-        store: &ground.store,
-        program: program(),
-        epoch: EPOCH,
-        steps: vec![step],
-        script_timeout: None,
-    };
+    let mut silent = Step::new("speaks", &["yes"]);
+    silent.silent = true;
     let mut n_lines = 0;
-    let ended = run(&request, &mut |_| n_lines += 1);
+    let ended = run(&ground.request(&tree, vec![silent]), &mut |_| n_lines += 1);
     let Err(SandboxError::Script { ending, .. }) = ended else {
         panic!("{ended:?}");
     };

@@ -1,6 +1,7 @@
 //! Preferences of versions: apt must choose the same candidates.
 
-use super::{Apt, Numbers, judge};
+use super::{Apt, Numbers};
+use crate::command::stdout;
 use imgbuild::apt::index::Index;
 use imgbuild::apt::preferences::{Archive, INSTALLED, NOT_AUTOMATIC, Preferences, USUAL};
 use imgbuild::apt::solve::{Request, SolveError, Universe, solve};
@@ -11,13 +12,13 @@ use std::fmt::Write as _;
 /// The number of packages for each set of preferences.
 const PACKAGES: usize = 60;
 /// The number of sets of preferences.
-const WORLDS: u64 = 12;
+const SETS: u64 = 12;
 
 /// Three archives: an ordinary one, one with both fields of backports, and one with the first of
 /// them.
 fn archives() -> [(Archive, String); 3] {
-    let archive = |said: [&str; 5], priority: i32, words: &str| {
-        let [suite, codename, version, origin, label] = said;
+    let archive = |output: [&str; 5], priority: i32, words: &str| {
+        let [suite, codename, version, origin, label] = output;
         let text = format!(
             "Suite: {suite}\nCodename: {codename}\nVersion: {version}\nOrigin: {origin}\nLabel: {label}\n\
              Date: Sat, 01 Nov 2025 00:00:00 UTC\n{words}"
@@ -25,7 +26,7 @@ fn archives() -> [(Archive, String); 3] {
         let keys = ['a', 'n', 'v', 'o', 'l'].into_iter();
         let archive = Archive {
             site: Some(String::new()),
-            release: keys.zip(said.map(str::to_owned)).collect(),
+            release: keys.zip(output.map(str::to_owned)).collect(),
             priority,
         };
         (archive, text)
@@ -106,8 +107,7 @@ fn record(numbers: &mut Numbers) -> String {
 /// The candidates of all packages as apt-cache(8) prints them.
 fn theirs(apt: &Apt) -> BTreeMap<String, String> {
     let names: Vec<String> = (0..PACKAGES).map(|name| format!("p{name}")).collect();
-    let output = judge(apt.program("apt-cache").arg("policy").args(&names));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = stdout(apt.programs.command("apt-cache").arg("policy").args(&names));
     let mut found = BTreeMap::new();
     let mut name = "";
     for line in text.lines() {
@@ -172,8 +172,8 @@ fn apt_prefers_the_same_versions() {
         .map(|(archive, _)| archive.clone())
         .collect();
     let mut differing = 0;
-    for world in 1..=WORLDS {
-        let mut numbers = Numbers(world * 77);
+    for set in 1..=SETS {
+        let mut numbers = Numbers(set * 77);
         let mut indices = vec![String::new(); archives.len()];
         let mut status = String::new();
         for name in 0..PACKAGES {
@@ -212,7 +212,7 @@ fn apt_prefers_the_same_versions() {
             assert_eq!(
                 ours.get(&name),
                 theirs.get(&name).or(stays),
-                "{name}, of which there are {versions:?}, in world {world}:\n{text}"
+                "{name}, of which there are {versions:?}, in set {set}:\n{text}"
             );
         }
     }

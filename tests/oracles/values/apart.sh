@@ -1,6 +1,6 @@
 # What the hotspot's health check says of the networks of its uplink, as the kernel has their routes.
 set -euo pipefail
-said=$1
+output=$1
 check() { :; }
 . /usr/lib/imgbuild/health.d/20-hotspot
 ip link add eth0 type veth peer name lan
@@ -13,6 +13,6 @@ try() { # ADDRESS of the uplink
     echo "end of $1"
     ip address flush dev eth0
 }
-{ for address in 192.168.1.5/24 192.168.42.9/24 192.168.9.9/16 192.168.42.70/28 10.0.0.1/32; do try "$address"; done; } > "$said/apart" 2>&1
+{ for address in 192.168.1.5/24 192.168.42.9/24 192.168.9.9/16 192.168.42.70/28 10.0.0.1/32; do try "$address"; done; } > "$output/apart" 2>&1
 ip link delete eth0
 ip link delete hotspot0

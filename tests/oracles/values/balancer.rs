@@ -2,7 +2,7 @@
 //! servers and shows them in its statistics, and nftables lists the clients that it lets in.
 
 use super::{Case, Cases, awkward, generated, kind};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::define::Raw;
 use proptest::prelude::{Strategy, any};
 use std::net::IpAddr;
@@ -71,8 +71,8 @@ fn a_balancer_asks_for_what_was_set_and_lets_in_who_has_the_password() {
     let cases: Vec<Case> = rows.iter().map(case).collect();
     let passwords = passwords.iter().map(|password| format!("admin:{password}"));
     let read = Cases::read_with("haproxy-node", &cases, "balancer.sh", passwords);
-    let said = (read.said("check").zip(read.said("stats"))).zip(read.said("haproxy"));
-    for (((path, name), (host, password)), ((check, stats), log)) in rows.iter().zip(said) {
+    let output = (read.output("check").zip(read.output("stats"))).zip(read.output("haproxy"));
+    for (((path, name), (host, password)), ((check, stats), log)) in rows.iter().zip(output) {
         let host = if host.contains(':') {
             format!("[{host}]")
         } else {
@@ -112,9 +112,9 @@ fn a_path_that_is_taken_is_one_for_a_strict_server() {
         "paths.sh",
         [texts.join("\n") + "\n"],
     );
-    let said = read.said("statuses").next().unwrap();
-    let statuses: Vec<&str> = said.lines().collect();
-    assert_eq!(statuses.len(), texts.len(), "{said}");
+    let output = read.output("statuses").next().unwrap();
+    let statuses: Vec<&str> = output.lines().collect();
+    assert_eq!(statuses.len(), texts.len(), "{output}");
     for (text, status) in texts.iter().zip(&statuses) {
         let expected = if is_path(text) { "200" } else { "400" };
         assert_eq!(status, &expected, "{text}");
@@ -140,7 +140,7 @@ fn names_of_front_ends_are_not_those_of_the_profiles_own() {
         "-out",
         &at("certificate"),
     ]);
-    judge(&mut openssl);
+    run(&mut openssl);
     let pem = ["certificate", "key"].map(|name| fs_err::read_to_string(at(name)).unwrap());
     let front = |(index, name): (usize, &str)| {
         format!(
@@ -174,7 +174,7 @@ fn names_of_front_ends_are_not_those_of_the_profiles_own() {
         ],
     };
     let read = Cases::read("haproxy-node", &[case], "takes.sh");
-    assert_eq!(read.said("haproxy").next().unwrap(), "");
+    assert_eq!(read.output("haproxy").next().unwrap(), "");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn the_firewall_lets_in_the_networks_that_were_set() {
         secrets: vec![("stats-password", "123456789012".to_owned())],
     };
     let read = Cases::read("haproxy-node", &[case], "firewall.sh");
-    let rules = read.said("nft").next().unwrap();
+    let rules = read.output("nft").next().unwrap();
     for (address, length) in &networks {
         let family = if address.is_ipv4() { "ip" } else { "ip6" };
         let whole = if address.is_ipv4() { 32 } else { 128 };

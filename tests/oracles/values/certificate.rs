@@ -1,7 +1,7 @@
 //! Certificates: this program accepts the same files as HAProxy.
 
 use super::{PROGRAMS, Path, kind};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::define::{Raw, Value};
 use std::process::Command;
 
@@ -49,21 +49,19 @@ fn haproxy(folder: &Path) -> impl Fn(&str) -> String {
     inside.args(["--map-root-user", "--mount", "--pid", "--fork"]);
     // Without a terminal it cannot ask for a password.
     inside.args(["--kill-child", "setsid", "--wait", "bash"]);
-    judge(
-        inside
-            .arg(scripts.join("haproxy.sh"))
-            .arg(PROGRAMS)
-            .arg(folder),
-    );
-    let said = folder.join("said");
-    move |name| fs_err::read_to_string(said.join(name)).unwrap()
+    run(inside
+        .arg(scripts.join("haproxy.sh"))
+        .arg(PROGRAMS)
+        .arg(folder));
+    let output = folder.join("output");
+    move |name| fs_err::read_to_string(output.join(name)).unwrap()
 }
 
 #[test]
 fn haproxy_takes_what_is_taken_and_nothing_that_it_takes_is_refused() {
     let (written, ordered) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/values/certificates.sh");
-    judge(Command::new("bash").arg(script).arg(written.path()));
+    run(Command::new("bash").arg(script).arg(written.path()));
     let names = imgbuild::listing::sorted(written.path()).unwrap();
     let names = names.into_iter().map(|name| name.into_string().unwrap());
     let names: Vec<String> = names.collect();
@@ -92,13 +90,13 @@ fn haproxy_takes_what_is_taken_and_nothing_that_it_takes_is_refused() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let said: Vec<(&str, &str)> = refused
+    let output: Vec<(&str, &str)> = refused
         .iter()
         .map(|(name, why)| (name.as_str(), why.as_str()))
         .collect();
-    let names: Vec<&str> = said.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, REASONS.map(|(name, _)| name), "{said:?}");
-    for ((name, why), (_, reason)) in said.into_iter().zip(REASONS) {
+    let names: Vec<&str> = output.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, REASONS.map(|(name, _)| name), "{output:?}");
+    for ((name, why), (_, reason)) in output.into_iter().zip(REASONS) {
         assert!(why.contains(reason), "{name}: {why}");
     }
 }

@@ -1,10 +1,10 @@
 # What a client of the hotspot is told when it asks for an address (DHCPDISCOVER, RFC 2131). The client is in a network
 # namespace of its own, for an answer that comes from one's own address is passed over.
 set -euo pipefail
-said=$1
+output=$1
 mkdir -p /etc/systemd/networkd.conf.d
 printf '[DHCPServer]\nPersistLeases=no\n' > /etc/systemd/networkd.conf.d/here.conf
-/usr/lib/systemd/systemd-networkd > "$said/networkd" 2>&1 &
+/usr/lib/systemd/systemd-networkd > "$output/networkd" 2>&1 &
 networkd=$!
 until ip link show hotspot0 > /dev/null 2>&1; do
     kill -0 $networkd
@@ -44,7 +44,7 @@ say 'seconds ', unpack 'N', $options{51} // "\0\0\0\0";
 END
 ip netns add client
 ip link set client0 netns client
-nsenter --net=/run/netns/client bash -c 'ip link set client0 up && exec perl /run/client.pl' > "$said/dhcp"
+nsenter --net=/run/netns/client bash -c 'ip link set client0 up && exec perl /run/client.pl' > "$output/dhcp"
 ip netns delete client
 umount /run/netns
 kill $networkd

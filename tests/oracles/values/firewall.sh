@@ -1,6 +1,6 @@
 # Which rules the kernel has of the files of a firewall.
 set -euo pipefail
-said=$1
+output=$1
 nft -f /etc/nftables.conf
-nft list ruleset > "$said/nft"
+nft list ruleset > "$output/nft"
 nft flush ruleset

@@ -1,11 +1,11 @@
 #!/bin/bash
 # haproxy.sh ROOT FOLDER: has HAProxy of ROOT, which has the programs of an image, read each file of FOLDER as a
-# certificate. FOLDER/said/NAME is empty where it takes the file.
+# certificate. FOLDER/output/NAME is empty where it takes the file.
 set -euo pipefail
 root=$1 files=$2
 mount -t tmpfs none "$root/tmp"
 for folder in dev proc; do mount --rbind "/$folder" "$root/$folder"; done
-mkdir "$root/tmp/certs" "$files/said"
+mkdir "$root/tmp/certs" "$files/output"
 cat > "$root/tmp/config" << 'END'
 global
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
@@ -20,6 +20,6 @@ END
 for file in "$files"/*; do
     [ -f "$file" ] || continue
     cp "$file" "$root/tmp/certs/site.pem"
-    said=$files/said/${file##*/}
-    ! chroot "$root" /usr/sbin/haproxy -c -f /tmp/config > "$said" 2>&1 < /dev/null || : > "$said"
+    output=$files/output/${file##*/}
+    ! chroot "$root" /usr/sbin/haproxy -c -f /tmp/config > "$output" 2>&1 < /dev/null || : > "$output"
 done

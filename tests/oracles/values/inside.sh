@@ -1,7 +1,7 @@
 #!/bin/bash
 # inside.sh ROOT CASES SCRIPT: as root of namespaces of its own, makes ROOT, which has the programs of an image, the
 # root of SCRIPT, and runs that in each folder below CASES. A case has the files of an image; what programs
-# say goes into its folder `said`. Nothing is written into ROOT.
+# say goes into its folder `output`. Nothing is written into ROOT.
 set -euo pipefail
 root=$1 cases=$2
 mount -t tmpfs none "$root/tmp"
@@ -43,8 +43,8 @@ for case in "$cases"/*; do
     # What networkd finds on a device that has started.
     mkdir -p "$root/run/systemd/netif/links" "$root/run/systemd/netif/leases"
     printf '%032x\n' 42 > "$root/etc/machine-id"
-    mkdir -p "$root$case/said"
+    mkdir -p "$root$case/output"
     mount --bind "$root$case/usr/lib/imgbuild" "$root/usr/lib/imgbuild"
-    chroot "$root" /bin/bash /tmp/script "$case/said"
+    chroot "$root" /bin/bash /tmp/script "$case/output"
     umount "$root/usr/lib/imgbuild"
 done

@@ -37,7 +37,7 @@ fn managed(
     };
     let cases: Vec<Case> = names.iter().map(case).collect();
     let read = Cases::read_with("base", &cases, "interface.sh", names.iter().cloned());
-    read.said("managed").collect()
+    read.output("managed").collect()
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //! library reads each accepted address as the one that was written.
 
 use super::{PROGRAMS, generated, kind};
-use crate::support::judge;
+use crate::command::{input, stdout};
 use imgbuild::define::Raw;
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Texts that people write, by mistake or not.
 const GIVEN: [&str; 39] = [
@@ -66,10 +66,7 @@ fn addresses(texts: &[String]) -> Vec<String> {
         }"#;
     let mut inside = Command::new("unshare");
     inside.args(["--map-root-user", "chroot", PROGRAMS, "perl", "-e", script]);
-    let input = tempfile::NamedTempFile::new().unwrap();
-    fs_err::write(input.path(), texts.join("\n") + "\n").unwrap();
-    let output = judge(inside.stdin(Stdio::from(input.reopen().unwrap())));
-    let found = String::from_utf8(output.stdout).unwrap();
+    let found = stdout(inside.stdin(input(texts.join("\n") + "\n")));
     let found: Vec<String> = found.lines().map(str::to_owned).collect();
     assert_eq!(found.len(), texts.len(), "{found:?}");
     found

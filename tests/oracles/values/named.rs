@@ -69,7 +69,7 @@ fn copy(layer: &mut Layer<'_>, path: &str) {
 }
 
 /// The message of an image for each name.
-fn said<'a>(tree: &mut Tree, names: &[(&'a str, NameKind<'a>)]) -> Vec<String> {
+fn output<'a>(tree: &mut Tree, names: &[(&'a str, NameKind<'a>)]) -> Vec<String> {
     let layer = Layer::new(tree, &Nothing, Epoch(0), Origin::Builtin);
     let named = |&(value, kind)| Named {
         setting: "x",
@@ -162,7 +162,7 @@ fn what_an_image_does_not_have_is_refused_with_the_nearest_that_it_has() {
         ("nodeadkeys", VariantOf("uk"), ""),
     ];
     let names = cases.map(|(value, kind, _)| (value, kind));
-    let answers = said(&mut image(), &names);
+    let answers = output(&mut image(), &names);
     for ((value, kind, expected), found) in cases.iter().zip(answers) {
         assert!(found.contains(expected), "{value} {kind:?}: {found}");
         assert_eq!(
@@ -183,5 +183,5 @@ fn an_image_without_lists_leaves_it_to_its_programs() {
         ("nothing", NameKind::Layout),
         ("nothing", NameKind::VariantOf("nothing")),
     ];
-    assert_eq!(said(&mut empty, &names).concat(), "");
+    assert_eq!(output(&mut empty, &names).concat(), "");
 }

@@ -57,11 +57,11 @@ fn the_router_that_was_set_is_the_way_out() {
         ..Case::default()
     });
     let read = Cases::read("base", &cases, "network.sh");
-    let said = read
-        .said("routes")
-        .zip(read.said("addresses"))
-        .zip(read.said("networkd"));
-    for ((address, _, expected), ((routes, addresses), log)) in given.iter().zip(said) {
+    let output = read
+        .output("routes")
+        .zip(read.output("addresses"))
+        .zip(read.output("networkd"));
+    for ((address, _, expected), ((routes, addresses), log)) in given.iter().zip(output) {
         assert!(
             routes.starts_with(expected),
             "{address} {expected}: {routes}\n{log}"
@@ -95,8 +95,9 @@ fn addresses_and_resolvers_are_what_networkd_has_of_them() {
     };
     let cases: Vec<Case> = addresses.iter().map(case).collect();
     let read = Cases::read("base", &cases, "network.sh");
-    let said = (read.said("addresses").zip(read.said("resolvers"))).zip(read.said("networkd"));
-    for (address, ((found, resolvers), log)) in addresses.iter().zip(said) {
+    let output =
+        (read.output("addresses").zip(read.output("resolvers"))).zip(read.output("networkd"));
+    for (address, ((found, resolvers), log)) in addresses.iter().zip(output) {
         let spelled = format!(" {address} ");
         assert!(found.contains(&spelled), "{address}: {found}\n{log}");
         assert_eq!(
@@ -144,31 +145,31 @@ fn clients_are_told_what_was_set_of_their_network() {
     };
     let given: Vec<Case> = cases.iter().map(case).collect();
     let read = Cases::read("wifi-hotspot", &given, "dhcp.sh");
-    let said = read.said("dhcp").zip(read.said("networkd"));
-    for ((address, mask, names, _, seconds), (told, log)) in cases.into_iter().zip(said) {
+    let output = read.output("dhcp").zip(read.output("networkd"));
+    for ((address, mask, names, _, seconds), (found, log)) in cases.into_iter().zip(output) {
         let own = address.split('/').next().unwrap();
         let names = if names.is_empty() { own } else { names };
         let expected = format!("mask {mask}\nrouter {own}\nnames {names}\nseconds {seconds}\n");
-        assert_eq!(told, expected, "{address}: {log}");
+        assert_eq!(found, expected, "{address}: {log}");
     }
 }
 
 #[test]
 fn an_uplink_that_comes_into_the_clients_network_is_told() {
     let read = Cases::read("wifi-hotspot", &[Case::default()], "apart.sh");
-    let said = read.said("apart").next().unwrap();
-    let told: Vec<&str> = said.split_inclusive('\n').collect();
+    let output = read.output("apart").next().unwrap();
+    let found: Vec<&str> = output.split_inclusive('\n').collect();
     let of = |address: &str| {
-        let end = told
+        let end = found
             .iter()
             .position(|line| line.trim() == format!("end of {address}"));
-        let before = end.and_then(|end| end.checked_sub(1)).map(|at| told[at]);
+        let before = end.and_then(|end| end.checked_sub(1)).map(|at| found[at]);
         before.is_some_and(|line| line.contains("imgbuild-config set hotspot-address="))
     };
     for address in ["192.168.42.9/24", "192.168.9.9/16", "192.168.42.70/28"] {
-        assert!(of(address), "{address}: {said}");
+        assert!(of(address), "{address}: {output}");
     }
     for address in ["192.168.1.5/24", "10.0.0.1/32"] {
-        assert!(!of(address), "{address}: {said}");
+        assert!(!of(address), "{address}: {output}");
     }
 }

@@ -1,6 +1,6 @@
 # What HAProxy answers to each path of a list where it takes nothing but URLs.
 set -euo pipefail
-said=$1
+output=$1
 cat > /run/haproxy.cfg << 'END'
 global
     expose-experimental-directives
@@ -14,14 +14,14 @@ frontend strict
     http-request normalize-uri percent-to-uppercase strict
     http-request return status 200
 END
-haproxy -D -p /run/haproxy.pid -f /run/haproxy.cfg > "$said/haproxy" 2>&1
-perl - "$said" << 'END'
+haproxy -D -p /run/haproxy.pid -f /run/haproxy.cfg > "$output/haproxy" 2>&1
+perl - "$output" << 'END'
 use v5.36;
 use IO::Socket::INET;
-my ($said) = @ARGV;
+my ($output) = @ARGV;
 alarm 60;
-open my $paths, '<', "$said/given" or die $!;
-open my $statuses, '>', "$said/statuses" or die $!;
+open my $paths, '<', "$output/given" or die $!;
+open my $statuses, '>', "$output/statuses" or die $!;
 while (my $path = <$paths>) {
     chomp $path;
     my $client = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => 9002) or die "HAProxy: $@";

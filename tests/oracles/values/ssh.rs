@@ -2,7 +2,7 @@
 //! otherwise.
 
 use super::{PROGRAMS, Path, kind};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::define::Raw;
 use std::process::Command;
 
@@ -89,7 +89,7 @@ const OPTIONS: [&str; 79] = [
     "agent-forwarding=\"\"",
 ];
 
-/// What may follow a key.
+/// Texts that may follow a key.
 const COMMENTS: [&str; 8] = [
     "",
     " me@home",
@@ -168,7 +168,7 @@ fn takes(line: &str) -> bool {
 
 fn keygen(arguments: &[&str], path: &Path) {
     let mut command = Command::new("ssh-keygen");
-    judge(command.args(["-q"]).args(arguments).arg(path));
+    run(command.args(["-q"]).args(arguments).arg(path));
 }
 
 /// The keys of the client, and a certificate of another key that each has signed.
@@ -239,16 +239,16 @@ fn sshd_lets_in_whose_line_is_taken_and_nobody_else() {
         "--kill-child",
         "bash",
     ]);
-    judge(inside.arg(script).arg(PROGRAMS).arg(folder.path()));
+    run(inside.arg(script).arg(PROGRAMS).arg(folder.path()));
     let mut wrong = Vec::new();
     for (index, (_, line)) in lines.iter().enumerate() {
         let case = folder.path().join(format!("{index:04}"));
         if takes(line) != case.join("in").exists() {
             let log = fs_err::read_to_string(case.join("log")).unwrap();
-            let said = log.lines().filter(|line| line.contains("/tmp/keys"));
-            let said: Vec<&str> = said.collect();
+            let output = log.lines().filter(|line| line.contains("/tmp/keys"));
+            let output: Vec<&str> = output.collect();
             let problem = kind("ssh-key").problem(line);
-            wrong.push(format!("{line:?}: {problem:?}, sshd: {said:#?}"));
+            wrong.push(format!("{line:?}: {problem:?}, sshd: {output:#?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -266,7 +266,7 @@ fn what_openssh_reads_as_a_key_is_taken_as_one() {
             blob.extend(field);
         }
         fs_err::write(&path, blob).unwrap();
-        let encoded = judge(Command::new("base64").arg("-w0").arg(&path)).stdout;
+        let encoded = run(Command::new("base64").arg("-w0").arg(&path)).stdout;
         format!("ssh-rsa {}", String::from_utf8(encoded).unwrap())
     };
     let mut texts: Vec<String> = KEYS.iter().flat_map(|key| damaged(key)).collect();
@@ -276,7 +276,7 @@ fn what_openssh_reads_as_a_key_is_taken_as_one() {
     for text in texts {
         fs_err::write(&path, format!("{text}\n")).unwrap();
         let mut keygen = Command::new("ssh-keygen");
-        let said = keygen.arg("-l").arg("-f").arg(&path).output().unwrap();
-        assert_eq!(takes(&text), said.status.success(), "{text}: {said:?}");
+        let output = keygen.arg("-l").arg("-f").arg(&path).output().unwrap();
+        assert_eq!(takes(&text), output.status.success(), "{text}: {output:?}");
     }
 }

@@ -36,8 +36,8 @@ for case in "$cases"/*/; do
     certificate=()
     [ ! -e "$cases/user-$type-cert.pub" ] || certificate=(-i "/mnt/user-$type" -o "CertificateFile=/mnt/user-$type-cert.pub")
     status=0
-    login -i "/mnt/$type" "${certificate[@]}" > "$case/said" 2>&1 || status=$?
-    # What runs in the place of `true` may fail; 255 is said by ssh itself.
+    login -i "/mnt/$type" "${certificate[@]}" > "$case/output" 2>&1 || status=$?
+    # What runs in the place of `true` may fail; 255 is the status of ssh itself.
     [ "$status" = 255 ] || echo in > "$case/in"
     cp "$root/tmp/log" "$case/log"
 done

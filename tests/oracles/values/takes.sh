@@ -1,4 +1,4 @@
 # What HAProxy has against an image's files; nothing where it takes them.
 set -euo pipefail
-said=$1
-! haproxy -c -q -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d > "$said/haproxy" 2>&1 || : > "$said/haproxy"
+output=$1
+! haproxy -c -q -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/conf.d > "$output/haproxy" 2>&1 || : > "$output/haproxy"

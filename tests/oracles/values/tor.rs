@@ -2,7 +2,7 @@
 //! is refused.
 
 use super::{Case, Cases, PROGRAMS, Path, awkward, below, generated, kind, write};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::define::{Kind, Raw, Value};
 use std::process::Command;
 
@@ -14,15 +14,13 @@ fn tor(folder: &Path) -> impl Fn(&str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/values/tor.sh");
     let mut inside = Command::new("unshare");
     inside.args(["--map-root-user", "--mount", "--pid", "--fork"]);
-    judge(
-        inside
-            .args(["--kill-child", "bash"])
-            .arg(script)
-            .arg(PROGRAMS)
-            .arg(folder),
-    );
-    let said = folder.join("said");
-    move |name| fs_err::read_to_string(said.join(name)).unwrap()
+    run(inside
+        .args(["--kill-child", "bash"])
+        .arg(script)
+        .arg(PROGRAMS)
+        .arg(folder));
+    let output = folder.join("output");
+    move |name| fs_err::read_to_string(output.join(name)).unwrap()
 }
 
 /// Texts by kind, with the option in which they stand and the options that Tor then needs.
@@ -135,15 +133,15 @@ fn tor_takes_what_is_taken_and_what_it_refuses_is_refused() {
             cases.push((name, format!("{option} {text}"), value.is_some()));
         }
     }
-    let said = tor(folder.path());
+    let output = tor(folder.path());
     // Tor takes the whole text for an address, and the port is lost.
     let stricter = ["Bridge 2001:db8::1:443", "Bridge obfs4 2001:db8::1:443"];
     let mut wrong = Vec::new();
     for (name, line, taken) in &cases {
-        let said = said(name);
+        let output = output(name);
         let known = stricter.iter().any(|start| line.starts_with(start));
-        if *taken != said.is_empty() && !known {
-            wrong.push(format!("{line}: {taken}: {said}"));
+        if *taken != output.is_empty() && !known {
+            wrong.push(format!("{line}: {taken}: {output}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -199,13 +197,13 @@ fn tor_reads_the_contact_that_was_set() {
         })
         .collect();
     let read = Cases::read("tor-relay", &cases, "contact.sh");
-    for (contact, said) in contacts.iter().zip(read.said("tor")) {
-        let line = said
+    for (contact, output) in contacts.iter().zip(read.output("tor")) {
+        let line = output
             .lines()
             .find_map(|line| line.strip_prefix("ContactInfo "));
-        let line = line.unwrap_or_else(|| panic!("{contact:?}: {said}"));
+        let line = line.unwrap_or_else(|| panic!("{contact:?}: {output}"));
         assert_eq!(unquoted(line), contact.as_bytes(), "{contact:?}: {line}");
-        assert!(said.contains("\nNickname Relay1\n"), "{said}");
+        assert!(output.contains("\nNickname Relay1\n"), "{output}");
     }
 }
 
@@ -222,13 +220,11 @@ fn the_key_of_a_family_is_one_that_tor_wrote() {
         "--fork",
         "--kill-child",
     ]);
-    judge(
-        inside
-            .arg("bash")
-            .arg(script)
-            .arg(PROGRAMS)
-            .arg(folder.path()),
-    );
+    run(inside
+        .arg("bash")
+        .arg(script)
+        .arg(PROGRAMS)
+        .arg(folder.path()));
     let key = fs_err::read_to_string(folder.path().join("key")).unwrap();
     let takes = |text: &str| {
         kind("tor-family-key")
@@ -298,8 +294,8 @@ fn tor_of_an_image_takes_its_torrc_at_every_end_of_a_setting() {
         );
         fs_err::write(folder.path().join(index.to_string()), torrc).unwrap();
     }
-    let said = tor(folder.path());
+    let output = tor(folder.path());
     for (index, case) in cases.iter().enumerate() {
-        assert_eq!(said(&index.to_string()), "", "{case:?}");
+        assert_eq!(output(&index.to_string()), "", "{case:?}");
     }
 }

@@ -64,11 +64,11 @@ fn an_access_point_and_who_joins_it_read_the_name_and_passphrase_that_were_set()
         .map(|(name, secret)| network(name, secret))
         .collect();
     let read = Cases::read("wifi-hotspot+wifi-uplink", &cases, "wifi.sh");
-    let said = read
-        .said("hostapd")
-        .zip(read.said("wpa_supplicant"))
-        .zip(read.said("status"));
-    for ((ssid, passphrase), ((hostapd, supplicant), status)) in networks.iter().zip(said) {
+    let output = read
+        .output("hostapd")
+        .zip(read.output("wpa_supplicant"))
+        .zip(read.output("status"));
+    for ((ssid, passphrase), ((hostapd, supplicant), status)) in networks.iter().zip(output) {
         let case = format!("{ssid:?} {passphrase:?}");
         assert_eq!(dumped(&hostapd, "SSID"), ssid.as_bytes(), "{case}");
         assert_eq!(dumped(&supplicant, "ssid"), ssid.as_bytes(), "{case}");
@@ -97,14 +97,14 @@ fn digits_of_a_key_are_a_key() {
         .step_by(2)
         .map(|at| u8::from_str_radix(&key[at..at + 2], 16).unwrap())
         .collect();
-    let hostapd = read.said("hostapd").next().unwrap();
+    let hostapd = read.output("hostapd").next().unwrap();
     assert!(!hostapd.contains("SAE"), "{hostapd}");
-    let supplicant = read.said("wpa_supplicant").next().unwrap();
+    let supplicant = read.output("wpa_supplicant").next().unwrap();
     assert_eq!(dumped(&supplicant, "PSK"), bytes);
     assert!(
         supplicant.contains("key_mgmt: 0x102\n"),
         "no SAE: {supplicant}"
     );
-    let prepare = read.said("prepare").next().unwrap();
+    let prepare = read.output("prepare").next().unwrap();
     assert!(prepare.contains("security wpa2,"), "{prepare}");
 }

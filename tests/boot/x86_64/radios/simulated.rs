@@ -1,7 +1,6 @@
-//! A hotspot with two clients around it, and what somebody on either side does and sees.
+//! A hotspot with two clients on simulated radios, and the actions of its owner and of its clients.
 
-use crate::machine::{Machine, Ran};
-use crate::support::PATIENCE;
+use crate::machine::{Finished, Machine};
 use crate::x86_64::guest::Guest;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,26 +8,26 @@ use std::path::Path;
 /// The passphrase of the network that the device joins.
 pub(super) const HOME: &str = "no place \"like\" it";
 
-/// What clients need to know to join.
+/// The facts that a client needs to join.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     pub(super) name: String,
     pub(super) passphrase: String,
-    /// Where it is, so that nobody has to look everywhere.
+    /// The frequency, so that a client need not scan all channels.
     pub(super) mhz: u32,
 }
 
-/// How a client joins.
+/// The protocol by which a client joins.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
     Wpa2,
     Wpa3,
 }
 
-/// Which services are up, and which of its starts each is.
+/// The services that are active, each with the id of its start.
 pub(super) struct Services(BTreeMap<String, String>);
 
-/// The PC that is the hotspot. Its clients live in namespaces of it.
+/// The PC that is the hotspot. Its clients are in network namespaces of the same PC.
 pub(super) struct SimulatedRadio {
     guest: Guest,
 }
@@ -43,7 +42,7 @@ impl Network {
 }
 
 impl Services {
-    /// Those that have started again since, or have gone.
+    /// The services that were started again since, or that are not active any more.
     pub(super) fn restarted(&self, since: &Self) -> Vec<&str> {
         let other = |(unit, start): &(&String, &String)| since.0.get(*unit) != Some(start);
         self.0
@@ -63,9 +62,9 @@ impl SimulatedRadio {
         &mut self.guest.machine
     }
 
-    /// Waits for the end of the first boot; gives the network that the owner is told of.
+    /// Waits for the end of the first boot; gives the network that the owner is shown.
     pub(super) fn first_boot(&mut self) -> Network {
-        let console = self.machine().log_in(PATIENCE);
+        let console = self.machine().log_in();
         self.settle();
         let of = |label: &str| {
             let line = console
@@ -82,15 +81,16 @@ impl SimulatedRadio {
         }
     }
 
-    /// Switches the device off and on again; gives what its console says.
+    /// Switches the device off and on again; gives the text on its console.
     pub(super) fn start_again(&mut self, edit: impl FnOnce(&Path)) -> String {
         self.guest.start_again(edit);
-        let console = self.machine().log_in(PATIENCE);
+        let console = self.machine().log_in();
         self.settle();
         console
     }
 
-    /// The boot is over, without a radio, and all is well. A cable leads to a network with a web server.
+    /// Checks the device after its boot, when it has no radio yet. A cable connects it to a network with a
+    /// web server.
     fn settle(&mut self) {
         self.guest.settle();
         let state = self.run("systemctl is-active hotspot").output;
@@ -98,7 +98,7 @@ impl SimulatedRadio {
         self.succeed("mount -o ro LABEL=lab /mnt && sh /mnt/lab/near.sh");
     }
 
-    /// Radios come up, and with the first of them the hotspot.
+    /// Loads the simulated radios; the first one starts the hotspot.
     pub(super) fn radios(&mut self) {
         self.succeed("modprobe mac80211_hwsim radios=5");
         let up =
@@ -107,26 +107,26 @@ impl SimulatedRadio {
         eprintln!("access point after {:?}", self.machine().uptime());
     }
 
-    pub(super) fn run(&mut self, command: &str) -> Ran {
-        self.machine().run(command, PATIENCE)
+    pub(super) fn run(&mut self, command: &str) -> Finished {
+        self.machine().run(command)
     }
 
     pub(super) fn succeed(&mut self, command: &str) -> String {
-        self.machine().succeed(command, PATIENCE)
+        self.machine().succeed(command)
     }
 
     pub(super) fn set(&mut self, settings: &str) {
         self.succeed(&format!("imgbuild-config set {settings}"));
     }
 
-    /// What the device says to `settings` that it does not take.
+    /// The error of the device for `settings`, which it must refuse.
     pub(super) fn refused(&mut self, settings: &str) -> String {
-        let ran = self.run(&format!("imgbuild-config set {settings}"));
-        assert_eq!(ran.status, 1, "{settings}: {}", ran.output);
-        ran.output
+        let finished = self.run(&format!("imgbuild-config set {settings}"));
+        assert_eq!(finished.status, 1, "{settings}: {}", finished.output);
+        finished.output
     }
 
-    /// Lets client `number` join; gives how it did and what address it got, or why not.
+    /// Lets client `number` join; gives its state and its address, or the reason for which it could not.
     pub(super) fn join(
         &mut self,
         number: u8,
@@ -143,20 +143,20 @@ impl SimulatedRadio {
             mhz,
         } = network;
         let script = "bash /mnt/lab/client.sh";
-        let ran = self.run(&format!(
+        let finished = self.run(&format!(
             "{script} {number} '{name}' '{passphrase}' {way} {mhz}"
         ));
         eprintln!(
-            "client {number}: {ran:?} after {:?}",
+            "client {number}: {finished:?} after {:?}",
             self.machine().uptime()
         );
-        match ran.status {
-            0 => Ok(ran.output),
-            _ => Err(ran.output),
+        match finished.status {
+            0 => Ok(finished.output),
+            _ => Err(finished.output),
         }
     }
 
-    /// Waits until client `number` is back by itself.
+    /// Waits until client `number` has joined again by itself.
     pub(super) fn await_return(&mut self, number: u8) {
         self.await_state(number, "grep -qx wpa_state=COMPLETED");
     }
@@ -173,7 +173,7 @@ impl SimulatedRadio {
         self.succeed(&format!("timeout 300 bash -c \"{wait}\""));
     }
 
-    /// The last radio becomes an access point of somebody else.
+    /// Makes the last radio the access point of another network.
     pub(super) fn home(&mut self) {
         let script = "bash /mnt/lab/home.sh 4 'Mü \"7\"'";
         self.succeed(&format!(
@@ -181,7 +181,7 @@ impl SimulatedRadio {
         ));
     }
 
-    /// Waits until the device has joined that, and has an address.
+    /// Waits until the device has joined the other network and has an address in it.
     pub(super) fn await_uplink(&mut self) {
         let joined = "ip -4 -o address show dev wlan3 | grep -q 192.168.9.";
         self.succeed(&format!(
@@ -190,19 +190,19 @@ impl SimulatedRadio {
         eprintln!("uplink after {:?}", self.machine().uptime());
     }
 
-    /// What the first client reaches of the second, and by which way.
+    /// The ways by which the first client reaches the second.
     pub(super) fn neighbours(&mut self) -> String {
         self.succeed("bash /mnt/lab/neighbours.sh 1 2")
             .replace('\n', ", ")
     }
 
-    /// What the page at `host` says to the first client.
+    /// The text of the page at `host` for the first client.
     pub(super) fn page(&mut self, host: &str) -> String {
         let fetch = format!("ip netns exec client1 busybox wget -q -T 5 -O - http://{host}/");
         self.run(&format!("{fetch} 2> /dev/null")).output
     }
 
-    /// The same of one on the network that the device is a guest of, and of one beyond.
+    /// The text of the pages of a server in the network that the device has joined, and of one behind it.
     pub(super) fn pages(&mut self) -> [String; 2] {
         ["192.168.7.1", "198.18.0.80"].map(|host| self.page(host))
     }
@@ -218,7 +218,7 @@ impl SimulatedRadio {
         Services(text.split("\n\n").filter_map(of_unit).collect())
     }
 
-    /// What the device must keep, and what its settings make.
+    /// The files that the device must keep, and those that are made from its settings.
     pub(super) fn files(&mut self) -> String {
         let files = "/etc/machine-id /etc/ssh/ssh_host_*_key /etc/shadow /etc/hotspot/* /etc/imgbuild/* \
              /etc/modprobe.d/* /etc/nftables.d/*.nft /etc/nftables.d/*/* /var/lib/imgbuild/made";

@@ -2,7 +2,7 @@
 
 use super::super::kernel;
 use super::{Base, Images, Read, base};
-use crate::support::judge;
+use crate::command::run;
 use imgbuild::fs::ext4::read::{JournalLimit, ReadError, Unsupported};
 use std::fmt::Write;
 use std::os::unix::fs::FileExt;
@@ -114,11 +114,9 @@ fn assert_replayed(images: &Images, bases: &[Base], marks: &[(&str, bool)]) {
 
 fn debugfs(images: &Images, base: &Base, question: &str) -> String {
     let mut debugfs = Command::new("debugfs");
-    let answer = judge(
-        debugfs
-            .args(["-c", "-R", question])
-            .arg(images.path(base.name)),
-    );
+    let answer = run(debugfs
+        .args(["-c", "-R", question])
+        .arg(images.path(base.name)));
     String::from_utf8_lossy(&[answer.stdout, answer.stderr].concat()).into_owned()
 }
 

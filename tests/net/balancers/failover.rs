@@ -1,19 +1,18 @@
-//! Two load balancers with one address: how long a client waits when one of them fails, and that never
-//! both hold the address.
+//! Two load balancers with one address: how long a client waits when one of them fails; and that both never
+//! hold the address at the same time.
 
-use crate::image::IMAGE;
-use crate::lab::{Lab, Machine, Process};
-use crate::poll::{Client, Holder, both};
+use super::lab::{Lab, Machine, Process, ROOT};
+use super::poll::{Client, Holder, both};
+use super::render::Wish;
+use super::servers::Servers;
+use crate::command::run;
 use crate::programs;
-use crate::render::Wish;
-use crate::servers::Servers;
-use crate::support::run;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 const VIRTUAL: &str = "198.18.1.50";
 
-/// What both nodes share; `ha-node` makes them two.
+/// The settings of both nodes, which differ in `ha-node`.
 const PAIR: &str = r#"
 ha-addresses = ["198.18.1.11/24", "198.18.1.12/24"]
 ha-virtual-address = "198.18.1.50/24"
@@ -26,8 +25,8 @@ sticky = "source"
 servers = ["web1=198.18.1.21:8080", "web2=198.18.1.22:8080"]
 "#;
 
-/// Runs a unit as systemd does: what is before the start, the program, and, however it ended, what is
-/// behind the end; then again. `$1` is the drop-in of the image, the rest the program.
+/// Runs a unit as systemd does: the commands before the start, the program, the commands after its end,
+/// however it ended, and all of this again. `$1` is the drop-in of the image, the rest is the program.
 const UNIT: &str = r#"
 unit=$1; shift
 lines() { sed -n "s/^$1=//p" "$unit"; }
@@ -46,9 +45,9 @@ while [ -z "$stopped" ]; do
 done
 "#;
 
-/// keepalived empties the list of groups before it runs a script, and runs none where it cannot; the
-/// kernel refuses that to whoever made the namespace without a range in /etc/subgid. There is nothing
-/// to empty: for keepalived alone, the call is answered with success.
+/// keepalived drops its supplementary groups before it runs a script, and runs no script if it cannot. The
+/// kernel refuses that in a namespace of a user without a range in /etc/subgid. There are no groups to drop,
+/// so the call of keepalived is answered with success.
 const NO_GROUPS: [&str; 11] = [
     "strace",
     "--daemonize",
@@ -63,7 +62,7 @@ const NO_GROUPS: [&str; 11] = [
     "setgroups:retval=0",
 ];
 
-/// One of the two.
+/// One of the two nodes.
 struct Node {
     machine: Machine,
     haproxy: Option<Process>,
@@ -79,7 +78,7 @@ impl Node {
             certificate: None,
         };
         let mut files = wish.files();
-        // Only what is below these folders is shown in the root.
+        // Only the files below these folders are mounted over those of the root.
         let drop_in = "/etc/systemd/system/keepalived.service.d/10-imgbuild.conf";
         files.insert("/etc/keepalived/unit".to_owned(), files[drop_in].clone());
         let machine = lab.machine(name, &[address], &files);
@@ -100,7 +99,7 @@ impl Node {
     fn start_keepalived(&mut self) {
         let mut unit = self.machine.command("setpriv");
         unit.args(["--pdeathsig", "KILL"]).args(NO_GROUPS);
-        unit.arg("chroot").arg(&IMAGE.root);
+        unit.arg("chroot").arg(&*ROOT);
         unit.args(["sh", "-c", UNIT, "sh", "/etc/keepalived/unit"]);
         unit.args(["keepalived", "--dont-fork", "--log-console", "--log-detail"]);
         self.keepalived = Some(self.machine.daemon("keepalived.log", &mut unit));
@@ -119,10 +118,10 @@ struct Pair {
     _servers: Servers,
 }
 
-/// A node fails.
+/// A way in which a node fails.
 struct Failure {
     what: &'static str,
-    /// Seconds that a client may wait.
+    /// The limit in seconds for a client's wait.
     bound: f64,
     fail: fn(&Lab, &mut Node, &str),
     repair: fn(&Lab, &mut Node, &str),
@@ -165,7 +164,8 @@ impl Pair {
         master
     }
 
-    /// Has the holder of the address fail; the other one takes over in time, and keeps it afterwards.
+    /// Lets the holder of the address fail. The other node must take over in time, and keep the address
+    /// afterwards.
     fn survive(&mut self, failure: &Failure) {
         let master = self.master();
         let other = 1 - master;
@@ -179,7 +179,7 @@ impl Pair {
             .settle(|| self.nodes[other].holds() && self.answers());
         let taken = began.elapsed().as_secs_f64();
         (failure.repair)(&self.lab, &mut self.nodes[master], name);
-        // Long enough for the old holder to take the address back, if it wanted to.
+        // This is long enough for the old holder to take the address back, if it did.
         let node = &self.nodes[master].machine;
         node.settle(|| began.elapsed() > failure.watch());
         let requests = asking.stop();
@@ -201,7 +201,7 @@ impl Pair {
 }
 
 impl Failure {
-    /// How long to look on.
+    /// How long to watch both nodes.
     fn watch(&self) -> std::time::Duration {
         std::time::Duration::from_secs_f64(self.bound + 1.0)
     }
@@ -260,12 +260,10 @@ fn the_programs_of_a_node_take_its_files() {
         "haproxy.service 2.9",
         "keepalived.service 3.3",
     ];
-    // A root in which mounts can be made is a mount itself.
+    // A root in which mounts are made must be a mount itself.
     let mut inside = node.command("unshare");
     let enter = "mount --rbind \"$0\" \"$0\"; cd \"$0\"; exec chroot . \"$@\"";
-    inside
-        .args(["--mount", "sh", "-ec", enter])
-        .arg(&IMAGE.root);
+    inside.args(["--mount", "sh", "-ec", enter]).arg(&*ROOT);
     programs::judge(&mut inside, "haproxy-ha", &settings, &own);
 }
 
@@ -294,7 +292,7 @@ fn more_signs_of_life_make_it_quicker() {
     pair.survive(&quick);
 }
 
-/// Who came to one node belongs to the same server at the other.
+/// A client of one node belongs to the same server at the other node.
 fn knows_the_clients_of_the_other(pair: &Pair) {
     let master = pair.master();
     let url = format!("http://{VIRTUAL}:8003/");

@@ -1,11 +1,11 @@
 //! The files of an image's overlays, rendered by imgbuild as a build does.
 
-use imgbuild::compose::template;
+use crate::render::{render, wanted};
 use imgbuild::define::Definitions;
 use imgbuild::specification::{GivenSecret, Secret, SettingsFile, Spec, UserSettings, check};
 use std::collections::BTreeMap;
 
-/// What a person asks for.
+/// The profile and the settings of a load balancer.
 #[derive(Default)]
 pub(crate) struct Wish<'w> {
     pub(crate) profile: &'w str,
@@ -15,7 +15,7 @@ pub(crate) struct Wish<'w> {
 }
 
 impl Wish<'_> {
-    /// What it means.
+    /// The specification of these settings.
     pub(crate) fn spec(&self) -> Spec {
         let secret = |name: &str, value: &str| GivenSecret {
             name: name.to_owned(),
@@ -33,38 +33,23 @@ impl Wish<'_> {
             secrets,
             ..UserSettings::default()
         };
-        // As they are now, without a new build of the program that carries them.
+        // The definitions are read from the working tree, so that a change needs no new build of the program.
         let definitions = Definitions::find(&[env!("CARGO_MANIFEST_DIR").into()]);
         let spec = check(&definitions, "x86_64", self.profile, &user);
         spec.unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
     }
 
-    /// The files below `/etc` and `/usr/lib/imgbuild` that overlays of load balancers bring, by path; a
-    /// later overlay wins.
+    /// The files of the overlays of load balancers, by path; a later overlay wins.
     pub(crate) fn files(&self) -> BTreeMap<String, String> {
-        let spec = self.spec();
-        // What only a build knows, which no file of these overlays asks for.
+        let mut spec = self.spec();
+        spec.overlays
+            .retain(|overlay| overlay.name.starts_with("haproxy"));
+        // These overlays use nothing that only a build knows.
         let context = spec.context(serde_json::Value::Null);
-        let mut files = BTreeMap::new();
-        let overlays = spec.overlays.iter();
-        for overlay in overlays.filter(|overlay| overlay.name.starts_with("haproxy")) {
-            for file in &overlay.files {
-                let wanted = file
-                    .when
-                    .as_ref()
-                    .is_none_or(|when| spec.settings.holds(when));
-                if !wanted {
-                    continue;
-                }
-                let text = std::str::from_utf8(&file.bytes).unwrap();
-                let text = match file.template {
-                    true => template::render(&file.source, text, &context).unwrap(),
-                    false => text.to_owned(),
-                };
-                files.insert(file.path.to_string(), text);
-            }
-        }
-        files
+        let text = |file| render(file, &context);
+        wanted(&spec)
+            .map(|file| (file.path.to_string(), text(file)))
+            .collect()
     }
 }
 

@@ -1,34 +1,51 @@
-//! A switch with machines at it, in namespaces that an ordinary user makes.
+//! A switch with machines connected to it, in namespaces that an ordinary user makes.
 
-use crate::image::{IMAGE, Image};
-use crate::support::run;
+use crate::command::{run, stdout};
+use crate::image::{self, USER};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+/// The root filesystem of the load balancer's image.
+pub(crate) static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let settings = [
+        "ha-node=2",
+        "ha-addresses=198.18.1.11/24,198.18.1.12/24",
+        "ha-virtual-address=198.18.1.50/24",
+        "http-servers=web1=198.18.1.21:8080,web2=198.18.1.22:8080",
+    ];
+    let root = image::tree("pair", "haproxy-ha", &settings);
+    run(USER
+        .command("mkdir")
+        .arg("-p")
+        .arg(root.join("var/lib/haproxy/dev")));
+    root
+});
 
 /// The password of the statistics page in every test.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// How long anything may take that takes a moment on an idle machine.
+/// The time limit for what takes a moment on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that ends with its owner.
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Ends it without a word.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(&mut self) {
         // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Ends it with SIGTERM, and waits for its end.
     pub(crate) fn stop(&mut self) {
         run(Command::new("kill").arg(self.0.id().to_string()));
         self.0.wait().unwrap();
@@ -41,29 +58,29 @@ impl Drop for Process {
     }
 }
 
-/// A network in which nothing else is.
+/// A switch, and a folder for the files of its machines.
 pub(crate) struct Lab {
     switch: Process,
     pub(crate) folder: PathBuf,
 }
 
-/// A machine at the switch.
+/// A machine that is connected to the switch.
 pub(crate) struct Machine {
     host: Process,
-    /// Files of its own, which its namespace shows in the image's root.
+    /// The files of this machine alone, which its namespace mounts over those of the image's root.
     pub(crate) folder: PathBuf,
 }
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Lab {
-    /// Makes the switch.
+    /// Starts the switch.
     pub(crate) fn new() -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = IMAGE.user.home().join(format!("lab{number}"));
+        let folder = USER.home().join(format!("lab{number}"));
         fs_err::create_dir(&folder).unwrap();
-        IMAGE.user.own(&folder);
-        let mut unshare = IMAGE.user.command("unshare");
+        USER.own(&folder);
+        let mut unshare = USER.command("unshare");
         unshare.env("PATH", PATH);
         unshare.args([
             "--user",
@@ -79,7 +96,7 @@ impl Lab {
         Self { switch, folder }
     }
 
-    /// A machine with addresses, and the image's root with `files` in it.
+    /// Starts a machine with these addresses, whose root is that of the image with `files` in it.
     pub(crate) fn machine(
         &self,
         name: &'static str,
@@ -88,14 +105,13 @@ impl Lab {
     ) -> Machine {
         let folder = self.folder.join(name);
         write(&folder, files);
-        let Image { user, root } = &*IMAGE;
         keep_journal(&folder);
-        user.own(&folder);
+        USER.own(&folder);
         let mut unshare = enter(self.switch.0.id());
         unshare.args([
             "unshare", "--net", "--mount", "--", "sh", "-ec", MACHINE, "sh",
         ]);
-        unshare.arg(root).arg(&folder);
+        unshare.arg(&*ROOT).arg(&folder);
         let machine = Machine {
             host: resident(unshare),
             folder,
@@ -106,7 +122,7 @@ impl Lab {
         ]);
         self.switched(&["ip", "link", "set", name, "master", "br0", "up"]);
         for address in addresses {
-            // Without the search for another holder that IPv6 begins with.
+            // `nodad` skips IPv6's duplicate address detection.
             let mut add = machine.command("ip");
             add.args(["addr", "add", address, "dev", "eth0"]);
             run(add.args(address.contains(':').then_some("nodad")));
@@ -116,7 +132,7 @@ impl Lab {
         machine
     }
 
-    /// Runs a command beside the switch.
+    /// Runs a command in the network namespace of the switch.
     pub(crate) fn switched(&self, command: &[&str]) {
         run(enter(self.switch.0.id()).args(command));
     }
@@ -124,7 +140,7 @@ impl Lab {
 
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Mounts of a machine: `$1` is the image's root, `$2` the machine's own files.
+/// Mounts the root of a machine: `$1` is the image's root, `$2` the folder of the machine's files.
 const MACHINE: &str = r#"
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 t "$1/run"; mkdir "$1/run/haproxy"
@@ -140,7 +156,7 @@ echo ready
 exec cat
 "#;
 
-/// The folder of a machine: what is in the image beside what is rendered.
+/// Writes `files`, and copies the files of packages that lie in the same folders of the image.
 fn write(folder: &Path, files: &BTreeMap<String, String>) {
     fs_err::create_dir(folder).unwrap();
     for (path, text) in files {
@@ -150,7 +166,7 @@ fn write(folder: &Path, files: &BTreeMap<String, String>) {
         let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
         fs_err::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
     }
-    // A folder that is shown in the image's place shows what packages put there too.
+    // A mounted folder hides the one of the image, in which packages have files too.
     for packaged in [
         "etc/haproxy/errors",
         "etc/keepalived/keepalived.config-opts",
@@ -160,7 +176,7 @@ fn write(folder: &Path, files: &BTreeMap<String, String>) {
         if parent.exists() {
             run(Command::new("cp")
                 .arg("-r")
-                .arg(IMAGE.root.join(packaged))
+                .arg(ROOT.join(packaged))
                 .arg(parent));
         }
     }
@@ -169,8 +185,8 @@ fn write(folder: &Path, files: &BTreeMap<String, String>) {
     }
 }
 
-/// Takes what daemons log, in the journal's place, into the file `journal`. Somebody has to: a daemon
-/// waits when nobody reads. Ends with the tests.
+/// Writes what daemons log to the file `journal`, in the place of systemd-journald. Without a reader of
+/// the socket, a daemon would wait. The thread ends with the tests.
 fn keep_journal(folder: &Path) {
     let socket = UnixDatagram::bind(folder.join("log")).unwrap();
     fs_err::set_permissions(folder.join("log"), PermissionsExt::from_mode(0o666)).unwrap();
@@ -184,16 +200,16 @@ fn keep_journal(folder: &Path) {
     });
 }
 
-/// Enters the namespaces of a process.
+/// A command that runs its arguments in the namespaces of a process.
 fn enter(pid: u32) -> Command {
-    let mut nsenter = IMAGE.user.command("nsenter");
+    let mut nsenter = USER.command("nsenter");
     nsenter.env("PATH", PATH);
     nsenter.args(["--user", "--net", "--mount", "--preserve-credentials"]);
     nsenter.args(["--target", &pid.to_string(), "--"]);
     nsenter
 }
 
-/// Starts a process that says `ready` and lives until its standard input ends.
+/// Starts a process that prints `ready` and runs until its standard input ends.
 fn resident(mut command: Command) -> Process {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -205,22 +221,22 @@ fn resident(mut command: Command) -> Process {
 }
 
 impl Machine {
-    /// A program of this machine that is run in the machine's network.
+    /// A program of the host, run in the network of this machine.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = enter(self.host.0.id());
         command.arg(program);
         command
     }
 
-    /// A program of the image, in the image's root.
+    /// A program of the image, run in the root of this machine.
     pub(crate) fn inside(&self, program: &str) -> Command {
         let mut command = self.command("setpriv");
         command.args(["--pdeathsig", "KILL", "chroot"]);
-        command.arg(&IMAGE.root).arg(program);
+        command.arg(&*ROOT).arg(program);
         command
     }
 
-    /// Starts a daemon; what it says goes into a file of its name.
+    /// Starts a daemon, whose output goes to the file `name`.
     pub(crate) fn daemon(&self, name: &str, command: &mut Command) -> Process {
         let mut options = fs_err::OpenOptions::new();
         let log = options
@@ -235,17 +251,11 @@ impl Machine {
 
     /// Starts HAProxy as haproxy.service does, and waits until it answers.
     pub(crate) fn haproxy(&self) -> Process {
-        let unit =
-            fs_err::read_to_string(IMAGE.root.join("usr/lib/systemd/system/haproxy.service"));
+        let unit = fs_err::read_to_string(ROOT.join("usr/lib/systemd/system/haproxy.service"));
         let unit = unit.unwrap();
-        let start = unit
-            .lines()
-            .find_map(|line| line.strip_prefix("ExecStart="))
-            .unwrap();
-        let environment = unit
-            .lines()
-            .find_map(|line| line.strip_prefix("Environment="))
-            .unwrap();
+        let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key));
+        let start = value("ExecStart=").unwrap();
+        let environment = value("Environment=").unwrap();
         let script = format!("export {environment}; . /etc/default/haproxy; exec {start}");
         let process = self.daemon("haproxy.log", self.inside("sh").args(["-c", &script]));
         self.settle(|| {
@@ -269,17 +279,16 @@ impl Machine {
         }
     }
 
-    /// What `curl` prints.
+    /// The output of `curl`.
     pub(crate) fn curl(&self, arguments: &[&str]) -> String {
         let mut curl = self.command("curl");
         curl.args(["--silent", "--max-time", "10"]).args(arguments);
         String::from_utf8(curl.output().unwrap().stdout).unwrap()
     }
 
-    /// The address that VRRP moves, if it is here.
+    /// Whether this machine has the address, which VRRP moves.
     pub(crate) fn holds(&self, address: &str) -> bool {
         let mut ip = self.command("ip");
-        let output = run(ip.args(["-o", "addr", "show", "to", address]));
-        !output.stdout.is_empty()
+        !stdout(ip.args(["-o", "addr", "show", "to", address])).is_empty()
     }
 }

@@ -1,10 +1,11 @@
-//! One load balancer: who answers, what clients and servers are told, and what happens when servers die.
+//! One load balancer: which servers answer, what clients and servers learn of each other, and what happens
+//! when servers die.
 
-use crate::lab::{Lab, Machine, PASSWORD, Process};
-use crate::poll::Client;
-use crate::render::Wish;
-use crate::servers::Servers;
-use crate::support::run;
+use super::lab::{Lab, Machine, PASSWORD, Process};
+use super::poll::Client;
+use super::render::Wish;
+use super::servers::Servers;
+use crate::command::run;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
@@ -31,7 +32,7 @@ port = 8003
 sticky = "source"
 servers = ["web1=198.18.1.21:8080", "web2=198.18.1.22:8080"]
 [[http-frontends]]
-name = "told"
+name = "proxied"
 port = 8004
 accept-proxy = true
 send-proxy = "v2"
@@ -93,19 +94,19 @@ impl Fixture {
         }
     }
 
-    /// Who answers `count` requests, and how often.
+    /// The names of the servers that answer `count` requests, with the number of their answers.
     fn answers(&self, count: usize, arguments: &[&str]) -> BTreeMap<String, usize> {
         let mut names = BTreeMap::new();
         for _ in 0..count {
-            let said = self.client.curl(arguments);
-            let name = said.split(' ').next().unwrap().to_owned();
+            let output = self.client.curl(arguments);
+            let name = output.split(' ').next().unwrap().to_owned();
             *names.entry(name).or_default() += 1;
         }
         names
     }
 }
 
-/// Makes a certificate and its key in one file, as a person would give it.
+/// Makes a certificate and its key in one file, in the form of the setting `tls-certificate`.
 pub(crate) fn certificate_of(path: &std::path::Path) -> String {
     let mut openssl = Command::new("openssl");
     openssl.args([
@@ -154,7 +155,7 @@ fn requests_are_balanced_and_servers_are_told_who_asks() {
     encrypts(&fixture);
 }
 
-/// A client with a cookie, or an address, has one server.
+/// A client with a cookie, or an address, stays with one server.
 fn stays(fixture: &Fixture) {
     let jar = fixture.lab.folder.join("jar");
     let jar = jar.to_str().unwrap();
@@ -171,38 +172,38 @@ fn stays(fixture: &Fixture) {
     assert_eq!(fixture.answers(6, &["http://198.18.1.11:8003"]).len(), 1);
 }
 
-/// Servers learn the client's address by header and by PROXY protocol, and no lie of the client's.
+/// Servers learn the client's address by header and by PROXY protocol, and a client cannot forge it.
 fn tells(fixture: &Fixture) {
     let lie = [
         "--header",
         "X-Forwarded-For: 192.0.2.66",
         "http://198.18.1.11/",
     ];
-    let said = fixture.client.curl(&lie);
+    let output = fixture.client.curl(&lie);
     assert!(
-        said.contains("src=198.18.1.11 for=198.18.1.100 proto=http port=80"),
-        "{said}"
+        output.contains("src=198.18.1.11 for=198.18.1.100 proto=http port=80"),
+        "{output}"
     );
-    // The proxy before it is curl itself, which says its own address; what it wrote stays.
+    // The proxy in front of it is curl itself, which sends its own address. The header of the client stays.
     let url = "http://198.18.1.11:8004/";
-    let said = fixture
+    let output = fixture
         .client
         .curl(&["--haproxy-protocol", lie[0], lie[1], url]);
     assert!(
-        said.contains("src=198.18.1.100 for=192.0.2.66, 198.18.1.100")
-            || said.contains("src=198.18.1.100 for=198.18.1.100"),
-        "{said}"
+        output.contains("src=198.18.1.100 for=192.0.2.66, 198.18.1.100")
+            || output.contains("src=198.18.1.100 for=198.18.1.100"),
+        "{output}"
     );
     assert_eq!(
         fixture.client.curl(&[url]),
         "",
         "who does not say the protocol is not heard"
     );
-    let said = fixture.client.curl(&["http://198.18.1.11:9001/"]);
-    assert!(said.starts_with("web1 src=198.18.1.100 "), "{said}");
+    let output = fixture.client.curl(&["http://198.18.1.11:9001/"]);
+    assert!(output.starts_with("web1 src=198.18.1.100 "), "{output}");
 }
 
-/// TLS ends here, with HTTP/2, and who comes without is sent on.
+/// TLS ends at the load balancer, with HTTP/2, and a request without TLS is redirected.
 fn encrypts(fixture: &Fixture) {
     let trust = ["--cacert", fixture.certificate.to_str().unwrap()];
     let resolve = [
@@ -221,19 +222,19 @@ fn encrypts(fixture: &Fixture) {
         ("https://site.test/", 443),
         ("https://site.test:8443/", 8443),
     ] {
-        let said = with(url);
+        let output = with(url);
         let expected = format!("for=198.18.1.100 proto=https port={port} version=1.1 HTTP/2");
-        assert!(said.ends_with(&expected), "{said}");
+        assert!(output.ends_with(&expected), "{output}");
     }
     let format = "%{http_code} %{redirect_url}";
-    let said = fixture.client.curl(&[
+    let output = fixture.client.curl(&[
         "--write-out",
         format,
         "--header",
         "Host: site.test:8005",
         "http://198.18.1.11:8005/a?b=1",
     ]);
-    assert_eq!(said, "308 https://site.test:8443/a?b=1");
+    assert_eq!(output, "308 https://site.test:8443/a?b=1");
     let old = ["--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"];
     assert_eq!(
         fixture
@@ -247,14 +248,14 @@ fn encrypts(fixture: &Fixture) {
 fn a_certificate_redirects_what_comes_without_tls() {
     let fixture = Fixture::new(&[HTTP], true);
     let format = ["--write-out", "%{http_code} %{redirect_url}"];
-    let said = fixture.client.curl(
+    let output = fixture.client.curl(
         &[
             &format[..],
             &["--header", "Host: site.test", "http://198.18.1.11/x"],
         ]
         .concat(),
     );
-    assert_eq!(said, "308 https://site.test/x");
+    assert_eq!(output, "308 https://site.test/x");
 }
 
 #[test]
@@ -282,8 +283,8 @@ fn statistics_need_the_login_and_requests_are_logged() {
     assert_eq!(fixture.answers(1, &["http://198.18.1.11/find-me"]).len(), 1);
     let journal = fixture.balancer.folder.join("journal");
     fixture.balancer.settle(|| {
-        let said = fs_err::read_to_string(&journal).unwrap();
-        said.contains("GET /find-me HTTP/1.1")
+        let output = fs_err::read_to_string(&journal).unwrap();
+        output.contains("GET /find-me HTTP/1.1")
     });
 
     let status = fixture
@@ -321,7 +322,7 @@ fn servers_that_die_cost_next_to_nothing() {
         "{requests:?}"
     );
 
-    // With nobody left, clients wait until both are known to be dead, and have the one in reserve.
+    // Without any server, clients wait until both are known to be dead; then the backup server answers.
     let asking = Client::start(&fixture.client, url);
     fixture.servers.kill("web2");
     fixture

@@ -1,13 +1,13 @@
-//! Whatever a person sets, HAProxy, keepalived and nftables themselves take what is rendered.
+//! HAProxy, keepalived and nftables accept the files of all settings.
 
-use crate::balance::certificate_of;
-use crate::lab::Lab;
-use crate::render::Wish;
-use crate::support::run;
+use super::balance::certificate_of;
+use super::lab::Lab;
+use super::render::Wish;
+use crate::command::run;
 
 const SERVERS: &str = "http-servers=web1=10.0.0.11:8080,web2=[2001:db8::1]:80,web3=web3.example:80";
 
-/// A settings file with every field of a frontend at each of its values, a frontend for each.
+/// A settings file with a front end for each value of each field of a front end.
 fn frontends() -> String {
     let servers = r#"servers = [
   { name = "a", address = "10.0.0.1", port = 80, weight = 0, backup = true },
@@ -122,7 +122,7 @@ fn haproxy_keepalived_and_nftables_take_what_is_rendered() {
         let mut files = wish(name, profile, flags, certificate).files();
         files.insert(
             "/etc/nftables.d/ruleset".to_owned(),
-            crate::render::firewall(),
+            super::render::firewall(),
         );
         let machine = lab.machine(name, &["10.0.0.1/24", "fd00::2/64"], &files);
         let mut check = machine.inside("haproxy");
@@ -134,8 +134,8 @@ fn haproxy_keepalived_and_nftables_take_what_is_rendered() {
             "/etc/haproxy/conf.d",
         ]);
         let output = run(&mut check);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!said.contains("WARNING"), "{name}: {said}");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("WARNING"), "{name}: {text}");
         run(machine
             .inside("nft")
             .args(["-f", "/etc/nftables.d/ruleset"]));

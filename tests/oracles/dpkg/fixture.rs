@@ -1,6 +1,6 @@
 //! Builds packages with dpkg-deb and tar, and unpacks them with imgbuild and with dpkg.
 
-use crate::support::judge;
+use crate::command::{run, stdout};
 use imgbuild::architecture::Architecture;
 use imgbuild::dpkg::unpack::{UnpackError, unpack};
 use imgbuild::epoch::Epoch;
@@ -17,13 +17,13 @@ pub(super) const EPOCH: Epoch = Epoch(1_700_000_000);
 const DATE: &str = "2020-02-02 02:02:02 UTC";
 
 /// A folder with a store, packages, and the root that dpkg fills.
-pub(super) struct Bench {
+pub(super) struct Fixture {
     pub(super) folder: tempfile::TempDir,
     pub(super) store: Store,
     pub(super) packages: Vec<(PathBuf, LockedPackage)>,
 }
 
-impl Bench {
+impl Fixture {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
@@ -54,18 +54,14 @@ impl Bench {
              Description: short\n long  \n .\n  end\n{control}"
         ));
         fill(&source);
-        judge(
-            Command::new("find")
-                .arg(&source.0)
-                .args(["-exec", "touch", "-h", "-d", DATE, "{}", "+"]),
-        );
+        run(Command::new("find")
+            .arg(&source.0)
+            .args(["-exec", "touch", "-h", "-d", DATE, "{}", "+"]));
         let deb = self.folder.path().join(format!("{name}.deb"));
         let options = ["--root-owner-group", "--nocheck", compression, "--build"];
-        judge(
-            Command::new("dpkg-deb")
-                .args(options)
-                .args([&source.0, &deb]),
-        );
+        run(Command::new("dpkg-deb")
+            .args(options)
+            .args([&source.0, &deb]));
         self.add(name, architecture, deb);
     }
 
@@ -95,7 +91,7 @@ impl Bench {
         unpack(&packages, &self.store, native(), EPOCH, &Silent)
     }
 
-    /// The command that unpacks everything with dpkg into a fresh [`Bench::root`].
+    /// The command that unpacks everything with dpkg into a fresh [`Fixture::root`].
     pub(super) fn dpkg(&self) -> Command {
         let admin = self.root().join("var/lib/dpkg");
         for folder in ["alternatives", "info", "parts", "updates"] {
@@ -155,25 +151,21 @@ impl Source {
 }
 
 pub(super) fn native() -> Architecture {
-    let output = judge(Command::new("dpkg").arg("--print-architecture"));
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap()
+    let architecture = stdout(Command::new("dpkg").arg("--print-architecture"));
+    architecture.trim().parse().unwrap()
 }
 
 /// A .deb with the archive that `tar` makes with `arguments` in `folder`.
-pub(super) fn raw_deb(bench: &mut Bench, name: &str, folder: &Path, arguments: &[&str]) {
+pub(super) fn raw_deb(fixture: &mut Fixture, name: &str, folder: &Path, arguments: &[&str]) {
     let tar = |folder: &Path, arguments: &[&str]| {
         let mut command = Command::new("tar");
         command
             .args(["-c", "--format=gnu", "-C"])
             .arg(folder)
             .args(arguments);
-        judge(&mut command).stdout
+        run(&mut command).stdout
     };
-    let control = bench.folder.path().join(format!("{name}-control"));
+    let control = fixture.folder.path().join(format!("{name}-control"));
     fs_err::create_dir(&control).unwrap();
     let text = format!(
         "Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: a\nDescription: b\n"
@@ -188,8 +180,8 @@ pub(super) fn raw_deb(bench: &mut Bench, name: &str, folder: &Path, arguments: &
         deb.extend(format!("{member:<16}{:<32}{:<10}`\n", 0, bytes.len()).bytes());
         deb.extend(bytes);
     }
-    let path = bench.folder.path().join(format!("{name}.deb"));
+    let path = fixture.folder.path().join(format!("{name}.deb"));
     fs_err::write(&path, deb).unwrap();
-    judge(Command::new("dpkg-deb").arg("--info").arg(&path));
-    bench.add(name, "all", path);
+    run(Command::new("dpkg-deb").arg("--info").arg(&path));
+    fixture.add(name, "all", path);
 }

@@ -1,18 +1,18 @@
-//! A client that asks again and again, and an eye on who holds an address.
+//! A client that sends requests all the time, and a watcher of the holder of an address.
 
-use crate::lab::{Machine, Process};
+use super::lab::{Machine, Process};
 use std::path::PathBuf;
 
-/// Asks every 20 ms, gives up after 300 ms, and prints when each request began and ended (µs), its
+/// Sends a request every 20 ms, gives up after 300 ms, and prints when each request began and ended (µs), its
 /// status, and the first word of its answer.
 const REQUESTS: &str = r#"while :; do
     began=${EPOCHREALTIME/[.,]/}
-    said=$(curl -s -m 0.3 -w ' %{http_code}' "$1")
-    echo "$began ${EPOCHREALTIME/[.,]/} ${said##* } ${said%% *}"
+    answer=$(curl -s -m 0.3 -w ' %{http_code}' "$1")
+    echo "$began ${EPOCHREALTIME/[.,]/} ${answer##* } ${answer%% *}"
     sleep 0.02
 done"#;
 
-/// Looks every 10 ms, and prints when it looked and whether the address was there.
+/// Looks every 10 ms, and prints the time of the look (µs) and whether the address was there.
 const HOLDING: &str = r#"while :; do
     began=${EPOCHREALTIME/[.,]/}
     held=$(ip -o addr show to "$1")
@@ -20,7 +20,7 @@ const HOLDING: &str = r#"while :; do
     sleep 0.01
 done"#;
 
-/// A shell loop that writes a line for each time that it looks.
+/// A shell loop that writes a line in every round.
 struct Loop {
     process: Process,
     output: PathBuf,
@@ -39,13 +39,13 @@ impl Loop {
             argument,
         ]);
         let output = machine.folder.join(name);
-        // A loop that ended before may have left one.
+        // An earlier loop may have left a file.
         let _ = fs_err::remove_file(&output);
         let process = machine.daemon(name, &mut command);
         Self { process, output }
     }
 
-    /// Ends it; gives what it wrote, without a last line that it may not have finished.
+    /// Ends the loop; gives its lines without the last one, which may be incomplete.
     fn lines(mut self) -> Vec<Vec<String>> {
         self.process.kill();
         let text = fs_err::read_to_string(self.output).unwrap();
@@ -55,28 +55,27 @@ impl Loop {
     }
 }
 
-/// A client that asks all the time.
+/// A client that sends requests all the time.
 pub(crate) struct Client(Loop);
 
-/// What became of its requests.
+/// The results of its requests.
 #[derive(Debug)]
 pub(crate) struct Requests {
     pub(crate) all: usize,
     pub(crate) failed: usize,
-    /// Seconds from the begin of the first request that failed to the end of the next that did not,
-    /// at the longest.
+    /// The longest time in seconds from the start of a failed request to the end of the next successful one.
     pub(crate) outage: f64,
     /// Whether the last one was answered.
     pub(crate) well: bool,
 }
 
 impl Client {
-    /// Begins to ask for `url`.
+    /// Starts to request `url`.
     pub(crate) fn start(machine: &Machine, url: &str) -> Self {
         Self(Loop::start(machine, "requests", REQUESTS, url))
     }
 
-    /// Ends, and counts.
+    /// Stops, and counts the results.
     pub(crate) fn stop(self) -> Requests {
         let (mut failed, mut outage, mut since) = (0, 0, None);
         let lines = self.0.lines();
@@ -98,16 +97,17 @@ impl Client {
     }
 }
 
-/// An eye on whether a machine holds an address.
+/// A watcher of whether a machine holds an address.
 pub(crate) struct Holder(Loop);
 
 impl Holder {
-    /// Begins to look.
+    /// Starts to watch.
     pub(crate) fn watch(machine: &Machine, address: &str) -> Self {
         Self(Loop::start(machine, "holding", HOLDING, address))
     }
 
-    /// Ends; gives the spans, in µs, from one look that found it to the next, while it was there.
+    /// Stops; gives the spans in µs, from one look that found the address to the next, in which the machine
+    /// held it.
     pub(crate) fn stop(self) -> Vec<(u64, u64)> {
         let mut spans: Vec<(u64, u64)> = Vec::new();
         let mut held = false;
@@ -125,7 +125,7 @@ impl Holder {
     }
 }
 
-/// How long two machines surely held the same address, in seconds.
+/// The time in seconds in which two machines certainly held the same address.
 pub(crate) fn both(one: &[(u64, u64)], other: &[(u64, u64)]) -> f64 {
     let pairs = one.iter().flat_map(|a| other.iter().map(move |b| (a, b)));
     let shared = pairs.map(|(a, b)| a.1.min(b.1).saturating_sub(a.0.max(b.0)));

@@ -1,6 +1,7 @@
-//! Web servers behind the load balancer: each says its name and what it was told about the client.
+//! Web servers behind the load balancer, whose answers have their name and the facts about the client that
+//! they received.
 
-use crate::lab::{Lab, Machine, Process};
+use super::lab::{Lab, Machine, Process};
 use std::collections::BTreeMap;
 
 /// A machine with servers on port 8080 of each address, and with the PROXY protocol on port 8081.
@@ -16,12 +17,12 @@ const SERVERS: [(&str, &str); 3] = [
     ("web3", "198.18.1.23"),
 ];
 
-/// What a server answers.
+/// The answer of a server.
 const ANSWER: &str = "src=%[src] for=%[req.hdr(x-forwarded-for)] proto=%[req.hdr(x-forwarded-proto)] \
                       port=%[req.hdr(x-forwarded-port)] version=%[req.ver]";
 
 impl Servers {
-    /// Starts all.
+    /// Starts all servers.
     pub(crate) fn start(lab: &Lab) -> Self {
         let files = SERVERS.map(|(name, address)| {
             let text = format!(
@@ -43,7 +44,7 @@ impl Servers {
         servers
     }
 
-    /// Starts one that was killed.
+    /// Starts a server that was killed.
     pub(crate) fn revive(&mut self, name: &'static str) {
         let mut haproxy = self.machine.inside("haproxy");
         haproxy.args(["-db", "-f", &format!("/etc/keepalived/{name}.cfg")]);
@@ -56,10 +57,10 @@ impl Servers {
         });
     }
 
-    /// Kills one, in the middle of whatever it does.
+    /// Kills a server in the middle of its work.
     pub(crate) fn kill(&mut self, name: &'static str) {
         self.processes.remove(name).unwrap().kill();
         let mut rm = self.machine.inside("rm");
-        crate::support::run(rm.arg(format!("/run/{name}.sock")));
+        crate::command::run(rm.arg(format!("/run/{name}.sock")));
     }
 }
