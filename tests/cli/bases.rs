@@ -11,6 +11,7 @@ use imgbuild::tree::{Content, Kind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 const PROFILE: &str = r#"schema = 1
 title = "Adds"
@@ -42,9 +43,33 @@ pub(crate) fn archive() -> TestArchive {
     test_debian::archive().package(extra())
 }
 
-/// A fixture whose archive has the package `extra`, and an image that was made without it.
+/// An image without the package `extra`, the address of the mirror in it, and the offsets of that.
+static IMAGE: LazyLock<(Vec<u8>, String, Vec<usize>)> = LazyLock::new(|| {
+    let fixture = Fixture::of(&archive());
+    run(&mut fixture.build()).succeeded();
+    let url = fixture.server.url();
+    let mut grep = Command::new("grep");
+    grep.env("LC_ALL", "C").args(["-aboF", &url]);
+    let found = stdout(grep.arg(fixture.image()));
+    let offset = |line: &str| line.split(':').next().unwrap().parse().unwrap();
+    let offsets = found.lines().map(offset).collect();
+    (fs_err::read(fixture.image()).unwrap(), url, offsets)
+});
+
+/// A fixture whose archive has the package `extra`, and an image that was made without it. Only the first
+/// call builds the image; the others change the address of the mirror in it.
 pub(crate) fn fixture() -> (Fixture, PathBuf) {
-    fixture_with(Vec::new())
+    let fixture = Fixture::of(&archive());
+    let (mut image, old, offsets) = IMAGE.clone();
+    let url = fixture.server.url();
+    assert_eq!(url.len(), old.len(), "ports have five digits");
+    for at in offsets {
+        image[at..at + url.len()].copy_from_slice(url.as_bytes());
+    }
+    let base = fixture.path("base.img");
+    fs_err::write(&base, image).unwrap();
+    write_adder(&fixture);
+    (fixture, base)
 }
 
 /// As [`fixture`], with an image that has `packages` too.
