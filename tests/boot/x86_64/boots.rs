@@ -16,30 +16,39 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// The identity of a device that started from UEFI, for the comparison with another device.
-static UEFI: LazyLock<Identity> = LazyLock::new(|| {
-    let mut guest = Guest::start(&BUILT.image, Firmware::Uefi, &[]);
+/// The identity of a device that started with Secure Boot, for the comparison with another device.
+static SECURE_BOOT: LazyLock<Identity> = LazyLock::new(|| {
+    let mut guest = Guest::start(&BUILT.image, Firmware::SecureBoot, &[]);
     guest.machine.log_in();
     guest.settle();
-    guest.machine.succeed("test -d /sys/firmware/efi/efivars");
+    // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are enforced.
+    let variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+    let state = guest
+        .machine
+        .succeed(&format!("od -An -tu1 -j4 {variable}"));
+    assert_eq!(state, "1");
+    let lockdown = guest.machine.succeed("cat /sys/kernel/security/lockdown");
+    assert!(lockdown.contains("[integrity]"), "{lockdown}");
     Identity::of(&mut guest.machine)
 });
 
 #[test]
-fn x86_64_starts_from_uefi() {
-    LazyLock::force(&UEFI);
+fn x86_64_starts_with_secure_boot_enforced() {
+    LazyLock::force(&SECURE_BOOT);
 }
 
 #[test]
-fn x86_64_settings_change_on_the_card_and_on_the_device() {
+fn x86_64_starts_from_uefi_and_settings_change_on_the_card_and_on_the_device() {
     let pc = Pc {
-        firmware: Firmware::Bios,
+        firmware: Firmware::Uefi,
         forwards: &[],
         lab: None,
     };
     let mut guest = Guest::start_with(&BUILT.image, &pc, settings::write_on_card);
     guest.machine.log_in();
     guest.settle();
+    let variables = "test -d /sys/firmware/efi/efivars";
+    guest.machine.succeed(variables);
     settings::taken_from_the_card(&mut guest.machine);
     settings::change_while_it_runs(&mut guest.machine);
     settings::a_change_that_cuts_off_is_taken_back(&mut guest.machine);
@@ -54,21 +63,6 @@ fn x86_64_settings_change_on_the_card_and_on_the_device() {
     settings::kept_without_what_does_not_come_up(&mut guest.machine);
     let shown = settings::sealed(&mut guest.machine);
     guest.leave(|disk| settings::hold_none_of(disk, &shown));
-}
-
-#[test]
-fn x86_64_starts_with_secure_boot_enforced() {
-    let mut guest = Guest::start(&BUILT.image, Firmware::SecureBoot, &[]);
-    guest.machine.log_in();
-    guest.settle();
-    // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are enforced.
-    let variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
-    let state = guest
-        .machine
-        .succeed(&format!("od -An -tu1 -j4 {variable}"));
-    assert_eq!(state, "1");
-    let lockdown = guest.machine.succeed("cat /sys/kernel/security/lockdown");
-    assert!(lockdown.contains("[integrity]"), "{lockdown}");
 }
 
 #[test]
@@ -131,7 +125,10 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
     guest.settle();
     assert_eq!(self::identity(&mut guest.machine), identity);
     statistics_need_the_login(statistics, &console);
-    own.shares_nothing_with(&UEFI, &["/var/lib/imgbuild/made", "statistics login: "]);
+    own.shares_nothing_with(
+        &SECURE_BOOT,
+        &["/var/lib/imgbuild/made", "statistics login: "],
+    );
 }
 
 /// The files that must never change, and that no other device has.
