@@ -209,7 +209,7 @@ mod tests {
         let machine = crate::architecture::Architecture::host().map(|host| host.elf_machine());
         assert_eq!(Some(elf.machine), machine);
         assert!(elf.linked);
-        assert!(elf.interpreter.unwrap().starts_with(b"/lib"));
+        assert!(elf.interpreter.as_ref().unwrap().starts_with(b"/lib"));
         assert!(elf.needed.contains(&b"libc.so.6".to_vec()), "{elf:?}");
     }
 

@@ -181,13 +181,13 @@ mod tests {
 
     fn menu(settings: &ExtlinuxSettings) -> Result<Vec<String>, ExtlinuxError> {
         let mut tree = Tree::new(Meta::root(0o755, Timestamp::default()));
-        let files = [
+        let paths = [
             "/boot/vmlinuz-6.12.9-arm64",
             "/boot/vmlinuz-6.12.10-arm64",
             "/boot/initrd.img-6.12.10-arm64",
             "/usr/lib/linux-image-6.12.10-arm64/rockchip/board.dtb",
         ];
-        for at in files {
+        for at in paths {
             let file = builtin_file(b"x", 0o644, Timestamp::default());
             put(&mut tree, &path(at), file).unwrap();
         }

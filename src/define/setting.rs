@@ -171,7 +171,11 @@ fn outside(section: &Section<'_>) -> (Vec<Network>, Vec<Located<String>>) {
     let (mut networks, mut settings) = (Vec::new(), Vec::new());
     for word in section.texts("outside") {
         match word.value.contains(['.', ':', '/']) {
-            true => networks.extend(section.convert(&word).map(|network| network.value)),
+            true => networks.extend(
+                section
+                    .convert::<Network>(&word)
+                    .map(|network| network.value),
+            ),
             false => settings.push(word),
         }
     }

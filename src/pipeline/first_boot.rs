@@ -16,7 +16,6 @@
 use super::context::BuildContext;
 use super::error::SystemError;
 use super::fetch;
-use super::system;
 use crate::base::{Opened, regulatory};
 use crate::boot::contents::{builtin_file, builtin_symlink, path, put};
 use crate::compose::{Unowned, mount_unit};

@@ -211,10 +211,7 @@ fn archive_from_the_future_is_refused() {
         .indices_at(early, &fixture.repository(&archive), quick())
         .unwrap_err();
     // The signature is as young as the Release file, and is checked first.
-    assert!(
-        matches!(error, RepositoryError::Release(..)),
-        "{error:?}"
-    );
+    assert!(matches!(error, RepositoryError::Release(..)), "{error:?}");
 }
 
 #[test]
