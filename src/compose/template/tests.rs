@@ -1,6 +1,5 @@
 //! Tests of rendered templates, and of templates that are refused.
 
-use super::*;
 use serde_json::json;
 
 fn render(text: &str) -> Result<String, String> {
