@@ -52,14 +52,14 @@ impl Client {
         mut partial: Partial,
         progress: &mut Progress<'_>,
     ) -> Result<Partial, FetchError> {
-        let resumed = partial.resume(expected.longest());
-        let fetched = resumed.map_err(FetchError::File).and_then(|()| {
-            // The server is not to blame for the time that the lock and the hashing took.
-            progress.watch.restart();
-            self.try_each(name, urls, |url| {
-                let result = self.transfer(expected, &mut partial, url, progress);
-                result.map_err(|error| partial.classify(error))
-            })
+        partial
+            .resume(expected.longest())
+            .map_err(FetchError::File)?;
+        // The server is not to blame for the time that the lock and the hashing took.
+        progress.watch.restart();
+        let fetched = self.try_each(name, urls, |url| {
+            let result = self.transfer(expected, &mut partial, url, progress);
+            result.map_err(|error| partial.classify(error))
         });
         match fetched {
             Ok(()) => Ok(partial),

@@ -1,5 +1,4 @@
-//! The rules of a layout. All violations are collected, and each names the partition or blob that breaks
-//! the rule.
+//! The rules of a layout. All violations are collected, and each says what breaks the rule.
 
 use super::claim::{Claim, Claimant};
 use super::request::{BlobRequest, PartitionRequest, Request};

@@ -26,7 +26,8 @@ use crate::dpkg::unpack;
 use crate::lock::LockedPackage;
 use crate::plan::Plan;
 use crate::sandbox::Step;
-use crate::tree::{Meta, Objects, Origin, Tree};
+use crate::tree::{Kind, Meta, Node, Objects, Origin, Tree};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The program that runs on the device.
@@ -130,7 +131,9 @@ pub(super) fn write(
     }
     put(root, &path(WANTED), builtin_symlink(UNIT_PATH, mtime))?;
     let done = path(&format!("{STATE}/done"));
-    root.make_directories(&done, Meta::root(0o700, mtime), &Origin::Builtin)?;
+    let empty = Kind::Directory(BTreeMap::new());
+    let folder = Node::new(empty, Meta::root(0o700, mtime), Origin::Builtin);
+    put(root, &done, folder)?;
     Ok(())
 }
 

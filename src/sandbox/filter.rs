@@ -25,8 +25,8 @@ enum Verdict {
     Return(i32),
 }
 
-/// The rule for a call. By all but the first, an argument of the call decides, which the kernel
-/// takes as 32 bits.
+/// The rule for a call. An argument of the call decides, of which the kernel uses 32 bits, except
+/// for `Always` and `Notified(When::Always)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
     Always(Verdict),

@@ -139,9 +139,9 @@ impl Beneath {
         listing::sorted_in(&folder).map_err(|error| FolderError::System(self.path.clone(), error))
     }
 
-    /// The path, for messages.
+    /// The path with a slash at its end, for messages.
     pub(crate) fn path(&self) -> PathBuf {
-        self.path.clone()
+        self.path.join("")
     }
 }
 

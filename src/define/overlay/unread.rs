@@ -4,7 +4,7 @@
 //! They silently skip all other files, so that nobody would learn that a job never runs. Therefore **a file that the reader
 //! of its folder would skip is refused.**
 //!
-//! There are four exceptions. `README…`, `….example`, `….sample` and names that begin with a dot are not configuration; and
+//! There are exceptions. `README…`, `….example`, `….sample` and names that begin with a dot are not configuration; and
 //! a file may be meant for another program if it is `verbatim` in a `[[file]]`, or if another file of the overlay names it by
 //! its whole path.
 

@@ -19,9 +19,10 @@ pub(super) enum Names {
     Sudo,
     /// The rule of logrotate(8): `tabooext`.
     Logrotate,
-    /// The rule of apt for sources.list(5): the names end in one of these endings.
+    /// The rule of apt for sources.list(5) and trusted.gpg.d: the names end in one of these endings.
     Apt(&'static [&'static str]),
-    /// The rule of apt for apt.conf(5) and apt_preferences(5): the names end in this ending, or have no dot.
+    /// The rule of apt for apt.conf(5), apt_preferences(5) and apt_auth.conf(5): the names end in this ending,
+    /// or have no dot.
     AptOrBare(&'static [&'static str]),
 }
 
