@@ -13,6 +13,7 @@ mod provisional;
 mod reasons;
 mod scratch;
 mod scripts;
+mod templates;
 mod texts;
 mod verdict;
 

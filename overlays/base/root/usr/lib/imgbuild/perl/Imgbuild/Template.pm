@@ -3,6 +3,7 @@
 package Imgbuild::Template;
 use v5.36;
 use Imgbuild::Json;
+use Imgbuild::Network;
 use List::Util qw(all any);
 
 # The helpers that make a value of values. overlays/README.md explains them.
@@ -14,7 +15,11 @@ my %HELPERS = (
     },
     hex => sub ($text) { return unpack 'H*', $text },
     html => sub ($text) { return $text =~ s/([&<>"])/$MARKS{$1}/gr },
-    family => sub ($text) { return $text =~ m{\A[^/]*:} ? 'ip6' : 'ip' },
+    family => sub ($text) {
+        my $bits = Imgbuild::Network::bits($text =~ s{/.*}{}sr)
+            // die "`family` expects an address or a network\n";
+        return length $bits == 32 ? 'ip' : 'ip6';
+    },
     'url-host' => sub ($text) { return $text =~ /:/ ? "[$text]" : $text },
     json => \&Imgbuild::Json::encode,
     'shell-quote' => sub ($value) {
@@ -22,6 +27,7 @@ my %HELPERS = (
         return "'" . $text =~ s/'/'\\''/gr . "'";
     },
     join => sub ($list, $between) {
+        ref $list eq 'ARRAY' or die "`join` expects a list\n";
         return join $between,
             map { Imgbuild::Json::plain($_) // die "`join` expects plain values\n" } @$list;
     },
@@ -44,6 +50,9 @@ my %HELPERS = (
     lte => sub ($one, $other) { return (order($one, $other) // 1) <= 0 },
 );
 
+# The helpers of which nothing but a text makes sense.
+my %TAKES_TEXT = map { $_ => 1 } qw(address family hex html url-host);
+
 # The text that the parts of a template make of `$context`.
 sub render ($parts, $context) { return run($parts, [$context]) }
 
@@ -64,9 +73,12 @@ sub part ($part, $scopes) {
         die "`with` has nothing to work with\n";
     }
     my $list = value($part->{each}, $scopes);
-    ref $list eq 'ARRAY' or die "`each` expects a list\n";
-    return run($part->{else}, $scopes) if !@$list;
-    return join '', map { run($part->{do}, [@$scopes, $_]) } @$list;
+    return join '', map { run($part->{do}, [@$scopes, $_]) } @$list
+        if ref $list eq 'ARRAY' && @$list;
+    # As handlebars does, which takes anything else for an empty list if there is an `else`.
+    ref $list eq 'ARRAY' || ref $list ne 'HASH' && @{$part->{else}}
+        or die "`each` expects a list\n";
+    return run($part->{else}, $scopes);
 }
 
 sub text ($value) {
@@ -84,8 +96,12 @@ sub truth ($value) {
 sub value ($value, $scopes) {
     return $value->{plain} if exists $value->{plain};
     if (exists $value->{call}) {
-        my $helper = $HELPERS{$value->{call}} // die "no helper is called `$value->{call}`\n";
-        return $helper->(map { value($_, $scopes) } @{$value->{of}});
+        my $name = $value->{call};
+        my $helper = $HELPERS{$name} // die "no helper is called `$name`\n";
+        my @values = map { value($_, $scopes) } @{$value->{of}};
+        die "`$name` expects a text\n"
+            if $TAKES_TEXT{$name} && Imgbuild::Json::type($values[0]) ne 'text';
+        return $helper->(@values);
     }
     my $up = $value->{up};
     my $found = $scopes->[$up < @$scopes ? -1 - $up : 0];
@@ -101,11 +117,15 @@ sub value ($value, $scopes) {
     return $found;
 }
 
-# The order of two numbers, or of two texts; undef for anything else.
+# The order of two numbers, two texts or two booleans; a text with a number is one beside a number.
+# undef for anything else.
 sub order ($one, $other) {
-    my $type = Imgbuild::Json::type($one);
-    return undef if $type ne Imgbuild::Json::type($other);
-    return $type eq 'number' ? $one <=> $other : $type eq 'text' ? $one cmp $other : undef;
+    my $types = join ' ', map { Imgbuild::Json::type($_) } $one, $other;
+    return $one cmp $other if $types eq 'text text';
+    return $one <=> $other if $types =~ /\A(?:number number|boolean boolean)\z/;
+    return undef if $types !~ /\A(?:number text|text number)\z/;
+    my $number = qr/-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?/;
+    return "$one $other" =~ /\A$number $number\z/ ? $one <=> $other : undef;
 }
 
 1;
