@@ -182,7 +182,7 @@ fn a_device_that_becomes_healthy_passes() {
 fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
     let sick = "firewall ok\nclock skipped needs network\nservers-up FAIL web/web1 DOWN\n";
     let machine = TestMachine::of_health(sick, sick);
-    let finished = run(&mut machine.command(&["--timeout", "5"])).ended(6);
+    let finished = run(&mut machine.command(&["--timeout", "9"])).ended(6);
     assert!(
         finished.stdout.contains(
             "\nclock       skipped   needs network\nservers-up  FAIL      web/web1 DOWN\n"
@@ -192,7 +192,7 @@ fn a_check_that_fails_to_the_end_is_named_with_its_reason() {
     );
     let finished = finished.says(&["1 of 5 checks failed"]);
     drop(finished);
-    let finished = run(&mut machine.command(&["--timeout", "5", "--json"])).ended(6);
+    let finished = run(&mut machine.command(&["--timeout", "9", "--json"])).ended(6);
     let json: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(json["passed"], false);
     let expected =
@@ -246,7 +246,7 @@ fn what_is_still_starting_is_waited_for_and_no_failure_of_its_own_kind() {
     run(&mut machine.command(&[])).succeeded();
     assert_eq!(machine.read("question").lines().count(), 2);
     let machine = TestMachine::of_health("tor starting 10 %\n", "tor starting 10 %\n");
-    let finished = run(&mut machine.command(&["--timeout", "5"])).ended(6);
+    let finished = run(&mut machine.command(&["--timeout", "9"])).ended(6);
     assert!(
         finished.stdout.ends_with("tor       starting  10 %\n"),
         "{}",

@@ -14,10 +14,9 @@ pub(crate) static USER: LazyLock<User> = LazyLock::new(|| User::first("net"));
 static STORE: LazyLock<PathBuf> = LazyLock::new(|| {
     let store = run_folder().parent().expect("a folder").join("net-store");
     fs_err::create_dir_all(&store).unwrap();
-    for name in imgbuild::listing::sorted(&store).unwrap() {
-        if name != "objects" {
-            fs_err::remove_dir_all(store.join(name)).unwrap();
-        }
+    let made = store.join("memo");
+    if made.exists() {
+        fs_err::remove_dir_all(made).unwrap();
     }
     USER.own(&store);
     store

@@ -21,6 +21,7 @@ const LEN: Bytes = Bytes::mib(256);
 
 fn blank(folder: &Path, len: Bytes) -> PathBuf {
     let disk = folder.join("foreign.img");
+    fs_err::File::create(&disk).unwrap();
     resize(&disk, len.0);
     disk
 }

@@ -47,6 +47,7 @@ pub(super) fn contents(fixture: &Fixture, tree: &Tree) -> Found {
 
 fn mkfs(fixture: &Fixture, len: u64, arguments: &str) -> PathBuf {
     let image = fixture.folder.path().join("foreign.img");
+    fs_err::File::create(&image).unwrap();
     resize(&image, len);
     let mut mkfs = Command::new("mkfs.fat");
     run(mkfs.args(arguments.split_whitespace()).arg(&image));

@@ -4,7 +4,8 @@
 # behind its own translation.
 package Imgbuild::File;
 use v5.36;
-use Fcntl qw(LOCK_EX O_CREAT O_EXCL O_NOCTTY O_NOFOLLOW O_NONBLOCK O_RDONLY O_RDWR O_WRONLY);
+use Fcntl
+    qw(LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOCTTY O_NOFOLLOW O_NONBLOCK O_RDONLY O_RDWR O_WRONLY);
 use File::Basename qw(dirname fileparse);
 use IO::Handle;
 
@@ -61,7 +62,8 @@ sub replace ($path, $bytes, $mode, $uid = 0, $gid = 0) {
 # Replaces a file unless it has these bytes already; without any bytes there is to be no file.
 # Returns whether something changed.
 sub update ($path, $bytes, $mode, $private = 0) {
-    return 0 if (slurp($path) // '') eq $bytes;
+    my $old = slurp($path);
+    return 0 if $bytes eq '' ? !defined $old : defined $old && $old eq $bytes;
     if ($bytes eq '') { remove($path, $private) }
     else { replace($path, $bytes, $mode) }
     return 1;
@@ -119,7 +121,9 @@ sub make_directories ($folder) {
 # another process holds it.
 sub lock ($path, $how = LOCK_EX) {
     open my $lock, '>', $path or die "cannot open `$path`: $!\n";
-    return flock($lock, $how) ? $lock : undef;
+    return $lock if flock $lock, $how;
+    $how & LOCK_NB or die "cannot lock `$path`: $!\n";
+    return undef;
 }
 
 # Has the directory of a file reach the disk, without which its new name is not safe.

@@ -20,7 +20,8 @@ sub of ($image, $values) {
 
 sub holds ($when, $value) {
     return !!given ($value) == $when->{set} if !exists $when->{is};
-    return defined $value && (Imgbuild::Json::plain($value) // '') eq $when->{is};
+    my $text = defined $value ? Imgbuild::Json::plain($value) : undef;
+    return defined $text && $text eq $when->{is};
 }
 
 # Whether a value is more than false or empty. A number is, even 0.

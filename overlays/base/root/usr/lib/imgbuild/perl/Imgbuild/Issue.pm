@@ -13,7 +13,7 @@ our $ADDRESS = '\\4';
 # failure is reported and stops nothing else.
 sub put ($name, $text, $mode = 0644) {
     eval {
-        Imgbuild::File::make_directories($FOLDER);
+        Imgbuild::File::make_directories($FOLDER) if $text ne '';
         Imgbuild::Command::try('agetty', '--reload')
             if Imgbuild::File::update("$FOLDER/$name.issue", $text, $mode);
         1;

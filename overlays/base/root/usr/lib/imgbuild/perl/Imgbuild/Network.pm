@@ -67,7 +67,8 @@ sub mistakes ($image, $values) {
 # Each address of a value, with the network around it.
 sub addresses ($name, $value) {
     my @addresses;
-    for my $text (ref $value ? @$value : $value // ()) {
+    # A table, alone or in a list, is no address.
+    for my $text (ref $value eq 'ARRAY' ? @$value : $value // ()) {
         my ($address, $prefix) = $text =~ m{\A([^/]*)(?:/([0-9]+))?\z} or next;
         my $bits = bits($address) // next;
         my %address = (name => $name, text => $text, bits => $bits);
