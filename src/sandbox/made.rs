@@ -122,7 +122,7 @@ impl Wanted {
             return Ok(None);
         };
         let gives = rustix::fs::fstat(&folder)?.st_mode & libc::S_ISGID != 0;
-        let group = Some(owner(&folder)?.gid).filter(|_| gives);
+        let group = gives.then_some(owner(&folder)?.gid);
         let Owner { uid, gid } = creator.owner();
         let owner = Owner {
             uid,
