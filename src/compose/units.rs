@@ -10,7 +10,7 @@ pub enum UnitError {
     /// Neither a package nor an overlay has the unit.
     #[error("unit `{0}` is to be enabled, but no package and no overlay brings it")]
     Missing(String),
-    /// The unit has no [Install] section.
+    /// The unit has no section `[Install]`.
     #[error("unit `{0}` is to be enabled, but has no [Install] section that says for what")]
     NotInstallable(String),
     /// A link could not be written.

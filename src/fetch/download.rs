@@ -32,7 +32,7 @@ pub struct Download {
 
 impl Client {
     /// Brings `download` into the store. On success it has reported exactly `size` units of
-    /// [`Stage::Fetch`], whether the bytes came over the network or were in the store already.
+    /// [`Fetch`](crate::event::Stage::Fetch), whether the bytes came over the network or were in the store already.
     ///
     /// # Errors
     ///

@@ -68,8 +68,8 @@ impl Downloaded {
 }
 
 impl Client {
-    /// Downloads `wanted` to a partial file of `store`. Events report it as [`Stage::Fetch`], with
-    /// the length of the file if the server says it.
+    /// Downloads `wanted` to a partial file of `store`. Events report it as
+    /// [`Fetch`](crate::event::Stage::Fetch), with the length of the file if the server says it.
     ///
     /// # Errors
     ///

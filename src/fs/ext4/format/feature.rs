@@ -84,7 +84,7 @@ impl fmt::Display for Feature {
     }
 }
 
-/// All flags of a filesystem: one word for each [`Set`].
+/// All flags of a filesystem: one word for each `Set`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeatureSet(pub(crate) [u32; 3]);
 
