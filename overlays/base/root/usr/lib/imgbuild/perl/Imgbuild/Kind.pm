@@ -124,7 +124,7 @@ sub integer ($kind, $text) {
 
 # A record with every part: as given, or its default. `%$parts` are values already.
 sub record ($kind, $parts) {
-    my %record = (%{$kind->{defaults}}, %$parts);
+    my %record = (%{$kind->{defaults} // {}}, %$parts);
     my $is_whole = all { defined $record{$_} } keys %{$kind->{kinds}};
     return $is_whole && keys %record <= keys %{$kind->{kinds}} ? \%record : undef;
 }
