@@ -55,8 +55,7 @@ fn clients_reach_the_internet_through_tor_only() {
     let mut machine = start(built, &disk, &lab, "second");
     machine.log_in();
     assert_eq!(self::identity(&mut machine), identity);
-    let state = machine.run("systemctl is-system-running --wait");
-    assert_eq!(state.output, "running");
+    machine.check_boot();
     drop(machine);
     let made = [
         "/etc/hotspot/ssid",
