@@ -6,8 +6,8 @@
 //!
 //! # Example
 //!
-//! A [`Session`](session::Session) takes the steps from a specification to an image. `examples/build.rs` is this program
-//! with comments:
+//! A [`Session`](session::Session) takes the steps from a specification to an image. `examples/build.rs` is a longer form
+//! of this program:
 //!
 //! ```no_run
 //! use imgbuild::define::Definitions;
@@ -93,8 +93,19 @@
 //! - [`cli`] is the command; it alone knows arguments, environment, clock and terminal.
 //! - [`event`] has the events that a build reports while it runs.
 //!
-//! All of them use [`address`], [`architecture`], [`configuration`], [`digest`], [`listing`], `parallel`, `per_device`,
-//! [`removal`], [`unfinished`] and [`units`].
+//! The other modules use these helpers:
+//!
+//! - [`address`] removes logins from addresses, and checks paths that are appended to them.
+//! - [`architecture`] has the CPU architectures that images are built for and on.
+//! - [`configuration`] reads the configuration file of a user.
+//! - [`digest`] makes the SHA-256 digests by which everything is named that is fetched, stored or memoized.
+//! - `glob` matches the wildcards of a shell.
+//! - [`listing`] lists folders in byte order of the names.
+//! - `parallel` works on several items at once.
+//! - `per_device` names the files that each device makes for itself.
+//! - [`removal`] removes a folder with everything in it.
+//! - [`unfinished`] has files and folders that are recognized as abandoned when their owner has ended.
+//! - [`units`] has bytes and sectors as types.
 
 pub mod address;
 pub mod architecture;
