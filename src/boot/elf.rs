@@ -13,11 +13,12 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElfError {
     /// The file is not an ELF file.
-    #[error("this is no ELF file")]
+    #[error("this is not an ELF file")]
     NotElf,
     /// The file is big-endian, or neither 32-bit nor 64-bit.
     #[error(
-        "ELF class {class} and data encoding {encoding} are unknown: expected 1 or 2, and 1 (little-endian)"
+        "ELF class {class} with data encoding {encoding} is not supported; expected class 1 or 2, \
+         encoding 1 (little-endian)"
     )]
     Format {
         /// `e_ident[EI_CLASS]`.
@@ -37,7 +38,10 @@ pub enum ElfError {
         place: u64,
     },
     /// Many entries have the same long name.
-    #[error("the dynamic section of this ELF file has names of more than its {len} bytes together")]
+    #[error(
+        "the names in the dynamic section of this ELF file are together longer than the file ({len} \
+         bytes)"
+    )]
     Names {
         /// Length of the file.
         len: usize,

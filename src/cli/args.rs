@@ -21,7 +21,8 @@ use std::path::PathBuf;
     subcommand_negates_reqs = true,
     after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
         Exit codes: 0 done, 1 definitions or settings, 2 usage, 3 lock missing or stale,\n\
-        4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug."
+        4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug,\n\
+        130 interrupted."
 )]
 struct Options {
     #[command(subcommand)]
@@ -167,7 +168,8 @@ pub(crate) struct TargetArgs {
     /// The board the image is for (`imgbuild list boards`).
     #[arg(long, short, required = true)]
     pub(crate) board: String,
-    /// What the image should do (`imgbuild list profiles`); several if it should do several things.
+    /// What the image should do (`imgbuild list profiles`); repeat it to combine
+    /// profiles.
     #[arg(long, short, required = true)]
     pub(crate) profile: Vec<String>,
     /// An image to start from instead of from packages: one that the board names, a file, or a URL
@@ -177,8 +179,8 @@ pub(crate) struct TargetArgs {
     /// The SHA-256 of the base image's file.
     #[arg(long, value_name = "DIGEST", requires = "base")]
     pub(crate) base_sha256: Option<Sha256>,
-    /// The OpenPGP key that signs the base image, where the board has no address of it that works; it
-    /// must have the fingerprint that the board names.
+    /// The OpenPGP key that signs the base image, for use when none of the board's addresses of it
+    /// answers; it must have the fingerprint that the board names.
     #[arg(
         long,
         value_name = "FILE",
@@ -189,7 +191,8 @@ pub(crate) struct TargetArgs {
     /// Take nothing but the boot loader from the base image; everything else is made of packages.
     #[arg(long, requires = "base")]
     pub(crate) boot_loader_only: bool,
-    /// Where packages are configured. `first-boot` needs --base, and no user namespaces.
+    /// Where packages are configured. `first-boot` needs --base, and works without user
+    /// namespaces.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Configuration::Build)]
     pub(crate) configure: Configuration,
     #[command(flatten)]
@@ -200,7 +203,8 @@ pub(crate) struct TargetArgs {
     /// A TOML file with settings.
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Vec<PathBuf>,
-    /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment.
+    /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment, with KEY
+    /// in capitals and `_` for `-` (`IMGBUILD_SECRET_WIFI_PASSPHRASE`).
     #[arg(long, value_name = "KEY=@FILE")]
     pub(crate) secret: Vec<String>,
 }

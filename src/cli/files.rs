@@ -61,7 +61,7 @@ pub(super) fn read_found(path: &Path, limit: u64) -> io::Result<String> {
     let file = open(path)?;
     let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
     if kind != FileType::RegularFile {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     text(bounded(file, limit)?)
 }
@@ -77,7 +77,7 @@ fn unsuitable(what: &str) -> io::Error {
 }
 
 const PIPE: &str = "nobody has written into this pipe yet";
-const TERMINAL: &str = "what is typed ends with Ctrl-D at the beginning of a line";
+const TERMINAL: &str = "end your input with Ctrl-D on a line of its own";
 
 /// A pipe or terminal, which may have nothing to read for a long time.
 struct SlowFile<'p> {

@@ -91,7 +91,9 @@ impl Progress {
         let amount = match (running.done, running.work) {
             (0, _) => String::new(),
             (done, Work::Bytes(_)) => format!(" {}", indicatif::HumanBytes(done)),
-            (done, Work::Packages(_) | Work::Uncounted) => format!(" {done}"),
+            (1, Work::Packages(_)) => " 1 package".to_owned(),
+            (done, Work::Packages(_)) => format!(" {done} packages"),
+            (done, Work::Uncounted) => format!(" {done}"),
         };
         let how = match memoized {
             true => "from the store".to_owned(),

@@ -1,6 +1,6 @@
 //! Chooses the programs of a foreign target that are replaced by builds for the host.
 //!
-//! Emulation is ten to thirty times slower, and scripts spend their time in few programs. Only
+//! Emulation is ten to thirty times slower, and scripts spend their time in a few programs. Only
 //! programs that are run are replaced, never a file that a script copies, gives to another owner or
 //! makes setuid; a check after the run proves that no program of the host got into the tree. dpkg,
 //! dpkg-query and ldconfig stay those of the target, because the architecture is compiled into
@@ -70,7 +70,7 @@ const OF_DPKG: &[&str] = &[
     "/usr/bin/update-alternatives",
 ];
 
-/// The packages whose programs work only with files of other packages in the same version.
+/// The packages whose programs work only with files of other packages of the same upstream version.
 const SAME_VERSION: &[&str] = &[
     "dpkg",
     "perl-base",
@@ -100,7 +100,10 @@ pub(super) fn plan(request: &ConfigureRequest<'_>) -> Result<Option<Emulation>, 
         files: Vec::new(),
     };
     let (Some(tools), Some(host)) = (request.tools, host) else {
-        let reason = "qemu-user is not among the tools, and this host has no handler of its own";
+        let reason = match host {
+            Some(_) => "qemu-user is not among the tools, and this host has no handler of its own",
+            None => "the architecture of this host is unknown, and it has no handler of its own",
+        };
         return match host_runs(target) {
             true => Ok(Some(plan)),
             false => Err(missing(reason)),

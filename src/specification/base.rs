@@ -30,7 +30,8 @@ pub enum ImageSource<N> {
     },
 }
 
-/// The base that a person asks for. The name `debian` stands for an image made of packages.
+/// The base that a person asks for. The name `debian` stands for an image made of packages. A word
+/// is a name only if no file is called so, or if the board has a base of this name.
 pub type BaseArgument = ImageSource<String>;
 
 /// A base image, with the definition of the board if the board names it.
@@ -105,7 +106,10 @@ pub(super) fn image(
         BaseArgument::Named(name) => {
             let found = board.bases.iter().find(|base| base.name == name);
             if found.is_none() {
-                let title = format!("no base of board `{}` is called `{name}`", board.name);
+                let title = format!(
+                    "no base of board `{}` and no file here is called `{name}`",
+                    board.name
+                );
                 let known = board.bases.iter().map(|base| base.name.as_str());
                 diagnostics.push(
                     Diagnostic::new("base::unknown", title)

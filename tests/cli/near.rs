@@ -119,7 +119,7 @@ fn a_private_key_beside_the_folder_reaches_neither_image_nor_error() {
         let mut command = fixture.bare(&["--board", "tiny", "--profile", "greeter"]);
         let finished = run(command.arg("--output").arg(fixture.image())).ended(1);
         assert!(
-            finished.stderr.contains("leads out of its folder"),
+            finished.stderr.contains("leads by a link out of its"),
             "{}",
             finished.stderr
         );
@@ -180,7 +180,7 @@ fn pipes_and_endless_files_end() {
     let lock = pipe(LOCK);
     run(&mut fixture.near(&["plan", "--profile", "base"]))
         .ended(3)
-        .says(&["no regular file"]);
+        .says(&["not a regular file"]);
     fs_err::remove_file(&lock).unwrap();
     resize(&lock, 8 << 40);
     run(&mut fixture.near(&["plan", "--profile", "base"]))
@@ -207,7 +207,9 @@ fn pipes_and_endless_files_end() {
             "--definitions".as_ref(),
             fixture.path("definitions").as_os_str(),
         ]));
-    finished.ended(2).says(&["config.toml", "no regular file"]);
+    finished
+        .ended(2)
+        .says(&["config.toml", "not a regular file"]);
 }
 
 #[test]

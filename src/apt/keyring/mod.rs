@@ -74,7 +74,7 @@ pub enum SignatureError {
     },
     /// Only keys that are not in the ring have signed.
     #[error(
-        "signed by {}, none of which is in the keyring; name the archive's own keyring for it",
+        "signed by keys that are not in the keyring: {}; give the keyring of this archive",
         .found.join(", ")
     )]
     UnknownKey {
@@ -97,11 +97,12 @@ pub enum SignatureError {
     },
 }
 
-/// trixie has three signatures. The limit prevents a hostile mirror from having thousands verified.
+/// The Release file of trixie has three signatures. The limit prevents a hostile mirror from having
+/// thousands verified.
 const MOST_SIGNATURES: usize = 32;
 
-/// trixie has 1,500 lines. rPGP scans all earlier text again for each line, so the time grows with
-/// lines times bytes.
+/// The Release file of trixie has 1,500 lines. The `pgp` crate scans all earlier text again for
+/// each line, so the time grows with lines times bytes.
 const MOST_LINES: usize = 10_000;
 
 impl Keyring {

@@ -12,7 +12,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The partition table cannot be used.
-    #[error("cannot read the base image's partition table")]
+    #[error("cannot read the image's partition table")]
     Table(#[from] TableError),
     /// There is no partition table.
     #[error(
@@ -91,6 +91,6 @@ pub enum OpenError {
     #[error("the base image has no `{0}`: only systems with dpkg and apt can be built on")]
     NoApt(&'static str),
     /// The disk cannot be read from the store.
-    #[error("cannot read the base image")]
+    #[error("cannot read the image")]
     Read(#[from] io::Error),
 }

@@ -16,7 +16,7 @@ pub enum SourceError {
     #[error(transparent)]
     Address(#[from] BadUrl),
     /// There is neither a digest nor a signature of the file.
-    #[error("nothing says what must lie at {url}; give its digest with --base-sha256")]
+    #[error("the digest of {url} is not known; give it with --base-sha256")]
     NoProof {
         /// The address.
         url: String,

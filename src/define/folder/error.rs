@@ -20,22 +20,23 @@ pub enum FolderError {
     /// The operating system refuses to read this path.
     #[error("cannot read `{}`: {}", .0.display(), .1)]
     System(PathBuf, io::Error),
-    /// A link in a folder of definitions leads out of it.
+    /// A link leads out of the folder `boards`, `profiles` or `overlays` that it is in.
     #[error(
-        "`{}` leads out of its folder of definitions; nothing outside of that is read: put the file \
-         there, or a symlink that stays inside",
+        "`{}` leads by a link out of its `boards/`, `profiles/` or `overlays/`; nothing outside of \
+         that folder is read: put the file there, or a link that stays inside",
         .0.display()
     )]
     Outside(PathBuf),
     /// A file has more bytes than this limit.
-    #[error("`{}` is longer than {} bytes; large files belong into a package", .0.display(), .1)]
+    #[error("`{}` is longer than {} bytes; large files belong in a package", .0.display(), .1)]
     TooLong(PathBuf, u64),
     /// The folder of an overlay has too many files or is too deep.
     #[error("`{}` has more than {MAX_FILES} files or is more than {MAX_DEPTH} folders deep", .0.display())]
     TooMany(PathBuf),
     /// The files in the folder of an overlay are too long together.
     #[error(
-        "the files in `{}` are longer than {MAX_BYTES} bytes together; large files belong into a package",
+        "the files in `{}` are longer than {MAX_BYTES} bytes together; large files belong in a \
+         package",
         .0.display()
     )]
     TooMuch(PathBuf),

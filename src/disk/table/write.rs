@@ -7,7 +7,7 @@ use crate::disk::{gpt, mbr};
 use crate::units::Bytes;
 use std::ops::Range;
 
-/// The number of entries in 1 MiB, the most that is read again.
+/// The most entries of a GPT: they fill 1 MiB, and the reader takes no more.
 const MAX_GPT: u32 = 8192;
 
 impl Table {
@@ -58,7 +58,9 @@ impl Table {
                     let slot = self.slot(partition, 0, *entry)?;
                     slots[number as usize - 1] = Some(slot);
                 }
-                Entry::Primary(_) => return wrong(number, "an MBR has 4 primary partitions"),
+                Entry::Primary(_) => {
+                    return wrong(number, "an MBR has room for primary partitions 1 to 4 only");
+                }
                 Entry::Logical { .. } => n_logical += 1,
             }
         }
@@ -156,7 +158,10 @@ impl Table {
                 return wrong(number, "partitions are counted from 1");
             }
             if entry.type_guid == [0; 16] {
-                return wrong(number, "a type of zeros means that there is none");
+                return wrong(
+                    number,
+                    "its type GUID is all zeros, which marks an unused entry",
+                );
             }
             let units = entry.label.encode_utf16().count();
             if units > gpt::MAX_LABEL || entry.label.contains('\0') {
@@ -192,9 +197,9 @@ impl Table {
         let covers = |it: &super::Hybrid| it.entry.type_byte == PROTECTIVE;
         match protective.hybrid.len() {
             0 => {}
-            1 => return wrong(1, "a hybrid MBR has more than one entry"),
+            1 => return wrong(1, "a hybrid MBR needs at least two entries"),
             _ if protective.hybrid.iter().any(covers) => {}
-            _ => return wrong(1, "a hybrid MBR has an entry of type 0xee"),
+            _ => return wrong(1, "a hybrid MBR needs an entry of type 0xee"),
         }
         Ok(mbr::region(protective.disk_id, &slots))
     }
@@ -211,7 +216,7 @@ impl Table {
             Some(slot) => Ok(slot),
             None => wrong(
                 partition.number,
-                "an MBR counts sectors with 32 bits, from where it is",
+                "it begins or ends too far from its table: an MBR has 32 bits for sectors",
             ),
         }
     }

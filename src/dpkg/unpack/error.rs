@@ -5,7 +5,7 @@ use crate::dpkg::deb::{DebError, TarError};
 use crate::tree::{TreeError, TreePath};
 use std::io;
 
-/// Why packages cannot be unpacked. A `String` is the name of the package.
+/// Why packages cannot be unpacked. In a variant without named fields, the `String` is the package.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// The .deb cannot be opened.
@@ -43,7 +43,9 @@ pub enum UnpackError {
         found: String,
     },
     /// The package is there twice.
-    #[error("package `{package}` is listed twice, or installed already; remove one of them")]
+    #[error(
+        "package `{package}` is listed twice, or installed already; it can be unpacked only once"
+    )]
     Twice {
         /// The package.
         package: String,
@@ -75,7 +77,8 @@ pub enum UnpackError {
     },
     /// The target of a hard link does not exist.
     #[error(
-        "package `{package}` links `{path}` to `{}`, which is no file of it", .target.escape_ascii()
+        "package `{package}` hard-links `{path}` to `{}`, which is not a file of this package",
+        .target.escape_ascii()
     )]
     HardLink {
         /// The package.
@@ -111,8 +114,10 @@ pub enum UnpackError {
         /// The path of that file.
         from: Vec<u8>,
     },
-    /// The package has a conffile that it declares as to be removed.
-    #[error("package `{package}` ships the conffile `{path}`, which it declares as to be removed")]
+    /// The package has a conffile that it marks as `remove-on-upgrade`.
+    #[error(
+        "package `{package}` ships the conffile `{path}`, which it marks as `remove-on-upgrade`"
+    )]
     RemovedConffile {
         /// The package.
         package: String,

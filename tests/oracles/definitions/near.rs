@@ -88,7 +88,7 @@ fn profile(more: &str) -> String {
     format!("schema = 1\ntitle = \"x\"\n{more}\n")
 }
 
-const OUTSIDE: &str = "leads out of its folder of definitions";
+const OUTSIDE: &str = "leads by a link out of its `boards/`, `profiles/` or `overlays/`";
 
 #[test]
 fn a_link_out_of_the_folder_of_definitions_is_refused_wherever_it_stands() {
