@@ -23,7 +23,8 @@ use crate::tree::Objects;
 use std::io;
 use std::path::Path;
 
-/// The memo from the digest of a file to that of its disk. Its number rises whenever the same file gives another disk.
+/// The memo from the digest of a file to that of its disk. Raise the number when the same file must
+/// give another disk.
 const DISK: &str = "base-disk-1";
 /// The memo from a signature to the file for which it was valid.
 const SIGNED: &str = "base-signed-1";
@@ -115,7 +116,7 @@ impl Source<'_> {
             path: path.to_owned(),
             source: source.into(),
         })?;
-        let sha256 = hashed.expect("hashing was not stopped");
+        let sha256 = hashed.expect("nothing stops this hashing");
         if let Some(expected) = expected.filter(|expected| *expected != sha256) {
             let found = sha256;
             return Err(SourceError::Digest {

@@ -26,17 +26,18 @@ pub enum DeviceError {
     /// A file that depends on a setting is not text.
     #[error("`{0}` depends on a setting that can change on the device, and is not UTF-8 text")]
     NotText(String),
-    /// The tree does not take it.
+    /// The tree refuses the file.
     #[error(transparent)]
     Layer(#[from] LayerError),
 }
 
 /// Writes definitions, values and templates of `spec` into the tree, if it has the command that reads them.
-/// `image` is the value with this name in templates.
+/// `image` is what templates see as `image`.
 ///
 /// # Errors
 ///
-/// A template cannot be rendered on the device, or the tree does not take a file.
+/// A template cannot be rendered on the device, a file that depends on a setting is not text, or
+/// the tree refuses a file.
 pub fn write(layer: &mut Layer<'_>, spec: &Spec, image: Value) -> Result<(), DeviceError> {
     if !layer.has(COMMAND) {
         return Ok(());
@@ -53,7 +54,7 @@ pub fn write(layer: &mut Layer<'_>, spec: &Spec, image: Value) -> Result<(), Dev
 ///
 /// # Errors
 ///
-/// A template cannot be rendered on the device.
+/// A template cannot be rendered on the device, or a file that depends on a setting is not text.
 pub fn carried(spec: &Spec, image: Value) -> Result<Value, DeviceError> {
     let mut carried = spec.definitions();
     carried["context"] = spec.surroundings(image);
@@ -61,8 +62,8 @@ pub fn carried(spec: &Spec, image: Value) -> Result<Value, DeviceError> {
     Ok(carried)
 }
 
-/// The files that depend on a setting that can change, in the order of the overlays: the last file at a path
-/// wins.
+/// All files at each path where a file depends on a setting that can change, in the order of the
+/// overlays; the last one wins.
 fn files(spec: &Spec) -> Result<Vec<Value>, DeviceError> {
     let changeable = spec.changeable();
     let every = || spec.overlays.iter().flat_map(|overlay| &overlay.files);

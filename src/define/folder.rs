@@ -18,7 +18,7 @@ static BOARDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/boards");
 static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
 static OVERLAYS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/overlays");
 
-/// The longest file of an overlay in bytes. Larger files belong into packages.
+/// The most bytes that one file of an overlay may have. Larger files belong in packages.
 const MAX_FILE: u64 = 16 << 20;
 
 /// An entry below a folder.
@@ -33,7 +33,8 @@ pub(crate) enum Entry {
     },
     /// A symlink, with its target.
     Symlink(String),
-    /// A folder of a version control system, which is never part of an image.
+    /// A folder that a version control system or a Mac keeps for itself, which is never part of an
+    /// image.
     LeftOut,
     /// An entry whose name or target is not UTF-8, so that a definition cannot name it. The bytes are escaped in the path.
     Unwritable,
@@ -107,7 +108,8 @@ impl Folder {
         }
     }
 
-    /// Whether the owner of the file `path` has the permission to execute it.
+    /// Whether the owner of the file `path` has the permission to execute it. Shipped files have no
+    /// modes.
     pub(crate) fn is_executable(&self, path: &str) -> Result<bool, FolderError> {
         let found = match self {
             Folder::Shipped => None,
@@ -216,7 +218,7 @@ impl Walk {
             let entry = match folder.find(name, Links::Shown)? {
                 // It was removed after the folder was listed.
                 None => continue,
-                Some(Found::Folder(_)) if is_version_control(name) => Entry::LeftOut,
+                Some(Found::Folder(_)) if is_bookkeeping(name) => Entry::LeftOut,
                 Some(Found::Folder(below)) => {
                     self.walk(&below, &format!("{path}/"), depth + 1)?;
                     continue;
@@ -246,6 +248,6 @@ impl Walk {
 }
 
 /// Whether folders of this name hold what a version control system or a Mac keeps for itself.
-fn is_version_control(name: &str) -> bool {
+fn is_bookkeeping(name: &str) -> bool {
     [".git", ".hg", ".svn", ".bzr", "CVS", "__MACOSX"].contains(&name)
 }

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! A `Root` is a tree that is configured, composed and accepted by its own programs. A `Disk` has the filesystems made
-//! of this tree and the blobs, and is ready to be laid out. Results that take long and depend on packages only (the
-//! configured tree, the initramfs) are kept in the store under the digest of their inputs, so that a repeated build
-//! takes little longer than writing the image.
+//! of this tree and the blobs, and is ready to be laid out. Results that take long to make and depend on packages only
+//! (the configured tree, the initramfs) are kept in the store under the digest of their inputs, so that a repeated
+//! build takes little longer than writing the image.
 
 mod blob;
 mod boot;
@@ -48,7 +48,8 @@ use root::Root;
 /// An input cannot be fetched, or the image cannot be made of the inputs.
 pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildError> {
     match context.base.kind {
-        // This is checked first, because an image without a boot loader would take minutes and never start.
+        // This is checked first: otherwise the build would run for minutes and make an image that
+        // cannot start.
         BaseKind::Packages if plan.spec.board.needs_base() => {
             return Err(blob::no_base(plan).into());
         }

@@ -2,9 +2,9 @@
 //!
 //! The tree is written to the store's scratch space and becomes the root of a sandbox that any user
 //! can make. The sandbox has user, mount, process, network, IPC and host name namespaces of its own
-//! and a single user id; it has no network, no device and no file of the host. A supervisor keeps
-//! track of the owners of files (`owners`) and of the ids of processes (`identities`). The files
-//! that the scripts left are read back into a tree.
+//! and a single user id; it reaches no network but a loopback of its own, no disk, and no file of
+//! the host. A supervisor keeps track of the owners of files (`owners`) and of the ids of processes
+//! (`identities`). The files that the scripts left are read back into a tree.
 
 mod calls;
 mod credentials;
@@ -48,7 +48,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// The host name of a machine that has none.
+/// The host name in the sandbox if the tree has none.
 pub const NAMELESS: &str = "localhost";
 
 /// Programs to run on a tree.
@@ -90,8 +90,9 @@ pub fn run(request: &RunRequest<'_>, listen: &mut dyn FnMut(&str)) -> Result<Tre
     finished.output()?.keep()
 }
 
-/// The complete environment of a maintainer script. `initramfs` says whether scripts make one. `TZ`
-/// is not set, because initdb writes it down, and a device takes its time zone from /etc/localtime.
+/// The complete environment of a maintainer script. `initramfs` says whether scripts make an
+/// initramfs. `TZ` is not set, because PostgreSQL's initdb would store it, and a device takes its
+/// time zone from /etc/localtime.
 pub(crate) fn environment(epoch: Epoch, initramfs: bool) -> BTreeMap<String, String> {
     let epoch = epoch.0.to_string();
     let fixed = [

@@ -43,9 +43,9 @@ impl Session<'_> {
     }
 
     fn image(&self, image: &ImageBase, locked: Option<&LockedBase>) -> Result<Base, SessionError> {
-        let (locked, disk) = self.explained(self.disk(image, locked))?;
+        let (locked, disk) = self.naming_full_disk(self.disk(image, locked))?;
         let opened = Opened::read(&self.store, disk, self.spec.board.architecture);
-        let opened = self.explained(opened.map_err(BaseError::from))?;
+        let opened = self.naming_full_disk(opened.map_err(BaseError::from))?;
         let instead = apt::Instead {
             mirrors: self.options.mirrors.instead(),
             keyring: self.options.keyring.as_ref(),
@@ -81,7 +81,8 @@ impl Session<'_> {
         Ok(repositories(suite, mirrors, &keyring, options.freshness))
     }
 
-    /// Debian's archives, under names that no archive of a base has.
+    /// Debian's archives, under names that no archive of a base has, so that they are not confused
+    /// with the base's.
     fn tools(&self) -> Result<Vec<Repository>, SessionError> {
         let mut repositories = self.debian_repositories()?;
         for repository in &mut repositories {
@@ -95,7 +96,7 @@ impl Session<'_> {
         let Some(image) = &self.spec.loader else {
             return Ok(None);
         };
-        let (locked, disk) = self.explained(self.disk(image, locked))?;
+        let (locked, disk) = self.naming_full_disk(self.disk(image, locked))?;
         let disk = self.store.open(&disk).and_then(FileDevice::new);
         let disk = disk.map_err(|source| SessionError::store(&self.store, source))?;
         Ok(Some(Loader { locked, disk }))

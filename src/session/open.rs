@@ -49,7 +49,7 @@ impl<'a> Session<'a> {
     }
 
     /// The result of a step, whose error names the full disk if that caused it.
-    pub(super) fn explained<T, E>(&self, result: Result<T, E>) -> Result<T, SessionError>
+    pub(super) fn naming_full_disk<T, E>(&self, result: Result<T, E>) -> Result<T, SessionError>
     where
         SessionError: From<E>,
     {

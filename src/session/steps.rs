@@ -29,7 +29,7 @@ impl Session<'_> {
             base,
             host,
         };
-        self.explained(resolver.resolve(&self.spec))
+        self.naming_full_disk(resolver.resolve(&self.spec))
     }
 
     /// Makes the plan of a build with the inputs of `lock`.
@@ -54,6 +54,6 @@ impl Session<'_> {
             own_key: self.options.own_key,
             reporter: self.options.reporter,
         };
-        self.explained(pipeline::build(plan, &context))
+        self.naming_full_disk(pipeline::build(plan, &context))
     }
 }

@@ -90,7 +90,8 @@ pub struct Keyboard {
 }
 
 impl SystemSettings {
-    /// The settings without a time zone and a locale that are only defaults, in whose place a base image keeps its own.
+    /// These settings without a time zone or locale that is only a default: a base image keeps its
+    /// own.
     pub fn chosen(&self) -> Self {
         let chosen = |choice: &Option<Choice>| choice.clone().filter(|choice| !choice.is_default);
         Self {

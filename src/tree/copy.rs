@@ -18,8 +18,8 @@ impl<'a> Copier<'a> {
         Self { from, copies }
     }
 
-    /// Copies nodes of `from` into `to`, which was a copy of `from` and has changed since. A node that is
-    /// unchanged in `to` under one of its paths is not copied again, but gets its further names there.
+    /// Copies nodes of `from` into `to`, which began as a copy of `from`. A node that is unchanged
+    /// in `to` is not copied again: its other paths become hard links to it.
     pub fn between(from: &'a Tree, to: &Tree) -> Self {
         let mut copier = Self::new(from);
         for (path, id) in from.walk() {

@@ -118,7 +118,8 @@ impl<'t> Accounts<'t> {
         let place = path.to_string();
         let (folder, name) = place.rsplit_once('/').unwrap_or(("", &place));
         Ok(match folder {
-            // sudo and cron ignore files with other names.
+            // sudo ignores a file with a dot or a last `~` in its name, cron one with a dot. Other
+            // names that cron ignores are refused when an overlay is parsed.
             "/etc/sudoers.d" if !name.contains('.') && !name.ends_with('~') => of_sudo(text),
             "/etc" if name == "sudoers" => of_sudo(text),
             "/etc/cron.d" if !name.contains('.') => of_cron(text),

@@ -15,20 +15,20 @@ pub(super) struct Group {
     pub(super) block_bitmap: u64,
     pub(super) inode_bitmap: u64,
     pub(super) inode_table: u64,
-    /// Inodes from the start of the table on that may be in use.
+    /// How many inodes, from the start of the table, may be in use.
     pub(super) n_inodes: u32,
 }
 
-/// Reads all descriptors, which are verified.
+/// Reads and verifies all descriptors.
 pub(super) fn read(device: &Patched<'_>, superblock: &Superblock) -> Result<Vec<Group>, ReadError> {
     let size = usize::from(superblock.descriptor_size);
     let block_size = u64::from(superblock.block_size);
     let per_block = superblock.block_size / u32::from(superblock.descriptor_size);
     let mut groups = Vec::new();
-    for table in 0..superblock.n_groups.div_ceil(per_block) {
-        let first = table * per_block;
+    for index in 0..superblock.n_groups.div_ceil(per_block) {
+        let first = index * per_block;
         let n = (superblock.n_groups - first).min(per_block) as usize;
-        let block = descriptor_block(superblock, table, per_block);
+        let block = descriptor_block(superblock, index, per_block);
         superblock.check_blocks(Place::Superblock, block, 1)?;
         let bytes = device.read(block * block_size, n * size)?;
         for (group, descriptor) in (first..).zip(bytes.chunks_exact(size)) {
@@ -38,14 +38,14 @@ pub(super) fn read(device: &Patched<'_>, superblock: &Superblock) -> Result<Vec<
     Ok(groups)
 }
 
-/// Where block `table` of the descriptors lies: all behind the superblock, but with `meta_bg`
-/// each in the first group that it describes.
-pub(super) fn descriptor_block(superblock: &Superblock, table: u32, per_block: u32) -> u64 {
+/// The block that holds block `index` of the descriptors. They follow the superblock; with
+/// `meta_bg`, each lies in the first group that it describes.
+pub(super) fn descriptor_block(superblock: &Superblock, index: u32, per_block: u32) -> u64 {
     let behind_superblock = OFFSET / u64::from(superblock.block_size) + 1;
-    if !superblock.features.has(feature::META_BG) || table < superblock.first_meta_bg {
-        return behind_superblock + u64::from(table);
+    if !superblock.features.has(feature::META_BG) || index < superblock.first_meta_bg {
+        return behind_superblock + u64::from(index);
     }
-    let group = u64::from(table) * u64::from(per_block);
+    let group = u64::from(index) * u64::from(per_block);
     // With blocks of 1024 bytes and clusters, the superblock is the second block of group 0.
     if group == 0 {
         return behind_superblock;
@@ -66,7 +66,7 @@ pub(super) fn has_superblock(superblock: &Superblock, group: u64) -> bool {
     }
 }
 
-/// Returns first block and number of blocks of the superblock and of each copy, with the
+/// For the superblock and each copy, gives the first block, and the number of blocks including the
 /// descriptors behind it.
 pub(super) fn superblock_copies(superblock: &Superblock) -> Vec<(u64, u64)> {
     let per_block = superblock.block_size / u32::from(superblock.descriptor_size);
@@ -118,7 +118,7 @@ impl Group {
 }
 
 impl Superblock {
-    /// Blocks of a group's inode table.
+    /// The number of blocks of a group's inode table.
     pub(super) fn inode_table_blocks(&self) -> u64 {
         let bytes = u64::from(self.inodes_per_group) * u64::from(self.inode_size);
         bytes.div_ceil(u64::from(self.block_size))
