@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// Checks the boards `wanted`, which are names or files, or every board if none is given.
 pub(super) fn boards(wanted: &[String], args: &DefinitionArgs) -> Result<(), Failure> {
-    let definitions = definitions(&args.definitions);
+    let definitions = definitions(args)?;
     let all = match wanted {
         [] => definitions.boards()?,
         named => named.to_vec(),

@@ -22,7 +22,7 @@ fn print(rows: &[(String, String)], json: bool) -> Result<(), PrintError> {
 
 /// Prints every board.
 pub(super) fn boards(args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
-    let definitions = definitions(&args.definitions);
+    let definitions = definitions(args)?;
     let mut diagnostics = Diagnostics::default();
     let mut rows = Vec::new();
     for name in definitions.boards()? {
@@ -38,7 +38,7 @@ pub(super) fn boards(args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
 
 /// Prints every profile.
 pub(super) fn profiles(args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
-    let definitions = definitions(&args.definitions);
+    let definitions = definitions(args)?;
     let mut rows = Vec::new();
     for name in definitions.profiles()? {
         let profile = specification::profile(&definitions, &name)?;

@@ -69,7 +69,7 @@ fn read(
     let text = format!("lock `{shown}` decides the version of every package");
     reporter.report(Event::Warning(text));
     // Somebody else may have put a lock beside a profile that is shipped with imgbuild.
-    if args.lock.is_none() && target::is_shipped(&args.target) {
+    if args.lock.is_none() && target::is_shipped(&args.target)? {
         session
             .check_found_lock(&lock)
             .map_err(|error| match error {

@@ -9,7 +9,7 @@ use crate::specification::{self, Profile};
 
 /// Prints a profile with its settings.
 pub(super) fn profile(name: &str, args: &DefinitionArgs, json: bool) -> Result<(), Failure> {
-    let profile = specification::profile(&definitions(&args.definitions), name)?;
+    let profile = specification::profile(&definitions(args)?, name)?;
     Ok(match json {
         true => print_json(&profile.to_json()),
         false => print_text(&text(&profile)),

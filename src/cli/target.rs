@@ -1,6 +1,6 @@
 //! Makes the specification of a build from flags, files and the environment.
 
-use super::args::{Configuration, TargetArgs};
+use super::args::{Configuration, DefinitionArgs, TargetArgs};
 use super::failure::Failure;
 use super::{environment, files};
 use crate::define::Definitions;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The specification of `target`.
 pub(super) fn spec(target: &TargetArgs) -> Result<Spec, Failure> {
-    let definitions = definitions(&target.definitions.definitions);
+    let definitions = definitions(&target.definitions)?;
     let mut user = user_settings(target)?;
     let (board, profile) = (&target.board, target.profile.join("+"));
     read_key_files(&mut user, &definitions, &profile)?;
@@ -19,19 +19,32 @@ pub(super) fn spec(target: &TargetArgs) -> Result<Spec, Failure> {
 }
 
 /// Whether a profile that `target` names is a shipped one.
-pub(super) fn is_shipped(target: &TargetArgs) -> bool {
-    let definitions = definitions(&target.definitions.definitions);
+pub(super) fn is_shipped(target: &TargetArgs) -> Result<bool, Failure> {
+    let definitions = definitions(&target.definitions)?;
     let mut names = target.profile.iter().flat_map(|names| names.split('+'));
-    names.any(|name| definitions.ships_profile(name))
+    Ok(names.any(|name| definitions.ships_profile(name)))
 }
 
-/// The definitions in the folders `named` on the command line, in the working directory and in the user's
-/// configuration folder, and the shipped ones.
-pub(super) fn definitions(named: &[PathBuf]) -> Definitions {
-    let mut folders = named.to_vec();
+/// The definitions in the folders that `args` names, in the working directory and in the user's configuration
+/// folder, and the shipped ones.
+pub(super) fn definitions(args: &DefinitionArgs) -> Result<Definitions, Failure> {
+    let mut folders = args.definitions.clone();
+    for folder in &folders {
+        let has = |name| folder.join(name).is_dir();
+        if !["boards", "profiles", "overlays"].into_iter().any(has) {
+            let found = match folder.is_dir() {
+                true => "has none of them",
+                false => "is no folder that can be read",
+            };
+            return Err(Failure::Usage(format!(
+                "`--definitions {0}`: expected a folder with boards/, profiles/ or overlays/ in it; `{0}` {found}",
+                folder.display()
+            )));
+        }
+    }
     folders.push(PathBuf::from("."));
     folders.extend(environment::configuration_folder());
-    Definitions::find(&folders)
+    Ok(Definitions::find(&folders))
 }
 
 /// The settings and the base that the user gives on the command line, in files and in the environment.

@@ -117,6 +117,32 @@ fn a_wrong_flag_is_usage_and_help_is_none() {
 }
 
 #[test]
+fn a_folder_without_definitions_is_refused() {
+    let fixture = Fixture::new();
+    let empty = fixture.path("empty");
+    fs_err::create_dir(&empty).unwrap();
+    let file = fixture.path("file");
+    fs_err::write(&file, "").unwrap();
+    for (folder, found) in [
+        (empty, "has none of them"),
+        (file, "is no folder that can be read"),
+        (fixture.path("none"), "is no folder that can be read"),
+    ] {
+        let folder = folder.to_str().unwrap();
+        for command in [
+            &["list", "profiles"][..],
+            &["check"],
+            &["show", "profile", "base"],
+        ] {
+            let mut command = fixture.bare(command);
+            command.args(["--definitions", folder]);
+            let expected = format!("`--definitions {folder}`: expected a folder with boards/");
+            run(&mut command).ended(2).says(&[&expected, found]);
+        }
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     let fixture = Fixture::new();
     let mut command = std::process::Command::new("sh");
