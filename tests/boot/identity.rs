@@ -64,16 +64,19 @@ impl Identity {
         }
     }
 
-    /// Panics if the two devices share a key, an id or a password, or lack one. `own` are files of the
-    /// image's profile, and labels in the text that the owner is shown.
-    pub(crate) fn shares_nothing_with(&self, other: &Self, own: &[&str]) {
-        for device in [self, other] {
-            for path in NEEDED.iter().chain(own) {
-                let shown = || device.shown.iter().any(|line| line.starts_with(path));
-                let there = device.files.contains_key(*path) || shown();
-                assert!(there, "no {path} in {device:#?}");
-            }
+    /// Panics if the device lacks one of `labels`: files, or labels in the text that the owner is shown.
+    pub(crate) fn has(&self, labels: &[&str]) {
+        for label in labels {
+            let shown = || self.shown.iter().any(|line| line.starts_with(label));
+            let there = self.files.contains_key(*label) || shown();
+            assert!(there, "no {label} in {self:#?}");
         }
+    }
+
+    /// Panics if the two devices share a key, an id or a password, or lack one that every device has.
+    pub(crate) fn shares_nothing_with(&self, other: &Self) {
+        self.has(&NEEDED);
+        other.has(&NEEDED);
         let shared = self.shared(other);
         assert_eq!(shared, [""; 0], "two devices of one image have the same");
     }

@@ -65,7 +65,9 @@ fn clients_reach_the_internet_through_tor_only() {
         "Wi-Fi passphrase: ",
         "hotspot0/address:",
     ];
-    own.shares_nothing_with(&PI3, &made);
+    own.has(&made);
+    PI3.has(&made);
+    own.shares_nothing_with(&PI3);
 }
 
 fn start(built: &Built, disk: &Path, lab: &Path, boot: &str) -> Machine {

@@ -14,41 +14,31 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::TcpStream;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::Mutex;
 
-/// The identity of a device that started with Secure Boot, for the comparison with another device.
-static SECURE_BOOT: LazyLock<Identity> = LazyLock::new(|| {
-    let mut guest = Guest::start(&BUILT.image, Firmware::SecureBoot, &[]);
-    guest.machine.log_in();
-    guest.settle();
-    // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are enforced.
-    let variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
-    let state = guest
-        .machine
-        .succeed(&format!("od -An -tu1 -j4 {variable}"));
-    assert_eq!(state, "1");
-    let lockdown = guest.machine.succeed("cat /sys/kernel/security/lockdown");
-    assert!(lockdown.contains("[integrity]"), "{lockdown}");
-    Identity::of(&mut guest.machine)
-});
+/// The devices of the image that have started so far: each is compared with the others.
+static DEVICES: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
 
-#[test]
-fn x86_64_starts_with_secure_boot_enforced() {
-    LazyLock::force(&SECURE_BOOT);
+fn differs_from_the_other_devices(own: Identity) {
+    let mut devices = DEVICES.lock().unwrap();
+    for other in &*devices {
+        own.shares_nothing_with(other);
+    }
+    devices.push(own);
 }
 
 #[test]
-fn x86_64_starts_from_uefi_and_settings_change_on_the_card_and_on_the_device() {
+fn x86_64_starts_with_secure_boot_and_settings_change_on_the_card_and_on_the_device() {
     let pc = Pc {
-        firmware: Firmware::Uefi,
+        firmware: Firmware::SecureBoot,
         forwards: &[],
         lab: None,
     };
     let mut guest = Guest::start_with(&BUILT.image, &pc, settings::write_on_card);
     guest.machine.log_in();
     guest.settle();
-    let variables = "test -d /sys/firmware/efi/efivars";
-    guest.machine.succeed(variables);
+    is_enforced(&mut guest.machine);
+    differs_from_the_other_devices(Identity::of(&mut guest.machine));
     settings::taken_from_the_card(&mut guest.machine);
     settings::change_while_it_runs(&mut guest.machine);
     settings::a_change_that_cuts_off_is_taken_back(&mut guest.machine);
@@ -63,6 +53,16 @@ fn x86_64_starts_from_uefi_and_settings_change_on_the_card_and_on_the_device() {
     settings::kept_without_what_does_not_come_up(&mut guest.machine);
     let shown = settings::sealed(&mut guest.machine);
     guest.leave(|disk| settings::hold_none_of(disk, &shown));
+}
+
+/// Firmware and kernel enforce signatures.
+fn is_enforced(machine: &mut Machine) {
+    // UEFI specification, section 3.3: after four bytes of attributes, 1 while signatures are enforced.
+    let variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+    let state = machine.succeed(&format!("od -An -tu1 -j4 {variable}"));
+    assert_eq!(state, "1");
+    let lockdown = machine.succeed("cat /sys/kernel/security/lockdown");
+    assert!(lockdown.contains("[integrity]"), "{lockdown}");
 }
 
 #[test]
@@ -125,10 +125,8 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
     guest.settle();
     assert_eq!(self::identity(&mut guest.machine), identity);
     statistics_need_the_login(statistics, &console);
-    own.shares_nothing_with(
-        &SECURE_BOOT,
-        &["/var/lib/imgbuild/made", "statistics login: "],
-    );
+    own.has(&["/var/lib/imgbuild/made", "statistics login: "]);
+    differs_from_the_other_devices(own);
 }
 
 /// The files that must never change, and that no other device has.
