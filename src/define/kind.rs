@@ -9,9 +9,11 @@ mod address;
 mod advice;
 mod check;
 mod network;
+mod open;
 mod pattern;
 mod pem;
 mod rules;
+mod sound;
 pub(crate) mod ssh_key;
 mod value;
 
@@ -71,18 +73,16 @@ pub(super) fn read_all(top: &Section<'_>) -> Vec<(Located<String>, Kind)> {
 /// Reads `[kinds.NAME]`. A part of a kind has a kind of the same file or a common one. So the kinds are read in the order
 /// in which the kinds of their parts become known.
 fn read_kinds(top: &Section<'_>, common: &BTreeMap<String, Kind>) -> Vec<(Located<String>, Kind)> {
-    let report = |name: &Located<String>, title: String| {
-        top.report(Diagnostic::new("define::bad-value", title).label(&name.span, ""));
-    };
-    let mut found: Vec<(Located<String>, Kind)> = Vec::new();
+    let mistakes = top.mistakes();
+    let mut found: Vec<(Located<String>, Kind, Section<'_>)> = Vec::new();
     let open = top.named_sections("kinds", &KIND).into_iter();
     let mut open: Vec<_> = open
         .map(|(name, section)| (name, rules::part_kinds(&section), section))
         .collect();
     loop {
         let known = |name: &String| {
-            let own = found.iter().find(|(known, _)| known.value == *name);
-            own.map(|(_, kind)| kind).or(common.get(name)).cloned()
+            let own = found.iter().find(|(known, ..)| known.value == *name);
+            own.map(|(_, kind, _)| kind).or(common.get(name)).cloned()
         };
         let ready = open.iter().enumerate().find_map(|(at, (_, parts, _))| {
             let kinds = parts.iter();
@@ -94,24 +94,23 @@ fn read_kinds(top: &Section<'_>, common: &BTreeMap<String, Kind>) -> Vec<(Locate
         };
         let (name, _, section) = open.remove(at);
         if common.contains_key(&name.value) {
-            report(
-                &name,
-                format!("every profile has a kind `{}` already", name.value),
-            );
+            let title = format!("every profile has a kind `{}` already", name.value);
+            top.report(Diagnostic::new("define::bad-value", title).label(&name.span, ""));
         }
         let rules = Rules::read(&name.value, &section, parts);
-        found.push((name, Kind(Arc::new(rules))));
+        found.push((name, Kind(Arc::new(rules)), section));
     }
-    for (name, ..) in open {
-        report(
-            &name,
-            format!(
-                "a part of `{}` is of no known kind, or of this one",
-                name.value
-            ),
-        );
+    let own = found.iter().map(|(name, ..)| &name.value);
+    let known: Vec<&str> = common.keys().chain(own).map(String::as_str).collect();
+    open::report(&open, &known);
+    // A rule that could not be read would seem to be missing.
+    if top.mistakes() == mistakes {
+        for (_, kind, section) in &found {
+            sound::check(&kind.0, section);
+        }
     }
-    found
+    let kinds = found.into_iter();
+    kinds.map(|(name, kind, _)| (name, kind)).collect()
 }
 
 /// The kinds by name: the common ones, and those that profiles define.
@@ -291,6 +290,11 @@ impl Kind {
         Some((i64::try_from(number).unwrap_or(i64::MAX), unit))
     }
 
+    /// Whether `min` and `max` of a setting limit a text of this kind.
+    pub fn is_measured(&self) -> bool {
+        self.0.measure.is_some()
+    }
+
     /// Adds this kind and the kinds of its parts to `kinds`, as the device reads them.
     pub fn carry(&self, kinds: &mut Map<String, Json>) {
         if !kinds.contains_key(self.name()) {
@@ -363,8 +367,11 @@ impl Kind {
         let allowed =
             |address| rules.networks.is_empty() || address::allows(&rules.networks, address);
         let host_bits = || Some(rules.host_bits?.hold(part("address")?, part("prefix")?));
-        // Both numbers have the same length, so the order of the texts is that of the numbers.
-        let ascending = || Some(part("first")? <= part("last")?);
+        // If both numbers have the same length, the order of the texts is that of the numbers.
+        let ascending = || {
+            let (first, last) = (part("first")?, part("last")?);
+            Some(first.len() == last.len() && first <= last)
+        };
         rules.parts.iter().all(suits)
             && part("address").is_none_or(allowed)
             && host_bits().is_none_or(|hold| hold)
@@ -377,7 +384,7 @@ impl Kind {
     fn counted(&self, parts: &Captures<'_>) -> Option<u64> {
         let number: u64 = parts.name("number")?.as_str().parse().ok()?;
         let unit = parts.name("unit")?.as_str();
-        number.checked_mul(*self.0.units.get(unit)?)
+        number.checked_mul(self.0.units.get(unit)?.get())
     }
 }
 

@@ -173,6 +173,12 @@ impl<'r> Section<'r> {
         self.reader.note(words);
     }
 
+    /// The number of mistakes in the file that were reported so far.
+    pub(crate) fn mistakes(&self) -> usize {
+        let problems = self.reader.problems.borrow();
+        problems.first().len() + problems.rest()
+    }
+
     /// The place of the header of this table.
     pub(crate) fn span(&self) -> &Span {
         &self.span

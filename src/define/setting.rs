@@ -1,9 +1,11 @@
 //! `[settings.NAME]` of a profile: the settings that a person may give, with their kinds and limits.
 
 mod items;
+mod sound;
 mod value;
 
 use items::items;
+pub(crate) use sound::mistakes;
 pub use value::Report;
 pub(crate) use value::{PRIVATE_KEY, UNKNOWN_FIELD};
 
@@ -54,6 +56,8 @@ pub struct Setting {
     pub min: Option<i64>,
     /// The largest number, length or count.
     pub max: Option<i64>,
+    /// The place of `min` or `max`.
+    pub limit: Option<Span>,
     /// The words of an `enum`, or the numbers that an `integer` can be, as text.
     pub values: Vec<String>,
     /// Networks that a `cidr` must not overlap.
@@ -62,7 +66,7 @@ pub struct Setting {
     pub outside_settings: Vec<Located<String>>,
     /// For a port: the address that it listens on, or the name of the setting or of the field of the same table that holds
     /// the address.
-    pub listens_on: Option<String>,
+    pub listens_on: Option<Located<String>>,
     /// For a router: the setting with the address of the device, in whose network the router has to be.
     pub gateway_of: Option<Located<String>>,
     /// The settings whose addresses or interface have to differ from this one's.
@@ -101,9 +105,10 @@ pub struct SettingEdit {
     device: Option<bool>,
     min: Option<i64>,
     max: Option<i64>,
+    limit: Option<Span>,
     values: Option<Vec<String>>,
     outside: Option<(Vec<Network>, Vec<Located<String>>)>,
-    listens_on: Option<String>,
+    listens_on: Option<Located<String>>,
     gateway_of: Option<Located<String>>,
     other_than: Option<Vec<Located<String>>>,
     items: Option<Box<SettingEdit>>,
@@ -132,6 +137,7 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
     let items = section.section("items", &SETTING);
     let items = items.map(|items| Box::new(read(name.with("items".to_owned()), &items)));
     let fields = section.named_sections("fields", &SETTING);
+    let limit = section.raw("min").or_else(|| section.raw("max"));
     let edit = SettingEdit {
         kind: section.text("type"),
         help: section.text("help").map(|text| text.value),
@@ -143,9 +149,10 @@ pub(crate) fn read(name: Located<String>, section: &Section<'_>) -> SettingEdit 
         device: section.flag("device").map(|flag| flag.value),
         min: section.number("min").map(|number| number.value),
         max: section.number("max").map(|number| number.value),
+        limit: limit.map(|raw| raw.span),
         values,
         outside,
-        listens_on: section.text("listens-on").map(|text| text.value),
+        listens_on: section.text("listens-on"),
         gateway_of: section.text("gateway-of"),
         other_than: section
             .has("other-than")
@@ -296,6 +303,7 @@ impl SettingEdit {
             device: self.device.unwrap_or(inherited.device),
             min: self.min.or(inherited.min),
             max: self.max.or(inherited.max),
+            limit: self.limit.clone().or(inherited.limit),
             values: self.values.clone().unwrap_or(inherited.values),
             outside,
             outside_settings,

@@ -122,7 +122,7 @@ fn definition(setting: &Setting) -> Map<String, Json> {
         "values": setting.values,
         "unique": setting.unique,
         "used-with": setting.used_with,
-        "listens-on": setting.listens_on,
+        "listens-on": setting.listens_on.as_ref().map(|name| &name.value),
         "gateway-of": setting.gateway_of.as_ref().map(|name| &name.value),
         "other-than": names(&setting.other_than),
         "outside": bounds.collect::<Vec<_>>(),

@@ -4,7 +4,7 @@ use super::lineage::{Ancestors, Lineage};
 use super::{Profile, Units};
 use crate::define::kind::Kinds;
 use crate::define::profile::{Conflict, ListEdit};
-use crate::define::{Definitions, Overlay, ProfileFile, Setting};
+use crate::define::{Definitions, Overlay, ProfileFile, Setting, setting};
 use crate::diag::{Diagnostic, Diagnostics, Located, Span};
 use crate::units::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +95,9 @@ fn merge(diagnostics: &mut Diagnostics, lineage: Lineage, asked: &[&str]) -> Opt
         merged.root_margin = file.root_margin.unwrap_or(merged.root_margin);
         merged.profile.health = file.health.or(merged.profile.health);
         merged.conflicts.extend(file.conflicts);
+    }
+    for mistake in setting::mistakes(&merged.profile.settings) {
+        diagnostics.push(mistake);
     }
     merged.units = units.finish();
     merged.ancestors = ancestors;

@@ -164,7 +164,7 @@ fn listening<'v>(
 ) {
     match value {
         Value::Integer(port) if setting.kind.is("port") => {
-            let named = setting.listens_on.as_deref();
+            let named = setting.listens_on.as_ref().map(|name| name.value.as_str());
             let bound = match named.map(|name| (name, beside(name))) {
                 Some((_, Some(Value::Text(text)))) => Bound::of(text),
                 Some((address, None)) => Bound::of(address),

@@ -7,6 +7,7 @@ mod certificate;
 mod channels;
 mod command;
 mod credentials;
+mod kind_rules;
 mod networks;
 mod patterns;
 mod provisional;

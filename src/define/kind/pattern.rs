@@ -11,7 +11,9 @@
 //! a|b  a?  a*  a+  a{3}  a{1,3}
 //! ```
 //!
-//! There is no `.`, `^`, `$` or `\d`, because Rust and Perl differ about them, and no look-around and no back-reference.
+//! Of these, a group with a part in it may have only `?` behind it: if the last of several rounds is empty, Perl has another
+//! part than Rust. There is no `.`, `^`, `$` or `\d`, because Rust and Perl differ about them, and no look-around and no
+//! back-reference.
 
 use regex_lite::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
@@ -46,9 +48,11 @@ impl TryFrom<String> for Pattern {
         }
         let whole = format!("^(?:{text})$");
         let regex = RegexBuilder::new(&whole).size_limit(MAX_SIZE).build();
-        regex
-            .map(Self)
-            .map_err(|error| format!("`{text}` is no pattern: {error}"))
+        let regex = regex.map_err(|error| format!("`{text}` is no pattern: {error}"))?;
+        match repeats_a_part(&text) {
+            true => Err(format!("`{text}` repeats a part, which has one text only")),
+            false => Ok(Self(regex)),
+        }
     }
 }
 
@@ -61,6 +65,44 @@ impl Pattern {
     pub(super) fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
+
+    /// The names of the parts.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.capture_names().flatten()
+    }
+
+    /// Whether there is a part `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names().any(|known| known == name)
+    }
+}
+
+/// Whether a group that is or has a part may be there several times. `text` is a pattern.
+fn repeats_a_part(text: &str) -> bool {
+    // For each open group, whether it is or has a part.
+    let mut open = Vec::new();
+    let mut in_class = false;
+    let mut rest = text;
+    while let Some(sign) = rest.chars().next() {
+        let escaped = sign == '\\';
+        match sign {
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '(' if !in_class => open.push(rest.starts_with("(?<")),
+            ')' if !in_class && open.pop() == Some(true) => {
+                if rest[1..].starts_with(['*', '+', '{']) {
+                    return true;
+                }
+                if let Some(around) = open.last_mut() {
+                    *around = true;
+                }
+            }
+            _ => {}
+        }
+        // Patterns are ASCII.
+        rest = rest.get(1 + usize::from(escaped)..).unwrap_or_default();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -71,9 +113,22 @@ mod tests {
     fn what_rust_and_perl_may_read_in_two_ways_is_no_pattern() {
         let refused = r"
             . ^a a$ \d \x41 (a) (?=a) (?<!a)b (?<n>a)\1 (?x:a) a++ a*? a{1,3}+ a{,3} a{1,} a{x} [^^] [^] [[:alpha:]]
-            [a&&b] [a--b] [a~~b] ä (?P<n>a) (?<N>a) (?i)a [a a) (?:a * a{ a} a] [] a|* (?:*a) [z-a] (?<n>a)(?<n>b)";
+            [a&&b] [a--b] [a~~b] ä (?P<n>a) (?<N>a) (?i)a [a a) (?:a * a{ a} a] [] a|* (?:*a) [z-a] (?<n>a)(?<n>b)
+            (?:(?<n>a*))* (?<n>a)+ (?:x(?:(?<n>a))?){2} (?<n>[)])*";
         for text in refused.split_whitespace().chain(["a\tb", "a\n"]) {
             assert!(Pattern::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_there_once_is_sound() {
+        for text in [
+            r"(?:(?<n>a*))?",
+            r"(?<n>(?:a|b)*)",
+            r"(?:[(?<x>])*",
+            r"(?:\(\?<x>)*",
+        ] {
+            assert!(Pattern::try_from(text.to_owned()).is_ok(), "{text}");
         }
     }
 

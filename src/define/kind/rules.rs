@@ -9,8 +9,9 @@ use crate::define::read::{Keys, Raw, Section};
 use crate::diag::Diagnostic;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 /// The form of the values of a kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -49,7 +50,7 @@ pub(super) struct Rules {
     pub(super) short: Option<String>,
     pub(super) networks: Vec<Route>,
     pub(super) host_bits: Option<HostBits>,
-    pub(super) units: BTreeMap<String, u64>,
+    pub(super) units: BTreeMap<String, NonZeroU64>,
     pub(super) measure: Option<String>,
     pub(super) ascending: bool,
     pub(super) squeeze: bool,
@@ -107,12 +108,18 @@ impl Rules {
     }
 }
 
-/// The value of `key`, or the default if it is missing. A value of the wrong form is reported.
+/// The value of `key`, or the default if it is missing. A value of the wrong form is reported, and one without content, which
+/// the device would take for a rule that nothing follows.
 fn value<T: DeserializeOwned + Default>(section: &Section<'_>, key: &str) -> T {
     let Some(raw) = section.raw(key) else {
         return T::default();
     };
-    serde_json::from_value(json(raw.value)).unwrap_or_else(|error| {
+    let written = json(raw.value);
+    if [json!(""), json!([]), json!({})].contains(&written) {
+        let problem = Diagnostic::new("define::bad-value", format!("`{key}` is empty"));
+        section.report(problem.label(&raw.span, "expected a value"));
+    }
+    serde_json::from_value(written).unwrap_or_else(|error| {
         let title = format!("`{key}` is not sound: {error}");
         section.report(Diagnostic::new("define::bad-value", title).label(&raw.span, ""));
         T::default()

@@ -35,9 +35,8 @@ sub prepare ($image) {
     for my $kind (values %$kinds) {
         $kind->{kinds} = {map { $_ => $kinds->{$kind->{parts}{$_}} } keys %{$kind->{parts}}};
         for my $patterns (grep { defined } @$kind{qw(pattern not)}) {
-            # Under `aa`, no letter of ASCII has another case beyond ASCII. All groups have names.
-            $patterns =
-                [map { {names => [/\(\?<([a-z]+)>/g], whole => qr/\A(?:$_)\z/aa} } @$patterns];
+            # Under `aa`, no letter of ASCII has another case beyond ASCII.
+            $patterns = [map { qr/\A(?:$_)\z/aa } @$patterns];
         }
     }
     give($kinds, $_) for values %{$image->{settings}};
@@ -65,7 +64,7 @@ sub text ($kind, $text) {
     $text = join ' ', grep { $_ ne '' } split / /, $text if $kind->{squeeze};
     return undef if $text =~ $CONTROL || !is_within($kind->{bytes}, length $text);
     return undef if defined $kind->{words} && none { $_ eq $text } split ' ', $kind->{words};
-    return undef if grep { characters($text) =~ $_->{whole} } @{$kind->{not}};
+    return undef if grep { characters($text) =~ $_ } @{$kind->{not}};
     return $text if !$kind->{pattern};
     my $parts = parts($kind, $text) // return undef;
     return $parts->{value} // $text;
@@ -85,11 +84,9 @@ sub is_within ($bounds, $number) {
 # The named parts of a text by the first pattern that it matches.
 sub parts ($kind, $text) {
     for my $pattern (@{$kind->{pattern}}) {
-        my @found = characters($text) =~ $pattern->{whole} or next;
-        utf8::encode($_) for grep { defined } @found;
-        my %parts;
-        @parts{@{$pattern->{names}}} = @found;
-        delete @parts{grep { !defined $parts{$_} } keys %parts};
+        characters($text) =~ $pattern or next;
+        my %parts = %+;
+        utf8::encode($_) for values %parts;
         return \%parts if are_valid($kind, \%parts);
     }
     return undef;
@@ -103,15 +100,21 @@ sub are_valid ($kind, $parts) {
     if (defined $address) {
         return 0 if $kind->{networks} && !Imgbuild::Network::allows($kind->{networks}, $address);
         my $bits = $kind->{'host-bits'};
-        return 0 if defined $bits && !Imgbuild::Network::has_host_bits($bits, $address, $prefix);
+        return 0
+            if defined $bits
+            && defined $prefix
+            && !Imgbuild::Network::has_host_bits($bits, $address, $prefix);
     }
-    return 0 if $kind->{units} && !defined counted($kind, $parts);
-    return !$kind->{ascending} || !defined $last || $first le $last;
+    return 0 if $kind->{units} && defined $parts->{number} && !defined counted($kind, $parts);
+    return 1 if !$kind->{ascending} || !defined $first || !defined $last;
+    return length $first == length $last && $first le $last;
 }
 
 # A number times its unit; undef if 64 bits do not hold it: Perl has an exponent for such a number.
 sub counted ($kind, $parts) {
-    my $product = $parts->{number} * ($kind->{units}{$parts->{unit}} // return undef);
+    my ($number, $unit) = @$parts{qw(number unit)};
+    return undef if !defined $unit || ($number // '') !~ /\A\+?[0-9]+\z/;
+    my $product = $number * ($kind->{units}{$unit} // return undef);
     return $product =~ /\A[0-9]+\z/ ? $product : undef;
 }
 
@@ -196,10 +199,12 @@ sub check_range ($definition, $number) {
     die "expected $bounds\n";
 }
 
-# Checks what `min` and `max` bound of a text: its length, or the number that it stands for.
+# Checks what `min` and `max` bound of a text: its length, or the number that it stands for, if it
+# stands for one.
 sub check_measure ($definition, $text) {
     my $kind = $definition->{kind};
-    check_range($definition, $kind->{units} ? counted($kind, parts($kind, $text)) : length $text);
+    my $number = $kind->{units} ? counted($kind, parts($kind, $text) // {}) : length $text;
+    check_range($definition, $number) if defined $number;
 }
 
 # The values of a list, which is written as `a,b` or as an array.
@@ -250,7 +255,10 @@ sub required ($definition) {
 
 # A value as a person writes it.
 sub show ($definition, $value) {
-    return Imgbuild::Json::plain($value) if ref $value ne 'ARRAY';
+    return Imgbuild::Json::plain($value) if !ref $value;
+    return word($definition, $value)
+        // Imgbuild::Toml::encode(without_defaults($definition, $value), order_of($definition))
+        if ref $value eq 'HASH';
     my $items = $definition->{items};
     my @words = map { word($items, $_) } @$value;
     my $text = join ',', map { $_ // '' } @words;
@@ -262,10 +270,10 @@ sub show ($definition, $value) {
 sub word ($definition, $value) {
     return Imgbuild::Json::plain($value) if ref $value ne 'HASH';
     my $word = $definition->{kind}{short} // return undef;
-    for my $part (keys %$value) {
+    for my $part (sort keys %$value) {
         # Brackets keep an address of IPv6 together, as in a URL.
         my $text = Imgbuild::Json::plain($value->{$part}) =~ s/\A(.*:.*)\z/[$1]/sr;
-        next if $word =~ s/\{\Q$part\E\}/$text/;
+        next if $word =~ s/\{\Q$part\E\}/$text/g;
         return undef if !is_default($definition, $part, $value->{$part});
     }
     return $word;

@@ -31,7 +31,7 @@ sub allows ($networks, $address) {
 # network nor its broadcast address. With one bit, both addresses are machines (RFC 3021).
 sub has_host_bits ($which, $address, $prefix) {
     my $bits = bits($address) // return 0;
-    return 0 if $prefix > length $bits;
+    return 0 if $prefix !~ /\A(?:0|[1-9][0-9]{0,2})\z/ || $prefix > length $bits;
     my $host = substr $bits, $prefix;
     return $host !~ /1/ if $which eq 'zero';
     return length $host <= 1 || $host =~ /1/ && (length $bits == 128 || $host =~ /0/);
