@@ -27,7 +27,7 @@ pub enum AptError {
         "the base image's apt has no archive of packages in /etc/apt/sources.list or sources.list.d"
     )]
     NoArchive,
-    /// A file cannot be read from the store.
+    /// A file cannot be read.
     #[error("cannot read `{path}` of the base image")]
     Read {
         /// The file.

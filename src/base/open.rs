@@ -127,7 +127,7 @@ impl Opened {
     ///
     /// dpkg's status file cannot be read, or does not have dpkg.
     pub fn architecture(&self, objects: &dyn Objects) -> Result<String, OpenError> {
-        let status = self.status(objects)?;
+        let status = text(&self.tree, objects, status::PATH)?.unwrap_or_default();
         let stanzas = control::parse(&status).filter_map(Result::ok);
         let mut dpkg = stanzas.filter(|stanza| stanza.get("Package") == Some("dpkg"));
         let found = dpkg.find_map(|stanza| stanza.get("Architecture").map(str::to_owned));
@@ -159,8 +159,8 @@ impl Opened {
     ///
     /// # Errors
     ///
-    /// The store cannot be read.
-    pub fn is_debian(&self, objects: &dyn Objects) -> io::Result<bool> {
+    /// os-release cannot be read.
+    pub fn is_debian(&self, objects: &dyn Objects) -> Result<bool, OpenError> {
         for path in OS_RELEASE {
             if let Some(text) = text(&self.tree, objects, path)? {
                 let id = text.lines().find_map(|line| line.strip_prefix("ID="));
@@ -392,8 +392,12 @@ fn exists(tree: &Tree, path: &str) -> bool {
 }
 
 /// The text of the file at `path`, if it exists.
-fn text(tree: &Tree, objects: &dyn Objects, path: &str) -> io::Result<Option<String>> {
+fn text(
+    tree: &Tree,
+    objects: &dyn Objects,
+    path: &'static str,
+) -> Result<Option<String>, OpenError> {
     let content = tree.file(&TreePath::constant(path));
-    let bytes = content.map(|content| content.read(objects)).transpose()?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    let text = content.map(|content| content.text(objects)).transpose();
+    text.map_err(|source| OpenError::File { path, source })
 }

@@ -111,17 +111,18 @@ fn base(error: &BaseError) -> u8 {
             | OpenError::Fat { .. }
             | OpenError::Mount { .. }
             | OpenError::Architecture { .. }
+            | OpenError::File { .. }
             | OpenError::NoApt(_) => INPUT,
         },
-        BaseError::Apt(error) => match error {
-            AptError::Read { .. } => OUTPUT,
-            AptError::Preferences { .. }
+        BaseError::Apt(
+            AptError::Read { .. }
+            | AptError::Preferences { .. }
             | AptError::NoArchive
             | AptError::Sources { .. }
             | AptError::Address { .. }
             | AptError::Flat { .. }
-            | AptError::Keys { .. } => INPUT,
-        },
+            | AptError::Keys { .. },
+        ) => INPUT,
     }
 }
 

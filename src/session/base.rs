@@ -5,7 +5,7 @@ use super::open::Session;
 use crate::apt::keyring::Keyring;
 use crate::apt::repository::Repository;
 use crate::architecture::Architecture;
-use crate::base::{Base, BaseError, BaseImage, BaseKind, Loader, OpenError, Opened, Source, apt};
+use crate::base::{Base, BaseError, BaseImage, BaseKind, Loader, Opened, Source, apt};
 use crate::digest::Sha256;
 use crate::disk::device::FileDevice;
 use crate::lock::{Lock, LockedBase};
@@ -53,7 +53,7 @@ impl Session<'_> {
         };
         let repositories = apt::repositories(&opened.tree, &self.store, instead);
         let preferences = apt::preferences(&opened.tree, &self.store);
-        let is_debian = opened.is_debian(&self.store).map_err(OpenError::from);
+        let is_debian = opened.is_debian(&self.store);
         let native = Architecture::host() == Some(self.spec.board.architecture);
         // Archives such as Raspbian's have no packages for the architecture of the building machine.
         let tools = match native || is_debian.map_err(BaseError::from)? {

@@ -68,6 +68,24 @@ fn a_filesystem_without_a_disk_is_called_one() {
         .says(&["no partition table, it is ext4", "not /dev/sda1"]);
 }
 
+#[test]
+fn a_file_whose_damaged_inode_gives_it_an_absurd_length_is_named() {
+    let (fixture, base) = bases::fixture();
+    let good = fs_err::read(&base).unwrap();
+    for path in [
+        "/etc/fstab",
+        "/var/lib/dpkg/status",
+        "/etc/apt/sources.list.d/debian.sources",
+    ] {
+        fs_err::write(&base, &good).unwrap();
+        bases::edit(&base, &format!("set_inode_field {path} size 99999999999\n"));
+        inject(&fixture, &base).ended(4).says(&[
+            &format!("cannot read `{path}` of the base image"),
+            "a file of 99999999999 bytes",
+        ]);
+    }
+}
+
 /// Scripts that write 1100 MiB of zeros, packed, to `$1`.
 const BOMBS: [&str; 5] = [
     "head -c 1100M /dev/zero | zstd -q > \"$1\"",

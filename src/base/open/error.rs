@@ -90,6 +90,14 @@ pub enum OpenError {
     /// The base image has no dpkg or no apt.
     #[error("the base image has no `{0}`: only systems with dpkg and apt can be built on")]
     NoApt(&'static str),
+    /// A file of the root filesystem cannot be read, for example because its inode has an absurd length.
+    #[error("cannot read `{path}` of the base image")]
+    File {
+        /// The file.
+        path: &'static str,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// The disk cannot be read from the store.
     #[error("cannot read the image")]
     Read(#[from] io::Error),
