@@ -55,6 +55,7 @@ fn session(error: &SessionError) -> u8 {
     match error {
         SessionError::ThirdParty(_) => DEFINITIONS,
         SessionError::NeedlessLoader(_)
+        | SessionError::NoLoader { .. }
         | SessionError::UnconfiguredBootstrap
         | SessionError::NeedlessBaseKey => USAGE,
         SessionError::FoundLock(_) | SessionError::Stale(_) => LOCK,
@@ -264,9 +265,7 @@ fn disk(error: &DiskError) -> u8 {
         | DiskError::Ext4 { .. }
         | DiskError::Fat { .. }
         | DiskError::Layout(_) => DEFINITIONS,
-        DiskError::NoBase { .. } | DiskError::ShortBase { .. } | DiskError::EmptyBase { .. } => {
-            INPUT
-        }
+        DiskError::ShortBase { .. } | DiskError::EmptyBase { .. } => INPUT,
         DiskError::Foreign(error) => foreign(error),
         DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
         DiskError::Image(_) | DiskError::Assemble(_) => BUG,

@@ -273,6 +273,12 @@ impl From<SessionError> for Failure {
             SessionError::NeedlessLoader(_) => {
                 Self::Usage(format!("{error}; leave out --boot-loader-only"))
             }
+            SessionError::NoLoader { ref bases, .. } => {
+                let names = bases.iter().map(String::as_str).chain(["FILE"]);
+                let flags = names.map(|name| format!("`--base {name} --boot-loader-only`"));
+                let flags = flags.collect::<Vec<_>>().join(" or ");
+                Self::Usage(format!("{error}: add {flags}"))
+            }
             SessionError::UnconfiguredBootstrap => {
                 let words = "`--configure first-boot` needs an image to start from (--base): a system made of \
                              packages alone cannot start before they are configured";

@@ -27,17 +27,6 @@ pub(super) struct Sources<'a> {
     pub(super) loader: Option<&'a dyn Device>,
 }
 
-/// The error for a board that takes its boot loader from a base image, if none was given.
-pub(super) fn no_base(plan: &Plan) -> DiskError {
-    let board = &plan.spec.board;
-    let mut blobs = board.blobs.iter();
-    let blob = blobs.find(|blob| matches!(blob.source, BlobSource::Base(_)));
-    DiskError::NoBase {
-        board: board.name.clone(),
-        blob: blob.map_or_else(String::new, |blob| blob.name.clone()),
-    }
-}
-
 /// The bytes of `blob` as they go to the disk, from its offset on.
 pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u8>, DiskError> {
     let contents = Contents::new(from.file_packages, from.store);
@@ -54,7 +43,7 @@ pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u
             Some(path) => foreign::file(from.store, &download.sha256, path)?,
             None => from.store.read(&download.sha256)?,
         },
-        BlobSource::Base(region) => base_bytes(plan, from.loader, blob, *region)?,
+        BlobSource::Base(region) => base_bytes(from.loader, blob, *region)?,
     };
     for patch in &blob.patches {
         apply(plan, blob, patch, &mut bytes)?;
@@ -69,12 +58,11 @@ pub(super) fn bytes(plan: &Plan, from: Sources<'_>, blob: &Blob) -> Result<Vec<u
 
 /// The bytes of `region` of the base image. If all of them are zero, the image was not made for this board.
 fn base_bytes(
-    plan: &Plan,
     base: Option<&dyn Device>,
     blob: &Blob,
     region: BaseRegion,
 ) -> Result<Vec<u8>, DiskError> {
-    let base = base.ok_or_else(|| no_base(plan))?;
+    let base = base.expect("the session has an image for a board that needs its boot loader");
     let short = || DiskError::ShortBase {
         blob: blob.name.clone(),
         end: region.end,

@@ -35,7 +35,6 @@ pub use fetch::FetchStageError;
 pub use foreign::ForeignError;
 pub use remembered::Remembered;
 
-use crate::base::BaseKind;
 use crate::disk::image::Image;
 use crate::event::{Stage, Work};
 use crate::plan::Plan;
@@ -47,14 +46,8 @@ use root::Root;
 ///
 /// An input cannot be fetched, or the image cannot be made of the inputs.
 pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildError> {
-    match context.base.kind {
-        // This is checked first: otherwise the build would run for minutes and make an image that
-        // cannot start.
-        BaseKind::Packages if plan.spec.board.needs_base() => {
-            return Err(blob::no_base(plan).into());
-        }
-        BaseKind::Packages | BaseKind::PackagesAndLoader(_) => fetch::fetch_blobs(plan, context)?,
-        BaseKind::Image(_) => {}
+    if context.base.image().is_none() {
+        fetch::fetch_blobs(plan, context)?;
     }
     let root = Root::make(plan, context)?;
     let reporter = context.reporter;

@@ -20,6 +20,14 @@ pub enum SessionError {
     /// The boot loader of a base image was requested for this board, whose boot loader comes from packages.
     #[error("board `{0}` takes no boot loader from a base image")]
     NeedlessLoader(String),
+    /// No image was given that the board's boot loader could be taken from.
+    #[error("board `{board}` needs the boot loader of another image")]
+    NoLoader {
+        /// The board.
+        board: String,
+        /// The names of the images for it.
+        bases: Vec<String>,
+    },
     /// The device shall configure its packages in the first boot, but its root is made of packages alone.
     #[error(
         "configuring packages at the first boot needs an image to start from: a system made of packages alone \

@@ -62,6 +62,13 @@ fn check_request(spec: &Spec, options: &Options<'_>) -> Result<(), SessionError>
     if spec.loader.is_some() && !spec.board.needs_base() {
         return Err(SessionError::NeedlessLoader(spec.board.name.clone()));
     }
+    if spec.board.needs_base() && spec.loader.is_none() && spec.base.is_none() {
+        let names = spec.board.bases.iter().map(|base| base.name.clone());
+        return Err(SessionError::NoLoader {
+            board: spec.board.name.clone(),
+            bases: names.collect(),
+        });
+    }
     if spec.configure == Configure::FirstBoot && spec.base.is_none() {
         return Err(SessionError::UnconfiguredBootstrap);
     }

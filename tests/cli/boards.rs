@@ -55,8 +55,16 @@ impl Boards {
     }
 
     fn command(&self, board: &str) -> Command {
+        let mut command = self.sub(&[], board);
+        command.arg("--output").arg(self.image(board));
+        command
+    }
+
+    /// The subcommand `words` about `board`.
+    fn sub(&self, words: &[&str], board: &str) -> Command {
         let fixture = &self.0;
-        let mut command = fixture.bare(&["--board", board, "--profile", "greeter"]);
+        let mut command = fixture.bare(words);
+        command.args(["--board", board, "--profile", "greeter"]);
         for (flag, name) in [
             ("--definitions", "definitions"),
             ("--store", "store"),
@@ -65,7 +73,6 @@ impl Boards {
             command.arg(flag).arg(fixture.path(name));
         }
         command.args(["--mirror", &fixture.mirror()]);
-        command.arg("--output").arg(self.image(board));
         command
     }
 
@@ -450,10 +457,11 @@ fn a_board_without_a_boot_loader_of_its_own_says_where_one_is() {
         "odroid-n2",
         "odroid-m1",
     ] {
-        let finished = run(&mut boards.command(board)).ended(4);
-        let output = boards.0.steady(&finished.stderr);
-        insta::allow_duplicates! {
-            insta::assert_snapshot!("no base", last_lines(&output).replace(board, "BOARD"));
+        for mut command in [boards.command(board), boards.sub(&["plan"], board)] {
+            let output = boards.0.steady(&run(&mut command).ended(2).stderr);
+            insta::allow_duplicates! {
+                insta::assert_snapshot!("no base", last_lines(&output).replace(board, "BOARD"));
+            }
         }
     }
     assert_eq!(boards.0.outputs(), [""; 0]);

@@ -37,17 +37,6 @@ pub enum DiskError {
     /// The file of a blob cannot be read from its package.
     #[error(transparent)]
     Foreign(#[from] ForeignError),
-    /// A blob is taken from a base image, and no base image was given.
-    #[error(
-        "blob `{blob}` of board `{board}` is taken from an image that is made for this board, and none was \
-         given; give one with --base FILE --boot-loader-only, or with --base alone to start from all of it"
-    )]
-    NoBase {
-        /// The board.
-        board: String,
-        /// The blob.
-        blob: String,
-    },
     /// The base image ends before the blob.
     #[error(
         "blob `{blob}` is taken from the base image up to {end}, but that has {len} bytes only"
