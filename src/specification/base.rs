@@ -77,11 +77,13 @@ impl ImageBase {
     }
 }
 
-/// The image that `argument` means on `board`; `None` for an image that is made of packages.
+/// The image that `argument` means on `board`; `None` for an image that is made of packages, which has no boot loader
+/// that could be taken if this is all that is wanted of it (`loader_only`).
 pub(super) fn image(
     diagnostics: &mut Diagnostics,
     board: &Board,
     argument: Option<&BaseArgument>,
+    loader_only: bool,
 ) -> Option<ImageBase> {
     let argument = argument?.clone();
     // A file of this name in the working directory may be part of somebody else's repository.
@@ -102,7 +104,19 @@ pub(super) fn image(
         None => argument,
     };
     match argument {
-        BaseArgument::Named(name) if name == FROM_PACKAGES => None,
+        BaseArgument::Named(name) if name == FROM_PACKAGES => {
+            if loader_only {
+                let title = format!("base `{name}` is no image that has a boot loader");
+                let help = match board.needs_base() {
+                    true => "give the name or the file of an image for this board",
+                    false => {
+                        "leave out `--boot-loader-only`; that of this board comes from packages"
+                    }
+                };
+                diagnostics.push(Diagnostic::new("base::no-image", title).help(help));
+            }
+            None
+        }
         BaseArgument::Named(name) => {
             let found = board.bases.iter().find(|base| base.name == name);
             if found.is_none() {
@@ -137,7 +151,7 @@ mod tests {
         let mut asked = |path: &str| {
             let path = PathBuf::from(path);
             let argument = BaseArgument::File { path, sha256: None };
-            image(&mut diagnostics, &board, Some(&argument))
+            image(&mut diagnostics, &board, Some(&argument), false)
         };
         assert!(matches!(asked("raspios-lite"), Some(ImageBase::Named(_))));
         assert_eq!(asked("debian"), None);

@@ -43,8 +43,9 @@ pub fn check(
     if let Some(board) = &board {
         check_board(&mut diagnostics, board, &merged);
     }
-    let base =
-        (board.as_ref()).and_then(|board| base::image(&mut diagnostics, board, user.base.as_ref()));
+    let (argument, loader_only) = (user.base.as_ref(), user.boot_loader_only);
+    let base = (board.as_ref())
+        .and_then(|board| base::image(&mut diagnostics, board, argument, loader_only));
     let known = &merged.profile.settings;
     check_system(&mut diagnostics, known, &settings, &spans);
     if base.is_none() || user.boot_loader_only {

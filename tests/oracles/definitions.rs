@@ -458,6 +458,7 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
                     ("board", name) => board = name.to_owned(),
                     ("profile", name) => profile = name.to_owned(),
                     ("base", name) => user.base = Some(BaseArgument::Named(name.to_owned())),
+                    ("boot-loader-only", _) => user.boot_loader_only = true,
                     ("--set", flag) => user.flags.push(flag.to_owned()),
                     (_, secret) => user.secrets.push(given_secret(secret)),
                 }
