@@ -141,12 +141,61 @@ fn a_path_that_leads_out_of_the_archive_is_refused_before_anything_is_fetched() 
         for mut command in [fixture.build_locked(), fixture.plan_locked()] {
             run(&mut command).ended(3).says(&[
                 "x.lock",
-                &format!("gives package `hello` the path `{path}`"),
+                &format!("invalid value: string \"{path}\", expected names joined by `/`"),
                 "run `imgbuild lock`",
             ]);
         }
     }
     assert_eq!(fixture.server.requests().len(), n_asked);
+}
+
+#[test]
+fn a_value_that_no_lock_can_have_is_refused_with_its_line() {
+    let fixture = Fixture::new();
+    let lock = fixture.lock();
+    let at = |key: &str| {
+        let key = format!("{key} = ");
+        let line = lock.lines().position(|line| line.starts_with(&key));
+        line.unwrap()
+    };
+    let many = "9".repeat(18);
+    for (key, value, expected) in [
+        ("epoch", "-1", "before the year 2100"),
+        ("epoch", &many, "before the year 2100"),
+        ("date", &many, "before the year 2100"),
+        ("name", r#""debian/trixie\nTrusted: yes""#, "a name without"),
+        ("url", r#""mirror/debian""#, "an address with http:"),
+        (
+            "url",
+            r#""http://mirror/\nTrusted: yes""#,
+            "an address with http:",
+        ),
+        (
+            "url",
+            r#""http://mirror/debian /other""#,
+            "an address with http:",
+        ),
+        (
+            "repository",
+            r#""nowhere""#,
+            "expected one of `debian/trixie`",
+        ),
+        ("size", "0", "1 to 2^40"),
+        ("size", "-5", "1 to 2^40"),
+        ("size", &many, "1 to 2^40"),
+    ] {
+        let mut lines: Vec<String> = lock.lines().map(str::to_owned).collect();
+        lines[at(key)] = format!("{key} = {value}");
+        fs_err::write(fixture.path("x.lock"), lines.join("\n")).unwrap();
+        for mut command in [fixture.build_locked(), fixture.plan_locked()] {
+            run(&mut command).ended(3).says(&[
+                "x.lock",
+                &format!("line {}", at(key) + 1),
+                expected,
+                "run `imgbuild lock` to make it anew",
+            ]);
+        }
+    }
 }
 
 #[test]
