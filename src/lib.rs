@@ -56,6 +56,7 @@
 //!
 //! - [`define`] parses boards, profiles and overlays, and keeps the place of every word.
 //! - [`specification`] applies defaults, merges profiles, and checks every setting.
+//! - [`template`] parses and renders the templates of overlays.
 //! - [`diag`] holds the mistakes in a person's files and flags, with place and help.
 //!
 //! These modules pin the inputs and identifiers of an image:
@@ -131,6 +132,7 @@ pub mod diag;
 pub mod lock;
 pub mod plan;
 pub mod specification;
+pub mod template;
 
 pub mod apt;
 pub mod base;

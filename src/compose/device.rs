@@ -2,10 +2,10 @@
 //! templates of the files that depend on them. The Perl module `Imgbuild::Store` reads them.
 
 use super::layer::{Layer, LayerError};
-use super::template_syntax::{self, SyntaxError};
 use crate::define::condition::{Condition, Test};
 use crate::define::overlay::OverlayFile;
 use crate::specification::Spec;
+use crate::template::syntax::{self, SyntaxError};
 use crate::tree::TreePath;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -77,7 +77,7 @@ fn carried_file(file: &OverlayFile) -> Result<Value, DeviceError> {
     let text = std::str::from_utf8(&file.bytes);
     let text = text.map_err(|_| DeviceError::NotText(file.source.clone()))?;
     let parts = match file.template {
-        true => template_syntax::of(&file.source, text)?,
+        true => syntax::of(&file.source, text)?,
         false => json!([text]),
     };
     Ok(json!({

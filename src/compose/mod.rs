@@ -11,8 +11,6 @@ pub mod named;
 pub mod overlay_files;
 pub mod overlays;
 pub mod setting_syntax;
-pub mod template;
-pub mod template_syntax;
 pub mod units;
 
 use crate::base::Preserved;

@@ -1,12 +1,12 @@
 //! Writes overlays into the tree in their order, with rendered templates and the ids of owners.
 
 use super::layer::{Layer, LayerError};
-use super::template::{self, TemplateError};
 use crate::define::Overlay;
 use crate::define::condition::Condition;
 use crate::define::overlay::{OverlayFile, Ownership};
 use crate::diag::nearest;
 use crate::specification::Settings;
+use crate::template::{self, TemplateError};
 use crate::tree::{Content, Kind, NodeId, TreePath};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +17,6 @@ pub enum OverlayError {
     /// A template cannot be rendered.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// A template is not text.
-    #[error("template `{0}` is not UTF-8 text")]
-    NotText(String),
     /// The owner of a file is an account that no package makes.
     #[error(
         "`{source_file}` is to belong to {role} `{name}`, who is not in the image's account files{}",
@@ -143,9 +140,7 @@ impl Overlayer<'_> {
         if !file.template {
             return Ok(file.bytes.clone());
         }
-        let text = std::str::from_utf8(&file.bytes);
-        let text = text.map_err(|_| OverlayError::NotText(file.source.clone()))?;
-        let rendered = template::render(&file.source, text, self.context)?;
+        let rendered = template::render(&file.source, &file.bytes, self.context)?;
         Ok(rendered.into_bytes().into())
     }
 

@@ -438,10 +438,10 @@ fn answer(what: &str, text: &str) -> (Diagnostics, String) {
             write("profiles/wrong/profile.toml", parent);
             profile = "wrong".to_owned();
         }
-        // This is a script of an overlay.
-        "script.sh" => {
+        // This is a file of an overlay.
+        "script.sh" | "template.hbs" => {
             write("overlays/wrong/overlay.toml", "schema = 1\nhelp = \"x\"\n");
-            write("overlays/wrong/root/opt/script.sh", text);
+            write(&format!("overlays/wrong/root/opt/{what}"), text);
             let parent =
                 "schema = 1\ntitle = \"x\"\nextends = [\"base\"]\noverlays = [\"wrong\"]\n";
             write("profiles/wrong/profile.toml", parent);

@@ -6,6 +6,7 @@ use super::rules::Decision;
 use super::unread::Unread;
 use crate::define::folder::{Entry, Folder, FolderError};
 use crate::diag::{Diagnostic, Diagnostics, visible_name};
+use crate::template::{self, TemplateError};
 use crate::tree::TreePath;
 use std::collections::BTreeSet;
 
@@ -39,6 +40,7 @@ impl Entries {
 pub(super) struct Findings {
     faults: Vec<(String, Fault)>,
     unread: Vec<(String, Unread)>,
+    templates: Vec<TemplateError>,
     /// Names that a file of an image cannot have, as messages show them, and the reasons.
     unplaced: Vec<(String, &'static str)>,
     left_out: Vec<String>,
@@ -47,7 +49,8 @@ pub(super) struct Findings {
 impl Findings {
     /// Whether there are no mistakes.
     pub(super) fn is_sound(&self) -> bool {
-        self.faults.is_empty() && self.unread.is_empty() && self.unplaced.is_empty()
+        let mistakes = [self.faults.len(), self.unread.len(), self.templates.len()];
+        mistakes == [0; 3] && self.unplaced.is_empty()
     }
 
     /// Adds the entry at `place` in the overlay, if it is `unread`.
@@ -76,6 +79,14 @@ impl Findings {
         for (file, fault) in &self.faults {
             let (title, help) = fault.message(&format!("{folder}root/{file}"));
             diagnostics.note(|| Diagnostic::new("overlay::text", title).help(help));
+        }
+        for error in &self.templates {
+            let template = format!("{folder}root/{}", error.template);
+            let error = TemplateError {
+                template,
+                ..error.clone()
+            };
+            diagnostics.note(|| Diagnostic::new("overlay::template", error.to_string()));
         }
         for (file, problem) in &self.unplaced {
             let title = format!("`{folder}root/{file}` {problem}");
@@ -171,6 +182,10 @@ impl Contents {
                     let fault = fault(&text, &bytes, file.template);
                     let fault = fault.map(|fault| (file.source.clone(), fault));
                     findings.faults.extend(fault);
+                }
+                if file.template {
+                    let parsed = template::parse(&file.source, &bytes);
+                    findings.templates.extend(parsed.err());
                 }
                 self.files.push(OverlayFile {
                     path: file.path,

@@ -6,8 +6,7 @@
 //! Input: the text of a template, which sees a few settings.
 
 use super::limits::within;
-use imgbuild::compose::template;
-use imgbuild::compose::template_syntax;
+use imgbuild::template::{self, syntax};
 use serde_json::json;
 
 pub fn run(input: &[u8]) {
@@ -26,7 +25,7 @@ pub fn run(input: &[u8]) {
         if let Err(error) = template::render("x.hbs", text, &context) {
             assert!(error.to_string().contains("x.hbs"));
         }
-        if let Err(error) = template_syntax::of("x.hbs", text) {
+        if let Err(error) = syntax::of("x.hbs", text) {
             assert!(error.to_string().contains("x.hbs"));
         }
     });

@@ -2,7 +2,7 @@
 
 use super::{Case, Dice, build, image, perl};
 use imgbuild::compose::device::carried;
-use imgbuild::compose::{template, template_syntax};
+use imgbuild::template::{self, syntax};
 use serde_json::{Value, json};
 
 /// The values that the templates use, below the name `g`.
@@ -161,8 +161,7 @@ fn a_generated_template_is_rendered_as_by_imgbuild() {
     // The setting says which of the templates is rendered, so that one process answers for all.
     known["settings"]["wifi-hidden"]["type"] = "integer".into();
     let file = |(number, text): (usize, &String)| {
-        let parts =
-            template_syntax::of("x.hbs", text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let parts = syntax::of("x.hbs", text).unwrap_or_else(|error| panic!("{text}: {error}"));
         json!({
             "path": "/x", "mode": "0644", "owner": "root", "group": "root", "parts": parts,
             "when": { "setting": "wifi-hidden", "is": number.to_string() },

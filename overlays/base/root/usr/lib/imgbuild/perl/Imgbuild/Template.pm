@@ -1,4 +1,4 @@
-# Templates of overlays, which imgbuild has parsed (src/compose/template_syntax.rs), rendered as it
+# Templates of overlays, which imgbuild has parsed (src/template/syntax.rs), rendered as it
 # would render them.
 package Imgbuild::Template;
 use v5.36;

@@ -36,7 +36,7 @@ const COUNT: &str = "\u{1}count";
 
 /// Why a template is refused.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(super) enum Refused {
     /// The parser refuses it.
     Syntax(Box<handlebars::TemplateError>),
     /// It exceeds a bound.
@@ -44,7 +44,7 @@ pub(crate) enum Refused {
 }
 
 /// Parses the template `text`, and checks its size and levels, and that it has no partials or decorators.
-pub(crate) fn parse(text: &str) -> Result<Template, Refused> {
+pub(super) fn parse(text: &str) -> Result<Template, Refused> {
     if text.len() > MAX_LEN {
         let words = format!("it has {} bytes, expected {MAX_LEN} at most", text.len());
         return Err(Refused::Bound(words));

@@ -3,10 +3,10 @@
 //! `overlays/README.md` lists the helpers and the names that templates can use.
 
 mod bounds;
+pub mod syntax;
 
-pub(super) use bounds::{Refused, parse};
-
-use bounds::{Budget, Rendered};
+use bounds::{Budget, Refused, Rendered};
+use handlebars::template::Template;
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, JsonTruthy, Output, RenderContext,
     RenderError, RenderErrorReason, Renderable, ScopedJson, no_escape,
@@ -27,13 +27,42 @@ pub struct TemplateError {
     pub reason: String,
 }
 
-/// Renders `text`, the template in the file `name`, with the values of `context`.
+/// Parses `bytes`, the content of the template in the file `name`.
+///
+/// # Errors
+///
+/// It is not a template, or exceeds a bound.
+pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Template, TemplateError> {
+    let refusal = |(line, column), reason| TemplateError {
+        template: name.to_owned(),
+        line,
+        column,
+        reason,
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let lines = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n');
+        let column = lines.clone().next_back().map_or(0, <[u8]>::len) + 1;
+        refusal((lines.count(), column), "it is not UTF-8 text".to_owned())
+    })?;
+    bounds::parse(text).map_err(|refused| match refused {
+        Refused::Syntax(error) => {
+            refusal(error.pos().unwrap_or((1, 1)), error.reason().to_string())
+        }
+        Refused::Bound(words) => refusal((1, 1), words),
+    })
+}
+
+/// Renders `bytes`, the content of the template in the file `name`, with the values of `context`.
 ///
 /// # Errors
 ///
 /// The template has a fault, uses an unknown name, or exceeds a bound.
-pub fn render(name: &str, text: &str, context: &Value) -> Result<String, TemplateError> {
-    let template = bounds::parse(text).map_err(|refused| refusal(name, &refused))?;
+pub fn render(
+    name: &str,
+    bytes: impl AsRef<[u8]>,
+    context: &Value,
+) -> Result<String, TemplateError> {
+    let template = parse(name, bytes.as_ref())?;
     let budget = Budget::new();
     let mut engine = engine(&budget);
     engine.register_template(name, bounds::counted(template));
@@ -70,20 +99,6 @@ fn engine(budget: &Budget) -> Handlebars<'static> {
     let any = function(|helper| Ok(truths(helper, "or")?.iter().any(|it| *it).into()));
     engine.register_helper("or", any);
     engine
-}
-
-/// The error about the file `name`, which is not a template or exceeds a bound.
-pub(super) fn refusal(name: &str, refused: &Refused) -> TemplateError {
-    let ((line, column), reason) = match refused {
-        Refused::Syntax(error) => (error.pos().unwrap_or((1, 1)), error.reason().to_string()),
-        Refused::Bound(words) => ((1, 1), words.clone()),
-    };
-    TemplateError {
-        template: name.to_owned(),
-        line,
-        column,
-        reason,
-    }
 }
 
 fn failure(name: &str, error: &RenderError) -> TemplateError {

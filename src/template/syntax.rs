@@ -14,7 +14,7 @@
 //!
 //! The Perl module `Imgbuild::Template` renders it. A template that it could not render is refused here.
 
-use super::template::{self, TemplateError};
+use super::TemplateError;
 use handlebars::Path;
 use handlebars::template::{HelperTemplate, Parameter, Subexpression, Template, TemplateElement};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ const CALLS: [&str; 18] = [
 ///
 /// The template cannot be parsed, or has a part that the device cannot render.
 pub fn of(name: &str, text: &str) -> Result<Value, SyntaxError> {
-    let parsed = template::parse(text).map_err(|refused| template::refusal(name, &refused))?;
+    let parsed = super::parse(name, text.as_bytes())?;
     Compiler { template: name }.parts(Some(&parsed))
 }
 
