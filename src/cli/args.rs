@@ -107,7 +107,7 @@ pub(crate) enum Command {
     /// List boards or profiles.
     List {
         /// What to list.
-        #[arg(value_enum)]
+        #[arg(value_enum, value_name = "boards|profiles")]
         what: Listed,
         #[command(flatten)]
         definitions: DefinitionArgs,
@@ -329,9 +329,7 @@ impl Args for Tested {
             image.help("The image; without, one is built as by `imgbuild --board B --profile P`");
         let mut command = BuildArgs::augment_args(command).arg(image);
         for name in ["board", "profile"] {
-            command = command.mut_arg(name, |it| {
-                it.required(false).required_unless_present("image")
-            });
+            command = command.mut_arg(name, |it| it.required(false));
         }
         command
     }
@@ -344,6 +342,13 @@ impl Args for Tested {
 impl FromArgMatches for Tested {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let Some(path) = matches.get_one::<PathBuf>("image").cloned() else {
+            if !["board", "profile"]
+                .into_iter()
+                .all(|name| matches.contains_id(name))
+            {
+                let words = "give an IMAGE, or --board and --profile to build one first";
+                return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, words));
+            }
             return Ok(Self::Built(Box::new(BuildArgs::from_arg_matches(matches)?)));
         };
         let is_given = |flag: &Arg| {

@@ -4,7 +4,7 @@ use super::Span;
 use super::suggest::nearest;
 
 /// The most known words that a line of help lists.
-const FEW: usize = 12;
+const FEW: usize = 16;
 
 /// A place in a source, with a text about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

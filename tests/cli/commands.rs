@@ -117,6 +117,22 @@ fn a_wrong_flag_is_usage_and_help_is_none() {
 }
 
 #[test]
+fn what_a_command_lacks_is_named_with_what_it_can_be() {
+    let fixture = Fixture::new();
+    let tested = "give an IMAGE, or --board and --profile to build one first";
+    for (arguments, code, expected) in [
+        (&["test"][..], 2, tested),
+        (&["test", "--board", "rpi4"], 2, tested),
+        (&["list"], 2, "<boards|profiles>"),
+        (&["plan", "-b", "pc", "-p", "base"], 1, "`x86_64`"),
+    ] {
+        run(&mut fixture.bare(arguments))
+            .ended(code)
+            .says(&[expected]);
+    }
+}
+
+#[test]
 fn a_folder_without_definitions_is_refused() {
     let fixture = Fixture::new();
     let empty = fixture.path("empty");

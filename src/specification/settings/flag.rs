@@ -19,7 +19,8 @@ pub(super) fn read(
         file,
         range: BEFORE.len() + from..BEFORE.len() + to,
     };
-    let Some((name, text)) = flag.split_once('=') else {
+    let pair = flag.split_once('=');
+    let Some((name, text)) = pair.filter(|(name, _)| !name.is_empty()) else {
         // In `KEY:VALUE` and the like, the value may be a secret.
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         let name = flag.bytes().take_while(|byte| is_name(*byte)).count();
@@ -90,9 +91,10 @@ mod tests {
     use crate::specification::mistakes;
 
     #[test]
-    fn a_flag_holds_one_array() {
+    fn a_flag_holds_a_name_and_one_array() {
         for (flag, reason) in [
             ("ntp-servers=[\"a.example\", \"b.example\"]", ""),
+            ("=3", "expected `name=value`"),
             (
                 "ntp-servers=[\"a.example\"]\nlocale=[]",
                 "more than one setting",
