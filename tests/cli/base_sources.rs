@@ -72,7 +72,7 @@ fn a_url_needs_a_digest_and_the_right_one() {
     let digest = Sha256::of(&packed(&fixture)).to_string();
     inject(&fixture, &url)
         .ended(2)
-        .says(&["give its digest with --base-sha256"]);
+        .says(&["is not known; give it with --base-sha256"]);
     let with = |digest: &str| {
         let mut command = bases::inject(&fixture, url.as_ref());
         run(command.args(["--base-sha256", digest]))
