@@ -268,7 +268,7 @@ fn disk(error: &DiskError) -> u8 {
         DiskError::ShortBase { .. } | DiskError::EmptyBase { .. } => INPUT,
         DiskError::Foreign(error) => foreign(error),
         DiskError::WrongMachine { .. } | DiskError::FirmwareFault(_) => CHECK,
-        DiskError::Image(_) | DiskError::Assemble(_) => BUG,
+        DiskError::NoBase(_) | DiskError::Image(_) | DiskError::Assemble(_) => BUG,
         DiskError::Store(_) => OUTPUT,
     }
 }

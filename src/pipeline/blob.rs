@@ -62,7 +62,7 @@ fn base_bytes(
     blob: &Blob,
     region: BaseRegion,
 ) -> Result<Vec<u8>, DiskError> {
-    let base = base.expect("the session has an image for a board that needs its boot loader");
+    let base = base.ok_or_else(|| DiskError::NoBase(blob.name.clone()))?;
     let short = || DiskError::ShortBase {
         blob: blob.name.clone(),
         end: region.end,

@@ -121,7 +121,7 @@ const MENU: &str = "/boot/extlinux/extlinux.conf";
 
 /// Debian's own u-boot-menu, with as much of its dependencies as it needs.
 fn u_boot_menu() -> DebSpec {
-    let folder = Path::new("/usr/local/lib/imgbuild-oracles/trixie");
+    let folder = Path::new("/usr/local/lib/imgbuild-oracles/programs");
     let script = fs_err::read(folder.join("usr/sbin/u-boot-update")).unwrap();
     let read_config = fs_err::read(folder.join("usr/share/u-boot-menu/read-config")).unwrap();
     let versions = "#!/bin/sh\ncase $1 in\nsort) sort -r ;;\n\

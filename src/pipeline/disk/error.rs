@@ -37,6 +37,9 @@ pub enum DiskError {
     /// The file of a blob cannot be read from its package.
     #[error(transparent)]
     Foreign(#[from] ForeignError),
+    /// This blob is taken from a base image, and the plan has none. [`crate::session::Session`] refuses such a board.
+    #[error("blob `{0}` is taken from an image that is made for this board, and there is none")]
+    NoBase(String),
     /// The base image ends before the blob.
     #[error(
         "blob `{blob}` is taken from the base image up to {end}, but that has {len} bytes only"

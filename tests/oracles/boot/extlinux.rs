@@ -26,9 +26,8 @@ done
 mkdir dev
 touch dev/null
 mount --bind /dev/null dev/null
-oracles=$(echo /usr/local/lib/imgbuild-oracles/*/usr/sbin/u-boot-update)
 mkdir usr/local
-mount --rbind "${oracles%/sbin/u-boot-update}" usr/local
+mount --rbind /usr/local/lib/imgbuild-oracles/programs/usr usr/local
 # Newer ones read a part of themselves from there.
 [ ! -e usr/local/share/u-boot-menu ] || ln -s /usr/local/share/u-boot-menu usr/share/u-boot-menu
 exec chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin PERL5LIB=/usr/local/share/perl5 u-boot-update
