@@ -38,7 +38,9 @@ pub enum DiskError {
     #[error(transparent)]
     Foreign(#[from] ForeignError),
     /// This blob is taken from a base image, and the plan has none. [`crate::session::Session`] refuses such a board.
-    #[error("blob `{0}` is taken from an image that is made for this board, and there is none")]
+    #[error(
+        "blob `{0}` is taken from an image that is made for this board, and the plan has no image"
+    )]
     NoBase(String),
     /// The base image ends before the blob.
     #[error(
