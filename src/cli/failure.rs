@@ -277,7 +277,9 @@ impl From<SessionError> for Failure {
                 let names = bases.iter().map(String::as_str).chain(["FILE"]);
                 let flags = names.map(|name| format!("`--base {name} --boot-loader-only`"));
                 let flags = flags.collect::<Vec<_>>().join(" or ");
-                Self::Usage(format!("{error}: add {flags}"))
+                Self::Usage(format!(
+                    "{error}: add {flags}, or --base alone to start from all of that image"
+                ))
             }
             SessionError::UnconfiguredBootstrap => {
                 let words = "`--configure first-boot` needs an image to start from (--base): a system made of \
