@@ -7,6 +7,12 @@ use crate::apt::repository::RepositoryError;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
 use crate::boot_test::BootTestError;
+use crate::compose::ComposeError;
+use crate::compose::device::DeviceError;
+use crate::compose::layer::LayerError;
+use crate::compose::named::NameError;
+use crate::compose::overlays::OverlayError;
+use crate::compose::units::UnitError;
 use crate::configure::ConfigureError;
 use crate::dpkg::unpack::UnpackError;
 use crate::fetch::FetchError;
@@ -166,7 +172,7 @@ fn build(error: &BuildError) -> u8 {
     match error {
         BuildError::Fetch(error) => stage(error),
         BuildError::System(error) => system(error),
-        BuildError::Compose(_) => DEFINITIONS,
+        BuildError::Compose(error) => compose(error),
         BuildError::Verify(error) => verify(error),
         BuildError::Disk(error) => disk(error),
     }
@@ -189,9 +195,44 @@ fn system(error: &SystemError) -> u8 {
         SystemError::Unpack(UnpackError::Store { .. }) => OUTPUT,
         SystemError::Unpack(_) | SystemError::UnknownHost | SystemError::Regulatory(_) => INPUT,
         SystemError::Configure(error) => configure(error),
-        SystemError::Upgrades { .. } | SystemError::Name(_) => DEFINITIONS,
+        SystemError::Name(error) => name(error),
+        SystemError::Upgrades { .. } => DEFINITIONS,
         SystemError::Database(_) | SystemError::Tree(_) => INPUT,
         SystemError::Dump(_) | SystemError::Store(_) => OUTPUT,
+    }
+}
+
+fn compose(error: &ComposeError) -> u8 {
+    match error {
+        ComposeError::Layer(error)
+        | ComposeError::Overlay {
+            source: OverlayError::Layer(error),
+            ..
+        }
+        | ComposeError::Device(DeviceError::Layer(error))
+        | ComposeError::Unit(UnitError::Layer(error)) => layer(error),
+        ComposeError::Name(error) => name(error),
+        ComposeError::Overlay {
+            source: OverlayError::Template(_) | OverlayError::NoSuchOwner { .. },
+            ..
+        }
+        | ComposeError::Device(DeviceError::Template(_) | DeviceError::NotText(_))
+        | ComposeError::Unit(UnitError::Missing(_) | UnitError::NotInstallable(_)) => DEFINITIONS,
+    }
+}
+
+fn name(error: &NameError) -> u8 {
+    match error {
+        NameError::Misnamed(_) => DEFINITIONS,
+        NameError::Layer(error) => layer(error),
+    }
+}
+
+/// A file that is in the tree before composing comes from a package or a base.
+fn layer(error: &LayerError) -> u8 {
+    match error {
+        LayerError::Path(_) | LayerError::Tree(_) => DEFINITIONS,
+        LayerError::Read { .. } | LayerError::NotText { .. } => INPUT,
     }
 }
 

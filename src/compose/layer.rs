@@ -18,7 +18,7 @@ pub enum LayerError {
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// A file of the tree cannot be read from the store.
-    #[error("cannot read `{path}` of the tree from the store")]
+    #[error("cannot read `{path}` of the tree")]
     Read {
         /// The file.
         path: TreePath,
