@@ -1,4 +1,8 @@
 //! An image: regions that cover `[0, len)` exactly once, in ascending order.
+//!
+//! There are two kinds of zeros. [`Source::Zeros`] are read by somebody, and have to be written even to a card that
+//! holds other bytes there. [`Source::Free`] is read by nobody before it is written. Bytes that no region decides are
+//! `Zeros`, so that only code that knows that a span is free can make it `Free`.
 
 use crate::digest::Sha256;
 use crate::tree::{Piece, Slice};
@@ -19,8 +23,22 @@ pub enum Source {
         /// First byte within it.
         offset: u64,
     },
-    /// Zeros; a sink may leave a hole.
+    /// Zeros that somebody reads: tables, journals, padding, gaps. A new file may have a hole for them; a card has
+    /// other bytes there, and they must be written.
     Zeros,
+    /// Space that a filesystem has not given to any file. Any bytes may be there: a file gets zeros, and a card may
+    /// keep what it holds.
+    Free,
+}
+
+impl Source {
+    /// Whether a raw file has zeros for it, so that a hole can stand for it there.
+    pub fn is_zeros_in_a_file(&self) -> bool {
+        match self {
+            Self::Zeros | Self::Free => true,
+            Self::Bytes(_) | Self::Object { .. } => false,
+        }
+    }
 }
 
 /// A span of an image, or of a filesystem that becomes a part of one.
@@ -46,7 +64,16 @@ impl Region {
         }
     }
 
-    /// A piece of a file at `start`.
+    /// A span that is free. It may be empty.
+    pub fn free(span: Range<u64>) -> Self {
+        Self {
+            start: span.start,
+            len: span.end.saturating_sub(span.start),
+            source: Source::Free,
+        }
+    }
+
+    /// A piece of a file at `start`. A hole in a file reads as zeros.
     pub fn piece(start: u64, piece: Piece) -> Self {
         let len = piece.len();
         let source = match piece {
@@ -57,7 +84,7 @@ impl Region {
         Self { start, len, source }
     }
 
-    /// The part of the region in the bytes `range` of the image.
+    /// The part of the region in the bytes `range` of the image, of which it has all.
     fn part(&self, range: Range<u64>) -> Self {
         let skipped = range.start - self.start;
         let len = range.end - range.start;
@@ -119,7 +146,7 @@ pub struct Image {
 
 impl Image {
     /// Orders `regions`, checks that they fit into `len` bytes without overlap, and fills the gaps
-    /// between them with zeros.
+    /// between them with zeros that must be written.
     ///
     /// # Errors
     ///
@@ -165,7 +192,8 @@ impl Image {
         })
     }
 
-    /// The image of the stored `object`, which `file` holds. Holes of the file are zeros.
+    /// The image of the stored `object`, which `file` holds. Holes of the file are zeros that must be written, since
+    /// a hole does not say whether anybody reads it.
     ///
     /// # Errors
     ///
@@ -197,7 +225,27 @@ impl Image {
         Ok(Self::new(len, regions).expect("the kernel gives data in ascending order"))
     }
 
-    /// The regions of the bytes `range` without those of zeros, moved so that the range begins at `to`.
+    /// The image, with the zeros in the ascending spans `free` as free space. Bytes that are stored there stay.
+    #[must_use]
+    pub fn with_free(self, free: &[Range<u64>]) -> Self {
+        let mut regions = Vec::with_capacity(self.regions.len());
+        for region in self.regions {
+            if region.source != Source::Zeros {
+                regions.push(region);
+                continue;
+            }
+            let first = free.partition_point(|span| span.end <= region.start);
+            let within = free[first..].iter();
+            let within = within.take_while(|span| span.start < region.end());
+            regions.extend(within.map(|span| {
+                Region::free(span.start.max(region.start)..span.end.min(region.end()))
+            }));
+        }
+        Self::new(self.len, regions).expect("spans ascend, and lie within what was zeros")
+    }
+
+    /// The regions of the bytes `range`, moved so that the range begins at `to`. Those of zeros are left out: they
+    /// are what [`Image::new`] puts into gaps.
     pub fn slice(&self, range: Range<u64>, to: u64) -> Vec<Region> {
         let first = self.regions.partition_point(|it| it.end() <= range.start);
         let within = self.regions[first..].iter();
@@ -220,7 +268,7 @@ impl Image {
             .iter()
             .filter_map(|region| match region.source {
                 Source::Object { object, .. } => Some(object),
-                Source::Bytes(_) | Source::Zeros => None,
+                Source::Bytes(_) | Source::Zeros | Source::Free => None,
             })
     }
 
@@ -250,6 +298,27 @@ mod tests {
             Image::new(10, vec![Region::bytes(6, *b"cd"), Region::bytes(1, *b"ab")]).unwrap();
         let spans: Vec<_> = image.regions().iter().map(|r| (r.start, r.len)).collect();
         assert_eq!(spans, [(0, 1), (1, 2), (3, 3), (6, 2), (8, 2)]);
+    }
+
+    #[test]
+    fn only_zeros_become_free_and_only_where_they_are() {
+        let image = Image::new(100, vec![Region::bytes(20, [1; 10]), Region::free(40..50)]);
+        let image = image.unwrap().with_free(&[5..25, 28..35, 45..60, 90..200]);
+        let free: Vec<_> = image
+            .regions()
+            .iter()
+            .filter(|region| region.source == Source::Free)
+            .map(|region| region.start..region.end())
+            .collect();
+        assert_eq!(free, [5..20, 30..35, 40..50, 50..60, 90..100]);
+        assert_eq!(image.len(), 100);
+    }
+
+    #[test]
+    fn what_is_used_cannot_be_free() {
+        let both = Image::new(10, vec![Region::bytes(2, *b"ab"), Region::free(3..9)]);
+        let (first, second) = (2, 3);
+        assert_eq!(both, Err(ImageError::Overlap { first, second }));
     }
 
     #[test]

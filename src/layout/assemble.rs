@@ -8,6 +8,11 @@ use crate::units::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// The length at both ends of a partition that is never free. Programs that identify a partition look there: blkid and
+/// the kernel for the superblocks of RAID, LVM, ZFS and other filesystems, of which those that the card held before
+/// must not be left. mke2fs(8) wipes these places too. The furthest from an end is a label of ZFS, at 512 KiB.
+const EDGE: u64 = 1 << 20;
+
 /// Why contents do not fit their layout.
 #[derive(Debug, thiserror::Error)]
 pub enum AssembleError {
@@ -39,6 +44,9 @@ pub enum AssembleError {
 /// its bytes on an existing disk, and is zeros on a new one. If a content is shorter than its partition, zeros
 /// follow it. Every blob must have a source, of which as many bytes are used as the layout says.
 ///
+/// Only space within a filesystem is free. What lies between partitions must be zero, because firmware reads there: a
+/// boot loader looks for its environment, another stage or a table at places that it knows.
+///
 /// # Errors
 ///
 /// A blob has no source, a content fits no partition, or the table cannot be written.
@@ -64,11 +72,12 @@ pub fn assemble(
     for partition in partitions.filter(|partition| !partition.is_extended()) {
         let start = partition.start.0;
         decided.push(start..partition.end().0);
-        match (contents.remove(&partition.number), &layout.existing) {
-            (Some(content), _) => regions.extend(fitted(partition, content)?),
-            (None, Some(existing)) => regions.extend(existing.content(partition.number, start)),
-            (None, None) => {}
-        }
+        let content = match (contents.remove(&partition.number), &layout.existing) {
+            (Some(content), _) => fitted(partition, content)?,
+            (None, Some(existing)) => existing.content(partition.number, start),
+            (None, None) => Vec::new(),
+        };
+        regions.extend(content.into_iter().map(|it| away_from_edges(it, partition)));
     }
     let numbers = contents.keys().map(|number| format!("partition {number}"));
     if let Some(unknown) = numbers.chain(blobs.into_keys()).next() {
@@ -94,6 +103,16 @@ fn fitted(partition: &Partition, content: Image) -> Result<Vec<Region>, Assemble
         });
     }
     Ok(content.slice(0..found.0, partition.start.0))
+}
+
+/// `region` of `partition`; if it is free, without what lies at an end of the partition.
+fn away_from_edges(region: Region, partition: &Partition) -> Region {
+    if region.source != Source::Free {
+        return region;
+    }
+    let first = partition.start.0.saturating_add(EDGE);
+    let last = partition.end().0.saturating_sub(EDGE);
+    Region::free(region.start.max(first)..region.end().min(last))
 }
 
 /// The spans before `end` that are not in `decided`.
@@ -122,7 +141,8 @@ impl Existing {
     }
 
     /// Where the first partition starts that is longer in `layout`. Everything before this byte stays in its
-    /// place.
+    /// place. If there is none, that is where the second copy of a GPT begins, which is not kept if the table is
+    /// written anew.
     fn fixed(&self, layout: &Layout) -> u64 {
         let longer = |before: &&Partition| {
             let mut partitions = layout.table.partitions.iter();
@@ -130,6 +150,10 @@ impl Existing {
         };
         let longer = self.table.partitions.iter().filter(longer);
         let starts = longer.map(|partition| partition.start.0);
-        starts.min().unwrap_or(self.disk.len())
+        let table = match layout.keeps_table() {
+            true => 0,
+            false => self.table.copy_len().0,
+        };
+        (starts.min()).unwrap_or_else(|| self.disk.len().saturating_sub(table))
     }
 }

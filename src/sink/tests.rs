@@ -61,13 +61,15 @@ fn everything(store: &Store) -> (Image, Vec<u8>) {
         Region::bytes((4 << 20) + 7, content[..(1 << 20) + 1].to_vec()),
         slice(6 << 20, 0, 300_000),
         slice((6 << 20) + 300_000, 7, 1000),
+        Region::free(8 << 20..9 << 20),
+        Region::free((9 << 20) + 100..(9 << 20) + 200),
     ];
     let image = Image::new((16 << 20) + 100, regions).unwrap();
     let mut bytes = vec![0; (16 << 20) + 100];
     for region in image.regions() {
         let place = &mut bytes[region.start as usize..region.end() as usize];
         match &region.source {
-            Source::Zeros => {}
+            Source::Zeros | Source::Free => {}
             Source::Bytes(source) => place.copy_from_slice(source),
             Source::Object { offset, .. } => {
                 let offset = *offset as usize;

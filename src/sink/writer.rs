@@ -26,7 +26,7 @@ const MAX_OPEN: usize = 256;
 
 /// Whether the region is left out of the file.
 pub(super) fn is_hole(region: &Region) -> bool {
-    region.source == Source::Zeros && region.len >= MIN_HOLE
+    region.source.is_zeros_in_a_file() && region.len >= MIN_HOLE
 }
 
 /// A file that is filled from its start to its end.
@@ -67,8 +67,9 @@ impl<'a> Writer<'a> {
     pub(super) fn image(mut self, image: &Image) -> Result<(), Fault> {
         for region in image.regions() {
             match &region.source {
-                Source::Zeros if is_hole(region) => self.hole(region.len)?,
-                Source::Zeros => self.zeros(region.len)?,
+                // The file is new, so what is free reads as zeros like what must be zero.
+                Source::Zeros | Source::Free if is_hole(region) => self.hole(region.len)?,
+                Source::Zeros | Source::Free => self.zeros(region.len)?,
                 Source::Bytes(bytes) => self.bytes(bytes)?,
                 Source::Object { object, offset } => self.object(object, *offset, region.len)?,
             }

@@ -163,6 +163,11 @@ impl Geometry {
         self.root_start() + self.root_len() + index * self.cluster()
     }
 
+    /// Offset behind the last cluster. A few sectors may follow that are too few for another one.
+    pub(super) fn clusters_end(&self) -> u64 {
+        self.root_start() + self.root_len() + self.n_clusters * self.cluster()
+    }
+
     /// The length, in whole MiB, of a partition of this cluster size for `clusters` and `free`
     /// bytes.
     pub(super) fn len_for(&self, clusters: u128, free: Bytes) -> Result<Bytes, FatError> {

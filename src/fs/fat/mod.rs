@@ -99,6 +99,9 @@ pub fn reseal(tree: &Tree, volume: &Volume) -> Result<Image, FatError> {
             regions.extend(pieces(start, &file.content));
         }
     }
+    regions.push(Region::free(
+        geometry.cluster_start(allocation.next)..geometry.clusters_end(),
+    ));
     Ok(Image::new(geometry.end(), regions).expect("every run has its own clusters"))
 }
 

@@ -71,7 +71,7 @@ fn write(regions: &[Region], disk: &Patched<'_>) -> Vec<u8> {
         match &region.source {
             Source::Bytes(source) => bytes[start..start + source.len()].copy_from_slice(source),
             Source::Zeros => {}
-            Source::Object { .. } => panic!("a table is not stored"),
+            Source::Free | Source::Object { .. } => panic!("a table is bytes"),
         }
     }
     bytes

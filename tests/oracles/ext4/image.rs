@@ -129,7 +129,7 @@ impl Written {
                     true => objects.slice(object, *offset, region.len),
                     false => continue,
                 },
-                Source::Zeros => continue,
+                Source::Zeros | Source::Free => continue,
             };
             assert_eq!(bytes.len() as u64, region.len);
             file.file()

@@ -61,6 +61,7 @@ pub(super) fn image(
     }
     writer.inode_tables();
     writer.groups(journal);
+    writer.free();
     Image::new(params.len, writer.regions)
 }
 
@@ -204,7 +205,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Behind the last inode the tables stay zeros, so that a sink can leave holes.
+    /// Behind the last inode the tables stay zeros: descriptors say that they are (`BG_INODE_ZEROED`), and without
+    /// checksums they are read.
     fn inode_tables(&mut self) {
         let inodes = std::mem::take(&mut self.inodes);
         let per_group = self.geometry.inodes_per_group as usize * INODE_SIZE;
@@ -235,6 +237,20 @@ impl Writer<'_> {
             self.regions
                 .push(Region::bytes(start * BLOCK_BYTES + offset, bytes));
             self.block(start + 1, descriptors.clone());
+        }
+    }
+
+    /// Everything behind the content is free, except for the tables of later groups. All that is before, among it the
+    /// journal, the reserved descriptors and the ends of files' blocks, stays zero where nothing else was written.
+    fn free(&mut self) {
+        let end = self.geometry.n_blocks;
+        let mut at = self.plan.end;
+        for reserved in self.geometry.reserved.iter().chain([&(end..end)]) {
+            if reserved.start > at {
+                let span = at * BLOCK_BYTES..reserved.start.min(end) * BLOCK_BYTES;
+                self.regions.push(Region::free(span));
+            }
+            at = at.max(reserved.end);
         }
     }
 
