@@ -13,7 +13,7 @@ mod show;
 
 pub use assemble::{AssembleError, assemble};
 pub use check::LayoutErrors;
-pub use request::{BlobRequest, Existing, PartitionRequest, Request, Start};
+pub use request::{BlobRequest, Existing, LENGTH_UNIT, PartitionRequest, Request, Start};
 
 use crate::disk::gpt;
 use crate::disk::table::{Partition, Table};
@@ -41,7 +41,7 @@ impl Layout {
     /// Whether an existing disk keeps its table, byte for byte.
     fn keeps_table(&self) -> bool {
         let existing = self.existing.as_ref();
-        existing.is_some_and(|existing| existing.table == self.table)
+        existing.is_some_and(|it| it.keeps_table(&self.table))
     }
 }
 
@@ -56,7 +56,7 @@ pub fn solve(request: &Request) -> Result<Layout, LayoutErrors> {
     let mut table = growth.applied(request);
     // An unchanged table claims no span: it may overlap parts of the disk that it overlapped before.
     let keeps_table = request.partitions.is_empty()
-        && request.start.existing().is_some_and(|it| it.table == table);
+        && (request.start.existing()).is_some_and(|it| it.keeps_table(&table));
     let mut fixed = match keeps_table {
         true => Vec::new(),
         false => Claim::of_tables(&table),
@@ -67,7 +67,7 @@ pub fn solve(request: &Request) -> Result<Layout, LayoutErrors> {
     let ends = fixed.iter().chain(&placed).map(|claim| claim.end);
     let end = ends.max().unwrap_or_default();
     let len = match (request.start.existing(), keeps_table) {
-        (Some(existing), true) => Some(Bytes(existing.disk.len()).max(end)),
+        (Some(existing), true) => Bytes(existing.disk.len()).max(end).align_up(LENGTH_UNIT),
         _ => disk_len(request, &table, &growth, end),
     };
     checker.claims(fixed, &placed, len);
@@ -183,21 +183,22 @@ fn first_gap(
 }
 
 /// The length of the disk: everything up to `end`, and the second copy of a GPT. An existing disk does
-/// not become shorter, and it becomes longer by the growth of its partitions. `None` if the length does
-/// not fit 64 bits.
+/// not become shorter, and it becomes longer by the growth of its partitions. It is a multiple of [`LENGTH_UNIT`],
+/// which is one of every sector. `None` if the length does not fit 64 bits.
 fn disk_len(request: &Request, table: &Table, growth: &Growth, end: Bytes) -> Option<Bytes> {
     let needed = end
         .max(gpt::FIRST_USABLE.bytes())
         .0
         .checked_add(table.copy_len().0)?;
     match request.start.existing() {
-        None => Bytes(needed).align_up(Bytes(request.alignment.0.max(SECTOR_SIZE))),
+        None => Bytes(needed).align_up(Bytes(request.alignment.0.max(1))),
         Some(existing) => {
             let before = Bytes(existing.disk.len());
             let moved = before.0.checked_add(growth.behind(before).0)?;
-            Bytes(needed.max(moved)).align_up(Bytes(table.sector.bytes()))
+            Some(Bytes(needed.max(moved)))
         }
-    }
+    }?
+    .align_up(LENGTH_UNIT)
 }
 
 #[cfg(test)]

@@ -5,6 +5,10 @@ use crate::disk::table::{Entry, Kind, Table};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
+/// The length of every disk is a multiple of this: block maps count blocks of 4096 bytes, and the programs that read
+/// them disagree about a last block that is shorter.
+pub const LENGTH_UNIT: Bytes = Bytes(4096);
+
 /// The disk that a layout starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -21,6 +25,15 @@ pub struct Existing {
     pub table: Table,
     /// All of its bytes.
     pub disk: Image,
+}
+
+impl Existing {
+    /// Whether its table stays, byte for byte, on a disk that has the partitions of `table`. A GPT has a copy in the
+    /// last sectors, which moves if the disk becomes longer to be a multiple of [`LENGTH_UNIT`].
+    pub(super) fn keeps_table(&self, table: &Table) -> bool {
+        let ends_well = self.disk.len().is_multiple_of(LENGTH_UNIT.0);
+        self.table == *table && (ends_well || table.copy_len() == Bytes(0))
+    }
 }
 
 impl Start {

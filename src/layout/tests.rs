@@ -236,9 +236,68 @@ fn contents_land_where_the_layout_says() {
     }
 }
 
+/// The free spans of an image.
+fn free(image: &Image) -> Vec<std::ops::Range<u64>> {
+    let free = image.regions().iter();
+    let free = free.filter(|region| region.source == Source::Free);
+    free.map(|region| region.start..region.end()).collect()
+}
+
+#[test]
+fn only_what_is_free_within_a_filesystem_and_away_from_its_ends_is_free_on_the_disk() {
+    const MIB: u64 = 1 << 20;
+    let partitions = vec![
+        mbr_partition("boot", None, Bytes::mib(4)),
+        mbr_partition("root", Some(Bytes::mib(8)), Bytes::mib(5)),
+        mbr_partition("small", None, Bytes::mib(1)),
+    ];
+    let layout = solve(&request(MBR, partitions, Vec::new())).unwrap();
+    let all_free = |len| Image::new(len, vec![Region::free(0..len)]).unwrap();
+    let used = Region::bytes(2 * MIB, [1; 512]);
+    let behind = Region::free(2 * MIB + 512..4 * MIB);
+    let root = Image::new(4 * MIB, vec![Region::free(512..MIB + 512), used, behind]).unwrap();
+    let contents = BTreeMap::from([(1, all_free(4 * MIB)), (2, root), (3, all_free(MIB))]);
+    let image = assemble(&layout, contents, BTreeMap::new()).unwrap();
+    // The root's content is shorter than its partition: what follows is zeros, and an end of its own.
+    let expected = [
+        2 * MIB..4 * MIB,
+        9 * MIB..9 * MIB + 512,
+        10 * MIB + 512..12 * MIB,
+    ];
+    assert_eq!(free(&image), expected);
+}
+
+#[test]
+fn every_disk_is_whole_blocks_and_a_gpt_ends_it() {
+    for kind in [gpt(), MBR] {
+        for extra in [0, 512, 3584] {
+            let len = (16 << 20) + extra;
+            let before = existing_of_len(kind.clone(), Bytes(len), &[1, 5]);
+            let layout = solve(&grown(before, &[])).unwrap();
+            assert_eq!(layout.len.0, len.next_multiple_of(4096));
+            assert_eq!(layout.keeps_table(), kind == MBR || extra == 0);
+            let image = assemble(&layout, BTreeMap::new(), BTreeMap::new()).unwrap();
+            assert_eq!(first_bytes(&layout, &image), [1, 2]);
+            let copy = layout.table.copy_len().0;
+            let end = image.slice(image.len() - copy..image.len(), 0);
+            assert_eq!(end.is_empty(), kind == MBR);
+            // No copy of the table is left where the disk ended before.
+            let old = image.slice(len - copy..image.len() - copy, 0);
+            assert!(old.is_empty(), "{old:?}");
+        }
+    }
+    let mut odd = request(MBR, vec![mbr_partition("a", None, Bytes(512))], Vec::new());
+    odd.alignment = Bytes(512);
+    assert_eq!(solve(&odd).unwrap().len, Bytes(20_480));
+}
+
 /// An existing disk of so many MiB with a boot loader behind its table and, from `starts` on, partitions of
 /// 2 MiB, each full of its number.
 fn existing(kind: Kind, len: u64, starts: &[u64]) -> Existing {
+    existing_of_len(kind, Bytes::mib(len), starts)
+}
+
+fn existing_of_len(kind: Kind, len: Bytes, starts: &[u64]) -> Existing {
     let mut table = Table::new(kind);
     let mut regions = vec![Region::bytes(64 << 10, [0xaa; 512])];
     for (number, start) in (1_u32..).zip(starts) {
@@ -255,8 +314,8 @@ fn existing(kind: Kind, len: u64, starts: &[u64]) -> Existing {
         let byte = u8::try_from(number).unwrap();
         regions.push(Region::bytes(start << 20, vec![byte; 2 << 20]));
     }
-    regions.extend(table.regions(Bytes::mib(len)).unwrap());
-    let disk = Image::new(len << 20, regions).unwrap();
+    regions.extend(table.regions(len).unwrap());
+    let disk = Image::new(len.0, regions).unwrap();
     Existing { table, disk }
 }
 

@@ -31,8 +31,9 @@ impl Disk {
     pub(super) fn seal(self, max_len: Bytes) -> Result<Image, DiskError> {
         let layout = layout::solve(&self.request)?;
         let before = layout.existing.as_ref();
-        let before = before.map_or(0, |existing| existing.disk.len());
-        if layout.len > max_len.max(Bytes(before)) {
+        let before = Bytes(before.map_or(0, |existing| existing.disk.len()));
+        let before = before.align_up(layout::LENGTH_UNIT).unwrap_or(before);
+        if layout.len > max_len.max(before) {
             return Err(DiskError::LargerThanBoard {
                 len: layout.len,
                 min_size: max_len,
