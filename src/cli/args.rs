@@ -253,6 +253,9 @@ pub(crate) struct BuildArgs {
     /// The image to write; otherwise BOARD-PROFILE.img here.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Also write a block map beside the image, as FILE.bmap, with which bmaptool writes a card faster and checks it.
+    #[arg(long)]
+    pub(crate) bmap: bool,
     /// The lock to use; otherwise BOARD.lock beside the profile, if it is there.
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,

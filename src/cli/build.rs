@@ -22,7 +22,10 @@ pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure
     let path = path.unwrap_or_else(|| output::default(session.spec()));
     let (plan, written) = session.retried(|| {
         // The output is made first, so that a build of minutes does not end with an output that cannot be written.
-        let output = session.output(&path)?;
+        let output = match args.bmap {
+            true => session.output_with_block_map(&path, &output::block_map(&path))?,
+            false => session.output(&path)?,
+        };
         let (plan, base) = locks::plan(&session, args, &progress)?;
         if talk.verbose {
             say(plan.to_text().trim_end());

@@ -32,6 +32,13 @@ pub(super) fn check(path: &Path) -> Result<(), Failure> {
     })
 }
 
+/// The name of the block map of the image `path`: bmaptool finds it beside the image.
+pub(super) fn block_map(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".bmap");
+    PathBuf::from(name)
+}
+
 /// The default name for the image of `spec`, in the working directory.
 pub(super) fn default(spec: &Spec) -> PathBuf {
     PathBuf::from(format!("{}-{}.img", spec.board.name, spec.profile.name))

@@ -21,7 +21,17 @@ impl Session<'_> {
             false => Readers::Anyone,
         };
         let output = Output::create(path, readers)?;
-        (self.options.guard)(output.partial());
+        output.partials().for_each(self.options.guard);
+        Ok(output)
+    }
+
+    /// Makes the unfinished files of the image `path` and of its block map `map`, as [`Session::output`] does.
+    ///
+    /// # Errors
+    /// A file cannot be made.
+    pub fn output_with_block_map(&self, path: &Path, map: &Path) -> Result<Output, SessionError> {
+        let output = self.output(path)?.with_block_map(map)?;
+        output.partials().for_each(self.options.guard);
         Ok(output)
     }
 

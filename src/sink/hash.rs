@@ -1,6 +1,7 @@
-//! Hashes the output while it is written: it reads back each finished span, and hashes the zeros of
-//! holes without reading them.
+//! Reads the output back while it is written, for everything that is computed over its bytes. The zeros of holes are
+//! not read.
 
+use super::block_map::BlockMapper;
 use super::error::Fault;
 use crate::digest::{Hasher, Sha256};
 use std::io;
@@ -20,60 +21,109 @@ const CHUNK: usize = 256 << 10;
 /// The number of bytes that are hashed between two reports.
 const REPORT: u64 = 4 << 20;
 
-/// Runs `write`, which passes on each span that it has finished, and hashes these spans in a second
-/// thread. `advance` is called with the number of bytes that were hashed, which are the ones that
-/// are finished.
+/// A computation over all bytes of the output.
+pub(super) trait Follower: Send {
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: &[u8]);
+}
+
+/// The digest of the output. It reports the number of bytes that were hashed, which are the ones that are finished.
+pub(super) struct Whole<'a> {
+    hasher: Hasher,
+    advance: &'a (dyn Fn(u64) + Sync),
+    unreported: u64,
+}
+
+impl<'a> Whole<'a> {
+    pub(super) fn new(advance: &'a (dyn Fn(u64) + Sync)) -> Self {
+        Self {
+            hasher: Hasher::new(),
+            advance,
+            unreported: 0,
+        }
+    }
+
+    pub(super) fn finish(self) -> Sha256 {
+        if self.unreported > 0 {
+            (self.advance)(self.unreported);
+        }
+        self.hasher.finish()
+    }
+}
+
+impl Follower for Whole<'_> {
+    fn take(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.unreported += bytes.len() as u64;
+        if self.unreported >= REPORT {
+            (self.advance)(self.unreported);
+            self.unreported = 0;
+        }
+    }
+}
+
+impl Follower for BlockMapper {
+    fn take(&mut self, bytes: &[u8]) {
+        self.update(bytes);
+    }
+}
+
+/// Runs `write`, which passes on each span that it has finished. Each of `followers` gets the bytes of these spans
+/// in a thread of its own.
 pub(super) fn alongside(
     file: &fs_err::File,
-    advance: &(dyn Fn(u64) + Sync),
+    followers: Vec<&mut dyn Follower>,
     write: impl FnOnce(&mut dyn FnMut(Span)) -> Result<(), Fault>,
-) -> Result<Sha256, Fault> {
+) -> Result<(), Fault> {
     std::thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
-        let hashing = scope.spawn(move || hash(file, &receiver, advance));
-        // The hashing thread stops early only on an error, which is returned below.
-        let written = write(&mut |span| {
-            let _ = sender.send(span);
+        let started = followers.into_iter().map(|follower| {
+            let (sender, receiver) = mpsc::channel();
+            (
+                sender,
+                scope.spawn(move || follow(file, &receiver, follower)),
+            )
         });
-        drop(sender);
-        let hashed = hashing
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (senders, following): (Vec<_>, Vec<_>) = started.unzip();
+        // A thread stops early only on an error, which is returned below.
+        let written = write(&mut |span| {
+            for sender in &senders {
+                let _ = sender.send(span);
+            }
+        });
+        drop(senders);
+        let followed = following.into_iter().map(|thread| {
+            let joined = thread.join();
+            joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        let followed: Vec<io::Result<()>> = followed.collect();
         written?;
-        hashed.map_err(Fault::Output)
+        followed
+            .into_iter()
+            .collect::<io::Result<()>>()
+            .map_err(Fault::Output)
     })
 }
 
-fn hash(
+fn follow(
     file: &fs_err::File,
     spans: &mpsc::Receiver<Span>,
-    advance: &dyn Fn(u64),
-) -> io::Result<Sha256> {
-    let mut hasher = Hasher::new();
+    follower: &mut dyn Follower,
+) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     let zeros = vec![0; CHUNK];
-    let mut unreported = 0;
     for span in spans {
         let mut done = 0;
         while done < span.len {
             let n = usize::try_from(span.len - done).map_or(CHUNK, |left| left.min(CHUNK));
             if span.is_hole {
-                hasher.update(&zeros[..n]);
+                follower.take(&zeros[..n]);
             } else {
                 file.file()
                     .read_exact_at(&mut buffer[..n], span.start + done)?;
-                hasher.update(&buffer[..n]);
+                follower.take(&buffer[..n]);
             }
             done += n as u64;
-            unreported += n as u64;
-            if unreported >= REPORT {
-                advance(unreported);
-                unreported = 0;
-            }
         }
     }
-    if unreported > 0 {
-        advance(unreported);
-    }
-    Ok(hasher.finish())
+    Ok(())
 }

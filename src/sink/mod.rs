@@ -1,13 +1,16 @@
 //! Writes an image to a file, which appears whole or not at all.
 //!
 //! The image is written to a file beside its final name, synced, and renamed over the file that is
-//! there. Zeros become holes. A second thread hashes the written part while the rest is written.
+//! there. Zeros become holes. Other threads hash the written part while the rest is written: the whole, and the ranges
+//! of a block map if one is asked for.
 
+mod block_map;
 mod error;
 mod hash;
 mod output;
 mod writer;
 
+pub use block_map::{BlockMap, BlockMapper, MappedRange};
 pub use error::SinkError;
 pub(crate) use output::is_full;
 pub use output::{Digest, Filled, Output, Readers, Written};

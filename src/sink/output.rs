@@ -1,7 +1,8 @@
 //! The output file, from its unfinished name to its final one.
 
+use super::block_map::{BlockMap, BlockMapper};
 use super::error::{Fault, SinkError};
-use super::hash;
+use super::hash::{self, Follower, Whole};
 use super::writer::{Writer, is_hole};
 use crate::digest::Sha256;
 use crate::disk::image::Image;
@@ -9,7 +10,7 @@ use crate::event::{Event, Reporter, Stage, Work};
 use crate::tree::Objects;
 use crate::unfinished::{self, Unfinished};
 use crate::units::Bytes;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The users who may read the image.
@@ -31,19 +32,36 @@ pub enum Digest {
 }
 
 /// The result of writing an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Its length in bytes.
     pub len: u64,
     /// Its digest, if it was computed.
     pub sha256: Option<Sha256>,
+    /// Its block map, if one was written beside it.
+    pub block_map: Option<BlockMap>,
 }
 
 /// An unfinished output. If it is dropped before it is complete, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
+    readers: Readers,
     file: Unfinished,
+    block_map: Option<Companion>,
+}
+
+/// An unfinished file that will be complete together with the image.
+#[derive(Debug)]
+struct Companion {
+    path: PathBuf,
+    file: Unfinished,
+}
+
+impl Companion {
+    fn write(&self, text: &str) -> io::Result<()> {
+        self.file.file().file().write_all(text.as_bytes())
+    }
 }
 
 impl Output {
@@ -55,36 +73,33 @@ impl Output {
     /// `path` is a folder, a device, a pipe or a socket, or its folder is missing or cannot be
     /// written to.
     pub fn create(path: &Path, readers: Readers) -> Result<Self, SinkError> {
-        if path.file_name().is_none() {
-            return Err(SinkError::IsADirectory(path.to_owned()));
-        }
-        if let Ok(found) = fs_err::symlink_metadata(path) {
-            if found.is_dir() {
-                return Err(SinkError::IsADirectory(path.to_owned()));
-            }
-            if !found.is_file() && !found.is_symlink() {
-                return Err(SinkError::NotAFile(path.to_owned()));
-            }
-        }
-        // `out/` names a folder, although the last part of such a path looks like the name of a file.
-        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-            return Err(SinkError::NoFolder(path.to_owned()));
-        }
-        let file = match readers {
-            Readers::Anyone => Unfinished::create(path),
-            Readers::Owner => Unfinished::create_private(path),
-        };
-        let file = file.map_err(|error| refusal(path, error))?;
         Ok(Self {
             path: path.to_owned(),
-            file,
+            readers,
+            file: unfinished(path, readers)?,
+            block_map: None,
         })
     }
 
-    /// The path of the unfinished file. Code that ends the process without unwinding, as on Ctrl-C,
-    /// must remove it.
-    pub fn partial(&self) -> &Path {
-        self.file.partial()
+    /// Also makes the unfinished file of the image's block map, `path`, for the same readers. No file appears before
+    /// both are complete.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Output::create`].
+    pub fn with_block_map(mut self, path: &Path) -> Result<Self, SinkError> {
+        self.block_map = Some(Companion {
+            path: path.to_owned(),
+            file: unfinished(path, self.readers)?,
+        });
+        Ok(self)
+    }
+
+    /// The paths of the unfinished files. Code that ends the process without unwinding, as on Ctrl-C,
+    /// must remove them.
+    pub fn partials(&self) -> impl Iterator<Item = &Path> {
+        let block_map = self.block_map.iter().map(|it| it.file.partial());
+        std::iter::once(self.file.partial()).chain(block_map)
     }
 
     /// Writes `image` into the unfinished file.
@@ -108,15 +123,15 @@ impl Output {
             partial: self.file.partial().to_owned(),
             needed: needed(image),
         };
-        match fill(self.file.file(), image, objects, digest, reporter) {
-            Ok(sha256) => Ok(Filled {
+        let mapper = self.block_map.as_ref().map(|_| BlockMapper::new(image));
+        match fill(self.file.file(), image, objects, (digest, mapper), reporter) {
+            Ok(written) => Filled {
                 place,
                 file: self.file,
-                written: Written {
-                    len: image.len(),
-                    sha256,
-                },
-            }),
+                block_map: self.block_map,
+                written,
+            }
+            .with_text(),
             Err(fault) => {
                 // The unfinished file is removed before the free space is counted.
                 drop(self.file);
@@ -126,25 +141,69 @@ impl Output {
     }
 }
 
+/// The unfinished file of `path`.
+fn unfinished(path: &Path, readers: Readers) -> Result<Unfinished, SinkError> {
+    if path.file_name().is_none() {
+        return Err(SinkError::IsADirectory(path.to_owned()));
+    }
+    if let Ok(found) = fs_err::symlink_metadata(path) {
+        if found.is_dir() {
+            return Err(SinkError::IsADirectory(path.to_owned()));
+        }
+        if !found.is_file() && !found.is_symlink() {
+            return Err(SinkError::NotAFile(path.to_owned()));
+        }
+    }
+    // `out/` names a folder, although the last part of such a path looks like the name of a file.
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(SinkError::NoFolder(path.to_owned()));
+    }
+    let file = match readers {
+        Readers::Anyone => Unfinished::create(path),
+        Readers::Owner => Unfinished::create_private(path),
+    };
+    file.map_err(|error| refusal(path, error))
+}
+
 /// An output that is complete but does not have its final name yet. If it is dropped, it leaves
 /// nothing behind.
 #[derive(Debug)]
 pub struct Filled {
     place: Place,
     file: Unfinished,
-    /// Length and digest of the image.
+    block_map: Option<Companion>,
+    /// Length, digest and block map of the image.
     pub written: Written,
 }
 
 impl Filled {
-    /// Gives the file its final name.
+    /// Writes the text of the block map, if one was asked for.
+    fn with_text(self) -> Result<Self, SinkError> {
+        let Some((companion, map)) = self.block_map.as_ref().zip(self.written.block_map.as_ref())
+        else {
+            return Ok(self);
+        };
+        match companion.write(&map.to_xml()) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                drop(self.file);
+                Err(self.place.explain(Fault::Output(error)))
+            }
+        }
+    }
+
+    /// Gives the files their final names.
     ///
     /// # Errors
     ///
-    /// The file cannot be synced or renamed.
+    /// A file cannot be synced or renamed.
     pub fn finish(self, reporter: &dyn Reporter) -> Result<Written, SinkError> {
         let finished = self.file.finish().map_err(Fault::Output);
         finished.map_err(|fault| self.place.explain(fault))?;
+        if let Some(Companion { path, file }) = self.block_map {
+            file.finish()
+                .map_err(|source| SinkError::Write { path, source })?;
+        }
         reporter.report(Event::Finished {
             stage: Stage::Write,
             memoized: false,
@@ -153,14 +212,14 @@ impl Filled {
     }
 }
 
-/// Fills `file` with the image, and hashes it on the way if `digest` says so.
+/// Fills `file` with the image, and computes on the way what `computed` says.
 fn fill(
     file: &fs_err::File,
     image: &Image,
     objects: &dyn Objects,
-    digest: Digest,
+    computed: (Digest, Option<BlockMapper>),
     reporter: &dyn Reporter,
-) -> Result<Option<Sha256>, Fault> {
+) -> Result<Written, Fault> {
     file.set_len(image.len()).map_err(Fault::Output)?;
     let advance = |amount| {
         reporter.report(Event::Advanced {
@@ -168,17 +227,28 @@ fn fill(
             amount,
         })
     };
-    match digest {
-        Digest::Skip => {
-            let mut done = |span: hash::Span| advance(span.len);
-            Writer::new(file, objects, &mut done).image(image)?;
-            Ok(None)
-        }
-        Digest::Sha256 => hash::alongside(file, &advance, |mut done| {
-            Writer::new(file, objects, &mut done).image(image)
-        })
-        .map(Some),
-    }
+    let (digest, mut mapper) = computed;
+    let mut whole = match digest {
+        Digest::Sha256 => Some(Whole::new(&advance)),
+        Digest::Skip => None,
+    };
+    let is_hashed = whole.is_some();
+    let followers = whole.iter_mut().map(|it| it as &mut dyn Follower);
+    let followers = followers.chain(mapper.iter_mut().map(|it| it as &mut dyn Follower));
+    hash::alongside(file, followers.collect(), |followed| {
+        let mut done = |span: hash::Span| {
+            followed(span);
+            if !is_hashed {
+                advance(span.len);
+            }
+        };
+        Writer::new(file, objects, &mut done).image(image)
+    })?;
+    Ok(Written {
+        len: image.len(),
+        sha256: whole.map(Whole::finish),
+        block_map: mapper.map(BlockMapper::finish),
+    })
 }
 
 /// The place of an output, for errors.

@@ -153,12 +153,60 @@ fn an_output_that_is_no_file_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_block_map_appears_with_its_image_and_says_what_was_written() {
+    let fixture = fixture();
+    let (image, bytes) = everything(&fixture.store);
+    let map = fixture.folder.path().join("x.img.bmap");
+    for digest in [Digest::Sha256, Digest::Skip] {
+        let output = Output::create(&fixture.output(), Readers::Owner).unwrap();
+        let output = output.with_block_map(&map).unwrap();
+        assert_eq!(output.partials().count(), 2);
+        let filled = output.fill(&image, &fixture.store, digest, &Silent);
+        let written = filled.unwrap().finish(&Silent).unwrap();
+        assert_eq!(fixture.names(), ["x.img", "x.img.bmap"]);
+        let found = written.block_map.unwrap();
+        assert_eq!(fs_err::read_to_string(&map).unwrap(), found.to_xml());
+        // What is free spans whole blocks only in the first of the two regions.
+        let blocks: Vec<_> = found.ranges.iter().map(|it| it.blocks.clone()).collect();
+        assert_eq!(blocks, [0..2048, 2304..4097]);
+        for range in &found.ranges {
+            let end = bytes.len().min(range.blocks.end as usize * 4096);
+            let span = &bytes[range.blocks.start as usize * 4096..end];
+            assert_eq!(range.sha256, Sha256::of(span));
+        }
+        for path in [&map, &fixture.output()] {
+            assert_eq!(fs_err::metadata(path).unwrap().mode() & 0o777, 0o600);
+        }
+        fs_err::remove_file(&map).unwrap();
+        fs_err::remove_file(fixture.output()).unwrap();
+    }
+}
+
+#[test]
+fn neither_image_nor_map_is_left_if_one_cannot_be_made() {
+    let fixture = fixture();
+    let output = || Output::create(&fixture.output(), Readers::Anyone).unwrap();
+    let folder = fixture.folder.path().join("store");
+    assert!(output().with_block_map(&folder).is_err());
+    assert!(fixture.names().is_empty());
+    let object = Sha256::of(b"missing");
+    let source = Source::Object { object, offset: 0 };
+    let (start, len) = (0, 6);
+    let image = Image::new(len, vec![Region { start, len, source }]).unwrap();
+    let map = fixture.folder.path().join("x.img.bmap");
+    let output = output().with_block_map(&map).unwrap();
+    let filled = output.fill(&image, &fixture.store, Digest::Sha256, &Silent);
+    assert!(filled.is_err());
+    assert!(fixture.names().is_empty());
+}
+
+#[test]
 fn an_abandoned_output_leaves_what_was_there() {
     let fixture = fixture();
     fs_err::write(fixture.output(), "before").unwrap();
     let one = Output::create(&fixture.output(), Readers::Anyone).unwrap();
     let two = Output::create(&fixture.output(), Readers::Anyone).unwrap();
-    assert_ne!(one.partial(), two.partial());
+    assert!(one.partials().ne(two.partials()));
     assert_eq!(fixture.names().len(), 3);
     drop((one, two));
     assert_eq!(fixture.names(), ["x.img"]);
