@@ -4,8 +4,10 @@
 //! of files stays in slices of the stored disk.
 
 mod error;
+mod volume;
 
 pub use error::OpenError;
+pub use volume::{Format, Volume};
 
 use super::fstab::{self, What};
 use crate::architecture::Architecture;
@@ -15,12 +17,12 @@ use crate::disk::probe::{self, Contents};
 use crate::disk::table::{Entry, OnDisk, Partition, Table};
 use crate::dpkg::{control, status};
 use crate::epoch::Epoch;
+use crate::fs::ext4::Params;
 use crate::fs::ext4::read as ext4;
-use crate::fs::ext4::{Difference, Params};
 use crate::fs::fat;
-use crate::seed::uuid_text;
 use crate::tree::{Objects, Slice, Tree, TreePath};
 use std::io;
+use std::ops::Range;
 
 /// An open base image.
 #[derive(Clone, Debug)]
@@ -35,33 +37,6 @@ pub struct Opened {
     pub volumes: Vec<Volume>,
     /// The root, with the other filesystems mounted.
     pub tree: Tree,
-}
-
-/// A mounted filesystem.
-#[derive(Clone, Debug)]
-pub struct Volume {
-    /// The number of its partition.
-    pub number: u32,
-    /// The mount point.
-    pub mount: TreePath,
-    /// The format, with the parameters that repacking keeps.
-    pub format: Format,
-    /// Its content.
-    pub tree: Tree,
-}
-
-/// The format of a filesystem that can be repacked.
-#[derive(Clone, Debug)]
-pub enum Format {
-    /// ext4, ext3 or ext2.
-    Ext4 {
-        /// The parameters for a new filesystem like it.
-        params: Box<Params>,
-        /// The differences of the new filesystem.
-        differences: Vec<Difference>,
-    },
-    /// FAT.
-    Fat(Box<fat::Volume>),
 }
 
 /// The paths of os-release, which a root filesystem has.
@@ -318,6 +293,7 @@ impl Reader<'_> {
         // The time of a new filesystem is set when it is made.
         let like = Params::like(&filesystem, partition.len.0, Epoch(0));
         let (params, differences) = like.map_err(failed)?;
+        let free = filesystem.free().map_err(failed)?;
         Ok(Volume {
             number,
             mount,
@@ -326,6 +302,7 @@ impl Reader<'_> {
                 differences,
             },
             tree,
+            free: on_disk(partition, free),
         })
     }
 
@@ -340,31 +317,24 @@ impl Reader<'_> {
         let filesystem = fat::read::Filesystem::open(part).map_err(failed)?;
         let tree = filesystem.tree(&self.place(partition)).map_err(failed)?;
         let volume = Box::new(filesystem.volume().map_err(failed)?);
+        let free = filesystem.free().map_err(failed)?;
         Ok(Volume {
             number,
             mount,
             format: Format::Fat(volume),
             tree,
+            free: on_disk(partition, free),
         })
     }
 }
 
-impl Volume {
-    /// Whether the filesystem is `what`. Names of its partition are in the table and were compared before.
-    pub fn is(&self, what: &What) -> bool {
-        let (uuid, label) = match &self.format {
-            Format::Ext4 { params, .. } => (
-                Some(uuid_text(&params.uuid)),
-                Some(String::from_utf8_lossy(&params.label).into_owned()),
-            ),
-            Format::Fat(volume) => (volume.uuid(), volume.label_text()),
-        };
-        match what {
-            What::Uuid(wanted) => uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(wanted)),
-            What::Label(wanted) => label.is_some_and(|label| label == *wanted),
-            What::Partuuid(_) | What::Partlabel(_) | What::Number(_) => true,
-        }
-    }
+/// `spans` of `partition`, in which they lie, as spans of the disk.
+fn on_disk(partition: &Partition, spans: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let start = partition.start.0;
+    let spans = spans.into_iter();
+    spans
+        .map(|span| start + span.start..start + span.end)
+        .collect()
 }
 
 /// Whether a root filesystem can have this format, which imgbuild cannot write.

@@ -1,7 +1,7 @@
 //! Puts the files of the finished tree into the filesystems of a base image.
 //!
 //! ```text
-//! unchanged filesystem         stays as it was
+//! unchanged filesystem         stays as it was; zeros in what it says is free need not be written to a card
 //! FAT with changed files       is made anew with the same geometry
 //! ext4 with changed files      is made anew with the same features and ids; the root is made longer if necessary
 //! ```
@@ -38,9 +38,11 @@ pub(super) fn disk(
 ) -> Result<Disk, DiskError> {
     let mut contents: BTreeMap<u32, Image> = BTreeMap::new();
     let mut grown = BTreeMap::new();
+    let mut free = Vec::new();
     let trees = base.unmount(root.tree)?;
     for (volume, tree) in base.volumes.iter().zip(trees).rev() {
         if tree::dump(&tree) == tree::dump(&volume.tree) {
+            free.extend(volume.free.iter().cloned());
             continue;
         }
         let partition = base.partition(volume);
@@ -50,10 +52,11 @@ pub(super) fn disk(
         }
         contents.insert(volume.number, image);
     }
+    free.sort_by_key(|span| span.start);
     let file = context.store.open(&base.disk)?;
     let start = layout::Start::Existing(Existing {
         table: base.table.clone(),
-        disk: Image::of_object(base.disk, &file)?,
+        disk: Image::of_object(base.disk, &file)?.with_free(&free),
     });
     Ok(Disk {
         request: layout::Request {

@@ -17,6 +17,10 @@ pub(super) struct Group {
     pub(super) inode_table: u64,
     /// How many inodes, from the start of the table, may be in use.
     pub(super) n_inodes: u32,
+    /// Whether the bitmap of blocks was written. If not, the kernel makes it when it first needs it.
+    pub(super) has_block_bitmap: bool,
+    /// The checksum of the bitmap of blocks, of which a descriptor of 32 bytes has the lower half.
+    pub(super) block_bitmap_csum: u32,
 }
 
 /// Reads and verifies all descriptors.
@@ -108,6 +112,8 @@ impl Group {
             inode_bitmap: BG_INODE_BITMAP.get(bytes, is_wide),
             inode_table: BG_INODE_TABLE.get(bytes, is_wide),
             n_inodes,
+            has_block_bitmap: !has_counts || BG_FLAGS.get(bytes) & BG_BLOCK_UNINIT == 0,
+            block_bitmap_csum: low32(BG_BLOCK_BITMAP_CSUM.get(bytes, is_wide)),
         };
         let what = Place::Descriptor(number);
         superblock.check_blocks(what, group.block_bitmap, 1)?;

@@ -116,6 +116,8 @@ pub(super) fn filesystem<'a>(device: &'a &[u8], superblock: &Superblock) -> File
             inode_bitmap: 4,
             inode_table: INODE_TABLE as u64,
             n_inodes: N_INODES,
+            has_block_bitmap: false,
+            block_bitmap_csum: 0,
         }],
     }
 }

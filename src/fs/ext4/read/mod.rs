@@ -20,6 +20,7 @@ mod error;
 mod extent;
 mod file;
 mod filesystem;
+mod free;
 mod group;
 mod indirect;
 mod inline;

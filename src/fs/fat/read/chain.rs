@@ -62,6 +62,27 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Returns the runs of clusters that are free, ascending.
+    pub(super) fn free(&mut self) -> Result<Vec<Run>, ReadError> {
+        let mut runs: Vec<Run> = Vec::new();
+        for cluster in FIRST_CLUSTER..=self.last_cluster {
+            let entry = self.entry(cluster)?;
+            // Entries are read in order, so that one page is enough.
+            while self.pages.len() > 1 {
+                self.pages.pop_first();
+            }
+            match runs.last_mut() {
+                _ if entry != 0 => {}
+                Some(run) if run.first + run.n_clusters == cluster => run.n_clusters += 1,
+                _ => runs.push(Run {
+                    first: cluster,
+                    n_clusters: 1,
+                }),
+            }
+        }
+        Ok(runs)
+    }
+
     fn claim_one(&mut self, path: &TreePath, from: u32, to: u32) -> Result<(), Corrupt> {
         let what = match to {
             0 => "a free one",

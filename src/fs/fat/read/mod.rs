@@ -30,6 +30,7 @@ use chain::Table;
 use directory::Entry;
 use error::read_at;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
 /// Bytes of the largest directory.
 const MAX_DIRECTORY: u64 = (MAX_ENTRIES * ENTRY_SIZE) as u64;
@@ -115,6 +116,16 @@ impl<'a> Filesystem<'a> {
             }
         }
         Ok(tree)
+    }
+
+    /// Returns the ascending spans of the device, in bytes, that belong to no file and no directory, as the table says.
+    ///
+    /// # Errors
+    /// Fails if the table cannot be read.
+    pub fn free(&self) -> Result<Vec<Range<u64>>, ReadError> {
+        let runs = Table::new(self.device, &self.boot).free()?;
+        let spans = self.spans(&runs).into_iter();
+        Ok(spans.map(|(start, len)| start..start + len).collect())
     }
 
     /// Refuses the directory `entry` at `path` if it lies too deep or has no cluster.
