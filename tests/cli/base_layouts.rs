@@ -186,6 +186,61 @@ fn a_gpt_keeps_its_numbers_and_moves_its_second_copy() {
 }
 
 #[test]
+fn a_disk_of_odd_length_becomes_whole_blocks() {
+    let (fixture, parts, base) = fixture(1);
+    let len = mib(&parts.root);
+    let script = "label: dos\nlabel-id: 0x1234abcd\nstart=8192, type=83, bootable\n";
+    disk(&base, 4 + len, script, &[(4, &parts.root)]);
+    // Somebody put a sector behind the last partition.
+    let before = [fs_err::read(&base).unwrap(), LOADER[..512].to_vec()].concat();
+    fs_err::write(&base, &before).unwrap();
+    run(bases::inject(&fixture, &base).arg("--bmap")).succeeded();
+    let after = fs_err::read(fixture.image()).unwrap();
+    assert_eq!(after.len(), (4 + len) * MIB + 4096);
+    let end = &after[(4 + len) * MIB..];
+    assert!(end[..512] == LOADER[..512] && end[512..].iter().all(|byte| *byte == 0));
+    assert!(before[..4 * MIB] == after[..4 * MIB]);
+    assert_eq!(json(&base), json(&fixture.image()));
+    check_root(&fixture, &after, 4, len);
+    let copy = fixture.path("copy.img");
+    let mut bmaptool = Command::new("bmaptool");
+    command::run(bmaptool.arg("copy").args([&fixture.image(), &copy]));
+    assert!(fs_err::read(&copy).unwrap() == after);
+}
+
+#[test]
+fn a_gpt_on_a_disk_of_odd_length_ends_the_image() {
+    let (fixture, parts, base) = fixture(1);
+    let len = mib(&parts.root);
+    let root = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709";
+    let script = format!(
+        "label: gpt\nlabel-id: 11111111-2222-3333-4444-555555555555\nfirst-lba: 34\n\
+         1 : start=2048, size={}, type={root}, uuid=AAAAAAAA-0000-0000-0000-000000000001\n",
+        len * 2048
+    );
+    disk(&base, 2 + len, &script, &[(1, &parts.root)]);
+    command::resize(&base, ((2 + len) * MIB + 512) as u64);
+    let path = base.to_str().unwrap().to_owned();
+    output("/usr/sbin/sgdisk", &["--move-second-header", &path]);
+    let (before, old) = (fs_err::read(&base).unwrap(), json(&base));
+    let after = injected(&fixture, &base);
+    assert_eq!(after.len(), (2 + len) * MIB + 4096);
+    let verified = output(
+        "/usr/sbin/sgdisk",
+        &["--verify", fixture.image().to_str().unwrap()],
+    );
+    assert!(verified.contains("No problems found"), "{verified}");
+    let mut new = json(&fixture.image());
+    new["lastlba"] = old["lastlba"].clone();
+    assert_eq!(new, old);
+    assert!(before[..440] == after[..440]);
+    // One copy of the table is at the start, one at the end, and none where it was.
+    let copies = after.windows(8).step_by(512).filter(|it| it == b"EFI PART");
+    assert_eq!(copies.count(), 2);
+    check_root(&fixture, &after, 1, len);
+}
+
+#[test]
 fn a_logical_root_is_built_on_and_does_not_grow() {
     let (fixture, parts, base) = fixture(1);
     let len = mib(&parts.root);

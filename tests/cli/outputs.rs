@@ -1,5 +1,6 @@
 //! An image appears whole or not at all, and an error says what prevented it; exit code 5.
 
+use crate::command;
 use crate::fixture::{Fixture, PROGRAM, run};
 use std::path::Path;
 use std::process::Command;
@@ -147,6 +148,34 @@ fn an_image_replaces_the_one_before_and_nothing_else_stays() {
     assert_eq!(fixture.outputs(), ["x.img"]);
     assert_eq!(fixture.scratch(), [""; 0]);
     assert!(fs_err::metadata(fixture.image()).unwrap().len() > 34 << 20);
+}
+
+#[test]
+fn a_block_map_appears_beside_the_image_and_bmaptool_verifies_the_image_by_it() {
+    let fixture = Fixture::warm();
+    run(&mut fixture.build()).succeeded();
+    let without = fs_err::read(fixture.image()).unwrap();
+    run(fixture.build().arg("--bmap")).succeeded();
+    assert_eq!(fixture.outputs(), ["x.img", "x.img.bmap"]);
+    assert!(fs_err::read(fixture.image()).unwrap() == without);
+    let copy = fixture.path("copy.img");
+    let mut bmaptool = Command::new("bmaptool");
+    command::run(bmaptool.arg("copy").args([&fixture.image(), &copy]));
+    assert!(fs_err::read(&copy).unwrap() == without);
+    let map = || fs_err::read(fixture.path("out/x.img.bmap")).unwrap();
+    let first = map();
+    run(fixture.build().arg("--bmap")).succeeded();
+    assert_eq!(map(), first);
+}
+
+#[test]
+fn without_a_place_for_the_block_map_nothing_is_fetched_or_written() {
+    let fixture = Fixture::new();
+    fs_err::create_dir(fixture.path("out/x.img.bmap")).unwrap();
+    let finished = run(fixture.build().arg("--bmap")).ended(5);
+    finished.says(&["x.img.bmap` is a folder"]);
+    assert_eq!(fixture.outputs(), ["x.img.bmap"]);
+    assert_eq!(fixture.server.requests(), []);
 }
 
 #[test]

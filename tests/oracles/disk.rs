@@ -1,6 +1,7 @@
 //! sgdisk, sfdisk, mtools and e2fsck check tables and layouts.
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod block_map;
 mod probe;
 mod sink_faults;
 mod tables;

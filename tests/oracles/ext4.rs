@@ -5,6 +5,7 @@
 
 mod bases;
 mod boot_loaders;
+mod free;
 mod growth;
 mod image;
 mod kernel;

@@ -5,6 +5,7 @@ mod read;
 
 use crate::command::{run, stdout};
 use imgbuild::digest::Sha256;
+use imgbuild::disk::image::{Image, Source};
 use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::event::Silent;
 use imgbuild::fs::fat::{FatBits, FatError, Params, measure, seal};
@@ -14,7 +15,8 @@ use imgbuild::tree::{Content, Kind, Meta, Name, Node, Origin, Slice, Tree, TreeP
 use imgbuild::units::{Bytes, Lba};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -47,8 +49,20 @@ impl Fixture {
     fn make(&self, tree: &Tree, params: &Params) -> Result<PathBuf, FatError> {
         let image = seal(tree, params)?;
         let path = self.folder.path().join("fat.img");
-        sink::write(&image, &self.store, &path, Digest::Skip, &Silent).unwrap();
+        self.write(&image, &path);
         Ok(path)
+    }
+
+    /// Writes `image` to `path`. Free space gets what a card may have held before.
+    fn write(&self, image: &Image, path: &Path) {
+        sink::write(image, &self.store, path, Digest::Skip, &Silent).unwrap();
+        let file = fs_err::OpenOptions::new().write(true).open(path).unwrap();
+        for span in free(image) {
+            let dirt = vec![0xa5; (span.end - span.start).min(1 << 20) as usize];
+            for at in [span.start, span.end - dirt.len() as u64] {
+                file.file().write_all_at(&dirt, at).unwrap();
+            }
+        }
     }
 
     /// Content of `len` bytes that differs by `seed`.
@@ -59,6 +73,27 @@ impl Fixture {
             len,
         })
     }
+}
+
+/// The free spans of `image`.
+fn free(image: &Image) -> Vec<Range<u64>> {
+    let regions = image.regions().iter();
+    let free = regions.filter(|region| region.source == Source::Free);
+    free.map(|region| region.start..region.end()).collect()
+}
+
+/// Checks that `free` is as many clusters as fsck.fat counts in `image`.
+fn assert_free(image: &Path, free: &[Range<u64>], cluster: u64) {
+    let text = stdout(Command::new("fsck.fat").arg("-n").arg(image));
+    let (_, count) = text.trim_end().rsplit_once(", ").unwrap();
+    let (used, all) = count
+        .strip_suffix(" clusters")
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    let expected = all.parse::<u64>().unwrap() - used.parse::<u64>().unwrap();
+    let found: u64 = free.iter().map(|span| span.end - span.start).sum();
+    assert_eq!((found / cluster, found % cluster), (expected, 0), "{text}");
 }
 
 fn params(mib: u64, bits: Option<FatBits>) -> Params {
@@ -345,6 +380,9 @@ proptest! {
                 let (found, expected) = (&ours, &tree);
                 let contents = |tree| read::contents(&fixture, tree);
                 prop_assert!(contents(found) == contents(expected));
+                let (free, cluster) = read::free(&image);
+                prop_assert_eq!(&free, &self::free(&seal(&tree, &params(33, bits)).unwrap()));
+                assert_free(&image, &free, cluster);
             }
             Err(refused) => prop_assert!(matches!(refused, FatError::Case { .. }), "{refused}"),
         }

@@ -3,8 +3,8 @@
 //! Invariant: whatever stands on a device, opening and reading it ends without a panic, in memory of 24
 //! times the device and 4 MiB, in bounded time. Where there is a tree, each name has an entry of 32
 //! bytes on the device, every piece of a file lies on the device, no two files share a byte of it,
-//! reading it again gives the same tree; and our own writer makes it again, in the shape that it had,
-//! or refuses it with an error.
+//! no byte of a file is free, reading it again gives the same tree; and our own writer makes it again, in
+//! the shape that it had, or refuses it with an error.
 //!
 //! Input: see `patch.rs`. There are no checksums to make right.
 
@@ -15,6 +15,7 @@ use imgbuild::disk::device::Device;
 use imgbuild::fs::fat::read::Filesystem;
 use imgbuild::fs::fat::reseal;
 use imgbuild::tree::{Kind as NodeKind, Piece, Slice, Tree, dump};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 const OFFSET: u64 = 1 << 20;
@@ -57,7 +58,10 @@ fn judge(image: &dyn Device, thorough: bool) {
             return;
         }
     };
-    sound(&tree, &place);
+    let taken = sound(&tree, &place);
+    let free = within(memory, || Filesystem::open(image).and_then(|it| it.free()));
+    let free = free.expect("the table lies on the device");
+    unused(&free, taken, &place);
     if thorough {
         let (again, _) = read().expect("what was read once is read again");
         assert_eq!(dump(&again), dump(&tree));
@@ -65,7 +69,22 @@ fn judge(image: &dyn Device, thorough: bool) {
     }
 }
 
-fn sound(tree: &Tree, place: &Slice) {
+/// Checks that the ascending spans `free` lie on the device, apart from those that are `taken`.
+fn unused(free: &[Range<u64>], taken: Vec<(u64, u64)>, place: &Slice) {
+    assert!(free.last().is_none_or(|span| span.end <= place.len));
+    let free = free.iter();
+    let mut spans: Vec<_> = free
+        .map(|span| (place.offset + span.start, place.offset + span.end))
+        .collect();
+    assert!(spans.is_sorted());
+    spans.extend(taken);
+    spans.sort_unstable();
+    let apart = spans.windows(2).all(|pair| pair[0].1 <= pair[1].0);
+    assert!(apart, "what belongs to a file is not free");
+}
+
+/// Checks the files, and gives the spans in which they lie.
+fn sound(tree: &Tree, place: &Slice) -> Vec<(u64, u64)> {
     let nodes = tree.walk();
     assert!(
         nodes.len() as u64 <= place.len / LEAST_ENTRY,
@@ -92,6 +111,7 @@ fn sound(tree: &Tree, place: &Slice) {
     taken.sort_unstable();
     let apart = taken.windows(2).all(|pair| pair[0].1 <= pair[1].0);
     assert!(apart, "each cluster has one owner");
+    taken
 }
 
 /// A filesystem of mkfs.fat, and the places of its structures.

@@ -1,4 +1,4 @@
-//! Writes images to sparse files and checks them with e2fsck.
+//! Writes images to sparse files and checks them with e2fsck. Free space holds what a card may have held before.
 
 /// Checks that two versions of e2fsck find nothing to repair and make no remark.
 pub(super) use crate::command::e2fsck as check;
@@ -104,6 +104,17 @@ pub(super) fn seal_with_margin(tree: &Tree, params: &Params, margin: u64) -> Ima
     .unwrap()
 }
 
+/// What a card held before, in free space, which no reader may look at.
+const DIRT: [u8; 1 << 20] = [0xa5; 1 << 20];
+
+/// Writes dirt at the start and the end of the bytes `span` of `file`. In between is nothing that differs.
+fn soil(file: &fs_err::File, span: std::ops::Range<u64>) {
+    let n = (span.end - span.start).min(DIRT.len() as u64);
+    let dirt = &DIRT[..n as usize];
+    file.file().write_all_at(dirt, span.start).unwrap();
+    file.file().write_all_at(dirt, span.end - n).unwrap();
+}
+
 /// An image in a sparse file of its own.
 pub(super) struct Written {
     pub(super) path: PathBuf,
@@ -111,7 +122,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Writes `image`, with holes for zeros.
+    /// Writes `image`, with holes for zeros and [`DIRT`] in free space.
     pub(super) fn new(image: &Image, objects: &Objects) -> Self {
         Self::in_disk(image, objects, 0, image.len())
     }
@@ -124,12 +135,16 @@ impl Written {
         file.set_len(len).unwrap();
         for region in image.regions() {
             let bytes = match &region.source {
+                Source::Free => {
+                    soil(&file, start + region.start..start + region.end());
+                    continue;
+                }
                 Source::Bytes(bytes) => bytes,
                 Source::Object { object, offset } => match objects.0.contains_key(object) {
                     true => objects.slice(object, *offset, region.len),
                     false => continue,
                 },
-                Source::Zeros | Source::Free => continue,
+                Source::Zeros => continue,
             };
             assert_eq!(bytes.len() as u64, region.len);
             file.file()

@@ -107,6 +107,10 @@ pub fn judge(image: &dyn Device, thorough: bool) {
         }
     };
     sound(&tree, &place);
+    let free = within(memory, || Filesystem::open(image).and_then(|it| it.free()));
+    let free = free.expect("the bitmaps lie on the device");
+    let ascends = free.windows(2).all(|pair| pair[0].end < pair[1].start);
+    assert!(ascends && free.last().is_none_or(|span| span.end <= image.len()));
     if thorough {
         let again = read().expect("what was read once is read again");
         assert_eq!(dump(&again), dump(&tree));

@@ -1,7 +1,7 @@
 //! Filesystems that were unmounted.
 
 use super::super::image::{Written, check};
-use super::super::{assert_manifest, kernel};
+use super::super::{assert_manifest, free, kernel};
 use super::{Base, Images, Read, base};
 use imgbuild::fs::ext4::read::feature;
 use imgbuild::fs::ext4::{Ext4Error, XattrError, seal};
@@ -59,6 +59,11 @@ fn what_the_kernel_wrote_is_read_as_the_kernel_reads_it() {
         let path = images.path(name);
         let read = Read::expect(&path);
         read.assert(&found, &path, "the kernel");
+        let free = free::dumped(&path).written;
+        assert!(
+            free::read(&path) == free,
+            "{name}: dumpe2fs finds other free blocks"
+        );
         again.extend(written_again(name, read).map(|written| (written, found)));
     }
     let paths: Vec<_> = again.iter().map(|(written, _)| &*written.path).collect();
