@@ -23,7 +23,7 @@ pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure
     let (plan, written) = session.retried(|| {
         // The output is made first, so that a build of minutes does not end with an output that cannot be written.
         let output = match args.bmap {
-            true => session.output_with_block_map(&path, &output::block_map(&path))?,
+            true => session.with_block_map(session.output(&path)?, &output::block_map(&path))?,
             false => session.output(&path)?,
         };
         let (plan, base) = locks::plan(&session, args, &progress)?;

@@ -152,7 +152,7 @@ pub(super) fn mixed_guid(guid: &[u8; 16]) -> [u8; 16] {
 }
 
 /// The CRC-32 of Ethernet and zip over the concatenated `parts`.
-pub(super) fn crc32(parts: &[&[u8]]) -> u32 {
+pub(crate) fn crc32(parts: &[&[u8]]) -> u32 {
     let mut crc = flate2::Crc::new();
     parts.iter().for_each(|part| crc.update(part));
     crc.sum()

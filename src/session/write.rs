@@ -6,36 +6,51 @@ use crate::disk::image::Image;
 use crate::event::Event;
 use crate::pipeline::Remembered;
 use crate::plan::Plan;
-use crate::sink::{Digest, Output, Readers, Written};
-use std::path::Path;
+use crate::sink::{Format, Keep, Output, Outputs, Readers, Written};
+use std::path::{Path, PathBuf};
 
 impl Session<'_> {
-    /// Makes the unfinished file of `path`. Only its owner can read the file if the image holds secrets. A caller
-    /// does this before the build, so that an output that cannot be written is known at once.
+    /// Makes the unfinished file of `path`, whose name says its format; it is raw if the name says nothing. A
+    /// caller does this before the build, so that an output that cannot be written is known at once.
     ///
     /// # Errors
     /// The file cannot be made.
     pub fn output(&self, path: &Path) -> Result<Output, SessionError> {
+        self.output_as(path, Format::of_name(path).unwrap_or(Format::Raw))
+    }
+
+    /// Makes the unfinished file of `path`, in which the image is written in `format`. Only its owner can read the
+    /// file if the image holds secrets.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn output_as(&self, path: &Path, format: Format) -> Result<Output, SessionError> {
         let readers = match self.spec.has_secrets() {
             true => Readers::Owner,
             false => Readers::Anyone,
         };
-        let output = Output::create(path, readers)?;
+        let output = Output::create(path, format, readers)?;
         output.partials().for_each(self.options.guard);
         Ok(output)
     }
 
-    /// Makes the unfinished files of the image `path` and of its block map `map`, as [`Session::output`] does.
+    /// Also makes the unfinished file `path` of the block map of `output`, for the same readers.
     ///
     /// # Errors
-    /// A file cannot be made.
-    pub fn output_with_block_map(&self, path: &Path, map: &Path) -> Result<Output, SessionError> {
-        let output = self.output(path)?.with_block_map(map)?;
+    /// The file cannot be made.
+    pub fn with_block_map(&self, output: Output, path: &Path) -> Result<Output, SessionError> {
+        let output = output.with_block_map(path)?;
         output.partials().for_each(self.options.guard);
         Ok(output)
     }
 
-    /// Writes `image`, verifies the objects of the store that went into it, and gives the file its final name.
+    /// A path for a file that is removed when the session ends.
+    pub fn scratch_path(&self) -> PathBuf {
+        self.store.scratch_path()
+    }
+
+    /// Writes `image` to one or several outputs, verifies the objects of the store that went into it, and gives
+    /// the files their final names.
     /// If the image has the digest that the same inputs gave before, that proves the objects; otherwise all of
     /// them are hashed.
     ///
@@ -46,8 +61,13 @@ impl Session<'_> {
         &self,
         plan: &Plan,
         image: &Image,
-        output: Output,
+        outputs: impl Into<Outputs>,
     ) -> Result<Written, SessionError> {
+        let outputs = outputs.into();
+        let keep = match self.spec.has_secrets() {
+            true => Keep::Objects,
+            false => Keep::Everything,
+        };
         let reporter = self.options.reporter;
         let remembered = Remembered::new(plan, &self.store, self.options.own_key);
         let is_known = remembered.is_known();
@@ -60,14 +80,17 @@ impl Session<'_> {
                 }
             };
             let proof = scope.spawn(prove);
-            let filled = output.fill(image, &self.store, Digest::Sha256, reporter);
+            let filled = outputs.fill(image, &self.store, keep, reporter);
             (proof.join(), filled)
         });
-        let filled = filled?;
+        let filled = self.naming_full_disk(filled)?;
         let proven = proven.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let in_store = |source| SessionError::store(&self.store, source);
         proven.map_err(in_store)?;
-        let digest = filled.written.sha256.expect("it was asked for");
+        if !filled.is_proven_by_digest() {
+            self.store.prove(image.objects()).map_err(in_store)?;
+        }
+        let digest = filled.written.sha256.expect("outputs are hashed");
         if !remembered.is(&digest) {
             if is_known {
                 self.store.prove_used().map_err(in_store)?;
@@ -79,6 +102,7 @@ impl Session<'_> {
             }
             remembered.set(&digest).map_err(in_store)?;
         }
+        filled.note(&self.store).map_err(in_store)?;
         Ok(filled.finish(reporter)?)
     }
 }

@@ -20,6 +20,15 @@ pub enum SinkError {
         /// removed.
         free: Bytes,
     },
+    /// The disk is full. The length of a compressed image is known only when it is complete.
+    #[error("`{}` is full: the compressed image needs more than the {free} bytes that are free there; make room or choose another folder", .folder.display(), free = .free.0)]
+    NoSpaceForCompressed {
+        /// The folder of the output.
+        folder: PathBuf,
+        /// The bytes that an ordinary user can still write there after the unfinished file was
+        /// removed.
+        free: Bytes,
+    },
     /// The folder is missing.
     #[error("there is no folder `{}` to write the image to; make it first", .0.display())]
     NoFolder(PathBuf),
@@ -53,6 +62,12 @@ pub enum SinkError {
         /// The length that it must have at least.
         expected: Bytes,
     },
+    /// A part of the image cannot be compressed.
+    #[error("cannot compress the image")]
+    Compress(#[source] io::Error),
+    /// A compressed part of the image cannot be kept in the store.
+    #[error("cannot keep a compressed part of the image in the store")]
+    Store(#[source] io::Error),
     /// The output cannot be written for another reason.
     #[error("cannot write `{}`", .path.display())]
     Write {
@@ -72,4 +87,8 @@ pub(super) enum Fault {
     Object(Sha256, io::Error),
     /// An object is shorter than this length.
     ShortObject(Sha256, Bytes),
+    /// A span cannot be compressed.
+    Compress(io::Error),
+    /// A compressed span cannot be kept.
+    Store(io::Error),
 }

@@ -1,9 +1,8 @@
 //! Reads the output back while it is written, for everything that is computed over its bytes. The zeros of holes are
 //! not read.
 
-use super::block_map::BlockMapper;
+use super::computing::Follower;
 use super::error::Fault;
-use crate::digest::{Hasher, Sha256};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc;
@@ -18,55 +17,6 @@ pub(super) struct Span {
 
 /// The number of bytes that are read at once, small enough for a processor's cache.
 const CHUNK: usize = 256 << 10;
-/// The number of bytes that are hashed between two reports.
-const REPORT: u64 = 4 << 20;
-
-/// A computation over all bytes of the output.
-pub(super) trait Follower: Send {
-    /// Takes the next bytes.
-    fn take(&mut self, bytes: &[u8]);
-}
-
-/// The digest of the output. It reports the number of bytes that were hashed, which are the ones that are finished.
-pub(super) struct Whole<'a> {
-    hasher: Hasher,
-    advance: &'a (dyn Fn(u64) + Sync),
-    unreported: u64,
-}
-
-impl<'a> Whole<'a> {
-    pub(super) fn new(advance: &'a (dyn Fn(u64) + Sync)) -> Self {
-        Self {
-            hasher: Hasher::new(),
-            advance,
-            unreported: 0,
-        }
-    }
-
-    pub(super) fn finish(self) -> Sha256 {
-        if self.unreported > 0 {
-            (self.advance)(self.unreported);
-        }
-        self.hasher.finish()
-    }
-}
-
-impl Follower for Whole<'_> {
-    fn take(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.unreported += bytes.len() as u64;
-        if self.unreported >= REPORT {
-            (self.advance)(self.unreported);
-            self.unreported = 0;
-        }
-    }
-}
-
-impl Follower for BlockMapper {
-    fn take(&mut self, bytes: &[u8]) {
-        self.update(bytes);
-    }
-}
 
 /// Runs `write`, which passes on each span that it has finished. Each of `followers` gets the bytes of these spans
 /// in a thread of its own.

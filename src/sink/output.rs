@@ -1,12 +1,11 @@
-//! The output file, from its unfinished name to its final one.
+//! An output file, from its unfinished name to its final one, with its block map if it has one.
 
-use super::block_map::{BlockMap, BlockMapper};
+use super::computing::{Computed, Computing, Wanted};
 use super::error::{Fault, SinkError};
-use super::hash::{self, Follower, Whole};
+use super::format::Format;
+use super::hash;
 use super::writer::{Writer, is_hole};
-use crate::digest::Sha256;
 use crate::disk::image::Image;
-use crate::event::{Event, Reporter, Stage, Work};
 use crate::tree::Objects;
 use crate::unfinished::{self, Unfinished};
 use crate::units::Bytes;
@@ -31,113 +30,113 @@ pub enum Digest {
     Skip,
 }
 
-/// The result of writing an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Its length in bytes.
-    pub len: u64,
-    /// Its digest, if it was computed.
-    pub sha256: Option<Sha256>,
-    /// Its block map, if one was written beside it.
-    pub block_map: Option<BlockMap>,
-}
-
 /// An unfinished output. If it is dropped before it is complete, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
+    format: Format,
     readers: Readers,
     file: Unfinished,
-    block_map: Option<Companion>,
-}
-
-/// An unfinished file that will be complete together with the image.
-#[derive(Debug)]
-struct Companion {
-    path: PathBuf,
-    file: Unfinished,
-}
-
-impl Companion {
-    fn write(&self, text: &str) -> io::Result<()> {
-        self.file.file().file().write_all(text.as_bytes())
-    }
+    /// The unfinished file of the block map, if one is wanted.
+    block_map: Option<Unfinished>,
 }
 
 impl Output {
-    /// Makes the unfinished file of the output `path`: beside it, as `<name>.<process>.partial`. A
+    /// Makes the unfinished file of the output `path` in `format`: beside it, as `<name>.<process>.partial`. A
     /// symlink at `path` will be replaced, not followed.
     ///
     /// # Errors
     ///
     /// `path` is a folder, a device, a pipe or a socket, or its folder is missing or cannot be
     /// written to.
-    pub fn create(path: &Path, readers: Readers) -> Result<Self, SinkError> {
+    pub fn create(path: &Path, format: Format, readers: Readers) -> Result<Self, SinkError> {
         Ok(Self {
             path: path.to_owned(),
+            format,
             readers,
             file: unfinished(path, readers)?,
             block_map: None,
         })
     }
 
-    /// Also makes the unfinished file of the image's block map, `path`, for the same readers. No file appears before
-    /// both are complete.
+    /// Also makes the unfinished file of a block map of the raw image, `path`, for the same readers. No output
+    /// appears before it is complete.
     ///
     /// # Errors
     ///
     /// As of [`Output::create`].
     pub fn with_block_map(mut self, path: &Path) -> Result<Self, SinkError> {
-        self.block_map = Some(Companion {
-            path: path.to_owned(),
-            file: unfinished(path, self.readers)?,
-        });
+        self.block_map = Some(unfinished(path, self.readers)?);
         Ok(self)
+    }
+
+    /// The final path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The format in which the image is written.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// The paths of the unfinished files. Code that ends the process without unwinding, as on Ctrl-C,
     /// must remove them.
     pub fn partials(&self) -> impl Iterator<Item = &Path> {
-        let block_map = self.block_map.iter().map(|it| it.file.partial());
+        let block_map = self.block_map.iter().map(Unfinished::partial);
         std::iter::once(self.file.partial()).chain(block_map)
     }
 
-    /// Writes `image` into the unfinished file.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be written, or an object of the store cannot be read.
-    pub fn fill(
-        self,
-        image: &Image,
-        objects: &dyn Objects,
-        digest: Digest,
-        reporter: &dyn Reporter,
-    ) -> Result<Filled, SinkError> {
-        reporter.report(Event::Started {
-            stage: Stage::Write,
-            work: Work::Bytes(Some(image.len())),
+    pub(super) fn has_block_map(&self) -> bool {
+        self.block_map.is_some()
+    }
+
+    pub(super) fn file(&self) -> &fs_err::File {
+        self.file.file()
+    }
+
+    /// Writes `text` as the block map, if one is wanted.
+    pub(super) fn write_block_map(&self, text: &str) -> Result<(), Fault> {
+        let written = self.block_map.iter().try_for_each(|map| {
+            let mut file = map.file().file();
+            file.write_all(text.as_bytes())
         });
+        written.map_err(Fault::Output)
+    }
+
+    /// Syncs the files, because a full disk may show only then.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        let files = [Some(&self.file), self.block_map.as_ref()];
+        let mut files = files.into_iter().flatten();
+        files
+            .try_for_each(|it| it.file().sync_all())
+            .map_err(Fault::Output)
+    }
+
+    /// Gives the files their final names. The block map gets its own first: a map of an earlier image would have
+    /// bmaptool leave out parts of this one.
+    pub(super) fn finish(self, needed: Bytes) -> Result<(), SinkError> {
         let place = Place {
             path: self.path,
             partial: self.file.partial().to_owned(),
-            needed: needed(image),
+            format: self.format,
+            needed,
         };
-        let mapper = self.block_map.as_ref().map(|_| BlockMapper::new(image));
-        match fill(self.file.file(), image, objects, (digest, mapper), reporter) {
-            Ok(written) => Filled {
-                place,
-                file: self.file,
-                block_map: self.block_map,
-                written,
-            }
-            .with_text(),
-            Err(fault) => {
-                // The unfinished file is removed before the free space is counted.
-                drop(self.file);
-                Err(place.explain(fault))
-            }
-        }
+        let map = self.block_map.map_or(Ok(()), Unfinished::finish);
+        let finished = map.and_then(|()| self.file.finish());
+        finished.map_err(|error| place.explain(Fault::Output(error)))
+    }
+
+    /// The error for `fault`. The unfinished files are removed before the free space is counted.
+    pub(super) fn explain(self, fault: Fault, needed: Bytes) -> SinkError {
+        let place = Place {
+            path: self.path,
+            partial: self.file.partial().to_owned(),
+            format: self.format,
+            needed,
+        };
+        drop((self.file, self.block_map));
+        place.explain(fault)
     }
 }
 
@@ -165,90 +164,29 @@ fn unfinished(path: &Path, readers: Readers) -> Result<Unfinished, SinkError> {
     file.map_err(|error| refusal(path, error))
 }
 
-/// An output that is complete but does not have its final name yet. If it is dropped, it leaves
-/// nothing behind.
-#[derive(Debug)]
-pub struct Filled {
-    place: Place,
-    file: Unfinished,
-    block_map: Option<Companion>,
-    /// Length, digest and block map of the image.
-    pub written: Written,
-}
-
-impl Filled {
-    /// Writes the text of the block map, if one was asked for.
-    fn with_text(self) -> Result<Self, SinkError> {
-        let Some((companion, map)) = self.block_map.as_ref().zip(self.written.block_map.as_ref())
-        else {
-            return Ok(self);
-        };
-        match companion.write(&map.to_xml()) {
-            Ok(()) => Ok(self),
-            Err(error) => {
-                drop(self.file);
-                Err(self.place.explain(Fault::Output(error)))
-            }
-        }
-    }
-
-    /// Gives the files their final names.
-    ///
-    /// # Errors
-    ///
-    /// A file cannot be synced or renamed.
-    pub fn finish(self, reporter: &dyn Reporter) -> Result<Written, SinkError> {
-        let finished = self.file.finish().map_err(Fault::Output);
-        finished.map_err(|fault| self.place.explain(fault))?;
-        if let Some(Companion { path, file }) = self.block_map {
-            file.finish()
-                .map_err(|source| SinkError::Write { path, source })?;
-        }
-        reporter.report(Event::Finished {
-            stage: Stage::Write,
-            memoized: false,
-        });
-        Ok(self.written)
-    }
-}
-
-/// Fills `file` with the image, and computes on the way what `computed` says.
-fn fill(
+/// Fills `file` with the bytes of the image, and computes on the way what is `wanted`. `advance` is called with the
+/// number of bytes that are finished.
+pub(super) fn fill_raw(
     file: &fs_err::File,
     image: &Image,
     objects: &dyn Objects,
-    computed: (Digest, Option<BlockMapper>),
-    reporter: &dyn Reporter,
-) -> Result<Written, Fault> {
+    wanted: Wanted,
+    advance: &(dyn Fn(u64) + Sync),
+) -> Result<Computed, Fault> {
     file.set_len(image.len()).map_err(Fault::Output)?;
-    let advance = |amount| {
-        reporter.report(Event::Advanced {
-            stage: Stage::Write,
-            amount,
-        })
-    };
-    let (digest, mut mapper) = computed;
-    let mut whole = match digest {
-        Digest::Sha256 => Some(Whole::new(&advance)),
-        Digest::Skip => None,
-    };
-    let is_hashed = whole.is_some();
-    let followers = whole.iter_mut().map(|it| it as &mut dyn Follower);
-    let followers = followers.chain(mapper.iter_mut().map(|it| it as &mut dyn Follower));
-    hash::alongside(file, followers.collect(), |followed| {
+    let is_hashed = wanted.digest == Digest::Sha256;
+    let mut computing = Computing::new(image, wanted, advance);
+    hash::alongside(file, computing.followers(), |followed| {
         let mut done = |span: hash::Span| {
             followed(span);
+            // Bytes that are hashed are finished only then.
             if !is_hashed {
                 advance(span.len);
             }
         };
         Writer::new(file, objects, &mut done).image(image)
     })?;
-    Ok(Written {
-        len: image.len(),
-        sha256: whole.map(Whole::finish),
-        block_map: mapper.map(BlockMapper::finish),
-    })
+    Ok(computing.finish())
 }
 
 /// The place of an output, for errors.
@@ -256,6 +194,7 @@ fn fill(
 struct Place {
     path: PathBuf,
     partial: PathBuf,
+    format: Format,
     /// The room that the image takes on the disk.
     needed: Bytes,
 }
@@ -266,11 +205,20 @@ impl Place {
         match fault {
             Fault::Object(object, source) => SinkError::Object { object, source },
             Fault::ShortObject(object, expected) => SinkError::ShortObject { object, expected },
-            Fault::Output(source) if is_full(&source) => SinkError::NoSpace {
-                needed: self.needed,
-                free: unfinished::free(folder(&self.path)),
-                folder: folder(&self.path).to_owned(),
-            },
+            Fault::Compress(source) => SinkError::Compress(source),
+            Fault::Store(source) => SinkError::Store(source),
+            Fault::Output(source) if is_full(&source) => {
+                let folder = folder(&self.path).to_owned();
+                let free = unfinished::free(&folder);
+                match self.format {
+                    Format::Raw | Format::Qcow2 => SinkError::NoSpace {
+                        folder,
+                        needed: self.needed,
+                        free,
+                    },
+                    Format::Xz | Format::Zstd => SinkError::NoSpaceForCompressed { folder, free },
+                }
+            }
             Fault::Output(source) => SinkError::Write {
                 path: self.partial,
                 source,
@@ -311,8 +259,8 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// The bytes that the image takes on the disk, holes left out.
-fn needed(image: &Image) -> Bytes {
+/// The bytes that the raw image takes on the disk, holes left out.
+pub(super) fn needed(image: &Image) -> Bytes {
     let regions = image.regions().iter().filter(|region| !is_hole(region));
     Bytes(regions.map(|region| region.len).sum())
 }

@@ -145,7 +145,7 @@ fn an_output_that_is_no_file_is_refused_before_anything_is_written() {
     let fixture = fixture();
     let path = fixture.folder.path();
     use SinkError::{IsADirectory, NoFolder, NotAFile};
-    let refused = |path: &Path| Output::create(path, Readers::Anyone).unwrap_err();
+    let refused = |path: &Path| Output::create(path, Format::Raw, Readers::Anyone).unwrap_err();
     assert!(matches!(refused(&path.join("store")), IsADirectory(_)));
     assert!(matches!(refused(Path::new("/")), IsADirectory(_)));
     assert!(matches!(refused(Path::new("/dev/null")), NotAFile(_)));
@@ -158,10 +158,10 @@ fn a_block_map_appears_with_its_image_and_says_what_was_written() {
     let (image, bytes) = everything(&fixture.store);
     let map = fixture.folder.path().join("x.img.bmap");
     for digest in [Digest::Sha256, Digest::Skip] {
-        let output = Output::create(&fixture.output(), Readers::Owner).unwrap();
+        let output = Output::create(&fixture.output(), Format::Raw, Readers::Owner).unwrap();
         let output = output.with_block_map(&map).unwrap();
         assert_eq!(output.partials().count(), 2);
-        let filled = output.fill(&image, &fixture.store, digest, &Silent);
+        let filled = Outputs::from(output).fill_raw(&image, &fixture.store, digest, &Silent);
         let written = filled.unwrap().finish(&Silent).unwrap();
         assert_eq!(fixture.names(), ["x.img", "x.img.bmap"]);
         let found = written.block_map.unwrap();
@@ -185,7 +185,7 @@ fn a_block_map_appears_with_its_image_and_says_what_was_written() {
 #[test]
 fn neither_image_nor_map_is_left_if_one_cannot_be_made() {
     let fixture = fixture();
-    let output = || Output::create(&fixture.output(), Readers::Anyone).unwrap();
+    let output = || Output::create(&fixture.output(), Format::Raw, Readers::Anyone).unwrap();
     let folder = fixture.folder.path().join("store");
     assert!(output().with_block_map(&folder).is_err());
     assert!(fixture.names().is_empty());
@@ -195,7 +195,7 @@ fn neither_image_nor_map_is_left_if_one_cannot_be_made() {
     let image = Image::new(len, vec![Region { start, len, source }]).unwrap();
     let map = fixture.folder.path().join("x.img.bmap");
     let output = output().with_block_map(&map).unwrap();
-    let filled = output.fill(&image, &fixture.store, Digest::Sha256, &Silent);
+    let filled = Outputs::from(output).fill(&image, &fixture.store, Keep::Everything, &Silent);
     assert!(filled.is_err());
     assert!(fixture.names().is_empty());
 }
@@ -204,8 +204,8 @@ fn neither_image_nor_map_is_left_if_one_cannot_be_made() {
 fn an_abandoned_output_leaves_what_was_there() {
     let fixture = fixture();
     fs_err::write(fixture.output(), "before").unwrap();
-    let one = Output::create(&fixture.output(), Readers::Anyone).unwrap();
-    let two = Output::create(&fixture.output(), Readers::Anyone).unwrap();
+    let one = Output::create(&fixture.output(), Format::Raw, Readers::Anyone).unwrap();
+    let two = Output::create(&fixture.output(), Format::Raw, Readers::Anyone).unwrap();
     assert!(one.partials().ne(two.partials()));
     assert_eq!(fixture.names().len(), 3);
     drop((one, two));

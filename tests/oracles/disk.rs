@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod block_map;
+mod formats;
 mod probe;
 mod sink_faults;
 mod tables;

@@ -9,7 +9,7 @@ use imgbuild::event::Silent;
 use imgbuild::fs::ext4::{self, Features};
 use imgbuild::fs::fat::{self, FatBits};
 use imgbuild::layout::{self, Layout, Request, Start};
-use imgbuild::sink::{Digest, Output, Readers};
+use imgbuild::sink::{Format, Keep, Output, Outputs, Readers};
 use imgbuild::tree::{Content, Kind, Meta, Node, Origin, Tree, TreePath};
 use imgbuild::units::{Bytes, Lba};
 use proptest::prelude::*;
@@ -92,9 +92,9 @@ fn write(
     let layout = layout::solve(&request).unwrap();
     let image = layout::assemble(&layout, contents, BTreeMap::new()).unwrap();
     let path = fixture.folder.path().join("disk.img");
-    let output = Output::create(&path, Readers::Anyone).unwrap();
+    let output = Output::create(&path, Format::Raw, Readers::Anyone).unwrap();
     let output = output.with_block_map(&map_of(&path)).unwrap();
-    let filled = output.fill(&image, &fixture.store, Digest::Skip, &Silent);
+    let filled = Outputs::from(output).fill(&image, &fixture.store, Keep::Everything, &Silent);
     let written = filled.unwrap().finish(&Silent).unwrap();
     assert!(written.len.is_multiple_of(4096));
     (layout, path)
