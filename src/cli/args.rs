@@ -2,7 +2,7 @@
 
 use crate::digest::Sha256;
 use crate::qemu::Firmware;
-use clap::builder::PossibleValue;
+use crate::sink::Format;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{
@@ -250,12 +250,20 @@ pub(crate) struct BuildArgs {
     pub(crate) target: TargetArgs,
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// The image to write; otherwise BOARD-PROFILE.img here.
+    /// The image to write; otherwise BOARD-PROFILE.img here. The name says the format: .img, .img.xz,
+    /// .img.zst or .qcow2; `-` is standard output. Repeat it to write several at once.
     #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Also write a block map beside the image, as FILE.bmap, with which bmaptool writes a card faster and checks it.
+    pub(crate) output: Vec<PathBuf>,
+    /// The format of an output whose name says none.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Also write a block map beside each .img, .img.xz and .img.zst, as FILE.bmap, with which bmaptool writes a card
+    /// faster and checks it.
     #[arg(long)]
     pub(crate) bmap: bool,
+    /// Compress as much as possible, which takes several times as long.
+    #[arg(long)]
+    pub(crate) max_compression: bool,
     /// The lock to use; otherwise BOARD.lock beside the profile, if it is there.
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
@@ -379,20 +387,6 @@ impl FromArgMatches for Tested {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
-    }
-}
-
-/// The names of firmwares on the command line.
-impl ValueEnum for Firmware {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Bios, Self::Uefi]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Self::Bios => PossibleValue::new("bios").help("The BIOS of old PCs"),
-            Self::Uefi => PossibleValue::new("uefi").help("UEFI, by OVMF"),
-        })
     }
 }
 

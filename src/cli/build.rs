@@ -2,50 +2,132 @@
 
 use super::args::{BuildArgs, TalkArgs};
 use super::failure::Failure;
+use super::output::{self, Request};
 use super::progress::Progress;
-use super::terminal::{now, print_path, say};
-use super::{inputs, locks, output};
+use super::terminal::{now, print_file, print_path, say};
+use super::{inputs, locks};
+use crate::plan::Plan;
+use crate::session::{Session, SessionError};
+use crate::sink::{Format, Level, Outputs, Written};
 use std::path::PathBuf;
+use std::time::Instant;
 
-/// Builds the image and prints its path.
+/// Builds the image, and prints the paths of its files. If standard output is one of the outputs, it gets the image
+/// and nothing else.
 pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
-    Ok(print_path(&write(args, talk)?)?)
+    let requests = output::requests(args)?;
+    let progress = Progress::new(talk.quiet);
+    let (session, written) = write(args, &requests, talk, &progress)?;
+    let files = requests.iter().zip(&written.files);
+    // A file for standard output lies in the store until the session is dropped.
+    let stdout = files
+        .clone()
+        .find(|(request, _)| request.file(session.spec()).is_none());
+    match stdout {
+        Some((_, file)) => print_file(&file.path)?,
+        None => {
+            for (_, file) in files {
+                print_path(&file.path)?;
+            }
+        }
+    }
+    Ok(())
 }
 
-/// Builds the image and returns its path.
-pub(super) fn write(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure> {
-    let began = now();
+/// Builds the image, and returns the path of its raw file, which must be among the outputs.
+pub(super) fn raw(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure> {
+    let requests = output::requests(args)?;
+    let is_raw =
+        |request: &Request| request.format == Format::Raw && request.place != output::Place::Stdout;
+    let Some(index) = requests.iter().position(is_raw) else {
+        let words = "`imgbuild test` starts an image that is not packed: give it the name of a file that ends in \
+                     .img with `--output`; further outputs may be packed";
+        return Err(Failure::Usage(words.to_owned()));
+    };
     let progress = Progress::new(talk.quiet);
-    args.output.as_deref().map_or(Ok(()), output::check)?;
-    let session = inputs::open(&args.target, &args.input, &progress)?;
-    let path = args.output.clone();
-    let path = path.unwrap_or_else(|| output::default(session.spec()));
+    let (_, written) = write(args, &requests, talk, &progress)?;
+    Ok(written.files[index].path.clone())
+}
+
+/// Builds the image and writes `requests`, which have the files of the result in the same order.
+fn write<'a>(
+    args: &BuildArgs,
+    requests: &[Request],
+    talk: TalkArgs,
+    progress: &'a Progress,
+) -> Result<(Session<'a>, Written), Failure> {
+    let began = now();
+    let session = inputs::open(&args.target, &args.input, progress)?;
     let (plan, written) = session.retried(|| {
-        // The output is made first, so that a build of minutes does not end with an output that cannot be written.
-        let output = match args.bmap {
-            true => session.with_block_map(session.output(&path)?, &output::block_map(&path))?,
-            false => session.output(&path)?,
-        };
-        let (plan, base) = locks::plan(&session, args, &progress)?;
+        // The outputs are made first, so that a build of minutes does not end with an output that cannot be written.
+        let outputs = outputs(&session, args, requests)?;
+        let (plan, base) = locks::plan(&session, args, progress)?;
         if talk.verbose {
             say(plan.to_text().trim_end());
         }
         let image = session.build(&plan, &base)?;
-        let written = session.write(&plan, &image, output)?;
+        let written = session.write(&plan, &image, outputs)?;
         Ok::<_, Failure>((plan, written))
     })?;
     if !talk.quiet {
-        let digest = written
-            .sha256
-            .map(|digest| digest.to_string())
-            .unwrap_or_default();
-        say(&format!(
-            "{} {} bytes sha256:{digest} build {} {:.1} s",
-            path.display(),
-            written.len,
-            &plan.build_id.to_string()[..16],
-            began.elapsed().as_secs_f64(),
-        ));
+        show(requests, &written, &session, &plan, began);
     }
-    Ok(path)
+    Ok((session, written))
+}
+
+fn outputs(
+    session: &Session<'_>,
+    args: &BuildArgs,
+    requests: &[Request],
+) -> Result<Outputs, SessionError> {
+    let level = match args.max_compression {
+        true => Level::Highest,
+        false => Level::Usual,
+    };
+    let outputs = requests.iter().map(|request| {
+        let file = request.file(session.spec());
+        let path = file.unwrap_or_else(|| session.scratch_path());
+        let output = session.output_as(&path, request.format)?;
+        match request.block_map(session.spec()).filter(|_| args.bmap) {
+            Some(map) => session.with_block_map(output, &map),
+            None => Ok(output),
+        }
+    });
+    Ok(Outputs::new(outputs.collect::<Result<_, _>>()?, level))
+}
+
+/// Says what was written: each packed file, and the image with its digest.
+fn show(
+    requests: &[Request],
+    written: &Written,
+    session: &Session<'_>,
+    plan: &Plan,
+    began: Instant,
+) {
+    let names = requests.iter().zip(&written.files).map(|(request, file)| {
+        let name = request.file(session.spec());
+        let name = name.map_or("standard output".to_owned(), |it| it.display().to_string());
+        (name, file)
+    });
+    let (raw, packed): (Vec<_>, Vec<_>) = names.partition(|(_, file)| file.format == Format::Raw);
+    for (name, file) in packed {
+        let content = file
+            .content
+            .map(|(len, digest)| format!("{len} bytes sha256:{digest}"));
+        let content = content.unwrap_or_else(|| "of the image".to_owned());
+        say(&format!("{name} {content}"));
+    }
+    let names: Vec<String> = raw.into_iter().map(|(name, _)| name).collect();
+    let name = match names.is_empty() {
+        true => "image".to_owned(),
+        false => names.join(" "),
+    };
+    let digest = written.sha256.map(|digest| digest.to_string());
+    say(&format!(
+        "{name} {} bytes sha256:{} build {} {:.1} s",
+        written.len,
+        digest.unwrap_or_default(),
+        &plan.build_id.to_string()[..16],
+        began.elapsed().as_secs_f64(),
+    ));
 }

@@ -21,6 +21,7 @@ mod signals;
 mod target;
 mod terminal;
 mod test;
+mod values;
 
 use args::{Cli, Command, Listed, Shown, Task};
 use failure::Failure;

@@ -1,45 +1,137 @@
-//! The name of the image's file.
+//! The outputs of a build: their names, their formats, and standard output.
 
+use super::args::BuildArgs;
 use super::failure::Failure;
+use crate::sink::Format;
 use crate::specification::Spec;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-/// Extensions of files in other formats than that of a raw disk image, which is what imgbuild writes.
-const OTHER_FORMS: [&str; 36] = [
+/// Extensions of files in formats that imgbuild does not write.
+const OTHER_FORMS: [&str; 33] = [
     "7z", "bmap", "bz2", "cpio", "deb", "dmg", "ext4", "fat", "gz", "iso", "lz4", "lzma", "lzo",
-    "ova", "ovf", "qcow", "qcow2", "qed", "rar", "simg", "squashfs", "swu", "tar", "tbz", "tbz2",
-    "tgz", "txz", "tzst", "vdi", "vhd", "vhdx", "vmdk", "xz", "zip", "zst", "zstd",
+    "ova", "ovf", "qcow", "qed", "rar", "simg", "squashfs", "swu", "tar", "tbz", "tbz2", "tgz",
+    "txz", "tzst", "vdi", "vhd", "vhdx", "vmdk", "zip", "zstd",
 ];
 
-/// Refuses the name of an output that stands for another format, or for standard output.
-pub(super) fn check(path: &Path) -> Result<(), Failure> {
-    if path == Path::new("-") {
-        let words = "`--output -`: an image cannot be written to standard output; give the name of a file, or \
-                     `./-` for a file of that name";
+/// Where an image is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// A file in the working directory, which is named after board and profile.
+    Default,
+    /// Standard output.
+    Stdout,
+}
+
+/// An output that the user wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) place: Place,
+    pub(super) format: Format,
+}
+
+impl Request {
+    /// The file of an output that is one.
+    pub(super) fn file(&self, spec: &Spec) -> Option<PathBuf> {
+        match &self.place {
+            Place::File(path) => Some(path.clone()),
+            Place::Default => Some(PathBuf::from(format!(
+                "{}-{}.{}",
+                spec.board.name,
+                spec.profile.name,
+                self.format.ending()
+            ))),
+            Place::Stdout => None,
+        }
+    }
+
+    /// Whether a block map has a use beside it: bmaptool does not read .qcow2.
+    fn takes_block_map(&self) -> bool {
+        self.place != Place::Stdout && self.format != Format::Qcow2
+    }
+
+    /// The file of a block map for an output that takes one. bmaptool finds it beside the image.
+    pub(super) fn block_map(&self, spec: &Spec) -> Option<PathBuf> {
+        let file = self.file(spec).filter(|_| self.takes_block_map())?;
+        let mut name = file.into_os_string();
+        name.push(".bmap");
+        Some(PathBuf::from(name))
+    }
+}
+
+/// The outputs that `args` ask for, of which there is at least one.
+pub(super) fn requests(args: &BuildArgs) -> Result<Vec<Request>, Failure> {
+    let outputs = args.output.iter();
+    let requests = outputs.map(|path| request(path, args.format));
+    let mut requests: Vec<Request> = requests.collect::<Result<_, _>>()?;
+    if requests.is_empty() {
+        requests.push(Request {
+            place: Place::Default,
+            format: args.format.unwrap_or(Format::Raw),
+        });
+    }
+    for (index, request) in requests.iter().enumerate() {
+        if requests[..index].iter().any(|it| it.place == request.place) {
+            let path = args.output[index].display();
+            return Err(Failure::Usage(format!(
+                "`--output {path}` is given twice; give each output a name of its own"
+            )));
+        }
+    }
+    if args.bmap && !requests.iter().any(Request::takes_block_map) {
+        let words = "`--bmap`: a block map lies beside a .img, .img.xz or .img.zst, and none of these is written; give \
+                     the name of one with `--output`";
         return Err(Failure::Usage(words.to_owned()));
     }
+    let is_stdout = |request: &Request| request.place == Place::Stdout;
+    if requests.iter().any(is_stdout) && io::stdout().is_terminal() {
+        let words = "`--output -`: standard output is a terminal, which cannot show an image; send it to a program \
+                     or a file (`| ssh …`, `> FILE`)";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    Ok(requests)
+}
+
+/// The output `path`, whose name says its format, or else `format`.
+fn request(path: &Path, format: Option<Format>) -> Result<Request, Failure> {
+    if path == Path::new("-") {
+        return Ok(Request {
+            place: Place::Stdout,
+            format: format.unwrap_or(Format::Raw),
+        });
+    }
+    check(path)?;
+    let named = Format::of_name(path);
+    if let (Some(named), Some(format)) = (named, format)
+        && named != format
+    {
+        return Err(Failure::Usage(format!(
+            "`--output {}` says .{}, and `--format` says {}; leave out `--format`, or give the output another name",
+            path.display(),
+            named.ending(),
+            format.ending(),
+        )));
+    }
+    Ok(Request {
+        place: Place::File(path.to_owned()),
+        format: named.or(format).unwrap_or(Format::Raw),
+    })
+}
+
+/// Refuses the name of an output that stands for a format that imgbuild does not write.
+fn check(path: &Path) -> Result<(), Failure> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let ending = ending.map(str::to_ascii_lowercase);
     let other = ending.filter(|ending| OTHER_FORMS.contains(&ending.as_str()));
     other.map_or(Ok(()), |ending| {
         let plain = path.with_extension("");
         Err(Failure::Usage(format!(
-            "`--output {}`: an image is written as it goes to the disk, not as .{ending}; write it to `{}` and \
-             pack or convert that",
+            "`--output {}`: an image is written as .img, .img.xz, .img.zst or .qcow2, not as .{ending}; write it to \
+             `{}` and pack or convert that",
             path.display(),
             plain.display(),
         )))
     })
-}
-
-/// The name of the block map of the image `path`: bmaptool finds it beside the image.
-pub(super) fn block_map(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".bmap");
-    PathBuf::from(name)
-}
-
-/// The default name for the image of `spec`, in the working directory.
-pub(super) fn default(spec: &Spec) -> PathBuf {
-    PathBuf::from(format!("{}-{}.img", spec.board.name, spec.profile.name))
 }

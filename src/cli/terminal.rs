@@ -37,6 +37,16 @@ pub(super) fn print(text: impl AsRef<[u8]>) -> Result<(), PrintError> {
     }
 }
 
+/// Writes the content of a file to standard output. Unlike text for a person, the file is worthless if it is not
+/// whole, so a reader that closes the pipe early is a failure.
+pub(super) fn print_file(path: &Path) -> Result<(), PrintError> {
+    let file = fs_err::File::open(path)?;
+    let mut out = io::stdout().lock();
+    // Between two `std` files, the kernel copies.
+    io::copy(&mut file.file(), &mut out)?;
+    Ok(out.flush()?)
+}
+
 /// Writes `line` to standard error with its control characters made visible, because it may quote the output of a
 /// script or a name that a server chose.
 pub(super) fn say(line: &str) {

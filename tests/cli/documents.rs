@@ -29,7 +29,7 @@ const CONTEXTS: [(&[&str], &[[&str; 2]]); 4] = [
 const BOARD: [&str; 2] = ["--board", "B"];
 const PROFILE: [&str; 2] = ["--profile", "P"];
 /// Values of a flag that a sentence names without one.
-const VALUES: [&[&str]; 4] = [&[], &["KEY=@FILE"], &["SECONDS"], &["DIGEST"]];
+const VALUES: [&[&str]; 5] = [&[], &["KEY=@FILE"], &["SECONDS"], &["DIGEST"], &["img.xz"]];
 
 /// The documents that people read to use the program, and to work on it, each with its text.
 fn documents() -> Vec<(PathBuf, String)> {

@@ -22,6 +22,7 @@ mod definitions;
 mod documents;
 mod first_boot;
 mod fixture;
+mod formats;
 mod hostile_bases;
 mod inputs;
 mod interrupts;

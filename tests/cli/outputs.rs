@@ -197,23 +197,6 @@ fn without_an_output_the_image_is_named_after_board_and_profile() {
 }
 
 #[test]
-fn an_output_whose_name_promises_another_form_is_refused() {
-    let fixture = Fixture::new();
-    for (name, words) in [
-        ("x.img.xz", "not as .xz; write it to `x.img`"),
-        ("x.img.ZST", "not as .zst"),
-        ("x.qcow2", "not as .qcow2"),
-        ("-", "`./-` for a file of that name"),
-    ] {
-        let mut command = fixture.bare(&[]);
-        command.args(fixture.inputs()).args(["--output", name]);
-        run(&mut command).ended(2).says(&[words]);
-    }
-    assert_eq!(crate::fixture::names(&fixture.path("work")), [""; 0]);
-    assert_eq!(fixture.server.requests(), []);
-}
-
-#[test]
 fn a_failed_build_leaves_the_image_before_as_it_was() {
     let fixture = Fixture::new();
     fs_err::write(fixture.image(), "the one before").unwrap();

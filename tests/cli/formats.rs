@@ -1,0 +1,217 @@
+//! Outputs in several formats, and on standard output.
+
+use crate::command::{input, run as judge, stdout};
+use crate::fixture::{Fixture, PROGRAM, names, run};
+use imgbuild::digest::Sha256;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+impl Fixture {
+    /// A build with these further arguments, without an output.
+    fn build_to(&self, arguments: &[&str]) -> Command {
+        let mut command = self.bare(&[]);
+        command.args(self.inputs()).args(arguments);
+        command
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs_err::read(self.path("work").join(name)).unwrap()
+    }
+}
+
+fn on(program: &str, arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+#[test]
+fn one_build_writes_every_format_and_says_the_digests() {
+    let fixture = Fixture::new();
+    let files = ["x.img", "x.img.xz", "x.img.zst", "x.qcow2"];
+    let outputs: Vec<&str> = files.iter().flat_map(|name| ["-o", name]).collect();
+    let finished = run(&mut fixture.build_to(&outputs)).succeeded();
+    assert_eq!(finished.stdout, "x.img\nx.img.xz\nx.img.zst\nx.qcow2\n");
+    assert_eq!(names(&fixture.path("work")), files);
+    let work = fixture.path("work");
+    let raw = fixture.read("x.img");
+    for (program, arguments) in [
+        ("xz", &["-T2", "-dc", "x.img.xz"][..]),
+        ("zstd", &["-q", "-dc", "x.img.zst"]),
+    ] {
+        let unpacked = judge(&mut on(program, arguments, &work)).stdout;
+        assert!(unpacked == raw, "{program}");
+    }
+    judge(&mut on("qemu-img", &["check", "x.qcow2"], &work));
+    judge(&mut on(
+        "qemu-img",
+        &["compare", "-f", "raw", "x.img", "x.qcow2"],
+        &work,
+    ));
+    let said = |name: &str| {
+        let bytes = fixture.read(name);
+        format!("{name} {} bytes sha256:{}", bytes.len(), Sha256::of(&bytes))
+    };
+    let (raw, xz, zst) = (said("x.img"), said("x.img.xz"), said("x.img.zst"));
+    finished.says(&[raw.as_str(), xz.as_str(), zst.as_str()]);
+
+    // The next build compresses nothing, and takes another path through the program.
+    let before = fixture.read("x.img.xz");
+    let finished = run(&mut fixture.build_to(&["--format", "img.xz"])).succeeded();
+    assert_eq!(finished.stdout, "tiny-greeter.img.xz\n");
+    assert!(fixture.read("tiny-greeter.img.xz") == before);
+    let raw = fixture.read("x.img");
+    let image = format!("image {} bytes sha256:{}", raw.len(), Sha256::of(&raw));
+    finished.says(&[image.as_str()]);
+}
+
+#[test]
+fn store_and_processors_decide_no_byte_of_a_packed_image() {
+    let fixture = Fixture::new();
+    let outputs = ["-o", "a.img.xz", "-o", "a.img.zst", "-o", "a.qcow2"];
+    run(&mut fixture.build_to(&outputs)).succeeded();
+    let all = ["a.img.xz", "a.img.zst", "a.qcow2"].map(|name| fixture.read(name));
+    fs_err::remove_dir_all(fixture.path("store")).unwrap();
+    let mut command = Command::new("taskset");
+    fixture.surround(&mut command);
+    command
+        .args(["1", PROGRAM])
+        .args(fixture.inputs())
+        .args(outputs);
+    run(&mut command).succeeded();
+    let again = ["a.img.xz", "a.img.zst", "a.qcow2"].map(|name| fixture.read(name));
+    assert!(all == again);
+}
+
+#[test]
+fn more_compression_gives_the_same_image_in_fewer_bytes() {
+    let fixture = Fixture::new();
+    run(&mut fixture.build_to(&["-o", "a.img.xz"])).succeeded();
+    run(&mut fixture.build_to(&["-o", "b.img.xz", "--max-compression"])).succeeded();
+    let work = fixture.path("work");
+    let [usual, highest] = ["a.img.xz", "b.img.xz"].map(|name| fixture.read(name).len());
+    assert!(highest < usual, "{highest} and {usual}");
+    let unpacked = |name| judge(&mut on("xz", &["-dc", name], &work)).stdout;
+    assert!(unpacked("a.img.xz") == unpacked("b.img.xz"));
+}
+
+#[test]
+fn standard_output_gets_the_image_and_nothing_else() {
+    let fixture = Fixture::warm();
+    run(&mut fixture.build_to(&["-o", "x.img"])).succeeded();
+    let raw = fixture.read("x.img");
+    let printed = judge(&mut fixture.build_to(&["-o", "-"])).stdout;
+    assert!(printed == raw);
+    run(&mut fixture.build_to(&["-o", "x.img.xz"])).succeeded();
+    let both = ["-o", "-", "--format", "img.xz", "-o", "y.img.xz"];
+    let printed = judge(&mut fixture.build_to(&both)).stdout;
+    assert!(printed == fixture.read("x.img.xz") && printed == fixture.read("y.img.xz"));
+    assert_eq!(fixture.scratch(), [""; 0]);
+    // A reader that does not read to the end has no image.
+    let mut child = fixture
+        .build_to(&["-o", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(5), "{said}");
+    assert!(said.contains("cannot write to standard output"), "{said}");
+}
+
+#[test]
+fn a_terminal_gets_no_image() {
+    let fixture = Fixture::new();
+    let arguments = fixture.inputs().join("' '");
+    let command = format!("'{PROGRAM}' '{arguments}' --output -");
+    let mut script = Command::new("script");
+    fixture.surround(&mut script);
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    let finished = run(script.stdin(Stdio::null())).ended(2);
+    assert!(finished.stdout.contains("is a terminal"), "{finished:?}");
+    assert_eq!(fixture.server.requests(), []);
+}
+
+#[test]
+fn outputs_that_contradict_each_other_are_refused_before_anything_is_fetched() {
+    let fixture = Fixture::new();
+    for (arguments, words) in [
+        (
+            &["-o", "x.img.xz", "--format", "img"][..],
+            "says .img.xz, and `--format` says img",
+        ),
+        (&["-o", "x.img", "-o", "x.img"], "is given twice"),
+        (&["-o", "-", "-o", "-"], "is given twice"),
+        (&["-o", "x.vmdk"], "not as .vmdk; write it to `x`"),
+        (&["-o", "x.img.gz"], "not as .gz; write it to `x.img`"),
+        (
+            &["--format", "iso"],
+            "[possible values: img, img.xz, img.zst, qcow2]",
+        ),
+    ] {
+        run(&mut fixture.build_to(arguments))
+            .ended(2)
+            .says(&[words]);
+    }
+    let mut test = fixture.sub("test");
+    run(test.args(["-o", "x.img.xz"]))
+        .ended(2)
+        .says(&["ends in .img"]);
+    assert_eq!(names(&fixture.path("work")), [""; 0]);
+    assert_eq!(fixture.server.requests(), []);
+}
+
+#[test]
+fn a_packed_image_with_a_secret_is_its_owners_alone_and_the_store_keeps_none_of_it() {
+    let fixture = Fixture::new();
+    let memos = || {
+        let folder = fixture.path("store/memo");
+        let stages = names(&folder);
+        let stages = stages
+            .iter()
+            .filter(|name| name.starts_with("image-of-spans"));
+        stages.count()
+    };
+    let mut build = fixture.build_to(&["-o", "x.img.xz"]);
+    run(build.env("IMGBUILD_SECRET_PASSPHRASE", "correct horse battery")).succeeded();
+    let found = fs_err::metadata(fixture.path("work/x.img.xz")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    assert_eq!(memos(), 0);
+    // What the store has of it was compressed of objects alone, and holds no secret when it is unpacked.
+    let folder = fixture.path("store/memo/xz-6-1");
+    for note in names(&folder) {
+        let text = fs_err::read_to_string(folder.join(note)).unwrap();
+        let (first, rest) = text.split_at(2);
+        let object = fixture.path("store/objects").join(first).join(&rest[..62]);
+        let mut unpack = Command::new("xz");
+        unpack.args(["-dc", "--format=xz"]);
+        let bytes = judge(unpack.stdin(input(fs_err::read(object).unwrap()))).stdout;
+        assert!(!String::from_utf8_lossy(&bytes).contains("correct horse battery"));
+    }
+    run(&mut fixture.build_to(&["-o", "x.img.xz"])).succeeded();
+    assert_eq!(memos(), 1);
+    assert!(stdout(&mut on("xz", &["-l", "x.img.xz"], &fixture.path("work"))).contains("CRC64"));
+}
+
+#[test]
+fn a_full_disk_is_said_of_a_packed_image_too() {
+    let fixture = Fixture::warm();
+    for (name, words) in [
+        ("x.img.xz", "compressed image needs more"),
+        ("x.qcow2", "needs "),
+    ] {
+        let mut command = Command::new("unshare");
+        let script = "mount -t tmpfs -o size=64k tmpfs \"$OUT\" && { \"$@\"; code=$?; ls -A \"$OUT\"; exit $code; }";
+        command.args(["-Urm", "sh", "-c", script, "sh", PROGRAM]);
+        fixture.surround(&mut command);
+        command
+            .env("OUT", fixture.path("out"))
+            .args(fixture.inputs());
+        command.arg("--output").arg(fixture.path("out").join(name));
+        let finished = run(&mut command).ended(5).says(&["is full", words]);
+        assert_eq!(finished.stdout, "");
+    }
+}
