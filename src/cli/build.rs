@@ -70,7 +70,8 @@ fn write<'a>(
         Ok::<_, Failure>((plan, written))
     })?;
     if !talk.quiet {
-        show(requests, &written, &session, &plan, began);
+        let names = requests.iter().map(|request| request.name(session.spec()));
+        show(&names.collect::<Vec<_>>(), &written, &plan, began);
     }
     Ok((session, written))
 }
@@ -96,28 +97,16 @@ fn outputs(
     Ok(Outputs::new(outputs.collect::<Result<_, _>>()?, level))
 }
 
-/// Says what was written: each packed file, and the image with its digest.
-fn show(
-    requests: &[Request],
-    written: &Written,
-    session: &Session<'_>,
-    plan: &Plan,
-    began: Instant,
-) {
-    let names = requests.iter().zip(&written.files).map(|(request, file)| {
-        let name = request.file(session.spec());
-        let name = name.map_or("standard output".to_owned(), |it| it.display().to_string());
-        (name, file)
-    });
-    let (raw, packed): (Vec<_>, Vec<_>) = names.partition(|(_, file)| file.format == Format::Raw);
+/// Says what was written under `names`: each packed file, and the image with its digest.
+fn show(names: &[String], written: &Written, plan: &Plan, began: Instant) {
+    let files = names.iter().zip(&written.files);
+    let (raw, packed): (Vec<_>, Vec<_>) = files.partition(|(_, file)| file.format == Format::Raw);
     for (name, file) in packed {
-        let content = file
-            .content
-            .map(|(len, digest)| format!("{len} bytes sha256:{digest}"));
-        let content = content.unwrap_or_else(|| "of the image".to_owned());
-        say(&format!("{name} {content}"));
+        if let Some((len, digest)) = file.content {
+            say(&format!("{name} {len} bytes sha256:{digest}"));
+        }
     }
-    let names: Vec<String> = raw.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<&str> = raw.iter().map(|(name, _)| name.as_str()).collect();
     let name = match names.is_empty() {
         true => "image".to_owned(),
         false => names.join(" "),

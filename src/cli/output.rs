@@ -59,6 +59,12 @@ impl Request {
         name.push(".bmap");
         Some(PathBuf::from(name))
     }
+
+    /// The name of the output in messages.
+    pub(super) fn name(&self, spec: &Spec) -> String {
+        let file = self.file(spec);
+        file.map_or("standard output".to_owned(), |it| it.display().to_string())
+    }
 }
 
 /// The outputs that `args` ask for, of which there is at least one.

@@ -171,9 +171,8 @@ fn outputs_that_are_written_together_have_the_bytes_that_each_has_alone() {
         assert_eq!(written.sha256, Some(Sha256::of(&raw)), "{format:?}");
         let [bytes, others] = [&alone, &all].map(|it| fs_err::read(it.output(format)).unwrap());
         assert!(bytes == others, "{format:?}");
-        if let Some(content) = written.files[0].content {
-            assert_eq!(content, (bytes.len() as u64, Sha256::of(&bytes)));
-        }
+        let content = Some((bytes.len() as u64, Sha256::of(&bytes)));
+        assert_eq!(written.files[0].content, content, "{format:?}");
     }
 }
 
