@@ -2,7 +2,7 @@
 
 use super::args::{BuildArgs, TalkArgs};
 use super::failure::Failure;
-use super::output::{self, Request};
+use super::output::{self, Place, Request};
 use super::progress::Progress;
 use super::terminal::{now, print_file, print_path, say};
 use super::{inputs, locks};
@@ -38,10 +38,11 @@ pub(super) fn image(args: &BuildArgs, talk: TalkArgs) -> Result<(), Failure> {
 pub(super) fn raw(args: &BuildArgs, talk: TalkArgs) -> Result<PathBuf, Failure> {
     let requests = output::requests(args)?;
     let is_raw =
-        |request: &Request| request.format == Format::Raw && request.place != output::Place::Stdout;
-    let Some(index) = requests.iter().position(is_raw) else {
-        let words = "`imgbuild test` starts an image that is not packed: give it the name of a file that ends in \
-                     .img with `--output`; further outputs may be packed";
+        |request: &Request| request.format == Format::Raw && request.place != Place::Stdout;
+    let has_stdout = requests.iter().any(|it| it.place == Place::Stdout);
+    let Some(index) = requests.iter().position(is_raw).filter(|_| !has_stdout) else {
+        let words = "`imgbuild test` starts an image that is not packed, and prints results to standard output: \
+                     give the name of a file that ends in .img with `--output`; further files may be packed";
         return Err(Failure::Usage(words.to_owned()));
     };
     let progress = Progress::new(talk.quiet);
