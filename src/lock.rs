@@ -147,6 +147,20 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// The digests of all files that the lock pins, for every host.
+    pub fn files(&self) -> impl Iterator<Item = Sha256> {
+        let images = self.base.iter().chain(&self.loader);
+        let third_party = &self.third_party_packages;
+        let packages = self.packages.iter().chain(&self.file_packages);
+        let packages = packages
+            .chain(third_party)
+            .chain(self.tools.values().flatten());
+        let packages = packages.map(|package| package.sha256);
+        packages.chain(images.map(|image| image.sha256))
+    }
+}
+
 /// Refuses a package of `packages` that comes from none of `archives`; `text` is that of the lock.
 fn check_archives<'l>(
     text: &str,

@@ -6,6 +6,7 @@
 //! memo/<stage>/<key> the digest of the object that <stage> made for <key>, as text
 //! partial/<digest>   a download that was cut off, to be resumed
 //! scratch/<process>  unfinished objects and sandboxes; swept when their owner has ended
+//! builds/<digest>    the objects that one build has used, with its board, profile and lock
 //! ```
 //!
 //! An object appears whole or not at all: it is written in `scratch`, synced, renamed and made
@@ -23,20 +24,31 @@
 //! - A failing disk changes bits without changing the inode. So the objects that a stage reads are
 //!   hashed before the result of the stage is remembered ([`Store::prove`]); and a build compares
 //!   the digest of its image with that of the image that it made of the same inputs before, or
-//!   hashes every object that it used ([`Store::prove_used`]).
+//!   hashes every object after it was copied into the image ([`Store::prove_again`]), and every
+//!   other one that it used ([`Store::prove_used`]).
 //! - A memo names its stage and key, so that no other memo can be put in its place.
+//!
+//! **Nothing is removed that a running process needs.** Each process says which objects it needs before it looks for
+//! them (`uses`), and a collection (`remove`) reads that.
 //!
 //! A damaged object is removed and counts as missing: the stage that needs it fetches or makes it
 //! anew. [`Store::take_lost`] lists the objects that were lost in this way, so that a command that
 //! failed because of one knows that another attempt is worthwhile.
 
+mod build;
 mod check;
+mod files;
 mod folder;
 mod lost;
 mod memo;
+mod need;
 pub(crate) mod object;
+mod remove;
+mod uses;
 
+pub use files::{FoundBuild, FoundFile, FoundMemo, FoundObject, StoreFiles};
 pub use lost::Lost;
+pub use remove::{Checked, Removed, Removes};
 
 use crate::digest::{HashingWriter, Sha256};
 use crate::removal;
@@ -52,6 +64,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
+use uses::{Gate, Uses};
 
 /// A directory that holds everything a build fetches and everything it need not do twice.
 #[derive(Debug)]
@@ -68,9 +81,14 @@ pub struct Store {
     known: Mutex<BTreeMap<Sha256, Known>>,
     /// The objects that were missing or damaged.
     lost: Mutex<Vec<Lost>>,
+    /// The objects that this process has said it uses.
+    uses: Mutex<Uses>,
     /// The smallest free space that [`Store::free`] has found so far.
     least_free: AtomicU64,
 }
+
+/// The folders of a store.
+const PARTS: [&str; 6] = ["objects", "inodes", "memo", "partial", "scratch", "builds"];
 
 impl Store {
     /// Opens the store at `root`, makes it if it is missing, and removes the unfinished files of
@@ -83,7 +101,7 @@ impl Store {
         folder::make(root)?;
         let root = fs_err::canonicalize(root)?;
         folder::check(&root)?;
-        for part in ["objects", "inodes", "memo", "partial", "scratch"] {
+        for part in PARTS {
             let part = root.join(part);
             if fs_err::symlink_metadata(&part).is_err() {
                 folder::make(&part)?;
@@ -91,7 +109,13 @@ impl Store {
             folder::check(&part)?;
         }
         let objects = object::open_folder(rustix::fs::CWD, &root.join("objects"))?;
-        let scratch = ScratchFolder::create(&root.join("scratch"))?;
+        let gate = Gate::open(&root)?;
+        let claim = || {
+            let scratch = ScratchFolder::create(&root.join("scratch"))?;
+            let uses = Uses::create(Gate::open(&root)?, scratch.path())?;
+            Ok::<_, io::Error>((scratch, uses))
+        };
+        let (scratch, uses) = gate.shared(claim)?;
         Ok(Self {
             root,
             objects,
@@ -100,6 +124,7 @@ impl Store {
             removals: Mutex::default(),
             known: Mutex::default(),
             lost: Mutex::default(),
+            uses: Mutex::new(uses),
             least_free: AtomicU64::new(u64::MAX),
         })
     }
@@ -208,6 +233,7 @@ impl Store {
     ///
     /// The file cannot be synced, or not be moved to its place.
     pub fn adopt(&self, path: &Path, digest: &Sha256) -> io::Result<()> {
+        self.need(digest);
         let target = self.object_path(digest);
         let folder = target.parent().expect("an object lies in a folder");
         clear(folder, |found| found.is_dir())?;
@@ -349,9 +375,9 @@ mod tests {
         let mut writer = store.writer().unwrap();
         writer.write_all(b"half").unwrap();
         drop(writer);
-        for folder in [&store.root().join("objects"), store.scratch()] {
-            assert!(listing::sorted(folder).unwrap().is_empty());
-        }
+        let left = |folder: &Path| listing::sorted(folder).unwrap();
+        assert!(left(&store.root().join("objects")).is_empty());
+        assert_eq!(left(store.scratch()), ["uses"]);
     }
 
     #[test]

@@ -194,20 +194,38 @@ fn lock(file: &fs_err::File, path: &Path) -> io::Result<Locked> {
 }
 
 /// Removes the abandoned files in `folder` whose names are `wanted`. A file that cannot be removed
-/// stays.
-fn sweep(folder: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
+/// stays. The result is the names of those whose owner runs, or may run.
+///
+/// # Errors
+///
+/// `folder` cannot be read.
+pub(crate) fn sweep(folder: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<Vec<OsString>> {
+    let mut living = Vec::new();
     for name in listing::sorted(folder)?
         .into_iter()
         .filter(|name| wanted(name))
     {
-        let path = folder.join(name);
+        let path = folder.join(&name);
         // The file belongs to another user, or was removed in this moment.
         let Ok(file) = open(&path) else { continue };
-        if matches!(lock(&file, &path), Ok(Locked::ByUs)) {
-            let _ = remove(&path);
+        match lock(&file, &path) {
+            Ok(Locked::ByUs) => {
+                let _ = remove(&path);
+            }
+            Ok(Locked::ByOther | Locked::Never) | Err(_) => living.push(name),
         }
     }
-    Ok(())
+    Ok(living)
+}
+
+/// The names of the folders in `parent` that a process which still runs has made as its
+/// [`ScratchFolder`]. The others are removed.
+///
+/// # Errors
+///
+/// `parent` cannot be read.
+pub(crate) fn living(parent: &Path) -> io::Result<Vec<OsString>> {
+    sweep(parent, |_| true)
 }
 
 /// Opens a file or folder to lock it. No pipe is waited for and no symlink is followed.

@@ -5,6 +5,7 @@ use super::open::Session;
 use crate::apt::repository::Archives;
 use crate::architecture::Architecture;
 use crate::base::Base;
+use crate::define::board::BlobSource;
 use crate::disk::image::Image;
 use crate::lock::Lock;
 use crate::pipeline::{self, BuildContext};
@@ -32,12 +33,20 @@ impl Session<'_> {
         self.naming_full_disk(resolver.resolve(&self.spec))
     }
 
-    /// Makes the plan of a build with the inputs of `lock`.
+    /// Makes the plan of a build with the inputs of `lock`. From now on the store keeps these inputs for this process,
+    /// and a collection beside it may remove what can be made of them.
     ///
     /// # Errors
     /// `lock` was made for other packages or for another base.
     pub fn plan(&self, lock: Lock) -> Result<Plan, SessionError> {
-        Ok(Plan::new(self.spec.clone(), lock)?)
+        let plan = Plan::new(self.spec.clone(), lock)?;
+        let blobs = plan.spec.board.blobs.iter();
+        let blobs = blobs.filter_map(|blob| match &blob.source {
+            BlobSource::Download(wanted) => Some(wanted.sha256),
+            _ => None,
+        });
+        self.store.rely_on(plan.lock.files().chain(blobs));
+        Ok(plan)
     }
 
     /// Builds the image that `plan` describes. The image is sealed, but not written to a file yet.

@@ -2,6 +2,7 @@
 
 use super::error::SessionError;
 use super::open::Session;
+use crate::digest::Sha256;
 use crate::disk::image::Image;
 use crate::event::Event;
 use crate::pipeline::Remembered;
@@ -51,8 +52,9 @@ impl Session<'_> {
 
     /// Writes `image` to one or several outputs, verifies the objects of the store that went into it, and gives
     /// the files their final names.
+    ///
     /// If the image has the digest that the same inputs gave before, that proves the objects; otherwise all of
-    /// them are hashed.
+    /// them are hashed, after they were copied.
     ///
     /// # Errors
     /// The file cannot be written, or an object that went into the image is damaged; [`Session::retried`] then
@@ -70,30 +72,19 @@ impl Session<'_> {
         };
         let reporter = self.options.reporter;
         let remembered = Remembered::new(plan, &self.store, self.options.own_key);
-        let is_known = remembered.is_known();
-        let (proven, filled) = std::thread::scope(|scope| {
-            let prove = || match is_known {
-                true => Ok(()),
-                false => {
-                    self.store.prove(image.objects())?;
-                    self.store.prove_used()
-                }
-            };
-            let proof = scope.spawn(prove);
-            let filled = outputs.fill(image, &self.store, keep, reporter);
-            (proof.join(), filled)
-        });
-        let filled = self.naming_full_disk(filled)?;
-        let proven = proven.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let filled = self.naming_full_disk(outputs.fill(image, &self.store, keep, reporter))?;
         let in_store = |source| SessionError::store(&self.store, source);
-        proven.map_err(in_store)?;
-        if !filled.is_proven_by_digest() {
-            self.store.prove(image.objects()).map_err(in_store)?;
-        }
         let digest = filled.written.sha256.expect("outputs are hashed");
-        if !remembered.is(&digest) {
-            if is_known {
-                self.store.prove_used().map_err(in_store)?;
+        let is_remembered = remembered.is(&digest);
+        if !is_remembered || !filled.is_proven_by_digest() {
+            // Objects are hashed after they were copied. A bit that is lost before the copy is then found, whenever
+            // it was lost, also while this build ran.
+            let proven = self.store.prove_again(&image.objects().collect());
+            proven.map_err(in_store)?;
+        }
+        if !is_remembered {
+            self.store.prove_used().map_err(in_store)?;
+            if remembered.is_known() {
                 let words = "this image differs from the one that the same inputs gave before, although \
                              everything that it was made of is in order: a different imgbuild made that one, the \
                              store's note of its digest was changed, or packages were configured anew and a script \
@@ -103,6 +94,21 @@ impl Session<'_> {
             remembered.set(&digest).map_err(in_store)?;
         }
         filled.note(&self.store).map_err(in_store)?;
-        Ok(filled.finish(reporter)?)
+        let written = filled.finish(reporter)?;
+        // Without the record, a collection takes the objects for older than they are.
+        let lock = Sha256::of(plan.lock.to_text().as_bytes());
+        let _ = self.store.record_build(&label(plan), &lock);
+        Ok(written)
     }
+}
+
+/// Board, profile and base of `plan`, by which a person recognizes its build.
+fn label(plan: &Plan) -> String {
+    let spec = &plan.spec;
+    let base = spec
+        .base
+        .as_ref()
+        .map(|base| format!(" on {}", base.name()));
+    let (board, profile) = (&spec.board.name, &spec.profile.name);
+    format!("{board} + {profile}{}", base.unwrap_or_default())
 }

@@ -30,9 +30,7 @@ impl Store {
 
     /// The digest that [`Store::set_memo`] noted, whether or not the store has that object.
     pub fn noted(&self, stage: &str, key: &Sha256) -> Option<Sha256> {
-        let text = read_note(&self.memo_path(stage, key))?;
-        let digest = text.lines().next()?.parse().ok()?;
-        (text == memo_text(stage, key, &digest)).then_some(digest)
+        parse_memo(&self.memo_path(stage, key), stage, key)
     }
 
     fn memo_path(&self, stage: &str, key: &Sha256) -> PathBuf {
@@ -45,6 +43,13 @@ impl Store {
         folder::clear(path, |found| !found.is_dir())?;
         fs_err::rename(&scratch, path)
     }
+}
+
+/// The digest that the memo of `stage` for `key` in the file `path` holds; `None` if it is damaged.
+pub(super) fn parse_memo(path: &Path, stage: &str, key: &Sha256) -> Option<Sha256> {
+    let text = read_note(path)?;
+    let digest = text.lines().next()?.parse().ok()?;
+    (text == memo_text(stage, key, &digest)).then_some(digest)
 }
 
 /// The text of a memo: the digest of the result, and a digest over stage, key and result.
