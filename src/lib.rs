@@ -91,6 +91,7 @@
 //!
 //! - [`session`] is the front end as a library.
 //! - [`boot_test`] starts an image in [`qemu`] and runs the checks of its profile.
+//! - [`cache`] says what a store holds, makes it smaller and checks it.
 //! - [`cli`] is the command; it alone knows arguments, environment, clock and terminal.
 //! - [`event`] has the events that a build reports while it runs.
 //!
@@ -150,6 +151,7 @@ pub mod sink;
 pub mod verify;
 
 pub mod boot_test;
+pub mod cache;
 pub mod qemu;
 pub mod session;
 

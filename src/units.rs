@@ -87,6 +87,39 @@ impl fmt::Debug for Lba {
     }
 }
 
+/// A length of time in seconds, written as a number of seconds, minutes, hours, days or weeks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age(pub u64);
+
+/// An error: the text is not a length of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a length of time: expected a number with s, m, h, d (days) or w (weeks), such as 30d"
+)]
+pub struct NotAnAge(pub String);
+
+impl FromStr for Age {
+    type Err = NotAnAge;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAge> {
+        const UNITS: [(&str, u64); 5] = [
+            ("s", 1),
+            ("m", 60),
+            ("h", 3600),
+            ("d", 86_400),
+            ("w", 604_800),
+        ];
+        let split = UNITS.iter().find_map(|(unit, seconds)| {
+            let digits = text.strip_suffix(unit)?;
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then_some((digits, *seconds))
+        });
+        let age =
+            split.and_then(|(digits, seconds)| digits.parse::<u64>().ok()?.checked_mul(seconds));
+        age.map(Self).ok_or_else(|| NotAnAge(text.to_owned()))
+    }
+}
+
 /// An error: the text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -133,6 +166,32 @@ mod tests {
     fn what_is_no_size_is_refused() {
         for text in ["", "MiB", "-1", "4 MiB", "4MB", "1.5GiB", "99999999999TiB"] {
             assert_eq!(text.parse::<Bytes>(), Err(NotASize(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_are_read_and_others_refused() {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("90m", 5400),
+            ("12h", 43_200),
+            ("30d", 2_592_000),
+            ("2w", 1_209_600),
+        ] {
+            assert_eq!(text.parse(), Ok(Age(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "d",
+            "30",
+            "1.5d",
+            "-1d",
+            "+1d",
+            "1 d",
+            "1D",
+            "30000000000000000w",
+        ] {
+            assert_eq!(text.parse::<Age>(), Err(NotAnAge(text.to_owned())));
         }
     }
 

@@ -1,5 +1,9 @@
 //! The command line as it was typed. Other modules decide what it means.
 
+mod cache;
+
+pub(super) use cache::{CacheAction, CacheArgs, CollectArgs};
+
 use crate::digest::Sha256;
 use crate::qemu::Firmware;
 use crate::sink::Format;
@@ -120,6 +124,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Shown,
     },
+    /// Say what the store holds, make it smaller, or check it.
+    Cache(CacheArgs),
     /// Print completions for a shell.
     Completions {
         /// The shell.

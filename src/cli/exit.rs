@@ -7,6 +7,7 @@ use crate::apt::repository::RepositoryError;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
 use crate::boot_test::BootTestError;
+use crate::cache::CacheError;
 use crate::compose::ComposeError;
 use crate::compose::device::DeviceError;
 use crate::compose::layer::LayerError;
@@ -53,6 +54,10 @@ pub(super) fn code(failure: &Failure) -> u8 {
         Failure::Keyring { .. } => INPUT,
         Failure::Session(error) => session(error),
         Failure::BootTest(error) => boot_test(error),
+        Failure::Cache(error) => match error {
+            CacheError::Damaged { .. } => INPUT,
+            CacheError::Store { .. } | CacheError::Kept { .. } => OUTPUT,
+        },
         Failure::WriteLock { .. } | Failure::Print(_) => OUTPUT,
     }
 }

@@ -6,6 +6,7 @@ use crate::apt::keyring::KeyringError;
 use crate::apt::repository::RepositoryError;
 use crate::base::{BaseError, SourceError};
 use crate::boot_test::BootTestError;
+use crate::cache::CacheError;
 use crate::configure::ConfigureError;
 use crate::define::FolderError;
 use crate::diag::{Diagnostics, Visible};
@@ -94,6 +95,9 @@ pub(super) enum Failure {
     /// The image did not pass its test.
     #[error(transparent)]
     BootTest(#[from] BootTestError),
+    /// The store cannot be listed, made smaller or checked, or objects were damaged.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     /// Standard output failed.
     #[error(transparent)]
     Print(#[from] PrintError),
@@ -140,6 +144,9 @@ impl Failure {
                     "`--lock {path}` takes it as it is; `imgbuild lock` makes it anew"
                 ));
             }
+            Self::Cache(CacheError::Store { .. } | CacheError::Kept { .. }) => {
+                "the folder has to be yours, and writable for everything but listing; --store names another one"
+            }
             Self::Session(error) => match &**error {
                 SessionError::NoMirror => return Some(mirror_help()),
                 error => session_help(error)?,
@@ -159,10 +166,14 @@ fn mirror_help() -> String {
     )
 }
 
+/// What a person can do whose disk is full.
+const MAKE_ROOM: &str = "make room there (`imgbuild cache gc --older-than 30d` removes what no build has used for a \
+                         month), or give another folder with --store";
+
 fn session_help(error: &SessionError) -> Option<&'static str> {
     Some(match error {
         SessionError::Store { .. } => "give another folder with --store",
-        SessionError::Full { .. } => "make room there, or give another folder with --store",
+        SessionError::Full { .. } => MAKE_ROOM,
         SessionError::Resolve(error) => match &**error {
             ResolveError::Repository(error) => return repository_help(error),
             _ => return None,
@@ -230,9 +241,7 @@ fn fetch_help(error: &FetchStageError) -> Option<&'static str> {
         FetchStageError::Fetch(error) => input_help(error),
         FetchStageError::Blob { source, .. } => blob_help(source),
         FetchStageError::Repository(error) => repository_help(error),
-        FetchStageError::NoSpace { .. } => {
-            Some("make room there, or give another folder with --store")
-        }
+        FetchStageError::NoSpace { .. } => Some(MAKE_ROOM),
         FetchStageError::NoRepository { .. }
         | FetchStageError::NotLocked { .. }
         | FetchStageError::Address(_) => None,

@@ -53,18 +53,11 @@ fn read(
             (path, text)
         }
     };
-    let text = match text {
-        Ok(text) => text,
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            return Err(Failure::ReadLock { path, source });
-        }
-        Err(_) if args.lock.is_some() || args.locked => return Err(Failure::NoLock(path)),
-        Err(_) => return Ok(None),
-    };
-    let lock = match Lock::parse(&text) {
-        Ok(lock) => lock,
-        Err(source) => return Err(Failure::Lock { path, source }),
-    };
+    let is_missing = matches!(&text, Err(error) if error.kind() == io::ErrorKind::NotFound);
+    if is_missing && args.lock.is_none() && !args.locked {
+        return Ok(None);
+    }
+    let lock = parse(&path, text)?;
     let shown = path.display();
     let text = format!("lock `{shown}` decides the version of every package");
     reporter.report(Event::Warning(text));
@@ -78,6 +71,22 @@ fn read(
             })?;
     }
     Ok(Some(lock))
+}
+
+/// The lock in the file `path`, which the user named.
+pub(super) fn named(path: &Path) -> Result<Lock, Failure> {
+    parse(path, files::read_text(path, files::MAX_LONG))
+}
+
+/// The lock in `text`, which was read from the file `path`.
+fn parse(path: &Path, text: io::Result<String>) -> Result<Lock, Failure> {
+    let path = path.to_owned();
+    let text = match text {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Failure::NoLock(path)),
+        Err(source) => return Err(Failure::ReadLock { path, source }),
+    };
+    Lock::parse(&text).map_err(|source| Failure::Lock { path, source })
 }
 
 /// Writes `lock` to `path`, and makes the folders of the path.

@@ -3,6 +3,7 @@
 
 mod args;
 mod build;
+mod cache;
 mod check;
 mod environment;
 mod exit;
@@ -98,6 +99,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
                 json,
             } => show::profile(&name, &definitions, json),
         },
+        Command::Cache(args) => cache::cache(&args, cli.talk),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::grammar(), "imgbuild", &mut text);

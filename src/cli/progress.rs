@@ -3,6 +3,7 @@
 use super::terminal::{now, say};
 use crate::diag::visible;
 use crate::event::{Event, Reporter, Stage, Work};
+use crate::units::Bytes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -45,6 +46,11 @@ fn title(stage: Stage) -> &'static str {
         Stage::Seal => "seal",
         Stage::Write => "write",
     }
+}
+
+/// `bytes` as a person reads them: `1.20 GiB`.
+pub(super) fn shown(bytes: Bytes) -> String {
+    indicatif::HumanBytes(bytes.0).to_string()
 }
 
 impl Progress {

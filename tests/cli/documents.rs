@@ -20,11 +20,12 @@ const OTHER_FLAGS: [&str; 7] = [
 
 /// The command, and flags with their values, that are put before a flag that a sentence names alone, until the
 /// program takes the line.
-const CONTEXTS: [(&[&str], &[[&str; 2]]); 4] = [
+const CONTEXTS: [(&[&str], &[[&str; 2]]); 5] = [
     (&[], &[BOARD, PROFILE]),
     (&[], &[BOARD, PROFILE, ["--base", "IMAGE"]]),
     (&[], &[]),
     (&["test"], &[BOARD, PROFILE]),
+    (&["cache", "gc"], &[]),
 ];
 const BOARD: [&str; 2] = ["--board", "B"];
 const PROFILE: [&str; 2] = ["--profile", "P"];

@@ -14,6 +14,7 @@ mod base_volumes;
 mod bases;
 mod boards;
 mod boot_test;
+mod cache;
 #[path = "../fixture/command.rs"]
 mod command;
 mod commands;
