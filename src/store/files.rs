@@ -107,8 +107,12 @@ impl StoreFiles {
     pub fn objects(&self) -> io::Result<Vec<FoundObject>> {
         let mut objects = Vec::new();
         for start in self.names("objects")? {
-            // What is no folder has no objects.
             let folder = Path::new("objects").join(&start);
+            // What is no folder has no objects, and a symlink is not followed.
+            let found = fs_err::symlink_metadata(self.root.join(&folder));
+            if !found.is_ok_and(|found| found.is_dir()) {
+                continue;
+            }
             for rest in self.names(folder).unwrap_or_default() {
                 let Ok(digest) = format!("{start}{rest}").parse::<Sha256>() else {
                     continue;

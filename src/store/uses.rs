@@ -50,7 +50,12 @@ impl Gate {
     ///
     /// The filesystem has no locks.
     pub(super) fn exclusive<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
-        self.lock(FlockOperation::LockExclusive)?;
+        self.lock(FlockOperation::LockExclusive).map_err(|error| {
+            let words = format!(
+                "its filesystem has no locks, by which running builds are known, so nothing is removed: {error}"
+            );
+            io::Error::new(error.kind(), words)
+        })?;
         let done = work();
         self.unlock();
         Ok(done)
