@@ -86,10 +86,42 @@ impl Unfinished {
     ///
     /// The file or its folder cannot be synced, or the file cannot be renamed.
     pub fn finish(mut self) -> io::Result<()> {
-        self.file().sync_all()?;
-        fs_err::rename(&self.partial, &self.path)?;
-        self.file = None;
-        sync_folder(folder(&self.path))
+        Self::finish_together(&mut [&mut self]).map_err(|(_, error)| error)
+    }
+
+    /// Syncs `files` and gives them their final names, in their order. None gets its name before all of them are
+    /// synced, because a full disk may show only then, and the names are given within one moment.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Unfinished::finish`], with the index of the file.
+    pub fn finish_together(files: &mut [&mut Self]) -> Result<(), (usize, io::Error)> {
+        for (index, file) in files.iter().enumerate() {
+            let ready = file.file().sync_all().and_then(|()| file.check_place());
+            ready.map_err(|error| (index, error))?;
+        }
+        for (index, file) in files.iter_mut().enumerate() {
+            let renamed = fs_err::rename(&file.partial, &file.path);
+            renamed.map_err(|error| (index, error))?;
+            file.file = None;
+        }
+        for (index, file) in files.iter().enumerate() {
+            let synced = sync_folder(folder(&file.path));
+            synced.map_err(|error| (index, error))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses the final name if a folder has been made there. The rename of this file would fail, after those of
+    /// other files.
+    fn check_place(&self) -> io::Result<()> {
+        match fs_err::symlink_metadata(&self.path) {
+            Ok(found) if found.is_dir() => {
+                let words = format!("`{}` is a folder", self.path.display());
+                Err(io::Error::new(io::ErrorKind::IsADirectory, words))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -320,6 +352,22 @@ mod tests {
             names(folder.path()),
             ["x.img", "x.img.a.partial", "y.img.1.partial"]
         );
+    }
+
+    #[test]
+    fn of_files_that_are_finished_together_none_appears_if_one_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        let create = |name: &str| Unfinished::create(&folder.path().join(name)).unwrap();
+        let [mut one, mut two, mut three] = ["one", "two", "three"].map(create);
+        fs_err::create_dir(folder.path().join("two")).unwrap();
+        let finished = Unfinished::finish_together(&mut [&mut one, &mut two, &mut three]);
+        let (index, error) = finished.unwrap_err();
+        assert_eq!(index, 1);
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
+        fs_err::remove_dir(folder.path().join("two")).unwrap();
+        Unfinished::finish_together(&mut [&mut one, &mut three]).unwrap();
+        drop((one, two, three));
+        assert_eq!(names(folder.path()), ["one", "three"]);
     }
 
     #[test]

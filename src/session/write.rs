@@ -93,7 +93,7 @@ impl Session<'_> {
             }
             remembered.set(&digest).map_err(in_store)?;
         }
-        filled.note(&self.store).map_err(in_store)?;
+        self.naming_full_disk(filled.note(&self.store).map_err(in_store))?;
         let written = filled.finish(reporter)?;
         // Without the record, a collection takes the objects for older than they are.
         let lock = Sha256::of(plan.lock.to_text().as_bytes());

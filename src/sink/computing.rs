@@ -66,8 +66,9 @@ impl<'a> Computing<'a> {
         &mut self,
         write: impl FnOnce(&mut dyn FnMut(&Arc<Vec<u8>>)) -> Result<(), E>,
     ) -> Result<(), E> {
+        let followers = self.followers();
         std::thread::scope(|scope| {
-            let started = self.followers().into_iter().map(|follower| {
+            let started = followers.into_iter().map(|follower| {
                 let (sender, receiver) = mpsc::sync_channel::<Arc<Vec<u8>>>(N_WAITING);
                 scope.spawn(move || receiver.iter().for_each(|bytes| follower.take(&bytes)));
                 sender

@@ -10,22 +10,13 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The disk is full.
-    #[error("`{}` is full: the image needs {needed} bytes there and {free} are free; make room or choose another folder", .folder.display(), needed = .needed.0, free = .free.0)]
+    #[error("`{}` is full: {}; make room or choose another folder", .folder.display(), room(*.needed, *.free))]
     NoSpace {
         /// The folder of the output.
         folder: PathBuf,
-        /// Bytes that the image takes, holes left out.
-        needed: Bytes,
-        /// The bytes that an ordinary user can still write there after the unfinished file was
-        /// removed.
-        free: Bytes,
-    },
-    /// The disk is full. The length of a compressed image is known only when it is complete.
-    #[error("`{}` is full: the compressed image needs more than the {free} bytes that are free there; make room or choose another folder", .folder.display(), free = .free.0)]
-    NoSpaceForCompressed {
-        /// The folder of the output.
-        folder: PathBuf,
-        /// The bytes that an ordinary user can still write there after the unfinished file was
+        /// Bytes that the image takes, holes left out. They are unknown of a compressed image, and of several outputs.
+        needed: Option<Bytes>,
+        /// The bytes that an ordinary user can still write there after the unfinished files were
         /// removed.
         free: Bytes,
     },
@@ -76,6 +67,15 @@ pub enum SinkError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+/// What is `needed` on a full disk, and what is `free`.
+fn room(needed: Option<Bytes>, free: Bytes) -> String {
+    let free = free.0;
+    match needed {
+        Some(Bytes(needed)) => format!("the image needs {needed} bytes there and {free} are free"),
+        None => format!("what is written there needs more than the {free} bytes that are free"),
+    }
 }
 
 /// The error that stops a writer.

@@ -104,39 +104,34 @@ impl Output {
         written.map_err(Fault::Output)
     }
 
-    /// Syncs the files, because a full disk may show only then.
-    pub(super) fn sync(&self) -> Result<(), Fault> {
-        let files = [Some(&self.file), self.block_map.as_ref()];
-        let mut files = files.into_iter().flatten();
-        files
-            .try_for_each(|it| it.file().sync_all())
-            .map_err(Fault::Output)
+    /// The unfinished files, in the order in which they get their names. The block map is the first: a map of an
+    /// earlier image would have bmaptool leave out parts of this one.
+    pub(super) fn files(&mut self) -> impl Iterator<Item = &mut Unfinished> {
+        let block_map = self.block_map.iter_mut();
+        block_map.chain(std::iter::once(&mut self.file))
     }
 
-    /// Gives the files their final names. The block map gets its own first: a map of an earlier image would have
-    /// bmaptool leave out parts of this one.
-    pub(super) fn finish(self, needed: Bytes) -> Result<(), SinkError> {
-        let place = Place {
-            path: self.path,
-            partial: self.file.partial().to_owned(),
-            format: self.format,
-            needed,
-        };
-        let map = self.block_map.map_or(Ok(()), Unfinished::finish);
-        let finished = map.and_then(|()| self.file.finish());
-        finished.map_err(|error| place.explain(Fault::Output(error)))
-    }
-
-    /// The error for `fault`. The unfinished files are removed before the free space is counted.
-    pub(super) fn explain(self, fault: Fault, needed: Bytes) -> SinkError {
-        let place = Place {
-            path: self.path,
-            partial: self.file.partial().to_owned(),
-            format: self.format,
-            needed,
-        };
+    /// The error for `fault`. The unfinished files are removed before the free space is counted. `needed` is the room
+    /// that the outputs take, if it is known.
+    pub(super) fn explain(self, fault: Fault, needed: Option<Bytes>) -> SinkError {
+        let partial = self.file.partial().to_owned();
         drop((self.file, self.block_map));
-        place.explain(fault)
+        let folder = folder(&self.path);
+        match fault {
+            Fault::Object(object, source) => SinkError::Object { object, source },
+            Fault::ShortObject(object, expected) => SinkError::ShortObject { object, expected },
+            Fault::Compress(source) => SinkError::Compress(source),
+            Fault::Store(source) => SinkError::Store(source),
+            Fault::Output(source) if is_full(&source) => SinkError::NoSpace {
+                folder: folder.to_owned(),
+                needed,
+                free: unfinished::free(folder),
+            },
+            Fault::Output(source) => SinkError::Write {
+                path: partial,
+                source,
+            },
+        }
     }
 }
 
@@ -187,44 +182,6 @@ pub(super) fn fill_raw(
         Writer::new(file, objects, &mut done).image(image)
     })?;
     Ok(computing.finish())
-}
-
-/// The place of an output, for errors.
-#[derive(Debug)]
-struct Place {
-    path: PathBuf,
-    partial: PathBuf,
-    format: Format,
-    /// The room that the image takes on the disk.
-    needed: Bytes,
-}
-
-impl Place {
-    /// The error for `fault`, after the unfinished file was removed.
-    fn explain(self, fault: Fault) -> SinkError {
-        match fault {
-            Fault::Object(object, source) => SinkError::Object { object, source },
-            Fault::ShortObject(object, expected) => SinkError::ShortObject { object, expected },
-            Fault::Compress(source) => SinkError::Compress(source),
-            Fault::Store(source) => SinkError::Store(source),
-            Fault::Output(source) if is_full(&source) => {
-                let folder = folder(&self.path).to_owned();
-                let free = unfinished::free(&folder);
-                match self.format {
-                    Format::Raw | Format::Qcow2 => SinkError::NoSpace {
-                        folder,
-                        needed: self.needed,
-                        free,
-                    },
-                    Format::Xz | Format::Zstd => SinkError::NoSpaceForCompressed { folder, free },
-                }
-            }
-            Fault::Output(source) => SinkError::Write {
-                path: self.partial,
-                source,
-            },
-        }
-    }
 }
 
 fn folder(path: &Path) -> &Path {

@@ -12,6 +12,7 @@ use crate::disk::image::Image;
 use crate::event::{Event, Reporter, Stage, Work};
 use crate::store::Store;
 use crate::tree::Objects;
+use crate::unfinished::Unfinished;
 use crate::units::Bytes;
 use std::io;
 use std::path::PathBuf;
@@ -113,7 +114,7 @@ impl Outputs {
     }
 
     fn filled(self, image: &Image, passed: Result<Passed, Failed>) -> Result<Filled, SinkError> {
-        let needed = needed(image);
+        let needed = self.needed(image);
         let passed = passed.and_then(|passed| self.with_block_maps(passed));
         let passed = match passed {
             Ok(passed) => passed,
@@ -132,7 +133,7 @@ impl Outputs {
         };
         let files = self.outputs.iter().zip(passed.files).map(file).collect();
         Ok(Filled {
-            outputs: self.outputs,
+            outputs: self,
             needed,
             made: passed.made,
             is_proven: passed.is_proven,
@@ -158,8 +159,19 @@ impl Outputs {
         Ok(passed)
     }
 
+    /// The room that the outputs take on the disk, if it is known.
+    fn needed(&self, image: &Image) -> Option<Bytes> {
+        match self.outputs.as_slice() {
+            [output] => match output.format() {
+                Format::Raw | Format::Qcow2 => Some(needed(image)),
+                Format::Xz | Format::Zstd => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The error for the `fault` of one output. All unfinished files are removed.
-    fn explain(mut self, index: usize, fault: Fault, needed: Bytes) -> SinkError {
+    fn explain(mut self, index: usize, fault: Fault, needed: Option<Bytes>) -> SinkError {
         let output = self.outputs.swap_remove(index);
         drop(self);
         output.explain(fault, needed)
@@ -170,9 +182,9 @@ impl Outputs {
 /// nothing behind.
 #[derive(Debug)]
 pub struct Filled {
-    outputs: Vec<Output>,
-    /// The room that the raw image takes on the disk.
-    needed: Bytes,
+    outputs: Outputs,
+    /// The room that the outputs take on the disk, if it is known.
+    needed: Option<Bytes>,
     made: Made,
     is_proven: bool,
     /// The length, digest and block map of the image, and its files.
@@ -207,16 +219,16 @@ impl Filled {
     ///
     /// A file cannot be synced or renamed.
     pub fn finish(mut self, reporter: &dyn Reporter) -> Result<Written, SinkError> {
-        // All files are synced before the first one gets its name.
-        let mut synced = self.outputs.iter().map(Output::sync).enumerate();
-        let failed = synced.find_map(|(index, it)| Some((index, it.err()?)));
-        if let Some((index, fault)) = failed {
-            let output = self.outputs.swap_remove(index);
-            self.outputs.clear();
-            return Err(output.explain(fault, self.needed));
+        let (mut indices, mut files) = (Vec::new(), Vec::new());
+        for (index, output) in self.outputs.outputs.iter_mut().enumerate() {
+            for file in output.files() {
+                indices.push(index);
+                files.push(file);
+            }
         }
-        for output in self.outputs {
-            output.finish(self.needed)?;
+        if let Err((number, error)) = Unfinished::finish_together(&mut files) {
+            let fault = Fault::Output(error);
+            return Err(self.outputs.explain(indices[number], fault, self.needed));
         }
         reporter.finished(Stage::Write, false);
         Ok(self.written)

@@ -3,9 +3,11 @@
 use crate::command::{input, run as judge, stdout};
 use crate::fixture::{Fixture, PROGRAM, names, run};
 use imgbuild::digest::Sha256;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 impl Fixture {
     /// A build with these further arguments, without an output.
@@ -147,6 +149,11 @@ fn outputs_that_contradict_each_other_are_refused_before_anything_is_fetched() {
         (&["-o", "-", "-o", "-"], "is given twice"),
         (&["-o", "x.vmdk"], "not as .vmdk; write it to `x`"),
         (&["-o", "x.img.gz"], "not as .gz; write it to `x.img`"),
+        (&["-o", "x.tar.xz"], "not as .tar.xz; write it to `x`"),
+        (
+            &["-o", "-", "-o", "x.qcow2", "--bmap"],
+            "lies beside a .img, .img.xz or .img.zst",
+        ),
         (
             &["--format", "iso"],
             "[possible values: img, img.xz, img.zst, qcow2]",
@@ -199,10 +206,7 @@ fn a_packed_image_with_a_secret_is_its_owners_alone_and_the_store_keeps_none_of_
 #[test]
 fn a_full_disk_is_said_of_a_packed_image_too() {
     let fixture = Fixture::warm();
-    for (name, words) in [
-        ("x.img.xz", "compressed image needs more"),
-        ("x.qcow2", "needs "),
-    ] {
+    for (name, words) in [("x.img.xz", "needs more than the "), ("x.qcow2", "needs ")] {
         let mut command = Command::new("unshare");
         let script = "mount -t tmpfs -o size=64k tmpfs \"$OUT\" && { \"$@\"; code=$?; ls -A \"$OUT\"; exit $code; }";
         command.args(["-Urm", "sh", "-c", script, "sh", PROGRAM]);
@@ -214,4 +218,101 @@ fn a_full_disk_is_said_of_a_packed_image_too() {
         let finished = run(&mut command).ended(5).says(&["is full", words]);
         assert_eq!(finished.stdout, "");
     }
+}
+
+#[test]
+fn if_one_of_several_outputs_finds_a_full_disk_none_of_them_appears() {
+    let fixture = Fixture::warm();
+    fs_err::write(fixture.path("work/a.img"), "the one before").unwrap();
+    // One of the three files lies on a small disk.
+    for size in ["4k", "64k"] {
+        let mut command = Command::new("unshare");
+        let script = "mount -t tmpfs -o size=$0 tmpfs \"$OUT\" && { \"$@\"; code=$?; ls -A \"$OUT\"; exit $code; }";
+        command.args(["-Urm", "sh", "-c", script, size, PROGRAM]);
+        fixture.surround(&mut command);
+        command
+            .env("OUT", fixture.path("out"))
+            .args(fixture.inputs())
+            .args(["-o", "a.img", "--bmap", "-o", "c.qcow2", "--output"])
+            .arg(fixture.path("out/b.img.xz"));
+        let words = ["/out` is full", "needs more than the ", " free"];
+        let finished = run(&mut command).ended(5).says(&words);
+        assert_eq!(finished.stdout, "", "{size}");
+        assert_eq!(names(&fixture.path("work")), ["a.img"], "{size}");
+        assert_eq!(fixture.read("a.img"), b"the one before");
+    }
+}
+
+#[test]
+fn a_build_of_several_outputs_that_is_killed_leaves_whole_files_and_nothing_that_the_next_one_minds()
+ {
+    let fixture = Fixture::warm();
+    let outputs = ["-o", "x.img", "-o", "x.img.xz", "-o", "x.qcow2", "--bmap"];
+    run(&mut fixture.build_to(&outputs)).succeeded();
+    let files = [
+        "x.img",
+        "x.img.bmap",
+        "x.img.xz",
+        "x.img.xz.bmap",
+        "x.qcow2",
+    ];
+    let work = fixture.path("work");
+    assert_eq!(names(&work), files);
+    let good = files.map(|name| fixture.read(name));
+    let mut cut = 0;
+    for delay in 0..12 {
+        // Something is compressed in each of these builds.
+        fs_err::remove_dir_all(fixture.path("store/memo/xz-6-1")).unwrap();
+        files.map(|name| fs_err::write(work.join(name), "before").unwrap());
+        let mut child = fixture
+            .build_to(&outputs)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let is_sealed =
+            |line: std::io::Result<String>| line.unwrap().trim_start().starts_with("seal");
+        assert!(lines.any(is_sealed));
+        std::thread::sleep(Duration::from_millis(delay * 40));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for (name, good) in files.iter().zip(&good) {
+            let found = fixture.read(name);
+            assert!(found == b"before" || found == *good, "{name}");
+        }
+        cut += usize::from(names(&work).len() > files.len());
+    }
+    assert!(cut > 0, "no build was killed while it wrote");
+    run(&mut fixture.build_to(&outputs)).succeeded();
+    assert_eq!(names(&work), files);
+    assert!(files.map(|name| fixture.read(name)) == good);
+    assert_eq!(fixture.scratch(), [""; 0]);
+}
+
+#[test]
+fn a_block_map_lies_beside_each_image_that_bmaptool_reads() {
+    let fixture = Fixture::warm();
+    let both = ["-o", "x.img", "-o", "y.img.zst", "-o", "z.qcow2", "--bmap"];
+    run(&mut fixture.build_to(&both)).succeeded();
+    let files = [
+        "x.img",
+        "x.img.bmap",
+        "y.img.zst",
+        "y.img.zst.bmap",
+        "z.qcow2",
+    ];
+    assert_eq!(names(&fixture.path("work")), files);
+    let map = fixture.read("x.img.bmap");
+    assert!(fixture.read("y.img.zst.bmap") == map);
+    // Standard output has no map, and a map is the same whatever else is written.
+    let xz = ["-o", "-", "--format", "img.xz", "-o", "w.img.xz", "--bmap"];
+    let printed = judge(&mut fixture.build_to(&xz)).stdout;
+    assert!(printed == fixture.read("w.img.xz") && fixture.read("w.img.xz.bmap") == map);
+    judge(&mut on(
+        "bmaptool",
+        &["copy", "w.img.xz", "copy"],
+        &fixture.path("work"),
+    ));
+    assert!(fixture.read("copy") == fixture.read("x.img"));
 }
