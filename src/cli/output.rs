@@ -128,16 +128,72 @@ fn request(path: &Path, format: Option<Format>) -> Result<Request, Failure> {
 
 /// Refuses the name of an output that stands for a format that imgbuild does not write.
 fn check(path: &Path) -> Result<(), Failure> {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    let ending = ending.map(str::to_ascii_lowercase);
-    let other = ending.filter(|ending| OTHER_FORMS.contains(&ending.as_str()));
-    other.map_or(Ok(()), |ending| {
-        let plain = path.with_extension("");
-        Err(Failure::Usage(format!(
-            "`--output {}`: an image is written as .img, .img.xz, .img.zst or .qcow2, not as .{ending}; write it to \
-             `{}` and pack or convert that",
-            path.display(),
-            plain.display(),
-        )))
-    })
+    let Some(ending) = other_form(path) else {
+        return Ok(());
+    };
+    let mut plain = path.to_owned();
+    for _ in ending.split('.') {
+        plain.set_extension("");
+    }
+    Err(Failure::Usage(format!(
+        "`--output {}`: an image is written as .img, .img.xz, .img.zst or .qcow2, not as .{ending}; write it to `{}` \
+         and pack or convert that",
+        path.display(),
+        plain.display(),
+    )))
+}
+
+/// The ending of `path` if it stands for another format: `vmdk`, or `tar.xz` for something else that is packed.
+fn other_form(path: &Path) -> Option<String> {
+    let ending = |path: &Path| Some(path.extension()?.to_str()?.to_ascii_lowercase());
+    let last = ending(path)?;
+    if OTHER_FORMS.contains(&last.as_str()) {
+        return Some(last);
+    }
+    let before = ending(Path::new(path.file_stem()?))?;
+    let is_packed = matches!(Format::of_name(path), Some(Format::Xz | Format::Zstd));
+    let is_other = match Format::of_name(Path::new(path.file_stem()?)) {
+        Some(format) => format != Format::Raw,
+        None => OTHER_FORMS.contains(&before.as_str()),
+    };
+    (is_packed && is_other).then(|| format!("{before}.{last}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_stands_for_another_format_is_told_from_one_that_does_not() {
+        for name in [
+            "x.vmdk",
+            "x.tar.xz",
+            "x.qcow2.xz",
+            "x.IMG.XZ.zst",
+            "d.d/x.iso.zst",
+            "x.img.bmap",
+        ] {
+            let (_, ending) = name.split_once("x.").unwrap();
+            let found = other_form(Path::new(name));
+            assert!(
+                found
+                    .as_ref()
+                    .is_some_and(|it| ending.to_lowercase().ends_with(it)),
+                "{name}"
+            );
+        }
+        for name in [
+            "x",
+            "x.img",
+            "x.1.xz",
+            "x.raw.zst",
+            ".xz",
+            "x.tar.d/x.xz",
+            "tar.xz",
+            "x.img.",
+            "x.tar.img",
+        ] {
+            assert_eq!(other_form(Path::new(name)), None, "{name}");
+        }
+    }
 }
