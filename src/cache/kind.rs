@@ -16,6 +16,8 @@ pub enum Kind {
     BaseDisk,
     /// The list of an archive's packages, or its signature.
     Index,
+    /// A part of an image, compressed for a .img.xz or .img.zst.
+    CompressedPart,
     /// What a stage made: a tree of configured packages with what scripts wrote, a lock, an initramfs.
     Result,
     /// A file to which nothing leads: a blob, or what a build that was interrupted has left.
@@ -24,12 +26,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Package,
         Self::Unpacked,
         Self::BaseFile,
         Self::BaseDisk,
         Self::Index,
+        Self::CompressedPart,
         Self::Result,
         Self::Other,
     ];
@@ -42,6 +45,7 @@ impl Kind {
             Self::BaseFile => "base images",
             Self::BaseDisk => "base disks",
             Self::Index => "indices",
+            Self::CompressedPart => "compressed parts",
             Self::Result => "results of stages",
             Self::Other => "other files",
         }
@@ -74,7 +78,8 @@ pub(super) fn stage(folder: &str) -> Stage {
         "packages-text" => from_to(Kind::Index, Kind::Index),
         "in-release" | NEWEST => to(Kind::Index),
         "base-signed" | "base-small" => to(Kind::BaseFile),
-        "image" | "host-name" => Stage {
+        "xz-6" | "xz-9e" | "zstd-12" | "zstd-19" => to(Kind::CompressedPart),
+        "image" | "image-of-spans" | "host-name" => Stage {
             key: None,
             value: None,
         },
@@ -108,6 +113,8 @@ mod tests {
             assert_eq!(name(folder), expected);
         }
         assert_eq!(stage("image-7").value, None);
+        assert_eq!(stage("image-of-spans-1").value, None);
+        assert_eq!(stage("zstd-12-1").value, Some(Kind::CompressedPart));
         assert_eq!(stage("unknown-1").value, Some(Kind::Result));
     }
 }

@@ -137,6 +137,42 @@ fn what_the_store_holds_is_listed_with_what_uses_it() {
 }
 
 #[test]
+fn the_compressed_parts_of_images_are_listed_and_collected_like_everything_else() {
+    let fixture = Fixture::warm();
+    let packed = |arguments: &[&str]| {
+        let path = fixture.path("out/x.img.xz");
+        let mut command = fixture.bare(arguments);
+        let finished = run(command.args(fixture.inputs()).arg("-o").arg(&path)).succeeded();
+        assert!(!finished.stderr.contains("object "), "{}", finished.stderr);
+        fs_err::read(path).unwrap()
+    };
+    let parts = |arguments: &[&str]| -> u64 {
+        let all = fixture.cached(arguments);
+        let kinds = all["kinds"].as_array().unwrap().iter();
+        let parts = kinds.filter(|it| it["kind"] == "compressed-part");
+        parts.map(|it| it["objects"].as_u64().unwrap()).sum()
+    };
+    let good = packed(&[]);
+    let n_parts = parts(&[]);
+    assert!(n_parts > 0);
+    let all = fixture.cached(&[]);
+    let objects = all["objects"].as_array().unwrap();
+    assert!(objects.iter().all(|it| it["kind"] != "other"), "{all}");
+    // The parts of the last build stay longest, and are of use to the next one.
+    let most = (fixture.room_by_find() + (1 << 20)).to_string();
+    fixture.add_unused(500);
+    fixture.cached(&["gc", "--max-size", &most]);
+    assert_eq!(parts(&[]), n_parts);
+    assert!(packed(&["--offline"]) == good);
+    fixture.cached(&["gc", "--max-size", "0"]);
+    assert_eq!(parts(&[]), 0);
+    for stage in ["xz-6-1", "zstd-12-1"] {
+        assert_eq!(names(&fixture.path("store/memo").join(stage)), [""; 0]);
+    }
+    assert!(packed(&[]) == good);
+}
+
+#[test]
 fn a_store_that_is_not_there_is_not_made() {
     let fixture = Fixture::new();
     for arguments in [&["verify"][..], &["gc", "--max-size", "0"], &[]] {
@@ -257,8 +293,10 @@ fn what_no_build_has_used_for_long_goes_by_its_age() {
 fn nothing_is_removed_that_a_running_build_needs() {
     let fixture = Fixture::new();
     let good = fixture.image_of(&[]);
+    let packed = fixture.path("out/x.img.xz").display().to_string();
+    let pack = ["--output", &packed];
     // One build has everything in the store, and the network is not there; the others find an empty store.
-    for arguments in [&["--offline"][..], &[], &[]] {
+    for arguments in [&["--offline"][..], &[], &pack, &pack] {
         let mut build = fixture.build();
         build
             .args(arguments)
