@@ -70,7 +70,7 @@ impl<'a> Blocks<'a> {
         raw: &mut Option<Vec<u8>>,
     ) -> Result<Vec<u8>, Fault> {
         let is_kept = self.keep == Keep::Everything || known.span.is_stored();
-        let kept = is_kept.then(|| self.find(codec, known.digest)).flatten();
+        let kept = is_kept.then(|| self.find(codec, known)).flatten();
         if let Some(compressed) = kept {
             return Ok(compressed);
         }
@@ -87,11 +87,12 @@ impl<'a> Blocks<'a> {
     }
 
     /// The compressed form of a span that the store has. A damaged one is removed, and counts as
-    /// missing.
-    fn find(&self, codec: Codec, digest: Sha256) -> Option<Vec<u8>> {
-        let made = self.made().get(&(codec, digest)).copied();
-        let object = made.or_else(|| self.store.memo(codec.stage(self.level), &digest))?;
-        self.store.read(&object).ok()
+    /// missing. So does an object that is sound and has another form: the memo leads to a wrong one.
+    fn find(&self, codec: Codec, known: &Known<'_>) -> Option<Vec<u8>> {
+        let made = self.made().get(&(codec, known.digest)).copied();
+        let memo = || self.store.memo(codec.stage(self.level), &known.digest);
+        let compressed = self.store.read(&made.or_else(memo)?).ok()?;
+        (codec.content_len(&compressed) == Some(known.span.len)).then_some(compressed)
     }
 
     /// The digest of the image of these spans, if it was noted before.

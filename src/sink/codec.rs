@@ -4,9 +4,10 @@
 //! the machine nor on the number of threads: each span is compressed by one thread.
 
 use super::format::Level;
+use super::xz;
 use liblzma::stream::{Check, Filters, LzmaOptions, MtStreamBuilder, PRESET_EXTREME};
 use std::io::{self, Write};
-use zstd::zstd_safe::CParameter;
+use zstd::zstd_safe::{self, CParameter};
 
 /// A format of compressed spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,8 +37,16 @@ impl Codec {
     /// There is not enough memory.
     pub(super) fn compress(self, level: Level, span: &[u8]) -> io::Result<Vec<u8>> {
         match self {
-            Self::Xz => xz(level, span),
-            Self::Zstd => zstd(level, span),
+            Self::Xz => compress_xz(level, span),
+            Self::Zstd => compress_zstd(level, span),
+        }
+    }
+
+    /// The length of the span in `compressed`; `None` if that has another form than [`Codec::compress`] gives it.
+    pub(super) fn content_len(self, compressed: &[u8]) -> Option<u64> {
+        match self {
+            Self::Xz => xz::Block::of(compressed).map(|block| block.len),
+            Self::Zstd => zstd_safe::get_frame_content_size(compressed).ok()?,
         }
     }
 
@@ -53,7 +62,7 @@ impl Codec {
 
 /// Makes a stream of one block, whose header has both lengths, so that xz can decompress the blocks of
 /// a stream in parallel. Only liblzma's encoder for several threads writes these lengths.
-fn xz(level: Level, span: &[u8]) -> io::Result<Vec<u8>> {
+fn compress_xz(level: Level, span: &[u8]) -> io::Result<Vec<u8>> {
     let preset = match level {
         Level::Usual => 6,
         Level::Highest => 9 | PRESET_EXTREME,
@@ -79,7 +88,7 @@ fn dictionary(len: usize) -> u32 {
         .clamp(4096, 64 << 20)
 }
 
-fn zstd(level: Level, span: &[u8]) -> io::Result<Vec<u8>> {
+fn compress_zstd(level: Level, span: &[u8]) -> io::Result<Vec<u8>> {
     let level = match level {
         Level::Usual => 12,
         Level::Highest => 19,
@@ -121,6 +130,8 @@ mod tests {
             let stage = codec.stage(level);
             let digest = Sha256::of(&compressed).to_string();
             assert_eq!(&digest[..16], expected, "`{stage}` needs another number");
+            assert_eq!(codec.content_len(&compressed), Some(span().len() as u64));
+            assert_eq!(codec.content_len(b"another object"), None);
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Block<'a> {
     /// The length of the block without its padding.
     unpadded: u64,
     /// The length of its content.
-    len: u64,
+    pub(super) len: u64,
 }
 
 impl<'a> Block<'a> {

@@ -75,14 +75,25 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 impl Fixture {
     /// The bytes of the image that a build makes. The build must not wait for anything.
     fn built(&self) -> Vec<u8> {
-        run(&mut self.build()).succeeded();
-        fs_err::read(self.image()).unwrap()
+        self.built_as("x.img")
+    }
+
+    /// The bytes of the image that a build writes as `name`.
+    fn built_as(&self, name: &str) -> Vec<u8> {
+        let path = self.path("out").join(name);
+        let mut command = self.bare(&[]);
+        run(command.args(self.inputs()).arg("--output").arg(&path)).succeeded();
+        fs_err::read(path).unwrap()
     }
 
     /// Damages each file below `folder` of the store in every way, some files at a time, and
     /// expects the right image after each build.
     fn survives_damage_of(&self, folder: &str) {
-        let good = self.built();
+        self.survives_damage_as(folder, "x.img");
+    }
+
+    fn survives_damage_as(&self, folder: &str, name: &str) {
+        let good = self.built_as(name);
         let folder = self.path("store").join(folder);
         for round in 0..DAMAGES.len() {
             // A file that no build needs any more stays damaged.
@@ -102,7 +113,7 @@ impl Fixture {
                 damage(path, other);
             }
             assert!(
-                self.built() == good,
+                self.built_as(name) == good,
                 "round {round} in {}",
                 folder.display()
             );
@@ -124,6 +135,13 @@ fn no_damaged_memo_reaches_an_image() {
 #[test]
 fn no_damaged_note_of_an_inode_reaches_an_image() {
     Fixture::warm().survives_damage_of("inodes");
+}
+
+#[test]
+fn no_damage_reaches_a_packed_image() {
+    let fixture = Fixture::warm();
+    fixture.survives_damage_as("objects", "x.img.xz");
+    fixture.survives_damage_as("memo", "x.img.zst");
 }
 
 /// The text that the store notes for the inode of `path`.
@@ -181,6 +199,48 @@ fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inpu
     fs_err::remove_dir_all(fixture.path("store/memo/image-1")).unwrap();
     rot(&fixture);
     assert!(other() == changed);
+}
+
+/// What is packed anew is read by other code than what is hashed, and after the digest of the image is known.
+#[test]
+fn bits_that_a_disk_loses_in_silence_are_found_before_they_are_packed() {
+    let fixture = Fixture::warm();
+    let files = ["x.img", "x.img.xz", "x.qcow2"].map(|name| fixture.path("out").join(name));
+    let build = |files: &[&PathBuf]| {
+        let mut command = fixture.bare(&[]);
+        command.args(fixture.inputs());
+        files.iter().for_each(|file| {
+            command.arg("--output").arg(file);
+        });
+        let finished = run(&mut command).succeeded();
+        let read = |file: &&PathBuf| fs_err::read(file).unwrap();
+        (finished, files.iter().map(read).collect::<Vec<_>>())
+    };
+    let [raw, xz, qcow2] = &files;
+    let (_, good) = build(&[raw, xz, qcow2]);
+    for (wanted, forgotten) in [
+        (&[raw, xz][..], &["xz-6-1"][..]),
+        (&[xz], &["xz-6-1"]),
+        (&[xz], &["xz-6-1", "image-of-spans-1"]),
+        (&[xz], &["xz-6-1", "image-of-spans-1", "image-1"]),
+        (&[raw, qcow2], &[]),
+        (&[qcow2], &["image-1"]),
+    ] {
+        for stage in forgotten {
+            fs_err::remove_dir_all(fixture.path("store/memo").join(stage)).unwrap();
+        }
+        assert!(rot(&fixture) > 30);
+        let (finished, found) = build(wanted);
+        finished
+            .says(&["its content has changed since it was stored; it is now fetched or made anew"]);
+        let expected = files.iter().zip(&good);
+        let expected = expected.filter(|(file, _)| wanted.contains(file));
+        let expected: Vec<&Vec<u8>> = expected.map(|(_, bytes)| bytes).collect();
+        assert!(
+            found.iter().eq(expected),
+            "{wanted:?} without {forgotten:?}"
+        );
+    }
 }
 
 #[test]

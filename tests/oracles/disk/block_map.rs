@@ -3,13 +3,14 @@
 
 use super::{Fixture, fixture, mbr_partition, named};
 use crate::command::{e2fsck, run, stdout};
+use imgbuild::disk::image::Image;
 use imgbuild::disk::table::{Kind as TableKind, Partition};
 use imgbuild::epoch::{Epoch, Timestamp};
 use imgbuild::event::Silent;
 use imgbuild::fs::ext4::{self, Features};
 use imgbuild::fs::fat::{self, FatBits};
 use imgbuild::layout::{self, Layout, Request, Start};
-use imgbuild::sink::{Format, Keep, Output, Outputs, Readers};
+use imgbuild::sink::{Format, Keep, Level, Output, Outputs, Readers};
 use imgbuild::tree::{Content, Kind, Meta, Node, Origin, Tree, TreePath};
 use imgbuild::units::{Bytes, Lba};
 use proptest::prelude::*;
@@ -53,15 +54,13 @@ fn tree(lens: &[(usize, usize)]) -> Tree {
     tree
 }
 
-/// Writes `disk.img` with a map beside it: a FAT with the files `boot` and an ext4 with the files `root`, which has
-/// `margin` MiB more than it needs.
-fn write(
-    fixture: &Fixture,
+/// A FAT with the files `boot` and an ext4 with the files `root`, which has `margin` MiB more than it needs.
+fn image(
     boot: &[(usize, usize)],
     root: &[(usize, usize)],
     features: Features,
     margin: u64,
-) -> (Layout, PathBuf) {
+) -> (Layout, Image) {
     let root = tree(root);
     let mut params = ext4::Params::new(0, [7; 16], [9; 16], Epoch(0));
     params.features = features;
@@ -91,17 +90,41 @@ fn write(
     ]);
     let layout = layout::solve(&request).unwrap();
     let image = layout::assemble(&layout, contents, BTreeMap::new()).unwrap();
+    (layout, image)
+}
+
+/// Writes an [`image`] to `disk.img`, with a map beside it.
+fn write(
+    fixture: &Fixture,
+    boot: &[(usize, usize)],
+    root: &[(usize, usize)],
+    features: Features,
+    margin: u64,
+) -> (Layout, PathBuf) {
+    let (layout, image) = image(boot, root, features, margin);
     let path = fixture.folder.path().join("disk.img");
-    let output = Output::create(&path, Format::Raw, Readers::Anyone).unwrap();
-    let output = output.with_block_map(&map_of(&path)).unwrap();
-    let filled = Outputs::from(output).fill(&image, &fixture.store, Keep::Everything, &Silent);
-    let written = filled.unwrap().finish(&Silent).unwrap();
-    assert!(written.len.is_multiple_of(4096));
+    write_as(fixture, &image, &[(&path, Format::Raw)]);
     (layout, path)
 }
 
+/// Writes `image` to files, with a map beside each, as a session does.
+fn write_as(fixture: &Fixture, image: &Image, files: &[(&Path, Format)]) {
+    let outputs = files.iter().map(|(path, format)| {
+        let output = Output::create(path, *format, Readers::Anyone).unwrap();
+        output.with_block_map(&map_of(path)).unwrap()
+    });
+    let outputs = Outputs::new(outputs.collect(), Level::Usual);
+    let filled = outputs.fill(image, &fixture.store, Keep::Everything, &Silent);
+    let filled = filled.unwrap();
+    filled.note(&fixture.store).unwrap();
+    let written = filled.finish(&Silent).unwrap();
+    assert!(written.len.is_multiple_of(4096));
+}
+
 fn map_of(image: &Path) -> PathBuf {
-    image.with_extension("img.bmap")
+    let mut name = image.as_os_str().to_owned();
+    name.push(".bmap");
+    PathBuf::from(name)
 }
 
 /// A card of the length of `image` that held other bytes, after bmaptool has written the image to it.
@@ -186,6 +209,31 @@ fn bmaptool_finds_the_map_and_verifies_what_it_copies() {
         !output.status.success() && text.contains("checksum mismatch"),
         "{text}"
     );
+}
+
+#[test]
+fn a_packed_image_has_the_map_of_the_raw_one_and_bmaptool_reads_both() {
+    let fixture = fixture();
+    let (_, image) = image(&[(1, 5000)], &[(2, 700_000)], Features::default(), 60);
+    let path = |name: &str| fixture.folder.path().join(name);
+    let raw = path("disk.img");
+    write_as(&fixture, &image, &[(&raw, Format::Raw)]);
+    let map = fs_err::read(map_of(&raw)).unwrap();
+    // Alone, alone once more with everything compressed already, and all in one pass.
+    let (xz, zst) = (path("disk.img.xz"), path("disk.img.zst"));
+    let (xz, zst) = ((xz.as_path(), Format::Xz), (zst.as_path(), Format::Zstd));
+    let both = [xz, zst, (raw.as_path(), Format::Raw)];
+    for files in [&[xz][..], &[xz], &[zst], &both] {
+        write_as(&fixture, &image, files);
+        for (file, _) in files {
+            assert!(fs_err::read(map_of(file)).unwrap() == map, "{file:?}");
+            let copy = path("copy.img");
+            run(Command::new("bmaptool").arg("copy").args([*file, &copy]));
+            assert!(fs_err::read(&copy).unwrap() == fs_err::read(&raw).unwrap());
+            fs_err::remove_file(&copy).unwrap();
+            fs_err::remove_file(map_of(file)).unwrap();
+        }
+    }
 }
 
 /// This is why the map is not made from the holes of the file, and it shows that the checks find what is missing.

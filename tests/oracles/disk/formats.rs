@@ -8,6 +8,7 @@ use imgbuild::event::Silent;
 use imgbuild::listing;
 use imgbuild::sink::{Filled, Format, Keep, Level, Output, Outputs, Readers, Written};
 use imgbuild::store::Store;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,6 +49,7 @@ fn image(store: &Store) -> (Image, Vec<u8>) {
         let object = if n % 3 == 0 { one } else { two };
         slice(21 * MIB + n * 65_536, object, n * 4096 % 200_000, 60_000)
     }));
+    regions.push(Region::free(40 * MIB + 4096..50 * MIB));
     regions.push(Region::bytes(60 * MIB, bytes(5, 4096)));
     let image = Image::new(64 * MIB + 4096, regions).unwrap();
     let mut raw = vec![0; image.len() as usize];
@@ -83,6 +85,31 @@ impl Fixture {
         let filled = self.fill(image, formats, level, Keep::Everything);
         filled.note(&self.store).unwrap();
         filled.finish(&Silent).unwrap()
+    }
+
+    /// The compressed spans that the store has of a stage: the names of their memos, and the objects.
+    fn compressed(&self, stage: &str) -> Vec<(String, Sha256)> {
+        let folder = self.store.root().join("memo").join(stage);
+        let notes = listing::sorted(&folder).unwrap().into_iter();
+        let notes = notes.map(|note| {
+            let text = fs_err::read_to_string(folder.join(&note)).unwrap();
+            let object = text.lines().next().unwrap().parse().unwrap();
+            (note.into_string().unwrap(), object)
+        });
+        notes.collect()
+    }
+
+    /// Checks that another process gets the same xz stream, although not all compressed spans are of use.
+    fn gives_again(&self, image: &Image, expected: &[u8]) {
+        let store = Store::open(self.store.root()).unwrap();
+        let path = self.output(Format::Xz);
+        let output = Output::create(&path, Format::Xz, Readers::Anyone).unwrap();
+        let filled = Outputs::from(output).fill(image, &store, Keep::Everything, &Silent);
+        let filled = filled.unwrap();
+        assert!(filled.has_new_blocks() && !filled.is_proven_by_digest());
+        filled.note(&store).unwrap();
+        filled.finish(&Silent).unwrap();
+        assert!(fs_err::read(&path).unwrap() == expected);
     }
 
     /// Checks that `command` prints the raw image.
@@ -196,22 +223,84 @@ fn a_span_is_compressed_once_and_a_damaged_block_is_made_anew() {
     assert_eq!(third.written.sha256, Some(Sha256::of(&raw)));
     third.finish(&Silent).unwrap();
 
-    let folder = fixture.store.root().join("memo/xz-6-1");
-    let note = listing::sorted(&folder).unwrap().pop().unwrap();
-    let note = fs_err::read_to_string(folder.join(note)).unwrap();
-    let object: Sha256 = note.lines().next().unwrap().parse().unwrap();
-    let path = fixture.store.object_path(&object);
-    fs_err::remove_file(&path).unwrap();
-    fs_err::write(&path, "damaged").unwrap();
-    let store = Store::open(fixture.store.root()).unwrap();
-    let output = Output::create(&fixture.output(Format::Xz), Format::Xz, Readers::Anyone).unwrap();
-    let filled = Outputs::from(output)
-        .fill(&image, &store, Keep::Everything, &Silent)
-        .unwrap();
-    assert!(filled.has_new_blocks());
-    filled.finish(&Silent).unwrap();
-    let after = formats.map(|format| fs_err::read(fixture.output(format)).unwrap());
-    assert!(before == after);
+    // Some blocks are damaged, some are cut, and some are gone.
+    let blocks = fixture.compressed("xz-6-1");
+    let objects: BTreeSet<Sha256> = blocks.iter().map(|(_, object)| *object).collect();
+    assert!(objects.len() > 10);
+    for (index, object) in objects.iter().enumerate() {
+        let path = fixture.store.object_path(object);
+        let whole = fs_err::read(&path).unwrap();
+        fs_err::remove_file(&path).unwrap();
+        match index % 4 {
+            0 => fs_err::write(&path, "damaged").unwrap(),
+            1 => fs_err::write(&path, &whole[..whole.len() - 1]).unwrap(),
+            2 => {}
+            _ => fs_err::write(&path, whole).unwrap(),
+        }
+    }
+    fixture.gives_again(&image, &before[0]);
+    // The memos lead to an object that is sound, and is no block.
+    let blocks = fixture.compressed("xz-6-1");
+    let other = fixture.store.insert(b"no block").unwrap();
+    for (note, _) in &blocks {
+        let key: Sha256 = note.parse().unwrap();
+        fixture.store.set_memo("xz-6-1", &key, &other).unwrap();
+    }
+    fixture.gives_again(&image, &before[0]);
+}
+
+#[test]
+fn two_builds_that_compress_the_same_spans_at_once_get_the_same_bytes() {
+    let fixture = fixture();
+    let (image, raw) = image(&fixture.store);
+    let write = |name: &str| {
+        let store = Store::open(fixture.store.root()).unwrap();
+        let path = fixture.folder.path().join(name);
+        let output = Output::create(&path, Format::Xz, Readers::Anyone).unwrap();
+        let filled = Outputs::from(output).fill(&image, &store, Keep::Everything, &Silent);
+        let filled = filled.unwrap();
+        filled.note(&store).unwrap();
+        assert!(store.take_lost().is_empty());
+        filled.finish(&Silent).unwrap();
+        fs_err::read(&path).unwrap()
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| write("one.img.xz"));
+        let other = scope.spawn(|| write("other.img.xz"));
+        (one.join().unwrap(), other.join().unwrap())
+    });
+    assert!(one == other && one == write("third.img.xz"));
+    let path = fixture.folder.path().join("third.img.xz");
+    fixture.prints(&mut on("xz", &["-dc"], &path), &raw);
+}
+
+/// What is read beside the reading that gives the digest has to be proven by hashing the objects.
+#[test]
+fn the_digest_proves_an_output_only_if_every_byte_of_it_was_hashed() {
+    use Format::{Qcow2, Raw, Xz};
+    let cases: [(&[Format], bool); 6] = [
+        (&[Raw], true),
+        (&[Xz], true),
+        (&[Qcow2, Xz], true),
+        (&[Raw, Qcow2], false),
+        (&[Raw, Raw], false),
+        (&[Raw, Xz], false),
+    ];
+    let fixture = fixture();
+    let (image, _) = image(&fixture.store);
+    for (formats, expected) in cases {
+        let filled = fixture.fill(&image, formats, Level::Usual, Keep::Everything);
+        assert_eq!(filled.is_proven_by_digest(), expected, "{formats:?}");
+    }
+    let warm = |formats: &[Format]| {
+        fixture
+            .fill(&image, formats, Level::Usual, Keep::Everything)
+            .is_proven_by_digest()
+    };
+    fixture.written(&image, &[Xz], Level::Usual);
+    // Nothing is read but compressed spans, each of which is hashed; then a digest is known, and some spans are not.
+    assert!(warm(&[Xz]) && warm(&[Raw, Xz]));
+    assert!(!warm(&[Format::Zstd]));
 }
 
 #[test]
