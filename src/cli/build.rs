@@ -6,9 +6,10 @@ use super::output::{self, Place, Request};
 use super::progress::Progress;
 use super::terminal::{now, print_file, print_path, say};
 use super::{inputs, locks};
+use crate::event::{Event, Reporter};
 use crate::plan::Plan;
 use crate::session::{Session, SessionError};
-use crate::sink::{Format, Level, Outputs, Written};
+use crate::sink::{Format, Level, Output, Outputs, Written};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -61,7 +62,7 @@ fn write<'a>(
     let session = inputs::open(&args.target, &args.input, progress)?;
     let (plan, written) = session.retried(|| {
         // The outputs are made first, so that a build of minutes does not end with an output that cannot be written.
-        let outputs = outputs(&session, args, requests)?;
+        let outputs = outputs(&session, args, requests, progress)?;
         let (plan, base) = locks::plan(&session, args, progress)?;
         if talk.verbose {
             say(plan.to_text().trim_end());
@@ -81,21 +82,37 @@ fn outputs(
     session: &Session<'_>,
     args: &BuildArgs,
     requests: &[Request],
+    progress: &Progress,
 ) -> Result<Outputs, SessionError> {
     let level = match args.max_compression {
         true => Level::Highest,
         false => Level::Usual,
     };
-    let outputs = requests.iter().map(|request| {
-        let file = request.file(session.spec());
-        let path = file.unwrap_or_else(|| session.scratch_path());
-        let output = session.output_as(&path, request.format)?;
-        match request.block_map(session.spec()).filter(|_| args.bmap) {
-            Some(map) => session.with_block_map(output, &map),
-            None => Ok(output),
-        }
-    });
+    let outputs = requests.iter();
+    let outputs = outputs.map(|request| output(session, args, request, progress));
     Ok(Outputs::new(outputs.collect::<Result<_, _>>()?, level))
+}
+
+/// Makes the unfinished files of one output.
+fn output(
+    session: &Session<'_>,
+    args: &BuildArgs,
+    request: &Request,
+    progress: &Progress,
+) -> Result<Output, SessionError> {
+    let file = request.file(session.spec());
+    let path = file.unwrap_or_else(|| session.scratch_path());
+    let output = session.output_as(&path, request.format)?;
+    match request.block_map(session.spec()) {
+        Some(map) if args.bmap => return session.with_block_map(output, &map),
+        Some(map) if map.exists() => progress.report(Event::Warning(format!(
+            "`{}` is the map of an earlier image, by which bmaptool refuses the new one: remove the map, or give \
+             `--bmap`",
+            map.display()
+        ))),
+        _ => {}
+    }
+    Ok(output)
 }
 
 /// Says what was written under `names`: each packed file, and the image with its digest.

@@ -225,7 +225,8 @@ impl Image {
         Ok(Self::new(len, regions).expect("the kernel gives data in ascending order"))
     }
 
-    /// The image, with the zeros in the ascending spans `free` as free space. Bytes that are stored there stay.
+    /// The image, with the zeros in the ascending spans `free` as free space. Bytes that are stored there stay. The
+    /// spans may overlap.
     #[must_use]
     pub fn with_free(self, free: &[Range<u64>]) -> Self {
         let mut regions = Vec::with_capacity(self.regions.len());
@@ -234,14 +235,17 @@ impl Image {
                 regions.push(region);
                 continue;
             }
+            let (mut at, end) = (region.start, region.end());
             let first = free.partition_point(|span| span.end <= region.start);
-            let within = free[first..].iter();
-            let within = within.take_while(|span| span.start < region.end());
-            regions.extend(within.map(|span| {
-                Region::free(span.start.max(region.start)..span.end.min(region.end()))
-            }));
+            for span in free[first..].iter().take_while(|span| span.start < end) {
+                let span = span.start.max(at)..span.end.min(end);
+                if !span.is_empty() {
+                    at = span.end;
+                    regions.push(Region::free(span));
+                }
+            }
         }
-        Self::new(self.len, regions).expect("spans ascend, and lie within what was zeros")
+        Self::new(self.len, regions).expect("each lies in zeros, behind the one before")
     }
 
     /// The regions of the bytes `range`, moved so that the range begins at `to`. Those of zeros are left out: they
@@ -303,7 +307,9 @@ mod tests {
     #[test]
     fn only_zeros_become_free_and_only_where_they_are() {
         let image = Image::new(100, vec![Region::bytes(20, [1; 10]), Region::free(40..50)]);
-        let image = image.unwrap().with_free(&[5..25, 28..35, 45..60, 90..200]);
+        let image = image
+            .unwrap()
+            .with_free(&[5..25, 8..15, 28..35, 30..33, 45..60, 90..200]);
         let free: Vec<_> = image
             .regions()
             .iter()

@@ -315,4 +315,7 @@ fn a_block_map_lies_beside_each_image_that_bmaptool_reads() {
         &fixture.path("work"),
     ));
     assert!(fixture.read("copy") == fixture.read("x.img"));
+    // bmaptool would take the map of an earlier image for that of this one.
+    let finished = run(&mut fixture.build_to(&["-o", "y.img.zst"])).succeeded();
+    finished.says(&["warning: `y.img.zst.bmap` is the map of an earlier image"]);
 }
