@@ -25,6 +25,26 @@ pub(super) enum Place {
     Stdout,
 }
 
+impl Place {
+    /// Whether both are the same place. `x.img` and `./x.img` are one file.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => real(one) == real(other),
+            _ => self == other,
+        }
+    }
+}
+
+/// The path of the file `path`, with its folder as it is known without symlinks. An output replaces a symlink.
+fn real(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = fs_err::canonicalize(parent.unwrap_or(Path::new(".")));
+    match (folder, path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
 /// An output that the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -79,7 +99,10 @@ pub(super) fn requests(args: &BuildArgs) -> Result<Vec<Request>, Failure> {
         });
     }
     for (index, request) in requests.iter().enumerate() {
-        if requests[..index].iter().any(|it| it.place == request.place) {
+        if requests[..index]
+            .iter()
+            .any(|it| it.place.is(&request.place))
+        {
             let path = args.output[index].display();
             return Err(Failure::Usage(format!(
                 "`--output {path}` is given twice; give each output a name of its own"

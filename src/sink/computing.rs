@@ -1,7 +1,6 @@
 //! Computes the digest and the block map of an image while its bytes pass by, so that both cost one reading of them.
 
 use super::block_map::{BlockMap, BlockMapper};
-use super::output::Digest;
 use crate::digest::{Hasher, Sha256};
 use crate::disk::image::Image;
 use std::sync::{Arc, mpsc};
@@ -10,6 +9,15 @@ use std::sync::{Arc, mpsc};
 const REPORT: u64 = 4 << 20;
 /// The number of pieces that may wait for a computation.
 const N_WAITING: usize = 1;
+
+/// Whether the digest of the image is computed. That uses one more processor meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digest {
+    /// The image is hashed.
+    Sha256,
+    /// The image is not hashed.
+    Skip,
+}
 
 /// The results that are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

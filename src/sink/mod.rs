@@ -28,10 +28,11 @@ mod xz;
 
 pub use block_map::{BlockMap, BlockMapper, MappedRange};
 pub use blocks::Keep;
+pub use computing::Digest;
 pub use error::SinkError;
 pub use format::{Format, Level};
 pub(crate) use output::is_full;
-pub use output::{Digest, Output, Readers};
+pub use output::{Output, Readers};
 pub use outputs::{Filled, Outputs, Written, WrittenFile};
 
 use crate::disk::image::Image;

@@ -1,6 +1,6 @@
 //! An output file, from its unfinished name to its final one, with its block map if it has one.
 
-use super::computing::{Computed, Computing, Wanted};
+use super::computing::{Computed, Computing, Digest, Wanted};
 use super::error::{Fault, SinkError};
 use super::format::Format;
 use super::hash;
@@ -19,15 +19,6 @@ pub enum Readers {
     Anyone,
     /// The owner alone, because the image has secrets in it.
     Owner,
-}
-
-/// Whether the digest of the image is computed. That uses one more processor meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digest {
-    /// The image is hashed.
-    Sha256,
-    /// The image is not hashed.
-    Skip,
 }
 
 /// An unfinished output. If it is dropped before it is complete, it leaves nothing behind.

@@ -2,10 +2,10 @@
 
 use super::block_map::BlockMap;
 use super::blocks::{Blocks, Keep, Made};
-use super::computing::{Computed, Wanted};
+use super::computing::{Computed, Digest, Wanted};
 use super::error::{Fault, SinkError};
 use super::format::{Format, Level};
-use super::output::{Digest, Output, fill_raw, needed};
+use super::output::{Output, fill_raw, needed};
 use super::pass::{Failed, Pass, Passed};
 use crate::digest::Sha256;
 use crate::disk::image::Image;

@@ -3,11 +3,10 @@
 
 use super::blocks::{Blocks, Known, Made};
 use super::codec::Codec;
-use super::computing::{Computed, Computing, Wanted};
+use super::computing::{Computed, Computing, Digest, Wanted};
 use super::cut::Cut;
 use super::error::Fault;
 use super::format::Format;
-use super::output::Digest;
 use super::writing::{Ready, Writing};
 use crate::digest::Sha256;
 use crate::disk::image::Image;

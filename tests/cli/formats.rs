@@ -147,6 +147,7 @@ fn outputs_that_contradict_each_other_are_refused_before_anything_is_fetched() {
         ),
         (&["-o", "x.img", "-o", "x.img"], "is given twice"),
         (&["-o", "-", "-o", "-"], "is given twice"),
+        (&["-o", "x.img", "-o", "../work/x.img"], "is given twice"),
         (&["-o", "x.vmdk"], "not as .vmdk; write it to `x`"),
         (&["-o", "x.img.gz"], "not as .gz; write it to `x.img`"),
         (&["-o", "x.tar.xz"], "not as .tar.xz; write it to `x`"),
