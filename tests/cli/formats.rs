@@ -264,7 +264,9 @@ fn a_build_of_several_outputs_that_is_killed_leaves_whole_files_and_nothing_that
     for delay in 0..12 {
         // Something is compressed in each of these builds.
         fs_err::remove_dir_all(fixture.path("store/memo/xz-6-1")).unwrap();
-        files.map(|name| fs_err::write(work.join(name), "before").unwrap());
+        for name in files {
+            fs_err::write(work.join(name), "before").unwrap();
+        }
         let mut child = fixture
             .build_to(&outputs)
             .stdout(Stdio::null())
