@@ -78,6 +78,15 @@ impl Fixture {
         }
     }
 
+    /// Adds `number` such objects after a build, which are older than those that the build has used.
+    fn add_old(&self, number: u32) {
+        self.add_unused(number);
+        let mut old = Command::new("sh");
+        let script =
+            "find objects -newer builds -type f -size 8 -exec touch -d 2020-01-01 {} +; sync";
+        command::run(old.args(["-c", script]).current_dir(self.path("store")));
+    }
+
     /// Writes the lock of the build to `x.lock`.
     fn write_lock(&self) -> String {
         let path = self.path("x.lock").display().to_string();
@@ -160,7 +169,7 @@ fn the_compressed_parts_of_images_are_listed_and_collected_like_everything_else(
     assert!(objects.iter().all(|it| it["kind"] != "other"), "{all}");
     // The parts of the last build stay longest, and are of use to the next one.
     let most = (fixture.room_by_find() + (1 << 20)).to_string();
-    fixture.add_unused(500);
+    fixture.add_old(500);
     fixture.cached(&["gc", "--max-size", &most]);
     assert_eq!(parts(&[]), n_parts);
     assert!(packed(&["--offline"]) == good);
@@ -248,10 +257,7 @@ fn a_store_gets_no_larger_than_it_may_be_and_the_newest_build_stays_longest() {
     let fixture = Fixture::warm();
     let good = fixture.image_of(&[]);
     let needed = fixture.room_by_find();
-    fixture.add_unused(500);
-    let mut old = Command::new("sh");
-    let script = "find objects -newer builds -type f -size 8 -exec touch -d 2020-01-01 {} +; sync";
-    command::run(old.args(["-c", script]).current_dir(fixture.path("store")));
+    fixture.add_old(500);
     let most = (needed + (1 << 20)).to_string();
     let done = fixture.cached(&["gc", "--max-size", &most]);
     assert!(fixture.room_by_find() <= needed + (1 << 20), "{done}");

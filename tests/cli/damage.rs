@@ -204,7 +204,7 @@ fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inpu
 /// What is packed anew is read by other code than what is hashed, and after the digest of the image is known.
 #[test]
 fn bits_that_a_disk_loses_in_silence_are_found_before_they_are_packed() {
-    let fixture = Fixture::warm();
+    let fixture = Fixture::new();
     let files = ["x.img", "x.img.xz", "x.qcow2"].map(|name| fixture.path("out").join(name));
     let build = |files: &[&PathBuf]| {
         let mut command = fixture.bare(&[]);
