@@ -175,7 +175,7 @@ mod tests {
         let work = |item: &usize| {
             // One more is with `take`.
             assert!(waiting.fetch_add(1, Ordering::SeqCst) < 8);
-            if item % 3 == 0 {
+            if item.is_multiple_of(3) {
                 std::thread::yield_now();
             }
             Ok::<_, ()>(item * 2)

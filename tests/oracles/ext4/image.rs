@@ -105,7 +105,7 @@ pub(super) fn seal_with_margin(tree: &Tree, params: &Params, margin: u64) -> Ima
 }
 
 /// What a card held before, in free space, which no reader may look at.
-const DIRT: [u8; 1 << 20] = [0xa5; 1 << 20];
+static DIRT: [u8; 1 << 20] = [0xa5; 1 << 20];
 
 /// Writes dirt at the start and the end of the bytes `span` of `file`. In between is nothing that differs.
 fn soil(file: &fs_err::File, span: std::ops::Range<u64>) {
