@@ -94,7 +94,7 @@ fn more_compression_gives_the_same_image_in_fewer_bytes() {
     let outputs = ["-o", "b.img.xz", "-o", "b.img.zst", "--max-compression"];
     run(&mut fixture.build_to(&outputs)).succeeded();
     let work = fixture.path("work");
-    // The few files of the test leave nothing for `xz -9e` to find, so that its result is the longer one by 0.1 %.
+    // Of so few files, `xz -9e` may make more bytes than `xz -6`; zstd finds something.
     let [usual, highest] = ["a.img.zst", "b.img.zst"].map(|name| fixture.read(name).len());
     assert!(highest < usual, "{highest} and {usual}");
     for (program, ending) in [("xz", "img.xz"), ("zstd", "img.zst")] {
