@@ -29,7 +29,7 @@ use package::Package;
 
 /// The version of this stage, which is a part of the key of every memo of it. It must change
 /// whenever the same request gives another tree.
-pub const STAGE_VERSION: u32 = 9;
+pub const STAGE_VERSION: u32 = 10;
 
 /// Runs the maintainer scripts of the unpacked packages and gives back the configured tree.
 ///

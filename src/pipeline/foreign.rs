@@ -3,7 +3,7 @@
 
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice};
-use crate::dpkg::deb::{self, DebError, EntryKind, TarError, tar};
+use crate::dpkg::deb::{self, DebError, EntryKind, TarError};
 use crate::store::Store;
 use crate::tree::Objects;
 use std::io;
@@ -41,8 +41,7 @@ pub(super) fn file(store: &Store, deb: &Sha256, path: &str) -> Result<Vec<u8>, F
     let opened = deb::open_all(store, &[*deb], &|_| ());
     let opened = opened.into_iter().next().expect("one .deb was asked for")?;
     let archive = FileDevice::new(store.open(&opened.data)?)?;
-    for entry in tar::entries(&archive) {
-        let entry = entry?;
+    for entry in deb::entries(&archive)? {
         if entry.kind != EntryKind::File || absolute(&entry.name) != path.as_bytes() {
             continue;
         }

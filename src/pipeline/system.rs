@@ -16,10 +16,10 @@ use crate::plan::Plan;
 use crate::tree::{Origin, Tree};
 
 /// The stage of the memo of configured packages. It must change whenever the same packages give another tree.
-const CONFIGURED: &str = "configured-1";
+const CONFIGURED: &str = "configured-2";
 
 /// The stage of the memo of file packages. It must change whenever the same packages give another tree.
-const FILE_PACKAGES: &str = "file-packages-1";
+const FILE_PACKAGES: &str = "file-packages-2";
 
 /// The tree of all packages of `plan`, configured.
 ///

@@ -142,7 +142,7 @@ fn write_file(target: &Path, content: &Content, objects: &dyn Objects) -> io::Re
     // A hole at the end is not written, so the length is set.
     match content {
         Content::Pieces(_) => file.set_len(content.len()),
-        Content::Inline(_) | Content::Stored(_) => Ok(()),
+        Content::Inline(_) | Content::Stored(_) | Content::Padded(_) => Ok(()),
     }
 }
 

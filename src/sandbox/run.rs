@@ -7,7 +7,7 @@ use super::running::Running;
 use super::scan::moved;
 use crate::digest::Sha256;
 use crate::store::Store;
-use crate::tree::{self, Kind, NodeId, Objects, Piece, Tree};
+use crate::tree::{self, ALIGNMENT, Content, Kind, NodeId, Objects, Piece, Tree};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -128,7 +128,8 @@ impl<'a> Finished<'a> {
 }
 
 impl Output<'_> {
-    /// Stores the contents that the tree still uses as one object, in path order.
+    /// Stores the contents that the tree still uses as one object, in path order and each at a
+    /// multiple of [`ALIGNMENT`] bytes.
     pub(crate) fn keep(self) -> Result<Tree, SandboxError> {
         let mut kept: BTreeMap<NodeId, Vec<Piece>> = BTreeMap::new();
         let mut writer = self.store.writer()?;
@@ -157,6 +158,9 @@ impl Output<'_> {
                 len += slice.len;
             }
             if len > before {
+                let padded = len.next_multiple_of(ALIGNMENT);
+                io::copy(&mut io::repeat(0).take(padded - len), &mut writer)?;
+                len = padded;
                 kept.insert(id, pieces);
             }
         }
@@ -166,7 +170,11 @@ impl Output<'_> {
         }
         let object = writer.commit()?;
         for (id, pieces) in kept {
-            tree.node_mut(id).kind = moved(pieces, &self.bundle, object);
+            let content = match moved(pieces, &self.bundle, object) {
+                Content::Stored(slice) => Content::padded(slice),
+                scattered => scattered,
+            };
+            tree.node_mut(id).kind = Kind::File(content);
         }
         Ok(tree)
     }

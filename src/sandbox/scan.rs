@@ -84,7 +84,7 @@ impl Scan<'_> {
         let (mut bundle, object) = contents.finish();
         bundle.flush().doing(|| "write the contents".to_owned())?;
         for (id, pieces) in bundled {
-            after.node_mut(id).kind = moved(pieces, &BUNDLE, object);
+            after.node_mut(id).kind = Kind::File(moved(pieces, &BUNDLE, object));
         }
         let mut copier = Copier::new(self.before);
         for (path, id) in &self.written.left_out {
@@ -287,7 +287,7 @@ impl<W: io::Write> Reader<'_, W> {
 }
 
 /// The content of `pieces`, in which slices of object `from` become slices of object `to`.
-pub(super) fn moved(mut pieces: Vec<Piece>, from: &Sha256, to: Sha256) -> Kind {
+pub(super) fn moved(mut pieces: Vec<Piece>, from: &Sha256, to: Sha256) -> Content {
     for piece in &mut pieces {
         if let Piece::Stored(slice) = piece
             && slice.object == *from
@@ -295,7 +295,7 @@ pub(super) fn moved(mut pieces: Vec<Piece>, from: &Sha256, to: Sha256) -> Kind {
             slice.object = to;
         }
     }
-    Kind::File(Content::from_pieces(pieces))
+    Content::from_pieces(pieces)
 }
 
 /// The digest that stands for the bundle until its own is known.

@@ -99,13 +99,22 @@ impl Piece {
     }
 }
 
+/// Files that were stored together begin at multiples of this many bytes of their object, with
+/// zeros between them. It is the length of a block of the filesystems that imgbuild writes, so that
+/// neighbours in the object can be neighbours on a disk, and be copied at once.
+pub const ALIGNMENT: u64 = 4096;
+
 /// Content of a regular file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Bytes in memory, for what imgbuild makes itself.
     Inline(Arc<[u8]>),
-    /// Bytes of a stored object: a member of a package, or a file that a script wrote.
+    /// Bytes of a stored object.
     Stored(Slice),
+    /// Bytes of a stored object that are followed there by zeros, up to a length that is a multiple
+    /// of [`ALIGNMENT`]: a member of a package, or a file that a script wrote. See
+    /// [`Content::padded`].
+    Padded(Slice),
     /// Several pieces in a row, none of them empty: a file of a base image, whose blocks may be
     /// scattered and may have holes between them.
     Pieces(Arc<[Piece]>),
@@ -115,6 +124,15 @@ impl Content {
     /// Holds a copy of `bytes`.
     pub fn inline(bytes: &[u8]) -> Self {
         Self::Inline(bytes.into())
+    }
+
+    /// The bytes `slice` of an object in which zeros follow, up to the next multiple of
+    /// [`ALIGNMENT`] of its length. None need to follow if its length is such a multiple.
+    pub fn padded(slice: Slice) -> Self {
+        match slice.len % ALIGNMENT {
+            0 => Self::Stored(slice),
+            _ => Self::Padded(slice),
+        }
     }
 
     /// Joins `pieces` into one content, in the simplest form that it has.
@@ -144,11 +162,26 @@ impl Content {
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + '_ {
         let (one, many) = match self {
             Self::Inline(bytes) => (Some(Piece::Bytes(bytes.clone())), [].as_slice()),
-            Self::Stored(slice) => (Some(Piece::Stored(*slice)), [].as_slice()),
+            Self::Stored(slice) | Self::Padded(slice) => {
+                (Some(Piece::Stored(*slice)), [].as_slice())
+            }
             Self::Pieces(pieces) => (None, &**pieces),
         };
         let one = one.into_iter().filter(|piece| !piece.is_empty());
         one.chain(many.iter().cloned())
+    }
+
+    /// The pieces of the content as a filesystem with blocks of [`ALIGNMENT`] lays them out: the
+    /// last one has the zeros that are known to follow it in its object.
+    pub fn padded_pieces(&self) -> impl Iterator<Item = Piece> + '_ {
+        let padded = matches!(self, Self::Padded(_));
+        self.pieces().map(move |piece| match piece {
+            Piece::Stored(slice) if padded => Piece::Stored(Slice {
+                len: slice.len.next_multiple_of(ALIGNMENT),
+                ..slice
+            }),
+            piece => piece,
+        })
     }
 
     /// The stored objects that hold its bytes. One object may come several times.
@@ -179,7 +212,7 @@ impl Content {
     pub fn len(&self) -> u64 {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
-            Self::Stored(slice) => slice.len,
+            Self::Stored(slice) | Self::Padded(slice) => slice.len,
             Self::Pieces(pieces) => pieces.iter().map(Piece::len).sum(),
         }
     }
@@ -257,6 +290,25 @@ mod tests {
         assert!(matches!(content, Content::Stored(_)));
         let holes = Content::from_pieces([Piece::Hole(2), Piece::Hole(3)]);
         assert_eq!(holes.pieces().collect::<Vec<_>>(), [Piece::Hole(5)]);
+    }
+
+    #[test]
+    fn zeros_behind_a_file_are_no_part_of_it() {
+        for (len, padded) in [(1, 4096), (4095, 4096), (4096, 4096), (4097, 8192)] {
+            let Piece::Stored(bytes) = slice(8192, len) else {
+                panic!("a slice");
+            };
+            let content = Content::padded(bytes);
+            assert_eq!(content.len(), len);
+            assert_eq!(content.pieces().collect::<Vec<_>>(), [slice(8192, len)]);
+            let whole: Vec<_> = content.padded_pieces().collect();
+            assert_eq!(whole, [slice(8192, padded)]);
+            // What was cut out of a file is not known to have zeros behind it.
+            let part: Vec<_> = content.range(0, 1).padded_pieces().collect();
+            assert_eq!(part, [slice(8192, 1)]);
+        }
+        let inline = Content::inline(b"abc");
+        assert!(inline.padded_pieces().eq(inline.pieces()));
     }
 
     #[test]

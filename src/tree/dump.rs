@@ -10,9 +10,12 @@
 //!
 //! Fields are separated by one space. Bytes outside printable ASCII, and space and `%"=,`, are
 //! `%XX`. Content is one piece or several with commas between them: `=` followed by bytes, a slice of
-//! a stored object, or `~` and the length of a hole. Extended attributes follow as ` name=value`.
+//! a stored object, or `~` and the length of a hole. A slice that is known to be followed by zeros in
+//! its object ends with `+` and their number. Extended attributes follow as ` name=value`.
 
-use super::{Content, Kind, Meta, Node, NodeId, Origin, Piece, Slice, Tree, TreeError, TreePath};
+use super::{
+    ALIGNMENT, Content, Kind, Meta, Node, NodeId, Origin, Piece, Slice, Tree, TreeError, TreePath,
+};
 use crate::epoch::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -77,6 +80,10 @@ fn line(text: &mut String, node: &Node) {
 }
 
 fn content_text(content: &Content) -> String {
+    if let Content::Padded(slice) = content {
+        let zeros = ALIGNMENT - slice.len % ALIGNMENT;
+        return format!("{}+{zeros}", piece_text(&Piece::Stored(*slice)));
+    }
     let pieces: Vec<String> = content.pieces().map(|piece| piece_text(&piece)).collect();
     match pieces.as_slice() {
         [] => "=".to_owned(),
@@ -225,8 +232,23 @@ fn parse_origin(text: &str) -> Option<Origin> {
 }
 
 fn parse_content(text: &str) -> Option<Content> {
+    if let Some((slice, zeros)) = text.rsplit_once('+').filter(|_| is_padded(text)) {
+        let zeros: u64 = zeros.parse().ok()?;
+        let Piece::Stored(slice) = parse_piece(slice)? else {
+            return None;
+        };
+        let whole = slice.len.checked_add(zeros)?;
+        let fits = zeros < ALIGNMENT && whole.is_multiple_of(ALIGNMENT);
+        return fits.then(|| Content::padded(slice));
+    }
     let pieces: Option<Vec<Piece>> = text.split(',').map(parse_piece).collect();
     Some(Content::from_pieces(pieces?))
+}
+
+/// Whether the content is one slice with zeros behind it. No other content has a third `+` in its
+/// only piece.
+fn is_padded(text: &str) -> bool {
+    !text.contains(['=', '~', ',']) && text.matches('+').count() == 3
 }
 
 fn parse_piece(text: &str) -> Option<Piece> {
@@ -240,11 +262,12 @@ fn parse_piece(text: &str) -> Option<Piece> {
     let object = parts.next()?.parse().ok()?;
     let offset = parts.next()?.parse().ok()?;
     let len = parts.next()?.parse().ok()?;
-    Some(Piece::Stored(Slice {
+    let slice = Slice {
         object,
         offset,
         len,
-    }))
+    };
+    parts.next().is_none().then_some(Piece::Stored(slice))
 }
 
 fn pair<A: FromStr, B: FromStr>(text: &str, separator: char) -> Option<(A, B)> {
@@ -295,6 +318,8 @@ mod tests {
         };
         let stored = Kind::File(Content::Stored(slice));
         let stored = put(b"/s", stored, Origin::Package("tor".into()));
+        let padded = Kind::File(Content::padded(slice));
+        put(b"/padded", padded, Origin::Script);
         let empty = Kind::File(Content::inline(b""));
         put(b"/empty", empty, Origin::Overlay("base".into()));
         let inline = Kind::File(Content::inline(b"a=b\n"));
@@ -320,6 +345,23 @@ mod tests {
         let text = dump(&sample());
         assert_eq!(dump(&parse_dump(&text).unwrap()), text);
         assert!(text.contains("/s h /d/s2\n"), "{text}");
+        assert!(text.contains("+7+9+4087\n"), "{text}");
+    }
+
+    #[test]
+    fn padding_that_does_not_fill_a_block_is_refused() {
+        let object = Sha256::of(b"x");
+        for slice in [
+            "0+5+4090",
+            "0+5+1",
+            "0+5+",
+            "0+5+-1",
+            "0+4096+4096",
+            "0+1+4095+0",
+        ] {
+            let text = format!("/ d 755 0 0 0.0 builtin\n/x f 644 0 0 0.0 base {object}+{slice}\n");
+            assert!(parse_dump(&text).is_err(), "{slice}");
+        }
     }
 
     #[test]

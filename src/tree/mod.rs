@@ -13,7 +13,7 @@ mod lookup;
 mod node;
 mod path;
 
-pub use content::{Content, LastOpen, Objects, Piece, Slice};
+pub use content::{ALIGNMENT, Content, LastOpen, Objects, Piece, Slice};
 pub use copy::Copier;
 pub use dump::{DumpError, dump, parse_dump};
 pub(crate) use lookup::MAX_SYMLINKS;

@@ -11,7 +11,7 @@ use fixture::{EPOCH, Fixture, Source, native, raw_deb};
 use imgbuild::dpkg::deb::TarError;
 use imgbuild::dpkg::unpack::{UnpackError, unpack_onto};
 use imgbuild::event::Silent;
-use imgbuild::tree::{Content, Kind, TreePath};
+use imgbuild::tree::{Content, Kind, Piece, Slice, Tree, TreePath};
 use snapshot::{assert_same, dpkgs_snapshot, our_snapshot};
 use std::process::Command;
 
@@ -163,6 +163,85 @@ fn diversions_and_overrides_of_a_tree_hold_as_for_dpkg() {
         &our_snapshot(&ours, &fixture.store),
         &dpkgs_snapshot(&fixture.root()),
     );
+}
+
+/// Where each file of `tree` lies in an object of the store, in the order of paths.
+fn slices(tree: &Tree) -> Vec<(String, Slice)> {
+    let files = tree.walk().into_iter().filter_map(|(path, id)| {
+        let Kind::File(content) = &tree.node(id).kind else {
+            return None;
+        };
+        match content.pieces().next() {
+            Some(Piece::Stored(slice)) => Some((path.to_string(), slice)),
+            _ => None,
+        }
+    });
+    files.collect()
+}
+
+/// The files have the lengths at which the padding of tar and that of blocks begin and end.
+#[test]
+fn files_of_a_package_lie_in_one_object_on_blocks_in_the_order_in_which_dpkg_deb_has_them() {
+    const LENS: [usize; 9] = [1, 511, 512, 513, 4095, 4096, 4097, 8192, 300_000];
+    let mut fixture = Fixture::new();
+    fixture.build("one", "", "-Zxz", |source| {
+        for (number, len) in LENS.into_iter().enumerate() {
+            let path = format!("usr/share/one/{}/{number}", number % 2);
+            source.file(&path, 0o644, &"x".repeat(len));
+        }
+        source.file("usr/share/one/empty", 0o644, "");
+        source.link("usr/share/one/second-name", "usr/share/one/0/0");
+        source.symlink("usr/share/one/a-symlink", "empty");
+    });
+    let deb = &fixture.packages[0].0;
+    let listed = stdout(Command::new("dpkg-deb").arg("--contents").arg(deb));
+    let listed = listed.lines().filter(|line| line.starts_with('-'));
+    let listed: Vec<_> = listed
+        .filter_map(|line| {
+            let size: u64 = line.split_whitespace().nth(2)?.parse().ok()?;
+            let path = line.rsplit(' ').next()?.strip_prefix('.')?;
+            (size > 0 && !line.contains(" link to ")).then(|| (path.to_owned(), size))
+        })
+        .collect();
+    assert_eq!(listed.len(), LENS.len());
+
+    let tree = fixture.ours().unwrap();
+    let names = |(path, _): &(String, Slice)| listed.iter().any(|(listed, _)| listed == path);
+    let mut found: Vec<_> = slices(&tree).into_iter().filter(names).collect();
+    found.sort_by_key(|(_, slice)| slice.offset);
+    let mut next = 0;
+    let object = fs_err::read(fixture.store.object_path(&found[0].1.object)).unwrap();
+    for ((path, slice), (listed, size)) in found.iter().zip(&listed) {
+        assert_eq!((path, slice.len, slice.offset), (listed, *size, next));
+        assert_eq!(slice.object, found[0].1.object);
+        next += size.next_multiple_of(4096);
+        let bytes = &object[slice.offset as usize..next as usize];
+        let (content, zeros) = bytes.split_at(*size as usize);
+        assert!(content.iter().all(|byte| *byte == b'x') && zeros.iter().all(|byte| *byte == 0));
+    }
+}
+
+/// An older version kept data.tar as it is, so that files were not on blocks.
+#[test]
+fn what_an_older_version_has_unpacked_changes_nothing() {
+    let mut fixture = Fixture::new();
+    fixture.build("one", "", "-Zxz", |source| {
+        source.file("usr/share/one/a", 0o644, "a");
+        source.file("usr/share/one/b", 0o644, "b");
+    });
+    let (deb, locked) = &fixture.packages[0];
+    let archive = run(Command::new("dpkg-deb").arg("--fsys-tarfile").arg(deb)).stdout;
+    let old = fixture.store.insert(&archive).unwrap();
+    fixture
+        .store
+        .set_memo("data-tar", &locked.sha256, &old)
+        .unwrap();
+    let places: Vec<_> = slices(&fixture.ours().unwrap())
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("/usr/share/one/"))
+        .map(|(_, slice)| (slice.object == old, slice.offset))
+        .collect();
+    assert_eq!(places, [(false, 0), (false, 4096)]);
 }
 
 #[test]

@@ -1,31 +1,29 @@
-//! Opens many .debs at once: control members in memory, `data.tar` decompressed into the store.
+//! Opens many .debs at once: control members in memory, files decompressed into the store.
 //!
 //! Decompression is the slowest part of unpacking (the packages of an image are hundreds of MB of
 //! xz), so it runs on all cores, with the largest packages first, and only once for a .deb.
 
 use super::ar::{self, Member};
-use super::{ControlFiles, DebError, control};
+use super::{ControlFiles, DebError, control, unpacked};
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice};
 use crate::parallel;
 use crate::store::Store;
 use crate::tree::Objects;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-/// The stage of the memo that leads from a .deb to its decompressed data.tar.
-const STAGE: &str = "data-tar";
-/// The greatest length of a decompressed data.tar; Debian's largest are game data of about 4 GiB.
-const MAX_DATA: u64 = 16 << 30;
+/// The stage of the memo that leads from a .deb to the object of its files. It must change with the
+/// form of that object.
+const STAGE: &str = "data-tar-2";
 /// The most threads. More would only take more memory: a dictionary of 8 MiB each.
 const MAX_THREADS: usize = 8;
-const BUFFER: usize = 128 << 10;
 
 /// A .deb that was opened.
 #[derive(Clone, Debug)]
 pub struct OpenDeb {
     /// The files of control.tar.
     pub control: ControlFiles,
-    /// The decompressed data.tar.
+    /// The object of its files, which [`entries`](super::entries) lists.
     pub data: Sha256,
 }
 
@@ -75,7 +73,7 @@ fn open(store: &Store, deb: &Sha256, n_threads: usize) -> Result<OpenDeb, DebErr
         Some(data) => data,
         None => {
             let data = decoder(&file, shell.data, "data.tar", n_threads)?;
-            let object = copy(data, store)?;
+            let object = unpacked::store(data, store)?;
             store
                 .set_memo(STAGE, deb, &object)
                 .map_err(DebError::Store)?;
@@ -100,29 +98,6 @@ fn decoder<'a>(
     at.compression
         .decode(stored, at.len, n_threads)
         .map_err(|source| DebError::Decompress { member, source })
-}
-
-/// Copies the decompressed archive into the store.
-fn copy(mut data: Box<dyn Read + '_>, store: &Store) -> Result<Sha256, DebError> {
-    let member = "data.tar";
-    let mut object = store.writer().map_err(DebError::Store)?;
-    let mut buffer = vec![0; BUFFER];
-    let mut left = MAX_DATA;
-    loop {
-        let len = match data.read(&mut buffer) {
-            Ok(0) => return object.commit().map_err(DebError::Store),
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => return Err(DebError::Decompress { member, source }),
-        };
-        let read = u64::try_from(len).expect("a length fits 64 bits");
-        let too_large = DebError::TooLarge {
-            member,
-            max: MAX_DATA,
-        };
-        left = left.checked_sub(read).ok_or(too_large)?;
-        object.write_all(&buffer[..len]).map_err(DebError::Store)?;
-    }
 }
 
 /// Reads the stored bytes of one member.

@@ -74,6 +74,9 @@ pub enum DebError {
     /// control.tar is not a tar archive.
     #[error("cannot read the .deb's control.tar")]
     ControlTar(#[source] TarError),
+    /// data.tar is not a tar archive.
+    #[error("cannot read the .deb's data.tar")]
+    DataTar(#[from] TarError),
     /// The unpacked files cannot be stored.
     #[error("cannot store the files of the .deb")]
     Store(#[source] io::Error),

@@ -1,8 +1,8 @@
 //! Reads the headers of a tar archive in the formats that dpkg knows: ustar and GNU long names.
 //!
 //! A pax header is refused, as dpkg refuses it ("unsupported PAX tar header type"); deb(5) lists
-//! the formats. Only headers are read. The content of a file is not copied: its entry has the
-//! offset in the archive. An archive ends at a block of zeros or at the end of the file.
+//! the formats. Only headers are read; an [`Archive`] says where the content of a file lies. An
+//! archive ends at a block of zeros or at the end of the file.
 
 use super::entry::Entry;
 use super::error::{MAX_ENTRIES, MAX_LONG_NAME, TarError};
@@ -11,39 +11,101 @@ use crate::disk::device::Device;
 
 /// The entries of the archive that `file` holds, in their order. The first mistake ends the
 /// iteration.
-pub fn entries(file: &dyn Device) -> Entries<'_> {
-    Entries {
-        file,
-        at: 0,
-        n_entries: 0,
-        ended: false,
+pub fn entries(file: &dyn Device) -> impl Iterator<Item = Result<Entry, TarError>> {
+    Entries::of(Whole { file, at: 0 })
+}
+
+/// What the entries of an archive are read from.
+pub(super) trait Archive {
+    /// Why it cannot be read.
+    type Error: From<TarError>;
+
+    /// The offset of the next header.
+    fn at(&self) -> u64;
+
+    /// Reads the next block into `block`; `false` if the archive ends here.
+    fn block(&mut self, block: &mut [u8; Header::LEN]) -> Result<bool, Self::Error>;
+
+    /// Reads the long name of `len` bytes that follows, and passes over its padding.
+    fn long_name(&mut self, len: usize) -> Result<Vec<u8>, Self::Error>;
+
+    /// Passes over the content of a file of `size` bytes, and gives the offset of the content. The
+    /// padding of the last file may be missing.
+    fn content(&mut self, size: u64) -> Result<u64, Self::Error>;
+}
+
+/// An archive in which each content follows its header.
+pub(super) struct Whole<'a> {
+    pub(super) file: &'a dyn Device,
+    pub(super) at: u64,
+}
+
+impl Whole<'_> {
+    /// The end of `len` bytes, which must be within the archive.
+    fn behind(&self, len: u64) -> Result<u64, TarError> {
+        let (offset, whole) = (self.at, self.file.len());
+        let end = offset.checked_add(len).filter(|end| *end <= whole);
+        end.ok_or(TarError::Truncated { offset, len: whole })
     }
 }
 
-/// Iterates over the entries of an archive; see [`entries`].
-pub struct Entries<'a> {
-    file: &'a dyn Device,
-    /// The offset of the next header.
-    at: u64,
+impl Archive for Whole<'_> {
+    type Error = TarError;
+
+    fn at(&self) -> u64 {
+        self.at
+    }
+
+    fn block(&mut self, block: &mut [u8; Header::LEN]) -> Result<bool, TarError> {
+        if self.at == self.file.len() {
+            return Ok(false);
+        }
+        let end = self.behind(BLOCK)?;
+        let read = self.file.read_at(self.at, block);
+        read.map_err(TarError::Read)?;
+        self.at = end;
+        Ok(true)
+    }
+
+    fn long_name(&mut self, len: usize) -> Result<Vec<u8>, TarError> {
+        let start = self.content(len as u64)?;
+        let mut name = vec![0; len];
+        let read = self.file.read_at(start, &mut name);
+        read.map_err(TarError::Read)?;
+        Ok(name)
+    }
+
+    fn content(&mut self, size: u64) -> Result<u64, TarError> {
+        let start = self.at;
+        let end = self.behind(size)?;
+        self.at = end.next_multiple_of(BLOCK).min(self.file.len());
+        Ok(start)
+    }
+}
+
+/// Iterates over the entries of an archive.
+pub(super) struct Entries<A> {
+    archive: A,
     n_entries: u64,
     ended: bool,
 }
 
-impl Iterator for Entries<'_> {
-    type Item = Result<Entry, TarError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+impl<A: Archive> Entries<A> {
+    /// The entries of `archive`.
+    pub(super) fn of(archive: A) -> Self {
+        Self {
+            archive,
+            n_entries: 0,
+            ended: false,
         }
-        let entry = self.entry().transpose();
-        self.ended = !matches!(entry, Some(Ok(_)));
-        entry
     }
-}
 
-impl Entries<'_> {
-    fn entry(&mut self) -> Result<Option<Entry>, TarError> {
+    /// The archive, as far as it was read.
+    pub(super) fn into_archive(self) -> A {
+        self.archive
+    }
+
+    fn entry(&mut self) -> Result<Option<Entry>, A::Error> {
         let (mut long_name, mut long_link) = (None, None);
         while let Some(header) = self.header()? {
             match header.kind() {
@@ -51,7 +113,7 @@ impl Entries<'_> {
                 b'K' => long_link = Some(self.long_name(&header)?),
                 _ => {
                     let mut entry = header.entry(long_name, long_link)?;
-                    entry.offset = self.skip(entry.size)?;
+                    entry.offset = self.archive.content(entry.size)?;
                     return Ok(Some(entry));
                 }
             }
@@ -60,53 +122,42 @@ impl Entries<'_> {
     }
 
     /// The next header; `None` at the end of the archive.
-    fn header(&mut self) -> Result<Option<Header>, TarError> {
-        let offset = self.at;
-        if offset == self.file.len() {
+    fn header(&mut self) -> Result<Option<Header>, A::Error> {
+        let offset = self.archive.at();
+        let mut bytes = [0; Header::LEN];
+        if !self.archive.block(&mut bytes)? {
             return Ok(None);
         }
-        let end = self.behind(offset, BLOCK)?;
-        let mut bytes = [0; Header::LEN];
-        let read = self.file.read_at(offset, &mut bytes);
-        read.map_err(TarError::Read)?;
         let Some(header) = Header::read(bytes, offset)? else {
             return Ok(None);
         };
         self.n_entries += 1;
         if self.n_entries > MAX_ENTRIES {
-            return Err(TarError::TooManyEntries);
+            return Err(TarError::TooManyEntries.into());
         }
-        self.at = end;
         Ok(Some(header))
     }
 
-    /// The end of `len` bytes at `start`, which must be within the archive.
-    fn behind(&self, start: u64, len: u64) -> Result<u64, TarError> {
-        let (offset, whole) = (self.at, self.file.len());
-        let end = start.checked_add(len).filter(|end| *end <= whole);
-        end.ok_or(TarError::Truncated { offset, len: whole })
-    }
-
-    /// Skips content of `size` bytes, and gives its offset. The padding of the last entry may be
-    /// missing.
-    fn skip(&mut self, size: u64) -> Result<u64, TarError> {
-        let start = self.at;
-        let end = self.behind(start, size)?;
-        self.at = end.next_multiple_of(BLOCK).min(self.file.len());
-        Ok(start)
-    }
-
-    fn long_name(&mut self, header: &Header) -> Result<Vec<u8>, TarError> {
+    fn long_name(&mut self, header: &Header) -> Result<Vec<u8>, A::Error> {
         let len = header.size()?;
-        if len > MAX_LONG_NAME {
-            let offset = header.offset;
-            return Err(TarError::LongName { offset, len });
-        }
-        let start = self.skip(len)?;
-        let mut name = vec![0; usize::try_from(len).expect("the limit is small")];
-        let read = self.file.read_at(start, &mut name);
-        read.map_err(TarError::Read)?;
+        let fitting = usize::try_from(len).ok().filter(|_| len <= MAX_LONG_NAME);
+        let offset = header.offset;
+        let fitting = fitting.ok_or(TarError::LongName { offset, len })?;
+        let name = self.archive.long_name(fitting)?;
         Ok(until_nul(&name).to_vec())
+    }
+}
+
+impl<A: Archive> Iterator for Entries<A> {
+    type Item = Result<Entry, A::Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let entry = self.entry().transpose();
+        self.ended = !matches!(entry, Some(Ok(_)));
+        entry
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Installer<'a> {
 pub(super) struct Incoming {
     /// Its record. A conffile in it becomes obsolete if another package keeps the file.
     pub(super) record: Record,
-    /// The decompressed data.tar.
+    /// The object of its files.
     pub(super) data: Sha256,
 }
 
@@ -46,9 +46,9 @@ impl<'a> Installer<'a> {
     }
 }
 
-/// The content of the file of `entry`, as a part of the stored data.tar `data`.
+/// The content of the file of `entry`, as a part of the object `data`, in which zeros follow it.
 pub(super) fn content(entry: &Entry, data: &Sha256) -> Content {
-    Content::Stored(Slice {
+    Content::padded(Slice {
         object: *data,
         offset: entry.offset,
         len: entry.size,

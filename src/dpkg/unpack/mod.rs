@@ -18,7 +18,7 @@ pub use error::UnpackError;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::dpkg::database::Database;
-use crate::dpkg::deb::{self, OpenDeb};
+use crate::dpkg::deb::{self, DebError, OpenDeb};
 use crate::epoch::Epoch;
 use crate::event::{Event, Reporter, Stage, Work};
 use crate::lock::LockedPackage;
@@ -113,7 +113,10 @@ fn open(
     let named = results.into_iter().zip(packages);
     named
         .map(|(result, package)| {
-            result.map_err(|error| UnpackError::Deb(package.name.clone(), error))
+            result.map_err(|error| match error {
+                DebError::DataTar(source) => UnpackError::Tar(package.name.clone(), source),
+                error => UnpackError::Deb(package.name.clone(), error),
+            })
         })
         .collect()
 }

@@ -8,7 +8,7 @@ use crate::digest::Sha256;
 use crate::disk::device::FileDevice;
 use crate::dpkg::control;
 use crate::dpkg::database::{Package, Record, RecordError, declared_conffiles};
-use crate::dpkg::deb::{ControlFiles, ControlMember, Entry, EntryKind, OpenDeb, tar};
+use crate::dpkg::deb::{self, ControlFiles, ControlMember, Entry, EntryKind, OpenDeb};
 use crate::dpkg::{relation, version};
 use crate::lock::LockedPackage;
 use crate::store::Store;
@@ -94,7 +94,8 @@ fn stored(package: &str) -> impl Fn(io::Error) -> UnpackError {
     move |error| UnpackError::Store(package.to_owned(), error)
 }
 
-/// Every entry of the data.tar `data` of `package`. Symlinks come last, as dpkg places them last.
+/// Every entry of `package`, whose files are the object `data`. Symlinks come last, as dpkg places
+/// them last.
 pub(super) fn entries(
     package: &str,
     data: &Sha256,
@@ -102,7 +103,7 @@ pub(super) fn entries(
 ) -> Result<Vec<Entry>, UnpackError> {
     let archive = store.open(data).and_then(FileDevice::new);
     let archive = archive.map_err(stored(package))?;
-    let entries: Result<Vec<Entry>, _> = tar::entries(&archive).collect();
+    let entries = deb::entries(&archive);
     let mut entries = entries.map_err(|error| UnpackError::Tar(package.to_owned(), error))?;
     entries.sort_by_key(|entry| matches!(entry.kind, EntryKind::Symlink(_)));
     Ok(entries)

@@ -2,13 +2,14 @@
 //!
 //! Invariant: whatever the bytes are, opening ends without a panic, in memory of 64 times what is
 //! decompressed and what the decoders take for themselves (a tenth of a GiB for xz at its largest
-//! window that Debian uses); a .deb that opens once opens again to the same, and its data.tar keeps
-//! the invariant of `tar`.
+//! window that Debian uses); a .deb that opens once opens again to the same. The contents of its
+//! files lie in its object one behind the other, each at a multiple of 4096 bytes and with zeros
+//! behind it.
 //!
 //! Input: a byte that names a compression, and either a whole .deb or the content of its data.tar.
 
 use super::limits::within;
-use imgbuild::dpkg::deb::{OpenDeb, open_all};
+use imgbuild::dpkg::deb::{OpenDeb, entries, open_all};
 use imgbuild::store::Store;
 
 const MEMORY: usize = 640 << 20;
@@ -38,7 +39,22 @@ pub fn run(input: &[u8]) {
     assert_eq!((again.control, again.data), (control, data));
     let path = store.object_path(&data);
     if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() <= MOST_DATA) {
-        super::tar::judge(&fs_err::read(path).expect("an object can be read"));
+        judge(&fs_err::read(path).expect("an object can be read"));
+    }
+}
+
+/// Lists the files in the object of a package; see the invariant.
+fn judge(object: &[u8]) {
+    let mut next = 0;
+    for entry in entries(&object).expect("what was stored can be listed") {
+        if entry.size == 0 {
+            continue;
+        }
+        let range = |from: u64, to: u64| from as usize..to as usize;
+        assert_eq!(entry.offset, next);
+        next += entry.size.next_multiple_of(4096);
+        let zeros = &object[range(entry.offset + entry.size, next)];
+        assert!(zeros.iter().all(|byte| *byte == 0));
     }
 }
 
