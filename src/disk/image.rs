@@ -106,6 +106,24 @@ impl Region {
         }
     }
 
+    /// Whether the region follows `before`, both in the image and in one object.
+    fn continues(&self, before: &Self) -> bool {
+        match (&before.source, &self.source) {
+            (
+                Source::Object { object, offset },
+                Source::Object {
+                    object: same,
+                    offset: next,
+                },
+            ) => {
+                before.end() == self.start
+                    && object == same
+                    && offset.checked_add(before.len) == Some(*next)
+            }
+            _ => false,
+        }
+    }
+
     /// The first offset behind the region.
     pub fn end(&self) -> u64 {
         self.start
@@ -146,7 +164,8 @@ pub struct Image {
 
 impl Image {
     /// Orders `regions`, checks that they fit into `len` bytes without overlap, and fills the gaps
-    /// between them with zeros that must be written.
+    /// between them with zeros that must be written. A region that continues the one before it, in
+    /// the image and in their object, becomes a part of it.
     ///
     /// # Errors
     ///
@@ -181,7 +200,10 @@ impl Image {
             }
             previous = region.start;
             at = region.end();
-            covered.push(region);
+            match covered.last_mut() {
+                Some(before) if region.continues(before) => before.len += region.len,
+                _ => covered.push(region),
+            }
         }
         if at < len {
             covered.push(zeros(at..len));
@@ -302,6 +324,32 @@ mod tests {
             Image::new(10, vec![Region::bytes(6, *b"cd"), Region::bytes(1, *b"ab")]).unwrap();
         let spans: Vec<_> = image.regions().iter().map(|r| (r.start, r.len)).collect();
         assert_eq!(spans, [(0, 1), (1, 2), (3, 3), (6, 2), (8, 2)]);
+    }
+
+    #[test]
+    fn a_slice_continues_the_one_before_it_only_if_both_are_neighbours() {
+        let slice = |name: &[u8], start, offset| Region {
+            start,
+            len: 10,
+            source: Source::Object {
+                object: Sha256::of(name),
+                offset,
+            },
+        };
+        let regions = vec![
+            slice(b"a", 30, 120), // continues the second
+            slice(b"a", 10, 100),
+            slice(b"a", 20, 110), // continues the first
+            slice(b"a", 40, 131), // not in the object
+            slice(b"a", 51, 141), // not in the image
+            slice(b"b", 61, 151), // of another object
+        ];
+        let image = Image::new(71, regions).unwrap();
+        let spans: Vec<_> = image.regions().iter().map(|r| (r.start, r.len)).collect();
+        assert_eq!(
+            spans,
+            [(0, 10), (10, 30), (40, 10), (50, 1), (51, 10), (61, 10)]
+        );
     }
 
     #[test]

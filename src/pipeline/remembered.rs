@@ -13,8 +13,9 @@ use crate::specification::Codes;
 use crate::store::Store;
 use std::io;
 
-/// The stage of the memo from inputs to the digest of their image.
-const STAGE: &str = "image-1";
+/// The stage of the memo from inputs to the digest of their image. It must change whenever the same inputs give
+/// another image.
+const STAGE: &str = "image-2";
 
 /// The remembered digest of the image of one set of inputs.
 pub struct Remembered<'a> {

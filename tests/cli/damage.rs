@@ -196,7 +196,7 @@ fn bits_that_a_disk_loses_in_silence_are_found_with_the_same_and_with_other_inpu
     assert!(fs_err::read(fixture.image()).unwrap() == good);
 
     // The memo of the image is removed, as if these inputs were new.
-    fs_err::remove_dir_all(fixture.path("store/memo/image-1")).unwrap();
+    fs_err::remove_dir_all(fixture.path("store/memo/image-2")).unwrap();
     rot(&fixture);
     assert!(other() == changed);
 }

@@ -48,7 +48,7 @@ fn nothing_in_the_store_tells_whether_a_secret_was_guessed_right() {
         fs_err::create_dir_all(&state).unwrap();
         fs_err::write(state.join("key"), key).unwrap();
         run(fixture.build().env("IMGBUILD_SECRET_PASSPHRASE", secret)).succeeded();
-        let folder = fixture.path("store/memo/image-1");
+        let folder = fixture.path("store/memo/image-2");
         let name = names(&folder).pop().unwrap();
         let note = fs_err::read_to_string(folder.join(&name)).unwrap();
         fs_err::remove_dir_all(folder).unwrap();

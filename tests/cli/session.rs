@@ -129,6 +129,40 @@ fn a_session_reports_every_kind_of_event_and_ends_each_stage_that_it_begins() {
     assert_eq!(running, None);
 }
 
+/// The two packages have files in the same folder, which would be neighbours in the order of paths. A script changes one
+/// file and removes another, so that the run of its package has two gaps.
+#[test]
+fn an_image_is_far_fewer_slices_than_its_packages_have_files() {
+    let many = |name: &str| {
+        let package = test_debian::package(name).field("Essential", "yes");
+        (0..300_usize).fold(package, |package, number| {
+            let path = format!("/usr/share/both/{number:03}-{name}");
+            package.file(&path, 0o644, name.repeat(number).as_bytes())
+        })
+    };
+    let script =
+        "#!/bin/sh\nset -e\nrm /usr/share/both/100-one\necho more >> /usr/share/both/200-one\n";
+    let archive = test_debian::archive()
+        .package(many("one").script("postinst", script))
+        .package(many("two"));
+    let fixture = Fixture::of(&archive);
+    let spec = spec(&fixture, &UserSettings::default());
+    let session = Session::open(spec, options(&fixture)).unwrap();
+    let base = session.base(None).unwrap();
+    let plan = session.plan(session.resolve(&base).unwrap()).unwrap();
+    let image = session.build(&plan, &base).unwrap();
+    let objects: BTreeSet<Sha256> = image.objects().collect();
+    let (regions, slices) = (image.regions().len(), image.objects().count());
+    println!(
+        "{regions} regions, of which {slices} are slices of {} objects",
+        objects.len()
+    );
+    assert!(
+        slices < 100 && regions < 200,
+        "{regions} regions, {slices} slices"
+    );
+}
+
 #[test]
 fn what_a_session_cannot_do_is_an_error_of_its_own() {
     let fixture = Fixture::new();

@@ -14,6 +14,7 @@ mod manifest;
 mod mirror;
 mod mke2fs;
 mod mkext4;
+mod order;
 mod reader;
 mod readers;
 mod real;

@@ -31,7 +31,7 @@ pub use shape::{Label, Shape, Volume};
 
 use crate::disk::image::{Image, Region};
 use crate::epoch::Epoch;
-use crate::tree::{Content, Tree};
+use crate::tree::{ALIGNMENT, Content, Piece, Tree};
 use crate::units::{Bytes, Lba};
 use allocation::Allocation;
 use catalogue::Catalogue;
@@ -96,7 +96,7 @@ pub fn reseal(tree: &Tree, volume: &Volume) -> Result<Image, FatError> {
     for (file, run) in catalogue.files.iter().zip(&allocation.files) {
         if run.n_clusters > 0 {
             let start = geometry.cluster_start(run.first);
-            regions.extend(pieces(start, &file.content));
+            regions.extend(pieces(start, &file.content, geometry));
         }
     }
     regions.push(Region::free(
@@ -131,13 +131,19 @@ pub fn measure(tree: &Tree, bits: Option<FatBits>, free: Bytes) -> Result<Bytes,
     }
 }
 
-fn pieces(mut start: u64, content: &Content) -> Vec<Region> {
-    let pieces = content.pieces().map(|piece| {
+/// The regions of `content`, whose clusters begin at `start`. Zeros that follow it in its object are a
+/// part of them if its last cluster has room for them, so that the next file can continue the region.
+fn pieces(mut start: u64, content: &Content, geometry: &Geometry) -> Vec<Region> {
+    let pieces: Vec<Piece> = match geometry.cluster() % ALIGNMENT {
+        0 => content.padded_pieces().collect(),
+        _ => content.pieces().collect(),
+    };
+    let regions = pieces.into_iter().map(|piece| {
         let region = Region::piece(start, piece);
         start = region.end();
         region
     });
-    pieces.collect()
+    regions.collect()
 }
 
 #[cfg(test)]

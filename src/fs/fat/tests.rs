@@ -68,6 +68,36 @@ fn content_is_passed_on_and_not_read() {
 }
 
 #[test]
+fn files_of_one_object_are_one_region_if_clusters_have_room_for_the_zeros_between_them() {
+    let packed = |offset, len| {
+        let object = Sha256::of(b"package");
+        Kind::File(Content::padded(Slice {
+            object,
+            offset,
+            len,
+        }))
+    };
+    for (mib, cluster, expected) in [(64, 512, vec![5000, 1]), (512, 4096, vec![12_288])] {
+        let tree = tree(vec![("/a", packed(0, 5000)), ("/b", packed(8192, 1))]);
+        let params = Params {
+            bits: Some(FatBits::Fat32),
+            ..params(mib)
+        };
+        let geometry = Geometry::choose(params.len, params.bits).unwrap();
+        assert_eq!(geometry.cluster(), cluster);
+        let image = seal(&tree, &params).unwrap();
+        let stored = |region: &&Region| matches!(region.source, Source::Object { .. });
+        let lens: Vec<u64> = image
+            .regions()
+            .iter()
+            .filter(stored)
+            .map(|it| it.len)
+            .collect();
+        assert_eq!(lens, expected);
+    }
+}
+
+#[test]
 fn what_fat_cannot_hold_is_named() {
     for (entries, expected) in [
         (

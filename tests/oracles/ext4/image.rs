@@ -33,6 +33,29 @@ impl Objects {
         })
     }
 
+    /// Stores `files` as those of a package: in one object, with zeros between them, and something
+    /// behind them.
+    pub(super) fn package(&mut self, files: &[Vec<u8>]) -> Vec<Content> {
+        let mut object = Vec::new();
+        let mut places = Vec::new();
+        for file in files {
+            places.push((object.len() as u64, file.len() as u64));
+            object.extend_from_slice(file);
+            object.resize(object.len().next_multiple_of(4096), 0);
+        }
+        object.extend(b"headers");
+        let digest = Sha256::of(&object);
+        self.0.insert(digest, object);
+        let content = |(offset, len)| {
+            Content::padded(Slice {
+                object: digest,
+                offset,
+                len,
+            })
+        };
+        places.into_iter().map(content).collect()
+    }
+
     /// Stores `bytes`, and gives all of them as a slice.
     pub(super) fn whole(&mut self, bytes: Vec<u8>) -> Slice {
         let (object, len) = (Sha256::of(&bytes), bytes.len() as u64);

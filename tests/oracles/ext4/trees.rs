@@ -54,6 +54,11 @@ pub(super) fn special() -> (Tree, Objects) {
             format!("/content/stored-{len}").as_bytes(),
             stored,
         );
+        let packed = objects.package(&[bytes.clone(), bytes]);
+        for (name, content) in ["a", "b"].into_iter().zip(packed) {
+            let path = format!("/content/packed-{len}-{name}");
+            put(&mut tree, path.as_bytes(), Kind::File(content));
+        }
     }
     (tree, objects)
 }

@@ -7,7 +7,7 @@
 
 use super::sizes::{BLOCK_BYTES, blocks_of};
 use crate::disk::image::Region;
-use crate::tree::{Content, Piece};
+use crate::tree::{ALIGNMENT, Content, Piece};
 use std::ops::Range;
 
 /// Blocks that follow each other, and the part of the content that they hold.
@@ -46,10 +46,12 @@ pub(super) fn data_blocks(content: &Content) -> Vec<Range<u64>> {
     data
 }
 
-/// The regions of `content`, whose data lies in `runs`. The rest of a last block stays zero.
+/// The regions of `content`, whose data lies in `runs`. The rest of a last block is zeros: those
+/// that follow in the object of the content if it has them, so that the next file of the object can
+/// continue the region.
 pub(super) fn regions(content: &Content, mut runs: &[Run], mut add: impl FnMut(Region)) {
     let mut at = 0;
-    for piece in content.pieces() {
+    for piece in content.padded_pieces() {
         let piece_start = at;
         at += piece.len();
         if matches!(piece, Piece::Hole(_)) {
@@ -71,10 +73,14 @@ pub(super) fn regions(content: &Content, mut runs: &[Run], mut add: impl FnMut(R
     }
 }
 
+const _: () = assert!(BLOCK_BYTES == ALIGNMENT);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Sha256;
     use crate::disk::image::Source;
+    use crate::tree::Slice;
 
     fn bytes(len: usize) -> Piece {
         Piece::Bytes(vec![7; len].into())
@@ -100,6 +106,33 @@ mod tests {
         ] {
             let content = Content::from_pieces(pieces);
             assert_eq!(data_blocks(&content), data, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn zeros_of_the_object_fill_the_last_block() {
+        let object = Sha256::of(b"package");
+        let slice = Slice {
+            object,
+            offset: 40_960,
+            len: 5000,
+        };
+        let run = |file_block, blocks| Run { file_block, blocks };
+        let runs = [run(0, 10..11), run(1, 20..21)];
+        for (content, last) in [
+            (Content::padded(slice), 4096),
+            (Content::Stored(slice), 904),
+        ] {
+            assert_eq!(data_blocks(&content), [0..2]);
+            let mut found = Vec::new();
+            regions(&content, &runs, |region| {
+                let Source::Object { offset, .. } = region.source else {
+                    panic!("{region:?}");
+                };
+                found.push((region.start, region.len, offset));
+            });
+            let expected = [(10 * 4096, 4096, 40_960), (20 * 4096, last, 45_056)];
+            assert_eq!(found, expected);
         }
     }
 

@@ -25,6 +25,7 @@ mod htree;
 mod inode;
 mod inventory;
 mod journal;
+mod order;
 pub(super) mod params;
 mod plan;
 mod resize;

@@ -5,13 +5,15 @@
 //! ```
 //!
 //! Everything is placed in this order, ascending, without gaps, and within a kind in the order of
-//! the tree. So all blocks behind the last file are free, except for the tables of later groups.
+//! the tree; files in the order of the objects that hold them ([`order`]). So all blocks behind the
+//! last file are free, except for the tables of later groups.
 
 use super::alloc::Allocator;
 use super::data::Run;
 use super::extent;
 use super::geometry::Geometry;
 use super::inventory::{Body, Inventory};
+use super::order;
 use super::params::Params;
 use std::ops::Range;
 
@@ -68,7 +70,9 @@ impl Plan {
         place(&mut free, |body| matches!(body, Body::Directory(_)));
         place(&mut free, |body| matches!(body, Body::LongSymlink(_)));
         let xattr_blocks = free.take(inventory.xattr_blocks.len() as u64);
-        place(&mut free, |body| matches!(body, Body::File(_)));
+        for index in order::of_files(&inventory.items) {
+            items[index] = take_content(&mut free, inventory.items[index].body.data());
+        }
         let end = free.end();
         Self {
             geometry,

@@ -244,10 +244,85 @@ fn parameters_that_make_no_filesystem_are_refused() {
     ));
 }
 
-/// A sink can copy or reflink: data begins on a block, files follow each other in the order of the
-/// tree, and a gap, of which there are some in 3.6 GB, is where a group keeps its tables.
+fn packed(name: &[u8], offset: u64, len: u64) -> Kind {
+    let object = crate::digest::Sha256::of(name);
+    Kind::File(Content::padded(crate::tree::Slice {
+        object,
+        offset,
+        len,
+    }))
+}
+
 #[test]
-fn data_of_files_is_aligned_and_contiguous_in_the_order_of_the_tree() {
+fn an_object_is_one_region_in_its_own_order_and_files_of_no_object_come_last() {
+    let generated = b"generated".as_slice();
+    let tree = tree([
+        ("/a", Kind::File(Content::inline(generated))),
+        ("/b", packed(b"second", 4096, 100)),
+        ("/c", packed(b"first", 8192, 1)),
+        ("/d", packed(b"first", 0, 8000)),
+        ("/e", packed(b"second", 0, 4096)),
+        ("/f", packed(b"first", 20_480, 1)), // behind a file that is not in the tree
+        ("/g", Kind::File(Content::inline(b"also generated"))),
+    ]);
+    let image = seal(&tree, &params()).unwrap();
+    let object = |name: &[u8], offset| Source::Object {
+        object: crate::digest::Sha256::of(name),
+        offset,
+    };
+    let regions = image.regions().iter();
+    let first = |region: &&crate::disk::image::Region| region.source == object(b"second", 0);
+    let mut regions = regions.skip_while(|region| !first(region));
+    let mut next = |source, len| {
+        let found = regions.next().unwrap();
+        assert_eq!((&found.source, found.len), (&source, len));
+        assert!(found.start.is_multiple_of(4096) || source == Source::Zeros);
+    };
+    next(object(b"second", 0), 8192);
+    next(object(b"first", 0), 12_288);
+    next(object(b"first", 20_480), 4096);
+    next(Source::Bytes(generated.into()), 9);
+    next(Source::Zeros, 4096 - 9);
+    next(Source::Bytes((*b"also generated").into()), 14);
+}
+
+/// A store names objects by digests, which have nothing to do with the place of their data.
+#[test]
+fn the_digest_of_an_object_decides_no_place() {
+    let place = |names: [&[u8]; 2]| {
+        let [one, other] = names;
+        let tree = tree([
+            ("/a", packed(one, 0, 5000)),
+            ("/b", packed(other, 0, 100)),
+            ("/c", packed(one, 8192, 100)),
+        ]);
+        let image = seal(&tree, &params()).unwrap();
+        let regions = image.regions().iter();
+        let places = regions.filter_map(|region| match region.source {
+            Source::Object { object, .. } => Some((object, region.start, region.len)),
+            _ => None,
+        });
+        places.collect::<Vec<_>>()
+    };
+    let names = [b"1".as_slice(), b"2"];
+    let [one, other] = names.map(crate::digest::Sha256::of);
+    let places = place(names);
+    let start = places[0].1;
+    assert_eq!(
+        places,
+        [(one, start, 12_288), (other, start + 12_288, 4096)]
+    );
+    let swapped = place([names[1], names[0]]);
+    assert_eq!(
+        swapped,
+        [(other, start, 12_288), (one, start + 12_288, 4096)]
+    );
+}
+
+/// A sink can copy or reflink: data begins on a block, files follow each other in the order of their
+/// object, and a gap, of which there are some in 3.6 GB, is where a group keeps its tables.
+#[test]
+fn data_of_files_is_aligned_and_contiguous_in_the_order_of_the_object() {
     let object = crate::digest::Sha256([0; 32]);
     let mut tree = tree([]);
     for i in 0..12 {
