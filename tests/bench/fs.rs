@@ -1,5 +1,6 @@
 //! The driver of `ci/bench-fs`: makes trees for measurements, and makes a filesystem of a folder with the
-//! writer of imgbuild or of mkext4. Each runs in a process of its own, so that its cost can be measured.
+//! writer of imgbuild or of mkext4. Each runs in a process of its own, so that its cost can be measured. For
+//! `ci/bench` it counts the regions of an image.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends with what it saw")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
@@ -10,6 +11,7 @@ mod ours;
 mod peer;
 mod peer_store;
 mod reader;
+mod regions;
 mod store;
 
 use std::path::Path;
@@ -20,9 +22,14 @@ const USAGE: &str = "usage: fs make (small | wide | sparse | special) FOLDER
        fs pack FOLDER STORE                   makes what a build has of the folder: a tree and an object
        fs (stored | mkext4-stored) STORE IMAGE BYTES INODES
        fs (read | mkext4-read) IMAGE          prints how many inodes and bytes of content it found
-       fs memory INODES                       prints the memory of sealing so many small files";
+       fs memory INODES                       prints the memory of sealing so many small files
+       fs regions BOARD PROFILE LOCK STORE    prints how many regions an image has";
 
-fn main() {
+fn main() -> std::process::ExitCode {
+    // A build in `regions` starts this program again in its sandbox.
+    if let Some(code) = imgbuild::sandbox::reenter(std::env::args_os()) {
+        return code;
+    }
     // `cargo bench` adds an argument of its own.
     let arguments: Vec<String> = std::env::args()
         .skip(1)
@@ -57,9 +64,16 @@ fn main() {
             inodes.parse().unwrap(),
         ),
         ["memory", inodes] => println!("{}", ours::memory(inodes.parse().unwrap())),
+        ["regions", board, profile, lock, store] => {
+            println!(
+                "{}",
+                regions::count(board, profile, Path::new(lock), Path::new(store))
+            );
+        }
         _ => {
             eprintln!("{USAGE}");
-            std::process::exit(2);
+            return 2.into();
         }
     }
+    0.into()
 }

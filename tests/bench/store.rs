@@ -1,18 +1,15 @@
 //! The writer of imgbuild with the input of a build: a tree, and content in a stored object, in which the
-//! files follow each other as in a package's archive.
+//! files follow each other as in that of a package.
 
 use super::ours;
 use imgbuild::digest::Sha256;
 use imgbuild::event::Silent;
 use imgbuild::fs::ext4;
 use imgbuild::sink::{self, Digest};
-use imgbuild::tree::{Content, Kind, Objects, Piece, Slice, Tree, dump, parse_dump};
+use imgbuild::tree::{ALIGNMENT, Content, Kind, Objects, Piece, Slice, Tree, dump, parse_dump};
 use std::collections::BTreeSet;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-
-/// The alignment of the members of a tar archive.
-const ALIGNMENT: u64 = 512;
 
 pub(super) struct Packed(PathBuf);
 
@@ -60,9 +57,12 @@ pub(super) fn pack(folder: &Path, store: &Path) {
             }));
             at = (at + slice.len).next_multiple_of(ALIGNMENT);
         }
-        *content = Content::from_pieces(pieces);
+        *content = match Content::from_pieces(pieces) {
+            Content::Stored(slice) => Content::padded(slice),
+            scattered => scattered,
+        };
     }
-    packed.flush().unwrap();
+    packed.set_len(at).unwrap();
     fs_err::write(store.join("tree"), dump(&tree)).unwrap();
 }
 
@@ -77,7 +77,7 @@ pub(super) fn tree(store: &Path) -> Tree {
 }
 
 /// Writes the contents of `store` into a filesystem of `len` bytes in the file `image`; prints the processor
-/// time of each step.
+/// time of each step, and of how many regions the filesystem is.
 pub(super) fn write(store: &Path, image: &Path, len: u64) {
     let tree = tree(store);
     let parsed = processor_seconds();
@@ -86,9 +86,10 @@ pub(super) fn write(store: &Path, image: &Path, len: u64) {
     let decided = processor_seconds();
     sink::write(&sealed, &Packed::of(store), image, Digest::Skip, &Silent).unwrap();
     println!(
-        "parsing the tree {parsed:.2}, sealing {:.2}, writing {:.2}",
+        "parsing the tree {parsed:.2}, sealing {:.2}, writing {:.2}; {} regions",
         decided - parsed,
-        processor_seconds() - decided
+        processor_seconds() - decided,
+        sealed.regions().len()
     );
 }
 
