@@ -158,7 +158,7 @@ fn an_image_is_far_fewer_slices_than_its_packages_have_files() {
         objects.len()
     );
     assert!(
-        slices < 100 && regions < 200,
+        slices < 50 && regions < 400,
         "{regions} regions, {slices} slices"
     );
 }

@@ -108,7 +108,7 @@ fn noise(package: usize, len: u64) -> Vec<u8> {
 /// Files that no package has, and a second name.
 fn add_others(tree: &mut Tree) {
     put(tree, b"/d0/generated", inline(b"generated"));
-    put(tree, b"/d4/generated", inline(&[7; 9000]));
+    put(tree, b"/d4/z-generated", inline(&[7; 9000]));
     let file = tree.at(&TreePath::parse(b"/d0/p0-0").unwrap()).unwrap();
     tree.link(&TreePath::parse(b"/d4/second-name").unwrap(), file)
         .unwrap();
