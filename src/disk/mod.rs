@@ -6,3 +6,4 @@ pub mod image;
 pub mod mbr;
 pub mod probe;
 pub mod table;
+pub mod view;

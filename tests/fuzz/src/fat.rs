@@ -4,7 +4,7 @@
 //! times the device and 4 MiB, in bounded time. Where there is a tree, each name has an entry of 32
 //! bytes on the device, every piece of a file lies on the device, no two files share a byte of it,
 //! no byte of a file is free, reading it again gives the same tree; and our own writer makes it again, in
-//! the shape that it had, or refuses it with an error.
+//! the shape that it had, or refuses it with an error. Every byte is named as a part of what is around it.
 //!
 //! Input: see `patch.rs`. There are no checksums to make right.
 
@@ -19,6 +19,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 const OFFSET: u64 = 1 << 20;
+/// How many bytes are asked for their owner.
+const NAMED: u64 = 1000;
 const LEAST_ENTRY: u64 = 32;
 
 static BASES: LazyLock<[Base; 4]> = LazyLock::new(|| {
@@ -37,7 +39,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// Reads `image` and checks the tree; `thorough` reads it twice and writes it too.
+/// Reads `image` and checks the tree; `thorough` reads it twice, writes it too, and asks what bytes are.
 fn judge(image: &dyn Device, thorough: bool) {
     let len = usize::try_from(image.len()).expect("it lies in memory");
     let memory = len.saturating_mul(24) + (4 << 20);
@@ -66,6 +68,18 @@ fn judge(image: &dyn Device, thorough: bool) {
         let (again, _) = read().expect("what was read once is read again");
         assert_eq!(dump(&again), dump(&tree));
         let _ = within(memory, || reseal(&tree, &volume));
+        within(2 * memory, || name(image));
+    }
+}
+
+/// Each byte has an owner, or is said to have none.
+fn name(image: &dyn Device) {
+    let filesystem = Filesystem::open(image).expect("what was opened once is opened again");
+    let survey = filesystem
+        .survey()
+        .expect("what was read once is read again");
+    for offset in (0..NAMED).map(|n| image.len() / NAMED * n + n * 7) {
+        assert!(survey.spot(offset).range.contains(&offset), "at {offset}");
     }
 }
 

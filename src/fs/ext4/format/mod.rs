@@ -15,5 +15,6 @@ pub(crate) mod field;
 pub(crate) mod hash;
 pub(crate) mod inode;
 pub(crate) mod journal;
+pub(crate) mod names;
 pub(crate) mod superblock;
 pub(crate) mod xattr;

@@ -6,6 +6,7 @@ use super::group::{self, Group};
 use super::place::Place;
 use super::superblock::Superblock;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Runs of blocks by their first block, each with its end and its owner.
 #[derive(Debug, Default)]
@@ -42,6 +43,19 @@ impl Claims {
         self.0.insert(start, (end, owner));
         Ok(())
     }
+
+    /// The owner of `block`, if it has one, and the blocks around it that have the same one, or have none.
+    pub(super) fn at(&self, block: u64) -> (Option<Place>, Range<u64>) {
+        let before = self.0.range(..=block).next_back();
+        match before {
+            Some((start, (end, owner))) if *end > block => (Some(*owner), *start..*end),
+            _ => {
+                let start = before.map_or(0, |(_, (end, _))| *end);
+                let behind = self.0.range(block..).next();
+                (None, start..behind.map_or(u64::MAX, |(next, _)| *next))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -68,5 +82,8 @@ mod tests {
             assert_eq!(claims.claim(start, len, Place::Inode(9)), Err(refused));
         }
         claims.claim(20, 1, Place::Inode(9)).unwrap();
+        assert_eq!(claims.at(12), (Some(Place::Inode(1)), 10..15));
+        assert_eq!(claims.at(2), (None, 0..5));
+        assert_eq!(claims.at(30), (None, 21..u64::MAX));
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Filesystem<'a> {
     }
 
     /// The journal's inode, or the copy in the superblock if the inode is damaged.
-    fn journal_inode(&self) -> Result<Option<Inode>, ReadError> {
+    pub(super) fn journal_inode(&self) -> Result<Option<Inode>, ReadError> {
         let Some(ino) = self.superblock.journal_inode else {
             return Ok(None);
         };

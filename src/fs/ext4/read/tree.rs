@@ -24,6 +24,11 @@ impl Filesystem<'_> {
     /// # Errors
     /// Fails if the device cannot be read, or if the filesystem is damaged or beyond this reader.
     pub fn tree(&self, place: &Slice) -> Result<Tree, ReadError> {
+        Ok(self.walk(place)?.tree)
+    }
+
+    /// Reads everything that has a name, as [`Filesystem::tree`] does.
+    pub(super) fn walk(&self, place: &Slice) -> Result<Walk<'_>, ReadError> {
         let mut volume = Volume::new(self)?;
         let root = volume.inode(ROOT_INO)?;
         let root = root.filter(|root| root.file_type() == S_IFDIR);
@@ -46,22 +51,24 @@ impl Filesystem<'_> {
         while let Some(directory) = walk.ahead.pop() {
             walk.directory(&directory)?;
         }
-        Ok(walk.tree)
+        Ok(walk)
     }
 }
 
-struct Walk<'a> {
-    volume: Volume<'a>,
+/// A filesystem while its directories are read, or when all of them are.
+pub(super) struct Walk<'a> {
+    pub(super) volume: Volume<'a>,
     place: Slice,
     xattrs: Xattrs,
-    tree: Tree,
+    pub(super) tree: Tree,
     /// By inode number.
-    seen: BTreeMap<u32, Seen>,
+    pub(super) seen: BTreeMap<u32, Seen>,
     ahead: Vec<Directory>,
 }
 
-struct Seen {
-    id: NodeId,
+/// An inode that has a name.
+pub(super) struct Seen {
+    pub(super) id: NodeId,
     is_directory: bool,
     names: u32,
     links: u32,

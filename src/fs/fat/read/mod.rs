@@ -16,8 +16,10 @@ mod boot;
 mod chain;
 mod directory;
 mod error;
+mod survey;
 
 pub use error::{Corrupt, ReadError, Unsupported};
+pub use survey::Survey;
 
 use super::FatBits;
 use super::format::{ENTRY_SIZE, MAX_ENTRIES, Run};
@@ -38,6 +40,9 @@ const MAX_DIRECTORY: u64 = (MAX_ENTRIES * ENTRY_SIZE) as u64;
 const MAX_DEPTH: usize = 130;
 /// A boot partition has some hundred files; more than this is an attack on the memory.
 const MAX_NODES: usize = 1 << 20;
+
+/// The offset and length of each span of the device in which a file or a directory lies.
+type Spans = [(u64, u64)];
 
 /// A FAT filesystem whose boot sector is sound.
 pub struct Filesystem<'a> {
@@ -76,6 +81,16 @@ impl<'a> Filesystem<'a> {
     /// # Errors
     /// Fails if the filesystem is not sound, or beyond the limits of this reader.
     pub fn tree(&self, place: &Slice) -> Result<Tree, ReadError> {
+        self.walk(place, &mut |_, _| {})
+    }
+
+    /// Returns all files, as [`Filesystem::tree`] does. `found` is called with each directory and
+    /// the spans of the device in which its entries lie.
+    fn walk(
+        &self,
+        place: &Slice,
+        found: &mut dyn FnMut(&TreePath, &Spans),
+    ) -> Result<Tree, ReadError> {
         let mut table = Table::new(self.device, &self.boot);
         let meta = Meta::root(0o755, Timestamp::default());
         let mut tree = Tree::new(meta);
@@ -84,7 +99,9 @@ impl<'a> Filesystem<'a> {
         let mut n_nodes = 0;
         let mut ahead = VecDeque::from([(TreePath::root(), self.boot.root_cluster)]);
         while let Some((path, cluster)) = ahead.pop_front() {
-            let listing = self.directory(&mut table, &path, cluster)?;
+            let spans = self.directory_spans(&mut table, &path, cluster)?;
+            found(&path, &spans);
+            let listing = self.listing(&path, &spans)?;
             let mut seen = BTreeSet::new();
             for entry in listing.entries {
                 let name = entry.name.as_ref().map_err(|name| Unsupported::Name {
@@ -141,20 +158,42 @@ impl<'a> Filesystem<'a> {
         Ok(path)
     }
 
-    /// Reads the directory at `cluster`, which is 0 for the root of FAT12 and FAT16.
+    /// Reads the directory at `cluster`, as [`Filesystem::directory_spans`] finds it.
     fn directory(
         &self,
         table: &mut Table<'_>,
         path: &TreePath,
         cluster: u32,
     ) -> Result<directory::Listing, ReadError> {
+        let spans = self.directory_spans(table, path, cluster)?;
+        self.listing(path, &spans)
+    }
+
+    /// The offset and length of each span of the directory at `cluster`, which is 0 for the root of FAT12 and FAT16.
+    fn directory_spans(
+        &self,
+        table: &mut Table<'_>,
+        path: &TreePath,
+        cluster: u32,
+    ) -> Result<Vec<(u64, u64)>, ReadError> {
         let geometry = &self.boot.shape.geometry;
-        let spans = match (cluster, geometry.bits) {
+        Ok(match (cluster, geometry.bits) {
             (0, FatBits::Fat12 | FatBits::Fat16) => {
                 vec![(geometry.root_start(), geometry.root_len())]
             }
             _ => self.spans(&table.claim(path, cluster)?),
-        };
+        })
+    }
+
+    /// The entries in `spans`, which are those of the directory `path`.
+    fn listing(&self, path: &TreePath, spans: &Spans) -> Result<directory::Listing, ReadError> {
+        let bytes = self.entries(path, spans)?;
+        let is_fat32 = self.boot.shape.geometry.bits == FatBits::Fat32;
+        Ok(directory::list(&bytes, is_fat32))
+    }
+
+    /// The bytes in `spans`, which are those of the directory `path`.
+    fn entries(&self, path: &TreePath, spans: &Spans) -> Result<Vec<u8>, ReadError> {
         let found = spans.iter().map(|(_, len)| len).sum();
         if found > MAX_DIRECTORY {
             let path = path.clone();
@@ -163,11 +202,11 @@ impl<'a> Filesystem<'a> {
         let mut bytes = vec![0; usize::try_from(found).expect("at most 2 MiB")];
         let mut rest = bytes.as_mut_slice();
         for (start, len) in spans {
-            let (part, behind) = rest.split_at_mut(usize::try_from(len).expect("at most 2 MiB"));
-            read_at(self.device, start, part)?;
+            let (part, behind) = rest.split_at_mut(usize::try_from(*len).expect("at most 2 MiB"));
+            read_at(self.device, *start, part)?;
             rest = behind;
         }
-        Ok(directory::list(&bytes, geometry.bits == FatBits::Fat32))
+        Ok(bytes)
     }
 
     fn content(

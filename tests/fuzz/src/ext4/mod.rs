@@ -25,6 +25,8 @@ const LEAST_ENTRY: u64 = 12;
 const WRITTEN: u64 = 64 << 20;
 /// The memory that the writer may take for its tables.
 const WRITER: usize = 64 << 20;
+/// How many bytes are asked for their owner.
+const NAMED: u64 = 1000;
 /// The offset of the device in the object of which the files become slices.
 const OFFSET: u64 = 4096;
 
@@ -89,7 +91,7 @@ pub fn run_log(kinds: &[Kind], input: &[u8]) {
     }
 }
 
-/// Reads `image` and checks the tree; `thorough` reads it twice and writes it too.
+/// Reads `image` and checks the tree; `thorough` reads it twice, writes it too, and asks what bytes are.
 pub fn judge(image: &dyn Device, thorough: bool) {
     let len = usize::try_from(image.len()).expect("it lies in memory");
     let memory = len.saturating_mul(MEMORY_PER_BYTE) + MEMORY;
@@ -115,6 +117,18 @@ pub fn judge(image: &dyn Device, thorough: bool) {
         let again = read().expect("what was read once is read again");
         assert_eq!(dump(&again), dump(&tree));
         within(memory + WRITER, || write(image, &tree));
+        within(2 * memory, || name(image));
+    }
+}
+
+/// If the owners of bytes can be found, each byte has one.
+fn name(image: &dyn Device) {
+    let filesystem = Filesystem::open(image).expect("what was opened once is opened again");
+    let Ok(survey) = filesystem.survey() else {
+        return;
+    };
+    for offset in (0..NAMED).map(|n| image.len() / NAMED * n + n * 7) {
+        assert!(survey.spot(offset).range.contains(&offset), "at {offset}");
     }
 }
 
