@@ -12,6 +12,23 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// The moment in the form of RFC 3339: `2026-01-31T12:00:00Z`.
+    pub fn rfc3339(self) -> String {
+        format!("{}Z", self.moment().strftime("%Y-%m-%dT%H:%M:%S"))
+    }
+
+    /// The day: `2026-01-31`.
+    pub fn date(self) -> String {
+        self.moment().date().to_string()
+    }
+
+    fn moment(self) -> DateTime {
+        let found = i64::try_from(self.0).ok().and_then(moment);
+        found.unwrap_or(DateTime::MAX)
+    }
+}
+
 /// A point in time of a node: seconds since 1970-01-01 UTC, and nanoseconds below one second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp {
@@ -40,4 +57,18 @@ pub(crate) fn seconds(moment: DateTime) -> i64 {
 /// The moment so many seconds after 1970-01-01; nothing beyond the year 9999.
 pub(crate) fn moment(seconds: i64) -> Option<DateTime> {
     START.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Epoch;
+
+    #[test]
+    fn moments_are_shown_as_rfc_3339_has_them() {
+        // `date -u -d @1769860800`
+        assert_eq!(Epoch(1_769_860_800).rfc3339(), "2026-01-31T12:00:00Z");
+        assert_eq!(Epoch(1_769_860_800).date(), "2026-01-31");
+        assert_eq!(Epoch(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Epoch(u64::MAX).date(), "9999-12-31");
+    }
 }

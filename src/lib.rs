@@ -84,8 +84,10 @@
 //! - [`layout`] decides where every table, blob and partition lies.
 //! - [`fs`] reads and writes ext4 and FAT.
 //! - [`disk`] is the image, as ordered regions, with its partition table.
+//! - [`inventory`] lists what an image is made of.
 //! - [`pipeline`] does all of this, from a plan to an image.
 //! - [`sink`] writes the image, which appears whole or not at all.
+//! - [`release`] writes what is published with an image: lists of its components, checksums, signatures.
 //!
 //! These modules are for callers of the library:
 //!
@@ -143,8 +145,10 @@ pub mod configure;
 pub mod dpkg;
 pub mod fetch;
 pub mod fs;
+pub mod inventory;
 pub mod layout;
 pub mod pipeline;
+pub mod release;
 pub mod resolve;
 pub mod sandbox;
 pub mod sink;

@@ -150,6 +150,11 @@ impl Plan {
         uuid_text(&self.filesystem_uuid(name))
     }
 
+    /// The UUID of the document `name` of a release, as text.
+    pub fn document_uuid(&self, name: &str) -> String {
+        uuid_text(&self.seed.uuid(&format!("document/{name}")))
+    }
+
     /// The package in the lock that has a file of a third-party archive, and the archive.
     pub fn third_party_packages(
         &self,

@@ -13,7 +13,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// A file that does not have its final name yet. If it is dropped before [`Unfinished::finish`], it
@@ -135,6 +135,81 @@ impl Drop for Unfinished {
     }
 }
 
+/// The users who may read an unfinished file or folder, also while it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Every user whom the umask permits.
+    Anyone,
+    /// The owner alone.
+    Owner,
+}
+
+/// A folder that does not have its final name yet. If it is dropped before
+/// [`UnfinishedFolder::finish`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct UnfinishedFolder {
+    path: PathBuf,
+    partial: PathBuf,
+    /// Absent once the folder has its final name.
+    lock: Option<fs_err::File>,
+}
+
+impl UnfinishedFolder {
+    /// Makes the unfinished folder of `path`: beside it, as `<name>.<process>.partial`. Such folders
+    /// of processes that have ended are removed.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made.
+    pub fn create(path: &Path, readers: Readers) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        // If the folder above cannot be listed, old folders stay there; nothing else is lost.
+        let _ = sweep(folder(path), |found| is_partial_name(found, name));
+        let mode = match readers {
+            Readers::Anyone => 0o777,
+            Readers::Owner => 0o700,
+        };
+        let (partial, lock) = claim(
+            |attempt| path.with_file_name(partial_name(name, attempt)),
+            |partial| make_folder(partial, mode),
+        )?;
+        Ok(Self {
+            path: path.to_owned(),
+            partial,
+            lock: Some(lock),
+        })
+    }
+
+    /// The path of the unfinished folder. Code that ends the process without unwinding, as on
+    /// Ctrl-C, must remove it.
+    pub fn partial(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Syncs the folder and gives it its final name, under which there may be an empty folder. The
+    /// files in it must be synced already.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be synced or renamed.
+    pub fn finish(mut self) -> io::Result<()> {
+        sync_folder(&self.partial)?;
+        fs_err::rename(&self.partial, &self.path)?;
+        self.lock = None;
+        sync_folder(folder(&self.path))
+    }
+}
+
+impl Drop for UnfinishedFolder {
+    fn drop(&mut self) {
+        if self.lock.take().is_some() {
+            // A failure is ignored: no caller is left to report to, and the name shows what the
+            // folder is.
+            let _ = remove(&self.partial);
+        }
+    }
+}
+
 /// A folder for unfinished files. When it is dropped, it is removed with everything in it.
 #[derive(Debug)]
 pub struct ScratchFolder {
@@ -152,15 +227,8 @@ impl ScratchFolder {
     pub fn create(parent: &Path) -> io::Result<Self> {
         sweep(parent, |_| true)?;
         let process = std::process::id();
-        let make = |path: &Path| {
-            fs_err::create_dir(path)?;
-            fs_err::File::open(path).map_err(|error| match error.kind() {
-                // Another process has removed the folder before it could be opened.
-                io::ErrorKind::NotFound => io::ErrorKind::AlreadyExists.into(),
-                _ => error,
-            })
-        };
-        let (path, lock) = claim(|attempt| parent.join(format!("{process}-{attempt}")), make)?;
+        let name = |attempt| parent.join(format!("{process}-{attempt}"));
+        let (path, lock) = claim(name, |path| make_folder(path, 0o777))?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -175,6 +243,17 @@ impl Drop for ScratchFolder {
         // A file that could not be removed is removed by the next process that makes a folder here.
         let _ = remove(&self.path);
     }
+}
+
+/// Makes a folder and opens it.
+fn make_folder(path: &Path, mode: u32) -> io::Result<fs_err::File> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(mode).create(path)?;
+    fs_err::File::open(path).map_err(|error| match error.kind() {
+        // Another process has removed the folder before it could be opened.
+        io::ErrorKind::NotFound => io::ErrorKind::AlreadyExists.into(),
+        _ => error,
+    })
 }
 
 /// Makes a file or folder under the first of the names that is free, and locks it.
@@ -368,6 +447,24 @@ mod tests {
         Unfinished::finish_together(&mut [&mut one, &mut three]).unwrap();
         drop((one, two, three));
         assert_eq!(names(folder.path()), ["one", "three"]);
+    }
+
+    #[test]
+    fn a_folder_appears_whole_in_the_place_of_an_empty_one_and_of_no_other() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("out");
+        fs_err::create_dir_all(parent.path().join("out.1.partial/old")).unwrap();
+        fs_err::create_dir(&path).unwrap();
+        let one = UnfinishedFolder::create(&path, Readers::Owner).unwrap();
+        let mode = one.partial().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        fs_err::write(one.partial().join("file"), "").unwrap();
+        assert_eq!(names(&path), [""; 0]);
+        one.finish().unwrap();
+        assert_eq!(names(&path), ["file"]);
+        let two = UnfinishedFolder::create(&path, Readers::Anyone).unwrap();
+        assert!(two.finish().is_err());
+        assert_eq!(names(parent.path()), ["out"]);
     }
 
     #[test]

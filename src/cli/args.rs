@@ -1,10 +1,13 @@
 //! The command line as it was typed. Other modules decide what it means.
 
+mod build;
 mod cache;
 
+pub(super) use build::{
+    BuildArgs, Configuration, DefinitionArgs, InputArgs, SourceArgs, TargetArgs,
+};
 pub(super) use cache::{CacheAction, CacheArgs, CollectArgs};
 
-use crate::digest::Sha256;
 use crate::qemu::Firmware;
 use crate::sink::Format;
 use clap::error::ErrorKind;
@@ -20,7 +23,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(
     name = "imgbuild",
-    version,
+    version = env!("IMGBUILD_VERSION"),
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
@@ -73,11 +76,12 @@ impl Cli {
     /// The board, profile and settings of a command that has them.
     pub(crate) fn target(&self) -> Option<&TargetArgs> {
         match &self.task {
-            Task::Build(args) => Some(&args.target),
+            Task::Build(args) => Some(&args.source.target),
             Task::Other(Command::Lock(args)) => Some(&args.target),
-            Task::Other(Command::Plan(args)) => Some(&args.build.target),
+            Task::Other(Command::Plan(args)) => Some(&args.build.source.target),
+            Task::Other(Command::Release(args)) => Some(&args.source.target),
             Task::Other(Command::Test(args)) => match &args.tested {
-                Tested::Built(args) => Some(&args.target),
+                Tested::Built(args) => Some(&args.source.target),
                 Tested::Image { .. } => None,
             },
             Task::Other(_) => None,
@@ -106,6 +110,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         definitions: DefinitionArgs,
     },
+    /// Build an image into a folder, with everything that is published with it: lists of its
+    /// components, a manifest, checksums, signatures.
+    Release(Box<ReleaseArgs>),
     /// Start an image in QEMU and run the health checks that its profile carries.
     Test(TestArgs),
     /// List boards or profiles.
@@ -160,124 +167,6 @@ pub(crate) enum Shown {
     },
 }
 
-/// Where definitions are found.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct DefinitionArgs {
-    /// A folder with boards/, profiles/ and overlays/ that goes before all others.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) definitions: Vec<PathBuf>,
-}
-
-/// What is meant to be built.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct TargetArgs {
-    /// The board the image is for (`imgbuild list boards`).
-    #[arg(long, short, required = true)]
-    pub(crate) board: String,
-    /// What the image should do (`imgbuild list profiles`); repeat it to combine
-    /// profiles.
-    #[arg(long, short, required = true)]
-    pub(crate) profile: Vec<String>,
-    /// An image to start from instead of from packages: one that the board names, a file, or a URL
-    /// with --base-sha256.
-    #[arg(long, value_name = "NAME|FILE|URL")]
-    pub(crate) base: Option<String>,
-    /// The SHA-256 of the base image's file.
-    #[arg(long, value_name = "DIGEST", requires = "base")]
-    pub(crate) base_sha256: Option<Sha256>,
-    /// The OpenPGP key that signs the base image, for use when none of the board's addresses of it
-    /// answers; it must have the fingerprint that the board names.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "base",
-        conflicts_with = "base_sha256"
-    )]
-    pub(crate) base_key: Option<PathBuf>,
-    /// Take nothing but the boot loader from the base image; everything else is made of packages.
-    #[arg(long, requires = "base")]
-    pub(crate) boot_loader_only: bool,
-    /// Where packages are configured. `first-boot` needs --base, and works without user
-    /// namespaces.
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Configuration::Build)]
-    pub(crate) configure: Configuration,
-    #[command(flatten)]
-    pub(crate) definitions: DefinitionArgs,
-    /// Set a setting of the profile (`imgbuild show profile NAME`).
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// A TOML file with settings.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) settings: Vec<PathBuf>,
-    /// Read a secret setting from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment, with KEY
-    /// in capitals and `_` for `-` (`IMGBUILD_SECRET_WIFI_PASSPHRASE`).
-    #[arg(long, value_name = "KEY=@FILE")]
-    pub(crate) secret: Vec<String>,
-}
-
-/// Where the scripts of packages run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Configuration {
-    /// Here, in a sandbox, when the image is built.
-    Build,
-    /// On the device, when it starts for the first time.
-    FirstBoot,
-}
-
-/// Where inputs come from and where they are kept.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct InputArgs {
-    /// The Debian archive to fetch from; otherwise `IMGBUILD_MIRROR`, the configuration file, or
-    /// the apt sources of this machine.
-    #[arg(long, value_name = "URL")]
-    pub(crate) mirror: Option<String>,
-    /// Never touch the network: everything must be in the store.
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// The folder that keeps what was fetched and made (`IMGBUILD_STORE`).
-    #[arg(long, value_name = "DIR")]
-    pub(crate) store: Option<PathBuf>,
-    /// Trust these OpenPGP keys instead of Debian's for the archive.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) keyring: Option<PathBuf>,
-    /// Accept an archive whose Valid-Until has passed.
-    #[arg(long)]
-    pub(crate) allow_expired: bool,
-    /// How long one script of a package may go on; otherwise 10 minutes, or 60 where the image's programs
-    /// are emulated.
-    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
-    pub(crate) script_timeout: Option<u64>,
-}
-
-/// How to build.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct BuildArgs {
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    #[command(flatten)]
-    pub(crate) input: InputArgs,
-    /// The image to write; otherwise BOARD-PROFILE.img here. The name says the format: .img, .img.xz,
-    /// .img.zst or .qcow2; `-` is standard output. Repeat it to write several at once.
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Vec<PathBuf>,
-    /// The format of an output whose name says none.
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub(crate) format: Option<Format>,
-    /// Also write a block map beside each .img, .img.xz and .img.zst, as FILE.bmap, with which bmaptool writes a card
-    /// faster and checks it.
-    #[arg(long)]
-    pub(crate) bmap: bool,
-    /// Compress as much as possible, which takes several times as long.
-    #[arg(long)]
-    pub(crate) max_compression: bool,
-    /// The lock to use; otherwise BOARD.lock beside the profile, if it is there.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) lock: Option<PathBuf>,
-    /// Insist on a lock that fits the definitions and settings.
-    #[arg(long)]
-    pub(crate) locked: bool,
-}
-
 /// How to lock.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LockArgs {
@@ -298,6 +187,32 @@ pub(crate) struct PlanArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How to make a release.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// The new folder of the release; otherwise BOARD-PROFILE here.
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// The format of the image; otherwise img.xz. Repeat it to publish several; a person downloads the first.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Vec<Format>,
+    /// Compress as much as possible, which takes several times as long.
+    #[arg(long)]
+    pub(crate) max_compression: bool,
+    /// The address of the folder in which the files will be published; Raspberry Pi Imager then gets
+    /// a whole list of images, `os_list.json`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url_base: Option<String>,
+    /// Sign the checksums and the block map by your own gpg, with this key: a fingerprint or an address.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Option<String>,
+    /// Make a release of an image that holds secrets, which is then not for the public.
+    #[arg(long)]
+    pub(crate) allow_secrets: bool,
 }
 
 /// How to test an image.

@@ -59,11 +59,11 @@ fn write<'a>(
     progress: &'a Progress,
 ) -> Result<(Session<'a>, Written), Failure> {
     let began = now();
-    let session = inputs::open(&args.target, &args.input, progress)?;
+    let session = inputs::open(&args.source.target, &args.source.input, progress)?;
     let (plan, written) = session.retried(|| {
         // The outputs are made first, so that a build of minutes does not end with an output that cannot be written.
         let outputs = outputs(&session, args, requests, progress)?;
-        let (plan, base) = locks::plan(&session, args, progress)?;
+        let (plan, base) = locks::plan(&session, &args.source, progress)?;
         if talk.verbose {
             say(plan.to_text().trim_end());
         }

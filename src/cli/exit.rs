@@ -17,8 +17,10 @@ use crate::compose::units::UnitError;
 use crate::configure::ConfigureError;
 use crate::dpkg::unpack::UnpackError;
 use crate::fetch::FetchError;
+use crate::inventory::InventoryError;
 use crate::pipeline::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
 use crate::qemu::{ConsoleError, MachineError};
+use crate::release::{ReleaseError, SignError};
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
 use crate::session::SessionError;
@@ -74,7 +76,22 @@ fn session(error: &SessionError) -> u8 {
         SessionError::Base(error) => base(error),
         SessionError::Resolve(error) => resolve(error),
         SessionError::Build(error) => build(error),
+        SessionError::Release(error) => release(error),
         SessionError::Store { .. } | SessionError::Full { .. } | SessionError::Sink(_) => OUTPUT,
+    }
+}
+
+fn release(error: &ReleaseError) -> u8 {
+    match error {
+        ReleaseError::GivenSecrets(_) | ReleaseError::Sign(SignError::NoKey { .. }) => USAGE,
+        ReleaseError::FoundSecrets(_) => CHECK,
+        ReleaseError::Sign(SignError::Missing | SignError::Start { .. }) => INPUT,
+        ReleaseError::NotEmpty(_)
+        | ReleaseError::NotAFolder(_)
+        | ReleaseError::NoParent(_)
+        | ReleaseError::Make { .. }
+        | ReleaseError::Write { .. }
+        | ReleaseError::Sign(SignError::Refused { .. }) => OUTPUT,
     }
 }
 
@@ -180,6 +197,8 @@ fn build(error: &BuildError) -> u8 {
         BuildError::Compose(error) => compose(error),
         BuildError::Verify(error) => verify(error),
         BuildError::Disk(error) => disk(error),
+        BuildError::Inventory(InventoryError::Status(_)) => INPUT,
+        BuildError::Inventory(InventoryError::Store(_)) => OUTPUT,
     }
 }
 

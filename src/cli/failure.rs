@@ -13,6 +13,7 @@ use crate::diag::{Diagnostics, Visible};
 use crate::fetch::FetchError;
 use crate::lock::LockError;
 use crate::pipeline::{BuildError, FetchStageError, SystemError};
+use crate::release::ReleaseError;
 use crate::resolve::ResolveError;
 use crate::sandbox::{Ending, SandboxError};
 use crate::session::SessionError;
@@ -173,6 +174,7 @@ const MAKE_ROOM: &str = "make room there (`imgbuild cache gc --older-than 30d` r
 fn session_help(error: &SessionError) -> Option<&'static str> {
     Some(match error {
         SessionError::Store { .. } => "give another folder with --store",
+        SessionError::Release(error) => return release_help(error),
         SessionError::Full { .. } => MAKE_ROOM,
         SessionError::Resolve(error) => match &**error {
             ResolveError::Repository(error) => return repository_help(error),
@@ -184,6 +186,24 @@ fn session_help(error: &SessionError) -> Option<&'static str> {
         },
         SessionError::Build(error) => return build_help(error),
         _ => return None,
+    })
+}
+
+fn release_help(error: &ReleaseError) -> Option<&'static str> {
+    Some(match error {
+        ReleaseError::GivenSecrets(_) => {
+            "leave it out, so that each device makes its own or its owner sets it; --allow-secrets makes a release \
+             that is not for the public"
+        }
+        ReleaseError::FoundSecrets(_) => {
+            "have each device make its own (`firstboot.d` in overlays/README.md); --allow-secrets makes a release \
+             that is not for the public"
+        }
+        ReleaseError::NotEmpty(_) | ReleaseError::NotAFolder(_) => "give another --output",
+        ReleaseError::NoParent(_)
+        | ReleaseError::Make { .. }
+        | ReleaseError::Write { .. }
+        | ReleaseError::Sign(_) => return None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Reads and writes the file of a lock: the one that the user names, or the one beside the profile.
 
-use super::args::BuildArgs;
+use super::args::SourceArgs;
 use super::failure::Failure;
 use super::{files, signals, target};
 use crate::base::Base;
@@ -27,7 +27,7 @@ pub(super) fn default(spec: &Spec) -> PathBuf {
 /// The plan by the lock in the file, or else by a new lock; and the base of the build.
 pub(super) fn plan(
     session: &Session<'_>,
-    args: &BuildArgs,
+    args: &SourceArgs,
     reporter: &dyn Reporter,
 ) -> Result<(Plan, Base), Failure> {
     let found = read(session, args, reporter)?;
@@ -42,7 +42,7 @@ pub(super) fn plan(
 /// The lock that `args` name, or the one beside the profile. There may be none if `args` do not require one.
 fn read(
     session: &Session<'_>,
-    args: &BuildArgs,
+    args: &SourceArgs,
     reporter: &dyn Reporter,
 ) -> Result<Option<Lock>, Failure> {
     let (path, text) = match &args.lock {

@@ -17,6 +17,7 @@ mod output;
 mod panic;
 mod plan;
 mod progress;
+mod release;
 mod show;
 mod signals;
 mod target;
@@ -80,6 +81,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Lock(args) => lock::lock(&args, cli.talk),
         Command::Plan(args) => plan::plan(&args, cli.talk),
         Command::Test(args) => test::test(&args, cli.talk),
+        Command::Release(args) => release::release(&args, cli.talk),
         Command::Check {
             boards,
             definitions,

@@ -13,7 +13,7 @@ pub(super) fn install() {
         if trace.status() == BacktraceStatus::Captured {
             say(&trace.to_string());
         }
-        let version = env!("CARGO_PKG_VERSION");
+        let version = env!("IMGBUILD_VERSION");
         say(&format!(
             "imgbuild {version} has a bug; please report the lines above"
         ));

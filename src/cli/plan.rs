@@ -9,8 +9,12 @@ use super::{inputs, locks};
 /// Prints the plan.
 pub(super) fn plan(args: &PlanArgs, talk: TalkArgs) -> Result<(), Failure> {
     let progress = Progress::new(talk.quiet);
-    let session = inputs::open(&args.build.target, &args.build.input, &progress)?;
-    let (plan, _) = session.retried(|| locks::plan(&session, &args.build, &progress))?;
+    let session = inputs::open(
+        &args.build.source.target,
+        &args.build.source.input,
+        &progress,
+    )?;
+    let (plan, _) = session.retried(|| locks::plan(&session, &args.build.source, &progress))?;
     Ok(match args.json {
         true => print_json(&plan.to_json()),
         false => print_text(&plan.to_text()),

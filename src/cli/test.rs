@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
     let (image, store) = match &args.tested {
         Tested::Image { path, store } => (path.clone(), store),
-        Tested::Built(args) => (build::raw(args, talk)?, &args.input.store),
+        Tested::Built(args) => (build::raw(args, talk)?, &args.source.input.store),
     };
     let report = |progress| match progress {
         Progress::LoginPrompt(after) if !talk.quiet => say_when("login prompt", after),

@@ -8,7 +8,7 @@ mod error;
 pub use error::DiskError;
 
 use crate::disk::image::{Image, Source};
-use crate::layout;
+use crate::layout::{self, Layout};
 use crate::units::Bytes;
 use std::collections::BTreeMap;
 
@@ -23,12 +23,12 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Lays out and assembles the disk.
+    /// Lays out and assembles the disk, and gives its layout too.
     ///
     /// # Errors
     ///
     /// The parts do not fit, or the disk becomes longer than it was and longer than `max_len`.
-    pub(super) fn seal(self, max_len: Bytes) -> Result<Image, DiskError> {
+    pub(super) fn seal(self, max_len: Bytes) -> Result<(Image, Layout), DiskError> {
         let layout = layout::solve(&self.request)?;
         let before = layout.existing.as_ref();
         let before = Bytes(before.map_or(0, |existing| existing.disk.len()));
@@ -39,6 +39,7 @@ impl Disk {
                 min_size: max_len,
             });
         }
-        Ok(layout::assemble(&layout, self.contents, self.blobs)?)
+        let image = layout::assemble(&layout, self.contents, self.blobs)?;
+        Ok((image, layout))
     }
 }

@@ -8,6 +8,7 @@ use crate::compose::named::NameError;
 use crate::configure::ConfigureError;
 use crate::dpkg::database::DatabaseError;
 use crate::dpkg::unpack::UnpackError;
+use crate::inventory::InventoryError;
 use crate::tree::{DumpError, TreeError};
 use crate::verify::VerifyError;
 use std::io;
@@ -30,6 +31,9 @@ pub enum BuildError {
     /// The disk could not be laid out.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// The contents of the image could not be listed.
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
 }
 
 /// Why packages could not become a root filesystem.

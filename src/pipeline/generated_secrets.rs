@@ -33,28 +33,44 @@ const NAMES: &[&str] = &[
     "/etc/popularity-contest.conf",
 ];
 
-/// Warns of every file that a script made and that looks like a secret or a name of the machine.
-pub(super) fn warn(tree: &Tree, objects: &dyn Objects, reporter: &dyn Reporter) -> io::Result<()> {
+/// A file that a script made, with something in it that every device of the image would share.
+pub(super) struct Generated {
+    /// The file.
+    pub(super) path: TreePath,
+    /// Whether it is a secret, and not only a name of the machine.
+    pub(super) is_secret: bool,
+}
+
+/// Every file that a script made and that looks like a secret or a name of the machine.
+pub(super) fn find(tree: &Tree, objects: &dyn Objects) -> io::Result<Vec<Generated>> {
+    let mut found = Vec::new();
     for (path, id) in tree.walk() {
         let node = tree.node(id);
         if node.origin != Origin::Script {
             continue;
         }
-        let shown = path.to_string();
-        let drawn = if NAMES.contains(&shown.as_str()) {
-            "a name for the machine"
-        } else if looks_secret(&path, node, objects)? {
-            "a secret"
-        } else {
-            continue;
+        let is_name = NAMES.contains(&path.to_string().as_str());
+        if is_name || looks_secret(&path, node, objects)? {
+            let is_secret = !is_name;
+            found.push(Generated { path, is_secret });
+        }
+    }
+    Ok(found)
+}
+
+/// Warns of every file of `found`.
+pub(super) fn warn(found: &[Generated], reporter: &dyn Reporter) {
+    for Generated { path, is_secret } in found {
+        let drawn = match is_secret {
+            true => "a secret",
+            false => "a name for the machine",
         };
         reporter.report(Event::Warning(format!(
-            "a package's script drew {drawn}: `{shown}`; every device of this image has it, and the next build from \
+            "a package's script drew {drawn}: `{path}`; every device of this image has it, and the next build from \
              an empty store has another one: put your own into its place by an overlay, or have each device make it \
              (`firstboot.d` in overlays/README.md)"
         )));
     }
-    Ok(())
 }
 
 /// Whether the file holds a secret. A file that everybody may read does not count.

@@ -20,6 +20,7 @@ mod foreign;
 mod generated_secrets;
 mod host_name;
 mod install;
+mod inventory;
 mod partitions;
 mod references;
 mod remembered;
@@ -37,6 +38,8 @@ pub use remembered::Remembered;
 
 use crate::disk::image::Image;
 use crate::event::{Stage, Work};
+use crate::inventory::Inventory;
+use crate::layout::Layout;
 use crate::plan::Plan;
 use root::Root;
 
@@ -46,17 +49,46 @@ use root::Root;
 ///
 /// An input cannot be fetched, or the image cannot be made of the inputs.
 pub fn build(plan: &Plan, context: &BuildContext<'_>) -> Result<Image, BuildError> {
+    let root = root(plan, context)?;
+    let (image, _) = seal(plan, context, root)?;
+    Ok(image)
+}
+
+/// Makes the image that `plan` describes, and lists what it is made of.
+///
+/// # Errors
+///
+/// An input cannot be fetched, or the image cannot be made of the inputs, or dpkg's list of packages cannot be read.
+pub fn build_with_inventory(
+    plan: &Plan,
+    context: &BuildContext<'_>,
+) -> Result<(Image, Inventory), BuildError> {
+    let root = root(plan, context)?;
+    let mut inventory = inventory::of_root(plan, context, &root)?;
+    let (image, layout) = seal(plan, context, root)?;
+    inventory.partitions = inventory::partitions(plan, context, &layout);
+    Ok((image, inventory))
+}
+
+fn root(plan: &Plan, context: &BuildContext<'_>) -> Result<Root, BuildError> {
     if context.base.image().is_none() {
         fetch::fetch_blobs(plan, context)?;
     }
-    let root = Root::make(plan, context)?;
+    Root::make(plan, context)
+}
+
+fn seal(
+    plan: &Plan,
+    context: &BuildContext<'_>,
+    root: Root,
+) -> Result<(Image, Layout), BuildError> {
     let reporter = context.reporter;
     reporter.started(Stage::Seal, Work::Uncounted);
     let disk = match context.base.image() {
         Some(image) => repack::disk(plan, context, &image.opened, root)?,
         None => partitions::disk(plan, context, root)?,
     };
-    let image = disk.seal(plan.spec.board.disk.min_size)?;
+    let sealed = disk.seal(plan.spec.board.disk.min_size)?;
     reporter.finished(Stage::Seal, false);
-    Ok(image)
+    Ok(sealed)
 }

@@ -6,6 +6,7 @@
 
 use super::context::BuildContext;
 use super::error::{BuildError, SystemError};
+use super::generated_secrets::Generated;
 use super::{boot, first_boot, generated_secrets, install, references, system};
 use crate::compose::layer::Layer;
 use crate::compose::{self, ComposeError, Composed, boot_text};
@@ -21,6 +22,8 @@ pub(super) struct Root {
     pub(super) tree: Tree,
     /// The unpacked packages whose files serve as blobs.
     pub(super) file_packages: Tree,
+    /// Files of scripts that every device of the image would share and must not.
+    pub(super) generated: Vec<Generated>,
 }
 
 impl Root {
@@ -38,6 +41,7 @@ impl Root {
         let mut root = Self {
             tree,
             file_packages: system::file_packages(plan, context)?,
+            generated: Vec::new(),
         };
         reporter.started(Stage::Compose, Work::Uncounted);
         let composed = root.compose(plan, context)?;
@@ -52,8 +56,8 @@ impl Root {
             reporter,
         };
         verify::verify(plan, (&root.tree, &composed.overlay_files), &checked)?;
-        let warned = generated_secrets::warn(&root.tree, store, reporter);
-        warned.map_err(SystemError::Store)?;
+        root.generated = generated_secrets::find(&root.tree, store).map_err(SystemError::Store)?;
+        generated_secrets::warn(&root.generated, reporter);
         Ok(root)
     }
 

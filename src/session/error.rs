@@ -5,6 +5,7 @@ use crate::configure::ConfigureError;
 use crate::fetch::FetchError;
 use crate::pipeline::{BuildError, SystemError};
 use crate::plan::StaleLock;
+use crate::release::ReleaseError;
 use crate::resolve::{ResolveError, ThirdPartyError};
 use crate::sandbox::SandboxError;
 use crate::sink::{SinkError, is_full};
@@ -85,6 +86,9 @@ pub enum SessionError {
     /// The image cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The release is refused, or cannot be written.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
 }
 
 /// If a script failed while less than this was free, a full disk is the cause. The script itself reports that

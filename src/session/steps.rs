@@ -7,6 +7,7 @@ use crate::architecture::Architecture;
 use crate::base::Base;
 use crate::define::board::BlobSource;
 use crate::disk::image::Image;
+use crate::inventory::Inventory;
 use crate::lock::Lock;
 use crate::pipeline::{self, BuildContext};
 use crate::plan::Plan;
@@ -54,7 +55,24 @@ impl Session<'_> {
     /// # Errors
     /// An input is unavailable, or one of the steps of the build failed.
     pub fn build(&self, plan: &Plan, base: &Base) -> Result<Image, SessionError> {
-        let context = BuildContext {
+        self.naming_full_disk(pipeline::build(plan, &self.context(base)))
+    }
+
+    /// Builds the image that `plan` describes, as [`Session::build`] does, and lists what it is made of.
+    ///
+    /// # Errors
+    /// An input is unavailable, or one of the steps of the build failed.
+    pub fn build_with_inventory(
+        &self,
+        plan: &Plan,
+        base: &Base,
+    ) -> Result<(Image, Inventory), SessionError> {
+        let built = pipeline::build_with_inventory(plan, &self.context(base));
+        self.naming_full_disk(built)
+    }
+
+    fn context<'s>(&'s self, base: &'s Base) -> BuildContext<'s> {
+        BuildContext {
             client: &self.client,
             store: &self.store,
             base,
@@ -62,7 +80,6 @@ impl Session<'_> {
             script_timeout: self.options.script_timeout,
             own_key: self.options.own_key,
             reporter: self.options.reporter,
-        };
-        self.naming_full_disk(pipeline::build(plan, &context))
+        }
     }
 }

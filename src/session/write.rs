@@ -7,7 +7,8 @@ use crate::disk::image::Image;
 use crate::event::Event;
 use crate::pipeline::Remembered;
 use crate::plan::Plan;
-use crate::sink::{Format, Keep, Output, Outputs, Readers, Written};
+use crate::sink::{Format, Keep, Output, Outputs, Written};
+use crate::unfinished::Readers;
 use std::path::{Path, PathBuf};
 
 impl Session<'_> {

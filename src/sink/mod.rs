@@ -31,13 +31,14 @@ pub use blocks::Keep;
 pub use computing::Digest;
 pub use error::SinkError;
 pub use format::{Format, Level};
+pub use output::Output;
 pub(crate) use output::is_full;
-pub use output::{Output, Readers};
 pub use outputs::{Filled, Outputs, Written, WrittenFile};
 
 use crate::disk::image::Image;
 use crate::event::Reporter;
 use crate::tree::Objects;
+use crate::unfinished::Readers;
 use std::path::Path;
 
 /// Writes `image` in the raw format to the file `path` and replaces the file that is there. A caller

@@ -7,19 +7,10 @@ use super::hash;
 use super::writer::{Writer, is_hole};
 use crate::disk::image::Image;
 use crate::tree::Objects;
-use crate::unfinished::{self, Unfinished};
+use crate::unfinished::{self, Readers, Unfinished};
 use crate::units::Bytes;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-/// The users who may read the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
-    /// Every user whom the umask permits.
-    Anyone,
-    /// The owner alone, because the image has secrets in it.
-    Owner,
-}
 
 /// An unfinished output. If it is dropped before it is complete, it leaves nothing behind.
 #[derive(Debug)]

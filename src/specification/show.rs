@@ -73,6 +73,18 @@ impl Spec {
             .any(|(_, assigned)| matches!(assigned, Assigned::Secret(_)))
     }
 
+    /// The names of the settings whose secret values were given.
+    pub fn given_secrets(&self) -> Vec<String> {
+        let secrets = self
+            .settings
+            .iter()
+            .filter_map(|(name, assigned)| match assigned {
+                Assigned::Secret(_) => Some(name.to_owned()),
+                Assigned::Absent | Assigned::Plain(_) => None,
+            });
+        secrets.collect()
+    }
+
     /// The codes for content that depends on these settings. `own` gives the key of the user; it is called only if there are
     /// secrets.
     pub(crate) fn codes(&self, own: impl FnOnce() -> Option<[u8; 32]>) -> Codes {

@@ -255,7 +255,7 @@ fn a_build_by_a_kept_lock_needs_no_network_after_everything_else_is_removed() {
     let offline = [&locked[..], &["--offline"]].concat();
     assert_eq!(fixture.image_of(&offline), good);
     // The packages are there too, also if the configured tree is not.
-    fs_err::remove_dir_all(fixture.path("store/memo/configured-1")).unwrap();
+    fs_err::remove_dir_all(fixture.path("store/memo/configured-2")).unwrap();
     assert_eq!(fixture.image_of(&offline), good);
 }
 

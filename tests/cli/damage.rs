@@ -222,9 +222,9 @@ fn bits_that_a_disk_loses_in_silence_are_found_before_they_are_packed() {
         (&[raw, xz][..], &["xz-6-1"][..]),
         (&[xz], &["xz-6-1"]),
         (&[xz], &["xz-6-1", "image-of-spans-1"]),
-        (&[xz], &["xz-6-1", "image-of-spans-1", "image-1"]),
+        (&[xz], &["xz-6-1", "image-of-spans-1", "image-2"]),
         (&[raw, qcow2], &[]),
-        (&[qcow2], &["image-1"]),
+        (&[qcow2], &["image-2"]),
     ] {
         for stage in forgotten {
             fs_err::remove_dir_all(fixture.path("store/memo").join(stage)).unwrap();

@@ -14,7 +14,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 pub(super) static TOP: Keys = Keys::of(
     "",
     "schema title notes architecture disk partition archive blob file suite packages boot \
-     base",
+     base imager-tags",
 );
 static DISK: Keys = Keys::of("[disk]", "table alignment min-size");
 static PARTITION: Keys = Keys::of(
@@ -119,6 +119,7 @@ fn board(name: &str, top: &Section<'_>) -> Option<Board> {
         packages: packages?,
         boot: boot?,
         bases: values(bases)?,
+        imager_tags: plain(top.texts("imager-tags")),
     })
 }
 

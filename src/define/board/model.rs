@@ -39,6 +39,9 @@ pub struct Board {
     pub boot: Boot,
     /// The images that a build can start from instead of from packages.
     pub bases: Vec<Base>,
+    /// The tags by which Raspberry Pi Imager knows the board's devices. They have no influence on the image.
+    #[serde(skip)]
+    pub imager_tags: Vec<String>,
 }
 
 /// An image that a build can start from.

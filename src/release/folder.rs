@@ -1,0 +1,116 @@
+//! The folder of a release, which appears whole or not at all.
+
+use super::contents::{Document, Images};
+use super::error::ReleaseError;
+use super::sign::Signer;
+use super::sums;
+use crate::listing;
+use crate::unfinished::{Readers, Unfinished, UnfinishedFolder};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The unfinished folder of a release. If it is dropped before it is finished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    unfinished: UnfinishedFolder,
+    readers: Readers,
+}
+
+impl Folder {
+    /// Makes the unfinished folder of `path`, beside it. There must be nothing at `path`, or an empty folder.
+    ///
+    /// # Errors
+    ///
+    /// Something is at `path`, or the folder cannot be made.
+    pub fn create(path: &Path, readers: Readers) -> Result<Self, ReleaseError> {
+        if path.file_name().is_none() {
+            return Err(ReleaseError::NotAFolder(path.to_owned()));
+        }
+        let make = |source: io::Error| match (source.kind(), path.parent()) {
+            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Some(parent)) => {
+                ReleaseError::NoParent(parent.to_owned())
+            }
+            _ => ReleaseError::Make {
+                path: path.to_owned(),
+                source,
+            },
+        };
+        match fs_err::symlink_metadata(path) {
+            Ok(found) if !found.is_dir() => return Err(ReleaseError::NotAFolder(path.to_owned())),
+            Ok(_) if !listing::sorted(path).map_err(make)?.is_empty() => {
+                return Err(ReleaseError::NotEmpty(path.to_owned()));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(make(error)),
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            unfinished: UnfinishedFolder::create(path, readers).map_err(make)?,
+            readers,
+        })
+    }
+
+    /// The path of the unfinished folder. Code that ends the process without unwinding, as on Ctrl-C, must remove it.
+    pub fn partial(&self) -> &Path {
+        self.unfinished.partial()
+    }
+
+    /// The final path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes `document` into the folder.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write(&self, document: &Document) -> Result<(), ReleaseError> {
+        let path = self.partial().join(&document.name);
+        let write = || {
+            let file = match self.readers {
+                Readers::Anyone => Unfinished::create(&path)?,
+                Readers::Owner => Unfinished::create_private(&path)?,
+            };
+            file.file().write_all(&document.bytes)?;
+            file.finish()
+        };
+        write().map_err(|source| ReleaseError::Write {
+            path: self.path.join(&document.name),
+            source,
+        })
+    }
+
+    /// Signs the files of the folder from which all others can be checked: the checksums, and the block map of `images`,
+    /// whose signature bmaptool verifies.
+    ///
+    /// # Errors
+    ///
+    /// gpg fails.
+    pub fn sign(&self, signer: &Signer, images: &Images) -> Result<(), ReleaseError> {
+        for name in [sums::NAME, &images.block_map.name] {
+            let signature = signer.sign(&self.partial().join(name))?;
+            let synced = fs_err::File::open(&signature).and_then(|file| file.sync_all());
+            synced.map_err(|source| ReleaseError::Write {
+                path: signature,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Gives the folder its final name.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be synced or renamed.
+    pub fn finish(self) -> Result<(), ReleaseError> {
+        let finished = self.unfinished.finish();
+        finished.map_err(|source| ReleaseError::Write {
+            path: self.path,
+            source,
+        })
+    }
+}
