@@ -21,6 +21,8 @@ pub enum Stage {
     Seal,
     /// The image is written.
     Write,
+    /// The image is compared with one that was published.
+    Compare,
 }
 
 /// The amount of work of a stage, and the unit in which it is counted.

@@ -87,6 +87,7 @@
 //! - [`inventory`] lists what an image is made of.
 //! - [`pipeline`] does all of this, from a plan to an image.
 //! - [`sink`] writes the image, which appears whole or not at all.
+//! - [`rebuild`] compares a published image with the one that the same inputs give.
 //! - [`release`] writes what is published with an image: lists of its components, checksums, signatures.
 //!
 //! These modules are for callers of the library:
@@ -148,6 +149,7 @@ pub mod fs;
 pub mod inventory;
 pub mod layout;
 pub mod pipeline;
+pub mod rebuild;
 pub mod release;
 pub mod resolve;
 pub mod sandbox;

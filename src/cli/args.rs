@@ -73,18 +73,19 @@ impl Cli {
         })
     }
 
-    /// The board, profile and settings of a command that has them.
-    pub(crate) fn target(&self) -> Option<&TargetArgs> {
+    /// The values of `--secret`, of a command that has it.
+    pub(crate) fn secrets(&self) -> &[String] {
         match &self.task {
-            Task::Build(args) => Some(&args.source.target),
-            Task::Other(Command::Lock(args)) => Some(&args.target),
-            Task::Other(Command::Plan(args)) => Some(&args.build.source.target),
-            Task::Other(Command::Release(args)) => Some(&args.source.target),
+            Task::Build(args) => &args.source.target.secret,
+            Task::Other(Command::Lock(args)) => &args.target.secret,
+            Task::Other(Command::Plan(args)) => &args.build.source.target.secret,
+            Task::Other(Command::Release(args)) => &args.source.target.secret,
+            Task::Other(Command::Verify(args)) => &args.secret,
             Task::Other(Command::Test(args)) => match &args.tested {
-                Tested::Built(args) => Some(&args.source.target),
-                Tested::Image { .. } => None,
+                Tested::Built(args) => &args.source.target.secret,
+                Tested::Image { .. } => &[],
             },
-            Task::Other(_) => None,
+            Task::Other(_) => &[],
         }
     }
 
@@ -113,6 +114,9 @@ pub(crate) enum Command {
     /// Build an image into a folder, with everything that is published with it: lists of its
     /// components, a manifest, checksums, signatures.
     Release(Box<ReleaseArgs>),
+    /// Build a published image again from the inputs that its manifest names, and say whether it is
+    /// identical or what differs.
+    Verify(Box<VerifyArgs>),
     /// Start an image in QEMU and run the health checks that its profile carries.
     Test(TestArgs),
     /// List boards or profiles.
@@ -213,6 +217,35 @@ pub(crate) struct ReleaseArgs {
     /// Make a release of an image that holds secrets, which is then not for the public.
     #[arg(long)]
     pub(crate) allow_secrets: bool,
+}
+
+/// How to verify an image.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The image, as it is or packed with xz, zstd, gzip or bzip2.
+    pub(crate) image: PathBuf,
+    /// Its manifest; otherwise manifest.json beside it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Its lock; otherwise the one that the manifest names, beside the manifest.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
+    /// The image that it was built on, if that was a file of its maker.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: Option<PathBuf>,
+    /// A secret that the image holds, from a file; or set `IMGBUILD_SECRET_<KEY>` in the environment.
+    #[arg(long, value_name = "KEY=@FILE")]
+    pub(crate) secret: Vec<String>,
+    #[command(flatten)]
+    pub(crate) definitions: DefinitionArgs,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// Only compare checksums, and build nothing.
+    #[arg(long)]
+    pub(crate) sums_only: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How to test an image.

@@ -20,6 +20,7 @@ use crate::fetch::FetchError;
 use crate::inventory::InventoryError;
 use crate::pipeline::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
 use crate::qemu::{ConsoleError, MachineError};
+use crate::rebuild::RebuildError;
 use crate::release::{ReleaseError, SignError};
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
@@ -77,6 +78,7 @@ fn session(error: &SessionError) -> u8 {
         SessionError::Resolve(error) => resolve(error),
         SessionError::Build(error) => build(error),
         SessionError::Release(error) => release(error),
+        SessionError::Rebuild(error) => rebuild(error),
         SessionError::Store { .. } | SessionError::Full { .. } | SessionError::Sink(_) => OUTPUT,
     }
 }
@@ -92,6 +94,28 @@ fn release(error: &ReleaseError) -> u8 {
         | ReleaseError::Make { .. }
         | ReleaseError::Write { .. }
         | ReleaseError::Sign(SignError::Refused { .. }) => OUTPUT,
+    }
+}
+
+fn rebuild(error: &RebuildError) -> u8 {
+    match error {
+        RebuildError::Definitions { .. } => DEFINITIONS,
+        RebuildError::Secrets(_)
+        | RebuildError::BaseFile(_)
+        | RebuildError::BaseName { .. }
+        | RebuildError::Open { .. } => USAGE,
+        RebuildError::NoLock(_) | RebuildError::OtherLock { .. } | RebuildError::Lock { .. } => {
+            LOCK
+        }
+        RebuildError::Manifest { .. }
+        | RebuildError::Form { .. }
+        | RebuildError::Version { .. }
+        | RebuildError::BuildId { .. }
+        | RebuildError::File { .. } => INPUT,
+        RebuildError::Read { .. }
+        | RebuildError::Image { .. }
+        | RebuildError::Differs(_)
+        | RebuildError::Sums(_) => CHECK,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::diag::{Diagnostics, Visible};
 use crate::fetch::FetchError;
 use crate::lock::LockError;
 use crate::pipeline::{BuildError, FetchStageError, SystemError};
+use crate::rebuild::RebuildError;
 use crate::release::ReleaseError;
 use crate::resolve::ResolveError;
 use crate::sandbox::{Ending, SandboxError};
@@ -175,6 +176,7 @@ fn session_help(error: &SessionError) -> Option<&'static str> {
     Some(match error {
         SessionError::Store { .. } => "give another folder with --store",
         SessionError::Release(error) => return release_help(error),
+        SessionError::Rebuild(error) => return rebuild_help(error),
         SessionError::Full { .. } => MAKE_ROOM,
         SessionError::Resolve(error) => match &**error {
             ResolveError::Repository(error) => return repository_help(error),
@@ -204,6 +206,34 @@ fn release_help(error: &ReleaseError) -> Option<&'static str> {
         | ReleaseError::Make { .. }
         | ReleaseError::Write { .. }
         | ReleaseError::Sign(_) => return None,
+    })
+}
+
+fn rebuild_help(error: &RebuildError) -> Option<&'static str> {
+    Some(match error {
+        RebuildError::Manifest { .. } => {
+            "give the manifest.json of its release with --manifest FILE"
+        }
+        RebuildError::Form { .. } | RebuildError::Version { .. } => {
+            "verify the image by the imgbuild that made it; --sums-only compares checksums with any"
+        }
+        RebuildError::NoLock(_) | RebuildError::OtherLock { .. } => {
+            "give the lock of the release with --lock FILE"
+        }
+        RebuildError::Secrets(_) => "give it with --secret KEY=@FILE, if you know it",
+        RebuildError::BaseFile(_) => "give that file with --base FILE",
+        RebuildError::BaseName { .. } => "call the file so",
+        RebuildError::Definitions { .. } => {
+            "give the boards, profiles and overlays of its maker with --definitions DIR"
+        }
+        RebuildError::Lock { .. }
+        | RebuildError::BuildId { .. }
+        | RebuildError::Open { .. }
+        | RebuildError::Read { .. }
+        | RebuildError::File { .. }
+        | RebuildError::Image { .. }
+        | RebuildError::Differs(_)
+        | RebuildError::Sums(_) => return None,
     })
 }
 
@@ -293,6 +323,12 @@ fn input_help(error: &FetchError) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+impl From<RebuildError> for Failure {
+    fn from(error: RebuildError) -> Self {
+        SessionError::from(error).into()
+    }
 }
 
 impl From<SessionError> for Failure {

@@ -8,6 +8,7 @@ use crate::apt::keyring::Keyring;
 use crate::apt::repository::Freshness;
 use crate::fetch::Network;
 use crate::session::{Options, Session};
+use crate::specification::Spec;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +18,17 @@ pub(super) fn open<'a>(
     input: &InputArgs,
     progress: &'a Progress,
 ) -> Result<Session<'a>, Failure> {
-    let spec = target::spec(target)?;
+    let base_keys = target.base_key.as_deref().map(read).transpose()?;
+    open_spec(target::spec(target)?, base_keys, input, progress)
+}
+
+/// Opens the session for `spec` and `input`.
+pub(super) fn open_spec<'a>(
+    spec: Spec,
+    base_keys: Option<Vec<u8>>,
+    input: &InputArgs,
+    progress: &'a Progress,
+) -> Result<Session<'a>, Failure> {
     let options = Options {
         network: match input.offline {
             true => Network::Offline,
@@ -25,7 +36,7 @@ pub(super) fn open<'a>(
         },
         proxies: environment::proxies(),
         keyring: input.keyring.as_deref().map(keyring).transpose()?,
-        base_keys: target.base_key.as_deref().map(read).transpose()?,
+        base_keys,
         freshness: match input.allow_expired {
             true => Freshness::Ignored,
             false => Freshness::Checked,

@@ -24,6 +24,7 @@ mod target;
 mod terminal;
 mod test;
 mod values;
+mod verify;
 
 use args::{Cli, Command, Listed, Shown, Task};
 use failure::Failure;
@@ -68,7 +69,7 @@ pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), 
         Err(error) if error.use_stderr() => return Err(error.to_string()),
         Err(_) => return Ok(()),
     };
-    let checked = cli.target().map_or(Ok(()), target::check_secrets);
+    let checked = target::check_secrets(cli.secrets());
     checked.map_err(|failure| failure.to_string())
 }
 
@@ -82,6 +83,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Plan(args) => plan::plan(&args, cli.talk),
         Command::Test(args) => test::test(&args, cli.talk),
         Command::Release(args) => release::release(&args, cli.talk),
+        Command::Verify(args) => verify::verify(&args, cli.talk),
         Command::Check {
             boards,
             definitions,

@@ -45,6 +45,7 @@ fn title(stage: Stage) -> &'static str {
         Stage::Verify => "verify",
         Stage::Seal => "seal",
         Stage::Write => "write",
+        Stage::Compare => "compare",
     }
 }
 

@@ -1,9 +1,10 @@
 //! Makes the specification of a build from flags, files and the environment.
 
-use super::args::{Configuration, DefinitionArgs, TargetArgs};
+use super::args::{Configuration, DefinitionArgs, TargetArgs, VerifyArgs};
 use super::failure::Failure;
 use super::{environment, files};
 use crate::define::Definitions;
+use crate::rebuild::Manifest;
 use crate::specification::{
     self, BaseArgument, Configure, GivenSecret, Secret, SettingsFile, Spec, UserSettings,
 };
@@ -16,6 +17,23 @@ pub(super) fn spec(target: &TargetArgs) -> Result<Spec, Failure> {
     let (board, profile) = (&target.board, target.profile.join("+"));
     read_key_files(&mut user, &definitions, &profile)?;
     Ok(specification::check(&definitions, board, &profile, &user)?)
+}
+
+/// The specification that `manifest` says, with the secrets and the base that `args` give.
+pub(super) fn of_manifest(args: &VerifyArgs, manifest: &Manifest) -> Result<Spec, Failure> {
+    let definitions = definitions(&args.definitions)?;
+    let mut secrets = environment::secrets();
+    for given in given_secrets(&args.secret)? {
+        if !manifest.secrets().contains(given.name.as_str()) {
+            let GivenSecret { name, origin, .. } = given;
+            let words = format!("`{origin}`: the image holds no secret `{name}`");
+            return Err(Failure::Usage(words));
+        }
+        secrets.push(given);
+    }
+    let user = manifest.user_settings(secrets, args.base.as_deref())?;
+    let (board, profile) = (&manifest.board.name, &manifest.profile.name);
+    Ok(specification::check(&definitions, board, profile, &user)?)
 }
 
 /// Whether a profile that `target` names is a shipped one.
@@ -49,8 +67,6 @@ pub(super) fn definitions(args: &DefinitionArgs) -> Result<Definitions, Failure>
 
 /// The settings and the base that the user gives on the command line, in files and in the environment.
 fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
-    let read =
-        |path: &Path| files::read_text(path, files::MAX_TEXT).map_err(Failure::reading(path));
     let mut files = Vec::new();
     for path in &target.settings {
         files.push(SettingsFile {
@@ -59,15 +75,7 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
         });
     }
     let mut secrets = environment::secrets();
-    for flag in &target.secret {
-        let (name, path) = secret_file(flag)?;
-        let value = Secret::from_text(&read(path)?);
-        secrets.push(GivenSecret {
-            name: name.to_owned(),
-            origin: format!("--secret {flag}"),
-            value,
-        });
-    }
+    secrets.extend(given_secrets(&target.secret)?);
     Ok(UserSettings {
         base: base_argument(target)?,
         boot_loader_only: target.boot_loader_only,
@@ -81,9 +89,26 @@ fn user_settings(target: &TargetArgs) -> Result<UserSettings, Failure> {
     })
 }
 
-/// Refuses a secret of `target` in another form than `KEY=@FILE`.
-pub(super) fn check_secrets(target: &TargetArgs) -> Result<(), Failure> {
-    let mut flags = target.secret.iter();
+fn read(path: &Path) -> Result<String, Failure> {
+    files::read_text(path, files::MAX_TEXT).map_err(Failure::reading(path))
+}
+
+/// The secrets of `flags`, each `KEY=@FILE`.
+fn given_secrets(flags: &[String]) -> Result<Vec<GivenSecret>, Failure> {
+    let secret = |flag: &String| {
+        let (name, path) = secret_file(flag)?;
+        Ok(GivenSecret {
+            name: name.to_owned(),
+            origin: format!("--secret {flag}"),
+            value: Secret::from_text(&read(path)?),
+        })
+    };
+    flags.iter().map(secret).collect()
+}
+
+/// Refuses a secret of `flags` in another form than `KEY=@FILE`.
+pub(super) fn check_secrets(flags: &[String]) -> Result<(), Failure> {
+    let mut flags = flags.iter();
     flags.try_for_each(|flag| secret_file(flag).map(|_| ()))
 }
 

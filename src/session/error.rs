@@ -5,6 +5,7 @@ use crate::configure::ConfigureError;
 use crate::fetch::FetchError;
 use crate::pipeline::{BuildError, SystemError};
 use crate::plan::StaleLock;
+use crate::rebuild::RebuildError;
 use crate::release::ReleaseError;
 use crate::resolve::{ResolveError, ThirdPartyError};
 use crate::sandbox::SandboxError;
@@ -89,6 +90,9 @@ pub enum SessionError {
     /// The release is refused, or cannot be written.
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    /// The published image cannot be built again, or is another one.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
 }
 
 /// If a script failed while less than this was free, a full disk is the cause. The script itself reports that

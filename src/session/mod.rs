@@ -12,6 +12,7 @@ mod error;
 mod found_lock;
 mod open;
 mod options;
+mod rebuild;
 mod release;
 mod retry;
 mod steps;

@@ -344,6 +344,7 @@ fn an_image_that_exists_takes_no_flags_of_a_build() {
             (false, _) => None,
             (_, "--base-sha256") => Some("0".repeat(64)),
             (_, "--configure") => Some("build".to_owned()),
+            (_, "--format") => Some("img".to_owned()),
             _ => Some("1".to_owned()),
         };
         let mut command = fixture.bare(&["test", "x.img", flag]);

@@ -20,13 +20,14 @@ const OTHER_FLAGS: [&str; 7] = [
 
 /// The command, and flags with their values, that are put before a flag that a sentence names alone, until the
 /// program takes the line.
-const CONTEXTS: [(&[&str], &[[&str; 2]]); 6] = [
+const CONTEXTS: [(&[&str], &[[&str; 2]]); 7] = [
     (&[], &[BOARD, PROFILE]),
     (&[], &[BOARD, PROFILE, ["--base", "IMAGE"]]),
     (&[], &[]),
     (&["test"], &[BOARD, PROFILE]),
     (&["cache", "gc"], &[]),
     (&["release"], &[BOARD, PROFILE]),
+    (&["verify", "IMAGE"], &[]),
 ];
 const BOARD: [&str; 2] = ["--board", "B"];
 const PROFILE: [&str; 2] = ["--profile", "P"];

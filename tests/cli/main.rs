@@ -34,6 +34,7 @@ mod names;
 mod near;
 mod outputs;
 mod pipes;
+mod rebuilds;
 mod releases;
 mod reproducible;
 mod scripts;

@@ -40,7 +40,7 @@ macro_rules! targets {
 
 targets! {
     superblock directory extent inode xattr inline journal image device fat mbr gpt packing tar deb
-    control relation sources triggers openpgp release elf board profile overlay settings lock configuration
+    control relation sources triggers openpgp release elf board profile overlay settings lock manifest configuration
     template kind
 }
 

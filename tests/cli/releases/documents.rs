@@ -199,6 +199,7 @@ fn the_packages_of_a_base_are_listed_too() {
     let (fixture, base) = bases::fixture();
     let path = fixture.release_path();
     let mut command = bases::sub(&fixture, "release", &base);
+    command.args(["--format", "img", "--format", "img.xz"]);
     run(command.arg("--output").arg(&path)).succeeded();
     judged(&path, "tiny-adder");
     let bom = fixture.document("tiny-adder.cdx.json");

@@ -20,6 +20,7 @@ pub mod inode;
 pub mod journal;
 pub mod kind;
 pub mod lock;
+pub mod manifest;
 pub mod mbr;
 pub mod openpgp;
 pub mod overlay;
@@ -74,6 +75,7 @@ pub const TARGETS: &[Target] = &[
     ("overlay", overlay::run),
     ("settings", settings::run),
     ("lock", lock::run),
+    ("manifest", manifest::run),
     ("configuration", configuration::run),
     ("template", template::run),
     ("kind", kind::run),

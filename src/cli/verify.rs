@@ -1,0 +1,96 @@
+//! `imgbuild verify IMAGE`: builds a published image again, and prints how it differs.
+
+use super::args::{TalkArgs, VerifyArgs};
+use super::failure::Failure;
+use super::progress::Progress;
+use super::terminal::{print_json, print_text};
+use super::{environment, files, inputs, target};
+use crate::lock::Lock;
+use crate::rebuild::{self, Differences, Manifest, RebuildError};
+use crate::session::SessionError;
+use crate::store::Store;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Verifies the image and prints the result.
+pub(super) fn verify(args: &VerifyArgs, talk: TalkArgs) -> Result<(), Failure> {
+    let path = args.manifest.clone();
+    let path = path.unwrap_or_else(|| args.image.with_file_name("manifest.json"));
+    let text = files::read(&path, files::MAX_LONG).map_err(Failure::reading(&path))?;
+    let manifest = Manifest::parse(&text, &path)?;
+    // An image that is not there shall be known before minutes of building.
+    fs_err::metadata(&args.image).map_err(Failure::reading(&args.image))?;
+    match args.sums_only {
+        true => sums(args, &manifest, &path),
+        false => differences(args, talk, &manifest, &path),
+    }
+}
+
+/// Builds the image of `manifest`, which is in the file `path`, and prints how the published one differs.
+fn differences(
+    args: &VerifyArgs,
+    talk: TalkArgs,
+    manifest: &Manifest,
+    path: &Path,
+) -> Result<(), Failure> {
+    manifest.check_version()?;
+    let lock = lock(args, manifest, path)?;
+    let spec = target::of_manifest(args, manifest)?;
+    manifest.check_spec(&spec)?;
+    let progress = Progress::new(talk.quiet);
+    let session = inputs::open_spec(spec, None, &args.input, &progress)?;
+    let found = session.retried(|| {
+        let base = session.base(Some(&lock))?;
+        let plan = session.plan(lock.clone())?;
+        manifest.check_plan(&plan)?;
+        Ok::<_, Failure>(session.compare(&plan, &base, &args.image)?)
+    })?;
+    let is_identical = found.is_empty();
+    match args.json {
+        true => print_json(&json!({ "identical": is_identical, "differences": found })),
+        false => print_text(&found.text()),
+    }?;
+    verdict(args, manifest, &found)
+}
+
+fn verdict(args: &VerifyArgs, manifest: &Manifest, found: &Differences) -> Result<(), Failure> {
+    if !found.is_empty() {
+        return Err(RebuildError::Differs(args.image.clone()).into());
+    }
+    Ok(manifest.check_image(found.sha256)?)
+}
+
+/// The lock of `manifest`: the one that `args` name, or the one beside the manifest.
+fn lock(args: &VerifyArgs, manifest: &Manifest, path: &Path) -> Result<Lock, Failure> {
+    let path: PathBuf = match &args.lock {
+        Some(path) => path.clone(),
+        None => path.with_file_name(manifest.lock_name()?),
+    };
+    let text = files::read_text(&path, files::MAX_LONG).map_err(|source| Failure::ReadLock {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(manifest.lock(&text, &path)?)
+}
+
+/// Compares checksums alone, and prints them as sha256sum(1) does.
+fn sums(args: &VerifyArgs, manifest: &Manifest, path: &Path) -> Result<(), Failure> {
+    let folder = environment::store_folder(args.input.store.as_deref())?;
+    let store = Store::open(&folder).map_err(|source| SessionError::Store {
+        path: folder,
+        source,
+    })?;
+    let sums = rebuild::sums(&args.image, manifest, path, store.scratch_path())?;
+    let line = |sum: &rebuild::Sum| {
+        let word = if sum.is_right() { "OK" } else { "FAILED" };
+        format!("{}: {word}\n", sum.name)
+    };
+    match args.json {
+        true => print_json(&json!({ "sums": sums })),
+        false => print_text(&sums.iter().map(line).collect::<String>()),
+    }?;
+    match sums.iter().filter(|sum| !sum.is_right()).count() {
+        0 => Ok(()),
+        wrong => Err(RebuildError::Sums(wrong).into()),
+    }
+}

@@ -1,0 +1,147 @@
+//! What a stranger lacks, or has another one of, is named.
+
+use super::{flip, released};
+use crate::fixture::{Fixture, run};
+use std::process::Command;
+
+const SECRET: &str = "correct horse battery";
+
+/// The words and results of `--sums-only`.
+fn sums(fixture: &Fixture) -> (Option<i32>, String) {
+    let mut command: Command = fixture.verify(&fixture.published());
+    let finished = run(command.arg("--sums-only"));
+    (finished.code, finished.stdout)
+}
+
+#[test]
+fn checksums_alone_are_compared_without_a_mirror() {
+    let fixture = released(&[]);
+    let requests = fixture.server.requests().len();
+    let lines = "tiny-greeter.img: OK\ntiny-greeter.img.bmap: OK\ntiny-greeter.lock: OK\n\
+                 tiny-greeter.cdx.json: OK\n\
+                 tiny-greeter.spdx.json: OK\nmanifest.json: OK\n";
+    assert_eq!(sums(&fixture), (Some(0), lines.to_owned()));
+    // A person need not have fetched what is not needed.
+    fs_err::remove_file(fixture.path("stranger/tiny-greeter.spdx.json")).unwrap();
+    flip(&fixture.published(), 5000);
+    let lines = "tiny-greeter.img: FAILED\ntiny-greeter.img.bmap: OK\ntiny-greeter.lock: OK\n\
+                 tiny-greeter.cdx.json: OK\nmanifest.json: OK\n";
+    assert_eq!(sums(&fixture), (Some(6), lines.to_owned()));
+    let manifest = fixture.path("stranger/manifest.json");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    fs_err::write(&manifest, text.replace("\"title\"", "\"titel\"")).unwrap();
+    assert!(sums(&fixture).1.ends_with("manifest.json: FAILED\n"));
+    assert_eq!(fixture.server.requests().len(), requests);
+}
+
+#[test]
+fn a_secret_that_the_image_holds_is_asked_for() {
+    let fixture = Fixture::new();
+    let mut release = fixture.sub("release");
+    release
+        .args(["--allow-secrets", "--format", "img"])
+        .env("IMGBUILD_SECRET_PASSPHRASE", SECRET)
+        .arg("--output")
+        .arg(fixture.path("stranger"));
+    run(&mut release).succeeded();
+    let image = fixture.published();
+    let finished = run(&mut fixture.verify(&image)).ended(2);
+    finished.says(&["the secret `passphrase`", "--secret KEY=@FILE"]);
+    fixture.write("pass", SECRET);
+    let flag = |name: &str| format!("{name}=@{}", fixture.path("pass").display());
+    let mut right = fixture.verify(&image);
+    let finished = run(right.args(["--secret", &flag("passphrase")])).succeeded();
+    assert_eq!(finished.stdout, "identical\n");
+    let mut unknown = fixture.verify(&image);
+    run(unknown.args(["--secret", &flag("greeting")]))
+        .ended(2)
+        .says(&["holds no secret `greeting`"]);
+    let mut wrong = fixture.verify(&image);
+    wrong.env("IMGBUILD_SECRET_PASSPHRASE", "incorrect horse battery");
+    let finished = run(&mut wrong).ended(6);
+    // No byte of either is shown.
+    let line = "partition 2 (root): /etc/passphrase: content: ";
+    let mut lines = finished.stdout.lines();
+    let found = lines.find(|found| found.starts_with(line)).unwrap();
+    assert!(found.ends_with(" from byte 0 on"), "{found}");
+}
+
+#[test]
+fn other_definitions_and_another_lock_are_named() {
+    let fixture = released(&[]);
+    let image = fixture.published();
+    let lock = fixture.path("stranger/tiny-greeter.lock");
+    let text = fs_err::read_to_string(&lock).unwrap();
+    fs_err::write(&lock, format!("{text}\n")).unwrap();
+    run(&mut fixture.verify(&image))
+        .ended(3)
+        .says(&["tiny-greeter.lock", "--lock FILE"]);
+    fs_err::write(&lock, &text).unwrap();
+    fixture.overlay("etc/motd", "welcome\n");
+    run(&mut fixture.verify(&image))
+        .ended(1)
+        .says(&["overlay `greeter` differs", "--definitions DIR"]);
+    let without = |name: &str| {
+        let mut arguments = fixture.verification(&image);
+        let at = arguments.iter().position(|word| word == name).unwrap();
+        arguments.drain(at..at + 2);
+        let mut command = fixture.bare(&[]);
+        command.args(arguments);
+        command
+    };
+    let finished = run(&mut without("--definitions")).ended(1);
+    finished.says(&["tiny"]);
+}
+
+#[test]
+fn what_is_no_manifest_of_this_program_is_refused() {
+    let fixture = released(&[]);
+    let image = fixture.published();
+    let path = fixture.path("stranger/manifest.json");
+    let manifest = fs_err::read_to_string(&path).unwrap();
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    for (text, code, words) in [
+        ("{}", 4, "is not a manifest"),
+        ("{\"version\": 7}", 4, "version 7, expected 1"),
+        (
+            &*manifest.replace(&version, "\"version\": \"0.0.7\""),
+            4,
+            "imgbuild 0.0.7",
+        ),
+        (
+            &*manifest.replace("\"artifacts\"", "\"artefacts\""),
+            4,
+            "artifacts",
+        ),
+        (
+            &*manifest.replace("tiny-greeter.lock", "../tiny-greeter.lock"),
+            3,
+            "names no lock",
+        ),
+        (
+            &*manifest.replace("\"greeting\": \"hello\"", "\"greeting\": [7]"),
+            1,
+            "greeting",
+        ),
+    ] {
+        fs_err::write(&path, text).unwrap();
+        run(&mut fixture.verify(&image)).ended(code).says(&[words]);
+    }
+    fs_err::remove_file(&path).unwrap();
+    run(&mut fixture.verify(&image))
+        .ended(2)
+        .says(&["manifest.json"]);
+}
+
+#[test]
+fn a_manifest_about_another_image_is_named() {
+    let fixture = released(&[]);
+    let path = fixture.path("stranger/manifest.json");
+    let text = fs_err::read_to_string(&path).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let digest = manifest["image"]["sha256"].as_str().unwrap();
+    fs_err::write(&path, text.replace(digest, &"0".repeat(64))).unwrap();
+    let finished = run(&mut fixture.verify(&fixture.published())).ended(6);
+    assert_eq!(finished.stdout, "identical\n");
+    finished.says(&["the manifest says 0000"]);
+}
