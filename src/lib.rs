@@ -95,6 +95,8 @@
 //! - [`session`] is the front end as a library.
 //! - [`boot_test`] starts an image in [`qemu`] and runs the checks of its profile.
 //! - [`cache`] says what a store holds, makes it smaller and checks it.
+//! - [`inspect`] says what an image is, and reads its files.
+//! - [`diff`] says what differs between two images, or two locks.
 //! - [`cli`] is the command; it alone knows arguments, environment, clock and terminal.
 //! - [`event`] has the events that a build reports while it runs.
 //!
@@ -158,6 +160,8 @@ pub mod verify;
 
 pub mod boot_test;
 pub mod cache;
+pub mod diff;
+pub mod inspect;
 pub mod qemu;
 pub mod session;
 

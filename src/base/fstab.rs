@@ -1,5 +1,7 @@
 //! Reads the /etc/fstab of a base image as mount(8) does.
 
+use crate::disk::table::{Entry, Partition, Table};
+
 /// A line of fstab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -26,6 +28,30 @@ pub enum What {
     Partlabel(String),
     /// The number of the partition on the disk from which the device starts.
     Number(u32),
+}
+
+impl What {
+    /// Whether `partition` of `table` can have this name. Filesystem UUIDs and labels are not in the table, so any
+    /// partition can have them.
+    pub fn may_be(&self, table: &Table, partition: &Partition) -> bool {
+        match self {
+            Self::Partuuid(id) => table.partuuid(partition).eq_ignore_ascii_case(id),
+            Self::Partlabel(label) => {
+                matches!(&partition.entry, Entry::Gpt(entry) if entry.label == *label)
+            }
+            Self::Number(number) => partition.number == *number,
+            Self::Uuid(_) | Self::Label(_) => true,
+        }
+    }
+
+    /// Whether the filesystem with this UUID and this label has this name. Names of partitions were compared before.
+    pub fn is_filesystem(&self, uuid: Option<&str>, label: Option<&str>) -> bool {
+        match self {
+            Self::Uuid(wanted) => uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(wanted)),
+            Self::Label(wanted) => label.is_some_and(|label| label == wanted),
+            Self::Partuuid(_) | Self::Partlabel(_) | Self::Number(_) => true,
+        }
+    }
 }
 
 /// The lines of `text` that mount a partition of a disk.

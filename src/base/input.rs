@@ -82,6 +82,11 @@ impl Input {
         })
     }
 
+    /// The file, for reading at any offset.
+    pub fn into_file(self) -> fs_err::File {
+        self.file
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.len

@@ -9,12 +9,12 @@ mod volume;
 pub use error::OpenError;
 pub use volume::{Format, Volume};
 
-use super::fstab::{self, What};
+use super::fstab;
 use crate::architecture::Architecture;
 use crate::digest::Sha256;
 use crate::disk::device::{Device, FileDevice, Part};
 use crate::disk::probe::{self, Contents};
-use crate::disk::table::{Entry, OnDisk, Partition, Table};
+use crate::disk::table::{OnDisk, Partition, Table};
 use crate::dpkg::{control, status};
 use crate::epoch::Epoch;
 use crate::fs::ext4::Params;
@@ -240,7 +240,7 @@ impl Reader<'_> {
             }
             for (partition, part) in self.parts() {
                 let taken = volumes.iter().any(|it| it.number == partition.number);
-                if taken || !self.may_be(partition, &line.what) {
+                if taken || !line.what.may_be(self.table, partition) {
                     continue;
                 }
                 let volume = match probe::probe(&part)? {
@@ -258,18 +258,6 @@ impl Reader<'_> {
         }
         volumes.sort_by(|one, other| one.mount.cmp(&other.mount));
         Ok(volumes)
-    }
-
-    /// Whether `partition` can be `what`. Filesystem UUIDs and labels are not in the table and are compared later.
-    fn may_be(&self, partition: &Partition, what: &What) -> bool {
-        match what {
-            What::Partuuid(id) => self.table.partuuid(partition).eq_ignore_ascii_case(id),
-            What::Partlabel(label) => {
-                matches!(&partition.entry, Entry::Gpt(entry) if entry.label == *label)
-            }
-            What::Number(number) => partition.number == *number,
-            What::Uuid(_) | What::Label(_) => true,
-        }
     }
 
     fn place(&self, partition: &Partition) -> Slice {

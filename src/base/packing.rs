@@ -20,7 +20,7 @@ const XZ_THREADS_MEMORY: u64 = 512 << 20;
 /// The largest window of zstd, that of `zstd --ultra --long=27`.
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
 /// The number of bytes by which every format and filesystem can be recognized.
-const HEAD: u64 = 128 << 10;
+pub(crate) const HEAD: u64 = 128 << 10;
 
 /// The format of a packed base image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

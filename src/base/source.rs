@@ -5,7 +5,7 @@
 
 mod error;
 mod keys;
-mod unpack;
+pub(crate) mod unpack;
 
 pub use error::SourceError;
 
@@ -34,7 +34,7 @@ const SMALL: &str = "base-small-1";
 /// The longest packed image, in bytes. Those of today have at most 2 GiB.
 const MAX_FILE: u64 = 64 << 30;
 /// The longest disk of an image.
-const MAX_DISK: u64 = 256 << 30;
+pub(crate) const MAX_DISK: u64 = 256 << 30;
 /// The longest file of keys, signature or list of sums.
 const MAX_SMALL: u64 = 4 << 20;
 

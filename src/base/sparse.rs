@@ -58,6 +58,15 @@ impl Scratched {
         }
         Ok(self.digest)
     }
+
+    /// Opens the disk, which is kept nowhere: it is gone when the file is closed.
+    ///
+    /// # Errors
+    ///
+    /// The disk cannot be opened.
+    pub fn open(self) -> io::Result<fs_err::File> {
+        fs_err::File::open(&self.scratch.0)
+    }
 }
 
 /// Copies `disk` into the scratch space of `store`. `advance` is called with the length of each chunk.

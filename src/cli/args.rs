@@ -2,11 +2,15 @@
 
 mod build;
 mod cache;
+mod diff;
+mod inspect;
 
 pub(super) use build::{
     BuildArgs, Configuration, DefinitionArgs, InputArgs, SourceArgs, TargetArgs,
 };
 pub(super) use cache::{CacheAction, CacheArgs, CollectArgs};
+pub(super) use diff::DiffArgs;
+pub(super) use inspect::InspectArgs;
 
 use crate::qemu::Firmware;
 use crate::sink::Format;
@@ -27,7 +31,7 @@ use std::path::PathBuf;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Example: imgbuild --board rpi4 --profile tor-hotspot\n\n\
-        Exit codes: 0 done, 1 definitions or settings, 2 usage, 3 lock missing or stale,\n\
+        Exit codes: 0 done, 1 definitions or settings (of diff: a difference), 2 usage, 3 lock missing or stale,\n\
         4 input unavailable or not genuine, 5 output, 6 image check failed, 70 bug,\n\
         130 interrupted."
 )]
@@ -119,6 +123,10 @@ pub(crate) enum Command {
     Verify(Box<VerifyArgs>),
     /// Start an image in QEMU and run the health checks that its profile carries.
     Test(TestArgs),
+    /// Say what an image is, whoever made it, or list, print and copy its files.
+    Inspect(InspectArgs),
+    /// Say what differs between two images, whoever made them, or between two locks.
+    Diff(DiffArgs),
     /// List boards or profiles.
     List {
         /// What to list.

@@ -17,6 +17,7 @@ use crate::compose::units::UnitError;
 use crate::configure::ConfigureError;
 use crate::dpkg::unpack::UnpackError;
 use crate::fetch::FetchError;
+use crate::inspect::InspectError;
 use crate::inventory::InventoryError;
 use crate::pipeline::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
 use crate::qemu::{ConsoleError, MachineError};
@@ -28,6 +29,10 @@ use crate::session::SessionError;
 use crate::verify::{RulesError, VerifyError};
 use std::io;
 
+/// The command did what it should, and what was compared is equal.
+pub(super) const DONE: u8 = 0;
+/// What was compared differs. As with diff(1), every greater code means that it was not compared as a whole.
+const DIFFERENT: u8 = 1;
 /// A definition or setting is wrong.
 const DEFINITIONS: u8 = 1;
 /// The command line is wrong.
@@ -45,6 +50,14 @@ pub(super) const BUG: u8 = 70;
 /// The user pressed Ctrl-C. As in shells, this is 128 plus the number of the signal.
 pub(super) const INTERRUPT: u8 = 130;
 
+/// The exit code of a comparison.
+pub(super) fn of_difference(differs: bool) -> u8 {
+    match differs {
+        true => DIFFERENT,
+        false => DONE,
+    }
+}
+
 /// The exit code of `failure`.
 pub(super) fn code(failure: &Failure) -> u8 {
     match failure {
@@ -61,6 +74,7 @@ pub(super) fn code(failure: &Failure) -> u8 {
             CacheError::Damaged { .. } => INPUT,
             CacheError::Store { .. } | CacheError::Kept { .. } => OUTPUT,
         },
+        Failure::Inspect(error) => inspect(error),
         Failure::WriteLock { .. } | Failure::Print(_) => OUTPUT,
     }
 }
@@ -176,6 +190,32 @@ fn base(error: &BaseError) -> u8 {
             | AptError::Flat { .. }
             | AptError::Keys { .. },
         ) => INPUT,
+    }
+}
+
+fn inspect(error: &InspectError) -> u8 {
+    match error {
+        InspectError::BadPath { .. }
+        | InspectError::NoPartition { .. }
+        | InspectError::NoRoot { .. }
+        | InspectError::Missing { .. }
+        | InspectError::NotAFile { .. } => USAGE,
+        InspectError::File { .. }
+        | InspectError::Packing { .. }
+        | InspectError::Table { .. }
+        | InspectError::Unreadable { .. }
+        | InspectError::Content { .. }
+        | InspectError::Faults(_)
+        | InspectError::Beyond {
+            source: Beyond::Len(_),
+            ..
+        } => INPUT,
+        InspectError::Beyond {
+            source: Beyond::Room(_),
+            ..
+        }
+        | InspectError::Store(_)
+        | InspectError::Write { .. } => OUTPUT,
     }
 }
 

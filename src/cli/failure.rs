@@ -11,6 +11,7 @@ use crate::configure::ConfigureError;
 use crate::define::FolderError;
 use crate::diag::{Diagnostics, Visible};
 use crate::fetch::FetchError;
+use crate::inspect::InspectError;
 use crate::lock::LockError;
 use crate::pipeline::{BuildError, FetchStageError, SystemError};
 use crate::rebuild::RebuildError;
@@ -100,6 +101,9 @@ pub(super) enum Failure {
     /// The store cannot be listed, made smaller or checked, or objects were damaged.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// The image, or the path in it, cannot be read.
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
     /// Standard output failed.
     #[error(transparent)]
     Print(#[from] PrintError),

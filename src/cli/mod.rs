@@ -5,11 +5,13 @@ mod args;
 mod build;
 mod cache;
 mod check;
+mod diff;
 mod environment;
 mod exit;
 mod failure;
 mod files;
 mod inputs;
+mod inspect;
 mod list;
 mod lock;
 mod locks;
@@ -51,7 +53,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = dispatch(cli);
     signals::leave_to_signal();
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => {
             show(&failure.render());
             ExitCode::from(exit::code(&failure))
@@ -73,17 +75,21 @@ pub fn check_arguments(arguments: impl Iterator<Item = OsString>) -> Result<(), 
     checked.map_err(|failure| failure.to_string())
 }
 
-fn dispatch(cli: Cli) -> Result<(), Failure> {
+/// Runs the command, and gives its exit code.
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let talk = cli.talk;
     let command = match cli.task {
-        Task::Build(args) => return build::image(&args, cli.talk),
+        Task::Build(args) => return build::image(&args, talk).map(|()| exit::DONE),
         Task::Other(command) => command,
     };
-    match command {
-        Command::Lock(args) => lock::lock(&args, cli.talk),
-        Command::Plan(args) => plan::plan(&args, cli.talk),
-        Command::Test(args) => test::test(&args, cli.talk),
-        Command::Release(args) => release::release(&args, cli.talk),
-        Command::Verify(args) => verify::verify(&args, cli.talk),
+    let done = match command {
+        Command::Lock(args) => lock::lock(&args, talk),
+        Command::Plan(args) => plan::plan(&args, talk),
+        Command::Test(args) => test::test(&args, talk),
+        Command::Release(args) => release::release(&args, talk),
+        Command::Verify(args) => verify::verify(&args, talk),
+        Command::Inspect(args) => inspect::inspect(&args, talk),
+        Command::Diff(args) => return diff::diff(&args, talk),
         Command::Check {
             boards,
             definitions,
@@ -103,7 +109,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
                 json,
             } => show::profile(&name, &definitions, json),
         },
-        Command::Cache(args) => cache::cache(&args, cli.talk),
+        Command::Cache(args) => cache::cache(&args, talk),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::grammar(), "imgbuild", &mut text);
@@ -115,5 +121,6 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             page.render(&mut text).map_err(PrintError::from)?;
             Ok(print(&text)?)
         }
-    }
+    };
+    done.map(|()| exit::DONE)
 }

@@ -47,6 +47,29 @@ pub(super) fn print_file(path: &Path) -> Result<(), PrintError> {
     Ok(out.flush()?)
 }
 
+/// Standard output, for data that are copied in parts. It remembers its error, so that a caller can tell it from an
+/// error of the data.
+pub(super) struct Output<'e> {
+    /// The error.
+    pub(super) failed: &'e mut Option<io::Error>,
+}
+
+impl Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        written.map(|()| bytes.len()).map_err(|error| {
+            let kind = error.kind();
+            *self.failed = Some(error);
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Writes `line` to standard error with its control characters made visible, because it may quote the output of a
 /// script or a name that a server chose.
 pub(super) fn say(line: &str) {

@@ -227,8 +227,23 @@ impl Tree {
     /// Every path with its node, parents before their entries, entries in byte order.
     pub fn walk(&self) -> Vec<(TreePath, NodeId)> {
         let mut found = Vec::new();
-        self.walk_into(self.root(), &TreePath::root(), &mut found);
+        self.visit(|path, id| found.push((path.clone(), id)));
         found
+    }
+
+    /// Calls `see` with every path and its node, in the order of [`Tree::walk`]. Only one path is in memory, so that
+    /// deep folders cost nothing.
+    pub fn visit(&self, mut see: impl FnMut(&TreePath, NodeId)) {
+        self.visit_below(self.root(), &mut TreePath::root(), &mut see);
+    }
+
+    fn visit_below(&self, id: NodeId, path: &mut TreePath, see: &mut dyn FnMut(&TreePath, NodeId)) {
+        see(path, id);
+        for (name, entry) in self.entries(id) {
+            path.push(name);
+            self.visit_below(entry, path, see);
+            path.pop();
+        }
     }
 
     /// The stored objects that hold the content of the tree's files.
@@ -241,19 +256,10 @@ impl Tree {
         contents.flat_map(Content::objects).collect()
     }
 
-    fn walk_into(&self, id: NodeId, path: &TreePath, found: &mut Vec<(TreePath, NodeId)>) {
-        found.push((path.clone(), id));
-        for (name, entry) in self.entries(id) {
-            self.walk_into(entry, &path.join(name), found);
-        }
-    }
-
     /// The number of names of each node. A directory has one.
     pub fn link_counts(&self) -> BTreeMap<NodeId, u32> {
         let mut counts = BTreeMap::new();
-        for (_, id) in self.walk() {
-            *counts.entry(id).or_insert(0) += 1;
-        }
+        self.visit(|_, id| *counts.entry(id).or_insert(0) += 1);
         counts
     }
 }

@@ -137,6 +137,16 @@ impl TreePath {
         Some((Self(parents.to_vec()), last.clone()))
     }
 
+    /// Appends `name` to the path.
+    pub(crate) fn push(&mut self, name: &Name) {
+        self.0.push(name.clone());
+    }
+
+    /// Removes the last name of the path.
+    pub(crate) fn pop(&mut self) {
+        self.0.pop();
+    }
+
     /// Every path from the first component down to this one; the root is not among them.
     pub fn ancestors(&self) -> impl Iterator<Item = TreePath> {
         (1..=self.0.len()).map(|n| Self(self.0[..n].to_vec()))

@@ -20,7 +20,7 @@ const OTHER_FLAGS: [&str; 7] = [
 
 /// The command, and flags with their values, that are put before a flag that a sentence names alone, until the
 /// program takes the line.
-const CONTEXTS: [(&[&str], &[[&str; 2]]); 7] = [
+const CONTEXTS: [(&[&str], &[[&str; 2]]); 9] = [
     (&[], &[BOARD, PROFILE]),
     (&[], &[BOARD, PROFILE, ["--base", "IMAGE"]]),
     (&[], &[]),
@@ -28,6 +28,8 @@ const CONTEXTS: [(&[&str], &[[&str; 2]]); 7] = [
     (&["cache", "gc"], &[]),
     (&["release"], &[BOARD, PROFILE]),
     (&["verify", "IMAGE"], &[]),
+    (&["inspect", "IMAGE"], &[]),
+    (&["inspect", "IMAGE", "/PATH"], &[]),
 ];
 const BOARD: [&str; 2] = ["--board", "B"];
 const PROFILE: [&str; 2] = ["--profile", "P"];

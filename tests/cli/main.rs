@@ -14,18 +14,21 @@ mod base_volumes;
 mod bases;
 mod boards;
 mod boot_test;
+mod browser;
 mod cache;
 #[path = "../fixture/command.rs"]
 mod command;
 mod commands;
 mod damage;
 mod definitions;
+mod diff;
 mod documents;
 mod first_boot;
 mod fixture;
 mod formats;
 mod hostile_bases;
 mod inputs;
+mod inspect;
 mod interrupts;
 mod locks;
 #[path = "../fixture/mirror/mod.rs"]

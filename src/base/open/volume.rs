@@ -46,10 +46,6 @@ impl Volume {
             ),
             Format::Fat(volume) => (volume.uuid(), volume.label_text()),
         };
-        match what {
-            What::Uuid(wanted) => uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(wanted)),
-            What::Label(wanted) => label.is_some_and(|label| label == *wanted),
-            What::Partuuid(_) | What::Partlabel(_) | What::Number(_) => true,
-        }
+        what.is_filesystem(uuid.as_deref(), label.as_deref())
     }
 }

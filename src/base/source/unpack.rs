@@ -2,12 +2,13 @@
 
 use super::{MAX_DISK, Source, SourceError, addresses, failed};
 use crate::base::input::Input;
-use crate::base::packing::{self, Packing, PackingError};
-use crate::base::sparse::{self, Beyond, Bounds};
+use crate::base::packing::{self, Packing, PackingError, Unpacked};
+use crate::base::sparse::{self, Beyond, Bounds, Scratched};
 use crate::digest::Sha256;
-use crate::event::{Event, Stage, Work};
+use crate::event::{Event, Reporter, Stage, Work};
 use crate::fetch::Download;
 use crate::lock::LockedBase;
+use crate::store::Store;
 
 /// The most that a disk of more than [`SMALL_DISK`] may be longer than its packed file. The disks of Armbian
 /// and Raspberry Pi OS are 4 to 12 times as long, a decompression bomb thousands of times.
@@ -17,34 +18,47 @@ const SMALL_DISK: u64 = 1 << 30;
 /// The bytes that stay free on the filesystem of the store.
 const RESERVE: u64 = 64 << 20;
 
+/// Unpacks the disk in `input` into the scratch space of `store`, and reports the beginning of this and its advance.
+///
+/// # Errors
+///
+/// The input has an unknown format, cannot be read or unpacked, or its disk is too long for the store or for any
+/// image.
+pub(crate) fn unpack(
+    store: &Store,
+    input: Input,
+    reporter: &dyn Reporter,
+) -> Result<Unpacked<Scratched>, PackingError> {
+    reporter.report(Event::Started {
+        stage: Stage::Open,
+        work: Work::Bytes(None),
+    });
+    let packed = input.len();
+    let room = store.free().0.saturating_sub(RESERVE);
+    let bounds = |packing| Bounds {
+        len: match packing {
+            Packing::Raw => MAX_DISK,
+            _ => packed.saturating_mul(MAX_RATIO).clamp(SMALL_DISK, MAX_DISK),
+        },
+        room,
+    };
+    let mut advance = |amount| {
+        let stage = Stage::Open;
+        reporter.report(Event::Advanced { stage, amount });
+    };
+    let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
+    let n_threads = u32::try_from(n_threads).expect("at most sixteen");
+    packing::unpack(input, n_threads, store.scratch_path(), |packing, disk| {
+        sparse::copy(store, disk, bounds(packing), &mut advance)
+    })
+}
+
 impl Source<'_> {
     /// Unpacks the disk in `input`, which must be the file `locked`, into the store. The same bytes are
     /// unpacked and hashed, and the disk is kept only if the digest is that of the lock.
     pub(super) fn unpack(&self, locked: &LockedBase, input: Input) -> Result<Sha256, SourceError> {
         let name = &locked.name;
-        self.reporter.report(Event::Started {
-            stage: Stage::Open,
-            work: Work::Bytes(None),
-        });
-        let packed = input.len();
-        let room = self.store.free().0.saturating_sub(RESERVE);
-        let bounds = |packing| Bounds {
-            len: match packing {
-                Packing::Raw => MAX_DISK,
-                _ => packed.saturating_mul(MAX_RATIO).clamp(SMALL_DISK, MAX_DISK),
-            },
-            room,
-        };
-        let mut advance = |amount| {
-            let stage = Stage::Open;
-            self.reporter.report(Event::Advanced { stage, amount });
-        };
-        let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
-        let n_threads = u32::try_from(n_threads).expect("at most sixteen");
-        let scratch = self.store.scratch_path();
-        let unpacked = packing::unpack(input, n_threads, scratch, |packing, disk| {
-            sparse::copy(self.store, disk, bounds(packing), &mut advance)
-        });
+        let unpacked = unpack(self.store, input, self.reporter);
         let unpacked = unpacked.map_err(|source| refused(name, source))?;
         let found = unpacked.file.unwrap_or(unpacked.disk.digest);
         if found != locked.sha256 {
@@ -99,12 +113,16 @@ impl Source<'_> {
 /// The error of unpacking. A limit of size is found inside the I/O error that carries it.
 fn refused(name: &str, source: PackingError) -> SourceError {
     let name = name.to_owned();
-    let beyond: Option<Beyond> = match &source {
-        PackingError::Read(error) => error.get_ref().and_then(|it| it.downcast_ref().copied()),
-        _ => None,
-    };
-    match beyond {
+    match beyond(&source) {
         Some(source) => SourceError::Beyond { name, source },
         None => SourceError::Packing { name, source },
+    }
+}
+
+/// The limit of size that `error` is about, if it is about one.
+pub(crate) fn beyond(error: &PackingError) -> Option<Beyond> {
+    match error {
+        PackingError::Read(error) => error.get_ref().and_then(|it| it.downcast_ref().copied()),
+        _ => None,
     }
 }

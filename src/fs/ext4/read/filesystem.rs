@@ -62,6 +62,20 @@ impl<'a> Filesystem<'a> {
         Ok(inode.map(|inode| inode.size / u64::from(self.superblock.block_size)))
     }
 
+    /// Returns the free bytes, those that only root may use among them, and the number of free inodes, as
+    /// the groups count them. Numbers that exceed the filesystem are reduced to its size.
+    pub fn free_counts(&self) -> (u64, u64) {
+        let cluster = u64::from(self.superblock.block_size) << self.superblock.log_cluster_ratio;
+        let clusters: u64 = self.groups.iter().map(|it| u64::from(it.free.0)).sum();
+        let inodes: u64 = self.groups.iter().map(|it| u64::from(it.free.1)).sum();
+        (
+            clusters
+                .saturating_mul(cluster)
+                .min(self.superblock.n_bytes()),
+            inodes.min(self.superblock.n_inodes.into()),
+        )
+    }
+
     /// Opens the filesystem with the blocks `changed` in place of its own.
     pub(super) fn with(device: &'a dyn Device, changed: Changed) -> Result<Self, ReadError> {
         let blocks = |size, changed| Patched::new(device, size, changed);

@@ -21,6 +21,8 @@ pub(super) struct Group {
     pub(super) has_block_bitmap: bool,
     /// The checksum of the bitmap of blocks, of which a descriptor of 32 bytes has the lower half.
     pub(super) block_bitmap_csum: u32,
+    /// How many of its clusters, which are blocks without `bigalloc`, and of its inodes are free.
+    pub(super) free: (u32, u32),
 }
 
 /// Reads and verifies all descriptors.
@@ -114,6 +116,10 @@ impl Group {
             n_inodes,
             has_block_bitmap: !has_counts || BG_FLAGS.get(bytes) & BG_BLOCK_UNINIT == 0,
             block_bitmap_csum: low32(BG_BLOCK_BITMAP_CSUM.get(bytes, is_wide)),
+            free: (
+                low32(BG_FREE_BLOCKS_COUNT.get(bytes, is_wide)),
+                low32(BG_FREE_INODES_COUNT.get(bytes, is_wide)),
+            ),
         };
         let what = Place::Descriptor(number);
         superblock.check_blocks(what, group.block_bitmap, 1)?;

@@ -118,6 +118,7 @@ pub(super) fn filesystem<'a>(device: &'a &[u8], superblock: &Superblock) -> File
             n_inodes: N_INODES,
             has_block_bitmap: false,
             block_bitmap_csum: 0,
+            free: (0, 0),
         }],
     }
 }

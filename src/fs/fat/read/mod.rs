@@ -75,6 +75,23 @@ impl<'a> Filesystem<'a> {
         })
     }
 
+    /// Returns the bytes of all clusters, and of the free ones.
+    ///
+    /// # Errors
+    /// Fails if the allocation table cannot be read.
+    pub fn space(&self) -> Result<(u64, u64), ReadError> {
+        let geometry = &self.boot.shape.geometry;
+        let free = Table::new(self.device, &self.boot).free()?;
+        let n_free: u64 = free.iter().map(|run| u64::from(run.n_clusters)).sum();
+        let cluster = geometry.cluster();
+        Ok((geometry.n_clusters * cluster, n_free * cluster))
+    }
+
+    /// Returns the bytes of a cluster.
+    pub fn cluster(&self) -> u64 {
+        self.boot.shape.geometry.cluster()
+    }
+
     /// Returns all files. Their content is not read: it becomes slices of `place`, which is the
     /// device's slice of a stored object.
     ///

@@ -1,0 +1,121 @@
+//! `imgbuild inspect IMAGE [PATH]`: says what an image is, or lists, prints and copies files of it.
+
+use super::args::{InspectArgs, TalkArgs};
+use super::failure::Failure;
+use super::progress::Progress;
+use super::terminal::{print_json, print_path, print_text, say};
+use super::{environment, signals, terminal};
+use crate::inspect::{self, Disk, Found, Image, InspectError, Place, Report};
+use crate::session::SessionError;
+use crate::store::Store;
+use crate::unfinished::Unfinished;
+use serde_json::json;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Inspects the image, or the path in it.
+pub(super) fn inspect(args: &InspectArgs, talk: TalkArgs) -> Result<(), Failure> {
+    let place = args.path.as_ref();
+    let place = place
+        .map(|path| Place::parse(path.as_bytes()))
+        .transpose()?;
+    let image = open(&args.image, args.store.as_deref(), talk)?;
+    let disk = Disk::read(&image)?;
+    let Some(place) = place else {
+        let report = Report::of(&image, &disk);
+        match &args.html {
+            Some(to) => {
+                let name = args.image.file_name().unwrap_or(args.image.as_os_str());
+                let page = report.to_html(&name.to_string_lossy(), &disk);
+                write_page(&page, to)?;
+            }
+            None if args.json => print_json(&json!(report))?,
+            None => print_text(&report.to_text(talk.verbose))?,
+        }
+        return verdict(report);
+    };
+    let found = place.find(&image, &disk)?;
+    match (&args.extract, args.json) {
+        (Some(to), _) => extract(&image, &found, to, talk),
+        (None, true) => Ok(print_json(&match found.entries(&image) {
+            Some(entries) => json!(entries),
+            None => json!(found.entry(&image)),
+        })?),
+        (None, false) => show(&image, &found),
+    }
+}
+
+/// Opens the image. The store is used only if it is packed.
+pub(super) fn open(path: &Path, store: Option<&Path>, talk: TalkArgs) -> Result<Image, Failure> {
+    if let Some(image) = Image::plain(path)? {
+        return Ok(image);
+    }
+    let folder = environment::store_folder(store)?;
+    let store = Store::open(&folder);
+    let store = store.map_err(|source| SessionError::Store {
+        path: folder,
+        source,
+    })?;
+    signals::guard(store.scratch());
+    Ok(Image::unpacked(path, &store, &Progress::new(talk.quiet))?)
+}
+
+/// Writes a page, which appears whole or not at all.
+pub(super) fn write_page(page: &str, to: &Path) -> Result<(), Failure> {
+    let written = Unfinished::create(to).and_then(|unfinished| {
+        signals::guard(unfinished.partial());
+        let mut file = unfinished.file();
+        file.write_all(page.as_bytes())?;
+        unfinished.finish()
+    });
+    written.map_err(|source| InspectError::Write {
+        path: to.to_owned(),
+        source,
+    })?;
+    Ok(print_path(to)?)
+}
+
+/// Fails if parts of the image are damaged. The report was printed all the same.
+fn verdict(report: Report) -> Result<(), Failure> {
+    match report.faults.is_empty() {
+        true => Ok(()),
+        false => Err(InspectError::Faults(report.faults).into()),
+    }
+}
+
+/// Prints a directory as a list, and a file as it is.
+fn show(image: &Image, found: &Found<'_>) -> Result<(), Failure> {
+    if let Some(entries) = found.entries(image) {
+        return Ok(print_text(&inspect::to_text(&entries))?);
+    }
+    // The errors of the image and those of standard output have different exit codes.
+    let mut failed = None;
+    let mut out = terminal::Output {
+        failed: &mut failed,
+    };
+    let printed = inspect::print(image, found, &mut out);
+    match failed {
+        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Some(error) => Err(terminal::PrintError::from(error).into()),
+        None => Ok(printed?),
+    }
+}
+
+fn extract(image: &Image, found: &Found<'_>, to: &Path, talk: TalkArgs) -> Result<(), Failure> {
+    let extracted = inspect::extract(image, found, to, signals::guard)?;
+    for path in &extracted.skipped {
+        say(&format!(
+            "left out `{}`: only files, directories and symlinks are copied",
+            path.display()
+        ));
+    }
+    if !talk.quiet {
+        let nodes = match extracted.nodes {
+            1 => "1 file or directory".to_owned(),
+            nodes => format!("{nodes} files and directories"),
+        };
+        say(&format!("copied {nodes} to `{}`", to.display()));
+    }
+    Ok(())
+}
