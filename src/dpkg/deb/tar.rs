@@ -1,7 +1,7 @@
 //! Reads the headers of a tar archive in the formats that dpkg knows: ustar and GNU long names.
 //!
 //! A pax header is refused, as dpkg refuses it ("unsupported PAX tar header type"); deb(5) lists
-//! the formats. Only headers are read; an [`Archive`] says where the content of a file lies. An
+//! the formats. Only headers are read; an `Archive` says where the content of a file lies. An
 //! archive ends at a block of zeros or at the end of the file.
 
 use super::entry::Entry;
