@@ -50,6 +50,7 @@ impl Unfinished {
 
     fn create_as(path: &Path, mode: u32) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        check_replaced(path)?;
         let is_ours = |found: &OsStr| is_partial_name(found, name);
         // If the folder cannot be listed, old files stay there; nothing else is lost.
         let _ = sweep(folder(path), is_ours);
@@ -245,6 +246,19 @@ impl Drop for ScratchFolder {
     }
 }
 
+/// Refuses a path at which something else than a regular file would be lost: a device such as /dev/null, which root
+/// could replace by a file, a pipe or a socket, also behind a symlink such as /dev/stdout. A folder cannot be replaced
+/// by a file.
+fn check_replaced(path: &Path) -> io::Result<()> {
+    match fs_err::metadata(path) {
+        Ok(found) if !found.is_file() && !found.is_dir() => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a device, a pipe or a socket; expected the name of a new or a regular file",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a folder and opens it.
 fn make_folder(path: &Path, mode: u32) -> io::Result<fs_err::File> {
     let mut builder = std::fs::DirBuilder::new();
@@ -431,6 +445,34 @@ mod tests {
             names(folder.path()),
             ["x.img", "x.img.a.partial", "y.img.1.partial"]
         );
+    }
+
+    #[test]
+    fn no_pipe_is_replaced_by_a_file_and_nothing_behind_a_symlink_to_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let pipe = path("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        std::os::unix::fs::symlink(&pipe, path("link")).unwrap();
+        fs_err::write(path("file"), "").unwrap();
+        std::os::unix::fs::symlink(path("file"), path("replaced")).unwrap();
+        for name in ["pipe", "link"] {
+            let refused = Unfinished::create(&path(name)).unwrap_err();
+            assert!(refused.to_string().contains("a pipe"), "{refused}");
+            Unfinished::create_private(&path(name)).unwrap_err();
+        }
+        Unfinished::create(&path("replaced"))
+            .unwrap()
+            .finish()
+            .unwrap();
+        assert_eq!(names(folder.path()), ["file", "link", "pipe", "replaced"]);
     }
 
     #[test]

@@ -5,11 +5,12 @@ use super::failure::Failure;
 use super::output::{self, Place, Request};
 use super::progress::Progress;
 use super::terminal::{now, print_file, print_path, say};
-use super::{inputs, locks};
+use super::{files, inputs, locks};
 use crate::event::{Event, Reporter};
 use crate::plan::Plan;
 use crate::session::{Session, SessionError};
 use crate::sink::{Format, Level, Output, Outputs, Written};
+use crate::specification::{ImageBase, Spec};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -60,6 +61,7 @@ fn write<'a>(
 ) -> Result<(Session<'a>, Written), Failure> {
     let began = now();
     let session = inputs::open(&args.source.target, &args.source.input, progress)?;
+    check_apart(session.spec(), requests)?;
     let (plan, written) = session.retried(|| {
         // The outputs are made first, so that a build of minutes does not end with an output that cannot be written.
         let outputs = outputs(&session, args, requests, progress)?;
@@ -76,6 +78,16 @@ fn write<'a>(
         show(&names.collect::<Vec<_>>(), &written, &plan, began);
     }
     Ok((session, written))
+}
+
+/// Refuses an output that would replace the file of the base image.
+fn check_apart(spec: &Spec, requests: &[Request]) -> Result<(), Failure> {
+    let image = spec.base.as_ref().or(spec.loader.as_ref());
+    let Some(ImageBase::File { path, .. }) = image else {
+        return Ok(());
+    };
+    let mut outputs = requests.iter().filter_map(|request| request.file(spec));
+    outputs.try_for_each(|output| files::check_apart("--output", &output, &[path]))
 }
 
 fn outputs(

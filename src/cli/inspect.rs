@@ -4,7 +4,7 @@ use super::args::{InspectArgs, TalkArgs};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{print_json, print_path, print_text, say};
-use super::{environment, signals, terminal};
+use super::{environment, files, signals, terminal};
 use crate::inspect::{self, Disk, Found, Image, InspectError, Place, Report};
 use crate::session::SessionError;
 use crate::store::Store;
@@ -20,6 +20,11 @@ pub(super) fn inspect(args: &InspectArgs, talk: TalkArgs) -> Result<(), Failure>
     let place = place
         .map(|path| Place::parse(path.as_bytes()))
         .transpose()?;
+    for (flag, to) in [("--html", &args.html), ("--extract", &args.extract)] {
+        if let Some(to) = to {
+            files::check_apart(flag, to, &[&args.image])?;
+        }
+    }
     let image = open(&args.image, args.store.as_deref(), talk)?;
     let disk = Disk::read(&image)?;
     let Some(place) = place else {

@@ -126,7 +126,9 @@ fn unfinished(path: &Path, readers: Readers) -> Result<Unfinished, SinkError> {
         if found.is_dir() {
             return Err(SinkError::IsADirectory(path.to_owned()));
         }
-        if !found.is_file() && !found.is_symlink() {
+        // A symlink to a device, such as /dev/stdout, is as little replaced as a device.
+        let is_other = |found: std::fs::Metadata| !found.is_file() && !found.is_dir();
+        if fs_err::metadata(path).is_ok_and(is_other) {
             return Err(SinkError::NotAFile(path.to_owned()));
         }
     }

@@ -6,6 +6,7 @@
 //! network is needed.
 #![expect(clippy::unwrap_used, reason = "a failing helper fails the test")]
 
+mod apart;
 mod archives;
 mod base_layouts;
 mod base_sources;
