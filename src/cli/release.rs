@@ -18,6 +18,11 @@ pub(super) fn release(args: &ReleaseArgs, talk: TalkArgs) -> Result<(), Failure>
     let url_base = args.url_base.as_deref().map(url_base).transpose()?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let formats = formats(&args.format)?;
+    if url_base.is_some() && formats.iter().all(|it| *it == Format::Qcow2) {
+        let words = "`--url-base`: the list is for Raspberry Pi Imager, which does not read .qcow2; add another \
+                     `--format`, or leave out `--url-base`";
+        return Err(Failure::Usage(words.to_owned()));
+    }
     let options = ReleaseOptions {
         formats: &formats,
         level: match args.max_compression {

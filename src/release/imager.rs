@@ -7,7 +7,9 @@
 use super::contents::{Artifact, Contents, Document};
 use super::url::UrlBase;
 use crate::architecture::Architecture;
+use crate::sink::Format;
 use serde::Serialize;
+use std::path::Path;
 
 /// The image of a card, which Imager shows beside the entry; 40 × 40 pixels.
 const ICON: (&str, &str) = ("icon.svg", include_str!("icon.svg"));
@@ -54,9 +56,13 @@ struct Entry {
     architecture: Option<&'static str>,
 }
 
-/// The documents for Imager.
+/// The documents for Imager, if it can read a form in which the image is published.
 pub(super) fn documents(contents: &Contents<'_>) -> Vec<Document> {
-    let entry = entry(contents);
+    let published = contents.images.published.iter();
+    let Some(published) = published.clone().find(|it| is_read(&it.name)) else {
+        return Vec::new();
+    };
+    let entry = entry(contents, published);
     let mut documents = vec![Document::json("imager.json".to_owned(), &entry)];
     if contents.url_base.is_some() {
         let (name, text) = ICON;
@@ -67,10 +73,14 @@ pub(super) fn documents(contents: &Contents<'_>) -> Vec<Document> {
     documents
 }
 
-fn entry(contents: &Contents<'_>) -> Entry {
+/// Whether Imager can write the image in the file `name` to a card. Of a disk of QEMU, it would write the file itself.
+fn is_read(name: &str) -> bool {
+    Format::of_name(Path::new(name)) != Some(Format::Qcow2)
+}
+
+fn entry(contents: &Contents<'_>, published: &Artifact) -> Entry {
     let spec = &contents.plan.spec;
     let raw = &contents.images.raw;
-    let published: &Artifact = contents.images.published.first().unwrap_or(raw);
     let url = |name: &str| contents.url_base.map(|base: &UrlBase| base.join(name));
     Entry {
         name: format!("{} ({})", spec.profile.title, spec.board.title),

@@ -1,6 +1,7 @@
 //! The address at which a release will be published.
 
 use super::purl::encode;
+use crate::address::without_login;
 use std::str::FromStr;
 
 /// The address of the folder in which the files of a release will be published.
@@ -10,7 +11,9 @@ pub struct UrlBase(String);
 /// An error: the text is not the address of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no address of a folder: expected http://…, https://… or file:///…, without spaces, `?` and `#`"
+    "`{}` is no address of a folder: expected http://…, https://… or file:///…, which everybody may read, without a \
+     login, spaces, `?` and `#`",
+    without_login(.0)
 )]
 pub struct BadUrlBase(pub String);
 
@@ -21,9 +24,14 @@ impl FromStr for UrlBase {
         let schemes = ["http://", "https://", "file:///"];
         let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
         let is_sound = |c: char| c.is_ascii_graphic() && !"?#\"<>\\^`{|}".contains(c);
+        // The address is published, and so would be a login in it.
+        let has_login = |rest: &str| rest.split('/').next().is_some_and(|it| it.contains('@'));
         match rest {
             Some(rest)
-                if !rest.starts_with('/') && !rest.is_empty() && text.chars().all(is_sound) =>
+                if !rest.starts_with('/')
+                    && !rest.is_empty()
+                    && !has_login(rest)
+                    && text.chars().all(is_sound) =>
             {
                 Ok(Self(text.trim_end_matches('/').to_owned()))
             }
@@ -62,8 +70,11 @@ mod tests {
             "file://x/y",
             "https://x/?a=b",
             "https://x/a b",
+            "https://me:hidden@example.org/x",
+            "https://hidden@example.org",
         ] {
-            assert!(text.parse::<UrlBase>().is_err(), "{text}");
+            let error = text.parse::<UrlBase>().unwrap_err().to_string();
+            assert!(!error.contains("hidden"), "{error}");
         }
     }
 }

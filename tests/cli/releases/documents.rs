@@ -151,6 +151,35 @@ fn imager_gets_a_list_if_the_address_of_the_release_is_known() {
     assert!(icon.starts_with("<svg "));
 }
 
+#[test]
+fn imager_is_told_of_no_disk_that_it_cannot_write_and_nobody_of_a_login() {
+    let fixture = Fixture::new();
+    let mut command = fixture.sub("release");
+    command.arg("--output").arg(fixture.release_path());
+    command.args(["--format", "qcow2"]);
+    let base = ["--url-base", "https://example.org/x"];
+    run(command.args(base))
+        .ended(2)
+        .says(&["Raspberry Pi Imager, which does not read .qcow2"]);
+    run(command.args(["--format", "img.xz"])).succeeded();
+    let entry = fixture.document("imager.json");
+    assert_eq!(entry["url"], "https://example.org/x/tiny-greeter.img.xz");
+    let digest = &entry["image_download_sha256"];
+    let artifacts = fixture.document("manifest.json")["artifacts"].clone();
+    assert_eq!(artifacts[0]["name"], "tiny-greeter.qcow2");
+    assert_eq!(artifacts[1]["sha256"], *digest);
+    fs_err::remove_dir_all(fixture.release_path()).unwrap();
+
+    let mut command = fixture.sub("release");
+    command.arg("--output").arg(fixture.release_path());
+    run(command.args(["--format", "qcow2"])).succeeded();
+    assert!(!names(&fixture.release_path()).contains(&"imager.json".to_owned()));
+    let login = ["--url-base", "https://me:hidden@example.org/x"];
+    let finished = run(fixture.release().args(login)).ended(2);
+    assert!(!finished.stderr.contains("hidden"), "{}", finished.stderr);
+    finished.says(&["without a login"]);
+}
+
 /// Makes a release in `fixture`, with the command `around` around the program, into an empty store and a folder of
 /// its own.
 fn release(
