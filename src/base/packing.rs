@@ -53,6 +53,9 @@ pub enum PackingError {
         /// Its first bytes.
         head: String,
     },
+    /// It has no bytes.
+    #[error("it is empty, expected a disk image, as it is or in xz, gzip, zstd, bzip2 or zip")]
+    Empty,
     /// It is neither packed nor a disk.
     #[error(
         "it begins with {head} and has no partition table, expected a disk image, as it is or in xz, \
@@ -132,6 +135,9 @@ impl Packing {
         let known = FOREIGN.iter().find(|(at, magic, _)| is(*at, magic));
         if let (None, Ok(Some(what))) = (known, probe::probe(&head)) {
             return Err(PackingError::Bare { what });
+        }
+        if head.is_empty() {
+            return Err(PackingError::Empty);
         }
         let head = hexadecimal(head.get(..8).unwrap_or(head));
         Err(match known {

@@ -128,6 +128,7 @@ fn rebuild(error: &RebuildError) -> u8 {
         | RebuildError::File { .. } => INPUT,
         RebuildError::Read { .. }
         | RebuildError::Image { .. }
+        | RebuildError::Statement(_)
         | RebuildError::Differs(_)
         | RebuildError::Sums(_) => CHECK,
     }

@@ -236,6 +236,7 @@ fn rebuild_help(error: &RebuildError) -> Option<&'static str> {
         | RebuildError::Read { .. }
         | RebuildError::File { .. }
         | RebuildError::Image { .. }
+        | RebuildError::Statement(_)
         | RebuildError::Differs(_)
         | RebuildError::Sums(_) => return None,
     })

@@ -5,9 +5,10 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{print_json, print_text};
 use super::{environment, files, inputs, target};
+use crate::diag::visible_name;
 use crate::lock::Lock;
-use crate::rebuild::{self, Differences, Manifest, RebuildError};
-use crate::session::SessionError;
+use crate::rebuild::{self, Manifest, RebuildError};
+use crate::session::{Rebuilt, SessionError};
 use crate::store::Store;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub(super) fn verify(args: &VerifyArgs, talk: TalkArgs) -> Result<(), Failure> {
     let text = files::read(&path, files::MAX_LONG).map_err(Failure::reading(&path))?;
     let manifest = Manifest::parse(&text, &path)?;
     // An image that is not there shall be known before minutes of building.
-    fs_err::metadata(&args.image).map_err(Failure::reading(&args.image))?;
+    std::fs::metadata(&args.image).map_err(Failure::reading(&args.image))?;
     match args.sums_only {
         true => sums(args, &manifest, &path),
         false => differences(args, talk, &manifest, &path),
@@ -39,25 +40,27 @@ fn differences(
     manifest.check_spec(&spec)?;
     let progress = Progress::new(talk.quiet);
     let session = inputs::open_spec(spec, None, &args.input, &progress)?;
-    let found = session.retried(|| {
+    let rebuilt = session.retried(|| {
         let base = session.base(Some(&lock))?;
         let plan = session.plan(lock.clone())?;
         manifest.check_plan(&plan)?;
-        Ok::<_, Failure>(session.compare(&plan, &base, &args.image)?)
+        Ok::<_, Failure>(session.compare(&plan, &base, &args.image, &manifest.image)?)
     })?;
+    let found = &rebuilt.differences;
     let is_identical = found.is_empty();
     match args.json {
         true => print_json(&json!({ "identical": is_identical, "differences": found })),
         false => print_text(&found.text()),
     }?;
-    verdict(args, manifest, &found)
+    verdict(args, manifest, &rebuilt)
 }
 
-fn verdict(args: &VerifyArgs, manifest: &Manifest, found: &Differences) -> Result<(), Failure> {
-    if !found.is_empty() {
+fn verdict(args: &VerifyArgs, manifest: &Manifest, rebuilt: &Rebuilt) -> Result<(), Failure> {
+    if !rebuilt.differences.is_empty() {
         return Err(RebuildError::Differs(args.image.clone()).into());
     }
-    Ok(manifest.check_image(found.sha256)?)
+    manifest.check_image(rebuilt.differences.sha256)?;
+    Ok(manifest.check_statements(&rebuilt.statements)?)
 }
 
 /// The lock of `manifest`: the one that `args` name, or the one beside the manifest.
@@ -83,7 +86,8 @@ fn sums(args: &VerifyArgs, manifest: &Manifest, path: &Path) -> Result<(), Failu
     let sums = rebuild::sums(&args.image, manifest, path, store.scratch_path())?;
     let line = |sum: &rebuild::Sum| {
         let word = if sum.is_right() { "OK" } else { "FAILED" };
-        format!("{}: {word}\n", sum.name)
+        // A name with a line end would look like two sums.
+        format!("{}: {word}\n", visible_name(sum.name.as_bytes()))
     };
     match args.json {
         true => print_json(&json!({ "sums": sums })),

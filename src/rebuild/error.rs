@@ -2,6 +2,7 @@
 
 use crate::base::input::InputError;
 use crate::base::packing::PackingError;
+use crate::diag::visible_name;
 use crate::digest::Sha256;
 use crate::lock::LockError;
 use std::io;
@@ -28,7 +29,8 @@ pub enum RebuildError {
     },
     /// The image was made by another version of imgbuild, which may make other bytes of the same inputs.
     #[error(
-        "the image was made by imgbuild {found}, and this is {expected}, which may make other bytes of the same inputs"
+        "the image was made by imgbuild {}, and this is {expected}, which may make other bytes of the same inputs",
+        shown(.found)
     )]
     Version {
         /// The version that made it.
@@ -61,10 +63,10 @@ pub enum RebuildError {
     #[error("the image holds the secret {}, without which it cannot be built again", names(.0))]
     Secrets(Vec<String>),
     /// The image starts from a file that its maker had.
-    #[error("the image was built on a file that its maker had, `{0}`, which no address leads to")]
+    #[error("the image was built on a file that its maker had, `{}`, which no address leads to", shown(.0))]
     BaseFile(String),
     /// The given base has another name, which is a part of what the image was made of.
-    #[error("the base is called `{found}`, and the image was built on `{expected}`")]
+    #[error("the base is called `{found}`, and the image was built on `{}`", shown(.expected))]
     BaseName {
         /// The name in the manifest.
         expected: String,
@@ -121,6 +123,9 @@ pub enum RebuildError {
         /// The digest of the image.
         found: Sha256,
     },
+    /// The image is what its inputs give, but its manifest says something else about it.
+    #[error("the image is what its inputs give, but what its manifest says about `{}` is not true", shown(.0))]
+    Statement(String),
     /// The image is another one.
     #[error("`{}` is not the image that these inputs give", .0.display())]
     Differs(PathBuf),
@@ -129,8 +134,16 @@ pub enum RebuildError {
     Sums(usize),
 }
 
+/// A text of a manifest in one line, so that it cannot pretend to be several.
+fn shown(text: &str) -> String {
+    visible_name(text.as_bytes())
+}
+
 fn names(settings: &[String]) -> String {
-    let settings: Vec<String> = settings.iter().map(|name| format!("`{name}`")).collect();
+    let settings: Vec<String> = settings
+        .iter()
+        .map(|name| format!("`{}`", shown(name)))
+        .collect();
     settings.join(", ")
 }
 

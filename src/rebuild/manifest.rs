@@ -4,7 +4,7 @@ use super::error::RebuildError;
 use crate::digest::Sha256;
 use crate::lock::Lock;
 use crate::plan::Plan;
-use crate::release::{Artifact, MANIFEST_VERSION};
+use crate::release::{Artifact, MANIFEST_VERSION, OTHERWISE_COMPARED};
 use crate::specification::{
     BaseArgument, Configure, GivenSecret, SettingsFile, Spec, UserSettings,
 };
@@ -35,6 +35,9 @@ pub struct Manifest {
     /// The files of the release.
     pub artifacts: Vec<Artifact>,
     inputs: Inputs,
+    /// Everything that it says.
+    #[serde(skip)]
+    statements: Map<String, Json>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +101,15 @@ impl Manifest {
             let expected = MANIFEST_VERSION;
             return Err(RebuildError::Form { found, expected });
         }
-        serde_json::from_slice(text).map_err(wrong)
+        let mut statements: Map<String, Json> = serde_json::from_slice(text).map_err(wrong)?;
+        for key in OTHERWISE_COMPARED {
+            statements.remove(key);
+        }
+        let manifest: Self = serde_json::from_slice(text).map_err(wrong)?;
+        Ok(Self {
+            statements,
+            ..manifest
+        })
     }
 
     /// Refuses an image that another version of this program made.
@@ -254,6 +265,19 @@ impl Manifest {
         }
     }
 
+    /// Refuses a manifest that says something else than `expected`, which follows from what was built. People read
+    /// there of which packages, settings and partitions the image is made.
+    ///
+    /// # Errors
+    ///
+    /// It does.
+    pub fn check_statements(&self, expected: &Map<String, Json>) -> Result<(), RebuildError> {
+        match other_key(&self.statements, expected) {
+            Some(key) => Err(RebuildError::Statement(key)),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses `plan` if it is not the one of the image.
     ///
     /// # Errors
@@ -269,6 +293,18 @@ impl Manifest {
 }
 
 /// Whether `value` says of a secret that it was given, as the canonical form of a specification does.
+/// The path of the first key whose value differs: `settings.user`.
+fn other_key(found: &Map<String, Json>, expected: &Map<String, Json>) -> Option<String> {
+    let keys: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+    let key = keys
+        .into_iter()
+        .find(|key| found.get(*key) != expected.get(*key))?;
+    let objects =
+        (found.get(key).and_then(Json::as_object)).zip(expected.get(key).and_then(Json::as_object));
+    let below = objects.and_then(|(found, expected)| other_key(found, expected));
+    Some(below.map_or_else(|| key.clone(), |below| format!("{key}.{below}")))
+}
+
 fn is_secret(value: &Json) -> bool {
     let given = value.as_object().filter(|fields| fields.len() == 1);
     given.is_some_and(|fields| fields.get("secret").is_some_and(|it| it == "given"))

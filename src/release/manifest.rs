@@ -2,18 +2,21 @@
 
 use super::blob::BlobComponent;
 use super::component::Components;
-use super::contents::{Artifact, Contents};
+use super::contents::{Artifact, Contents, Images};
 use crate::address::without_login;
 use crate::define::board::{Blob, BlobPlace};
 use crate::digest::Sha256;
-use crate::inventory::{Partition, WrittenBlob};
+use crate::inventory::{Inventory, Partition, WrittenBlob};
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::specification::{Configure, ImageBase};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 /// The version of the form of a manifest.
 pub const MANIFEST_VERSION: u32 = 1;
+
+/// The keys of a manifest that [`statements`] lacks.
+pub const OTHERWISE_COMPARED: [&str; 2] = ["imgbuild", "artifacts"];
 
 /// The manifest of the image of `contents`; `artifacts` are the other files of the release.
 pub(super) fn manifest(
@@ -69,6 +72,30 @@ fn base(image: &ImageBase) -> Json {
         ImageBase::Address { url, .. } => json!({ "url": without_login(url) }),
         ImageBase::File { .. } => json!({ "file": image.name() }),
     }
+}
+
+/// What a manifest says about the image of `plan`, without the files of the release and the version of the
+/// program, which are compared otherwise. `raw` is the image.
+pub fn statements(plan: &Plan, inventory: &Inventory, raw: &Artifact) -> Map<String, Json> {
+    let images = Images {
+        raw: raw.clone(),
+        published: Vec::new(),
+        block_map: raw.clone(),
+    };
+    let contents = Contents {
+        plan,
+        inventory,
+        images: &images,
+        url_base: None,
+    };
+    let manifest = manifest(&contents, &Components::new(&contents), &[]);
+    let Json::Object(mut statements) = manifest else {
+        return Map::new();
+    };
+    for key in OTHERWISE_COMPARED {
+        statements.remove(key);
+    }
+    statements
 }
 
 fn partition(partition: &Partition) -> Json {

@@ -28,6 +28,6 @@ pub use contents::{Artifact, BLOCK_MAP_ENDING, Contents, Document, Images, stem}
 pub use documents::documents;
 pub use error::ReleaseError;
 pub use folder::Folder;
-pub use manifest::MANIFEST_VERSION;
+pub use manifest::{MANIFEST_VERSION, OTHERWISE_COMPARED, statements};
 pub use sign::{SignError, Signer};
 pub use url::{BadUrlBase, UrlBase};

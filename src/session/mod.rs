@@ -21,4 +21,5 @@ mod write;
 pub use error::SessionError;
 pub use open::Session;
 pub use options::{Mirrors, Options};
+pub use rebuild::Rebuilt;
 pub use release::ReleaseOptions;

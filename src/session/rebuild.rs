@@ -5,11 +5,13 @@ use super::open::Session;
 use crate::base::Base;
 use crate::plan::Plan;
 use crate::rebuild::{self, Differences};
+use crate::release::{self, Artifact};
+use serde_json::{Map, Value as Json};
 use std::path::Path;
 
 impl Session<'_> {
     /// Builds the image that `plan` describes, and compares the disk in the file `published` with it. Everything that
-    /// the image was made of is verified, so that no difference comes from a damaged store. If the image holds secrets, no
+    /// the image was made of is verified, so that no difference comes from a damaged store. `raw` is the published image by its manifest. If the image holds secrets, no
     /// content is shown.
     ///
     /// # Errors
@@ -20,7 +22,8 @@ impl Session<'_> {
         plan: &Plan,
         base: &Base,
         published: &Path,
-    ) -> Result<Differences, SessionError> {
+        raw: &Artifact,
+    ) -> Result<Rebuilt, SessionError> {
         let (image, inventory) = self.build_with_inventory(plan, base)?;
         let prove = || {
             self.store.prove(image.objects())?;
@@ -37,9 +40,26 @@ impl Session<'_> {
         let proven = proven.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         proven.map_err(|source| SessionError::store(&self.store, source))?;
         let differences = compared?.disk;
-        Ok(match self.spec.has_secrets() {
-            true => differences.without_content(),
-            false => differences,
+        // Its digest was compared with the manifest, and its length is that of what was built.
+        let raw = Artifact {
+            size: image.len(),
+            ..raw.clone()
+        };
+        Ok(Rebuilt {
+            differences: match self.spec.has_secrets() {
+                true => differences.without_content(),
+                false => differences,
+            },
+            statements: release::statements(plan, &inventory, &raw),
         })
     }
+}
+
+/// The result of building a published image again.
+#[derive(Clone, Debug)]
+pub struct Rebuilt {
+    /// The differences of the published image.
+    pub differences: Differences,
+    /// What a manifest has to say about the image that was built.
+    pub statements: Map<String, Json>,
 }

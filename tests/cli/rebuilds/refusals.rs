@@ -145,3 +145,52 @@ fn a_manifest_about_another_image_is_named() {
     assert_eq!(finished.stdout, "identical\n");
     finished.says(&["the manifest says 0000"]);
 }
+
+#[test]
+fn a_manifest_that_says_something_untrue_about_the_image_is_named() {
+    let fixture = released(&[]);
+    let path = fixture.path("stranger/manifest.json");
+    let text = fs_err::read_to_string(&path).unwrap();
+    for (key, old, new) in [
+        ("inputs.packages", "\"hello\",", "\"howdy\","),
+        (
+            "settings.greeting",
+            "\"greeting\": \"hello\"",
+            "\"greeting\": [null]",
+        ),
+        (
+            "has-secrets",
+            "\"has-secrets\": false",
+            "\"has-secrets\": true",
+        ),
+        ("partitions", "\"mount\": \"/\"", "\"mount\": \"/usr\""),
+        ("note", "{\n", "{\n\"note\": \"audited\",\n"),
+    ] {
+        assert!(text.contains(old), "{old}");
+        fs_err::write(&path, text.replacen(old, new, 1)).unwrap();
+        let finished = run(&mut fixture.verify(&fixture.published())).ended(6);
+        assert_eq!(finished.stdout, "identical\n");
+        finished.says(&[&format!("about `{key}` is not true")]);
+    }
+}
+
+#[test]
+fn a_name_in_a_manifest_cannot_pretend_to_be_a_line_of_the_result() {
+    let fixture = released(&[]);
+    let path = fixture.path("stranger/manifest.json");
+    let text = fs_err::read_to_string(&path).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    manifest["image"]["name"] = "x: OK\ntiny-greeter.img".into();
+    fs_err::write(&path, manifest.to_string()).unwrap();
+    let (code, lines) = sums(&fixture);
+    assert_eq!(code, Some(6));
+    assert!(
+        lines.starts_with("x: OK\\u{a}tiny-greeter.img: OK\n"),
+        "{lines}"
+    );
+    manifest["imgbuild"]["version"] = "7\nerror: none".into();
+    fs_err::write(&path, manifest.to_string()).unwrap();
+    run(&mut fixture.verify(&fixture.published()))
+        .ended(4)
+        .says(&["imgbuild 7\\u{a}error: none, and"]);
+}
