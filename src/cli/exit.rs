@@ -114,7 +114,8 @@ fn release(error: &ReleaseError) -> u8 {
 fn rebuild(error: &RebuildError) -> u8 {
     match error {
         RebuildError::Definitions { .. } => DEFINITIONS,
-        RebuildError::Secrets(_)
+        RebuildError::NoManifest(_)
+        | RebuildError::Secrets(_)
         | RebuildError::BaseFile(_)
         | RebuildError::BaseName { .. }
         | RebuildError::Open { .. } => USAGE,

@@ -218,6 +218,10 @@ fn rebuild_help(error: &RebuildError) -> Option<&'static str> {
         RebuildError::Manifest { .. } => {
             "give the manifest.json of its release with --manifest FILE"
         }
+        RebuildError::NoManifest(_) => {
+            "fetch manifest.json and the lock of the release of the image, and put them beside it, or name them with \
+             --manifest FILE and --lock FILE"
+        }
         RebuildError::Form { .. } | RebuildError::Version { .. } => {
             "verify the image by the imgbuild that made it; --sums-only compares checksums with any"
         }

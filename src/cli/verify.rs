@@ -4,20 +4,24 @@ use super::args::{TalkArgs, VerifyArgs};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{print_json, print_text};
-use super::{environment, files, inputs, target};
+use super::{environment, files, inputs, signals, target};
 use crate::diag::visible_name;
 use crate::lock::Lock;
 use crate::rebuild::{self, Manifest, RebuildError};
 use crate::session::{Rebuilt, SessionError};
 use crate::store::Store;
 use serde_json::json;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Verifies the image and prints the result.
 pub(super) fn verify(args: &VerifyArgs, talk: TalkArgs) -> Result<(), Failure> {
     let path = args.manifest.clone();
     let path = path.unwrap_or_else(|| args.image.with_file_name("manifest.json"));
-    let text = files::read(&path, files::MAX_LONG).map_err(Failure::reading(&path))?;
+    let text = files::read(&path, files::MAX_LONG).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => RebuildError::NoManifest(path.clone()).into(),
+        _ => Failure::reading(&path)(error),
+    })?;
     let manifest = Manifest::parse(&text, &path)?;
     // An image that is not there shall be known before minutes of building.
     std::fs::metadata(&args.image).map_err(Failure::reading(&args.image))?;
@@ -83,6 +87,7 @@ fn sums(args: &VerifyArgs, manifest: &Manifest, path: &Path) -> Result<(), Failu
         path: folder,
         source,
     })?;
+    signals::guard(store.scratch());
     let sums = rebuild::sums(&args.image, manifest, path, store.scratch_path())?;
     let line = |sum: &rebuild::Sum| {
         let word = if sum.is_right() { "OK" } else { "FAILED" };

@@ -6,9 +6,8 @@ use super::image::Image;
 use super::place::Found;
 use crate::epoch::Timestamp;
 use crate::listing;
-use crate::removal;
 use crate::tree::{Content, Kind, Meta, NodeId, Piece};
-use crate::unfinished::Unfinished;
+use crate::unfinished::{Readers, Unfinished, UnfinishedFolder};
 use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 use std::collections::BTreeMap;
@@ -81,22 +80,14 @@ pub fn extract(
         source,
     };
     is_free(to).map_err(failed)?;
-    let name = to
-        .file_name()
-        .ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
-    let mut partial = name.to_owned();
-    partial.push(format!(".{}.partial", std::process::id()));
-    let partial = to.with_file_name(partial);
-    guard(&partial);
-    let written = folder(image, found, &partial).and_then(|extracted| {
-        fs_err::rename(&partial, to)?;
+    // Copies that ended processes have left unfinished are removed here.
+    let unfinished = UnfinishedFolder::create(to, Readers::Owner).map_err(failed)?;
+    guard(unfinished.partial());
+    let written = folder(image, found, unfinished.partial()).and_then(|extracted| {
+        unfinished.finish()?;
         Ok(extracted)
     });
-    written.map_err(|source| {
-        // A failure is ignored, because the one that is reported came first.
-        let _ = removal::remove(&partial);
-        failed(source)
-    })
+    written.map_err(failed)
 }
 
 /// Refuses the name `to` for a folder if there is something else than an empty folder.
@@ -182,7 +173,7 @@ fn time(time: Timestamp) -> Option<SystemTime> {
     moment?.checked_add(Duration::from_nanos(time.nanoseconds.into()))
 }
 
-/// Copies the directory `found` to the new folder `to`.
+/// Copies the directory `found` to the empty folder `to`.
 fn folder(image: &Image, found: &Found<'_>, to: &Path) -> io::Result<Extracted> {
     let tree = &*found.tree;
     let mut extracted = Extracted::default();
@@ -191,7 +182,9 @@ fn folder(image: &Image, found: &Found<'_>, to: &Path) -> io::Result<Extracted> 
     let mut folders = Vec::new();
     let mut ahead = vec![(found.id, to.to_owned())];
     while let Some((id, path)) = ahead.pop() {
-        fs_err::create_dir(&path)?;
+        if path != to {
+            fs_err::create_dir(&path)?;
+        }
         // Nobody else may look into it before it has its mode.
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o700))?;
         extracted.nodes += 1;

@@ -11,6 +11,9 @@ use std::path::PathBuf;
 /// Why an image cannot be built again and compared, or is another one.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
+    /// There is no manifest beside the image.
+    #[error("there is no manifest `{}`", .0.display())]
+    NoManifest(PathBuf),
     /// The file is no manifest.
     #[error("`{}` is not a manifest", .path.display())]
     Manifest {

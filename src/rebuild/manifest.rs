@@ -292,7 +292,6 @@ impl Manifest {
     }
 }
 
-/// Whether `value` says of a secret that it was given, as the canonical form of a specification does.
 /// The path of the first key whose value differs: `settings.user`.
 fn other_key(found: &Map<String, Json>, expected: &Map<String, Json>) -> Option<String> {
     let keys: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
@@ -305,6 +304,7 @@ fn other_key(found: &Map<String, Json>, expected: &Map<String, Json>) -> Option<
     Some(below.map_or_else(|| key.clone(), |below| format!("{key}.{below}")))
 }
 
+/// Whether `value` says of a secret that it was given, as the canonical form of a specification does.
 fn is_secret(value: &Json) -> bool {
     let given = value.as_object().filter(|fields| fields.len() == 1);
     given.is_some_and(|fields| fields.get("secret").is_some_and(|it| it == "given"))

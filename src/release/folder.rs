@@ -7,6 +7,7 @@ use super::sums;
 use crate::listing;
 use crate::unfinished::{Readers, Unfinished, UnfinishedFolder};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The unfinished folder of a release. If it is dropped before it is finished, it leaves nothing behind.
@@ -62,6 +63,14 @@ impl Folder {
         &self.path
     }
 
+    /// The folder above, which has the disk that a release takes room on.
+    pub fn above(&self) -> &Path {
+        let above = self.path.parent();
+        above
+            .filter(|above| !above.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+    }
+
     /// Writes `document` into the folder.
     ///
     /// # Errors
@@ -92,7 +101,13 @@ impl Folder {
     pub fn sign(&self, signer: &Signer, images: &Images) -> Result<(), ReleaseError> {
         for name in [sums::NAME, &images.block_map.name] {
             let signature = signer.sign(&self.partial().join(name))?;
-            let synced = fs_err::File::open(&signature).and_then(|file| file.sync_all());
+            let synced = fs_err::File::open(&signature).and_then(|file| {
+                // gpg makes a file that the umask lets others read.
+                if self.readers == Readers::Owner {
+                    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+                }
+                file.sync_all()
+            });
             synced.map_err(|source| ReleaseError::Write {
                 path: signature,
                 source,

@@ -8,7 +8,7 @@ use crate::disk::image::Image;
 use crate::event::Event;
 use crate::plan::Plan;
 use crate::release::{self, Artifact, Contents, Folder, Images, ReleaseError, Signer, UrlBase};
-use crate::sink::{Format, Level, Outputs};
+use crate::sink::{Format, Level, Outputs, SinkError};
 use crate::unfinished::Readers;
 use std::path::Path;
 
@@ -25,6 +25,21 @@ pub struct ReleaseOptions<'a> {
     pub signer: Option<&'a Signer>,
     /// Whether the image may hold secrets, because it is not for the public.
     pub allow_secrets: bool,
+}
+
+/// The error of writing an image into `folder`. The unfinished folder is gone when a person reads it, so a full disk is
+/// named by the folder above.
+fn naming(error: SessionError, folder: &Folder) -> SessionError {
+    match error {
+        SessionError::Sink(SinkError::NoSpace { needed, free, .. }) => {
+            SessionError::Sink(SinkError::NoSpace {
+                folder: folder.above().to_owned(),
+                needed,
+                free,
+            })
+        }
+        other => other,
+    }
 }
 
 impl Session<'_> {
@@ -66,7 +81,8 @@ impl Session<'_> {
         if !options.allow_secrets && !inventory.secrets.is_empty() {
             return Err(ReleaseError::FoundSecrets(inventory.secrets).into());
         }
-        let images = self.write_images(plan, &image, outputs)?;
+        let images = self.write_images(plan, &image, outputs);
+        let images = images.map_err(|error| naming(error, &folder))?;
         let contents = Contents {
             plan,
             inventory: &inventory,

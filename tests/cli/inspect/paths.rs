@@ -189,3 +189,19 @@ fn a_reader_that_leaves_early_is_no_failure() {
         ("x", "")
     );
 }
+
+#[test]
+fn what_a_killed_copy_left_is_removed_by_the_next_one() {
+    let made = Made::new();
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("copy.1.partial");
+    fs_err::create_dir_all(left.join("etc")).unwrap();
+    let to = folder.path().join("copy");
+    let to = to.to_str().unwrap();
+    made.inspect(&["/etc", "--extract", to]).succeeded();
+    assert_eq!(crate::fixture::names(folder.path()), ["copy"]);
+    assert_eq!(
+        fs_err::read_to_string(folder.path().join("copy/hostname")).unwrap(),
+        "made\n"
+    );
+}

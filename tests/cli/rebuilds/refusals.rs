@@ -1,8 +1,11 @@
 //! What a stranger lacks, or has another one of, is named.
 
 use super::{flip, released};
-use crate::fixture::{Fixture, run};
-use std::process::Command;
+use crate::command;
+use crate::fixture::{Fixture, names, run};
+use rustix::process::{Pid, Signal};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const SECRET: &str = "correct horse battery";
 
@@ -130,7 +133,13 @@ fn what_is_no_manifest_of_this_program_is_refused() {
     fs_err::remove_file(&path).unwrap();
     run(&mut fixture.verify(&image))
         .ended(2)
-        .says(&["manifest.json"]);
+        .says(&["there is no manifest", "put them beside it"]);
+    fs_err::write(&path, manifest).unwrap();
+    fs_err::write(&image, "").unwrap();
+    let mut empty = fixture.verify(&image);
+    run(empty.arg("--sums-only"))
+        .ended(6)
+        .says(&["it is empty, expected a disk image"]);
 }
 
 #[test]
@@ -193,4 +202,27 @@ fn a_name_in_a_manifest_cannot_pretend_to_be_a_line_of_the_result() {
     run(&mut fixture.verify(&fixture.published()))
         .ended(4)
         .says(&["imgbuild 7\\u{a}error: none, and"]);
+}
+
+#[test]
+fn an_interrupted_comparison_of_sums_leaves_nothing_in_the_store() {
+    let fixture = released(&[]);
+    let archive = fixture.path("stranger/image.zip");
+    let mut zip = Command::new("python3");
+    zip.args(["-m", "zipfile", "-c"]).arg(&archive);
+    command::run(zip.arg(fixture.published()));
+    let scratch = fixture.path("store of a stranger/scratch");
+    let mut verify = fixture.verify(&archive);
+    verify
+        .arg("--sums-only")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut child = verify.spawn().unwrap();
+    while names(&scratch).is_empty() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    std::thread::sleep(Duration::from_millis(20));
+    let _ = rustix::process::kill_process(Pid::from_child(&child), Signal::INT);
+    child.wait().unwrap();
+    assert_eq!(names(&scratch), [""; 0]);
 }

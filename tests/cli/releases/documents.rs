@@ -10,6 +10,7 @@ use crate::test_debian;
 use imgbuild::digest::Sha256;
 use imgbuild::lock::Lock;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -307,6 +308,14 @@ fn gpg_verifies_what_the_users_own_key_signed() {
     ];
     command::run(&mut gpg(&of_map));
     sha256sum(&path);
+    let mut private = fixture.sub("release");
+    let folder = fixture.path("out/private");
+    private.args(["--allow-secrets", "--sign", address, "--output"]);
+    run(private.arg(&folder)).succeeded();
+    for name in names(&folder) {
+        let mode = folder.join(&name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
     // A change of any file shows, because the sums are signed.
     fs_err::write(
         &sums,

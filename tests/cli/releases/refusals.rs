@@ -141,6 +141,8 @@ fn a_full_disk_leaves_nothing_of_a_release() {
         .args(fixture.inputs());
     command.arg("--output").arg(fixture.release_path());
     let finished = run(&mut command).ended(5).says(&["is full"]);
+    let words = format!("`{}` is full", fixture.path("out").display());
+    assert!(finished.stderr.contains(&words), "{}", finished.stderr);
     assert_eq!(finished.stdout, "");
 }
 
