@@ -1,11 +1,13 @@
 //! A boot test: starts an image in QEMU as it would start on a board, and runs its health checks.
 //!
 //! The test does not write to the image: the disk of the machine is a qcow2 overlay over it. The overlay has 8 GiB,
-//! so that the growth of the root filesystem is tested too.
+//! so that the growth of the root filesystem is tested too. An image in qcow2 is tested by a raw copy of it.
 
 mod checks;
+mod disk;
 
 pub use checks::{Check, Outcome};
+pub use disk::MachineDiskError;
 
 use crate::base::Opened;
 use crate::boot::contents::Contents;
@@ -15,13 +17,11 @@ use crate::qemu::{Console, ConsoleError, ErrorLines, Firmware, Interrupts, Machi
 use crate::store::Store;
 use crate::tree::Objects;
 use checks::Examination;
+use disk::Format;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
-
-/// The size of the machine's disk.
-const DISK: &str = "8G";
 
 /// The reason why an image was not tested or did not pass.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +40,9 @@ pub enum BootTestError {
     /// The folder for the overlay cannot be used.
     #[error("cannot prepare the machine")]
     Prepare(#[from] io::Error),
-    /// The overlay cannot be made.
-    #[error("`qemu-img` cannot make the machine's disk: {0}")]
-    Disk(String),
+    /// The machine gets no disk.
+    #[error(transparent)]
+    Disk(#[from] MachineDiskError),
     /// The machine does not start or does not answer.
     #[error(transparent)]
     Console(#[from] ConsoleError),
@@ -69,7 +69,7 @@ pub enum Progress {
 
 /// A boot test of one image.
 pub struct BootTest<'a> {
-    /// The image's file.
+    /// The image's file, a raw disk or one in qcow2.
     pub image: &'a Path,
     /// The folder of the store. The machine's files are in its scratch folder until the test ends.
     pub store: &'a Path,
@@ -152,20 +152,26 @@ impl BootTest<'_> {
 
     /// Starts the image and adds its checks to `checks`, also those before an error.
     fn start(&self, checks: &mut Vec<Check>) -> Result<(), BootTestError> {
-        let file = ImageFile(self.image);
-        let opened = Opened::parse(&file, Sha256([0; 32])).map_err(MachineError::from)?;
-        let contents = Contents {
-            tree: &opened.tree,
-            objects: &file,
-        };
-        let machine = Machine::of(&opened, contents, self.firmware)?;
+        let format = Format::of(self.image)?;
         let store = Store::open(self.store)?;
         // The machine's files are scratch. Nothing that is stored is used.
         store.rely_on([]);
         (self.guard)(store.scratch());
         let folder = store.scratch_path();
         fs_err::create_dir(&folder)?;
-        let overlay = self.overlay(&folder)?;
+        let qemu_img = || self.find("qemu-img", "qemu-utils");
+        let image = match format {
+            Format::Raw => self.image.to_owned(),
+            Format::Qcow2 => disk::convert(&qemu_img()?, self.image, &folder)?,
+        };
+        let file = ImageFile(&image);
+        let opened = Opened::parse(&file, Sha256([0; 32])).map_err(MachineError::from)?;
+        let contents = Contents {
+            tree: &opened.tree,
+            objects: &file,
+        };
+        let machine = Machine::of(&opened, contents, self.firmware)?;
+        let overlay = disk::overlay(&qemu_img()?, &image, &folder)?;
 
         // The kernel ends the machine if this process is killed.
         let mut command = Command::new("setpriv");
@@ -224,26 +230,6 @@ impl BootTest<'_> {
         examination.examine(&missing)?;
         (self.report)(Progress::Done(examination.console.uptime()));
         Ok(())
-    }
-
-    /// Makes the disk of the machine: a qcow2 overlay of size [`DISK`] over the image.
-    fn overlay(&self, folder: &Path) -> Result<PathBuf, BootTestError> {
-        let overlay = folder.join("disk");
-        let image = fs_err::canonicalize(self.image)?;
-        let mut command = Command::new(self.find("qemu-img", "qemu-utils")?);
-        command.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
-        let made = command
-            .arg(image)
-            .arg(&overlay)
-            .arg(DISK)
-            .stdin(Stdio::null())
-            .output()?;
-        match made.status.success() {
-            true => Ok(overlay),
-            false => Err(BootTestError::Disk(
-                String::from_utf8_lossy(&made.stderr).trim().to_owned(),
-            )),
-        }
     }
 
     /// The path of `program`, which is in the Debian package `package`.

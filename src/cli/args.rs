@@ -299,7 +299,7 @@ impl Args for Tested {
             .value_name("IMAGE")
             .value_parser(value_parser!(PathBuf));
         let image =
-            image.help("The image; without, one is built as by `imgbuild --board B --profile P`");
+            image.help("The image (.img or .qcow2); without, one is built as by `imgbuild --board B --profile P`");
         let mut command = BuildArgs::augment_args(command).arg(image);
         for name in ["board", "profile"] {
             command = command.mut_arg(name, |it| it.required(false));

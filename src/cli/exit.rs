@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::apt::repository::RepositoryError;
 use crate::base::sparse::Beyond;
 use crate::base::{AptError, BaseError, OpenError, SourceError};
-use crate::boot_test::BootTestError;
+use crate::boot_test::{BootTestError, MachineDiskError};
 use crate::cache::CacheError;
 use crate::compose::ComposeError;
 use crate::compose::device::DeviceError;
@@ -338,10 +338,15 @@ fn boot_test(error: &BootTestError) -> u8 {
     match error {
         BootTestError::Machine(MachineError::Firmware(_)) => USAGE,
         BootTestError::Missing { .. }
+        | BootTestError::Disk(
+            MachineDiskError::Read(_)
+            | MachineDiskError::NeedsFile(_)
+            | MachineDiskError::Convert(_),
+        )
         | BootTestError::Machine(MachineError::Open(_) | MachineError::Architecture(_))
         | BootTestError::Console(ConsoleError::Start { .. }) => INPUT,
         BootTestError::Prepare(_)
-        | BootTestError::Disk(_)
+        | BootTestError::Disk(MachineDiskError::Overlay(_) | MachineDiskError::Start(_))
         | BootTestError::Console(ConsoleError::Talk(_)) => OUTPUT,
         BootTestError::Console(ConsoleError::Interrupted) => INTERRUPT,
         BootTestError::Failed { .. } | BootTestError::Machine(_) | BootTestError::Console(_) => {

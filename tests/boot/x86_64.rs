@@ -4,6 +4,7 @@
 mod backends;
 mod boots;
 mod builds;
+mod disk;
 mod first_boot;
 pub(crate) mod guest;
 mod oracles;
@@ -35,6 +36,8 @@ struct Built {
     /// The lock is made first, so that a change of the archive changes no image of this run.
     lock: PathBuf,
     image: PathBuf,
+    /// The same disk in qcow2, written by the same build.
+    qcow2: PathBuf,
 }
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
@@ -43,9 +46,17 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let mut command = user.imgbuild();
     command.arg("lock").args(TARGET).args(SETTINGS);
     run(command.arg("--output").arg(&lock));
-    let image = user.home().join("cold.img");
-    run(build(&mut user.imgbuild(), &lock, &image));
-    Built { user, lock, image }
+    let [image, qcow2] = ["cold.img", "cold.qcow2"].map(|name| user.home().join(name));
+    let mut command = user.imgbuild();
+    run(build(&mut command, &lock, &image)
+        .arg("--output")
+        .arg(&qcow2));
+    Built {
+        user,
+        lock,
+        image,
+        qcow2,
+    }
 });
 
 /// Adds arguments to `command` that build the image by `lock` into `image`.
@@ -55,6 +66,14 @@ fn build<'a>(command: &'a mut Command, lock: &Path, image: &Path) -> &'a mut Com
 }
 
 impl Built {
+    /// Builds the image once more, packed and with a block map beside it.
+    fn packed(&self) -> PathBuf {
+        let packed = self.user.home().join("packed.img.xz");
+        let mut command = self.user.imgbuild();
+        run(build(&mut command, &self.lock, &packed).arg("--bmap"));
+        packed
+    }
+
     /// Copies the downloads, and nothing that was made of them, into a store for `user`.
     fn copy_downloads(&self, user: &User) -> PathBuf {
         let store = user.home().join("store");

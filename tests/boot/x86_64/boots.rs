@@ -1,10 +1,10 @@
-//! The image starts from every firmware, and works as a load balancer.
+//! The image starts from every firmware, in each format, and works as a load balancer.
 
 use super::BUILT;
 use super::backends::{WebServer, free_port};
 use super::guest::{Firmware, Guest, Pc};
 use super::settings;
-use crate::command::stdout;
+use crate::command::{run, stdout};
 use crate::identity::Identity;
 use crate::machine::Machine;
 use crate::machine::PATIENCE;
@@ -34,7 +34,9 @@ fn x86_64_starts_with_secure_boot_and_settings_change_on_the_card_and_on_the_dev
         forwards: &[],
         lab: None,
     };
-    let mut guest = Guest::start_with(&BUILT.image, &pc, settings::write_on_card);
+    // bmaptool writes the card, which was in use.
+    let packed = BUILT.packed();
+    let mut guest = Guest::start_with(&packed, &pc, settings::write_on_card);
     guest.machine.log_in();
     guest.settle();
     is_enforced(&mut guest.machine);
@@ -53,6 +55,7 @@ fn x86_64_starts_with_secure_boot_and_settings_change_on_the_card_and_on_the_dev
     settings::kept_without_what_does_not_come_up(&mut guest.machine);
     let shown = settings::sealed(&mut guest.machine);
     guest.leave(|disk| settings::hold_none_of(disk, &shown));
+    fs_err::remove_file(packed).unwrap();
 }
 
 /// Firmware and kernel enforce signatures.
@@ -73,8 +76,9 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
     let mirror = mirror();
     let mirror_port = mirror.url().rsplit_once(':').unwrap().1.to_owned();
     let [http, tcp, statistics] = [free_port(), free_port(), free_port()];
+    qemu_img_finds_the_image_in_qcow2();
     let mut guest = Guest::start(
-        &BUILT.image,
+        &BUILT.qcow2,
         Firmware::Bios,
         &[
             format!("hostfwd=tcp:127.0.0.1:{http}-:80"),
@@ -127,6 +131,17 @@ fn x86_64_starts_from_bios_balances_upgrades_and_starts_again() {
     statistics_need_the_login(statistics, &console);
     own.has(&["/var/lib/imgbuild/made", "statistics login: "]);
     differs_from_the_other_devices(own);
+    fs_err::remove_file(&BUILT.qcow2).unwrap();
+}
+
+/// The image in qcow2 is sound, and is the disk that the raw image is.
+fn qemu_img_finds_the_image_in_qcow2() {
+    let mut check = Command::new("qemu-img");
+    run(check.args(["check", "-f", "qcow2"]).arg(&BUILT.qcow2));
+    let mut compare = Command::new("qemu-img");
+    compare.args(["compare", "-f", "raw", "-F", "qcow2"]);
+    let verdict = stdout(compare.args([&BUILT.image, &BUILT.qcow2]));
+    assert!(verdict.contains("Images are identical."), "{verdict}");
 }
 
 /// The files that must never change, and that no other device has.

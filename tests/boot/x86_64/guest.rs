@@ -1,7 +1,8 @@
 //! A PC with the image on its disk, and what must be true of each one that has just started.
 
+use super::disk::{self, DISK};
 use crate::machine::Machine;
-use crate::support::{flash, run_folder};
+use crate::support::run_folder;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,9 +14,6 @@ pub(crate) enum Firmware {
     Uefi,
     SecureBoot,
 }
-
-/// The disk that the image is flashed to.
-const DISK: u64 = 8 << 30;
 
 /// A longer time limit for the console of an emulated PC, as `imgbuild test` sets it.
 const PATIENT: &str = "type=11,value=io.systemd.credential:\
@@ -44,8 +42,8 @@ const ATTEMPTS: usize = 3;
 static GUESTS: AtomicUsize = AtomicUsize::new(0);
 
 impl Guest {
-    /// Flashes `image` and starts the PC. `forwards` are options of QEMU's user network, which is closed
-    /// otherwise.
+    /// Puts `image` on a disk, as [`disk::write`] does, and starts the PC. `forwards` are options of QEMU's user
+    /// network, which is closed otherwise.
     pub(crate) fn start(image: &Path, firmware: Firmware, forwards: &[String]) -> Self {
         let pc = Pc {
             firmware,
@@ -55,7 +53,7 @@ impl Guest {
         Self::start_with(image, &pc, |_| ())
     }
 
-    /// As [`Guest::start`], after `edit` has changed the flashed disk.
+    /// As [`Guest::start`], after `edit` has changed the disk.
     pub(crate) fn start_with(image: &Path, pc: &Pc<'_>, edit: impl Fn(&Path)) -> Self {
         let firmware = pc.firmware;
         let image_name = image.file_stem().expect("a name").to_string_lossy();
@@ -97,7 +95,8 @@ impl Guest {
             Firmware::SecureBoot => "nvme,serial=1,drive=disk",
         };
         let drive = format!(
-            "if=none,id=disk,format=raw,cache=unsafe,file={}",
+            "if=none,id=disk,format={},cache=unsafe,file={}",
+            disk::format(image),
             disk.display()
         );
         command.args(["-drive", &drive, "-device", device]);
@@ -107,7 +106,7 @@ impl Guest {
         }
         command.args(firmware_arguments(firmware, &name));
         let mut start = || {
-            flash(image, &disk, DISK);
+            disk::write(image, &disk);
             edit(&disk);
             Machine::start(&mut command, &disk.with_extension("log"))
         };
