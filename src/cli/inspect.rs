@@ -5,7 +5,8 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{print_json, print_path, print_text, say};
 use super::{environment, files, signals, terminal};
-use crate::inspect::{self, Disk, Found, Image, InspectError, Place, Report};
+use crate::inspect::{self, Disk, Found, Image, InspectError, Origins, Place, Report};
+use crate::rebuild::Manifest;
 use crate::session::SessionError;
 use crate::store::Store;
 use crate::unfinished::Unfinished;
@@ -28,7 +29,8 @@ pub(super) fn inspect(args: &InspectArgs, talk: TalkArgs) -> Result<(), Failure>
     let image = open(&args.image, args.store.as_deref(), talk)?;
     let disk = Disk::read(&image)?;
     let Some(place) = place else {
-        let report = Report::of(&image, &disk);
+        let mut report = Report::of(&image, &disk);
+        report.origins = origins(args, &image)?.map(|origins| origins.report(&image, &disk));
         match &args.html {
             Some(to) => {
                 let name = args.image.file_name().unwrap_or(args.image.as_os_str());
@@ -43,10 +45,20 @@ pub(super) fn inspect(args: &InspectArgs, talk: TalkArgs) -> Result<(), Failure>
     let found = place.find(&image, &disk)?;
     match (&args.extract, args.json) {
         (Some(to), _) => extract(&image, &found, to, talk),
-        (None, true) => Ok(print_json(&match found.entries(&image) {
-            Some(entries) => json!(entries),
-            None => json!(found.entry(&image)),
-        })?),
+        (None, true) => {
+            let origins = origins(args, &image)?;
+            Ok(print_json(
+                &match found.entries(&image, origins.as_ref()) {
+                    Some(entries) => json!(entries),
+                    None => json!(found.entry(&image, origins.as_ref())),
+                },
+            )?)
+        }
+        (None, false) if found.is_directory() => {
+            let origins = origins(args, &image)?;
+            let entries = found.entries(&image, origins.as_ref());
+            Ok(print_text(&inspect::to_text(&entries.unwrap_or_default()))?)
+        }
         (None, false) => show(&image, &found),
     }
 }
@@ -89,11 +101,57 @@ fn verdict(report: Report) -> Result<(), Failure> {
     }
 }
 
-/// Prints a directory as a list, and a file as it is.
-fn show(image: &Image, found: &Found<'_>) -> Result<(), Failure> {
-    if let Some(entries) = found.entries(image) {
-        return Ok(print_text(&inspect::to_text(&entries))?);
+/// The origins of the files of `image`, by its manifest. One that lies beside the image, and is not its own or cannot be
+/// used, is named and passed over.
+fn origins(args: &InspectArgs, image: &Image) -> Result<Option<Origins>, Failure> {
+    let path = args.manifest.clone();
+    let path = path.unwrap_or_else(|| args.image.with_file_name("manifest.json"));
+    let unused = |why: &str| say(&format!("`{}` is not used: {why}", path.display()));
+    let manifest = match &args.manifest {
+        Some(_) => {
+            let text = files::read(&path, files::MAX_LONG).map_err(Failure::reading(&path))?;
+            Manifest::parse(&text, &path)?
+        }
+        None => match files::read_found(&path, files::MAX_LONG) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                unused(&error.to_string());
+                return Ok(None);
+            }
+            Ok(text) => match Manifest::parse(text.as_bytes(), &path) {
+                Ok(manifest) => manifest,
+                Err(error) => {
+                    unused(&error.to_string());
+                    return Ok(None);
+                }
+            },
+        },
+    };
+    let published = &manifest.image;
+    let (len, expected) = (image.device().len(), published.sha256);
+    if len != published.size {
+        let expected = published.size;
+        unused(&format!(
+            "it is about an image of {expected} bytes, and this one has {len}"
+        ));
+        return Ok(None);
     }
+    let found = image.sha256()?;
+    if found != expected {
+        unused(&format!(
+            "it is about an image with sha256 {expected}, and this one has {found}"
+        ));
+        return Ok(None);
+    }
+    let origins = Origins::new(&manifest);
+    if origins.is_none() {
+        unused("it does not say who wrote which file");
+    }
+    Ok(origins)
+}
+
+/// Prints a file as it is.
+fn show(image: &Image, found: &Found<'_>) -> Result<(), Failure> {
     // The errors of the image and those of standard output have different exit codes.
     let mut failed = None;
     let mut out = terminal::Output {

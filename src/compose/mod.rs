@@ -72,23 +72,27 @@ pub fn compose(
     objects: &dyn Objects,
 ) -> Result<Composed, ComposeError> {
     let epoch = plan.epoch();
-    let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Setting);
     let system = system_settings(plan, preserved);
     named::check(&layer, &named::names(plan, &system))?;
     if let Some(administrator) = &system.administrator {
         accounts::add(&mut layer, administrator, epoch)?;
         accounts::lock_well_known(&mut layer)?;
     }
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     if !preserved.apt_sources {
         let components = &plan.spec.board.suite.components;
         archives::write(&mut layer, &plan.lock.repositories, components)?;
     }
     let composed = write_overlays(plan, &preserved.boot_mount, tree, objects)?;
 
-    let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Unit);
     apply_units(&mut layer, &plan.spec.units)?;
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     identity::wipe(&mut layer)?;
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Setting);
     identity::write(&mut layer, &system)?;
+    let mut layer = Layer::new(tree, objects, epoch, Origin::Builtin);
     if !preserved.identity {
         identity::write_defaults(&mut layer)?;
     }
@@ -144,7 +148,7 @@ fn write_overlays(
         })?);
     }
     let overlay_files = OverlayFiles::of(&plan.spec, tree);
-    let mut layer = Layer::new(tree, objects, plan.epoch(), Origin::Builtin);
+    let mut layer = Layer::new(tree, objects, plan.epoch(), Origin::Setting);
     device::write(&mut layer, &plan.spec, image)?;
     Ok(Composed {
         unowned,

@@ -2,11 +2,13 @@
 
 use super::files::Files;
 use super::image::Image;
+use super::origins::Origins;
 use super::owners::owners;
 use super::place::Found;
 use crate::diag::visible_name;
 use crate::epoch::{Timestamp, moment};
-use crate::tree::{Kind, Name, NodeId, Tree};
+use crate::inventory::FileOrigin;
+use crate::tree::{Kind, Name, NodeId, Tree, TreePath};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -34,28 +36,33 @@ pub struct Entry {
     pub device: Option<(u32, u32)>,
     /// The package that brought it, by dpkg's lists; a directory may belong to several, and has none here.
     pub package: Option<String>,
+    /// Who wrote it, if a manifest of the image is known; a directory has none.
+    pub origin: Option<FileOrigin>,
     /// The names of the extended attributes.
     pub xattrs: Vec<String>,
 }
 
 impl Found<'_> {
-    /// The node itself.
-    pub fn entry(&self, image: &Image) -> Entry {
+    /// The node itself, with its origin by `origins`.
+    pub fn entry(&self, image: &Image, origins: Option<&Origins>) -> Entry {
         let owners = owners(&Files::new(&self.tree, image));
         let name = self.path.components().next_back();
         let name = name.map_or_else(|| "/".to_owned(), |name| visible_name(name.as_bytes()));
-        Entry::of(&self.tree, self.id, name, &owners)
+        let entry = Entry::of(&self.tree, self.id, name, &owners);
+        entry.with_origin(origins, self.partition, &self.path)
     }
 
-    /// The entries of a directory in byte order of their names; `None` if it is something else.
-    pub fn entries(&self, image: &Image) -> Option<Vec<Entry>> {
-        if !self.tree.node(self.id).is_directory() {
+    /// The entries of a directory in byte order of their names, with their origins by `origins`; `None` if it is
+    /// something else.
+    pub fn entries(&self, image: &Image, origins: Option<&Origins>) -> Option<Vec<Entry>> {
+        if !self.is_directory() {
             return None;
         }
         let owners = owners(&Files::new(&self.tree, image));
         let entries = self.tree.entries(self.id);
         let entry = |(name, id): (&Name, NodeId)| {
-            Entry::of(&self.tree, id, visible_name(name.as_bytes()), &owners)
+            let entry = Entry::of(&self.tree, id, visible_name(name.as_bytes()), &owners);
+            entry.with_origin(origins, self.partition, &self.path.join(name))
         };
         Some(entries.map(entry).collect())
     }
@@ -89,8 +96,22 @@ impl Entry {
             target,
             device,
             package: owners.get(&id).filter(|_| !node.is_directory()).cloned(),
+            origin: None,
             xattrs: node.xattrs.keys().map(|name| visible_name(name)).collect(),
         }
+    }
+
+    /// The entry with the origin of the node at `path` in `partition`, or in the root filesystem.
+    fn with_origin(
+        mut self,
+        origins: Option<&Origins>,
+        partition: Option<u32>,
+        path: &TreePath,
+    ) -> Self {
+        let origins = origins.filter(|_| self.kind != "directory");
+        let package = self.package.as_deref();
+        self.origin = origins.and_then(|it| it.of(&it.path(partition, path)?, package));
+        self
     }
 }
 
@@ -130,14 +151,16 @@ pub fn to_text(entries: &[Entry]) -> String {
     let (owners, sizes) = (width(owner), width(size));
     let line = |entry: &Entry| {
         let target = entry.target.as_ref().map(|it| format!(" -> {it}"));
+        let origin = entry.origin.as_ref().map(|it| format!("  [{it}]"));
         format!(
-            "{} {:<owners$} {:>sizes$} {} {}{}\n",
+            "{} {:<owners$} {:>sizes$} {} {}{}{}\n",
             permissions(entry),
             owner(entry),
             size(entry),
             entry.mtime,
             entry.name,
             target.unwrap_or_default(),
+            origin.unwrap_or_default(),
         )
     };
     entries.iter().map(line).collect()

@@ -1,6 +1,7 @@
 //! The report as one page, to look at rather than read: a map of the disk, a tree map of what takes the space, and
 //! tables. The page needs nothing else, not even a script.
 
+use super::origins::OriginsReport;
 use super::report::{PartitionReport, Report};
 use super::space::{escape, map};
 use super::system::System;
@@ -52,6 +53,9 @@ impl Report {
         );
         for system in &self.systems {
             page += &of_system(system);
+        }
+        if let Some(origins) = &self.origins {
+            page += &of_origins(origins);
         }
         for volume in &disk.volumes {
             if let Some(tree) = &volume.tree {
@@ -162,6 +166,23 @@ fn of_system(system: &System) -> String {
         packages.map(|it| vec![it.name.clone(), it.version.clone(), it.architecture.clone()]);
     let columns = ["name", "version", "architecture"];
     page + &table("Packages", &columns, packages.collect())
+}
+
+/// Who wrote the files, and each file that no package brought.
+fn of_origins(origins: &OriginsReport) -> String {
+    let counts = origins.files.iter();
+    let counts = counts.map(|(kind, n)| vec![(*kind).to_owned(), n.to_string()]);
+    let rows = origins.written.iter().flat_map(|group| {
+        let paths = group.paths.iter();
+        paths.map(|path| vec![path.clone(), group.by.to_string()])
+    });
+    let mut page = format!(
+        "<h2>Built from {} on {}</h2>\n",
+        escape(&origins.profile),
+        escape(&origins.board)
+    );
+    page += &table("Origins", &["origin", "files"], counts.collect());
+    page + &table("Files of no package", &["path", "origin"], rows.collect())
 }
 
 fn text(value: &Option<String>) -> String {

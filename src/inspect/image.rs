@@ -6,7 +6,7 @@ use crate::base::input::Input;
 use crate::base::packing::{HEAD, Packing, PackingError};
 use crate::base::source::MAX_DISK;
 use crate::base::source::unpack::{beyond, unpack};
-use crate::digest::Sha256;
+use crate::digest::{Hasher, Sha256};
 use crate::disk::device::{Device, FileDevice};
 use crate::event::{Event, Reporter, Stage};
 use crate::store::Store;
@@ -105,6 +105,26 @@ impl Image {
     /// The disk.
     pub fn device(&self) -> &dyn Device {
         &self.device
+    }
+
+    /// The digest of the disk.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn sha256(&self) -> Result<Sha256, InspectError> {
+        const STEP: u64 = 1 << 18;
+        let (mut hasher, mut buffer, len) = (Hasher::new(), Vec::new(), self.device.len());
+        let mut offset = 0;
+        while offset < len {
+            let step = STEP.min(len - offset);
+            buffer.resize(step as usize, 0);
+            let read = self.device.read_at(offset, &mut buffer);
+            read.map_err(|source| refused(&self.path, source.into()))?;
+            hasher.update(&buffer);
+            offset += step;
+        }
+        Ok(hasher.finish())
     }
 
     /// The first byte from `offset` on that is not in a hole of the file; the length of the disk if there is none.

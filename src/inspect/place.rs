@@ -25,12 +25,21 @@ pub struct Place {
 pub struct Found<'d> {
     /// The path as it was given.
     pub text: String,
+    /// The number of the partition, if it was given.
+    pub partition: Option<u32>,
     /// The tree.
     pub tree: Cow<'d, Tree>,
     /// The path of the node, with all symlinks followed.
     pub path: TreePath,
     /// The node.
     pub id: NodeId,
+}
+
+impl Found<'_> {
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.tree.node(self.id).is_directory()
+    }
 }
 
 impl Place {
@@ -78,6 +87,7 @@ impl Place {
         let (id, path) = node.ok_or_else(|| self.missing(&tree))?;
         Ok(Found {
             text: self.text.clone(),
+            partition: self.partition,
             tree,
             path,
             id,

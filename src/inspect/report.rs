@@ -4,6 +4,7 @@ use super::error::InspectError;
 use super::filesystem::Filesystem;
 use super::image::Image;
 use super::loaders::{BootLoader, boot_loaders};
+use super::origins::OriginsReport;
 use super::system::{System, root_tree};
 use super::table::{PartitionEntry, TableReport};
 use super::volume::Disk;
@@ -27,6 +28,8 @@ pub struct Report {
     pub boot_loaders: Vec<BootLoader>,
     /// The operating systems, by the numbers of their root partitions.
     pub systems: Vec<System>,
+    /// Who wrote the files, if a manifest of the image says so.
+    pub origins: Option<OriginsReport>,
     /// The places that could not be read, and why. The report is complete apart from them.
     pub faults: Vec<String>,
 }
@@ -86,6 +89,7 @@ impl Report {
             partitions: partitions.collect(),
             boot_loaders,
             systems,
+            origins: None,
             faults,
         }
     }

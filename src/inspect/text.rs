@@ -2,6 +2,7 @@
 
 use super::accounts::{Account, Password};
 use super::filesystem::Filesystem;
+use super::origins::OriginsReport;
 use super::report::{PartitionReport, Report};
 use super::system::System;
 use super::units::Unit;
@@ -46,6 +47,9 @@ impl Report {
         }
         for system in &self.systems {
             lines.system(system, verbose);
+        }
+        if let Some(origins) = &self.origins {
+            lines.origins(origins, verbose);
         }
         for fault in &self.faults {
             lines.add("fault", fault);
@@ -227,6 +231,24 @@ impl Lines {
                 "identity",
                 "/etc/machine-id: all devices with this image have the same",
             );
+        }
+    }
+
+    /// Who wrote the files. `verbose` names those that no package brought.
+    fn origins(&mut self, origins: &OriginsReport, verbose: bool) {
+        self.text.push('\n');
+        self.add(
+            "built",
+            &format!("{} on {}", origins.profile, origins.board),
+        );
+        self.add("build id", &origins.build_id.to_string());
+        let counts = origins.files.iter();
+        let counts: Vec<String> = counts.map(|(kind, n)| format!("{kind}: {n}")).collect();
+        self.add("origins", &counts.join(", "));
+        for group in origins.written.iter().filter(|_| verbose) {
+            for path in &group.paths {
+                self.add("", &format!("{path}: {}", group.by));
+            }
         }
     }
 

@@ -5,12 +5,14 @@
 
 mod error;
 mod file;
+mod origin;
 mod package;
 mod secret;
 mod system;
 
 pub use error::InventoryError;
 pub use file::OverlayFile;
+pub use origin::{FileOrigin, WrittenFiles};
 pub use package::InstalledPackage;
 pub use secret::FoundSecret;
 pub use system::OperatingSystem;
@@ -30,6 +32,8 @@ pub struct Inventory {
     pub packages: Vec<InstalledPackage>,
     /// The files that overlays wrote, sorted by path.
     pub files: Vec<OverlayFile>,
+    /// The part of the build that wrote each file, apart from files of packages and of a base.
+    pub written: Vec<WrittenFiles>,
     /// The board's blobs; none if a base image brought its own boot loader.
     pub blobs: Vec<WrittenBlob>,
     /// The partitions, ascending by number.
@@ -86,6 +90,7 @@ impl Inventory {
             system: OperatingSystem::of_tree(tree, &spec.board.suite.name, objects)?,
             packages: package::packages(tree, objects)?,
             files: file::files(tree, spec, objects)?,
+            written: origin::written(tree, spec),
             blobs: Vec::new(),
             partitions: Vec::new(),
             secrets: secret::secrets(tree, objects)?,

@@ -2,6 +2,7 @@
 
 use super::error::RebuildError;
 use crate::digest::Sha256;
+use crate::inventory::WrittenFiles;
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::release::{Artifact, MANIFEST_VERSION, OTHERWISE_COMPARED};
@@ -18,7 +19,8 @@ use std::path::{Path, PathBuf};
 #[serde(rename_all = "kebab-case")]
 pub struct Manifest {
     imgbuild: Program,
-    build_id: Sha256,
+    /// The build id.
+    pub build_id: Sha256,
     /// The board.
     pub board: Named,
     /// The profile.
@@ -34,10 +36,24 @@ pub struct Manifest {
     pub image: Artifact,
     /// The files of the release.
     pub artifacts: Vec<Artifact>,
+    /// The partitions.
+    #[serde(default)]
+    pub partitions: Vec<MountedPartition>,
+    /// The part of the build that wrote each file, apart from files of packages and of a base.
+    pub origins: Option<Vec<WrittenFiles>>,
     inputs: Inputs,
     /// Everything that it says.
     #[serde(skip)]
     statements: Map<String, Json>,
+}
+
+/// Where a partition is mounted.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MountedPartition {
+    /// Its number.
+    pub number: u32,
+    /// The mount point.
+    pub mount: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +142,11 @@ impl Manifest {
                 expected,
             }),
         }
+    }
+
+    /// Whether the image was built on another image.
+    pub fn has_base(&self) -> bool {
+        self.inputs.base.is_some()
     }
 
     /// The name of the file of the lock, which lies beside the manifest.

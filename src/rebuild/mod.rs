@@ -20,7 +20,7 @@ mod sums;
 
 pub use difference::{Difference, Differences, Length};
 pub use error::RebuildError;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, MountedPartition};
 pub use published::{Published, read};
 pub use sums::{Sum, sums};
 

@@ -60,6 +60,7 @@ pub(super) fn manifest(
         "image": contents.images.raw,
         "partitions": inventory.partitions.iter().map(partition).collect::<Vec<_>>(),
         "blobs": components.blobs.iter().map(blob).collect::<Vec<_>>(),
+        "origins": inventory.written,
         "inputs": inputs(plan, &form["overlays"]),
         "artifacts": artifacts,
     })

@@ -66,6 +66,8 @@ fn line(text: &mut String, node: &Node) {
         Origin::Package(name) => format!("package:{}", escape(name.as_bytes())),
         Origin::Script => "script".to_owned(),
         Origin::Overlay(name) => format!("overlay:{}", escape(name.as_bytes())),
+        Origin::Setting => "setting".to_owned(),
+        Origin::Unit => "unit".to_owned(),
         Origin::Builtin => "builtin".to_owned(),
     };
     write!(
@@ -224,6 +226,8 @@ fn parse_origin(text: &str) -> Option<Origin> {
     Some(match text.split_once(':') {
         None if text == "base" => Origin::Base,
         None if text == "script" => Origin::Script,
+        None if text == "setting" => Origin::Setting,
+        None if text == "unit" => Origin::Unit,
         None if text == "builtin" => Origin::Builtin,
         Some(("package", name)) => Origin::Package(named(name)?),
         Some(("overlay", name)) => Origin::Overlay(named(name)?),
@@ -326,8 +330,8 @@ mod tests {
         put(b"/i", inline, Origin::Builtin);
         let (major, minor) = (259, 70_000);
         let device = Kind::BlockDevice { major, minor };
-        put(b"/b", device, Origin::Builtin);
-        put(b"/p", Kind::Fifo, Origin::Builtin);
+        put(b"/b", device, Origin::Setting);
+        put(b"/p", Kind::Fifo, Origin::Unit);
         let bytes = Piece::Bytes((*b",~=").into());
         let pieces = [Piece::Hole(4096), Piece::Stored(slice), bytes];
         let scattered = Kind::File(Content::from_pieces(pieces));

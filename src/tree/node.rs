@@ -20,6 +20,10 @@ pub enum Origin {
     Script,
     /// An overlay, by name.
     Overlay(Arc<str>),
+    /// A setting of the system, or the settings that can change on the device.
+    Setting,
+    /// The wish of a profile or an overlay to enable, disable or mask a unit.
+    Unit,
     /// imgbuild itself.
     Builtin,
 }

@@ -102,8 +102,11 @@ fn no_damage_makes_it_panic() {
         let inspected = Image::plain(&path).map(|image| {
             image.map(|image| {
                 let place = Place::parse(b"/etc/hostname").unwrap();
-                let _ = Disk::read(&image)
-                    .map(|disk| place.find(&image, &disk).map(|found| found.entry(&image)));
+                let _ = Disk::read(&image).map(|disk| {
+                    place
+                        .find(&image, &disk)
+                        .map(|found| found.entry(&image, None))
+                });
                 Report::read(&image).map(|report| report.to_text(true))
             })
         });

@@ -1,0 +1,113 @@
+//! `imgbuild inspect` says who wrote each file of a release, and dpkg agrees about the files of packages.
+
+use crate::bases;
+use crate::command::stdout;
+use crate::fixture::{Finished, Fixture, run};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+fn inspect(fixture: &Fixture, image: &Path, arguments: &[&str]) -> Finished {
+    let mut command = fixture.bare(&["inspect"]);
+    run(command.arg(image).args(arguments)).succeeded()
+}
+
+/// The origin of the file `path` of `image`, and what was said beside it.
+fn origin(fixture: &Fixture, image: &Path, path: &str) -> (Value, String) {
+    let finished = inspect(fixture, image, &[path, "--json"]);
+    let entry: Value = serde_json::from_str(&finished.stdout).unwrap();
+    (entry["origin"].clone(), finished.stderr)
+}
+
+#[test]
+fn each_file_has_the_part_of_the_build_that_wrote_it_or_the_package_that_dpkg_says() {
+    let fixture = Fixture::new();
+    fixture.overlay("etc/motd", "welcome\n");
+    run(&mut fixture.release()).succeeded();
+    for name in ["tiny-greeter.img", "tiny-greeter.img.xz"] {
+        let image = fixture.release_path().join(name);
+        for (path, expected) in [
+            (
+                "/etc/greeting",
+                json!({ "kind": "template", "name": "greeter" }),
+            ),
+            ("/etc/motd", json!({ "kind": "overlay", "name": "greeter" })),
+            ("/var/lib/hello/state", json!({ "kind": "script" })),
+            ("/etc/hostname", json!({ "kind": "setting" })),
+            ("/var/lib/dpkg/status", json!({ "kind": "imgbuild" })),
+            ("/etc", json!(null)),
+        ] {
+            let found = origin(&fixture, &image, path);
+            assert_eq!(found, (expected, String::new()), "{path}");
+        }
+    }
+
+    let image = fixture.release_path().join("tiny-greeter.img");
+    let root = bases::root(&image);
+    let mut debugfs = Command::new("/usr/sbin/debugfs");
+    let folder = fixture.path("work");
+    let dump = format!("rdump /var/lib/dpkg {}", folder.display());
+    stdout(debugfs.arg("-R").arg(dump).arg(root.path()));
+    for path in ["/etc/hello.conf", "/usr/bin/busybox"] {
+        let mut search = Command::new("dpkg-query");
+        search.arg("--admindir").arg(folder.join("dpkg"));
+        let judge = stdout(search.args(["--search", path]));
+        let (package, _) = judge.split_once(": ").unwrap();
+        let expected = json!({ "kind": "package", "name": package });
+        assert_eq!(origin(&fixture, &image, path).0, expected);
+    }
+
+    let list = inspect(&fixture, &image, &["/etc"]).stdout;
+    assert!(list.contains(" motd  [overlay greeter]\n"), "{list}");
+    let text = inspect(&fixture, &image, &["--verbose"]).stdout;
+    assert!(text.contains("/etc/greeting: template greeter\n"), "{text}");
+    let page = fixture.path("out/page.html");
+    inspect(&fixture, &image, &["--html", page.to_str().unwrap()]);
+    let page = fs_err::read_to_string(page).unwrap();
+    assert!(page.contains("<td>/etc/greeting</td><td>template greeter</td>"));
+}
+
+#[test]
+fn a_manifest_of_another_image_is_named_and_not_used() {
+    let fixture = Fixture::new();
+    run(&mut fixture.release()).succeeded();
+    let image = fixture.release_path().join("tiny-greeter.img");
+    let mut bytes = fs_err::read(&image).unwrap();
+    let changed = fixture.path("changed.img");
+    let manifest = fixture.release_path().join("manifest.json");
+    fs_err::copy(&manifest, fixture.path("manifest.json")).unwrap();
+    // The code of an MBR's boot loader is in its first bytes.
+    bytes[0] ^= 1;
+    fs_err::write(&changed, &bytes).unwrap();
+    let (found, said) = origin(&fixture, &changed, "/etc/greeting");
+    assert_eq!(found, json!(null));
+    assert!(
+        said.contains("manifest.json` is not used: it is about an image with sha256 "),
+        "{said}"
+    );
+    bytes.extend([0; 4096]);
+    fs_err::write(&changed, &bytes).unwrap();
+    let (_, said) = origin(&fixture, &changed, "/etc/greeting");
+    assert!(
+        said.contains("is not used: it is about an image of "),
+        "{said}"
+    );
+
+    // One that is no manifest is passed over if it was only found, and an error if it was given.
+    let other = fixture.path("manifest.json");
+    fs_err::write(&other, "{}\n").unwrap();
+    let (_, said) = origin(&fixture, &changed, "/etc/greeting");
+    assert!(said.contains("is not a manifest"), "{said}");
+    let mut given = fixture.bare(&["inspect"]);
+    given
+        .arg(&changed)
+        .arg("--json")
+        .arg("--manifest")
+        .arg(&other);
+    run(&mut given).ended(4).says(&["is not a manifest"]);
+    let mut given = fixture.bare(&["inspect"]);
+    given.arg(&image).arg("/etc/greeting").arg("--json");
+    let finished = run(given.arg("--manifest").arg(&manifest)).succeeded();
+    let entry: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(entry["origin"]["kind"], "template");
+}
