@@ -7,8 +7,9 @@ use super::{environment, files, signals, target};
 use crate::apt::keyring::Keyring;
 use crate::apt::repository::Freshness;
 use crate::fetch::Network;
-use crate::session::{Options, Session};
+use crate::session::{Options, Session, SessionError};
 use crate::specification::Spec;
+use crate::store::Store;
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,6 +54,14 @@ pub(super) fn open_spec<'a>(
         )
     };
     Ok(Session::open(spec, options)?)
+}
+
+/// Opens the store, for a command that needs no session.
+pub(super) fn store(flag: Option<&Path>) -> Result<Store, Failure> {
+    let path = environment::store_folder(flag)?;
+    let store = Store::open(&path).map_err(|source| SessionError::Store { path, source })?;
+    signals::guard(store.scratch());
+    Ok(store)
 }
 
 fn keyring(path: &Path) -> Result<Keyring, Failure> {

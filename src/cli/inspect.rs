@@ -4,11 +4,9 @@ use super::args::{InspectArgs, TalkArgs};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{print_json, print_path, print_text, say};
-use super::{environment, files, signals, terminal};
+use super::{files, inputs, signals, terminal};
 use crate::inspect::{self, Disk, Found, Image, InspectError, Origins, Place, Report};
 use crate::rebuild::Manifest;
-use crate::session::SessionError;
-use crate::store::Store;
 use crate::unfinished::Unfinished;
 use serde_json::json;
 use std::io::{self, Write};
@@ -68,13 +66,7 @@ pub(super) fn open(path: &Path, store: Option<&Path>, talk: TalkArgs) -> Result<
     if let Some(image) = Image::plain(path)? {
         return Ok(image);
     }
-    let folder = environment::store_folder(store)?;
-    let store = Store::open(&folder);
-    let store = store.map_err(|source| SessionError::Store {
-        path: folder,
-        source,
-    })?;
-    signals::guard(store.scratch());
+    let store = inputs::store(store)?;
     Ok(Image::unpacked(path, &store, &Progress::new(talk.quiet))?)
 }
 

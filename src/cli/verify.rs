@@ -4,12 +4,11 @@ use super::args::{TalkArgs, VerifyArgs};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{print_json, print_text};
-use super::{environment, files, inputs, signals, target};
+use super::{files, inputs, target};
 use crate::diag::visible_name;
 use crate::lock::Lock;
 use crate::rebuild::{self, Manifest, RebuildError};
-use crate::session::{Rebuilt, SessionError};
-use crate::store::Store;
+use crate::session::Rebuilt;
 use serde_json::json;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -82,12 +81,7 @@ fn lock(args: &VerifyArgs, manifest: &Manifest, path: &Path) -> Result<Lock, Fai
 
 /// Compares checksums alone, and prints them as sha256sum(1) does.
 fn sums(args: &VerifyArgs, manifest: &Manifest, path: &Path) -> Result<(), Failure> {
-    let folder = environment::store_folder(args.input.store.as_deref())?;
-    let store = Store::open(&folder).map_err(|source| SessionError::Store {
-        path: folder,
-        source,
-    })?;
-    signals::guard(store.scratch());
+    let store = inputs::store(args.input.store.as_deref())?;
     let sums = rebuild::sums(&args.image, manifest, path, store.scratch_path())?;
     let line = |sum: &rebuild::Sum| {
         let word = if sum.is_right() { "OK" } else { "FAILED" };

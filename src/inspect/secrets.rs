@@ -10,6 +10,7 @@ use super::owners::owners;
 use super::password::{hashes, well_known};
 use crate::dpkg::control::{self, Field};
 use crate::dpkg::status::PATH;
+use crate::inventory::begins_private_key;
 use crate::tree::{Content, Kind, NodeId, Piece, TreePath};
 use md5::{Digest, Md5};
 use serde::Serialize;
@@ -246,7 +247,7 @@ impl Search<'_> {
         let is_code = bytes.starts_with(b"#!") || CODE.iter().any(|end| path.ends_with(end));
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
-            if line.trim_start().starts_with("-----BEGIN ") && line.contains("PRIVATE KEY") {
+            if begins_private_key(line) {
                 self.add(&path, number, SecretKind::PrivateKey, None);
                 continue;
             }

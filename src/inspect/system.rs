@@ -10,6 +10,7 @@ use super::services::{Service, services};
 use super::units::{Unit, units};
 use super::volume::{Disk, Volume};
 use crate::base::fstab;
+use crate::inventory::{OS_RELEASE, assignments};
 use crate::tree::{Kind, Tree, TreePath};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +63,6 @@ pub struct Privileged {
     pub capabilities: bool,
 }
 
-const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 /// The number of lines of an fstab that are read.
 const MAX_MOUNTS: usize = 256;
 const SETUID_OR_SETGID: u16 = 0o6000;
@@ -177,14 +177,7 @@ impl System {
 /// The assignments of os-release(5).
 fn os_release(files: &Files<'_>) -> BTreeMap<String, String> {
     let text = OS_RELEASE.iter().find_map(|path| files.text(path));
-    let text = text.unwrap_or_default();
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let assignments = lines.filter_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        let value = value.trim().trim_matches(['"', '\'']);
-        Some((key.trim().to_owned(), value.to_owned()))
-    });
-    assignments.collect()
+    assignments(&text.unwrap_or_default())
 }
 
 /// The files of `tree` that run with other rights than those of the caller.

@@ -15,7 +15,9 @@ pub use file::OverlayFile;
 pub use origin::{FileOrigin, WrittenFiles};
 pub use package::InstalledPackage;
 pub use secret::FoundSecret;
+pub(crate) use secret::begins_private_key;
 pub use system::OperatingSystem;
+pub(crate) use system::{OS_RELEASE, assignments};
 
 use crate::define::board::Blob;
 use crate::digest::Sha256;

@@ -62,11 +62,13 @@ fn text(node: &Node, objects: &dyn Objects) -> io::Result<Option<String>> {
     }
 }
 
-/// Whether a line begins a private key in PEM, as OpenSSL and OpenSSH write it.
 fn has_private_key(text: &str) -> bool {
-    let is_start =
-        |line: &str| line.starts_with("-----BEGIN ") && line.ends_with("PRIVATE KEY-----");
-    text.lines().map(str::trim).any(is_start)
+    text.lines().any(begins_private_key)
+}
+
+/// Whether `line` begins a private key as OpenSSL, OpenSSH and GnuPG write it.
+pub(crate) fn begins_private_key(line: &str) -> bool {
+    line.trim_start().starts_with("-----BEGIN ") && line.contains("PRIVATE KEY")
 }
 
 /// The accounts in `shadow` that have a password. A field that is no hash, such as `*`, locks an account.

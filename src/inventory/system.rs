@@ -1,10 +1,11 @@
 //! The operating system of a tree, by os-release(5).
 
 use crate::tree::{Objects, Tree, TreePath};
+use std::collections::BTreeMap;
 use std::io;
 
 /// The places of the file; the first one that is there counts.
-const PATHS: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
+pub(crate) const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 
 /// The operating system of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct OperatingSystem {
 impl OperatingSystem {
     /// The operating system of `tree`, whose suite is called `suite` unless the file has another codename.
     pub(super) fn of_tree(tree: &Tree, suite: &str, objects: &dyn Objects) -> io::Result<Self> {
-        let mut found = PATHS
+        let mut found = OS_RELEASE
             .iter()
             .map(|path| tree.file(&TreePath::constant(path)));
         let text = match found.find_map(|content| content) {
@@ -31,12 +32,8 @@ impl OperatingSystem {
     }
 
     fn parse(text: &str, suite: &str) -> Self {
-        let field = |name: &str| {
-            let mut lines = text.lines().filter_map(|line| line.trim().split_once('='));
-            let (_, value) = lines.find(|(key, _)| *key == name)?;
-            let value = value.trim_matches(['"', '\'']);
-            (!value.is_empty()).then(|| value.to_owned())
-        };
+        let fields = assignments(text);
+        let field = |name: &str| fields.get(name).filter(|value| !value.is_empty()).cloned();
         Self {
             id: field("ID").unwrap_or_else(|| "debian".to_owned()),
             version: field("VERSION_ID"),
@@ -48,6 +45,17 @@ impl OperatingSystem {
     pub fn release(&self) -> &str {
         self.version.as_ref().unwrap_or(&self.codename)
     }
+}
+
+/// The assignments in `text`, which has the form of os-release(5).
+pub(crate) fn assignments(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let assignments = lines.filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        Some((key.trim().to_owned(), value.to_owned()))
+    });
+    assignments.collect()
 }
 
 #[cfg(test)]
