@@ -222,6 +222,10 @@ pub(crate) struct ReleaseArgs {
     /// Sign the checksums and the block map by your own gpg, with this key: a fingerprint or an address.
     #[arg(long, value_name = "KEY")]
     pub(crate) sign: Option<String>,
+    /// Sign the same files by your own minisign, with the secret key in this file; minisign itself asks for the
+    /// password of the key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_minisign: Option<PathBuf>,
     /// Make a release of an image that holds secrets, which is then not for the public.
     #[arg(long)]
     pub(crate) allow_secrets: bool,
@@ -248,7 +252,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) definitions: DefinitionArgs,
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Only compare checksums, and build nothing.
+    /// Only compare checksums, and build nothing. Signatures are for gpg and minisign to verify.
     #[arg(long)]
     pub(crate) sums_only: bool,
     /// Print JSON.

@@ -22,7 +22,7 @@ use crate::inventory::InventoryError;
 use crate::pipeline::{BuildError, DiskError, FetchStageError, ForeignError, SystemError};
 use crate::qemu::{ConsoleError, MachineError};
 use crate::rebuild::RebuildError;
-use crate::release::{ReleaseError, SignError};
+use crate::release::{MinisignError, ReleaseError, SignError};
 use crate::resolve::ResolveError;
 use crate::sandbox::SandboxError;
 use crate::session::SessionError;
@@ -99,15 +99,19 @@ fn session(error: &SessionError) -> u8 {
 
 fn release(error: &ReleaseError) -> u8 {
     match error {
-        ReleaseError::GivenSecrets(_) | ReleaseError::Sign(SignError::NoKey { .. }) => USAGE,
+        ReleaseError::GivenSecrets(_)
+        | ReleaseError::Sign(SignError::NoKey { .. })
+        | ReleaseError::Minisign(MinisignError::Read { .. } | MinisignError::NotAKey(_)) => USAGE,
         ReleaseError::FoundSecrets(_) => CHECK,
-        ReleaseError::Sign(SignError::Missing | SignError::Start { .. }) => INPUT,
+        ReleaseError::Sign(SignError::Missing | SignError::Start { .. })
+        | ReleaseError::Minisign(MinisignError::Missing | MinisignError::Start { .. }) => INPUT,
         ReleaseError::NotEmpty(_)
         | ReleaseError::NotAFolder(_)
         | ReleaseError::NoParent(_)
         | ReleaseError::Make { .. }
         | ReleaseError::Write { .. }
-        | ReleaseError::Sign(SignError::Refused { .. }) => OUTPUT,
+        | ReleaseError::Sign(SignError::Refused { .. })
+        | ReleaseError::Minisign(MinisignError::Refused(_)) => OUTPUT,
     }
 }
 

@@ -209,7 +209,8 @@ fn release_help(error: &ReleaseError) -> Option<&'static str> {
         ReleaseError::NoParent(_)
         | ReleaseError::Make { .. }
         | ReleaseError::Write { .. }
-        | ReleaseError::Sign(_) => return None,
+        | ReleaseError::Sign(_)
+        | ReleaseError::Minisign(_) => return None,
     })
 }
 

@@ -5,11 +5,11 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{now, print_path, say};
 use super::{environment, inputs, locks};
-use crate::release::{ReleaseError, Signer, UrlBase};
+use crate::release::{Minisign, ReleaseError, Signer, UrlBase};
 use crate::session::{ReleaseOptions, SessionError};
 use crate::sink::{Format, Level};
 use crate::specification::Spec;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Makes the release and prints the path of its folder.
 pub(super) fn release(args: &ReleaseArgs, talk: TalkArgs) -> Result<(), Failure> {
@@ -17,6 +17,7 @@ pub(super) fn release(args: &ReleaseArgs, talk: TalkArgs) -> Result<(), Failure>
     let progress = Progress::new(talk.quiet);
     let url_base = args.url_base.as_deref().map(url_base).transpose()?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
+    let minisign = args.sign_minisign.as_deref().map(minisign).transpose()?;
     let formats = formats(&args.format)?;
     if url_base.is_some() && formats.iter().all(|it| *it == Format::Qcow2) {
         let words = "`--url-base`: the list is for Raspberry Pi Imager, which does not read .qcow2; add another \
@@ -31,6 +32,7 @@ pub(super) fn release(args: &ReleaseArgs, talk: TalkArgs) -> Result<(), Failure>
         },
         url_base: url_base.as_ref(),
         signer: signer.as_ref(),
+        minisign: minisign.as_ref(),
         allow_secrets: args.allow_secrets,
     };
     let session = inputs::open(&args.source.target, &args.source.input, &progress)?;
@@ -86,6 +88,11 @@ fn url_base(text: &str) -> Result<UrlBase, Failure> {
 
 fn signer(key: &str) -> Result<Signer, Failure> {
     let found = Signer::find(&environment::program_folders(), key);
+    Ok(found.map_err(|error| SessionError::from(ReleaseError::from(error)))?)
+}
+
+fn minisign(key: &Path) -> Result<Minisign, Failure> {
+    let found = Minisign::find(&environment::program_folders(), key);
     Ok(found.map_err(|error| SessionError::from(ReleaseError::from(error)))?)
 }
 

@@ -1,5 +1,6 @@
 //! Why a release is refused or cannot be written.
 
+use super::minisign::MinisignError;
 use super::sign::SignError;
 use crate::inventory::FoundSecret;
 use std::io;
@@ -39,9 +40,12 @@ pub enum ReleaseError {
     /// The image holds secrets that its scripts or overlays brought.
     #[error("the image holds a secret, which everybody can read who gets it: {}", found(.0))]
     FoundSecrets(Vec<FoundSecret>),
-    /// The release cannot be signed.
+    /// The release cannot be signed by gpg.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The release cannot be signed by minisign.
+    #[error(transparent)]
+    Minisign(#[from] MinisignError),
 }
 
 fn names(settings: &[String]) -> String {

@@ -2,6 +2,7 @@
 
 use super::contents::{Document, Images};
 use super::error::ReleaseError;
+use super::minisign::Minisign;
 use super::sign::Signer;
 use super::sums;
 use crate::listing;
@@ -99,21 +100,37 @@ impl Folder {
     ///
     /// gpg fails.
     pub fn sign(&self, signer: &Signer, images: &Images) -> Result<(), ReleaseError> {
-        for name in [sums::NAME, &images.block_map.name] {
-            let signature = signer.sign(&self.partial().join(name))?;
-            let synced = fs_err::File::open(&signature).and_then(|file| {
-                // gpg makes a file that the umask lets others read.
-                if self.readers == Readers::Owner {
-                    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-                }
-                file.sync_all()
-            });
-            synced.map_err(|source| ReleaseError::Write {
-                path: signature,
-                source,
-            })?;
+        for name in signed(images) {
+            self.sync(signer.sign(&self.partial().join(name))?)?;
         }
         Ok(())
+    }
+
+    /// Signs the same files as [`Folder::sign`] does, by minisign. The signatures also say `comment`.
+    ///
+    /// # Errors
+    ///
+    /// minisign fails.
+    pub fn sign_by_minisign(
+        &self,
+        minisign: &Minisign,
+        images: &Images,
+        comment: &str,
+    ) -> Result<(), ReleaseError> {
+        let signatures = minisign.sign(self.partial(), &signed(images), comment)?;
+        let mut signatures = signatures.into_iter();
+        signatures.try_for_each(|signature| self.sync(signature))
+    }
+
+    /// Syncs the file `path`, which another program wrote. Such a program makes files that the umask lets others read.
+    fn sync(&self, path: PathBuf) -> Result<(), ReleaseError> {
+        let synced = fs_err::File::open(&path).and_then(|file| {
+            if self.readers == Readers::Owner {
+                file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+            }
+            file.sync_all()
+        });
+        synced.map_err(|source| ReleaseError::Write { path, source })
     }
 
     /// Gives the folder its final name.
@@ -128,4 +145,9 @@ impl Folder {
             source,
         })
     }
+}
+
+/// The names of the files that are signed.
+fn signed(images: &Images) -> [&str; 2] {
+    [sums::NAME, &images.block_map.name]
 }

@@ -7,7 +7,7 @@
 //!
 //! The same image has the same documents: their identifiers come from the build id and their times from the epoch of
 //! the lock. Two things are left out of manifest and checksums: the files for Imager, which say where a release is
-//! published, and signatures, which have the time at which they were made.
+//! published, and signatures, which are made of the checksums; those of gpg also have the time at which they were made.
 
 mod blob;
 mod component;
@@ -18,6 +18,7 @@ mod error;
 mod folder;
 mod imager;
 mod manifest;
+mod minisign;
 mod purl;
 mod sign;
 mod spdx;
@@ -29,5 +30,6 @@ pub use documents::documents;
 pub use error::ReleaseError;
 pub use folder::Folder;
 pub use manifest::{MANIFEST_VERSION, OTHERWISE_COMPARED, statements};
+pub use minisign::{Minisign, MinisignError};
 pub use sign::{SignError, Signer};
 pub use url::{BadUrlBase, UrlBase};

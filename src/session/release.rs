@@ -7,7 +7,9 @@ use crate::digest::Sha256;
 use crate::disk::image::Image;
 use crate::event::Event;
 use crate::plan::Plan;
-use crate::release::{self, Artifact, Contents, Folder, Images, ReleaseError, Signer, UrlBase};
+use crate::release::{
+    self, Artifact, Contents, Folder, Images, Minisign, ReleaseError, Signer, UrlBase,
+};
 use crate::sink::{Format, Level, Outputs, SinkError};
 use crate::unfinished::Readers;
 use std::path::Path;
@@ -21,8 +23,10 @@ pub struct ReleaseOptions<'a> {
     pub level: Level,
     /// The address of the folder in which the files will be published.
     pub url_base: Option<&'a UrlBase>,
-    /// Who signs the checksums.
+    /// The gpg that signs the checksums.
     pub signer: Option<&'a Signer>,
+    /// The minisign that signs the checksums.
+    pub minisign: Option<&'a Minisign>,
     /// Whether the image may hold secrets, because it is not for the public.
     pub allow_secrets: bool,
 }
@@ -94,6 +98,11 @@ impl Session<'_> {
         }
         if let Some(signer) = options.signer {
             folder.sign(signer, &images)?;
+        }
+        if let Some(minisign) = options.minisign {
+            // minisign would write the time here.
+            let comment = format!("{} build {}", release::stem(plan), plan.build_id);
+            folder.sign_by_minisign(minisign, &images, &comment)?;
         }
         folder.finish()?;
         self.warn_of_restricted(&contents);

@@ -1,6 +1,7 @@
 //! A release appears whole or not at all, and foreign programs take each of its files.
 
 mod documents;
+mod etcher;
 mod origins;
 mod refusals;
 

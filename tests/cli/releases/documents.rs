@@ -11,7 +11,7 @@ use imgbuild::digest::Sha256;
 use imgbuild::lock::Lock;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Fails the test unless every oracle takes the release at `path`, whose files begin with `stem`.
@@ -326,6 +326,52 @@ fn gpg_verifies_what_the_users_own_key_signed() {
     let mut end = Command::new("gpgconf");
     fixture.surround(&mut end);
     command::run(end.args(["--kill", "gpg-agent"]));
+}
+
+/// Makes a key of minisign without a password, `maker.key` and `maker.pub`, in the folder of `fixture`.
+fn minisign_key(fixture: &Fixture) -> (PathBuf, PathBuf) {
+    let (secret, public) = (fixture.path("maker.key"), fixture.path("maker.pub"));
+    let mut command = Command::new("minisign");
+    command.args(["-G", "-W", "-s"]).arg(&secret);
+    command::run(command.arg("-p").arg(&public));
+    (secret, public)
+}
+
+#[test]
+fn minisign_verifies_what_the_users_own_key_signed_and_nothing_else() {
+    let fixture = Fixture::new();
+    let (secret, public) = minisign_key(&fixture);
+    let path = fixture.release_path();
+    let signed = ["SHA256SUMS", "tiny-greeter.img.bmap"];
+    let release = || {
+        run(fixture.release().arg("--sign-minisign").arg(&secret)).succeeded();
+        signed.map(|name| fs_err::read(path.join(format!("{name}.minisig"))).unwrap())
+    };
+    let verify = |name: &str| {
+        let mut command = Command::new("minisign");
+        command.args(["-V", "-p"]).arg(&public);
+        command.arg("-m").arg(path.join(name));
+        command
+    };
+    let first = release();
+    let build_id = fixture.document("manifest.json")["build-id"].clone();
+    let comment = format!(
+        "Trusted comment: tiny-greeter build {}",
+        build_id.as_str().unwrap()
+    );
+    for name in signed {
+        let text = stdout(&mut verify(name));
+        assert!(text.contains(&comment), "{text}");
+    }
+    sha256sum(&path);
+    fs_err::remove_dir_all(&path).unwrap();
+    assert_eq!(release(), first);
+    for name in signed {
+        let mut bytes = fs_err::read(path.join(name)).unwrap();
+        bytes[0] ^= 1;
+        fs_err::write(path.join(name), bytes).unwrap();
+        assert!(!verify(name).output().unwrap().status.success(), "{name}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{cyclonedx, ntia, pyspdxtools};
 use crate::bases;
+use crate::command;
 use crate::fixture::{Fixture, PROGRAM, names, run};
 use crate::mirror::{Fault, Times};
 use crate::test_debian;
@@ -126,6 +127,60 @@ fn a_key_that_gpg_has_not_and_an_address_that_is_none_are_refused_at_once() {
     finished.says(&["--url-base", "https://"]);
     assert_eq!(fixture.server.requests(), []);
     fixture.assert_no_release();
+}
+
+#[test]
+fn a_key_of_minisign_that_is_none_is_refused_at_once() {
+    let fixture = Fixture::new();
+    let with = |key: &str| {
+        let mut command = fixture.release();
+        command.arg("--sign-minisign").arg(fixture.path(key));
+        command
+    };
+    run(&mut with("nothing"))
+        .ended(2)
+        .says(&["cannot read", "nothing`, the secret key of minisign"]);
+    let public = "untrusted comment: minisign public key\nRWQhk5PXhmTQFx808RWhShtH\n";
+    fs_err::write(fixture.path("maker.pub"), public).unwrap();
+    run(&mut with("maker.pub"))
+        .ended(2)
+        .says(&["maker.pub` is not a secret key", "minisign -G"]);
+    run(with("maker.pub").env("PATH", "/nowhere"))
+        .ended(4)
+        .says(&["minisign", "is not installed"]);
+    assert_eq!(fixture.server.requests(), []);
+    fixture.assert_no_release();
+}
+
+#[test]
+fn a_wrong_password_of_minisign_leaves_nothing_and_the_right_one_signs_all() {
+    let fixture = Fixture::new();
+    let key = fixture.path("maker.key");
+    let answers = |answers: &str| {
+        let path = fixture.path("answers");
+        fs_err::write(&path, answers).unwrap();
+        Stdio::from(fs_err::File::open(&path).unwrap().into_file())
+    };
+    let mut make = Command::new("minisign");
+    make.args(["-G", "-s"]).arg(&key);
+    make.arg("-p").arg(fixture.path("maker.pub"));
+    command::run(make.stdin(answers("right\nright\n")));
+    let release = |answer: Stdio| {
+        let mut command = fixture.release();
+        command.arg("--sign-minisign").arg(&key);
+        run(command.stdin(answer))
+    };
+    let says = ["Wrong password", "minisign could not sign by"];
+    release(answers("wrong\n")).ended(5).says(&says);
+    fixture.assert_no_release();
+    release(Stdio::null()).ended(5).says(&says[1..]);
+    fixture.assert_no_release();
+    let finished = release(answers("right\n")).succeeded();
+    let path = fixture.release_path();
+    assert_eq!(finished.stdout, format!("{}\n", path.display()));
+    for name in ["SHA256SUMS.minisig", "tiny-greeter.img.bmap.minisig"] {
+        assert!(names(&path).contains(&name.to_owned()), "{name}");
+    }
 }
 
 #[test]
