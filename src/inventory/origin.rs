@@ -18,7 +18,7 @@ pub enum FileOrigin {
     Base,
     /// A package, by name.
     Package(String),
-    /// A maintainer script of a package.
+    /// A maintainer script of a package, or dpkg, which ran it and kept its own database.
     Script,
     /// A file of an overlay that is copied as it is, by the name of the overlay.
     Overlay(String),

@@ -64,6 +64,11 @@ impl Folder {
         &self.path
     }
 
+    /// Who can read it and its files.
+    pub fn readers(&self) -> Readers {
+        self.readers
+    }
+
     /// The folder above, which has the disk that a release takes room on.
     pub fn above(&self) -> &Path {
         let above = self.path.parent();

@@ -121,7 +121,7 @@ impl Session<'_> {
         let path = |ending: &str| folder.partial().join(format!("{stem}.{ending}"));
         let mut outputs = Vec::new();
         for format in options.formats {
-            let mut output = self.output_as(&path(format.ending()), *format)?;
+            let mut output = self.output_for(&path(format.ending()), *format, folder.readers())?;
             if outputs.is_empty() {
                 output = self.with_block_map(output, &path(release::BLOCK_MAP_ENDING))?;
             }

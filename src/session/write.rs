@@ -31,6 +31,16 @@ impl Session<'_> {
             true => Readers::Owner,
             false => Readers::Anyone,
         };
+        self.output_for(path, format, readers)
+    }
+
+    /// As [`Session::output_as`], for `readers`.
+    pub(super) fn output_for(
+        &self,
+        path: &Path,
+        format: Format,
+        readers: Readers,
+    ) -> Result<Output, SessionError> {
         let output = Output::create(path, format, readers)?;
         output.partials().for_each(self.options.guard);
         Ok(output)

@@ -66,12 +66,12 @@ fn build<'a>(command: &'a mut Command, lock: &Path, image: &Path) -> &'a mut Com
 }
 
 impl Built {
-    /// Builds the image once more, packed and with a block map beside it.
-    fn packed(&self) -> PathBuf {
-        let packed = self.user.home().join("packed.img.xz");
+    /// Makes a release of the same image: it is packed, with a block map and a list of its packages beside it.
+    fn release(&self) -> PathBuf {
+        let folder = self.user.home().join("release");
         let mut command = self.user.imgbuild();
-        run(build(&mut command, &self.lock, &packed).arg("--bmap"));
-        packed
+        run(build(command.arg("release"), &self.lock, &folder));
+        folder
     }
 
     /// Copies the downloads, and nothing that was made of them, into a store for `user`.

@@ -1,11 +1,13 @@
 // Writes an image to a file as balenaEtcher writes it to a card, by balenaEtcher's own library, and prints what was
-// written as JSON. Usage: node etcher.js IMAGE FILE, with the folder of etcher-sdk in NODE_PATH. FILE must exist.
+// written as JSON. Usage: node etcher.js IMAGE FILE JUDGE, with the folder of etcher-sdk in NODE_PATH. FILE must exist.
+// With `card` as JUDGE, what is on the card is read again; with `map`, what is read from the image has the sums of its
+// block map. The library does either.
 'use strict';
 
 const { File } = require('etcher-sdk/build/source-destination');
 const { decompressThenFlash } = require('etcher-sdk/build/multi-write');
 
-const [image, file] = process.argv.slice(2);
+const [image, file, judge] = process.argv.slice(2);
 
 let sparse = false;
 const flash = decompressThenFlash({
@@ -18,7 +20,7 @@ const flash = decompressThenFlash({
   onProgress: (progress) => {
     sparse = progress.sparse;
   },
-  verify: true,
+  verify: judge === 'card',
 });
 flash
   .then(({ sourceMetadata, bytesWritten, failures }) => {

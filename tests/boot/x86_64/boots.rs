@@ -10,9 +10,11 @@ use crate::machine::Machine;
 use crate::machine::PATIENCE;
 use crate::mirror::{DebSpec, Server, TestArchive, TestKey};
 use crate::support::run_folder;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
@@ -34,12 +36,14 @@ fn x86_64_starts_with_secure_boot_and_settings_change_on_the_card_and_on_the_dev
         forwards: &[],
         lab: None,
     };
-    // bmaptool writes the card, which was in use.
-    let packed = BUILT.packed();
+    // bmaptool writes the image of a release to the card, which was in use.
+    let release = BUILT.release();
+    let packed = release.join("x86_64-haproxy-node.img.xz");
     let mut guest = Guest::start_with(&packed, &pc, settings::write_on_card);
     guest.machine.log_in();
     guest.settle();
     is_enforced(&mut guest.machine);
+    has_the_packages_of_its_release(&mut guest.machine, &release);
     differs_from_the_other_devices(Identity::of(&mut guest.machine));
     settings::taken_from_the_card(&mut guest.machine);
     settings::change_while_it_runs(&mut guest.machine);
@@ -55,7 +59,36 @@ fn x86_64_starts_with_secure_boot_and_settings_change_on_the_card_and_on_the_dev
     settings::kept_without_what_does_not_come_up(&mut guest.machine);
     let shown = settings::sealed(&mut guest.machine);
     guest.leave(|disk| settings::hold_none_of(disk, &shown));
-    fs_err::remove_file(packed).unwrap();
+    fs_err::remove_dir_all(release).unwrap();
+}
+
+/// dpkg has installed what both lists of the components in the folder `release` say, and nothing else.
+fn has_the_packages_of_its_release(machine: &mut Machine, release: &Path) {
+    let document = |ending: &str| -> Value {
+        let name = format!("x86_64-haproxy-node.{ending}.json");
+        serde_json::from_slice(&fs_err::read(release.join(name)).unwrap()).unwrap()
+    };
+    let listed = |packages: &Value, version: &str, is_installed: &dyn Fn(&Value) -> bool| {
+        let packages = packages.as_array().unwrap().iter();
+        let packages = packages.filter(|package| is_installed(package));
+        let text = |package: &Value, key: &str| package[key].as_str().unwrap().to_owned();
+        packages
+            .map(|package| format!("{} {}", text(package, "name"), text(package, version)))
+            .collect::<BTreeSet<String>>()
+    };
+    let has = |package: &Value, key: &str, words: &str| {
+        let mut notes = package[key].as_array().into_iter().flatten();
+        notes.any(|note| note.to_string().contains(words))
+    };
+    let query = "dpkg-query -W -f '${Package} ${Version}\\n'";
+    let installed = machine.succeed(query).lines().map(str::to_owned).collect();
+    let cyclonedx = &document("cdx")["components"];
+    let is_installed = |it: &Value| has(it, "properties", r#""imgbuild:installed","value":"true""#);
+    assert_eq!(listed(cyclonedx, "version", &is_installed), installed);
+    let spdx = &document("spdx")["packages"];
+    let is_installed = |it: &Value| has(it, "externalRefs", "pkg:deb/debian/");
+    let all = listed(spdx, "versionInfo", &is_installed);
+    assert!(installed.is_subset(&all), "{:?}", &installed - &all);
 }
 
 /// Firmware and kernel enforce signatures.

@@ -13,7 +13,7 @@ const USED: u8 = 0xa5;
 /// The number of bytes behind the image that were in use too. The root filesystem grows over them.
 const BEHIND: u64 = 256 << 20;
 
-/// Copies the packed image in the first argument to the card in the second one, by the block map beside the image.
+/// Copies the packed image in the first argument to the card in the second one, by the block map in the third one.
 /// `bmaptool copy` makes a regular file empty before it writes, so this calls its code, which is in modules of one of
 /// two names.
 const COPY: &str = "
@@ -22,9 +22,9 @@ try:
     from bmaptool import BmapCopy, TransRead
 except ImportError:
     from bmaptools import BmapCopy, TransRead
-image, card = sys.argv[1:]
+image, card, block_map = sys.argv[1:]
 source = TransRead.TransRead(image)
-with open(card, 'r+b') as target, open(image + '.bmap') as block_map:
+with open(card, 'r+b') as target, open(block_map) as block_map:
     BmapCopy.BmapCopy(source, target, block_map, source.size).copy()
 ";
 
@@ -61,11 +61,13 @@ fn ending(image: &Path) -> &str {
 
 /// Has bmaptool write `image` to a disk that was in use, and the programs for filesystems check the result.
 fn write_by_block_map(image: &Path, disk: &Path) {
-    let len = raw_len(image);
+    // The map of x.img.xz is x.img.bmap.
+    let map = image.with_extension("bmap");
+    let len = raw_len(&map);
     fs_err::File::create(disk).unwrap();
     use_up_to(disk, len);
     let mut python = Command::new("/usr/bin/python3");
-    run(python.args(["-c", COPY]).args([image, disk]));
+    run(python.args(["-c", COPY]).args([image, disk, &map]));
     assert!(
         has_unwritten_block(disk, len),
         "bmaptool has written what is free"
@@ -96,9 +98,9 @@ fn use_up_to(disk: &Path, len: u64) {
     std::io::copy(&mut std::io::repeat(USED).take(missing), &mut file).unwrap();
 }
 
-/// The length of the raw image in `image`, as the block map beside it says.
-fn raw_len(image: &Path) -> u64 {
-    let map = fs_err::read_to_string(format!("{}.bmap", image.display())).unwrap();
+/// The length of the raw image, as its block map says.
+fn raw_len(map: &Path) -> u64 {
+    let map = fs_err::read_to_string(map).unwrap();
     let len = map
         .split_once("<ImageSize>")
         .and_then(|(_, rest)| rest.split_once('<'))

@@ -59,7 +59,7 @@ fn what_is_no_image_is_refused() {
             &b"hello\n"[..],
             "has no partition table, expected a disk image",
         ),
-        (b"", "has no partition table"),
+        (b"", "it is empty, expected a disk image"),
         (b"7z\xbc\xaf\x27\x1c\0\x04", "it is a 7-Zip archive"),
         (b"\xfd7zXZ\0\0\x04 and no more", "cannot read the image"),
     ] {

@@ -34,7 +34,7 @@ fn each_file_has_the_part_of_the_build_that_wrote_it_or_the_package_that_dpkg_sa
             ("/etc/motd", json!({ "kind": "overlay", "name": "greeter" })),
             ("/var/lib/hello/state", json!({ "kind": "script" })),
             ("/etc/hostname", json!({ "kind": "setting" })),
-            ("/var/lib/dpkg/status", json!({ "kind": "imgbuild" })),
+            ("/etc/fstab", json!({ "kind": "imgbuild" })),
             ("/etc", json!(null)),
         ] {
             let found = origin(&fixture, &image, path);
