@@ -29,5 +29,6 @@ flash
   })
   .catch((error) => {
     console.error(error);
-    process.exitCode = 1;
+    // Streams that the library leaves open would keep the process from its end.
+    process.exit(1);
   });

@@ -14,7 +14,7 @@ fn inspect(fixture: &Fixture, image: &Path, arguments: &[&str]) -> Finished {
 
 /// The origin of the file `path` of `image`, and what was said beside it.
 fn origin(fixture: &Fixture, image: &Path, path: &str) -> (Value, String) {
-    let finished = inspect(fixture, image, &[path, "--json"]);
+    let finished = inspect(fixture, image, &[path, "--json", "--quiet"]);
     let entry: Value = serde_json::from_str(&finished.stdout).unwrap();
     (entry["origin"].clone(), finished.stderr)
 }
