@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::output::{self, Place, Request};
 use super::progress::Progress;
 use super::terminal::{now, print_file, print_path, say};
-use super::{files, inputs, locks};
+use super::{apart, inputs, locks};
 use crate::event::{Event, Reporter};
 use crate::plan::Plan;
 use crate::session::{Session, SessionError};
@@ -87,7 +87,7 @@ fn check_apart(spec: &Spec, requests: &[Request]) -> Result<(), Failure> {
         return Ok(());
     };
     let mut outputs = requests.iter().filter_map(|request| request.file(spec));
-    outputs.try_for_each(|output| files::check_apart("--output", &output, &[path]))
+    outputs.try_for_each(|output| apart::check("--output", &output, &[path]))
 }
 
 fn outputs(

@@ -4,7 +4,7 @@ use super::args::{DiffArgs, TalkArgs};
 use super::failure::Failure;
 use super::inspect::{open, write_page};
 use super::terminal::{print_json, print_text};
-use super::{exit, files, locks};
+use super::{apart, exit, locks};
 use crate::diff::{self, ImageDiff, LockDiff, Section, Side};
 use crate::inspect::InspectError;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use std::path::Path;
 /// Compares two images or two locks, and gives the exit code that says whether they differ.
 pub(super) fn diff(args: &DiffArgs, talk: TalkArgs) -> Result<u8, Failure> {
     if let Some(to) = &args.html {
-        files::check_apart("--html", to, &[&args.before, &args.after])?;
+        apart::check("--html", to, &[&args.before, &args.after])?;
     }
     if is_lock(&args.before) || is_lock(&args.after) {
         let diff = LockDiff::of(&locks::named(&args.before)?, &locks::named(&args.after)?);

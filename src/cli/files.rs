@@ -3,14 +3,12 @@
 //! The user may name a pipe, as with `<(pass show x)`, or a terminal. A person may need any time to type the
 //! passphrase of a password store. So the program waits without a limit, and prints what it waits for.
 
-use super::failure::Failure;
 use super::terminal::say;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The longest file of settings, and the longest secret.
@@ -24,24 +22,6 @@ const SILENCE: Timespec = Timespec {
 };
 /// The major and minor number of /dev/null, which is read as an empty file.
 const NULL: (u32, u32) = (1, 3);
-
-/// Refuses an output of `flag` at the path `to` that would replace or empty one of the `inputs`.
-pub(super) fn check_apart(flag: &str, to: &Path, inputs: &[&Path]) -> Result<(), Failure> {
-    let identity = |path: &Path| {
-        let found = fs_err::metadata(path).ok()?;
-        Some((found.dev(), found.ino()))
-    };
-    let Some(output) = identity(to) else {
-        return Ok(());
-    };
-    match inputs.iter().any(|input| identity(input) == Some(output)) {
-        true => Err(Failure::Usage(format!(
-            "`{flag} {0}`: `{0}` is what is read, and would be lost; expected another file",
-            to.display()
-        ))),
-        false => Ok(()),
-    }
-}
 
 /// Reads the file `path` of at most `limit` bytes, which the user named.
 pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

@@ -4,7 +4,7 @@ use super::args::{InspectArgs, TalkArgs};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{print_json, print_path, print_text, say};
-use super::{files, inputs, signals, terminal};
+use super::{apart, files, inputs, signals, terminal};
 use crate::inspect::{self, Disk, Found, Image, InspectError, Origins, Place, Report};
 use crate::rebuild::Manifest;
 use crate::unfinished::Unfinished;
@@ -21,7 +21,7 @@ pub(super) fn inspect(args: &InspectArgs, talk: TalkArgs) -> Result<(), Failure>
         .transpose()?;
     for (flag, to) in [("--html", &args.html), ("--extract", &args.extract)] {
         if let Some(to) = to {
-            files::check_apart(flag, to, &[&args.image])?;
+            apart::check(flag, to, &[&args.image])?;
         }
     }
     let image = open(&args.image, args.store.as_deref(), talk)?;

@@ -1,6 +1,7 @@
 //! The command line program. Only this module uses the process, its environment, its clock and its terminal. A
 //! command reads its arguments, calls the library, and prints.
 
+mod apart;
 mod args;
 mod build;
 mod cache;

@@ -3,7 +3,7 @@
 use super::args::{TalkArgs, TestArgs, Tested};
 use super::failure::Failure;
 use super::terminal::{print_json, print_text, say};
-use super::{build, environment, files, signals};
+use super::{apart, build, environment, signals};
 use crate::boot_test::{BootTest, Progress};
 use crate::fetch::Network;
 use serde_json::json;
@@ -16,7 +16,7 @@ pub(super) fn test(args: &TestArgs, talk: TalkArgs) -> Result<(), Failure> {
         Tested::Built(args) => (build::raw(args, talk)?, &args.source.input.store),
     };
     if let Some(to) = &args.log {
-        files::check_apart("--log", to, &[&image])?;
+        apart::check("--log", to, &[&image])?;
     }
     let report = |progress| match progress {
         Progress::LoginPrompt(after) if !talk.quiet => say_when("login prompt", after),
