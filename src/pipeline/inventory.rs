@@ -8,7 +8,7 @@ use crate::base::Format;
 use crate::define::board::Filesystem;
 use crate::digest::Sha256;
 use crate::disk::device::Device;
-use crate::disk::table::{self, Entry, Kind};
+use crate::disk::table::Entry;
 use crate::inventory::{FoundSecret, Inventory, Partition, WrittenBlob};
 use crate::layout::Layout;
 use crate::plan::Plan;
@@ -60,14 +60,13 @@ pub(super) fn partitions(
             Some(name) => defined(plan, name),
             None => mounted(context, number),
         };
-        let (kind, partuuid) = identified(&layout.table.kind, partition);
         Partition {
             number,
             name: name.cloned(),
             start: partition.start,
             len: partition.len,
-            kind,
-            partuuid,
+            kind: kind(&partition.entry),
+            partuuid: layout.table.partuuid(partition),
             filesystem,
             mount,
         }
@@ -104,17 +103,12 @@ fn mounted(context: &BuildContext<'_>, number: u32) -> (Option<&'static str>, Op
     (Some(filesystem), Some(volume.mount.to_string()))
 }
 
-/// The type and the PARTUUID of `partition` in a table of `kind`. The kernel makes the PARTUUID of an MBR of the disk id and
-/// the number.
-fn identified(kind: &Kind, partition: &table::Partition) -> (String, String) {
-    match (&partition.entry, kind) {
-        (Entry::Gpt(entry), _) => (uuid_text(&entry.type_guid), uuid_text(&entry.guid)),
-        (Entry::Primary(entry) | Entry::Logical { entry, .. }, Kind::Mbr { disk_id }) => (
-            format!("0x{:02x}", entry.type_byte),
-            format!("{disk_id:08x}-{:02x}", partition.number),
-        ),
-        (Entry::Primary(entry) | Entry::Logical { entry, .. }, Kind::Gpt { .. }) => {
-            (format!("0x{:02x}", entry.type_byte), String::new())
+/// The type of a partition: its GUID in a GPT, or its byte in an MBR.
+fn kind(entry: &Entry) -> String {
+    match entry {
+        Entry::Gpt(entry) => uuid_text(&entry.type_guid),
+        Entry::Primary(entry) | Entry::Logical { entry, .. } => {
+            format!("0x{:02x}", entry.type_byte)
         }
     }
 }
