@@ -141,8 +141,8 @@ impl Survey<'_> {
                 return self.inode(number, offset, &table);
             }
             let bitmaps = [
-                ("bitmap of blocks", group.block_bitmap),
-                ("bitmap of inodes", group.inode_bitmap),
+                ("block bitmap", group.block_bitmap),
+                ("inode bitmap", group.inode_bitmap),
             ];
             for (name, block) in bitmaps {
                 if block == offset / block_size {
@@ -163,14 +163,14 @@ impl Survey<'_> {
         let copies = superblock_copies(superblock);
         let copy = copies.iter().find(|(start, _)| *start == block);
         let Some((first, _)) = copy else {
-            return Spot::of_filesystem("descriptors of groups", bytes, 0);
+            return Spot::of_filesystem("group descriptors", bytes, 0);
         };
         // Only the first one stands behind the room for a boot loader.
         let is_first = *first == OFFSET / block_size;
         let start = if is_first { OFFSET } else { first * block_size };
         let name = match is_first {
             true => "superblock".to_owned(),
-            false => format!("copy of the superblock in block {block}"),
+            false => format!("backup superblock in block {block}"),
         };
         let end = start + SIZE as u64;
         if offset >= end {
@@ -202,8 +202,8 @@ impl Survey<'_> {
         let path = self.path(ino);
         let owner = match (path, ino) {
             (Some(_), _) => String::new(),
-            (None, JOURNAL_INO) => "inode of the journal: ".to_owned(),
-            (None, RESIZE_INO) => "inode for growth: ".to_owned(),
+            (None, JOURNAL_INO) => "journal inode: ".to_owned(),
+            (None, RESIZE_INO) => "resize inode: ".to_owned(),
             (None, _) => format!("inode {ino}, which no file has: "),
         };
         let at = offset - start;
