@@ -6,6 +6,11 @@ use crate::tree::{NodeId, TreePath};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// The file of accounts, passwd(5). Everybody on the device can read it, and a password may be in it.
+pub(super) const PASSWD: &str = "/etc/passwd";
+/// The file of passwords, shadow(5).
+pub(super) const SHADOW: &str = "/etc/shadow";
+
 /// The most accounts that are looked at; a system has some dozens.
 const MAX_ACCOUNTS: usize = 10_000;
 
@@ -73,12 +78,14 @@ impl Login {
 pub(super) struct Hashed {
     pub(super) account: Account,
     pub(super) hash: String,
+    /// The file that has the hash.
+    pub(super) file: &'static str,
 }
 
 /// The accounts in `/etc/passwd`, in its order.
 pub(super) fn accounts(files: &Files<'_>) -> Vec<Hashed> {
-    let passwd = files.text("/etc/passwd").unwrap_or_default();
-    let shadow = files.text("/etc/shadow").unwrap_or_default();
+    let passwd = files.text(PASSWD).unwrap_or_default();
+    let shadow = files.text(SHADOW).unwrap_or_default();
     let shadow: BTreeMap<&str, Vec<&str>> = shadow.lines().filter_map(named).collect();
     let groups = files.text("/etc/group").unwrap_or_default();
     let groups = members(&groups);
@@ -93,10 +100,10 @@ pub(super) fn accounts(files: &Files<'_>) -> Vec<Hashed> {
             continue;
         };
         let entry = shadow.get(name);
-        let hash = match (word, entry) {
-            ("x", Some(entry)) => entry.get(1).copied().unwrap_or("*"),
-            ("x", None) => "*",
-            (hash, _) => hash,
+        let (file, hash) = match (word, entry) {
+            ("x", Some(entry)) => (SHADOW, entry.get(1).copied().unwrap_or("*")),
+            ("x", None) => (SHADOW, "*"),
+            (hash, _) => (PASSWD, hash),
         };
         // A date of 0 for the last change asks for a new password.
         let expired = entry
@@ -118,6 +125,7 @@ pub(super) fn accounts(files: &Files<'_>) -> Vec<Hashed> {
                 login: login(shell, password, ssh_keys),
             },
             hash: hash.to_owned(),
+            file,
         });
     }
     accounts

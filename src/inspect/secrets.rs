@@ -4,7 +4,7 @@
 //! The files of packages are public, so they are passed over, apart from configuration files that differ from those of
 //! their packages. Of every other file, the first bytes are looked at.
 
-use super::accounts::{Hashed, Login};
+use super::accounts::{Hashed, Login, PASSWD, SHADOW};
 use super::files::Files;
 use super::owners::owners;
 use super::password::{hashes, well_known};
@@ -190,20 +190,21 @@ impl Search<'_> {
 
     /// Adds the accounts that are open to everybody. Hashes are found again in their files.
     fn of_accounts(&mut self, accounts: &[Hashed]) {
-        for Hashed { account, hash } in accounts {
-            if account.login.contains(&Login::WithoutPassword) {
-                let line = self.line_of("/etc/shadow", &account.name);
-                self.add(
-                    "/etc/shadow",
-                    line,
-                    SecretKind::NoPassword,
-                    Some(&account.name),
-                );
-            }
-            if self.is_well_known(hash, &account.name) {
-                let line = self.line_of("/etc/shadow", &account.name);
-                let kind = SecretKind::WellKnownPassword;
-                self.add("/etc/shadow", line, kind, Some(&account.name));
+        for Hashed {
+            account,
+            hash,
+            file,
+        } in accounts
+        {
+            let is_open = account.login.contains(&Login::WithoutPassword);
+            let is_known = self.is_well_known(hash, &account.name);
+            let kinds = [
+                is_open.then_some(SecretKind::NoPassword),
+                is_known.then_some(SecretKind::WellKnownPassword),
+            ];
+            for kind in kinds.into_iter().flatten() {
+                let line = self.line_of(file, &account.name);
+                self.add(file, line, kind, Some(&account.name));
             }
         }
     }
@@ -243,7 +244,8 @@ impl Search<'_> {
             return;
         }
         let text = String::from_utf8_lossy(&bytes);
-        let is_shadow = matches!(path.as_str(), "/etc/shadow" | "/etc/shadow-");
+        let plain = path.strip_suffix('-').unwrap_or(&path);
+        let has_accounts = [PASSWD, SHADOW].contains(&plain);
         let is_code = bytes.starts_with(b"#!") || CODE.iter().any(|end| path.ends_with(end));
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
@@ -251,11 +253,11 @@ impl Search<'_> {
                 self.add(&path, number, SecretKind::PrivateKey, None);
                 continue;
             }
-            let account = line.split(':').next().filter(|_| is_shadow);
+            let account = line.split(':').next().filter(|_| has_accounts);
             for hash in hashes(line) {
                 self.add(&path, number, SecretKind::PasswordHash, account);
                 let name = line.split(':').next().unwrap_or_default();
-                if !is_shadow && self.is_well_known(hash, name) {
+                if !has_accounts && self.is_well_known(hash, name) {
                     self.add(&path, number, SecretKind::WellKnownPassword, None);
                 }
             }

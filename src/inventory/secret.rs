@@ -1,7 +1,7 @@
 //! Looks for secrets that every device of an image would share: private keys, and passwords of accounts.
 //!
-//! Packages of an archive are public, and so is what they hold. Files that scripts drew at random are found elsewhere, by
-//! the file's look (`pipeline/generated_secrets.rs`).
+//! Packages of an archive are public, and so is what they hold. Files that scripts drew at random are found elsewhere,
+//! by the file's look (`pipeline/generated_secrets.rs`).
 
 use crate::tree::{Kind, Node, Objects, Origin, Tree, TreePath};
 use std::io;
@@ -12,8 +12,8 @@ const LONGEST: u64 = 64 << 10;
 /// The folders of a base image in which a private key would be somebody's own.
 const FOLDERS: [&str; 3] = ["/etc", "/root", "/home"];
 
-/// The file with the passwords of accounts, shadow(5).
-const SHADOW: &str = "/etc/shadow";
+/// The files with the passwords of accounts: passwd(5), which usually has none, and shadow(5).
+const ACCOUNTS: [&str; 2] = ["/etc/passwd", "/etc/shadow"];
 
 /// A file that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +41,13 @@ pub(super) fn secrets(tree: &Tree, objects: &dyn Objects) -> io::Result<Vec<Foun
             found.push(FoundSecret { path, origin });
         }
     }
-    let path = TreePath::constant(SHADOW);
-    let shadow = tree.resolve(&path).map(|id| text(tree.node(id), objects));
-    for account in accounts(&shadow.transpose()?.flatten().unwrap_or_default()) {
-        let origin = format!("with the password of account `{account}`");
-        let path = path.clone();
-        found.push(FoundSecret { path, origin });
+    for path in ACCOUNTS.map(TreePath::constant) {
+        let lines = tree.resolve(&path).map(|id| text(tree.node(id), objects));
+        for account in accounts(&lines.transpose()?.flatten().unwrap_or_default()) {
+            let origin = format!("with the password of account `{account}`");
+            let path = path.clone();
+            found.push(FoundSecret { path, origin });
+        }
     }
     Ok(found)
 }
@@ -71,10 +72,10 @@ pub(crate) fn begins_private_key(line: &str) -> bool {
     line.trim_start().starts_with("-----BEGIN ") && line.contains("PRIVATE KEY")
 }
 
-/// The accounts in `shadow` that have a password. A field that is no hash, such as `*`, locks an account.
-fn accounts(shadow: &str) -> impl Iterator<Item = &str> {
+/// The accounts in `text` that have a password. A field that is no hash, such as `*`, locks an account.
+fn accounts(text: &str) -> impl Iterator<Item = &str> {
     const LENGTH_OF_DES: usize = 13;
-    let fields = shadow.lines().map(|line| line.split(':'));
+    let fields = text.lines().map(|line| line.split(':'));
     fields.filter_map(|mut fields| {
         let (name, hash) = (fields.next()?, fields.next()?);
         (hash.starts_with('$') || hash.len() == LENGTH_OF_DES).then_some(name)
@@ -104,5 +105,7 @@ mod tests {
         let shadow = "root:*:20000:0:99999:7:::\nadmin:!$y$j9T$a$b:20000::::::\nnobody:!*:1::::::\n\
              me:$y$j9T$salt$hash:20000::::::\nold:aaBBccDDeeFFg:1::::::\nnone::1::::::\nbroken\n";
         assert_eq!(accounts(shadow).collect::<Vec<_>>(), ["me", "old"]);
+        let passwd = "root:x:0:0::/root:/bin/sh\nme:$6$salt$hash:1000:1000::/home/me:/bin/sh\n";
+        assert_eq!(accounts(passwd).collect::<Vec<_>>(), ["me"]);
     }
 }

@@ -1,6 +1,7 @@
 //! `imgbuild inspect` on images that others have made. The programs that made them, and those that administrators ask,
 //! say what the report has to say.
 
+mod accounts;
 mod damage;
 pub(crate) mod hostile;
 pub(crate) mod made;
