@@ -155,6 +155,12 @@ pub struct Unpacked<T> {
     pub file: Option<Sha256>,
 }
 
+/// The number of threads that unpack a file: one for each processor, and sixteen at most.
+pub(crate) fn n_threads() -> u32 {
+    let n_cores = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
+    u32::try_from(n_cores).expect("at most sixteen")
+}
+
 /// Unpacks `input` for `take`, which reads the disk, and gives the digest of the input. Every byte of the
 /// input is read once. A zip archive has to be read from its end, so it is copied to `scratch`.
 ///

@@ -3,12 +3,10 @@
 use super::error::RebuildError;
 use crate::base::input::Input;
 use crate::base::packing::{self, PackingError};
+use crate::base::source::MAX_DISK;
 use crate::digest::Sha256;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// The longest file of an image.
-const MAX_FILE: u64 = 256 << 30;
 
 /// A published image that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +29,7 @@ pub fn read<T>(
     scratch: PathBuf,
     take: impl FnOnce(&mut dyn Read) -> io::Result<T>,
 ) -> Result<Published<T>, RebuildError> {
-    let input = Input::open(path, MAX_FILE).map_err(|source| RebuildError::Open {
+    let input = Input::open(path, MAX_DISK).map_err(|source| RebuildError::Open {
         path: path.to_owned(),
         source,
     })?;
@@ -45,9 +43,7 @@ pub fn read<T>(
         let disk = take(&mut input).map_err(|error| failed(PackingError::Read(error)))?;
         return Ok(Published { disk, file: None });
     }
-    let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
-    let n_threads = u32::try_from(n_threads).expect("at most sixteen");
-    let unpacked = packing::unpack(input, n_threads, scratch, |_, disk| take(disk));
+    let unpacked = packing::unpack(input, packing::n_threads(), scratch, |_, disk| take(disk));
     let unpacked = unpacked.map_err(failed)?;
     Ok(Published {
         disk: unpacked.disk,

@@ -46,9 +46,8 @@ pub(crate) fn unpack(
         let stage = Stage::Open;
         reporter.report(Event::Advanced { stage, amount });
     };
-    let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
-    let n_threads = u32::try_from(n_threads).expect("at most sixteen");
-    packing::unpack(input, n_threads, store.scratch_path(), |packing, disk| {
+    let (n_threads, scratch) = (packing::n_threads(), store.scratch_path());
+    packing::unpack(input, n_threads, scratch, |packing, disk| {
         sparse::copy(store, disk, bounds(packing), &mut advance)
     })
 }
