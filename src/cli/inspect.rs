@@ -7,6 +7,7 @@ use super::terminal::{print_json, print_path, print_text, say};
 use super::{apart, files, inputs, signals, terminal};
 use crate::inspect::{self, Disk, Found, Image, InspectError, Origins, Place, Report};
 use crate::rebuild::Manifest;
+use crate::release::MANIFEST;
 use crate::unfinished::Unfinished;
 use serde_json::json;
 use std::io::{self, Write};
@@ -97,7 +98,7 @@ fn verdict(report: Report) -> Result<(), Failure> {
 /// used, is named and passed over.
 fn origins(args: &InspectArgs, image: &Image) -> Result<Option<Origins>, Failure> {
     let path = args.manifest.clone();
-    let path = path.unwrap_or_else(|| args.image.with_file_name("manifest.json"));
+    let path = path.unwrap_or_else(|| args.image.with_file_name(MANIFEST));
     let unused = |why: &str| say(&format!("`{}` is not used: {why}", path.display()));
     let manifest = match &args.manifest {
         Some(_) => {

@@ -8,6 +8,7 @@ use super::{files, inputs, target};
 use crate::diag::visible_name;
 use crate::lock::Lock;
 use crate::rebuild::{self, Manifest, RebuildError};
+use crate::release::MANIFEST;
 use crate::session::Rebuilt;
 use serde_json::json;
 use std::io;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Verifies the image and prints the result.
 pub(super) fn verify(args: &VerifyArgs, talk: TalkArgs) -> Result<(), Failure> {
     let path = args.manifest.clone();
-    let path = path.unwrap_or_else(|| args.image.with_file_name("manifest.json"));
+    let path = path.unwrap_or_else(|| args.image.with_file_name(MANIFEST));
     let text = files::read(&path, files::MAX_LONG).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => RebuildError::NoManifest(path.clone()).into(),
         _ => Failure::reading(&path)(error),

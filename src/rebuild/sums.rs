@@ -5,6 +5,7 @@ use super::manifest::{Manifest, is_plain};
 use super::published;
 use crate::base::input::{Input, InputError};
 use crate::digest::{Hasher, Sha256};
+use crate::release::SUMS;
 use serde::Serialize;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ pub fn sums(
 
 /// The manifest in the file `path` by the `SHA256SUMS` in `folder`.
 fn of_manifest(path: &Path, folder: &Path) -> Result<Option<Sum>, RebuildError> {
-    let list = folder.join("SHA256SUMS");
+    let list = folder.join(SUMS);
     let Some(input) = open(&list)? else {
         return Ok(None);
     };

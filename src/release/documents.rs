@@ -28,9 +28,9 @@ pub fn documents(contents: &Contents<'_>) -> Vec<Document> {
             .collect()
     };
     let manifest = manifest::manifest(contents, &components, &artifacts(&documents));
-    documents.push(Document::json("manifest.json".to_owned(), &manifest));
+    documents.push(Document::json(manifest::MANIFEST.to_owned(), &manifest));
     let sums = sums::sums(&contents.images.raw, &artifacts(&documents));
-    documents.push(Document::new(sums::NAME.to_owned(), sums.into()));
+    documents.push(Document::new(sums::SUMS.to_owned(), sums.into()));
     documents.extend(imager::documents(contents));
     documents
 }

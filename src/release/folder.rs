@@ -4,7 +4,7 @@ use super::contents::{Document, Images};
 use super::error::ReleaseError;
 use super::minisign::Minisign;
 use super::sign::Signer;
-use super::sums;
+use super::sums::SUMS;
 use crate::listing;
 use crate::unfinished::{Readers, Unfinished, UnfinishedFolder};
 use std::io::{self, Write};
@@ -154,5 +154,5 @@ impl Folder {
 
 /// The names of the files that are signed.
 fn signed(images: &Images) -> [&str; 2] {
-    [sums::NAME, &images.block_map.name]
+    [SUMS, &images.block_map.name]
 }

@@ -12,6 +12,9 @@ use crate::plan::Plan;
 use crate::specification::{Configure, ImageBase};
 use serde_json::{Map, Value as Json, json};
 
+/// The name of the file of the manifest of a release.
+pub const MANIFEST: &str = "manifest.json";
+
 /// The version of the form of a manifest.
 pub const MANIFEST_VERSION: u32 = 1;
 

@@ -29,7 +29,8 @@ pub use contents::{Artifact, BLOCK_MAP_ENDING, Contents, Document, Images, stem}
 pub use documents::documents;
 pub use error::ReleaseError;
 pub use folder::Folder;
-pub use manifest::{MANIFEST_VERSION, OTHERWISE_COMPARED, statements};
+pub use manifest::{MANIFEST, MANIFEST_VERSION, OTHERWISE_COMPARED, statements};
 pub use minisign::{Minisign, MinisignError};
 pub use sign::{SignError, Signer};
+pub use sums::SUMS;
 pub use url::{BadUrlBase, UrlBase};

@@ -3,8 +3,8 @@
 use super::contents::Artifact;
 use std::collections::BTreeMap;
 
-/// The name of the file.
-pub(super) const NAME: &str = "SHA256SUMS";
+/// The name of the file of the checksums of a release.
+pub const SUMS: &str = "SHA256SUMS";
 
 /// The sums of `artifacts` and of the raw image, which need not be one of them, sorted by name.
 pub(super) fn sums(raw: &Artifact, artifacts: &[Artifact]) -> String {
