@@ -94,8 +94,8 @@ fn verdict(report: Report) -> Result<(), Failure> {
     }
 }
 
-/// The origins of the files of `image`, by its manifest. One that lies beside the image, and is not its own or cannot be
-/// used, is named and passed over.
+/// The origins of the files of `image`, by its manifest. A manifest that lies beside the image, and is not its own or
+/// cannot be used, is named in a message and passed over.
 fn origins(args: &InspectArgs, image: &Image) -> Result<Option<Origins>, Failure> {
     let path = args.manifest.clone();
     let path = path.unwrap_or_else(|| args.image.with_file_name(MANIFEST));

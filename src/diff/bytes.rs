@@ -57,8 +57,8 @@ pub(super) fn is_equal(before: &Image, after: &Image) -> Result<bool, InspectErr
         })
 }
 
-/// The differences in partitions, by number, apart from those that are `changed` anyway. Partitions of different lengths
-/// are passed over, because their lengths say that they differ.
+/// The differences in partitions, by number, apart from those that are `changed` anyway. Partitions of different
+/// lengths are passed over, because their lengths say that they differ.
 pub(super) fn partitions(
     before: Disk<'_>,
     after: Disk<'_>,

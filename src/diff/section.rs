@@ -29,7 +29,7 @@ pub struct Section {
 /// A change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// `+`, `-` or `~`.
+    /// `+` if it is added, `-` if it is removed, `~` if it is changed, `!` for what could not be read.
     pub sign: char,
     /// What differs.
     pub name: String,

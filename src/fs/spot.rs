@@ -31,7 +31,7 @@ pub struct Field {
 /// How a value is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Permissions: `0644`.
+    /// The mode of an inode, with its type: `100644`.
     Octal,
     /// A number: `17`.
     Decimal,

@@ -13,7 +13,7 @@ const FOLDERS: [&str; 4] = ["/boot", "/boot/firmware", "/boot/efi", ""];
 const MAX_KERNEL: u64 = 128 << 20;
 /// The words before the version in a kernel.
 const WORDS: &[u8] = b"Linux version ";
-/// The longest version that is shown: that of a kernel's own name for itself.
+/// The longest version that is shown, which is the longest one of uname(2) (`__NEW_UTS_LEN` of Linux).
 const MAX_VERSION: usize = 64;
 const MAX_WORDS: usize = WORDS.len() + MAX_VERSION;
 /// The bytes of an unpacked kernel that are in memory at once, twice at most.

@@ -56,8 +56,9 @@ const MAX_NAME: usize = 32;
 const USUAL_N: RangeInclusive<u64> = 512..=16_384;
 const USUAL_R: RangeInclusive<u32> = 8..=32;
 
-/// The passwords that images are published with: those of Raspberry Pi OS, DietPi, Armbian, Odroid's, Debian's for
-/// BeagleBone, Orange Pi, Radxa, Kali, Alpine and OpenWrt builds, and words that people try first.
+/// The passwords that images are or were published with: those of Raspberry Pi OS, DietPi, Armbian, Hardkernel
+/// (Odroid), Debian for BeagleBone (`temppwd`), Orange Pi, Radxa (`rock`), Linaro, Ubuntu, Arch Linux ARM (`alarm`),
+/// Kali and Khadas, and words that people try first.
 const WELL_KNOWN: [&str; 22] = [
     "raspberry",
     "dietpi",

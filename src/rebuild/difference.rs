@@ -23,7 +23,7 @@ pub struct Differences {
     pub len: Option<Length>,
     /// The parts that differ, in the order in which they lie on the disk.
     pub parts: Vec<Difference>,
-    /// The length of all blocks that differ and are in none of these parts, because there are too many.
+    /// The bytes of further blocks and parts that differ, which are too many to be told apart.
     pub further: u64,
 }
 

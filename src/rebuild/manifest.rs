@@ -105,7 +105,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// The text is no manifest, or the image was made by another version of this program.
+    /// The text is no manifest, or one in another form.
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, RebuildError> {
         let wrong = |source| RebuildError::Manifest {
             path: path.to_owned(),

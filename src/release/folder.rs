@@ -98,8 +98,8 @@ impl Folder {
         })
     }
 
-    /// Signs the files of the folder from which all others can be checked: the checksums, and the block map of `images`,
-    /// whose signature bmaptool verifies.
+    /// Signs the files of the folder from which all others can be checked: the checksums, and the block map of
+    /// `images`, whose signature bmaptool verifies.
     ///
     /// # Errors
     ///

@@ -10,9 +10,9 @@ use serde_json::{Map, Value as Json};
 use std::path::Path;
 
 impl Session<'_> {
-    /// Builds the image that `plan` describes, and compares the disk in the file `published` with it. Everything that
-    /// the image was made of is verified, so that no difference comes from a damaged store. `raw` is the published image by its manifest. If the image holds secrets, no
-    /// content is shown.
+    /// Builds the image that `plan` describes, and compares the disk in the file `published` with it. `raw` is what the
+    /// manifest says about the published disk. Everything that the image was made of is verified, so that no difference
+    /// comes from a damaged store. If the image holds secrets, no content is in the result.
     ///
     /// # Errors
     /// The image cannot be built, the file cannot be read, or an object that went into the image is damaged;

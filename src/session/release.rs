@@ -23,27 +23,12 @@ pub struct ReleaseOptions<'a> {
     pub level: Level,
     /// The address of the folder in which the files will be published.
     pub url_base: Option<&'a UrlBase>,
-    /// The gpg that signs the checksums.
+    /// The gpg that signs the checksums and the block map.
     pub signer: Option<&'a Signer>,
-    /// The minisign that signs the checksums.
+    /// The minisign that signs the same files.
     pub minisign: Option<&'a Minisign>,
     /// Whether the image may hold secrets, because it is not for the public.
     pub allow_secrets: bool,
-}
-
-/// The error of writing an image into `folder`. The unfinished folder is gone when a person reads it, so a full disk is
-/// named by the folder above.
-fn naming(error: SessionError, folder: &Folder) -> SessionError {
-    match error {
-        SessionError::Sink(SinkError::NoSpace { needed, free, .. }) => {
-            SessionError::Sink(SinkError::NoSpace {
-                folder: folder.above().to_owned(),
-                needed,
-                free,
-            })
-        }
-        other => other,
-    }
 }
 
 impl Session<'_> {
@@ -170,5 +155,20 @@ impl Session<'_> {
                 restricted.join("`, `")
             )));
         }
+    }
+}
+
+/// The error of writing an image into `folder`. The unfinished folder is gone when a person reads it, so a full disk is
+/// named by the folder above.
+fn naming(error: SessionError, folder: &Folder) -> SessionError {
+    match error {
+        SessionError::Sink(SinkError::NoSpace { needed, free, .. }) => {
+            SessionError::Sink(SinkError::NoSpace {
+                folder: folder.above().to_owned(),
+                needed,
+                free,
+            })
+        }
+        other => other,
     }
 }
