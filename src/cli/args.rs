@@ -234,7 +234,7 @@ pub(crate) struct ReleaseArgs {
 /// How to verify an image.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The image, as it is or packed with xz, zstd, gzip or bzip2.
+    /// The image, as it is or packed with xz, zstd, gzip, bzip2 or zip.
     pub(crate) image: PathBuf,
     /// Its manifest; otherwise manifest.json beside it.
     #[arg(long, value_name = "FILE")]

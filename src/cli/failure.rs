@@ -231,7 +231,9 @@ fn rebuild_help(error: &RebuildError) -> Option<&'static str> {
         }
         RebuildError::Secrets(_) => "give it with --secret KEY=@FILE, if you know it",
         RebuildError::BaseFile(_) => "give that file with --base FILE",
-        RebuildError::BaseName { .. } => "call the file so",
+        RebuildError::BaseName { .. } => {
+            "give the file this name, which is a part of what the image was made of"
+        }
         RebuildError::Definitions { .. } => {
             "give the boards, profiles and overlays of its maker with --definitions DIR"
         }

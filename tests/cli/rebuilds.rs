@@ -103,6 +103,12 @@ fn a_packed_image_is_verified_as_it_is() {
         let finished = run(&mut fixture.verify(&packed)).succeeded();
         assert_eq!(finished.stdout, "identical\n", "{program}");
     }
+    let archive = PathBuf::from(format!("{}.zip", image.display()));
+    let mut zip = Command::new("python3");
+    zip.args(["-m", "zipfile", "-c"]).arg(&archive);
+    command::run(zip.arg(&image));
+    let finished = run(&mut fixture.verify(&archive)).succeeded();
+    assert_eq!(finished.stdout, "identical\n");
     let packed = PathBuf::from(format!("{}.xz", image.display()));
     flip(&packed, 5000);
     run(&mut fixture.verify(&packed))

@@ -22,7 +22,7 @@ pub(crate) struct InspectArgs {
     /// Write the report as one page for a browser, with maps of the disk and of what takes the space.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "path"])]
     pub(crate) html: Option<PathBuf>,
-    /// The manifest of the image, which says who wrote each file [default: manifest.json beside the image].
+    /// The manifest of the image, which says who wrote each file; otherwise manifest.json beside it.
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
     /// Print JSON.
