@@ -5,17 +5,22 @@
 //! page of every source package, for any time.
 
 use crate::inspect::{Package, System};
+use crate::lock::LockedPackage;
 
 const CHANGELOGS: &str = "https://metadata.ftp-master.debian.org/changelogs";
 const TRACKER: &str = "https://tracker.debian.org/pkg";
 /// What others put into the versions of packages that they have changed.
 const OTHERS: [&str; 4] = ["+rpt", "ubuntu", "armbian", "dietpi"];
+/// The first parts of the names that locks give to Debian's archives. A base image's own sources are called by their
+/// addresses.
+const ARCHIVES: [&str; 2] = ["debian", "debian-security"];
+/// The end of the hosts of Debian's archives.
+const HOSTS: &str = ".debian.org";
 
 /// The changelog of `package` in `system`, if the package is Debian's as far as one can see.
 pub(super) fn of_installed(package: &Package, system: &System) -> Option<String> {
     let is_debian = system.os_release.get("ID").is_some_and(|id| id == "debian");
-    let is_others = OTHERS.iter().any(|mark| package.version.contains(mark));
-    if !is_debian || is_others || package.name.is_empty() {
+    if !is_debian || is_others(&package.version) || package.name.is_empty() {
         return None;
     }
     let (source, version) = source(package);
@@ -26,9 +31,22 @@ pub(super) fn of_installed(package: &Package, system: &System) -> Option<String>
     Some(format!("{CHANGELOGS}/{}_changelog", quoted(&path)))
 }
 
-/// The page of the source package of the file at `path` of a Debian archive, `pool/main/t/tor/tor_…`. A lock does not
-/// have the version of the source, which is another one than that of some packages.
-pub(super) fn of_pool(path: &str) -> Option<String> {
+/// The page of the source package of `package`, if its archive is Debian's as far as one can see. A lock does not have
+/// the version of the source, which is another one than that of some packages.
+pub(super) fn of_locked(package: &LockedPackage) -> Option<String> {
+    let (archive, _) = package.repository.split_once('/')?;
+    let is_debian = ARCHIVES.contains(&archive) || archive.ends_with(HOSTS);
+    let is_debian = is_debian && !is_others(&package.version);
+    is_debian.then(|| of_pool(&package.path)).flatten()
+}
+
+/// Whether somebody else than Debian has changed the package with this `version`.
+fn is_others(version: &str) -> bool {
+    OTHERS.iter().any(|mark| version.contains(mark))
+}
+
+/// The page of the source package of the file at `path` of a Debian archive, `pool/main/t/tor/tor_…`.
+fn of_pool(path: &str) -> Option<String> {
     let mut names = path.rsplit('/');
     let (_file, source, prefix_of, component) =
         (names.next()?, names.next()?, names.next()?, names.next()?);
@@ -70,6 +88,7 @@ fn quoted(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Sha256;
 
     fn package(name: &str, version: &str, source: Option<&str>, section: &str) -> Package {
         Package {
@@ -153,6 +172,31 @@ mod tests {
         let hostile = package("a\"><x>", "1", None, "shells");
         let address = of_installed(&hostile, &system("debian")).unwrap();
         assert!(!address.contains(['"', '<', '>']), "{address}");
+    }
+
+    #[test]
+    fn a_locked_package_of_another_archive_leads_nowhere() {
+        for (repository, version, is_debian) in [
+            ("debian/trixie", "1.0-1", true),
+            ("debian-security/trixie-security", "1.0-1", true),
+            ("deb.debian.org/debian/trixie", "1.0-1", true),
+            ("deb.debian.org/debian/trixie", "1.0-1+rpt2", false),
+            ("archive.raspberrypi.com/debian/trixie", "1.0-1", false),
+            ("armbian/trixie", "1.0-1", false),
+        ] {
+            let package = LockedPackage {
+                name: "tor".to_owned(),
+                architecture: "arm64".to_owned(),
+                version: version.to_owned(),
+                repository: repository.to_owned(),
+                path: "pool/main/t/tor/tor_1.0-1_arm64.deb".to_owned(),
+                size: 1,
+                sha256: Sha256::of(b""),
+                automatic: false,
+            };
+            let expected = is_debian.then(|| format!("{TRACKER}/tor"));
+            assert_eq!(of_locked(&package), expected, "{repository} {version}");
+        }
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub(super) fn of_locks<'l>(
             name: package.name.clone(),
             architecture: package.architecture.clone(),
             version: package.version.clone(),
-            changelog: changelog::of_pool(&package.path),
+            changelog: changelog::of_locked(package),
         };
         packages.iter().map(item).collect()
     };
