@@ -21,21 +21,21 @@ pub enum SignError {
     #[error(
         "gpg has no secret key `{key}`: expected what `gpg --list-secret-keys` shows, such as a fingerprint or an \
          address{}",
-        words(.said)
+        words(.output)
     )]
     NoKey {
         /// The key.
         key: String,
         /// What gpg says.
-        said: String,
+        output: String,
     },
     /// gpg refuses to sign.
-    #[error("gpg could not sign `{}`{}", .path.display(), words(.said))]
+    #[error("gpg could not sign `{}`{}", .path.display(), words(.output))]
     Refused {
         /// The file.
         path: PathBuf,
         /// What gpg says.
-        said: String,
+        output: String,
     },
     /// gpg cannot be started.
     #[error("cannot start `{}`", .program.display())]
@@ -48,10 +48,10 @@ pub enum SignError {
 }
 
 /// What gpg says, behind an error.
-fn words(said: &str) -> String {
-    match said.trim() {
+fn words(output: &str) -> String {
+    match output.trim() {
         "" => String::new(),
-        said => format!("; it says:\n{said}"),
+        output => format!("; it says:\n{output}"),
     }
 }
 
@@ -77,7 +77,7 @@ impl Signer {
             true => Ok(signer),
             false => Err(SignError::NoKey {
                 key: key.to_owned(),
-                said: text(&output),
+                output: text(&output),
             }),
         }
     }
@@ -99,7 +99,7 @@ impl Signer {
             true => Ok(name.into()),
             false => Err(SignError::Refused {
                 path: path.to_owned(),
-                said: text(&output),
+                output: text(&output),
             }),
         }
     }
