@@ -1,9 +1,11 @@
 //! A boot test: starts an image in QEMU as it would start on a board, and runs its health checks.
 //!
 //! The test does not write to the image: the disk of the machine is a qcow2 overlay over it. The overlay has 8 GiB,
-//! so that the growth of the root filesystem is tested too. An image in qcow2 is tested by a raw copy of it.
+//! so that the growth of the root filesystem is tested too, or as many bytes as a longer image. An image in qcow2 is
+//! tested by a raw copy of it.
 
 mod checks;
+mod convert;
 mod disk;
 
 pub use checks::{Check, Outcome};
@@ -160,9 +162,13 @@ impl BootTest<'_> {
         let folder = store.scratch_path();
         fs_err::create_dir(&folder)?;
         let qemu_img = || self.find("qemu-img", "qemu-utils");
-        let image = match format {
-            Format::Raw => self.image.to_owned(),
-            Format::Qcow2 => disk::convert(&qemu_img()?, self.image, &folder)?,
+        let (image, left) = match format {
+            Format::Raw => (self.image.to_owned(), self.timeout),
+            Format::Qcow2 => {
+                let program = qemu_img()?;
+                let copy = convert::convert(&program, self.image, &folder, &store, self.timeout)?;
+                (copy.path, self.timeout.saturating_sub(copy.took))
+            }
         };
         let file = ImageFile(&image);
         let opened = Opened::parse(&file, Sha256([0; 32])).map_err(MachineError::from)?;
@@ -186,14 +192,15 @@ impl BootTest<'_> {
         command.args(["-netdev", network]);
         let unkept = folder.join("console.log");
         let log = fs_err::File::create(self.log.unwrap_or(&unkept))?;
-        self.watch(&mut command, log, checks)
+        self.watch(&mut command, log, left, checks)
     }
 
-    /// Runs QEMU as `command` and examines the machine.
+    /// Runs QEMU as `command` and examines the machine, which may take as long as `patience`.
     fn watch(
         &self,
         command: &mut Command,
         log: fs_err::File,
+        patience: Duration,
         checks: &mut Vec<Check>,
     ) -> Result<(), BootTestError> {
         let (stderr, lines, end) = ErrorLines::new()?;
@@ -202,7 +209,7 @@ impl BootTest<'_> {
             // This is dropped after the console, so that all lines of QEMU are reported.
             let _end = end;
             scope.spawn(|| lines.for_each(|line| (self.report)(Progress::Qemu(line.to_owned()))));
-            let mut console = Console::start(command, log, self.timeout, self.interrupts)?;
+            let mut console = Console::start(command, log, patience, self.interrupts)?;
             self.examine(&mut console, checks)?;
             // All checks are done, so an error of this does not matter.
             let _ = console.type_line("systemctl poweroff");

@@ -141,16 +141,21 @@ fn boot_test(error: &BootTestError) -> u8 {
         | BootTestError::Disk(
             MachineDiskError::Read(_)
             | MachineDiskError::NeedsFile(_)
-            | MachineDiskError::Convert(_),
+            | MachineDiskError::TooLong(_)
+            | MachineDiskError::Convert(_)
+            | MachineDiskError::Swells(_),
         )
         | BootTestError::Machine(MachineError::Open(_) | MachineError::Architecture(_))
         | BootTestError::Console(ConsoleError::Start { .. }) => INPUT,
         BootTestError::Prepare(_)
-        | BootTestError::Disk(MachineDiskError::Overlay(_) | MachineDiskError::Start(_))
+        | BootTestError::Disk(
+            MachineDiskError::NoRoom | MachineDiskError::Overlay(_) | MachineDiskError::Start(_),
+        )
         | BootTestError::Console(ConsoleError::Talk(_)) => OUTPUT,
         BootTestError::Console(ConsoleError::Interrupted) => INTERRUPT,
-        BootTestError::Failed { .. } | BootTestError::Machine(_) | BootTestError::Console(_) => {
-            CHECK
-        }
+        BootTestError::Failed { .. }
+        | BootTestError::Disk(MachineDiskError::Late(_))
+        | BootTestError::Machine(_)
+        | BootTestError::Console(_) => CHECK,
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! The end-to-end lane starts real machines.
 
+mod disks;
+
 use crate::bases;
 use crate::command;
 use crate::fixture::{Fixture, run};
@@ -376,39 +378,4 @@ fn an_image_that_exists_takes_no_flags_of_a_build() {
     run(&mut several)
         .ended(2)
         .says(&["error: `--board`, `--set` cannot change `x.img`: "]);
-}
-
-#[test]
-fn an_image_in_qcow2_is_tested_and_not_changed() {
-    let machine = TestMachine::of_health("firewall ok\n", "");
-    fs_err::remove_file(machine.0.path("bin/qemu-img")).unwrap();
-    // The bytes count, and not the name.
-    let image = machine.0.path("work/disk");
-    let qemu_img = |arguments: &[&str], files: &[&Path]| {
-        command::run(Command::new("qemu-img").args(arguments).args(files));
-    };
-    qemu_img(
-        &["convert", "-f", "raw", "-O", "qcow2"],
-        &[&machine.0.image(), &image],
-    );
-    let before = fs_err::read(&image).unwrap();
-    run(&mut machine.command_for(&image, &[])).succeeded();
-    assert!(fs_err::read(&image).unwrap() == before);
-    assert_eq!(machine.0.scratch(), Vec::<String>::new());
-
-    let over = machine.0.path("work/over.qcow2");
-    let create = ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"];
-    qemu_img(&create, &[&image, &over]);
-    let data = format!("data_file={}", machine.0.path("work/data").display());
-    let beside = machine.0.path("work/beside.qcow2");
-    let create = ["create", "-q", "-f", "qcow2", "-o", &data];
-    qemu_img(&create, &[&beside, Path::new("1M")]);
-    for (file, words) in [(&over, "a backing file"), (&beside, "a data file")] {
-        let finished = run(&mut machine.command_for(file, &[])).ended(4);
-        finished.says(&[&format!("needs {words}"), "qemu-img convert -O qcow2"]);
-    }
-    fs_err::write(&image, &before[..100]).unwrap();
-    let finished = run(&mut machine.command_for(&image, &[])).ended(4);
-    finished.says(&["cannot make a raw disk of the image", "qemu-img: "]);
-    assert_eq!(machine.0.scratch(), Vec::<String>::new());
 }

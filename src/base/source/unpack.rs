@@ -16,7 +16,7 @@ const MAX_RATIO: u64 = 256;
 /// The length up to which any ratio is accepted: hashing such a disk takes a second or two.
 const SMALL_DISK: u64 = 1 << 30;
 /// The bytes that stay free on the filesystem of the store.
-const RESERVE: u64 = 64 << 20;
+pub(crate) const RESERVE: u64 = 64 << 20;
 
 /// Unpacks the disk in `input` into the scratch space of `store`, and reports the beginning of this and its advance.
 ///
@@ -38,7 +38,7 @@ pub(crate) fn unpack(
     let bounds = |packing| Bounds {
         len: match packing {
             Packing::Raw => MAX_DISK,
-            _ => packed.saturating_mul(MAX_RATIO).clamp(SMALL_DISK, MAX_DISK),
+            _ => most(packed),
         },
         room,
     };
@@ -50,6 +50,11 @@ pub(crate) fn unpack(
     packing::unpack(input, n_threads, scratch, |packing, disk| {
         sparse::copy(store, disk, bounds(packing), &mut advance)
     })
+}
+
+/// The most bytes that the disk in a packed file of `packed` bytes may have.
+pub(crate) fn most(packed: u64) -> u64 {
+    packed.saturating_mul(MAX_RATIO).clamp(SMALL_DISK, MAX_DISK)
 }
 
 impl Source<'_> {
