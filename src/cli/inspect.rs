@@ -137,10 +137,7 @@ fn origins(args: &InspectArgs, image: &Image) -> Result<Option<Origins>, Failure
         return Ok(None);
     }
     let origins = Origins::new(&manifest);
-    if origins.is_none() {
-        unused("it does not say who wrote which file");
-    }
-    Ok(origins)
+    Ok(origins.inspect_err(|error| unused(&error.to_string())).ok())
 }
 
 /// Prints a file as it is.

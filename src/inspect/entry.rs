@@ -110,7 +110,7 @@ impl Entry {
     ) -> Self {
         let origins = origins.filter(|_| self.kind != "directory");
         let package = self.package.as_deref();
-        self.origin = origins.and_then(|it| it.of(&it.path(partition, path)?, package));
+        self.origin = origins.and_then(|it| it.of(partition, path, package));
         self
     }
 }
@@ -151,7 +151,9 @@ pub fn to_text(entries: &[Entry]) -> String {
     let (owners, sizes) = (width(owner), width(size));
     let line = |entry: &Entry| {
         let target = entry.target.as_ref().map(|it| format!(" -> {it}"));
-        let origin = entry.origin.as_ref().map(|it| format!("  [{it}]"));
+        // The name of a package or overlay cannot end the line, and so pretend to be another one.
+        let origin = entry.origin.as_ref().map(FileOrigin::to_string);
+        let origin = origin.map(|it| format!("  [{}]", visible_name(it.as_bytes())));
         format!(
             "{} {:<owners$} {:>sizes$} {} {}{}{}\n",
             permissions(entry),

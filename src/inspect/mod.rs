@@ -52,7 +52,7 @@ pub use filesystem::{Filesystem, Inodes};
 pub use image::Image;
 pub use kernels::Kernel;
 pub use loaders::BootLoader;
-pub use origins::{Origins, OriginsReport};
+pub use origins::{NoOrigins, Origins, OriginsReport};
 pub use packages::Package;
 pub use password::Scheme;
 pub use place::{Found, Place};

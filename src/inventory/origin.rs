@@ -42,6 +42,14 @@ pub struct WrittenFiles {
 }
 
 impl FileOrigin {
+    /// The name of the package or overlay.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Package(name) | Self::Overlay(name) | Self::Template(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The kind of origin.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -59,11 +67,9 @@ impl FileOrigin {
 
 impl fmt::Display for FileOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Package(name) | Self::Overlay(name) | Self::Template(name) => {
-                write!(f, "{} {name}", self.kind())
-            }
-            _ => f.write_str(self.kind()),
+        match self.name() {
+            Some(name) => write!(f, "{} {name}", self.kind()),
+            None => f.write_str(self.kind()),
         }
     }
 }

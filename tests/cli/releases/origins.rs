@@ -2,9 +2,9 @@
 
 use crate::bases;
 use crate::command::stdout;
-use crate::fixture::{Finished, Fixture, run};
+use crate::fixture::{Finished, Fixture, PROGRAM, run};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn inspect(fixture: &Fixture, image: &Path, arguments: &[&str]) -> Finished {
@@ -110,4 +110,77 @@ fn a_manifest_of_another_image_is_named_and_not_used() {
     let finished = run(given.arg("--manifest").arg(&manifest)).succeeded();
     let entry: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(entry["origin"]["kind"], "template");
+}
+
+/// The manifest of the release, in which `origins` are others, in a file.
+fn forged(fixture: &Fixture, origins: Value) -> PathBuf {
+    let mut manifest = fixture.document("manifest.json");
+    manifest["origins"] = origins;
+    let path = fixture.path("forged.json");
+    fs_err::write(&path, manifest.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn a_name_in_a_manifest_is_no_line_of_a_list_and_no_command_of_a_terminal_or_browser() {
+    let fixture = Fixture::new();
+    run(&mut fixture.release()).succeeded();
+    let image = fixture.release_path().join("tiny-greeter.img");
+    let hostile = "x]\nforged \u{1b}]0;y\u{7}\u{202e}<script>alert(1)</script>";
+    let origins = json!([{
+        "by": { "kind": "overlay", "name": hostile },
+        "paths": ["/etc/hostname", format!("/etc/{hostile}")],
+    }]);
+    let manifest = forged(&fixture, origins).display().to_string();
+    let page = fixture.path("out/page.html").display().to_string();
+    for arguments in [
+        &["/etc"][..],
+        &["/etc", "--json"],
+        &["--verbose"],
+        &["--json"],
+        &["--html", page.as_str()],
+    ] {
+        let arguments = [arguments, &["--manifest", manifest.as_str()]].concat();
+        let finished = inspect(&fixture, &image, &arguments);
+        let printed = finished.stdout + &finished.stderr;
+        for hidden in ['\u{1b}', '\u{7}', '\u{202e}'] {
+            assert!(!printed.contains(hidden), "{arguments:?}: {printed}");
+        }
+        let mut lines = printed.lines();
+        assert!(!lines.any(|line| line.starts_with("forged")), "{printed}");
+    }
+    let page = fs_err::read_to_string(page).unwrap();
+    assert!(page.contains("forged"), "{page}");
+    assert!(
+        !page.contains("<script") && !page.contains('\u{1b}'),
+        "{page}"
+    );
+}
+
+/// The name of an overlay was copied for each of its files.
+#[test]
+fn a_manifest_of_some_megabytes_takes_some_megabytes() {
+    let fixture = Fixture::new();
+    run(&mut fixture.release()).succeeded();
+    let image = fixture.release_path().join("tiny-greeter.img");
+    let paths = |n: usize| (0..n).map(|it| format!("/etc/{it}")).collect::<Vec<_>>();
+    for (name, n_paths, words) in [
+        ("n".repeat(64 << 10), 20_000, "by more than 255 bytes"),
+        ("n".to_owned(), 200_000, "of more than 100000 files"),
+    ] {
+        let by = json!({ "kind": "overlay", "name": name });
+        let manifest = forged(&fixture, json!([{ "by": by, "paths": paths(n_paths) }]));
+        let memory = fixture.path("memory");
+        let mut command = Command::new("/usr/bin/time");
+        fixture.surround(&mut command);
+        command.args(["--format", "%M", "--output"]).arg(&memory);
+        command.arg(PROGRAM).arg("inspect").arg(&image);
+        command.arg("--manifest").arg(manifest);
+        run(&mut command)
+            .succeeded()
+            .says(&["forged.json` is not used: it ", words]);
+        let memory = fs_err::read_to_string(memory).unwrap();
+        let memory: u64 = memory.trim().parse().unwrap();
+        assert!(memory < 400 << 10, "it took {memory} KiB");
+    }
 }
