@@ -1,6 +1,7 @@
 //! What a manifest says about the build of its image.
 
 use super::error::RebuildError;
+use super::unique::Unique;
 use crate::digest::Sha256;
 use crate::inventory::WrittenFiles;
 use crate::lock::Lock;
@@ -105,7 +106,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// The text is no manifest, or one in another form.
+    /// The text is no manifest, is one in another form, or says something twice.
     pub fn parse(text: &[u8], path: &Path) -> Result<Self, RebuildError> {
         let wrong = |source| RebuildError::Manifest {
             path: path.to_owned(),
@@ -117,6 +118,7 @@ impl Manifest {
             let expected = MANIFEST_VERSION;
             return Err(RebuildError::Form { found, expected });
         }
+        let Unique = serde_json::from_slice(text).map_err(wrong)?;
         let mut statements: Map<String, Json> = serde_json::from_slice(text).map_err(wrong)?;
         for key in OTHERWISE_COMPARED {
             statements.remove(key);

@@ -17,6 +17,7 @@ mod manifest;
 mod part;
 mod published;
 mod sums;
+mod unique;
 
 pub use difference::{Difference, Differences, Length};
 pub use error::RebuildError;

@@ -52,10 +52,15 @@ pub fn sums(
     }];
     let image_name = image.file_name().unwrap_or_default().to_string_lossy();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let others = manifest.artifacts.iter();
-    for artifact in others.filter(|it| it.name != raw.name && is_plain(&it.name)) {
-        let found = match artifact.name == image_name {
-            true => published.file,
+    let artifacts = manifest.artifacts.iter();
+    for artifact in artifacts.filter(|it| is_plain(&it.name)) {
+        let is_image = artifact.name == image_name;
+        // The file of a raw image is its disk, and has its line.
+        if is_image && artifact.name == raw.name && artifact.sha256 == raw.sha256 {
+            continue;
+        }
+        let found = match is_image {
+            true => published.file.or(published.disk),
             false => match of_file(&folder.join(&artifact.name))? {
                 Some(found) => Some(found),
                 // A person need not have fetched all files.

@@ -19,7 +19,7 @@ pub const MANIFEST: &str = "manifest.json";
 pub const MANIFEST_VERSION: u32 = 1;
 
 /// The keys of a manifest that [`statements`] lacks.
-pub const OTHERWISE_COMPARED: [&str; 2] = ["imgbuild", "artifacts"];
+pub const OTHERWISE_COMPARED: [&str; 1] = ["artifacts"];
 
 /// The manifest of the image of `contents`; `artifacts` are the other files of the release.
 pub(super) fn manifest(
@@ -78,8 +78,8 @@ fn base(image: &ImageBase) -> Json {
     }
 }
 
-/// What a manifest says about the image of `plan`, without the files of the release and the version of the
-/// program, which are compared otherwise. `raw` is the image.
+/// What a manifest says about the image of `plan`, without the files of the release, which are compared otherwise. `raw`
+/// is the image.
 pub fn statements(plan: &Plan, inventory: &Inventory, raw: &Artifact) -> Map<String, Json> {
     let images = Images {
         raw: raw.clone(),

@@ -4,6 +4,7 @@ use super::{flip, released};
 use crate::command;
 use crate::fixture::{Fixture, names, run};
 use rustix::process::{Pid, Signal};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -35,6 +36,46 @@ fn checksums_alone_are_compared_without_a_mirror() {
     fs_err::write(&manifest, text.replace("\"title\"", "\"titel\"")).unwrap();
     assert!(sums(&fixture).1.ends_with("manifest.json: FAILED\n"));
     assert_eq!(fixture.server.requests().len(), requests);
+}
+
+/// A release may have the image both packed and not.
+#[test]
+fn every_form_of_the_image_has_its_checksum() {
+    let fixture = released(&["--format", "img.xz"]);
+    let raw = fixture.published();
+    let packed = fixture.path("stranger/tiny-greeter.img.xz");
+    let lines = |image: &Path| {
+        let mut command = fixture.verify(image);
+        let finished = run(command.arg("--sums-only"));
+        let mut lines: Vec<String> = finished.stdout.lines().map(str::to_owned).collect();
+        lines.retain(|line| line.starts_with("tiny-greeter.img"));
+        (finished.code, lines)
+    };
+    // The disk in the packed file has the name of the raw image, too.
+    let (code, sound) = lines(&packed);
+    assert_eq!(code, Some(0));
+    assert_eq!(sound.len(), 4, "{sound:?}");
+    flip(&raw, 5000);
+    let (code, found) = lines(&packed);
+    assert_eq!(code, Some(6));
+    let failed: Vec<&String> = found.iter().filter(|it| !it.ends_with(": OK")).collect();
+    assert_eq!(failed, ["tiny-greeter.img: FAILED"]);
+
+    // What the manifest says twice must be the same.
+    let mut xz = Command::new("xz");
+    command::run(xz.args(["--decompress", "--keep", "--force"]).arg(&packed));
+    assert_eq!(lines(&raw).0, Some(0));
+    let path = fixture.path("stranger/manifest.json");
+    let text = fs_err::read_to_string(&path).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let artifacts = manifest["artifacts"].as_array_mut().unwrap();
+    let its = artifacts
+        .iter_mut()
+        .find(|it| it["name"] == "tiny-greeter.img");
+    its.unwrap()["sha256"] = "0".repeat(64).into();
+    fs_err::write(&path, manifest.to_string()).unwrap();
+    fs_err::remove_file(fixture.path("stranger/SHA256SUMS")).unwrap();
+    assert_eq!(lines(&raw).0, Some(6));
 }
 
 #[test]
@@ -117,6 +158,17 @@ fn what_is_no_manifest_of_this_program_is_refused() {
             "artifacts",
         ),
         (
+            // Another program may take the first value.
+            &*manifest.replacen("\"system\": {", "\"system\": 1, \"system\": {", 1),
+            4,
+            "the key `system` is there twice",
+        ),
+        (
+            &*manifest.replacen("\"title\": ", "\"title\": 1, \"title\": ", 1),
+            4,
+            "the key `title` is there twice",
+        ),
+        (
             &*manifest.replace("tiny-greeter.lock", "../tiny-greeter.lock"),
             3,
             "names no lock",
@@ -174,6 +226,11 @@ fn a_manifest_that_says_something_untrue_about_the_image_is_named() {
         ),
         ("partitions", "\"mount\": \"/\"", "\"mount\": \"/usr\""),
         ("note", "{\n", "{\n\"note\": \"audited\",\n"),
+        (
+            "imgbuild.note",
+            "\"imgbuild\": {",
+            "\"imgbuild\": { \"note\": \"audited\",",
+        ),
     ] {
         assert!(text.contains(old), "{old}");
         fs_err::write(&path, text.replacen(old, new, 1)).unwrap();
