@@ -9,6 +9,7 @@ mod origin;
 mod package;
 mod secret;
 mod system;
+mod unpacked;
 
 pub use error::InventoryError;
 pub use file::OverlayFile;
@@ -92,7 +93,7 @@ impl Inventory {
             system: OperatingSystem::of_tree(tree, &spec.board.suite.name, objects)?,
             packages: package::packages(tree, objects)?,
             files: file::files(tree, spec, objects)?,
-            written: origin::written(tree, spec),
+            written: origin::written(tree, spec, objects)?,
             blobs: Vec::new(),
             partitions: Vec::new(),
             secrets: secret::secrets(tree, objects)?,

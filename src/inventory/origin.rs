@@ -3,12 +3,14 @@
 //! Files of packages and of a base are left out: dpkg's lists in the image say which package has which file, and all
 //! other files that nobody wrote are the base's.
 
+use super::unpacked::unpacked;
 use crate::specification::Spec;
-use crate::tree::{Node, NodeId, Origin, Tree, TreePath};
+use crate::tree::{NodeId, Objects, Origin, Tree, TreePath};
 use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io;
 
 /// The part of a build that wrote a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,87 +77,106 @@ impl fmt::Display for FileOrigin {
 }
 
 /// The files of `tree`, the finished root filesystem for `spec`, that no package and no base brought, by origin.
-pub(super) fn written(tree: &Tree, spec: &Spec) -> Vec<WrittenFiles> {
+pub(super) fn written(
+    tree: &Tree,
+    spec: &Spec,
+    objects: &dyn Objects,
+) -> io::Result<Vec<WrittenFiles>> {
     let templates = spec.overlays.iter().flat_map(|overlay| {
         let files = overlay.files.iter().filter(|file| file.template);
         files.map(|file| (overlay.name.as_str(), file.path.to_string()))
     });
-    grouped(tree, &templates.collect())
+    let sources = Sources {
+        tree,
+        templates: templates.collect(),
+        unpacked: match spec.base {
+            Some(_) => unpacked(tree, objects)?,
+            None => BTreeMap::new(),
+        },
+    };
+    Ok(sources.grouped())
 }
 
-fn grouped(tree: &Tree, templates: &BTreeSet<(&str, String)>) -> Vec<WrittenFiles> {
-    let nodes = tree.walk();
-    let folders = folders(tree, &nodes, templates);
-    let mut groups: BTreeMap<FileOrigin, Vec<String>> = BTreeMap::new();
-    let mut done: Option<&TreePath> = None;
-    for (path, id) in &nodes {
-        if done.is_some_and(|folder| path.starts_with(folder)) {
-            continue;
+/// What tells where the files of a tree are from.
+struct Sources<'a> {
+    tree: &'a Tree,
+    /// The overlay and path of each template.
+    templates: BTreeSet<(&'a str, String)>,
+    /// The files that dpkg unpacked in the sandbox, with their packages.
+    unpacked: BTreeMap<NodeId, String>,
+}
+
+impl Sources<'_> {
+    fn grouped(&self) -> Vec<WrittenFiles> {
+        let nodes = self.tree.walk();
+        let folders = self.folders(&nodes);
+        let mut groups: BTreeMap<FileOrigin, Vec<String>> = BTreeMap::new();
+        let mut done: Option<&TreePath> = None;
+        for (path, id) in &nodes {
+            if done.is_some_and(|folder| path.starts_with(folder)) {
+                continue;
+            }
+            let (origin, text) = if self.tree.node(*id).is_directory() {
+                let Some(Some(origin)) = folders.get(path) else {
+                    continue;
+                };
+                done = Some(path);
+                let text = path.to_string();
+                (origin.clone(), format!("{}/", text.trim_end_matches('/')))
+            } else {
+                (self.origin(path, *id), path.to_string())
+            };
+            if !matches!(origin, FileOrigin::Base | FileOrigin::Package(_)) {
+                groups.entry(origin).or_default().push(text);
+            }
         }
-        let node = tree.node(*id);
-        let (origin, text) = if node.is_directory() {
-            let Some(Some(origin)) = folders.get(path) else {
+        let groups = groups.into_iter();
+        groups
+            .map(|(by, paths)| WrittenFiles { by, paths })
+            .collect()
+    }
+
+    /// The origin of everything in each folder, or `None` where origins differ. Folders with no files are left out.
+    fn folders(&self, nodes: &[(TreePath, NodeId)]) -> BTreeMap<TreePath, Option<FileOrigin>> {
+        let mut folders: BTreeMap<TreePath, Option<FileOrigin>> = BTreeMap::new();
+        // What is in a directory comes behind it.
+        for (path, id) in nodes.iter().rev() {
+            let found = match (self.tree.node(*id).is_directory(), folders.get(path)) {
+                (false, _) => Some(self.origin(path, *id)),
+                (true, Some(found)) => found.clone(),
+                (true, None) => continue,
+            };
+            let Some((parent, _)) = path.split_last() else {
                 continue;
             };
-            done = Some(path);
-            let text = path.to_string();
-            (origin.clone(), format!("{}/", text.trim_end_matches('/')))
-        } else {
-            (origin(path, node, templates), path.to_string())
-        };
-        if !matches!(origin, FileOrigin::Base | FileOrigin::Package(_)) {
-            groups.entry(origin).or_default().push(text);
-        }
-    }
-    let groups = groups.into_iter();
-    groups
-        .map(|(by, paths)| WrittenFiles { by, paths })
-        .collect()
-}
-
-/// The origin of everything in each folder, or `None` where origins differ. Folders with no files are left out.
-fn folders(
-    tree: &Tree,
-    nodes: &[(TreePath, NodeId)],
-    templates: &BTreeSet<(&str, String)>,
-) -> BTreeMap<TreePath, Option<FileOrigin>> {
-    let mut folders: BTreeMap<TreePath, Option<FileOrigin>> = BTreeMap::new();
-    // What is in a directory comes behind it.
-    for (path, id) in nodes.iter().rev() {
-        let node = tree.node(*id);
-        let found = match (node.is_directory(), folders.get(path)) {
-            (false, _) => Some(origin(path, node, templates)),
-            (true, Some(found)) => found.clone(),
-            (true, None) => continue,
-        };
-        let Some((parent, _)) = path.split_last() else {
-            continue;
-        };
-        match folders.entry(parent) {
-            Entry::Vacant(entry) => {
-                entry.insert(found);
+            match folders.entry(parent) {
+                Entry::Vacant(entry) => {
+                    entry.insert(found);
+                }
+                Entry::Occupied(mut entry) if *entry.get() != found => {
+                    entry.insert(None);
+                }
+                Entry::Occupied(_) => {}
             }
-            Entry::Occupied(mut entry) if *entry.get() != found => {
-                entry.insert(None);
-            }
-            Entry::Occupied(_) => {}
         }
+        folders
     }
-    folders
-}
 
-fn origin(path: &TreePath, node: &Node, templates: &BTreeSet<(&str, String)>) -> FileOrigin {
-    match &node.origin {
-        Origin::Base => FileOrigin::Base,
-        Origin::Package(name) => FileOrigin::Package(name.to_string()),
-        Origin::Script => FileOrigin::Script,
-        Origin::Overlay(name) if templates.contains(&(&**name, path.to_string())) => {
-            FileOrigin::Template(name.to_string())
+    fn origin(&self, path: &TreePath, id: NodeId) -> FileOrigin {
+        let is_template = |overlay: &str| self.templates.contains(&(overlay, path.to_string()));
+        match &self.tree.node(id).origin {
+            Origin::Base => FileOrigin::Base,
+            Origin::Package(name) => FileOrigin::Package(name.to_string()),
+            Origin::Script => match self.unpacked.get(&id) {
+                Some(package) => FileOrigin::Package(package.clone()),
+                None => FileOrigin::Script,
+            },
+            Origin::Overlay(name) if is_template(name) => FileOrigin::Template(name.to_string()),
+            Origin::Overlay(name) => FileOrigin::Overlay(name.to_string()),
+            Origin::Setting => FileOrigin::Setting,
+            Origin::Unit => FileOrigin::Unit,
+            Origin::Builtin => FileOrigin::Imgbuild,
         }
-        Origin::Overlay(name) => FileOrigin::Overlay(name.to_string()),
-        Origin::Setting => FileOrigin::Setting,
-        Origin::Unit => FileOrigin::Unit,
-        Origin::Builtin => FileOrigin::Imgbuild,
     }
 }
 
@@ -163,7 +184,7 @@ fn origin(path: &TreePath, node: &Node, templates: &BTreeSet<(&str, String)>) ->
 mod tests {
     use super::*;
     use crate::epoch::{Epoch, Timestamp};
-    use crate::tree::{Content, Kind, Meta};
+    use crate::tree::{Content, Kind, Meta, Node};
 
     #[test]
     fn a_folder_with_one_origin_is_one_path_and_files_of_packages_are_left_out() {
@@ -184,8 +205,12 @@ mod tests {
             let file = Kind::File(Content::inline(b"x"));
             tree.insert(&path, Node::new(file, meta, origin)).unwrap();
         }
-        let templates = BTreeSet::from([("web", "/etc/b".to_owned())]);
-        let groups = grouped(&tree, &templates).into_iter();
+        let sources = Sources {
+            tree: &tree,
+            templates: BTreeSet::from([("web", "/etc/b".to_owned())]),
+            unpacked: BTreeMap::new(),
+        };
+        let groups = sources.grouped().into_iter();
         let groups: Vec<_> = groups
             .map(|group| (group.by.to_string(), group.paths))
             .collect();

@@ -3,6 +3,7 @@
 use crate::bases;
 use crate::command::stdout;
 use crate::fixture::{Finished, Fixture, PROGRAM, run};
+use crate::test_debian;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +18,24 @@ fn origin(fixture: &Fixture, image: &Path, path: &str) -> (Value, String) {
     let finished = inspect(fixture, image, &[path, "--json", "--quiet"]);
     let entry: Value = serde_json::from_str(&finished.stdout).unwrap();
     (entry["origin"].clone(), finished.stderr)
+}
+
+/// Fails the test unless the origins of `paths` are the packages that dpkg names.
+#[track_caller]
+fn assert_packages(fixture: &Fixture, image: &Path, paths: &[&str]) {
+    let root = bases::root(image);
+    let mut debugfs = Command::new("/usr/sbin/debugfs");
+    let folder = fixture.path("work");
+    let dump = format!("rdump /var/lib/dpkg {}", folder.display());
+    stdout(debugfs.arg("-R").arg(dump).arg(root.path()));
+    for path in paths {
+        let mut search = Command::new("dpkg-query");
+        search.arg("--admindir").arg(folder.join("dpkg"));
+        let judge = stdout(search.args(["--search", path]));
+        let (package, _) = judge.split_once(": ").unwrap();
+        let expected = json!({ "kind": "package", "name": package });
+        assert_eq!(origin(fixture, image, path).0, expected, "{path}");
+    }
 }
 
 #[test]
@@ -43,19 +62,7 @@ fn each_file_has_the_part_of_the_build_that_wrote_it_or_the_package_that_dpkg_sa
     }
 
     let image = fixture.release_path().join("tiny-greeter.img");
-    let root = bases::root(&image);
-    let mut debugfs = Command::new("/usr/sbin/debugfs");
-    let folder = fixture.path("work");
-    let dump = format!("rdump /var/lib/dpkg {}", folder.display());
-    stdout(debugfs.arg("-R").arg(dump).arg(root.path()));
-    for path in ["/etc/hello.conf", "/usr/bin/busybox"] {
-        let mut search = Command::new("dpkg-query");
-        search.arg("--admindir").arg(folder.join("dpkg"));
-        let judge = stdout(search.args(["--search", path]));
-        let (package, _) = judge.split_once(": ").unwrap();
-        let expected = json!({ "kind": "package", "name": package });
-        assert_eq!(origin(&fixture, &image, path).0, expected);
-    }
+    assert_packages(&fixture, &image, &["/etc/hello.conf", "/usr/bin/busybox"]);
 
     let list = inspect(&fixture, &image, &["/etc"]).stdout;
     assert!(list.contains(" motd  [overlay greeter]\n"), "{list}");
@@ -110,6 +117,41 @@ fn a_manifest_of_another_image_is_named_and_not_used() {
     let finished = run(given.arg("--manifest").arg(&manifest)).succeeded();
     let entry: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(entry["origin"]["kind"], "template");
+}
+
+/// On a base, dpkg and the scripts of packages run in the same sandbox.
+#[test]
+fn a_file_that_dpkg_unpacked_on_a_base_is_its_packages_and_what_a_script_changed_is_not() {
+    let (fixture, base) = bases::fixture();
+    let script = "#!/bin/sh\nset -e\necho more >> /usr/share/extra/changed\n\
+                  echo \"$1\" > /etc/extra.state\n";
+    let extra = test_debian::package("extra")
+        .conffile("/etc/extra.conf", b"extra\n")
+        .file("/usr/share/extra/changed", 0o644, b"as unpacked\n")
+        .symlink("/usr/share/extra/link", "changed")
+        .script("postinst", script);
+    let archive = test_debian::archive().package(extra);
+    fixture.publish(&archive.date(bases::LATER));
+    let mut release = bases::sub(&fixture, "release", &base);
+    release.args(["--format", "img", "--output"]);
+    run(release.arg(fixture.release_path())).succeeded();
+    let image = fixture.release_path().join("tiny-adder.img");
+    let unpacked = [
+        "/etc/extra.conf",
+        "/usr/share/extra/README",
+        "/usr/share/extra/link",
+        "/etc/hello.conf",
+    ];
+    assert_packages(&fixture, &image, &unpacked);
+    for (path, kind) in [
+        ("/usr/share/extra/changed", "script"),
+        ("/etc/extra.state", "script"),
+        ("/etc/greeting", "base"),
+        ("/etc/hostname", "setting"),
+    ] {
+        let (found, _) = origin(&fixture, &image, path);
+        assert_eq!(found, json!({ "kind": kind }), "{path}");
+    }
 }
 
 /// The manifest of the release, in which `origins` are others, in a file.
