@@ -31,9 +31,14 @@ pub struct Diversion {
     pub package: Vec<u8>,
 }
 
-/// All diversions, in the order of the file.
+/// All diversions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diversions(Vec<Diversion>);
+pub struct Diversions {
+    /// In the order of the file.
+    all: Vec<Diversion>,
+    /// The index of the first diversion of each path. A base image may have any number of them.
+    of: BTreeMap<Vec<u8>, usize>,
+}
 
 impl Diversions {
     /// Reads the file `diversions`.
@@ -52,17 +57,22 @@ impl Diversions {
             to: record[1].to_vec(),
             package: record[2].to_vec(),
         };
-        Ok(Self(records.map(diversion).collect()))
+        let all: Vec<Diversion> = records.map(diversion).collect();
+        let mut of = BTreeMap::new();
+        for (index, diversion) in all.iter().enumerate() {
+            of.entry(diversion.from.clone()).or_insert(index);
+        }
+        Ok(Self { all, of })
     }
 
     /// The diversion of `path`.
     pub fn of(&self, path: &[u8]) -> Option<&Diversion> {
-        self.0.iter().find(|diversion| diversion.from == path)
+        self.of.get(path).map(|index| &self.all[*index])
     }
 
     /// The diversion that leads to `path`.
     pub fn to(&self, path: &[u8]) -> Option<&Diversion> {
-        self.0.iter().find(|diversion| diversion.to == path)
+        self.all.iter().find(|diversion| diversion.to == path)
     }
 
     /// The path at which the file `path` of `package` is installed.

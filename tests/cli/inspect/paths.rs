@@ -79,6 +79,41 @@ fn a_file_has_the_package_that_dpkg_says() {
 }
 
 #[test]
+fn a_diverted_file_has_the_package_that_dpkg_divert_says() {
+    let (path, moved) = ("/usr/bin/tool", "/usr/bin/tool.distrib");
+    let made = Made::with(|root| {
+        let dpkg = root.join("var/lib/dpkg");
+        let mut status = fs_err::read_to_string(dpkg.join("status")).unwrap();
+        for package in ["aaa", "zzz"] {
+            let fields = "Status: install ok installed\nMaintainer: A <a@example.org>\n\
+                          Architecture: all\nVersion: 1\nDescription: one\n";
+            status += &format!("\nPackage: {package}\n{fields}");
+            let list = dpkg.join(format!("info/{package}.list"));
+            fs_err::write(list, format!("/.\n/usr\n/usr/bin\n{path}\n")).unwrap();
+        }
+        fs_err::write(dpkg.join("status"), status).unwrap();
+        let diversions = format!("{path}\n{moved}\naaa\n");
+        fs_err::write(dpkg.join("diversions"), diversions).unwrap();
+        for (path, text) in [(path, "aaa"), (moved, "zzz")] {
+            fs_err::write(root.join(&path[1..]), text).unwrap();
+        }
+    });
+    let divert = |question: &str| {
+        let mut divert = Command::new("dpkg-divert");
+        let folder = made.root().join("var/lib/dpkg");
+        divert.arg("--admindir").arg(folder);
+        stdout(divert.args([question, path])).trim().to_owned()
+    };
+    assert_eq!(divert("--truename"), moved);
+    let by = divert("--listpackage");
+    for (path, package) in [(path, by.as_str()), (moved, "zzz")] {
+        let json = made.inspect(&[path, "--json"]).succeeded().stdout;
+        let entry: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(entry["package"], package, "{path}");
+    }
+}
+
+#[test]
 fn a_copy_is_what_the_image_was_made_of() {
     let made = Made::new();
     let copy = made.path("copy");
