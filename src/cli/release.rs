@@ -4,7 +4,7 @@ use super::args::{ReleaseArgs, TalkArgs};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::terminal::{now, print_path, say};
-use super::{environment, inputs, locks};
+use super::{environment, inputs, locks, signals};
 use crate::release::{Minisign, ReleaseError, Signer, UrlBase};
 use crate::session::{ReleaseOptions, SessionError};
 use crate::sink::{Format, Level};
@@ -18,6 +18,9 @@ pub(super) fn release(args: &ReleaseArgs, talk: TalkArgs) -> Result<(), Failure>
     let url_base = args.url_base.as_deref().map(url_base).transpose()?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let minisign = args.sign_minisign.as_deref().map(minisign).transpose()?;
+    if minisign.is_some() {
+        signals::keep_terminal();
+    }
     let formats = formats(&args.format)?;
     if url_base.is_some() && formats.iter().all(|it| *it == Format::Qcow2) {
         let words = "`--url-base`: the list is for Raspberry Pi Imager, which does not read .qcow2; add another \

@@ -91,7 +91,10 @@ impl Minisign {
             source,
         };
         let folder = std::path::absolute(folder).map_err(start)?;
-        let mut command = Command::new(&self.program);
+        // The kernel ends minisign if this process is killed. Otherwise it would go on to read the terminal.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]);
+        command.arg(&self.program);
         command.arg("-S").arg("-s").arg(&self.key);
         // All files are signed at once, so that a password is asked for once.
         command.arg("-t").arg(comment).arg("-m");

@@ -227,3 +227,65 @@ fn a_release_that_is_stopped_leaves_nothing_or_what_the_next_one_removes() {
     run(&mut fixture.release()).succeeded();
     assert_eq!(fixture.outputs(), ["release"]);
 }
+
+/// Runs a command on a terminal of its own, until minisign waits for a password there. Then it presses Ctrl-C or ends
+/// the first program, and waits until both are gone.
+const ASKED: &str = r#"
+import os, pty, signal, sys, termios, time
+pid, terminal = pty.fork()
+if pid == 0:
+    shell = 'trap : INT; "$@"; echo $? > code; stty -a > modes'
+    os.execv('/bin/sh', ['sh', '-c', shell, 'sh', *sys.argv[2:]])
+child = lambda pid: int(open(f'/proc/{pid}/task/{pid}/children').read().split()[0])
+shown = b''
+while b'assword' not in shown:
+    shown += os.read(terminal, 4096)
+while termios.tcgetattr(terminal)[3] & termios.ECHO:
+    time.sleep(0.01)
+imgbuild = child(pid)
+minisign = child(imgbuild)
+if sys.argv[1] == 'Ctrl-C':
+    os.write(terminal, b'\x03')
+else:
+    os.kill(imgbuild, signal.SIGTERM)
+try:
+    while os.read(terminal, 4096):
+        pass
+except OSError:
+    pass
+os.waitpid(pid, 0)
+for _ in range(1000):
+    try:
+        if not open(f'/proc/{minisign}/cmdline').read():
+            break
+    except OSError:
+        break
+    time.sleep(0.01)
+else:
+    sys.exit('minisign still runs')
+"#;
+
+#[test]
+fn an_interrupt_at_the_question_for_a_password_leaves_the_terminal_as_it_was() {
+    let fixture = Fixture::new();
+    let key = fixture.path("maker.key");
+    let mut make = Command::new("minisign");
+    make.args(["-G", "-s"]).arg(&key);
+    make.arg("-p").arg(fixture.path("maker.pub"));
+    command::run(make.stdin(command::input("right\nright\n")));
+    for how in ["Ctrl-C", "TERM"] {
+        let mut release = fixture.release();
+        release.arg("--sign-minisign").arg(&key);
+        let mut python = Command::new("/usr/bin/python3");
+        fixture.surround(&mut python);
+        python.args(["-c", ASKED, how]);
+        python.arg(release.get_program()).args(release.get_args());
+        command::run(&mut python);
+        let read = |name: &str| fs_err::read_to_string(fixture.path("work").join(name)).unwrap();
+        assert_eq!(read("code"), "130\n", "{how}");
+        let modes = read("modes");
+        let mut words = modes.split_whitespace();
+        assert!(words.any(|word| word == "echo"), "{how}: {modes}");
+        fixture.assert_no_release();
+    }
+}
