@@ -48,7 +48,7 @@ fn differences(
         let base = session.base(Some(&lock))?;
         let plan = session.plan(lock.clone())?;
         manifest.check_plan(&plan)?;
-        Ok::<_, Failure>(session.compare(&plan, &base, &args.image, &manifest.image)?)
+        Ok::<_, Failure>(session.compare(&plan, &base, &args.image, manifest.image.sha256)?)
     })?;
     let found = &rebuilt.differences;
     let is_identical = found.is_empty();
@@ -64,7 +64,7 @@ fn verdict(args: &VerifyArgs, manifest: &Manifest, rebuilt: &Rebuilt) -> Result<
         return Err(RebuildError::Differs(args.image.clone()).into());
     }
     manifest.check_image(rebuilt.differences.sha256)?;
-    Ok(manifest.check_statements(&rebuilt.statements)?)
+    Ok(manifest.check_expected(&rebuilt.expected)?)
 }
 
 /// The lock of `manifest`: the one that `args` name, or the one beside the manifest.

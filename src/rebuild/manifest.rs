@@ -6,7 +6,7 @@ use crate::digest::Sha256;
 use crate::inventory::WrittenFiles;
 use crate::lock::Lock;
 use crate::plan::Plan;
-use crate::release::{Artifact, MANIFEST_VERSION, OTHERWISE_COMPARED};
+use crate::release::{Artifact, Expected, MANIFEST_VERSION, OTHERWISE_COMPARED};
 use crate::specification::{
     BaseArgument, Configure, GivenSecret, SettingsFile, Spec, UserSettings,
 };
@@ -289,16 +289,27 @@ impl Manifest {
     }
 
     /// Refuses a manifest that says something else than `expected`, which follows from what was built. People read
-    /// there of which packages, settings and partitions the image is made.
+    /// there of which packages, settings and partitions the image is made, and their programs read the lists of
+    /// components, whose digests it has.
     ///
     /// # Errors
     ///
     /// It does.
-    pub fn check_statements(&self, expected: &Map<String, Json>) -> Result<(), RebuildError> {
-        match other_key(&self.statements, expected) {
-            Some(key) => Err(RebuildError::Statement(key)),
-            None => Ok(()),
+    pub fn check_expected(&self, expected: &Expected) -> Result<(), RebuildError> {
+        if let Some(key) = other_key(&self.statements, &expected.statements) {
+            return Err(RebuildError::Statement(key));
         }
+        for document in &expected.documents {
+            let listed = self.artifacts.iter().filter(|it| it.name == document.name);
+            let listed: Vec<&Artifact> = listed.collect();
+            if listed != [document] {
+                return Err(RebuildError::Statement(format!(
+                    "artifacts.{}",
+                    document.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses `plan` if it is not the one of the image.

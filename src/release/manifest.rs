@@ -2,11 +2,11 @@
 
 use super::blob::BlobComponent;
 use super::component::Components;
-use super::contents::{Artifact, Contents, Images};
+use super::contents::{Artifact, Contents};
 use crate::address::without_login;
 use crate::define::board::{Blob, BlobPlace};
 use crate::digest::Sha256;
-use crate::inventory::{Inventory, Partition, WrittenBlob};
+use crate::inventory::{Partition, WrittenBlob};
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::specification::{Configure, ImageBase};
@@ -18,7 +18,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// The version of the form of a manifest.
 pub const MANIFEST_VERSION: u32 = 1;
 
-/// The keys of a manifest that [`statements`] lacks.
+/// The keys of a manifest that its statements lack.
 pub const OTHERWISE_COMPARED: [&str; 1] = ["artifacts"];
 
 /// The manifest of the image of `contents`; `artifacts` are the other files of the release.
@@ -78,22 +78,12 @@ fn base(image: &ImageBase) -> Json {
     }
 }
 
-/// What a manifest says about the image of `plan`, without the files of the release, which are compared otherwise. `raw`
-/// is the image.
-pub fn statements(plan: &Plan, inventory: &Inventory, raw: &Artifact) -> Map<String, Json> {
-    let images = Images {
-        raw: raw.clone(),
-        published: Vec::new(),
-        block_map: raw.clone(),
-    };
-    let contents = Contents {
-        plan,
-        inventory,
-        images: &images,
-        url_base: None,
-    };
-    let manifest = manifest(&contents, &Components::new(&contents), &[]);
-    let Json::Object(mut statements) = manifest else {
+/// What the manifest of the image of `contents` says, without the list of files, which has its own checksums.
+pub(super) fn statements(
+    contents: &Contents<'_>,
+    components: &Components<'_>,
+) -> Map<String, Json> {
+    let Json::Object(mut statements) = manifest(contents, components, &[]) else {
         return Map::new();
     };
     for key in OTHERWISE_COMPARED {

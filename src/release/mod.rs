@@ -26,10 +26,10 @@ mod sums;
 mod url;
 
 pub use contents::{Artifact, BLOCK_MAP_ENDING, Contents, Document, Images, stem};
-pub use documents::documents;
+pub use documents::{Expected, documents};
 pub use error::ReleaseError;
 pub use folder::Folder;
-pub use manifest::{MANIFEST, MANIFEST_VERSION, OTHERWISE_COMPARED, statements};
+pub use manifest::{MANIFEST, MANIFEST_VERSION, OTHERWISE_COMPARED};
 pub use minisign::{Minisign, MinisignError};
 pub use sign::{SignError, Signer};
 pub use sums::SUMS;

@@ -3,15 +3,16 @@
 use super::error::SessionError;
 use super::open::Session;
 use crate::base::Base;
+use crate::digest::Sha256;
 use crate::plan::Plan;
 use crate::rebuild::{self, Differences};
-use crate::release::{self, Artifact};
-use serde_json::{Map, Value as Json};
+use crate::release::{self, Artifact, Expected};
+use crate::sink::Format;
 use std::path::Path;
 
 impl Session<'_> {
-    /// Builds the image that `plan` describes, and compares the disk in the file `published` with it. `raw` is what the
-    /// manifest says about the published disk. Everything that the image was made of is verified, so that no difference
+    /// Builds the image that `plan` describes, and compares the disk in the file `published` with it. The published disk
+    /// has the digest `sha256` by its manifest. Everything that the image was made of is verified, so that no difference
     /// comes from a damaged store. If the image holds secrets, no content is in the result.
     ///
     /// # Errors
@@ -22,7 +23,7 @@ impl Session<'_> {
         plan: &Plan,
         base: &Base,
         published: &Path,
-        raw: &Artifact,
+        sha256: Sha256,
     ) -> Result<Rebuilt, SessionError> {
         let (image, inventory) = self.build_with_inventory(plan, base)?;
         let prove = || {
@@ -40,17 +41,18 @@ impl Session<'_> {
         let proven = proven.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         proven.map_err(|source| SessionError::store(&self.store, source))?;
         let differences = compared?.disk;
-        // Its digest was compared with the manifest, and its length is that of what was built.
+        // The digest is compared with that of the published image.
         let raw = Artifact {
+            name: format!("{}.{}", release::stem(plan), Format::Raw.ending()),
             size: image.len(),
-            ..raw.clone()
+            sha256,
         };
         Ok(Rebuilt {
             differences: match self.spec.has_secrets() {
                 true => differences.without_content(),
                 false => differences,
             },
-            statements: release::statements(plan, &inventory, &raw),
+            expected: Expected::new(plan, &inventory, &raw),
         })
     }
 }
@@ -60,6 +62,6 @@ impl Session<'_> {
 pub struct Rebuilt {
     /// The differences of the published image.
     pub differences: Differences,
-    /// What a manifest has to say about the image that was built.
-    pub statements: Map<String, Json>,
+    /// What has to be published with the image that was built.
+    pub expected: Expected,
 }

@@ -225,6 +225,11 @@ fn a_manifest_that_says_something_untrue_about_the_image_is_named() {
             "\"has-secrets\": true",
         ),
         ("partitions", "\"mount\": \"/\"", "\"mount\": \"/usr\""),
+        (
+            "image.name",
+            "\"image\": {\n    \"name\": \"tiny-greeter.img\"",
+            "\"image\": {\n    \"name\": \"debian-13.img\"",
+        ),
         ("note", "{\n", "{\n\"note\": \"audited\",\n"),
         (
             "imgbuild.note",
@@ -237,6 +242,32 @@ fn a_manifest_that_says_something_untrue_about_the_image_is_named() {
         let finished = run(&mut fixture.verify(&fixture.published())).ended(6);
         assert_eq!(finished.stdout, "identical\n");
         finished.says(&[&format!("about `{key}` is not true")]);
+    }
+}
+
+/// A scanner of vulnerabilities reads the list, and nobody reads the image.
+#[test]
+fn a_list_of_components_that_is_not_that_of_the_image_is_named() {
+    let fixture = released(&[]);
+    let path = fixture.path("stranger/manifest.json");
+    let text = fs_err::read_to_string(&path).unwrap();
+    for name in ["tiny-greeter.cdx.json", "tiny-greeter.spdx.json"] {
+        let list = fixture.path("stranger").join(name);
+        let before = fs_err::read_to_string(&list).unwrap();
+        let sum = |path: &Path| {
+            let line = command::stdout(Command::new("sha256sum").arg(path));
+            line.split(' ').next().unwrap().to_owned()
+        };
+        let right = sum(&list);
+        assert!(text.contains(&right));
+        // The length stays the same.
+        fs_err::write(&list, before.replace("\"hello\"", "\"howdy\"")).unwrap();
+        let forged = sum(&list);
+        assert_ne!(right, forged);
+        fs_err::write(&path, text.replace(&right, &forged)).unwrap();
+        let finished = run(&mut fixture.verify(&fixture.published())).ended(6);
+        assert_eq!(finished.stdout, "identical\n");
+        finished.says(&[&format!("about `artifacts.{name}` is not true")]);
     }
 }
 
