@@ -64,7 +64,10 @@ fn verdict(args: &VerifyArgs, manifest: &Manifest, rebuilt: &Rebuilt) -> Result<
         return Err(RebuildError::Differs(args.image.clone()).into());
     }
     manifest.check_image(rebuilt.differences.sha256)?;
-    Ok(manifest.check_expected(&rebuilt.expected)?)
+    match &rebuilt.expected {
+        Some(expected) => Ok(manifest.check_expected(expected)?),
+        None => Ok(()),
+    }
 }
 
 /// The lock of `manifest`: the one that `args` name, or the one beside the manifest.

@@ -289,8 +289,8 @@ impl Manifest {
     }
 
     /// Refuses a manifest that says something else than `expected`, which follows from what was built. People read
-    /// there of which packages, settings and partitions the image is made, and their programs read the lists of
-    /// components, whose digests it has.
+    /// there of which packages, settings and partitions the image is made, and their programs read the block map and
+    /// the lists of components, whose digests it has.
     ///
     /// # Errors
     ///

@@ -44,34 +44,32 @@ fn of_image(contents: &Contents<'_>, components: &Components<'_>) -> Vec<Documen
     ]
 }
 
-/// What the image `raw` of `plan` decides of a release.
+/// What an image decides of its release.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// What the manifest says, without the list of files.
     pub statements: Map<String, Json>,
-    /// The lock and the lists of components.
+    /// The block map, the lock and the lists of components.
     pub documents: Vec<Artifact>,
 }
 
 impl Expected {
-    /// The part of the release that follows from `plan`, `inventory` and `raw`.
-    pub fn new(plan: &Plan, inventory: &Inventory, raw: &Artifact) -> Self {
-        let images = Images {
-            raw: raw.clone(),
-            published: Vec::new(),
-            block_map: raw.clone(),
-        };
+    /// What follows from `plan`, `inventory` and `images`, of which the published forms do not count.
+    pub fn new(plan: &Plan, inventory: &Inventory, images: &Images) -> Self {
         let contents = Contents {
             plan,
             inventory,
-            images: &images,
+            images,
             url_base: None,
         };
         let components = Components::new(&contents);
         let documents = of_image(&contents, &components);
+        let block_map = std::iter::once(images.block_map.clone());
         Self {
             statements: manifest::statements(&contents, &components),
-            documents: documents.iter().map(Document::artifact).collect(),
+            documents: block_map
+                .chain(documents.iter().map(Document::artifact))
+                .collect(),
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::error::SessionError;
 use super::open::Session;
+use super::release::{block_map_artifact, raw_artifact};
 use crate::base::Base;
 use crate::digest::Sha256;
 use crate::plan::Plan;
 use crate::rebuild::{self, Differences};
-use crate::release::{self, Artifact, Expected};
-use crate::sink::Format;
+use crate::release::{Expected, Images};
+use crate::sink::BlockMapper;
+use std::io::{self, Read};
 use std::path::Path;
 
 impl Session<'_> {
@@ -34,26 +36,47 @@ impl Session<'_> {
         let (proven, compared) = std::thread::scope(|scope| {
             let proof = scope.spawn(prove);
             let compared = rebuild::read(published, image.len(), scratch, |disk| {
-                rebuild::compare(disk, &image, &inventory, &self.store, reporter)
+                let mapper = BlockMapper::new(&image);
+                let mut disk = Mapped { disk, mapper };
+                let differences =
+                    rebuild::compare(&mut disk, &image, &inventory, &self.store, reporter)?;
+                Ok((differences, disk.mapper))
             });
             (proof.join(), compared)
         });
         let proven = proven.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         proven.map_err(|source| SessionError::store(&self.store, source))?;
-        let differences = compared?.disk;
-        // The digest is compared with that of the published image.
-        let raw = Artifact {
-            name: format!("{}.{}", release::stem(plan), Format::Raw.ending()),
-            size: image.len(),
-            sha256,
-        };
+        let (differences, mapper) = compared?.disk;
+        let expected = differences.is_empty().then(|| {
+            let images = Images {
+                // The digest is compared with that of the published image.
+                raw: raw_artifact(plan, image.len(), sha256),
+                published: Vec::new(),
+                block_map: block_map_artifact(plan, &mapper.finish()),
+            };
+            Expected::new(plan, &inventory, &images)
+        });
         Ok(Rebuilt {
             differences: match self.spec.has_secrets() {
                 true => differences.without_content(),
                 false => differences,
             },
-            expected: Expected::new(plan, &inventory, &raw),
+            expected,
         })
+    }
+}
+
+/// A disk, of which a block map is made while it is read.
+struct Mapped<'a> {
+    disk: &'a mut dyn Read,
+    mapper: BlockMapper,
+}
+
+impl Read for Mapped<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.disk.read(into)?;
+        self.mapper.update(&into[..n]);
+        Ok(n)
     }
 }
 
@@ -62,6 +85,6 @@ impl Session<'_> {
 pub struct Rebuilt {
     /// The differences of the published image.
     pub differences: Differences,
-    /// What has to be published with the image that was built.
-    pub expected: Expected,
+    /// What has to be published with the image, if it is the one that was built.
+    pub expected: Option<Expected>,
 }

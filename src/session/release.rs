@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::release::{
     self, Artifact, Contents, Folder, Images, Minisign, ReleaseError, Signer, UrlBase,
 };
-use crate::sink::{Format, Level, Outputs, SinkError};
+use crate::sink::{BlockMap, Format, Level, Outputs, SinkError};
 use crate::unfinished::Readers;
 use std::path::Path;
 
@@ -29,6 +29,22 @@ pub struct ReleaseOptions<'a> {
     pub minisign: Option<&'a Minisign>,
     /// Whether the image may hold secrets, because it is not for the public.
     pub allow_secrets: bool,
+}
+
+/// The raw image of `plan`, of `size` bytes.
+pub(super) fn raw_artifact(plan: &Plan, size: u64, sha256: Sha256) -> Artifact {
+    let name = format!("{}.{}", release::stem(plan), Format::Raw.ending());
+    Artifact { name, size, sha256 }
+}
+
+/// The file of the block map `map` of the image of `plan`.
+pub(super) fn block_map_artifact(plan: &Plan, map: &BlockMap) -> Artifact {
+    let text = map.to_xml();
+    Artifact {
+        name: format!("{}.{}", release::stem(plan), release::BLOCK_MAP_ENDING),
+        size: text.len() as u64,
+        sha256: Sha256::of(text.as_bytes()),
+    }
 }
 
 impl Session<'_> {
@@ -130,19 +146,11 @@ impl Session<'_> {
             let name = format!("{stem}.{}", file.format.ending());
             Artifact { name, size, sha256 }
         });
-        let map = written.block_map.expect("one is wanted").to_xml();
+        let sha256 = written.sha256.expect("an image is always hashed");
         Ok(Images {
-            raw: Artifact {
-                name: format!("{stem}.{}", Format::Raw.ending()),
-                size: written.len,
-                sha256: written.sha256.expect("an image is always hashed"),
-            },
+            raw: raw_artifact(plan, written.len, sha256),
             published: published.collect(),
-            block_map: Artifact {
-                name: format!("{stem}.{}", release::BLOCK_MAP_ENDING),
-                size: map.len() as u64,
-                sha256: Sha256::of(map.as_bytes()),
-            },
+            block_map: block_map_artifact(plan, &written.block_map.expect("one is wanted")),
         })
     }
 

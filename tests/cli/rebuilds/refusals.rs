@@ -271,6 +271,23 @@ fn a_list_of_components_that_is_not_that_of_the_image_is_named() {
     }
 }
 
+/// bmaptool leaves out of a card what the map leaves out.
+#[test]
+fn a_block_map_that_is_not_that_of_the_image_is_named() {
+    let fixture = released(&[]);
+    let path = fixture.path("stranger/manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
+    let name = "tiny-greeter.img.bmap";
+    let artifacts = manifest["artifacts"].as_array_mut().unwrap();
+    let its = artifacts.iter_mut().find(|it| it["name"] == name).unwrap();
+    its["sha256"] = "0".repeat(64).into();
+    fs_err::write(&path, manifest.to_string()).unwrap();
+    let finished = run(&mut fixture.verify(&fixture.published())).ended(6);
+    assert_eq!(finished.stdout, "identical\n");
+    finished.says(&[&format!("about `artifacts.{name}` is not true")]);
+}
+
 #[test]
 fn a_name_in_a_manifest_cannot_pretend_to_be_a_line_of_the_result() {
     let fixture = released(&[]);
