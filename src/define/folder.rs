@@ -9,6 +9,7 @@ use crate::diag::visible_name;
 use beneath::{Beneath, Found, Links};
 use error::{MAX_BYTES, MAX_DEPTH, MAX_FILES};
 use include_dir::{Dir, DirEntry, include_dir};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -133,6 +134,32 @@ impl Folder {
                 _ => Ok(Vec::new()),
             },
         }
+    }
+}
+
+/// Whether the folder `path` (`boards/NAME`) of `own` has the files of the shipped one and no others, as in a clone of the
+/// sources of this program.
+pub(crate) fn is_copy_of_shipped(own: &Folder, path: &str) -> bool {
+    let files = |folder: &Folder| folder.files(path).map(BTreeMap::from_iter);
+    match (files(own), files(&Folder::Shipped)) {
+        (Ok(own), Ok(shipped)) => {
+            own.len() == shipped.len()
+                && own
+                    .iter()
+                    .zip(&shipped)
+                    .all(|(own, shipped)| own.0 == shipped.0 && is_same(own.1, shipped.1))
+        }
+        _ => false,
+    }
+}
+
+/// Whether `shipped`, which has no modes, is the same file for an image as `own`. A script is a program in any case.
+fn is_same(own: &Entry, shipped: &Entry) -> bool {
+    match (own, shipped) {
+        (Entry::File { bytes, executable }, Entry::File { bytes: others, .. }) => {
+            bytes == others && (!executable || bytes.starts_with(b"#!"))
+        }
+        _ => false,
     }
 }
 

@@ -183,13 +183,16 @@ impl Definitions {
         }
     }
 
-    /// The remark about a definition that is not shipped. It may come from a folder that the user cloned and did not read, so
+    /// The remark about a definition that is not shipped, nor a copy of what is. It may come from a folder that the user cloned and did not read, so
     /// it must not take effect silently.
     fn remark(&self, kind: &str, found: &Found<'_>) -> Option<String> {
         let Found {
             name, folder, path, ..
         } = found;
         if matches!(folder, Folder::Shipped) {
+            return None;
+        }
+        if folder::is_copy_of_shipped(folder, &format!("{kind}s/{name}")) {
             return None;
         }
         let file = format!("{kind}s/{name}/{kind}.toml");

@@ -2,6 +2,7 @@
 //! definition of any size is refused at once if it is too large.
 
 use super::{check, spec_of};
+use crate::command;
 use imgbuild::define::{Definitions, Overlay};
 use imgbuild::diag::Diagnostics;
 use imgbuild::specification::{BaseArgument, Spec, UserSettings};
@@ -343,4 +344,34 @@ fn what_is_not_shipped_is_named_once_with_its_place() {
             format!("overlay `o` is not a shipped one: {clone}/overlays/o/overlay.toml"),
         ]
     );
+}
+
+/// In a clone of the sources, what is shipped is also near.
+#[test]
+fn a_copy_of_what_is_shipped_is_named_as_soon_as_it_differs() {
+    let near = Near::new();
+    let clone = near.folder.path().join("clone");
+    for name in ["profiles/base", "overlays/base"] {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let copy = clone.join(name);
+        fs_err::remove_dir_all(&copy).ok();
+        fs_err::create_dir_all(copy.parent().unwrap()).unwrap();
+        command::run(Command::new("cp").arg("-r").arg(shipped).arg(copy));
+    }
+    near.write("profiles/p/profile.toml", &profile("extends = [\"base\"]"));
+    let named = || {
+        let remarks = near.check().unwrap().remarks;
+        let about = |name: &str| remarks.iter().any(|remark| remark.contains(name));
+        (about("profile `base`"), about("overlay `base`"))
+    };
+    assert_eq!(named(), (false, false));
+    let own = clone.join("overlays/base/root/etc/motd");
+    fs_err::create_dir_all(own.parent().unwrap()).unwrap();
+    fs_err::write(&own, "hello\n").unwrap();
+    assert_eq!(named(), (false, true));
+    fs_err::remove_file(own).unwrap();
+    let definition = clone.join("profiles/base/profile.toml");
+    let text = fs_err::read_to_string(&definition).unwrap();
+    fs_err::write(definition, format!("{text}# changed\n")).unwrap();
+    assert_eq!(named(), (true, false));
 }
