@@ -128,7 +128,7 @@ fn a_file_that_dpkg_unpacked_on_a_base_is_its_packages_and_what_a_script_changed
     let extra = test_debian::package("extra")
         .conffile("/etc/extra.conf", b"extra\n")
         .file("/usr/share/extra/changed", 0o644, b"as unpacked\n")
-        .symlink("/usr/share/extra/link", "changed")
+        .symlink("/usr/share/extra/link", "README")
         .script("postinst", script);
     let archive = test_debian::archive().package(extra);
     fixture.publish(&archive.date(bases::LATER));
@@ -143,6 +143,12 @@ fn a_file_that_dpkg_unpacked_on_a_base_is_its_packages_and_what_a_script_changed
         "/etc/hello.conf",
     ];
     assert_packages(&fixture, &image, &unpacked);
+    // A path of a symlink leads to its target, so the link itself is looked up in its folder.
+    let folder = inspect(&fixture, &image, &["/usr/share/extra", "--json"]).stdout;
+    let entries: Vec<Value> = serde_json::from_str(&folder).unwrap();
+    let link = entries.iter().find(|entry| entry["name"] == "link");
+    let expected = json!({ "kind": "package", "name": "extra" });
+    assert_eq!(link.unwrap()["origin"], expected);
     for (path, kind) in [
         ("/usr/share/extra/changed", "script"),
         ("/etc/extra.state", "script"),
